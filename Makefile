@@ -1,0 +1,61 @@
+# Each target prepares what it needs by itself; a fresh machine needs Python 3.11+ and make only.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: setup demo test check format serve bench faults fuzz lock clean help
+
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST)
+
+## make setup    prepare the virtual environment from the lock file
+setup: $(READY)
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+## make demo     run the gateway and simulated partners through the whole trip
+demo: $(READY)
+	$(BIN)/gateway demo
+
+## make serve    run the gateway
+serve: $(READY)
+	$(BIN)/gateway serve
+
+## make test     run the test suite
+test: $(READY)
+	$(BIN)/python -m pytest
+
+## make check    format, lint, types, import contracts
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+## make format   format the code and apply the safe fixes
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+## make bench    measure, and write var/bench.json
+bench: $(READY)
+	$(BIN)/python -m tests.bench
+
+## make faults   the long fault runs (minutes to hours)
+faults: $(READY)
+	FAULTS=long $(BIN)/python -m pytest -n 0 tests/faults -s
+
+## make lock     renew requirements.lock
+lock: $(READY)
+	$(PYTHON) -m venv var/lock-venv
+	var/lock-venv/bin/python -m pip install --quiet uv
+	var/lock-venv/bin/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	    --extra dev --python-version 3.11 --universal pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf $(VENV) .bench-venv var build dist

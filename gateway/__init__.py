@@ -1,0 +1,3 @@
+"""An EDI message exchange gateway: receive, parse, check, translate, decide, deliver, receipt."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,139 @@
+"""The whole exception tree. Wrong input is data (findings), so what is raised here is our own or a peer's fault.
+
+GatewayError
+├── TemporaryError            trying again later may succeed
+│   ├── Overloaded            more work is queued than the limits allow (HTTP 429)
+│   ├── StorageFull           the disk watermark or the disk itself was reached (HTTP 503)
+│   ├── StoreUnavailable      the database does not answer
+│   ├── FactsMoved            a fact that a decision read has changed since; decide again
+│   ├── LeaseLost             another worker has taken over the work in hand
+│   └── DeliveryDeferred      the recipient did not take the delivery this time
+└── PermanentError            trying again cannot succeed
+    ├── ConfigurationInvalid  gateway.toml or an environment variable is wrong
+    ├── SchemaInvalid         a table in schemas/ cannot be used
+    ├── MappingInvalid        a table in mappings/ cannot be used
+    ├── RulesInvalid          a rule set in schemas/rules cannot be used
+    ├── DirectoryUnreadable   a UN/EDIFACT directory archive cannot be imported
+    ├── NotFound              no such thing in the store (HTTP 404)
+    ├── NotAuthenticated      no valid credentials (HTTP 401)
+    ├── NotPermitted          the credentials do not allow it (HTTP 403)
+    ├── TransportIdReused     a transport id came again with other bytes (HTTP 409)
+    ├── PayloadTooLarge       over the size limit of the partner (HTTP 413)
+    ├── PayloadUnreadable     the bytes cannot be unpacked (HTTP 415)
+    ├── TransitionRefused     the status table has no such transition
+    ├── DeliveryRefused       the recipient refused the delivery for good
+    ├── ReceiptInvalid        a receipt, proof or checkpoint does not verify
+    └── LogDamaged            the receipt log disagrees with its anchor or its own tree
+"""
+
+from __future__ import annotations
+
+
+class GatewayError(Exception):
+    """Something went wrong in the gateway."""
+
+    def __init__(self, message: str = "", **details: object) -> None:
+        """`message` defaults to the class's docstring; `details` are for the log, never for a partner."""
+        super().__init__(message or (type(self).__doc__ or "").strip())
+        self.details = details
+
+
+class TemporaryError(GatewayError):
+    """This did not work now; trying again later may succeed."""
+
+    retry_after: float = 1.0
+    """Seconds to wait before trying again, as told to the peer."""
+
+
+class Overloaded(TemporaryError):
+    """The gateway has more work queued than its limits allow."""
+
+    retry_after = 2.0
+
+
+class StorageFull(TemporaryError):
+    """The gateway's storage is full."""
+
+    retry_after = 30.0
+
+
+class StoreUnavailable(TemporaryError):
+    """The store does not answer."""
+
+    retry_after = 5.0
+
+
+class FactsMoved(TemporaryError):
+    """A fact that the decision rests on has changed since it was read."""
+
+
+class LeaseLost(TemporaryError):
+    """Another worker has taken over this work."""
+
+
+class DeliveryDeferred(TemporaryError):
+    """The recipient did not take the delivery this time."""
+
+
+class PermanentError(GatewayError):
+    """This cannot work, however often it is tried."""
+
+
+class ConfigurationInvalid(PermanentError):
+    """The configuration is invalid."""
+
+
+class SchemaInvalid(PermanentError):
+    """A schema table is invalid."""
+
+
+class MappingInvalid(PermanentError):
+    """A mapping table is invalid."""
+
+
+class RulesInvalid(PermanentError):
+    """A rule set is invalid."""
+
+
+class DirectoryUnreadable(PermanentError):
+    """The directory archive cannot be read."""
+
+
+class NotFound(PermanentError):
+    """There is no such thing."""
+
+
+class NotAuthenticated(PermanentError):
+    """Valid credentials are required."""
+
+
+class NotPermitted(PermanentError):
+    """The credentials do not allow this."""
+
+
+class TransportIdReused(PermanentError):
+    """This transport id was used before with other content."""
+
+
+class PayloadTooLarge(PermanentError):
+    """The payload is larger than allowed."""
+
+
+class PayloadUnreadable(PermanentError):
+    """The payload cannot be unpacked."""
+
+
+class TransitionRefused(PermanentError):
+    """The status table does not allow this transition."""
+
+
+class DeliveryRefused(PermanentError):
+    """The recipient refused the delivery for good."""
+
+
+class ReceiptInvalid(PermanentError):
+    """The receipt does not verify."""
+
+
+class LogDamaged(PermanentError):
+    """The receipt log is damaged."""

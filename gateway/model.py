@@ -1,0 +1,361 @@
+"""The nouns: what the gateway talks about, as frozen values without behaviour or I/O.
+
+A payload is what arrived in one piece; it holds interchanges; an interchange holds messages; a
+message is read into a document; a document belongs to a case; a decision makes deliveries, which
+have attempts; every step leaves a receipt. Times are aware UTC datetimes throughout.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Syntax(StrEnum):
+    """A family of wire formats."""
+
+    EDIFACT = "edifact"
+    X12 = "x12"
+    XML = "xml"
+    JSON = "json"
+
+
+class Severity(StrEnum):
+    """How grave a finding is: an error rejects, a warning is told, a note only informs."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+class Role(StrEnum):
+    """What a partner is in the trade."""
+
+    ENTERPRISE = "enterprise"
+    AGENT = "agent"
+    BUREAU = "bureau"
+    CUSTOMS = "customs"
+    PORT = "port"
+    YARD = "yard"
+
+
+class Stage(StrEnum):
+    """The four stages of proof, and `relayed`, which is never called delivered."""
+
+    RECEIVED = "received"
+    CHECKED = "checked"
+    RELAYED = "relayed"
+    DELIVERED = "delivered"
+    ANSWERED = "answered"
+
+
+class Direction(StrEnum):
+    """Which way an agreement's traffic runs, seen from the gateway."""
+
+    IN = "in"
+    OUT = "out"
+
+
+class PayloadState(StrEnum):
+    """Where a payload stands between the two commits."""
+
+    RECEIVED = "received"
+    PROCESSED = "processed"
+    FAILED = "failed"
+
+
+class MessageState(StrEnum):
+    """What became of one message."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    HELD = "held"
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery stands. `staged` waits for its interchange's trailer."""
+
+    STAGED = "staged"
+    PENDING = "pending"
+    SENDING = "sending"
+    DELIVERED = "delivered"
+    RELAYED = "relayed"
+    ANSWERED = "answered"
+    DEAD = "dead"
+    SKIPPED = "skipped"
+
+
+class DeliveryKind(StrEnum):
+    """What a delivery is for its recipient."""
+
+    DOCUMENT = "document"
+    ACKNOWLEDGEMENT = "acknowledgement"
+    RESPONSE = "response"
+
+
+class Acknowledge(StrEnum):
+    """When an agreement wants a syntax acknowledgement."""
+
+    ALWAYS = "always"
+    ON_ERROR = "on_error"
+    ON_REQUEST = "on_request"
+    NEVER = "never"
+
+
+class Strictness(StrEnum):
+    """Whether tolerable faults reject a message or are only reported with its acceptance."""
+
+    STRICT = "strict"
+    LENIENT = "lenient"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in the sender's message something stands; only what is known is set.
+
+    `segment` counts from 1 within the message (UNH or ST is 1), 0 where the envelope is meant.
+    `element`, `component` and `repetition` count from 1. `path` is an XPath or a JSON pointer.
+    """
+
+    message: str = ""
+    segment: int | None = None
+    tag: str = ""
+    element: int | None = None
+    component: int | None = None
+    repetition: int | None = None
+    path: str = ""
+    line: int | None = None
+
+    def __str__(self) -> str:
+        """The place in words that both languages share: `CST 12, 3.1` or `/a/b line 7`."""
+        if self.path:
+            return f"{self.path} (line {self.line})" if self.line else self.path
+        parts = [f"{self.tag} {self.segment}".strip() if self.segment else self.tag]
+        if self.element is not None:
+            parts.append(".".join(str(n) for n in (self.element, self.component) if n is not None))
+        return ", ".join(p for p in parts if p)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing wrong, or worth saying, about a message.
+
+    `code` is a key of the catalogue (schemas/findings/*.toml), which words it in English and
+    Chinese from `args` and gives the codes CONTRL, 997 and 999 carry for it.
+    """
+
+    code: str
+    severity: Severity = Severity.ERROR
+    place: Place = Place()
+    value: str = ""
+    args: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """One name a partner goes by: an EDI id with its qualifier, a bureau's organisation code, a USCC."""
+
+    scheme: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """An organisation that exchanges messages with us."""
+
+    id: str
+    name: str
+    roles: frozenset[Role] = frozenset()
+    identifiers: tuple[Identifier, ...] = ()
+    language: str = "en"
+    time_zone: str = "UTC"
+    credit_grade: str = ""
+    acts_for: frozenset[str] = frozenset()
+    """Ids of the enterprises that appointed this agent."""
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What a partner may send us (`in`) or wants from us (`out`), and how.
+
+    `document` names a canonical document or `*`; `format` a wire format such as
+    `edifact:CUSDEC:D:96B:UN`, `x12:309:004010`, `xml:EEntDeclIo:1`, `json:declaration:1`, or `*`
+    (inbound only). `our_id` and `their_id` are the envelope identifiers (`qualifier:id` or `id`).
+    """
+
+    id: str
+    partner_id: str
+    direction: Direction
+    document: str
+    format: str
+    transport: str = "http"
+    options: Mapping[str, str] = field(default_factory=dict)
+    """The transport's own options, such as url or folder; no secrets."""
+    our_id: str = ""
+    their_id: str = ""
+    strictness: Strictness = Strictness.STRICT
+    acknowledge: Acknowledge = Acknowledge.ALWAYS
+    duplicate_window_days: int = 90
+    time_zone: str = "UTC"
+    code_tables: str = "un"
+    """Which tables the partner's coded values come from: `un`, `ciq` or `customs`."""
+    charset: str = ""
+    envelope: str = ""
+    """An XML transport envelope to write, such as `OBORMessage`; empty for none."""
+    second_opinion: bool = False
+    attempts: int = 12
+    """How often a delivery is tried before it is dead."""
+    attempt_timeout: float = 30.0
+    """Seconds one attempt may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key a partner's software uses; only its hash is kept."""
+
+    id: str
+    partner_id: str
+    hash: str
+    scopes: frozenset[str] = frozenset({"send", "read"})
+    test: bool = False
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """Bytes as they arrived, in one piece, over some transport."""
+
+    id: str
+    partner_id: str
+    transport: str
+    transport_id: str
+    """The transport's id of this sending (HTTP Idempotency-Key); empty where the sender gave none."""
+    sha256: str
+    size: int
+    received_at: datetime
+    content_type: str = ""
+    filename: str = ""
+    test: bool = False
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class InterchangeRef:
+    """What makes an interchange unique within the agreement's duplicate window."""
+
+    syntax: Syntax
+    sender: str
+    recipient: str
+    reference: str
+    test: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Everything about one consignment, under one id from start to end.
+
+    `documents` holds the newest document of each type as JSON-ready dicts; `keys` the business
+    keys that find the case, as (kind, value): declaration, notice, bill, container, contract.
+    """
+
+    id: str
+    version: int
+    status: str
+    partner_id: str
+    test: bool = False
+    keys: frozenset[tuple[str, str]] = frozenset()
+    documents: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseEvent:
+    """One line of a case's timeline."""
+
+    case_id: str
+    at: datetime
+    kind: str
+    text: str
+    partner_id: str = ""
+    message_id: str = ""
+    delivery_id: str = ""
+    details: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Something a recipient must get; retried under the same id until it has it.
+
+    Deliveries with the same `lane` (one recipient, one case) go in the order of `sequence`.
+    """
+
+    id: str
+    partner_id: str
+    agreement_id: str
+    lane: str
+    kind: DeliveryKind
+    document_type: str
+    format: str
+    body: bytes
+    sha256: str
+    message_id: str = ""
+    case_id: str = ""
+    reference: str = ""
+    """The control reference (UNB 0020, ISA13, MESSAGE_ID) the body carries, by which an answer finds it."""
+    test: bool = False
+    state: DeliveryState = DeliveryState.PENDING
+    sequence: int = 0
+    attempts: int = 0
+    next_at: datetime | None = None
+    fence: int = 0
+    """The fencing token of the current lease; a worker with an older one may not report."""
+    last_error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try to send a delivery: written before the sending, completed after it."""
+
+    delivery_id: str
+    number: int
+    started_at: datetime
+    ended_at: datetime | None = None
+    outcome: str = ""
+    """`delivered`, `relayed`, `deferred`, `refused` or empty while it is under way."""
+    detail: str = ""
+    """What the peer said, for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One leaf of the receipt log: canonical JSON (RFC 8785), and where it stands."""
+
+    index: int
+    stage: Stage
+    subject_id: str
+    """The payload, message or delivery it is about."""
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FeedEntry:
+    """One line of a feed; `sequence` follows commit order and has no gaps a reader could skip into."""
+
+    feed: str
+    partner_id: str
+    """Whose entry it is; empty for everyone who may read the feed."""
+    document_type: str
+    document_id: str
+    sha256: str
+    keys: Mapping[str, str] = field(default_factory=dict)
+    test: bool = False
+    sequence: int = 0
+    at: datetime | None = None
+
+
+def derive_id(*parts: object) -> str:
+    """An id of 32 hex digits that depends on `parts` alone, so that deciding twice makes the same things."""
+    return hashlib.sha256("\x1f".join(str(p) for p in parts).encode()).hexdigest()[:32]

@@ -1,0 +1,157 @@
+"""What the two segment dialects, EDIFACT and X12, have in common once they are read.
+
+A reader yields events in wire order, so that an interchange of any size passes message by message:
+
+    InterchangeBegun, (GroupBegun)?, MessageRead*, (GroupEnded)?, ..., InterchangeEnded
+
+Whatever is wrong with an envelope travels as findings on the event that shows it; a reader never
+raises for wrong input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from gateway.model import Finding, Syntax
+
+
+@dataclass(frozen=True, slots=True)
+class Delimiters:
+    """The separators of one interchange; an empty string where the syntax has none."""
+
+    terminator: str
+    element: str
+    component: str
+    release: str = ""
+    repetition: str = ""
+    decimal: str = "."
+
+
+@dataclass(frozen=True, slots=True)
+class MessageType:
+    """Which message it claims to be: EDIFACT UNH S009, or X12 ST01 with GS08 and ST03.
+
+    `version`, `release`, `agency`, `association` are S009 0052, 0054, 0051, 0057; for X12 `version` is
+    the version, release and industry identifier (`004010`, `005010X231A1`), the rest empty.
+    """
+
+    syntax: Syntax
+    name: str
+    version: str = ""
+    release: str = ""
+    agency: str = ""
+    association: str = ""
+
+    @property
+    def format(self) -> str:
+        """The format's name in agreements and mappings: `edifact:CUSDEC:D:96B:UN`, `x12:309:004010`."""
+        parts = [self.syntax.value, self.name, self.version]
+        if self.syntax is Syntax.EDIFACT:
+            parts += [self.release, self.agency]
+        return ":".join(parts)
+
+
+@dataclass(slots=True)
+class Envelope:
+    """What UNB or ISA says: who, to whom, under which control reference."""
+
+    syntax: Syntax
+    delimiters: Delimiters
+    header: list[list[str]]
+    """The UNB or ISA segment, split: elements (0 is the tag) of components, released."""
+    sender: str = ""
+    sender_qualifier: str = ""
+    recipient: str = ""
+    recipient_qualifier: str = ""
+    reference: str = ""
+    version: str = ""
+    """EDIFACT syntax version number 0002 (`1` to `4`), or ISA12 (`00401`)."""
+    charset: str = ""
+    """The Python codec the text was decoded with."""
+    repertoire: str = ""
+    """EDIFACT syntax identifier 0001 (`UNOA`); empty for X12."""
+    date: str = ""
+    time: str = ""
+    acknowledgement_requested: bool = False
+    """UNB 0031 = 1, or ISA14 = 1 (the sender asks for CONTRL or TA1)."""
+    test: bool = False
+    """UNB 0035 = 1, or ISA15 = T."""
+    application_reference: str = ""
+
+
+@dataclass(slots=True)
+class Group:
+    """What UNG or GS says."""
+
+    header: list[list[str]]
+    identifier: str = ""
+    """0038 or GS01."""
+    sender: str = ""
+    recipient: str = ""
+    reference: str = ""
+    version: str = ""
+    """GS08; for UNG, S008 joined with `:`."""
+
+
+@dataclass(slots=True)
+class SegmentMessage:
+    """One message: its raw segments from UNH to UNT (ST to SE), without terminators, escapes in place."""
+
+    type: MessageType
+    reference: str
+    segments: list[str]
+    delimiters: Delimiters
+    number: int
+    """1-based position in its interchange."""
+    envelope: Envelope
+    group: Group | None = None
+    access_reference: str = ""
+    packages: Sequence[bytes] = ()
+    """Binary objects (UNO/UNP packages, BIN/BDS data) in order; their segments hold an empty element."""
+
+
+@dataclass(slots=True)
+class InterchangeBegun:
+    """UNB or ISA was read."""
+
+    envelope: Envelope
+    findings: list[Finding] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class GroupBegun:
+    """UNG or GS was read."""
+
+    group: Group
+    findings: list[Finding] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class MessageRead:
+    """A message is complete; `findings` are about UNH/UNT or ST/SE (counts, references)."""
+
+    message: SegmentMessage
+    findings: list[Finding] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class GroupEnded:
+    """UNE or GE was read, or is missing (a finding says so)."""
+
+    group: Group
+    message_count: int
+    findings: list[Finding] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class InterchangeEnded:
+    """UNZ or IEA was read, or is missing (a finding says so)."""
+
+    envelope: Envelope
+    message_count: int
+    group_count: int
+    findings: list[Finding] = field(default_factory=list)
+
+
+Event = InterchangeBegun | GroupBegun | MessageRead | GroupEnded | InterchangeEnded

@@ -1,0 +1,1 @@
+"""Receive: bytes from a partner become a stored payload with a receipt."""

@@ -1,0 +1,1 @@
+"""Transports: how bytes come and go, one file each."""
