@@ -1,0 +1,56 @@
+"""What every transport has in common: what arrives, what a sending comes to, and the two interfaces."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.model import Agreement, Delivery
+from gateway.store.contract import Accepted
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Bytes from an authenticated partner, as a transport hands them to the intake."""
+
+    partner_id: str
+    transport: str
+    body: bytes
+    transport_id: str = ""
+    content_type: str = ""
+    content_encoding: str = ""
+    filename: str = ""
+    test: bool = False
+
+
+Intake = Callable[[Arrival], Awaitable[Accepted]]
+"""Keeps an arrival and returns its receipt, only after the commit.
+
+Raises TransportIdReused, PayloadTooLarge, PayloadUnreadable, NotPermitted (permanent), Overloaded,
+StorageFull, StoreUnavailable (temporary).
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """How we know that the recipient has it."""
+
+    outcome: str
+    """`delivered`, or `relayed` where only a relay has taken it."""
+    kind: str
+    """`http-digest`, `http-status`, `folder-rename`, ..."""
+    detail: str = ""
+    """What the peer said, such as its status line."""
+    digest: str = ""
+    """The sha256 the peer confirmed, where it confirmed one."""
+
+
+class Sender(Protocol):
+    """Sends one delivery. Raises DeliveryDeferred (try again) or DeliveryRefused (never again)."""
+
+    async def send(self, delivery: Delivery, agreement: Agreement) -> Evidence:
+        """Send the delivery's body, byte for byte, under its id."""
+
+    async def close(self) -> None:
+        """Let go of connections."""
