@@ -1,0 +1,160 @@
+"""Takes due deliveries from the store, sends each over its agreement's transport, and records what came of it.
+
+The attempt is in the store before the sending starts; the result, with its receipt, after it. A crash
+in between leaves a lease that runs out, and the delivery goes again under the same id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from gateway.config import Deliver
+from gateway.deliver.retry import Backoff, next_attempt
+from gateway.errors import DeliveryDeferred, DeliveryRefused, GatewayError, LeaseLost, NotFound, TemporaryError
+from gateway.model import Agreement, Delivery, Stage
+from gateway.receipt import signed
+from gateway.store.contract import AttemptResult, NewReceipt, Store
+from gateway.transports.base import Evidence, Sender
+
+log = structlog.get_logger(__name__)
+
+IDLE_SECONDS = 0.25
+"""How long to wait where nothing was due and nobody rang: bounds how late a retry starts."""
+
+
+class DeliveryWorker:
+    """Sends what is due, many at once, one at a time per lane."""
+
+    def __init__(
+        self,
+        store: Store,
+        senders: Mapping[str, Sender],
+        settings: Deliver,
+        origin: str,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        """`senders` by transport name; `origin` names the receipt log; `draw` gives the jitter."""
+        self._store = store
+        self._senders = senders
+        self._settings = settings
+        self._origin = origin
+        self._clock = clock
+        self._draw = draw
+        self._backoff = Backoff(settings.first_delay, settings.longest_delay)
+        self._bell = asyncio.Event()
+        self._agreements: dict[str, Agreement] = {}
+        self._agreements_version = -1
+
+    def ring(self) -> None:
+        """Something may be due: look now."""
+        self._bell.set()
+
+    async def run(self) -> None:
+        """Claim and send until cancelled; what is being sent then is finished by whoever takes over the lease."""
+        running: set[asyncio.Task[None]] = set()
+        lease = timedelta(seconds=self._settings.lease_seconds)
+        try:
+            while True:
+                self._bell.clear()
+                free = self._settings.concurrency - len(running)
+                try:
+                    claimed = await self._store.claim_deliveries(free, lease, self._clock()) if free else ()
+                except TemporaryError as error:
+                    log.warning("claim_deferred", reason=str(error))
+                    await asyncio.sleep(error.retry_after)
+                    continue
+                for delivery in claimed:
+                    task = asyncio.create_task(self._deliver(delivery))
+                    running.add(task)
+                    task.add_done_callback(running.discard)
+                    task.add_done_callback(lambda _: self.ring())
+                if not claimed:
+                    try:
+                        await asyncio.wait_for(self._bell.wait(), IDLE_SECONDS)
+                    except TimeoutError:
+                        continue
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    async def _deliver(self, delivery: Delivery) -> None:
+        """One attempt, from sending to its recorded result."""
+        try:
+            agreement = await self._agreement(delivery)
+            result = await self._attempt(delivery, agreement)
+            await self._store.finish_attempt(result)
+        except LeaseLost:
+            log.info("lease_lost", delivery=delivery.id)
+        except TemporaryError as error:
+            # The result could not be recorded: the lease runs out and the delivery goes again.
+            log.warning("result_not_recorded", delivery=delivery.id, reason=str(error))
+
+    async def _attempt(self, delivery: Delivery, agreement: Agreement | None) -> AttemptResult:
+        """Send once; every way it can end becomes a result."""
+        try:
+            evidence = await self._send(delivery, agreement)
+        except DeliveryRefused as error:
+            return self._failed(delivery, "refused", str(error), None)
+        except (DeliveryDeferred, TimeoutError) as error:
+            asked = error.retry_after if isinstance(error, DeliveryDeferred) else 0.0
+            limit = agreement.attempts if agreement is not None else 0
+            at = next_attempt(delivery.attempts, limit, self._clock(), self._backoff, self._draw(), asked)
+            return self._failed(delivery, "deferred", str(error) or "No answer in time", at)
+        except GatewayError as error:
+            return self._failed(delivery, "refused", str(error), None)
+        return self._done(delivery, evidence)
+
+    async def _send(self, delivery: Delivery, agreement: Agreement | None) -> Evidence:
+        """Hand the delivery to its transport; the timeout here only guards against a transport without one."""
+        if agreement is None:
+            raise DeliveryRefused("Its agreement is gone.")
+        sender = self._senders.get(agreement.transport)
+        if sender is None:
+            raise DeliveryRefused(f"No transport is called {agreement.transport}.")
+        async with asyncio.timeout(agreement.attempt_timeout + 1):
+            return await sender.send(delivery, agreement)
+
+    def _failed(self, delivery: Delivery, outcome: str, detail: str, next_at: datetime | None) -> AttemptResult:
+        """A result that is no delivery; without `next_at` it is dead and holds its lane."""
+        log.info("delivery_failed", delivery=delivery.id, outcome=outcome, attempt=delivery.attempts, detail=detail)
+        return AttemptResult(delivery.id, delivery.fence, delivery.attempts, outcome, self._clock(), detail, next_at)
+
+    def _done(self, delivery: Delivery, evidence: Evidence) -> AttemptResult:
+        """A result with the receipt that proves it."""
+        at = self._clock()
+        stage = Stage.RELAYED if evidence.outcome == "relayed" else Stage.DELIVERED
+        body = signed.delivered(
+            stage,
+            delivery,
+            at=at,
+            origin=self._origin,
+            evidence_kind=evidence.kind,
+            evidence_detail=evidence.detail,
+            confirmed_sha256=evidence.digest,
+        )
+        receipt = NewReceipt(stage, delivery.id, body)
+        return AttemptResult(
+            delivery.id, delivery.fence, delivery.attempts, evidence.outcome, at, evidence.detail, None, (receipt,)
+        )
+
+    async def _agreement(self, delivery: Delivery) -> Agreement | None:
+        """The delivery's agreement as it is now: a mended URL counts for the next attempt."""
+        version = await self._store.registry_version()
+        if version != self._agreements_version:
+            self._agreements.clear()
+            self._agreements_version = version
+        if delivery.agreement_id not in self._agreements:
+            try:
+                found = await self._store.agreements(delivery.partner_id)
+            except NotFound:
+                return None
+            self._agreements.update((a.id, a) for a in found)
+        return self._agreements.get(delivery.agreement_id)

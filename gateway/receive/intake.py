@@ -1,0 +1,103 @@
+"""Commit 1: an arrival becomes a stored payload with its `received` receipt, or is refused with a reason.
+
+Nothing positive leaves before payload, metadata and receipt are durable. Overload and a full disk
+are answers, given before memory or disk run out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import shutil
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gateway.config import Settings
+from gateway.errors import Overloaded, PayloadTooLarge, PayloadUnreadable, StorageFull
+from gateway.model import Payload, Stage
+from gateway.receipt import signed
+from gateway.store.contract import Accepted, NewReceipt, Store
+from gateway.transports.base import Arrival
+
+_PRESSURE_AGE = 1.0
+"""Seconds a reading of queue and disk is good for: it costs a query, and both move slowly."""
+
+
+def now() -> datetime:
+    """The time in UTC."""
+    return datetime.now(UTC)
+
+
+def new_payload_id() -> str:
+    """32 hex digits that sort by time: 12 of milliseconds, 20 random (as a UUID version 7 does)."""
+    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
+
+
+class Intake:
+    """The one way in, whatever the transport."""
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        *,
+        clock: Callable[[], datetime] = now,
+        on_accepted: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_accepted` is called after each commit, to wake the pipeline."""
+        self._store = store
+        self._settings = settings
+        self._clock = clock
+        self._on_accepted = on_accepted
+        self._judged_at = -_PRESSURE_AGE
+        self._refusal: type[Overloaded | StorageFull] | None = None
+
+    async def accept(self, arrival: Arrival) -> Accepted:
+        """Keep `arrival`; returns after the commit (see transports.base.Intake for what it raises)."""
+        if len(arrival.body) > self._settings.limits.payload_bytes:
+            raise PayloadTooLarge(f"At most {self._settings.limits.payload_bytes} bytes are taken in one payload.")
+        if not arrival.body:
+            raise PayloadUnreadable("The payload is empty.")
+        await self._refuse_under_pressure()
+        at = self._clock()
+        payload = Payload(
+            id=new_payload_id(),
+            partner_id=arrival.partner_id,
+            transport=arrival.transport,
+            transport_id=arrival.transport_id,
+            sha256=hashlib.sha256(arrival.body).hexdigest(),
+            size=len(arrival.body),
+            received_at=at,
+            content_type=arrival.content_type,
+            filename=arrival.filename,
+            test=arrival.test,
+            body=arrival.body,
+        )
+        receipt = signed.received(payload, origin=self._settings.receipts.origin)
+        accepted = await self._store.accept(payload, NewReceipt(Stage.RECEIVED, payload.id, receipt))
+        self._on_accepted()
+        return accepted
+
+    async def _refuse_under_pressure(self) -> None:
+        """Raise what the last reading of queue and disk calls for; read anew once a second."""
+        instant = time.monotonic()
+        if instant - self._judged_at >= _PRESSURE_AGE:
+            self._judged_at = instant
+            pressure = await self._store.pressure()
+            if _free_bytes(self._settings.store.payload_folder) < self._settings.store.free_bytes:
+                self._refusal = StorageFull
+            elif pressure.payloads_waiting >= self._settings.limits.payloads_waiting:
+                self._refusal = Overloaded
+            else:
+                self._refusal = None
+        if self._refusal is not None:
+            raise self._refusal
+
+
+def _free_bytes(folder: Path) -> int:
+    """Free bytes on the disk that holds `folder`, or will hold it."""
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free

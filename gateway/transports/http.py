@@ -1,0 +1,166 @@
+"""HTTP, in and out: keep-alive, an id that survives retries, and the digest of what arrived in the answer.
+
+Out: a POST of the delivery's bytes with `Idempotency-Key` (the delivery's id, the same on each
+attempt) and `Content-Digest` (RFC 9530). A recipient that answers 2xx with `Received-Digest`, written
+like a Content-Digest but of the request's content, has proven what it holds; without it, the 2xx is
+the proof, and the receipt says so. In: the 202 carries the same header of what arrived.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+import ssl
+from pathlib import Path
+
+import aiohttp
+from aiohttp import web
+from yarl import URL
+
+from gateway.errors import DeliveryDeferred, DeliveryRefused
+from gateway.model import Agreement, ApiKey, Delivery
+from gateway.transports.base import Arrival, Evidence, Intake
+from gateway.transports.guard import PublicResolver, require_allowed
+
+MEDIA_TYPES = {
+    "edifact": "application/EDIFACT",  # RFC 1767
+    "x12": "application/EDI-X12",  # RFC 1767
+    "xml": "application/xml",
+    "json": "application/json",
+}
+
+RECEIVED_DIGEST = "Received-Digest"
+"""Ours: RFC 9530 has fields for the digest of a message's own content only, not of what it answers."""
+
+DETAIL_LENGTH = 500
+"""Characters of a peer's answer that are kept for the operator."""
+
+_REFUSALS = frozenset({400, 405, 406, 409, 410, 411, 413, 414, 415, 421, 422, 426, 431, 451})
+"""Answers that say these bytes will never be taken. Others of 4xx (401, 403, 404, 408, 425, 429) are what a
+recipient answers while it is being set up or is busy, so they are tried again until the agreement's limit."""
+
+_DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/=]+):")
+
+
+def content_digest(body_sha256: bytes) -> str:
+    """The RFC 9530 header value for a SHA-256 digest of 32 bytes."""
+    return f"sha-256=:{base64.b64encode(body_sha256).decode()}:"
+
+
+def confirmed_digest(header: str) -> str:
+    """The SHA-256 in an RFC 9530 header as 64 hex digits, or an empty string where it holds none."""
+    match = _DIGEST.search(header)
+    if match is None:
+        return ""
+    try:
+        return base64.b64decode(match[1], validate=True).hex()
+    except binascii.Error:
+        return ""
+
+
+class HttpSender:
+    """Sends deliveries by POST over kept-alive connections."""
+
+    def __init__(self, *, allow_private: bool = False, connections: int = 100, per_host: int = 16) -> None:
+        """`connections` and `per_host` bound the sockets kept open; `allow_private` switches the SSRF guard off."""
+        self._allow_private = allow_private
+        connector = aiohttp.TCPConnector(
+            limit=connections,
+            limit_per_host=per_host,
+            resolver=None if allow_private else PublicResolver(),
+        )
+        self._session = aiohttp.ClientSession(connector=connector, auto_decompress=False)
+
+    async def send(self, delivery: Delivery, agreement: Agreement) -> Evidence:
+        """POST the delivery to the agreement's `url`; options: url, token_file."""
+        url = agreement.options.get("url", "")
+        require_allowed(url, allow_private=self._allow_private)
+        headers = {
+            "Content-Type": MEDIA_TYPES.get(delivery.format.partition(":")[0], "application/octet-stream"),
+            "Idempotency-Key": delivery.id,
+            "Content-Digest": content_digest(bytes.fromhex(delivery.sha256)),
+            "Gateway-Delivery": delivery.id,
+            "Gateway-Kind": delivery.kind,
+            "Gateway-Document": delivery.document_type,
+            "Gateway-Environment": "test" if delivery.test else "production",
+        }
+        if token_file := agreement.options.get("token_file"):
+            headers["Authorization"] = f"Bearer {Path(token_file).read_text('utf-8').strip()}"  # noqa: ASYNC240 -- a few bytes, so that a rotated secret is seen at once
+        try:
+            async with self._session.post(
+                URL(url),
+                data=delivery.body,
+                headers=headers,
+                allow_redirects=False,  # a redirect would carry the bytes to where no agreement sends them
+                timeout=aiohttp.ClientTimeout(total=agreement.attempt_timeout),
+            ) as answer:
+                words = (await answer.content.read(DETAIL_LENGTH)).decode("utf-8", "replace")
+                return _judge(answer, delivery, words)
+        except (aiohttp.ClientSSLError, ssl.SSLError) as error:
+            raise DeliveryDeferred(f"TLS: {error}") from error
+        except TimeoutError as error:
+            raise DeliveryDeferred(f"No answer within {agreement.attempt_timeout:g} s") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise DeliveryDeferred(f"{type(error).__name__}: {error}") from error
+
+    async def close(self) -> None:
+        """Close the kept-alive connections."""
+        await self._session.close()
+
+
+def _judge(answer: aiohttp.ClientResponse, delivery: Delivery, words: str) -> Evidence:
+    """What an answer proves; raises where it is no acceptance."""
+    line = f"{answer.status} {answer.reason or ''}".strip()
+    if 200 <= answer.status < 300:
+        confirmed = confirmed_digest(answer.headers.get(RECEIVED_DIGEST, ""))
+        if not confirmed:
+            return Evidence("delivered", "http-status", line)
+        if confirmed != delivery.sha256:
+            raise DeliveryDeferred(f"{line}: the recipient confirmed another digest, {confirmed}")
+        return Evidence("delivered", "http-digest", line, confirmed)
+    detail = f"{line}: {words}"[:DETAIL_LENGTH]
+    if answer.status in _REFUSALS:
+        raise DeliveryRefused(detail)
+    deferred = DeliveryDeferred(detail)
+    asked = answer.headers.get("Retry-After", "")
+    if asked.isdigit():
+        deferred.retry_after = float(asked)
+    raise deferred
+
+
+async def receive(request: web.Request, key: ApiKey, intake: Intake) -> web.Response:
+    """Take in the body of an authenticated POST: 202 with Location, digest and receipt, after the commit.
+
+    Raises what `Intake` raises; the caller turns that into a problem.
+    """
+    body = await request.read()
+    headers = request.headers
+    accepted = await intake(
+        Arrival(
+            partner_id=key.partner_id,
+            transport="http",
+            body=body,
+            transport_id=headers.get("Idempotency-Key", ""),
+            content_type=headers.get("Content-Type", ""),
+            content_encoding=headers.get("Content-Encoding", ""),
+            test=key.test,
+        )
+    )
+    # The receipt is JSON already, so the answer is put together around it instead of being encoded again.
+    answer = b'{"id":"%s","duplicate":%s,"receipt_index":%d,"receipt":%s}' % (
+        accepted.payload_id.encode(),
+        b"true" if accepted.duplicate else b"false",
+        accepted.receipt.index,
+        accepted.receipt.body,
+    )
+    return web.Response(
+        status=202,
+        body=answer,
+        content_type="application/json",
+        headers={
+            "Location": f"/v1/messages/{accepted.payload_id}",
+            RECEIVED_DIGEST: content_digest(hashlib.sha256(body).digest()),
+        },
+    )
