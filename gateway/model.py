@@ -352,6 +352,11 @@ class FeedEntry:
     sha256: str
     keys: Mapping[str, str] = field(default_factory=dict)
     test: bool = False
+    format: str = "json"
+    body: bytes = b""
+    """The document itself; a reader of a feed gets a link to it, not the body."""
+    message_id: str = ""
+    case_id: str = ""
     sequence: int = 0
     at: datetime | None = None
 
