@@ -1,0 +1,104 @@
+"""Folders: what a partner leaves is taken in after the commit, what it gets appears whole."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import DeliveryRefused, Overloaded, PayloadTooLarge
+from gateway.model import Receipt, Stage
+from gateway.store.contract import Accepted
+from gateway.transports.base import Arrival
+from gateway.transports.folder import FolderReceiver, FolderSender
+from tests.transports.test_http import DELIVERY, agreement
+
+
+class Inlet:
+    """An intake that remembers, or refuses as told."""
+
+    def __init__(self, *refusals: Exception) -> None:
+        self.arrivals: list[Arrival] = []
+        self.refusals = list(refusals)
+
+    async def __call__(self, arrival: Arrival) -> Accepted:
+        if self.refusals:
+            raise self.refusals.pop(0)
+        self.arrivals.append(arrival)
+        return Accepted("p1", Receipt(0, Stage.RECEIVED, "p1", b'{"stage":"received"}'))
+
+
+def receiver(folder: Path, inlet: Inlet) -> FolderReceiver:
+    for name in ("OutBox", "SentBox", "FailBox"):
+        (folder / name).mkdir()
+    return FolderReceiver(folder, "enterprise", inlet, poll_seconds=0.01)
+
+
+async def test_a_file_is_taken_once_it_rests(tmp_path: Path) -> None:
+    """A file is taken in at the second look with the same size, and moves to SentBox with its receipt."""
+    inlet = Inlet()
+    folder = receiver(tmp_path, inlet)
+    (tmp_path / "OutBox" / "a.edi").write_bytes(b"UNB")
+    assert await folder.poll() == 0
+    (tmp_path / "OutBox" / "a.edi").write_bytes(b"UNB+")  # still being written
+    assert await folder.poll() == 0
+    assert await folder.poll() == 1
+    assert inlet.arrivals[0].body == b"UNB+"
+    assert inlet.arrivals[0].filename == "a.edi"
+    assert (tmp_path / "SentBox" / "a.edi").read_bytes() == b"UNB+"
+    assert json.loads((tmp_path / "SentBox" / "a.edi.receipt.json").read_bytes()) == {"stage": "received"}
+    assert list((tmp_path / "OutBox").iterdir()) == []
+
+
+async def test_unfinished_and_hidden_files_are_left(tmp_path: Path) -> None:
+    """Files marked as unfinished, hidden files and links are not taken."""
+    inlet = Inlet()
+    folder = receiver(tmp_path, inlet)
+    for name in ("a.tmp", "b.part", ".c"):
+        (tmp_path / "OutBox" / name).write_bytes(b"x")
+    (tmp_path / "OutBox" / "link").symlink_to("/etc/hostname")
+    await folder.poll()
+    assert await folder.poll() == 0
+
+
+async def test_a_refused_file_moves_to_failbox_with_the_reason(tmp_path: Path) -> None:
+    """A permanent refusal moves the file to FailBox, with the reason beside it."""
+    folder = receiver(tmp_path, Inlet(PayloadTooLarge("At most 1 byte.")))
+    (tmp_path / "OutBox" / "a.edi").write_bytes(b"UNB")
+    await folder.poll()
+    await folder.poll()
+    assert (tmp_path / "FailBox" / "a.edi").exists()
+    assert "At most 1 byte." in (tmp_path / "FailBox" / "a.edi.reason.json").read_text()
+
+
+async def test_a_temporary_refusal_leaves_the_file(tmp_path: Path) -> None:
+    """Under overload the file stays where it is, and is taken in later under the same transport id."""
+    inlet = Inlet(Overloaded())
+    folder = receiver(tmp_path, inlet)
+    (tmp_path / "OutBox" / "a.edi").write_bytes(b"UNB")
+    await folder.poll()
+    with pytest.raises(Overloaded):
+        await folder.poll()
+    assert (tmp_path / "OutBox" / "a.edi").exists()
+    await folder.poll()
+    assert len(inlet.arrivals) == 1
+
+
+async def test_a_delivery_appears_whole_and_once(tmp_path: Path) -> None:
+    """A repeated delivery overwrites itself; nothing but the finished file is seen."""
+    sender = FolderSender()
+    terms = replace(agreement(""), transport="folder", options={"folder": str(tmp_path)})
+    first = await sender.send(DELIVERY, terms)
+    second = await sender.send(DELIVERY, terms)
+    (file,) = (tmp_path / "InBox").iterdir()
+    assert file.read_bytes() == DELIVERY.body
+    assert first == second
+    assert first.digest == DELIVERY.sha256
+
+
+async def test_no_folder_is_refused() -> None:
+    """An agreement without a folder cannot be served."""
+    with pytest.raises(DeliveryRefused):
+        await FolderSender().send(DELIVERY, replace(agreement(""), options={}))
