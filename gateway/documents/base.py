@@ -1,0 +1,133 @@
+"""What all canonical documents share: frozen models, and the kinds of value their fields hold.
+
+Fields are named with UN/CEFACT and WCO terms. Coded values are ISO and UN codes (ISO 3166-1 alpha-2
+countries, ISO 4217 currencies, UN/ECE Recommendation 20 units, 19 transport modes, 21 packages); where
+neither has an equivalent, the inspection service's own code stands. An absent value is None or an
+empty tuple, never an empty string, so that a document says each thing in one way only.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StrictBool,
+    StrictInt,
+    StringConstraints,
+)
+from pydantic.fields import FieldInfo
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DATETIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?([Zz]|[+-]\d{2}:?\d{2})")
+
+
+def _iso_date(value: Any) -> Any:
+    """Let only ISO 8601 dates through: pydantic would read bare digits as seconds since 1970."""
+    if isinstance(value, datetime) or not isinstance(value, date | str):
+        raise ValueError("expected a date, YYYY-MM-DD")  # noqa: TRY004 - pydantic words ValueError as a finding
+    if isinstance(value, str) and not _DATE.fullmatch(value):
+        raise ValueError("expected a date, YYYY-MM-DD")
+    return value
+
+
+def _iso_datetime(value: Any) -> Any:
+    """Let only ISO 8601 times with an offset through, for the same reason."""
+    if isinstance(value, datetime) or (isinstance(value, str) and _DATETIME.fullmatch(value)):
+        return value
+    raise ValueError("expected a time with its offset, YYYY-MM-DDThh:mm:ss+hh:mm")
+
+
+def _number(value: Any) -> Any:
+    """Refuse booleans and binary fractions, whose decimal value is an accident."""
+    if isinstance(value, bool | float):
+        raise ValueError("expected a decimal number")  # noqa: TRY004 - pydantic words ValueError as a finding
+    return value
+
+
+def plain(value: Decimal) -> str:
+    """`value` in plain digits without exponent: `1E+3` is `1000`."""
+    return format(value, "f")
+
+
+Text = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True,
+        min_length=1,
+        max_length=4000,
+        pattern=r"^[^\x00-\x08\x0b-\x1f\x7f\u{fffe}\u{ffff}]*$",
+    ),
+]
+"""Text of any script, without the control characters that XML cannot carry; blanks around it are dropped."""
+Code = Annotated[str, StringConstraints(min_length=1, max_length=35, pattern=r"^\S+$")]
+"""A coded value or identifier without blanks (UN/EDIFACT gives an..35 to references)."""
+Reference = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, min_length=1, max_length=70, pattern=r"^[^\x00-\x1f\x7f\u{fffe}\u{ffff}]*$"
+    ),
+]
+"""A number that people give to a paper; it may hold blanks."""
+Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+"""ISO 3166-1 alpha-2."""
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+"""ISO 4217."""
+Unit = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{2,3}$")]
+"""UN/ECE Recommendation 20 (codes of packages, used as units, carry an X before them)."""
+TransportMode = Annotated[str, StringConstraints(pattern=r"^[0-9]$")]
+"""UN/ECE Recommendation 19: 1 sea, 2 rail, 3 road, 4 air, 5 mail, 6 multimodal, 7 fixed, 8 inland water."""
+HsCode = Annotated[str, StringConstraints(pattern=r"^[0-9]{4,12}$")]
+"""Harmonised System heading with national digits; China declares 10."""
+ContainerNumber = Annotated[str, StringConstraints(min_length=1, max_length=17, pattern=r"^[A-Z0-9]+$")]
+"""ISO 6346 number, 11 characters; UN/EDIFACT 8260 holds 17, and units without ISO numbers exist."""
+DeclarationNumber = Annotated[str, StringConstraints(pattern=r"^[0-9]{15}$")]
+"""报检号: organisation 6, direction 1 (1 inbound, 2 outbound), year 2, sequence 6."""
+NoticeNumber = Annotated[str, StringConstraints(pattern=r"^[0-9]{18}$")]
+"""通关单号: the declaration number and 3 more digits."""
+Number = Annotated[
+    Decimal,
+    BeforeValidator(_number),
+    Field(ge=0, max_digits=24, decimal_places=8),
+    PlainSerializer(plain, return_type=str, when_used="json"),
+]
+"""A non-negative decimal; the digits are capped so that an exponent cannot make it huge."""
+Count = Annotated[StrictInt, Field(ge=0, le=10**9)]
+"""A whole number of things."""
+Flag = StrictBool
+Day = Annotated[date, BeforeValidator(_iso_date)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_iso_datetime)]
+
+
+def item(title: str, description: str, *, source: str = "", many: bool = False, required: bool = False) -> Any:
+    """Declare one data item: `title` in Chinese, `description` in English, `source` where it is defined.
+
+    `source` names the inspection message's element (`CIQ ContractNo`), the UN/EDIFACT data element or
+    the WCO Data Model class it stands for; it shows in the JSON Schema as `x-source`.
+    """
+    extra: dict[str, Any] = {"x-source": source} if source else {}
+    default: Any = ... if required else () if many else None
+    field: FieldInfo = Field(default, title=title, description=description, json_schema_extra=extra)
+    return field
+
+
+class Part(BaseModel):
+    """A group of data items within a document."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Document(Part):
+    """A canonical document: what a message means, whatever format it came in."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The document as JSON values, absent items left out; numbers are strings, so that none is rounded."""
+        return self.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
