@@ -1,0 +1,280 @@
+"""What authorities set and change: rule sets in schemas/rules, as data with validity dates.
+
+Each file holds one kind of rules as a list of sets (`[[set]]`), each with `valid_from`, perhaps
+`valid_until` (the last day), and the `source` it was taken from. `load` reads and checks them all;
+`RuleBook.at` picks the sets in force on a day. Which findings or effects follow is code elsewhere.
+"""
+
+from __future__ import annotations
+
+import itertools
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from gateway import data
+from gateway.errors import RulesInvalid
+
+Code = Annotated[str, StringConstraints(min_length=1, pattern=r"^\S+$")]
+HsPrefix = Annotated[str, StringConstraints(pattern=r"^[0-9]{2,13}$")]
+CountryCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+FieldPath = Annotated[str, StringConstraints(pattern=r"^[a-z_]+(\[\])?(\.[a-z_]+(\[\])?)*$")]
+"""A field of a canonical document: `transport.voyage`, `goods[].hs_code` (`[]` stands for each)."""
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class RuleSet(_Data):
+    """One version of one kind of rules, in force from `valid_from` to `valid_until` (both included)."""
+
+    source: str = Field(min_length=1)
+    valid_from: date
+    valid_until: date | None = None
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> RuleSet:
+        if self.valid_until is not None and self.valid_until < self.valid_from:
+            raise ValueError("valid_until is before valid_from")
+        return self
+
+    def in_force(self, day: date) -> bool:
+        """Whether the set holds on `day`."""
+        return self.valid_from <= day and (self.valid_until is None or day <= self.valid_until)
+
+
+class Treatment(StrEnum):
+    """How an enterprise is treated for its credit: the same at every bureau."""
+
+    FAST = "fast"
+    NORMAL = "normal"
+    STRICT = "strict"
+    EXCLUDED = "excluded"
+
+
+class Credit(RuleSet):
+    """信用管理: what each credit grade, or class of e-supervision, is worth."""
+
+    grades: Mapping[str, Treatment]
+    ungraded: Treatment
+
+
+class Condition(_Data):
+    """One test of a document's field; a condition on a field that stands in many places holds if any place meets it."""
+
+    field: FieldPath
+    equals: str | None = None
+    one_of: tuple[str, ...] = ()
+    starts_with: tuple[str, ...] = ()
+    above: Decimal | None = None
+    present: bool | None = None
+
+    @model_validator(mode="after")
+    def _tests_one_thing(self) -> Condition:
+        tests = (
+            self.equals is not None,
+            self.one_of,
+            self.starts_with,
+            self.above is not None,
+            self.present is not None,
+        )
+        if sum(map(bool, tests)) != 1:
+            raise ValueError("a condition needs exactly one of equals, one_of, starts_with, above, present")
+        return self
+
+
+class ReviewReason(_Data):
+    """A reason to look at a declaration by eye; all of `when` must hold."""
+
+    id: Code
+    en: str
+    zh: str
+    when: tuple[Condition, ...] = Field(min_length=1)
+
+
+class Review(RuleSet):
+    """审单: who may go straight through (直通), and what must be reviewed whoever declares it."""
+
+    direct_through: frozenset[Treatment]
+    reviewed: tuple[ReviewReason, ...] = ()
+
+
+class NegativeList(RuleSet):
+    """负面清单: goods by HS prefix and enterprises by registration code, out and in."""
+
+    export_hs: tuple[HsPrefix, ...] = ()
+    import_hs: tuple[HsPrefix, ...] = ()
+    blacklist: frozenset[str] = frozenset()
+
+    def lists(self, hs_code: str | None, *, inbound: bool) -> bool:
+        """Whether goods with `hs_code` are on the list of that direction."""
+        return bool(hs_code) and str(hs_code).startswith(self.import_hs if inbound else self.export_hs)
+
+
+class EpidemicArea(_Data):
+    """An area from which containers are locked on arrival."""
+
+    country: CountryCode
+    disease: str
+    source: str = Field(min_length=1)
+    valid_from: date
+    valid_until: date | None = None
+
+
+class Epidemic(RuleSet):
+    """疫区: the areas announced, each with days of its own."""
+
+    area: tuple[EpidemicArea, ...] = ()
+
+    def diseases(self, country: str, day: date) -> tuple[str, ...]:
+        """What is announced for `country` on `day`."""
+        return tuple(
+            a.disease
+            for a in self.area
+            if a.country == country and a.valid_from <= day and (a.valid_until is None or day <= a.valid_until)
+        )
+
+
+class PortInspection(RuleSet):
+    """口岸快速查验: what becomes of containers that no rule of the epidemic list decides."""
+
+    undeclared: Literal["lock", "wait"]
+    """A container without a declaration: locked and an officer alerted, or silently left to wait."""
+    unknown_origin: Literal["lock", "release"]
+    """A container whose origin neither the manifest nor the declaration tells."""
+    lock_negative_list: bool
+    """Whether inbound goods on the negative list are locked until they were checked at the port."""
+    lock_treatments: frozenset[Treatment]
+    """Enterprises whose containers are always checked."""
+
+
+class TransferRules(RuleSet):
+    """电子转单管理办法: what is excluded, and what the port may change."""
+
+    excluded: frozenset[
+        Literal["pre_inspected", "exit_port_open", "merged_at_port", "certified_at_port", "other", "not_qualified"]
+    ]
+    changeable: tuple[FieldPath, ...]
+    """Fields that the port may change freely: vessel, date, container size and number."""
+    reducible: tuple[FieldPath, ...]
+    """Quantities and weights that may only go down (packing damaged on the way)."""
+    value_fields: tuple[FieldPath, ...]
+    value_tolerance_percent: Decimal = Field(ge=0)
+
+
+class MatchField(_Data):
+    """One comparison of customs' data with the clearance notice."""
+
+    name: Code
+    ours: FieldPath
+    theirs: FieldPath
+    compare: Literal["exact", "text", "number", "set"] = "exact"
+    tolerance_percent: Decimal = Field(default=Decimal(0), ge=0)
+    tolerance: Decimal = Field(default=Decimal(0), ge=0)
+    required: bool = True
+    """Whether a value that one side lacks is a mismatch."""
+
+
+class ClearanceMatch(RuleSet):
+    """通关单联网核查: the fields compared, each with its tolerance."""
+
+    match: tuple[MatchField, ...] = Field(min_length=1)
+
+
+class MandatoryItem(_Data):
+    """A field that must be there, in the directions named, where all of `when` hold."""
+
+    field: FieldPath
+    zh: str
+    directions: frozenset[Literal["inbound", "outbound"]] = frozenset({"inbound", "outbound"})
+    when: tuple[Condition, ...] = ()
+
+
+class DeclarationMandatory(RuleSet):
+    """报检必填项: what a declaration must have."""
+
+    item: tuple[MandatoryItem, ...] = Field(min_length=1)
+
+
+_KINDS: Mapping[str, type[RuleSet]] = {
+    "credit": Credit,
+    "review": Review,
+    "negative_list": NegativeList,
+    "epidemic": Epidemic,
+    "port_inspection": PortInspection,
+    "transfer": TransferRules,
+    "clearance_match": ClearanceMatch,
+    "declaration_mandatory": DeclarationMandatory,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The sets in force on `day`, one of each kind."""
+
+    day: date
+    credit: Credit
+    review: Review
+    negative_list: NegativeList
+    epidemic: Epidemic
+    port_inspection: PortInspection
+    transfer: TransferRules
+    clearance_match: ClearanceMatch
+    declaration_mandatory: DeclarationMandatory
+
+
+@dataclass(frozen=True, slots=True)
+class RuleBook:
+    """All sets of all kinds; `at` picks."""
+
+    sets: Mapping[str, tuple[RuleSet, ...]]
+    _days: dict[date, Rules] = field(default_factory=dict, compare=False, repr=False)
+
+    def at(self, day: date) -> Rules:
+        """The rules of `day`; RulesInvalid where a kind has no set in force."""
+        rules = self._days.get(day)
+        if rules is None:
+            picked = {}
+            for kind, sets in self.sets.items():
+                in_force = [s for s in sets if s.in_force(day)]
+                if not in_force:
+                    raise RulesInvalid(f"no {kind} rules are in force on {day}")
+                picked[kind] = in_force[0]
+            rules = Rules(day=day, **picked)  # type: ignore[arg-type]  # _KINDS pairs each name with its type
+            self._days.clear()  # one day at a time is in use; yesterday's rules are not needed again
+            self._days[day] = rules
+        return rules
+
+
+def load(folder: Path | None = None) -> RuleBook:
+    """Read every kind of rules from `folder` (schemas/rules); RulesInvalid names the file and what is wrong."""
+    base = folder or data.schemas() / "rules"
+    strangers = {path.stem for path in base.glob("*.toml")} - _KINDS.keys()
+    if strangers:
+        raise RulesInvalid(f"no such kind of rules: {', '.join(sorted(strangers))}")
+    return RuleBook({kind: _read(base / f"{kind}.toml", model) for kind, model in _KINDS.items()})
+
+
+def _read(path: Path, model: type[RuleSet]) -> tuple[RuleSet, ...]:
+    try:
+        raw = tomllib.loads(path.read_text("utf-8"))
+        unknown = raw.keys() - {"set"}
+        if unknown or not raw.get("set"):
+            raise RulesInvalid(
+                f"{path.name}: expected [[set]] tables only, found {', '.join(sorted(unknown)) or 'none'}"
+            )
+        sets = sorted((model.model_validate(entry) for entry in raw["set"]), key=lambda s: s.valid_from)
+    except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
+        raise RulesInvalid(f"{path.name}: {error}") from error
+    for earlier, later in itertools.pairwise(sets):
+        if earlier.valid_until is None or earlier.valid_until >= later.valid_from:
+            raise RulesInvalid(f"{path.name}: the sets from {earlier.valid_from} and {later.valid_from} overlap")
+    return tuple(sets)

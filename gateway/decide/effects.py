@@ -1,0 +1,190 @@
+"""What a decision comes to: effects, as values. The pipeline carries them out in one transaction.
+
+A case is named by its id everywhere; a new one gets an id derived from the message that made it, so
+that deciding twice makes the same case. Effects are carried out in the order in which they stand; the test
+flag of the message holds for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+from gateway.decide.facts import Key
+from gateway.decide.status import Status
+from gateway.documents.base import Document
+from gateway.model import Finding, Role
+
+
+class Purpose(StrEnum):
+    """Why a recipient gets a document."""
+
+    INSPECTION = "inspection"
+    TRANSFER = "transfer"
+    CLEARANCE = "clearance"
+    PORT_CONTROL = "port_control"
+    INFORMATION = "information"
+    ANSWER = "answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Whom to send to: a partner by id, or whoever goes by `value` in `scheme`, or everyone with `role`.
+
+    `partner_id` wins over the identifier, the identifier over the role. A party named by role alone
+    means every active partner with that role whose agreements take the document.
+    """
+
+    role: Role
+    scheme: str = ""
+    value: str = ""
+    partner_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewCase:
+    """Open a case under `case`, owned by `partner_id` (the enterprise, or the agent that declared for it)."""
+
+    case: str
+    partner_id: str
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class SetStatus:
+    """The case moved to `status` because of `event`; `reasons` say why where that is worth saying."""
+
+    case: str
+    status: Status
+    event: str
+    reasons: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AddKeys:
+    """The case can be found by these keys from now on."""
+
+    case: str
+    keys: frozenset[Key]
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """`document` is the case's newest of its type."""
+
+    case: str
+    document_type: str
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A line on the case's timeline for what changed nothing: a late answer, a repeat."""
+
+    case: str
+    kind: str
+    reasons: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Deliver `document` to `to`, in the format of the recipient's agreement; `case` may be empty."""
+
+    case: str
+    document_type: str
+    document: Document
+    to: Party
+    purpose: Purpose
+
+
+@dataclass(frozen=True, slots=True)
+class Respond:
+    """Answer the sender of the message in hand with a response document (`case` may be empty)."""
+
+    case: str
+    document: Document
+    document_type: str = "response"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The message is held: it went no further, for these reasons, until somebody acts."""
+
+    case: str
+    reasons: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """The message is refused as a matter of business (the response says so too); nothing came of it."""
+
+    reasons: tuple[Finding, ...]
+    case: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """An operator or officer must look; `kind` groups alerts in the console."""
+
+    kind: str
+    reasons: tuple[Finding, ...]
+    case: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Put `document` on a feed; `partner_id` is whose entry it is, empty for all who may read the feed."""
+
+    feed: str
+    case: str
+    document_type: str
+    document: Document
+    keys: Mapping[str, str] = field(default_factory=dict)
+    partner_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """`document` matched nothing: keep it until something with one of `keys` comes."""
+
+    id: str
+    document_type: str
+    document: Document
+    keys: frozenset[Key]
+
+
+@dataclass(frozen=True, slots=True)
+class Attach:
+    """The waiting document `waiting_id` has found its case, and waits no longer."""
+
+    waiting_id: str
+    case: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Add `amount` to a ledger (positive) or draw it (negative)."""
+
+    ledger: str
+    amount: Decimal
+    case: str = ""
+
+
+Effect = (
+    NewCase
+    | SetStatus
+    | AddKeys
+    | Keep
+    | Note
+    | Send
+    | Respond
+    | Hold
+    | Refuse
+    | Alert
+    | Publish
+    | Wait
+    | Attach
+    | Draw
+)

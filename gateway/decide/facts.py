@@ -1,0 +1,143 @@
+"""What a decision must know: questions to the store, and the answers with the versions they were read at.
+
+A flow reads `facts[question]`. Where the answer is not there yet, `Unknown` names what is missing;
+`decide.needs` turns that into queries for the store. So a flow cannot read what it forgot to ask
+for, and asks (and reserves a number) only once it is known to be needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Generic, TypeVar, cast
+
+from gateway.model import Case, Partner
+
+T = TypeVar("T")
+Key = tuple[str, str]
+"""A business key: (kind, value). Kinds: declaration, notice, bill, container, contract, reference."""
+
+
+class Question(Generic[T]):
+    """Something the store can answer with a `T`. Test traffic asks for, and meets, test things only."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CasesByKeys(Question[tuple[Case, ...]]):
+    """Every case that has any of `keys`, ordered by case id; empty where there is none."""
+
+    keys: frozenset[Key]
+    test: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CaseById(Question[Case | None]):
+    """The case with this id."""
+
+    id: str
+    test: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NextNumber(Question[int]):
+    """The next number of `counter`, from 1 without gaps by design of the counter, not of its users.
+
+    It is reserved for the message in hand: asked again for the same message it is the same number.
+    """
+
+    counter: str
+    test: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerById(Question[Partner | None]):
+    """The active partner with this id."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerByIdentifier(Question[Partner | None]):
+    """The active partner that goes by `value` in `scheme` (`ciq-org`, `ciq-registration`, `customs-office`, ...)."""
+
+    scheme: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingDocument:
+    """A document that matched nothing when it came; see `effects.Wait`."""
+
+    id: str
+    document_type: str
+    keys: frozenset[Key]
+    document: Mapping[str, object]
+    partner_id: str
+    message_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting(Question[tuple[WaitingDocument, ...]]):
+    """Documents that wait under any of `keys`, ordered by id."""
+
+    keys: frozenset[Key]
+    test: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerBalance(Question[Decimal]):
+    """What is left in a named ledger; zero where nothing was ever added."""
+
+    name: str
+    test: bool = False
+
+
+Query = CasesByKeys | CaseById | NextNumber | PartnerById | PartnerByIdentifier | Waiting | LedgerBalance
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the store said, and a token that it compares at the commit.
+
+    An empty answer has a version too (a case that was not there may be by then). An empty token
+    means that the answer cannot move, as a reserved number cannot.
+    """
+
+    value: object
+    version: str = ""
+
+
+class Unknown(Exception):
+    """Facts are missing; `queries` names them. A signal from a flow to `needs`, which always catches it."""
+
+    def __init__(self, queries: tuple[Query, ...]) -> None:
+        super().__init__(queries)
+        self.queries = queries
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known: answers by query."""
+
+    answers: Mapping[Query, Answer] = field(default_factory=dict)
+
+    def __getitem__(self, question: Question[T]) -> T:
+        """The answer to `question`; Unknown where it was not asked yet."""
+        query = cast("Query", question)
+        answer = self.answers.get(query)
+        if answer is None:
+            raise Unknown((query,))
+        return cast("T", answer.value)
+
+    def require(self, queries: Iterable[Query]) -> None:
+        """Ask for several things at once, so that one trip to the store fetches them all."""
+        missing = tuple(dict.fromkeys(q for q in queries if q not in self.answers))
+        if missing:
+            raise Unknown(missing)
+
+    def plus(self, answers: Mapping[Query, Answer]) -> Facts:
+        """These facts and `answers`."""
+        return Facts({**self.answers, **answers})
