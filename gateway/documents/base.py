@@ -30,12 +30,16 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _DATETIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?([Zz]|[+-]\d{2}:?\d{2})")
 
 
+class Unfit(ValueError):
+    """A value that its field cannot hold; its text is the finding's code."""
+
+
 def _iso_date(value: Any) -> Any:
     """Let only ISO 8601 dates through: pydantic would read bare digits as seconds since 1970."""
     if isinstance(value, datetime) or not isinstance(value, date | str):
-        raise ValueError("expected a date, YYYY-MM-DD")  # noqa: TRY004 - pydantic words ValueError as a finding
+        raise Unfit("document.date")
     if isinstance(value, str) and not _DATE.fullmatch(value):
-        raise ValueError("expected a date, YYYY-MM-DD")
+        raise Unfit("document.date")
     return value
 
 
@@ -43,13 +47,13 @@ def _iso_datetime(value: Any) -> Any:
     """Let only ISO 8601 times with an offset through, for the same reason."""
     if isinstance(value, datetime) or (isinstance(value, str) and _DATETIME.fullmatch(value)):
         return value
-    raise ValueError("expected a time with its offset, YYYY-MM-DDThh:mm:ss+hh:mm")
+    raise Unfit("document.moment")
 
 
 def _number(value: Any) -> Any:
     """Refuse booleans and binary fractions, whose decimal value is an accident."""
     if isinstance(value, bool | float):
-        raise ValueError("expected a decimal number")  # noqa: TRY004 - pydantic words ValueError as a finding
+        raise Unfit("document.type.number")
     return value
 
 
