@@ -59,8 +59,10 @@ class Event(StrEnum):
     FAIL = "fail"
     TRANSFER = "transfer"
     TRANSFER_DECLINED = "transfer_declined"
+    TRANSFER_WITHDRAWN = "transfer_withdrawn"
     NOTIFY = "notify"
     NOTICE_DECLINED = "notice_declined"
+    NOTICE_WITHDRAWN = "notice_withdrawn"
     MATCH = "match"
     MISMATCH = "mismatch"
 
@@ -160,10 +162,12 @@ CASE: Mapping[Event, Row[Status]] = {
         _to(_S.TRANSFERRED, _S.ACCEPTED, _S.INSPECTING, _S.RELEASED, _S.HELD), (_S.TRANSFERRED, _S.NOTIFIED, _S.CLEARED)
     ),
     Event.TRANSFER_DECLINED: _row(_to(_S.HELD, _S.TRANSFERRED), (_S.HELD, _S.NOTIFIED, _S.CLEARED)),
+    Event.TRANSFER_WITHDRAWN: _row(_to(_S.RELEASED, _S.TRANSFERRED, _S.HELD), (_S.RELEASED,)),
     Event.NOTIFY: _row(
         _to(_S.NOTIFIED, _S.ACCEPTED, _S.INSPECTING, _S.RELEASED, _S.TRANSFERRED, _S.HELD), (_S.NOTIFIED, _S.CLEARED)
     ),
     Event.NOTICE_DECLINED: _row(_to(_S.HELD, _S.NOTIFIED), (_S.HELD, _S.CLEARED)),
+    Event.NOTICE_WITHDRAWN: _row(_to(_S.RELEASED, _S.NOTIFIED, _S.HELD), (_S.RELEASED,)),
     Event.MATCH: _row(_to(_S.CLEARED, _S.NOTIFIED, _S.HELD), (_S.CLEARED,)),
     Event.MISMATCH: _row(_to(_S.HELD, _S.NOTIFIED), (_S.HELD, _S.CLEARED)),
 }
