@@ -14,10 +14,11 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from gateway.config import Deliver
+from gateway.deliver.directory import Directory
 from gateway.deliver.retry import Backoff, next_attempt
-from gateway.errors import DeliveryDeferred, DeliveryRefused, GatewayError, LeaseLost, NotFound, TemporaryError
+from gateway.errors import DeliveryDeferred, DeliveryRefused, GatewayError, LeaseLost, TemporaryError
 from gateway.model import Agreement, Delivery, Stage
-from gateway.receipt import signed
+from gateway.receipt.notary import Notary
 from gateway.store.contract import AttemptResult, NewReceipt, Store
 from gateway.transports.base import Evidence, Sender
 
@@ -35,22 +36,21 @@ class DeliveryWorker:
         store: Store,
         senders: Mapping[str, Sender],
         settings: Deliver,
-        origin: str,
+        notary: Notary,
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         draw: Callable[[], float] = random.random,
     ) -> None:
-        """`senders` by transport name; `origin` names the receipt log; `draw` gives the jitter."""
+        """`senders` by transport name; `notary` writes the receipts; `draw` gives the jitter."""
         self._store = store
         self._senders = senders
         self._settings = settings
-        self._origin = origin
+        self._notary = notary
         self._clock = clock
         self._draw = draw
         self._backoff = Backoff(settings.first_delay, settings.longest_delay)
         self._bell = asyncio.Event()
-        self._agreements: dict[str, Agreement] = {}
-        self._agreements_version = -1
+        self._directory = Directory(store)
 
     def ring(self) -> None:
         """Something may be due: look now."""
@@ -88,7 +88,8 @@ class DeliveryWorker:
     async def _deliver(self, delivery: Delivery) -> None:
         """One attempt, from sending to its recorded result."""
         try:
-            agreement = await self._agreement(delivery)
+            # As it is now: a mended URL counts for the next attempt.
+            agreement = await self._directory.agreement(delivery.partner_id, delivery.agreement_id)
             result = await self._attempt(delivery, agreement)
             await self._store.finish_attempt(result)
         except LeaseLost:
@@ -110,7 +111,7 @@ class DeliveryWorker:
             return self._failed(delivery, "deferred", str(error) or "No answer in time", at)
         except GatewayError as error:
             return self._failed(delivery, "refused", str(error), None)
-        return self._done(delivery, evidence)
+        return await self._done(delivery, evidence)
 
     async def _send(self, delivery: Delivery, agreement: Agreement | None) -> Evidence:
         """Hand the delivery to its transport; the timeout here only guards against a transport without one."""
@@ -127,34 +128,15 @@ class DeliveryWorker:
         log.info("delivery_failed", delivery=delivery.id, outcome=outcome, attempt=delivery.attempts, detail=detail)
         return AttemptResult(delivery.id, delivery.fence, delivery.attempts, outcome, self._clock(), detail, next_at)
 
-    def _done(self, delivery: Delivery, evidence: Evidence) -> AttemptResult:
+    async def _done(self, delivery: Delivery, evidence: Evidence) -> AttemptResult:
         """A result with the receipt that proves it."""
         at = self._clock()
         stage = Stage.RELAYED if evidence.outcome == "relayed" else Stage.DELIVERED
-        body = signed.delivered(
-            stage,
-            delivery,
-            at=at,
-            origin=self._origin,
-            evidence_kind=evidence.kind,
-            evidence_detail=evidence.detail,
-            confirmed_sha256=evidence.digest,
+        recipient = await self._directory.partner(delivery.partner_id)
+        body = self._notary.handed_over(
+            stage, delivery, recipient, at=at, evidence=evidence.kind, answer=evidence.answer
         )
         receipt = NewReceipt(stage, delivery.id, body)
         return AttemptResult(
             delivery.id, delivery.fence, delivery.attempts, evidence.outcome, at, evidence.detail, None, (receipt,)
         )
-
-    async def _agreement(self, delivery: Delivery) -> Agreement | None:
-        """The delivery's agreement as it is now: a mended URL counts for the next attempt."""
-        version = await self._store.registry_version()
-        if version != self._agreements_version:
-            self._agreements.clear()
-            self._agreements_version = version
-        if delivery.agreement_id not in self._agreements:
-            try:
-                found = await self._store.agreements(delivery.partner_id)
-            except NotFound:
-                return None
-            self._agreements.update((a.id, a) for a in found)
-        return self._agreements.get(delivery.agreement_id)

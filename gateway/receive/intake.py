@@ -17,7 +17,7 @@ from pathlib import Path
 from gateway.config import Settings
 from gateway.errors import Overloaded, PayloadTooLarge, PayloadUnreadable, StorageFull
 from gateway.model import Payload, Stage
-from gateway.receipt import signed
+from gateway.receipt.notary import Notary
 from gateway.store.contract import Accepted, NewReceipt, Store
 from gateway.transports.base import Arrival
 
@@ -42,6 +42,7 @@ class Intake:
         self,
         store: Store,
         settings: Settings,
+        notary: Notary,
         *,
         clock: Callable[[], datetime] = now,
         on_accepted: Callable[[], None] = lambda: None,
@@ -49,6 +50,7 @@ class Intake:
         """`on_accepted` is called after each commit, to wake the pipeline."""
         self._store = store
         self._settings = settings
+        self._notary = notary
         self._clock = clock
         self._on_accepted = on_accepted
         self._judged_at = -_PRESSURE_AGE
@@ -75,7 +77,7 @@ class Intake:
             test=arrival.test,
             body=arrival.body,
         )
-        receipt = signed.received(payload, origin=self._settings.receipts.origin)
+        receipt = self._notary.received(payload)
         accepted = await self._store.accept(payload, NewReceipt(Stage.RECEIVED, payload.id, receipt))
         self._on_accepted()
         return accepted

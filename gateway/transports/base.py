@@ -39,9 +39,11 @@ class Evidence:
     outcome: str
     """`delivered`, or `relayed` where only a relay has taken it."""
     kind: str
-    """`http-digest`, `http-status`, `folder-rename`, ..."""
+    """`http_digest`, `http_status`, `folder_rename`, ..."""
     detail: str = ""
     """What the peer said, such as its status line."""
+    answer: bytes = b""
+    """What the peer returned, verbatim; receipts hold its digest."""
     digest: str = ""
     """The sha256 the peer confirmed, where it confirmed one."""
 

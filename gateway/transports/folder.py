@@ -40,7 +40,7 @@ class FolderSender:
             await asyncio.to_thread(_write_durably, target, delivery.body)
         except OSError as error:
             raise DeliveryDeferred(f"{type(error).__name__}: {error.strerror}") from error
-        return Evidence("delivered", "folder-rename", target.name, hashlib.sha256(delivery.body).hexdigest())
+        return Evidence("delivered", "folder_rename", target.name, b"", hashlib.sha256(delivery.body).hexdigest())
 
     async def close(self) -> None:
         """Nothing is kept open."""

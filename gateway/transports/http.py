@@ -96,8 +96,7 @@ class HttpSender:
                 allow_redirects=False,  # a redirect would carry the bytes to where no agreement sends them
                 timeout=aiohttp.ClientTimeout(total=agreement.attempt_timeout),
             ) as answer:
-                words = (await answer.content.read(DETAIL_LENGTH)).decode("utf-8", "replace")
-                return _judge(answer, delivery, words)
+                return _judge(answer, delivery, await answer.content.read(DETAIL_LENGTH))
         except (aiohttp.ClientSSLError, ssl.SSLError) as error:
             raise DeliveryDeferred(f"TLS: {error}") from error
         except TimeoutError as error:
@@ -110,17 +109,17 @@ class HttpSender:
         await self._session.close()
 
 
-def _judge(answer: aiohttp.ClientResponse, delivery: Delivery, words: str) -> Evidence:
+def _judge(answer: aiohttp.ClientResponse, delivery: Delivery, said: bytes) -> Evidence:
     """What an answer proves; raises where it is no acceptance."""
     line = f"{answer.status} {answer.reason or ''}".strip()
     if 200 <= answer.status < 300:
         confirmed = confirmed_digest(answer.headers.get(RECEIVED_DIGEST, ""))
         if not confirmed:
-            return Evidence("delivered", "http-status", line)
+            return Evidence("delivered", "http_status", line, said)
         if confirmed != delivery.sha256:
             raise DeliveryDeferred(f"{line}: the recipient confirmed another digest, {confirmed}")
-        return Evidence("delivered", "http-digest", line, confirmed)
-    detail = f"{line}: {words}"[:DETAIL_LENGTH]
+        return Evidence("delivered", "http_digest", line, said, confirmed)
+    detail = f"{line}: {said.decode('utf-8', 'replace')}"[:DETAIL_LENGTH]
     if answer.status in _REFUSALS:
         raise DeliveryRefused(detail)
     deferred = DeliveryDeferred(detail)

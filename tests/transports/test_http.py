@@ -62,7 +62,7 @@ async def test_a_confirmed_digest_is_the_evidence() -> None:
     async with recipient(handler) as url:
         evidence = await sender.send(DELIVERY, agreement(url))
     await sender.close()
-    assert (evidence.outcome, evidence.kind, evidence.digest) == ("delivered", "http-digest", DELIVERY.sha256)
+    assert (evidence.outcome, evidence.kind, evidence.digest) == ("delivered", "http_digest", DELIVERY.sha256)
     assert seen == [(BODY, DELIVERY.id, "application/edifact")]
 
 
@@ -76,7 +76,7 @@ async def test_a_bare_2xx_is_weaker_evidence() -> None:
     async with recipient(handler) as url:
         evidence = await sender.send(DELIVERY, agreement(url))
     await sender.close()
-    assert (evidence.kind, evidence.digest) == ("http-status", "")
+    assert (evidence.kind, evidence.digest) == ("http_status", "")
 
 
 @pytest.mark.parametrize(

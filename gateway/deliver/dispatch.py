@@ -1,0 +1,400 @@
+"""Effects become what commit 2 writes: case changes, deliveries in each recipient's format, feed entries.
+
+A `Dispatch` collects what the messages of one transaction come to. Ids derive from the message and the
+position of the effect, so that deciding a message again makes the same deliveries.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import structlog
+
+from gateway import findings
+from gateway.decide import effects as do
+from gateway.decide.facts import Facts
+from gateway.deliver.directory import Directory
+from gateway.deliver.rendering import Renderer
+from gateway.documents.base import Document
+from gateway.model import (
+    Agreement,
+    Case,
+    CaseEvent,
+    Delivery,
+    DeliveryKind,
+    FeedEntry,
+    Finding,
+    MessageState,
+    Partner,
+    derive_id,
+)
+from gateway.receipt.signed import canonical
+from gateway.store.contract import CaseChange, LedgerMove, Wait
+
+log = structlog.get_logger(__name__)
+
+INBOX = "inbox"
+"""The feed of what a partner gets without an agreement to push it: it fetches, as most client software does."""
+OPERATOR = "@operator"
+"""Whose entry an alert is; no partner can have this id."""
+
+
+@dataclass(frozen=True, slots=True)
+class InHand:
+    """The message whose effects are carried out."""
+
+    message_id: str
+    sender: Partner
+    at: datetime
+    test: bool = False
+
+
+@dataclass(slots=True)
+class _Change:
+    """What is known of a case that this transaction makes or changes."""
+
+    expected_version: int
+    status: str
+    partner_id: str
+    test: bool
+    keys: set[tuple[str, str]] = field(default_factory=set)
+    documents: dict[str, Mapping[str, object]] = field(default_factory=dict)
+    events: list[CaseEvent] = field(default_factory=list)
+
+
+class Dispatch:
+    """Collects one transaction's worth of effects."""
+
+    def __init__(self, directory: Directory, renderer: Renderer) -> None:
+        """`directory` finds recipients and their agreements; `renderer` writes documents in their formats."""
+        self._directory = directory
+        self._renderer = renderer
+        self._cases: dict[str, _Change] = {}
+        self.deliveries: list[Delivery] = []
+        self.feed: list[FeedEntry] = []
+        self.waits: list[Wait] = []
+        self.attached: list[str] = []
+        self.ledger: list[LedgerMove] = []
+
+    @property
+    def cases(self) -> tuple[CaseChange, ...]:
+        """The case changes collected so far."""
+        return tuple(
+            CaseChange(
+                case_id=case_id,
+                expected_version=change.expected_version,
+                status=change.status,
+                partner_id=change.partner_id,
+                test=change.test,
+                add_keys=frozenset(change.keys),
+                documents=change.documents,
+                events=tuple(change.events),
+            )
+            for case_id, change in self._cases.items()
+        )
+
+    async def carry_out(self, effects: Sequence[do.Effect], facts: Facts, message: InHand) -> tuple[MessageState, str]:
+        """Collect `effects`; returns what became of the message and the first case it touched."""
+        known = {case.id: case for answer in facts.answers.values() for case in _cases_in(answer.value)}
+        state, touched = MessageState.ACCEPTED, ""
+        for position, effect in enumerate(effects):
+            case_id = str(getattr(effect, "case", ""))
+            touched = touched or case_id
+            if case_id and case_id not in self._cases and not isinstance(effect, do.NewCase):
+                case = known[case_id]
+                self._cases[case_id] = _Change(case.version, case.status, case.partner_id, case.test)
+            if isinstance(effect, do.Hold):
+                state = MessageState.HELD
+            elif isinstance(effect, do.Refuse):
+                state = MessageState.REJECTED
+            await self._carry_out(effect, position, message)
+        return state, touched
+
+    async def _carry_out(self, effect: do.Effect, position: int, message: InHand) -> None:
+        """One effect."""
+        match effect:
+            case do.NewCase():
+                self._cases[effect.case] = _Change(0, effect.status, effect.partner_id, effect.test)
+                self._event(effect.case, message, "opened", details={"status": effect.status})
+            case do.SetStatus():
+                change = self._cases[effect.case]
+                self._event(
+                    effect.case,
+                    message,
+                    "status",
+                    effect.reasons,
+                    {"from": change.status, "to": effect.status, "event": effect.event},
+                )
+                change.status = effect.status
+            case do.AddKeys():
+                self._cases[effect.case].keys |= effect.keys
+            case do.Keep():
+                self._cases[effect.case].documents[effect.document_type] = _json(effect.document)
+            case do.Note():
+                self._event(effect.case, message, effect.kind, effect.reasons)
+            case do.Hold():
+                if effect.case:
+                    self._event(effect.case, message, "held", effect.reasons)
+            case do.Refuse():
+                if effect.case:
+                    self._event(effect.case, message, "refused", effect.reasons)
+            case do.Alert():
+                self._alert(effect, position, message)
+            case do.Send():
+                await self._send(effect, position, message)
+            case do.Respond():
+                await self.hand_over(
+                    message,
+                    message.sender,
+                    effect.document_type,
+                    effect.document,
+                    DeliveryKind.RESPONSE,
+                    effect.case,
+                    position,
+                )
+            case do.Publish():
+                self._publish(effect, position, message)
+            case do.Wait():
+                self.waits.append(
+                    Wait(
+                        effect.id,
+                        effect.document_type,
+                        effect.keys,
+                        _json(effect.document),
+                        message.message_id,
+                        message.sender.id,
+                        effect.test,
+                    )
+                )
+            case do.Attach():
+                self.attached.append(effect.waiting_id)
+                self._event(effect.case, message, "attached", details={"waiting": effect.waiting_id})
+            case do.Draw():
+                self.ledger.append(LedgerMove(effect.ledger, format(effect.amount, "f"), message.message_id))
+
+    async def _send(self, effect: do.Send, position: int, message: InHand) -> None:
+        """Deliver to whom the party means; nobody found is an alert, never silence."""
+        recipients = await self._recipients(effect.to)
+        if not recipients and (effect.to.partner_id or effect.to.value):
+            missing = Finding(
+                "deliver.recipient_unknown",
+                args={
+                    "document": effect.document_type,
+                    "recipient": effect.to.partner_id or f"{effect.to.scheme} {effect.to.value}",
+                },
+            )
+            self._alert(do.Alert("recipient_unknown", (missing,), effect.case), position, message)
+        for recipient in recipients:
+            named = bool(effect.to.partner_id or effect.to.value)
+            agreement = await self._directory.wanted(recipient.id, effect.document_type)
+            # A role addresses whoever of its holders takes such documents; a named recipient must get it somehow.
+            if agreement is not None or named:
+                await self.hand_over(
+                    message,
+                    recipient,
+                    effect.document_type,
+                    effect.document,
+                    DeliveryKind.DOCUMENT,
+                    effect.case,
+                    position,
+                    purpose=effect.purpose,
+                )
+
+    async def _recipients(self, party: do.Party) -> Sequence[Partner]:
+        """The partners a party means."""
+        if party.partner_id:
+            return [await self._directory.partner(party.partner_id)]
+        if party.value:
+            found = await self._directory.partner_by(party.scheme, party.value)
+            return [found] if found is not None else []
+        return await self._directory.with_role(party.role)
+
+    async def hand_over(
+        self,
+        message: InHand,
+        recipient: Partner,
+        document_type: str,
+        document: Document,
+        kind: DeliveryKind,
+        case_id: str,
+        position: int,
+        *,
+        purpose: str = "",
+    ) -> None:
+        """One document to one recipient: pushed under its agreement, or put into its inbox to be fetched."""
+        agreement = await self._directory.wanted(recipient.id, document_type)
+        delivery_id = derive_id(message.message_id, "delivery", position, recipient.id)
+        if agreement is None:
+            body = canonical(_json(document))
+            self.feed.append(_entry(INBOX, recipient.id, document_type, delivery_id, body, message, case_id))
+            self._sent(message, recipient, document_type, kind, case_id, delivery_id, "json", purpose, ())
+            return
+        rendered = self._renderer.render(
+            document_type, document, agreement, recipient, delivery_id, message.at, test=message.test
+        )
+        if rendered.body:
+            self.push(
+                message, agreement, kind, document_type, rendered.body, rendered.reference, case_id, delivery_id
+            )
+        self._sent(
+            message,
+            recipient,
+            document_type,
+            kind,
+            case_id,
+            delivery_id,
+            agreement.format,
+            purpose,
+            rendered.findings,
+        )
+        if not rendered.body:
+            alert = do.Alert("not_rendered", tuple(rendered.findings), case_id)
+            self._alert(alert, position, message)
+
+    def push(
+        self,
+        message: InHand,
+        agreement: Agreement,
+        kind: DeliveryKind,
+        document_type: str,
+        body: bytes,
+        reference: str,
+        case_id: str,
+        delivery_id: str,
+        format: str = "",  # noqa: A002 -- the field's name everywhere in the gateway
+    ) -> None:
+        """Bytes for a recipient, in its lane."""
+        self.deliveries.append(
+            Delivery(
+                id=delivery_id,
+                partner_id=agreement.partner_id,
+                agreement_id=agreement.id,
+                lane=f"{agreement.partner_id}:{case_id or message.message_id}",
+                kind=kind,
+                document_type=document_type,
+                format=format or agreement.format,
+                body=body,
+                sha256=hashlib.sha256(body).hexdigest(),
+                message_id=message.message_id,
+                case_id=case_id,
+                reference=reference,
+                test=message.test,
+                next_at=message.at,
+            )
+        )
+
+    def offer(self, message: InHand, document_type: str, body: bytes, format: str) -> None:  # noqa: A002 -- as above
+        """Bytes for the sender to fetch: an acknowledgement that no agreement pushes."""
+        entry_id = derive_id(message.message_id, "inbox", document_type)
+        entry = _entry(INBOX, message.sender.id, document_type, entry_id, body, message, "")
+        self.feed.append(replace(entry, format=format))
+
+    def _sent(
+        self,
+        message: InHand,
+        recipient: Partner,
+        document_type: str,
+        kind: DeliveryKind,
+        case_id: str,
+        delivery_id: str,
+        format: str,  # noqa: A002 -- as above
+        purpose: str,
+        dropped: Sequence[Finding],
+    ) -> None:
+        """The timeline's line for something sent, with what the recipient's format could not carry."""
+        if case_id:
+            self._cases[case_id].events.append(
+                CaseEvent(
+                    case_id,
+                    message.at,
+                    "sent",
+                    f"{document_type} {kind.value}",
+                    recipient.id,
+                    message.message_id,
+                    delivery_id,
+                    {"format": format, "purpose": purpose, "dropped": [str(f.place) or f.code for f in dropped]},
+                )
+            )
+
+    def _publish(self, effect: do.Publish, position: int, message: InHand) -> None:
+        """A line on a feed."""
+        entry = _entry(
+            effect.feed,
+            effect.partner_id,
+            effect.document_type,
+            derive_id(message.message_id, "feed", position),
+            canonical(_json(effect.document)),
+            message,
+            effect.case,
+        )
+        self.feed.append(replace(entry, keys=dict(effect.keys), test=effect.test))
+
+    def _alert(self, alert: do.Alert, position: int, message: InHand) -> None:
+        """Somebody must look: on the case's timeline, on the operator's feed, and in the log."""
+        log.warning("alert", kind=alert.kind, case=alert.case, message=message.message_id, reasons=_codes(alert.reasons))
+        if alert.case:
+            self._event(alert.case, message, "alert", alert.reasons, {"alert": alert.kind})
+        body = canonical(
+            {"alert": alert.kind, "case": alert.case, "reasons": [findings.text(r) for r in alert.reasons]}
+        )
+        alert_id = derive_id(message.message_id, "alert", position)
+        self.feed.append(_entry("alerts", OPERATOR, "alert", alert_id, body, message, alert.case))
+
+    def _event(
+        self,
+        case_id: str,
+        message: InHand,
+        kind: str,
+        reasons: Sequence[Finding] = (),
+        details: Mapping[str, object] | None = None,
+    ) -> None:
+        """A line on a case's timeline."""
+        self._cases[case_id].events.append(
+            CaseEvent(
+                case_id=case_id,
+                at=message.at,
+                kind=kind,
+                text="; ".join(findings.text(r) for r in reasons),
+                partner_id=message.sender.id,
+                message_id=message.message_id,
+                details={**(details or {}), **({"reasons": _codes(reasons)} if reasons else {})},
+            )
+        )
+
+
+def _entry(
+    feed: str, partner_id: str, document_type: str, document_id: str, body: bytes, message: InHand, case_id: str
+) -> FeedEntry:
+    return FeedEntry(
+        feed=feed,
+        partner_id=partner_id,
+        document_type=document_type,
+        document_id=document_id,
+        sha256=hashlib.sha256(body).hexdigest(),
+        test=message.test,
+        body=body,
+        message_id=message.message_id,
+        case_id=case_id,
+        at=message.at,
+    )
+
+
+def _json(document: object) -> dict[str, object]:
+    assert isinstance(document, Document), "effects carry canonical documents"
+    return document.to_json()
+
+
+def _codes(reasons: Sequence[Finding]) -> list[str]:
+    return [r.code for r in reasons]
+
+
+def _cases_in(value: object) -> Sequence[Case]:
+    """The cases an answer holds."""
+    if isinstance(value, Case):
+        return (value,)
+    if isinstance(value, tuple):
+        return tuple(v for v in value if isinstance(v, Case))
+    return ()

@@ -1,0 +1,84 @@
+"""One log's name and secret, bound to the receipts that are written into it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from gateway.model import Delivery, Finding, MessageState, Partner, Payload, Role, Stage
+from gateway.receipt import signed
+
+
+@dataclass(frozen=True, slots=True)
+class Notary:
+    """Writes receipts for the log `log`; `secret` hides recipients from senders (see `signed.recipient_salt`)."""
+
+    log: str
+    secret: bytes = field(repr=False)
+
+    def received(self, payload: Payload) -> bytes:
+        """These bytes are ours now."""
+        return signed.received(payload, log=self.log)
+
+    def checked(
+        self,
+        payload: Payload,
+        *,
+        at: datetime,
+        message_id: str,
+        reference: str,
+        format: str,  # noqa: A002 -- the field's name everywhere in the gateway
+        verdict: MessageState,
+        findings: Sequence[Finding],
+        schema: str,
+        mapping: str,
+    ) -> bytes:
+        """What syntax and schema made of one message."""
+        return signed.checked(
+            payload,
+            log=self.log,
+            at=at,
+            message_id=message_id,
+            reference=reference,
+            format=format,
+            verdict=verdict,
+            findings=findings,
+            schema=schema,
+            mapping=mapping,
+        )
+
+    def handed_over(
+        self, stage: Stage, delivery: Delivery, recipient: Partner, *, at: datetime, evidence: str, answer: bytes
+    ) -> bytes:
+        """The recipient's system, or a relay (`stage` says which), has a delivery."""
+        write = signed.relayed if stage is Stage.RELAYED else signed.delivered
+        return write(
+            delivery,
+            log=self.log,
+            at=at,
+            role=_role(recipient),
+            salt=signed.recipient_salt(self.secret, delivery.id),
+            evidence=evidence,
+            answer=answer,
+        )
+
+    def answered(
+        self, delivery: Delivery, recipient: Partner, *, at: datetime, verdict: str, message_id: str, answer: bytes
+    ) -> bytes:
+        """The recipient's business answer to a delivery."""
+        return signed.answered(
+            delivery,
+            log=self.log,
+            at=at,
+            role=_role(recipient),
+            salt=signed.recipient_salt(self.secret, delivery.id),
+            verdict=verdict,
+            message_id=message_id,
+            answer=answer,
+        )
+
+
+def _role(partner: Partner) -> Role:
+    """The role a receipt names a partner by: the first it has, in the order of `Role`."""
+    return next((role for role in Role if role in partner.roles), Role.ENTERPRISE)
