@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,6 +49,10 @@ _CODES: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "model_attributes_type": ("document.type.object", {}),
 }
 
+_NO_NAMES: Mapping[str, str] = {}
+_QUOTED = re.compile(r"'([^']*)'")
+"""pydantic joins the members of an enumeration as English prose; only the members are wanted."""
+
 _SHOWN = 80
 """How many characters of a wrong value a finding shows."""
 
@@ -67,12 +72,12 @@ def faults(error: ValidationError) -> Iterator[Fault]:
     for detail in error.errors(include_url=False):
         kind = str(detail["type"])
         context = detail.get("ctx", {})
+        code, names = _CODES.get(kind, ("document.invalid", _NO_NAMES))
         if kind == "value_error":
-            # The validators of base.py name the code they mean.
-            code, names = str(context["error"]), {}
-        else:
-            code, names = _CODES.get(kind, ("document.invalid", {}))
+            code = str(context["error"])  # the validators of base.py name the code they mean
         args = {ours: str(context[theirs]) for ours, theirs in names.items() if theirs in context}
+        if code == "document.choice":
+            args["list"] = ", ".join(_QUOTED.findall(args["list"]))
         location = tuple(detail["loc"])
         if code in ("document.missing", "document.unknown"):
             args["name"] = str(location[-1]) if location else ""

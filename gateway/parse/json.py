@@ -1,0 +1,154 @@
+"""Reads a JSON message strictly: one object, no name twice, no number JSON does not have.
+
+Numbers with a fraction become Decimal, so that no amount is rounded on its way in.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, NoReturn
+
+from gateway.model import Finding, Place
+
+MAX_BYTES = 32 << 20
+"""Largest message read: a document is built in memory whole; larger loads travel as EDI, which streams."""
+
+MAX_DEPTH = 32
+"""Deepest nesting read: canonical documents nest 6 levels deep."""
+
+_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_BRACKETS = re.compile(r"[\[\]{}]")
+_PAIR = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_MAX_DIGITS = 60
+"""Longest number read: documents hold 24 digits; longer ones only cost time to convert."""
+
+
+@dataclass(slots=True)
+class JsonRead:
+    """What was read; `value` is None where a finding is an error."""
+
+    value: dict[str, Any] | None
+    findings: list[Finding] = field(default_factory=list)
+
+
+class _Unreadable(ValueError):
+    """Ends the reading at the first fault that leaves nothing to read on with."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.code)
+        self.finding = finding
+
+
+class _Repeated(dict[str, Any]):
+    """An object in which names stand twice."""
+
+    names: tuple[str, ...] = ()
+
+
+def read(body: bytes, *, max_bytes: int = MAX_BYTES) -> JsonRead:
+    """The JSON object in `body` (UTF-8, or UTF-16 with a byte order mark), or the findings why not."""
+    if len(body) > max_bytes:
+        return _refused("json.too_large", size=str(len(body)), max=str(max_bytes))
+    try:
+        text = _decode(body)
+        if not text.strip():
+            return _refused("json.empty")
+        # Without its escaped backslashes and quotes, text can be looked at by regular expressions.
+        bare = text.replace("\\\\", "").replace('\\"', "")
+        if _depth(bare) > MAX_DEPTH:
+            return _refused("json.too_deep", max=str(MAX_DEPTH))
+        if _SURROGATE.search(_PAIR.sub("", bare)):
+            return _refused("json.surrogate")
+        value = json.loads(
+            text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_decimal, parse_int=_integer
+        )
+    except json.JSONDecodeError as error:
+        place = Place(line=error.lineno, path="")
+        args = {"detail": error.msg, "line": str(error.lineno), "column": str(error.colno)}
+        return JsonRead(None, [Finding("json.syntax", place=place, args=args)])
+    except _Unreadable as error:
+        return JsonRead(None, [error.finding])
+    if not isinstance(value, dict):
+        return _refused("json.not_object")
+    repeated = _repeated(value, "")
+    return JsonRead(None if repeated else value, repeated)
+
+
+def _refused(code: str, **args: str) -> JsonRead:
+    return JsonRead(None, [Finding(code, args=args)])
+
+
+def _decode(body: bytes) -> str:
+    charset, start = next(((name, len(bom)) for bom, name in _BOMS if body.startswith(bom)), ("utf-8", 0))
+    try:
+        return body[start:].decode(charset)
+    except UnicodeDecodeError as error:
+        args = {"charset": charset.upper(), "offset": str(start + error.start)}
+        raise _Unreadable(Finding("json.charset", args=args)) from error
+
+
+def _depth(text: str) -> int:
+    """How deep `text`, which holds no escaped quotes, nests; brackets inside strings do not count."""
+    deepest = level = 0
+    # Whatever stands between quotes is a string: every other piece is outside one.
+    for piece in text.split('"')[::2]:
+        for mark in _BRACKETS.findall(piece):
+            level += 1 if mark in "{[" else -1
+            deepest = max(deepest, level)
+    return deepest
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) == len(pairs):
+        return value
+    counts = Counter(name for name, _ in pairs)
+    repeated = _Repeated(value)
+    repeated.names = tuple(name for name, count in counts.items() if count > 1)
+    return repeated
+
+
+def _repeated(value: Any, path: str) -> list[Finding]:
+    """A finding for each name that stands twice in one object, at its JSON pointer."""
+    found: list[Finding] = []
+    if isinstance(value, _Repeated):
+        found = [
+            Finding("json.duplicate", place=Place(path=f"{path}/{_escaped(name)}"), args={"name": name})
+            for name in value.names
+        ]
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            found += _repeated(inner, f"{path}/{_escaped(name)}")
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            found += _repeated(inner, f"{path}/{index}")
+    return found
+
+
+def _escaped(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def _constant(text: str) -> NoReturn:
+    """NaN and Infinity are JavaScript's, not JSON's (RFC 8259, 6)."""
+    raise _Unreadable(Finding("json.number", value=text))
+
+
+def _decimal(text: str) -> Decimal:
+    return Decimal(_short(text))
+
+
+def _integer(text: str) -> int:
+    return int(_short(text))
+
+
+def _short(text: str) -> str:
+    if len(text) > _MAX_DIGITS:
+        raise _Unreadable(Finding("json.number", value=f"{text[:_MAX_DIGITS]}…"))
+    return text
