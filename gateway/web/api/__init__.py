@@ -1,0 +1,1 @@
+"""The handlers of the REST interface, one file per resource."""

@@ -1,0 +1,129 @@
+"""Feeds: what was cleared, transferred, released, or changed, in commit order, by cursor, long poll or SSE."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from aiohttp import web
+
+from gateway.errors import NotFound
+from gateway.model import FeedEntry, Role
+from gateway.transports.http import MEDIA_TYPES, content_digest
+from gateway.web import cursor, resources, views
+from gateway.web.api.answers import answer
+from gateway.web.identity import Caller
+from gateway.web.keys import READ
+from gateway.web.parameters import MAX_INTEGER, TEST, Text, Whole, index
+from gateway.web.services import Services, services
+
+AFTER = Text("after", "Where the last reading ended (its `next`); from the beginning where absent")
+LIMIT = Whole("limit", "Entries in one answer", default=100, minimum=1, maximum=1000)
+WAIT = Whole("wait", "Seconds to wait for an entry where there is none yet", default=0, minimum=0, maximum=60)
+
+READERS: dict[str, frozenset[Role]] = {
+    "clearance": frozenset({Role.CUSTOMS}),
+    "transfer": frozenset({Role.BUREAU}),
+    "release": frozenset({Role.PORT, Role.YARD}),
+    "status": frozenset(Role),
+}
+"""Which roles may read a feed; which entries, the store decides by the entry's partner."""
+
+_LOOK = 0.25
+"""Seconds between looks at a feed while a reader waits: shorter than anyone notices, long for the store."""
+
+_HEARTBEAT = 15.0
+"""Seconds after which an idle event stream says something, before proxies take it for dead (usually 30 to 60)."""
+
+
+async def get(request: web.Request) -> web.StreamResponse:
+    """Entries after a cursor; with `Accept: text/event-stream` they keep coming as events."""
+    service = services(request)
+    caller = await service.gate.admit(request, READ)
+    name = _readable(request, caller)
+    reader = _Reader(service, caller, name, test=caller.key.test or TEST.of(request), limit=LIMIT.of(request))
+    if "text/event-stream" in request.headers.get("Accept", ""):
+        return await _stream(request, reader, _place(name, request.headers.get("Last-Event-ID") or AFTER.of(request)))
+    place = _place(name, AFTER.of(request))
+    entries = await reader.read(place, WAIT.of(request))
+    last = entries[-1].sequence if entries else place
+    return answer(resources.FeedPage(items=views.feed(entries), next=cursor.encode(name, last)))
+
+
+async def document(request: web.Request) -> web.Response:
+    """The document of one entry, byte for byte."""
+    service = services(request)
+    caller = await service.gate.admit(request, READ)
+    name = _readable(request, caller)
+    sequence = index(request.match_info["sequence"], "sequence")
+    entry = await service.store.feed_entry(name, caller.partner_id, sequence)
+    if caller.key.test and not entry.test:
+        raise NotFound
+    return web.Response(
+        body=entry.body,
+        headers={
+            "Content-Type": MEDIA_TYPES.get(entry.format.partition(":")[0], "application/octet-stream"),
+            "Content-Digest": content_digest(bytes.fromhex(entry.sha256)),
+            "Cache-Control": "no-store",
+        },
+    )
+
+
+def _readable(request: web.Request, caller: Caller) -> str:
+    """The name of the feed asked for; NotFound where the caller has no role that reads it."""
+    name = request.match_info["name"]
+    roles = READERS.get(name)
+    if roles is None or not (caller.everything or roles & caller.partner.roles):
+        raise NotFound
+    return name
+
+
+class _Reader:
+    """Reads one feed for one caller."""
+
+    def __init__(self, service: Services, caller: Caller, name: str, *, test: bool, limit: int) -> None:
+        self._service = service
+        self._partner_id = caller.partner_id
+        self.name = name
+        self._test = test
+        self._limit = limit
+
+    async def read(self, place: int, wait: float) -> list[FeedEntry]:
+        """Entries after `place`; waits up to `wait` seconds for one, less when the process stops."""
+        until = time.monotonic() + wait
+        while True:
+            found = await self._service.store.feed(self.name, self._partner_id, place, self._limit, test=self._test)
+            left = until - time.monotonic()
+            if found or left <= 0 or self.stopping:
+                return list(found)
+            try:
+                await asyncio.wait_for(self._service.stopping.wait(), min(_LOOK, left))
+            except TimeoutError:
+                continue
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the process has been asked to end."""
+        return self._service.stopping.is_set()
+
+
+async def _stream(request: web.Request, reader: _Reader, place: int) -> web.StreamResponse:
+    """Entries as server-sent events until the reader or the process leaves; `id` is the cursor."""
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
+    await response.prepare(request)
+    while not reader.stopping:
+        entries = await reader.read(place, _HEARTBEAT)
+        for line in views.feed(entries):
+            place = line.sequence
+            text = (
+                f"id: {cursor.encode(reader.name, place)}\nevent: {line.document}\ndata: {line.model_dump_json()}\n\n"
+            )
+            await response.write(text.encode())
+        if not entries:
+            await response.write(b": still here\n\n")
+    return response
+
+
+def _place(name: str, after: str) -> int:
+    """The sequence number in a cursor; 0 where there is none."""
+    return min(index(cursor.decode(name, after), "after"), MAX_INTEGER) if after else 0

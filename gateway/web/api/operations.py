@@ -1,0 +1,72 @@
+"""For the operator's machines: health, readiness, metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import shutil
+from pathlib import Path
+
+from aiohttp import web
+
+from gateway.errors import GatewayError
+from gateway.web import resources
+from gateway.web.api.answers import answer
+from gateway.web.keys import ADMIN
+from gateway.web.metrics import CONTENT_TYPE_LATEST
+from gateway.web.services import services
+
+_PATIENCE = 2.0
+"""Seconds the store has to answer a readiness question; load balancers ask every few seconds."""
+
+
+async def health(_request: web.Request) -> web.Response:
+    """Whether the process answers at all."""
+    return answer(resources.Health(status="ok"))
+
+
+async def ready(request: web.Request) -> web.Response:
+    """Whether messages can be taken in: 503 where not, with what is missing."""
+    service = services(request)
+    checks = {
+        "store": await _answers(request),
+        "disk": _has_room(service.settings.store.payload_folder, service.settings.store.free_bytes),
+    }
+    checks["serving"] = not service.stopping.is_set()
+    good = all(checks.values())
+    return answer(resources.Readiness(ready=good, checks=checks), status=200 if good else 503)
+
+
+async def metrics(request: web.Request) -> web.Response:
+    """Counts, latencies and queue depths; for loopback, and for keys with the scope `admin`."""
+    service = services(request)
+    if not _is_local(request):
+        await service.gate.admit(request, ADMIN)
+    body = service.metrics.render(await service.store.pressure())
+    return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+async def _answers(request: web.Request) -> bool:
+    try:
+        await asyncio.wait_for(services(request).store.pressure(), _PATIENCE)
+    except (GatewayError, TimeoutError):
+        return False
+    return True
+
+
+def _has_room(folder: Path, least: int) -> bool:
+    """Whether the disk that holds `folder`, or will, has `least` bytes free."""
+    folder = folder.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free >= least
+
+
+def _is_local(request: web.Request) -> bool:
+    """Whether the request comes from this machine itself, not through a proxy on it."""
+    if "X-Forwarded-For" in request.headers or "Forwarded" in request.headers:
+        return False
+    try:
+        return ipaddress.ip_address(request.remote or "").is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,48 @@
+"""The aiohttp application: the routes over the services. It starts and stops nothing; `app` does."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from aiohttp import web
+
+from gateway import documents
+from gateway.web.api.description import DESCRIPTION
+from gateway.web.metrics import Metrics
+from gateway.web.openapi import build as describe
+from gateway.web.problems import problems
+from gateway.web.routes import ROUTES, Handler, Route
+from gateway.web.services import SERVICES, Services
+
+
+def application(services: Services) -> web.Application:
+    """The application for `services`."""
+    app = web.Application(middlewares=[problems], client_max_size=services.settings.limits.payload_bytes)
+    app[SERVICES] = services
+    description = describe(tuple(documents.MODELS.values()))
+    app[DESCRIPTION] = json.dumps(description, ensure_ascii=False).encode()
+    for route in ROUTES:
+        app.router.add_route(route.method, route.path, _counted(route, services.metrics))
+    return app
+
+
+def _counted(route: Route, metrics: Metrics) -> Handler:
+    """The route's handler, counted and timed."""
+    handler = route.handler
+    seconds = metrics.request_seconds.labels(route.operation)
+    done = metrics.requests.labels(route.operation, "done")
+    refused = metrics.requests.labels(route.operation, "refused")
+
+    async def counted(request: web.Request) -> web.StreamResponse:
+        began = time.perf_counter()
+        try:
+            response = await handler(request)
+        except BaseException:
+            refused.inc()
+            raise
+        done.inc()
+        seconds.observe(time.perf_counter() - began)
+        return response
+
+    return counted

@@ -1,0 +1,25 @@
+"""Opaque cursors: a place in a list, in a form that invites nobody to compute with it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+from gateway.web.problems import BadRequest
+
+
+def encode(kind: str, place: str | int) -> str:
+    """A cursor for `place` in the list named `kind`."""
+    return base64.urlsafe_b64encode(f"{kind}\n{place}".encode()).decode().rstrip("=")
+
+
+def decode(kind: str, cursor: str) -> str:
+    """The place in `cursor`; BadRequest where it was not made for the list named `kind`."""
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise BadRequest("The cursor was not given out by this gateway.") from error
+    of, separator, place = text.partition("\n")
+    if not separator or of != kind:
+        raise BadRequest("The cursor belongs to another list.")
+    return place

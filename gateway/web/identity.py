@@ -1,0 +1,151 @@
+"""Who is calling: an API key becomes a caller with scopes, or the request is refused."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from gateway.deliver.directory import Directory
+from gateway.errors import NotAuthenticated, NotFound, NotPermitted, Overloaded
+from gateway.model import ApiKey, Partner, Role
+from gateway.store.contract import Store
+from gateway.web.keys import ADMIN, READ, hash_key
+
+_REGISTRY_AGE = 1.0
+"""Seconds after which a change of the registry is looked for: a revoked key is refused within them."""
+
+_CACHED = 50_000
+"""Keys remembered at once (about 1 KB each); the cache starts anew when it is full."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An authenticated caller."""
+
+    partner: Partner
+    key: ApiKey
+
+    @property
+    def everything(self) -> bool:
+        """Whether the caller is the operator, who may see all partners' things."""
+        return ADMIN in self.key.scopes
+
+    @property
+    def partner_id(self) -> str:
+        """The partner to whom reading is limited; empty for the operator."""
+        return "" if self.everything else self.partner.id
+
+
+class _Bucket:
+    """A token bucket that holds one second's worth of requests."""
+
+    __slots__ = ("at", "tokens")
+
+    def __init__(self, tokens: float, at: float) -> None:
+        self.tokens = tokens
+        self.at = at
+
+    def wait(self, rate: float, now: float) -> float:
+        """Take a token and return 0, or return the seconds until there is one."""
+        self.tokens = min(max(rate, 1.0), self.tokens + (now - self.at) * rate)
+        self.at = now
+        if self.tokens < 1:
+            return (1 - self.tokens) / rate
+        self.tokens -= 1
+        return 0.0
+
+
+class Gate:
+    """Admits callers; remembers keys for as long as the registry does not change."""
+
+    def __init__(
+        self,
+        store: Store,
+        requests_per_second: float = 0,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._store = store
+        self._rate = requests_per_second
+        self._clock = clock
+        self._callers: dict[str, Caller] = {}
+        self._directory = Directory(store)
+        self._buckets: dict[str, _Bucket] = {}
+        self._version = -1
+        self._looked_at = -_REGISTRY_AGE
+
+    async def admit(self, request: web.Request, scope: str) -> Caller:
+        """The caller of `request`, who has `scope`.
+
+        Raises NotAuthenticated (no key, an unknown or expired one, an inactive partner), NotPermitted
+        (no such scope) and Overloaded (more requests than the limit).
+        """
+        authorization = request.headers.get("Authorization", "")
+        scheme, _, key = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not key:
+            raise NotAuthenticated
+        caller = await self._caller(hash_key(key.strip()))
+        if caller.key.expires_at is not None and caller.key.expires_at <= self._clock():
+            raise NotAuthenticated("The key has expired.")
+        if scope not in caller.key.scopes and not (caller.everything and scope == READ):
+            raise NotPermitted(f"The key does not have the scope {scope}.")
+        if self._rate:
+            self._limit(caller.partner.id)
+        return caller
+
+    async def roles(self, partner_ids: Iterable[str]) -> dict[str, str]:
+        """What each partner is in the trade, by id: all that others may learn of it."""
+        roles: dict[str, str] = {}
+        for id_ in set(partner_ids):
+            try:
+                partner = await self._directory.partner(id_)
+            except NotFound:
+                continue
+            roles[id_] = next((role.value for role in Role if role in partner.roles), "")
+        return roles
+
+    async def _forget_what_changed(self) -> None:
+        instant = time.monotonic()
+        if instant - self._looked_at >= _REGISTRY_AGE:
+            self._looked_at = instant
+            version = await self._store.registry_version()
+            if version != self._version:
+                self._version = version
+                self._callers.clear()
+
+    async def _caller(self, hash_: str) -> Caller:
+        await self._forget_what_changed()
+        known = self._callers.get(hash_)
+        if known is not None:
+            return known
+        key = await self._store.api_key(hash_)
+        if key is None or not hmac.compare_digest(key.hash, hash_):
+            raise NotAuthenticated
+        try:
+            partner = await self._store.partner(key.partner_id)
+        except NotFound:
+            raise NotAuthenticated from None
+        if not partner.active:
+            raise NotAuthenticated("The partner is not active.")
+        if len(self._callers) >= _CACHED:
+            self._callers.clear()
+        caller = self._callers[hash_] = Caller(partner, key)
+        return caller
+
+    def _limit(self, partner_id: str) -> None:
+        now = time.monotonic()
+        bucket = self._buckets.get(partner_id)
+        if bucket is None:
+            if len(self._buckets) >= _CACHED:
+                self._buckets.clear()
+            bucket = self._buckets[partner_id] = _Bucket(max(self._rate, 1.0), now)
+        wait = bucket.wait(self._rate, now)
+        if wait:
+            error = Overloaded("More requests a second than agreed.")
+            error.retry_after = wait
+            raise error

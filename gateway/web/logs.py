@@ -1,0 +1,64 @@
+"""What the operator reads: structured events on stderr, without secrets and without partners' payloads."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+from gateway.config import Logging
+
+_SECRET = frozenset({"authorization", "key", "api_key", "password", "secret", "token", "seed"})
+_CONTENT = frozenset({"body", "payload_body", "document", "content"})
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+def configure(settings: Logging) -> None:
+    """Set up structlog, and let what the standard library logs go the same way."""
+    level = _LEVELS.get(settings.level.lower(), logging.INFO)
+    last = (
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if settings.json_lines
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        withhold,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.processors.dict_tracebacks if settings.json_lines else _pass, last],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    # Libraries tell at info what only their authors need.
+    root.setLevel(max(level, logging.WARNING))
+
+
+def withhold(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Replace what must not stand in a log by a word for it, whoever put it there."""
+    for name, value in event.items():
+        if name.lower() in _SECRET:
+            event[name] = "(secret)"
+        elif name.lower() in _CONTENT or isinstance(value, bytes):
+            event[name] = f"({len(value)} bytes)" if isinstance(value, bytes | str) else "(content)"
+    return event
+
+
+def _pass(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Nothing: the console renderer draws tracebacks itself."""
+    return event

@@ -1,0 +1,60 @@
+"""What /metrics tells, in Prometheus's text form: counts, latencies and queue depths; no partner is named."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from gateway.store.contract import Pressure
+
+__all__ = ["CONTENT_TYPE_LATEST", "Metrics"]
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+class Metrics:
+    """One registry for each application, so that several in one process do not meet."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "gateway_http_requests",
+            "Requests by operation, done or refused",
+            ("operation", "outcome"),
+            registry=self.registry,
+        )
+        self.request_seconds = Histogram(
+            "gateway_http_request_seconds",
+            "Time to the answer by operation",
+            ("operation",),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.stage_seconds = Histogram(
+            "gateway_stage_seconds",
+            "Time a payload or delivery spends in a stage of the trip",
+            ("stage",),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._payloads_waiting = Gauge("gateway_payloads_waiting", "Payloads not yet processed", registry=self.registry)
+        self._oldest = Gauge("gateway_oldest_payload_seconds", "Age of the oldest of them", registry=self.registry)
+        self._deliveries_waiting = Gauge("gateway_deliveries_waiting", "Deliveries not done", registry=self.registry)
+        self._deliveries_dead = Gauge(
+            "gateway_deliveries_dead", "Deliveries given up, waiting for an operator", registry=self.registry
+        )
+
+    def observe_stage(self, stage: str, seconds: float) -> None:
+        """Count one passage through a stage."""
+        self.stage_seconds.labels(stage).observe(seconds)
+
+    def render(self, pressure: Pressure) -> bytes:
+        """All series, the queues as `pressure` says."""
+        self._payloads_waiting.set(pressure.payloads_waiting)
+        oldest = pressure.oldest_payload_at
+        self._oldest.set(max(0.0, (datetime.now(UTC) - oldest).total_seconds()) if oldest else 0)
+        self._deliveries_waiting.set(pressure.deliveries_waiting)
+        self._deliveries_dead.set(pressure.deliveries_dead)
+        return generate_latest(self.registry)

@@ -1,0 +1,180 @@
+"""The OpenAPI 3.1 description of the interface, built from the routes and the models they answer with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+import gateway
+from gateway.web import resources
+from gateway.web.problems import CONTENT_TYPE, KINDS, OF_STATUS, Kind
+from gateway.web.routes import ROUTES, Route
+
+SchemaOf = Callable[[type[BaseModel] | None], dict[str, Any]]
+"""The schema of a model by reference; of no model, any text."""
+
+_REFERENCE = "#/components/schemas/{model}"
+
+_PATHS = {
+    "id": "The id that POST answered with",
+    "key": "A case id, or any number that names the consignment: declaration, notice, bill of lading, container",
+    "name": "clearance (customs), transfer (bureaus), release (ports, yards), status (each its own)",
+    "sequence": "The entry's number in the feed",
+    "index": "The receipt's number in the log, from 0",
+}
+
+_REQUEST: dict[str, Any] = {
+    "required": True,
+    "description": "A message, an interchange or a file of them in any syntax; gzip and zip are unpacked",
+    "content": {
+        media: {"schema": {}}
+        for media in (
+            "application/EDIFACT",
+            "application/EDI-X12",
+            "application/xml",
+            "application/json",
+            "application/octet-stream",
+        )
+    },
+}
+
+_POST_HEADERS: list[dict[str, Any]] = [
+    {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "The sender's id of this sending: repeated with the same bytes it gets the same receipt, "
+        "repeated with others 409",
+        "schema": {"type": "string", "maxLength": 255},
+    },
+    {
+        "name": "Content-Digest",
+        "in": "header",
+        "description": "RFC 9530; where sha-256 is given, damaged content is refused",
+        "schema": {"type": "string"},
+    },
+]
+
+_ACCEPTED_HEADERS: dict[str, Any] = {
+    "Location": {"description": "Where to ask what became of it", "schema": {"type": "string"}},
+    "Received-Digest": {
+        "description": "sha-256 of the bytes that arrived, written like a Content-Digest",
+        "schema": {"type": "string"},
+    },
+}
+
+_LANGUAGE: dict[str, Any] = {
+    "name": "Accept-Language",
+    "in": "header",
+    "description": "en or zh; the partner's own language where absent",
+    "schema": {"type": "string"},
+}
+
+
+def build(documents: tuple[type[BaseModel], ...] = ()) -> dict[str, Any]:
+    """The description as a JSON-ready dict; `documents` are the canonical documents, described as schemas."""
+    models: set[type[BaseModel]] = {resources.Problem, *documents}
+    for route in ROUTES:
+        models.update(m for m in (route.answers, *route.also.values()) if m is not None)
+    ordered = sorted(models, key=lambda model: (model.__module__, model.__name__))
+    references, schemas = models_json_schema([(m, "serialization") for m in ordered], ref_template=_REFERENCE)
+
+    def schema_of(model: type[BaseModel] | None) -> dict[str, Any]:
+        # Where two models share a name, pydantic names both in full, so the references are taken from it.
+        return dict(references[model, "serialization"]) if model else {"type": "string"}
+
+    paths: dict[str, dict[str, Any]] = {}
+    for route in ROUTES:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schema_of)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "EDI gateway",
+            "version": gateway.__version__,
+            "description": "Send messages in any syntax, follow consignments by any of their numbers, read feeds, "
+            "and hold receipts that can be verified without the gateway.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {
+            "schemas": _portable(schemas["$defs"]),
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key"}},
+        },
+    }
+
+
+def _portable(schema: Any) -> Any:
+    """`schema` with its patterns as every dialect of regular expressions reads them."""
+    if isinstance(schema, list):
+        return [_portable(value) for value in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        name: re.sub(r"\\u{([0-9a-f]{4})}", r"\\u\1", value)
+        if name == "pattern" and isinstance(value, str)
+        else _portable(value)
+        for name, value in schema.items()
+    }
+
+
+def _operation(route: Route, schema_of: SchemaOf) -> dict[str, Any]:
+    words = (route.handler.__doc__ or "").strip()
+    operation: dict[str, Any] = {
+        "operationId": route.operation,
+        "summary": words.splitlines()[0].rstrip("."),
+        "parameters": _parameters(route),
+        "responses": _responses(route, schema_of),
+        "security": [{"key": []}] if route.scope else [],
+    }
+    if route.scope:
+        operation["description"] = f"Needs a key with the scope `{route.scope}`."
+    if route.method == "POST":
+        operation["requestBody"] = _REQUEST
+    return operation
+
+
+def _parameters(route: Route) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = [
+        {"name": name, "in": "path", "required": True, "description": _PATHS[name], "schema": {"type": "string"}}
+        for name in re.findall(r"{(\w+)}", route.path)
+    ]
+    found += [
+        {"name": p.name, "in": "query", "description": p.description, "schema": p.schema()} for p in route.parameters
+    ]
+    if route.method == "POST":
+        found += _POST_HEADERS
+    return [*found, _LANGUAGE] if route.scope else found
+
+
+def _responses(route: Route, schema_of: SchemaOf) -> dict[str, Any]:
+    success: dict[str, Any] = {
+        "description": "Done",
+        "content": {route.media_type: {"schema": schema_of(route.answers)}},
+    }
+    if route.status == 202:
+        success |= {"description": "Durably stored; its receipt is in the log", "headers": _ACCEPTED_HEADERS}
+    responses: dict[str, Any] = {str(route.status): success}
+    for status, model in sorted(route.also.items()):
+        responses[str(status)] = {
+            "description": "The same, with what is missing",
+            "content": {"application/json": {"schema": schema_of(model)}},
+        }
+    told = {*route.problems, *((401, 403, 429, 503) if route.scope else ()), 500}
+    for status in sorted(told):
+        responses[str(status)] = _problem(status, schema_of)
+    return responses
+
+
+def _problem(status: int, schema_of: SchemaOf) -> dict[str, Any]:
+    kinds: list[Kind] = [k for _, k in KINDS if k.status == status] or [OF_STATUS[status]]
+    response: dict[str, Any] = {
+        "description": " / ".join(kind.en for kind in kinds),
+        "content": {CONTENT_TYPE: {"schema": schema_of(resources.Problem)}},
+    }
+    if status in (429, 503):
+        response["headers"] = {"Retry-After": {"description": "Seconds", "schema": {"type": "integer"}}}
+    return response

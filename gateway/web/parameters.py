@@ -1,0 +1,87 @@
+"""Query parameters: read once, checked once, described in OpenAPI from the same values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from gateway.web.problems import BadRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A whole number within bounds."""
+
+    name: str
+    description: str
+    default: int
+    minimum: int
+    maximum: int
+
+    def of(self, request: web.Request) -> int:
+        """Its value in `request`, or the default; BadRequest where it is no such number."""
+        text = request.query.get(self.name)
+        if text is None:
+            return self.default
+        if not (text.isascii() and text.isdigit()) or not self.minimum <= int(text[:20]) <= self.maximum:
+            raise BadRequest(f"{self.name} must be a whole number from {self.minimum} to {self.maximum}.")
+        return int(text)
+
+    def schema(self) -> dict[str, object]:
+        """Its JSON Schema."""
+        return {"type": "integer", "minimum": self.minimum, "maximum": self.maximum, "default": self.default}
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Free text, or one of `choices`."""
+
+    name: str
+    description: str
+    choices: tuple[str, ...] = ()
+
+    def of(self, request: web.Request) -> str:
+        """Its value in `request`, or an empty string; BadRequest where it is none of the choices."""
+        text = request.query.get(self.name, "")
+        if text and self.choices and text not in self.choices:
+            raise BadRequest(f"{self.name} must be one of {', '.join(self.choices)}.")
+        return text
+
+    def schema(self) -> dict[str, object]:
+        """Its JSON Schema."""
+        return {"type": "string", "enum": list(self.choices)} if self.choices else {"type": "string"}
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """`true` or `false`."""
+
+    name: str
+    description: str
+
+    def of(self, request: web.Request) -> bool:
+        """Its value in `request`; false where absent; BadRequest where it is neither."""
+        text = request.query.get(self.name, "false")
+        if text not in ("true", "false"):
+            raise BadRequest(f"{self.name} must be true or false.")
+        return text == "true"
+
+    def schema(self) -> dict[str, object]:
+        """Its JSON Schema."""
+        return {"type": "boolean", "default": False}
+
+
+Parameter = Whole | Text | Flag
+
+MAX_INTEGER = 2**63 - 1
+"""The largest index or sequence a store can hold."""
+
+TEST = Flag("test", "Look among test traffic; a test key always does")
+
+
+def index(text: str, name: str) -> int:
+    """A whole number from a path; BadRequest where it is none."""
+    if not (text.isascii() and text.isdigit()) or len(text) > 18:
+        raise BadRequest(f"{name} must be a whole number.")
+    return int(text)

@@ -1,0 +1,214 @@
+"""What the REST interface answers, as pydantic models: the OpenAPI description is built from them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Resource(BaseModel):
+    """A JSON object of the interface; new fields may come, none goes within v1."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Problem(Resource):
+    """RFC 9457 problem details."""
+
+    type: str = Field(description="Names the kind of problem; stable, for programs")
+    title: str = Field(description="The kind in words, in the language of Accept-Language")
+    status: int
+    detail: str | None = Field(None, description="What is wrong this time")
+
+
+class Place(Resource):
+    """Where in the message something stands; only what is known is there. Numbers count from 1."""
+
+    segment: int | None = Field(None, description="Segment within the message; UNH or ST is 1")
+    tag: str | None = None
+    element: int | None = None
+    component: int | None = None
+    repetition: int | None = None
+    path: str | None = Field(None, description="XPath or JSON pointer")
+    line: int | None = None
+
+
+class Finding(Resource):
+    """One thing wrong, or worth saying."""
+
+    code: str = Field(description="Stable name of the kind of finding", examples=["edi.element.too_long"])
+    severity: Literal["error", "warning", "note"]
+    text: str = Field(description="In the language of Accept-Language")
+    place: Place | None = None
+    value: str | None = Field(None, description="The value that was found")
+
+
+class Receipt(Resource):
+    """A leaf of the receipt log."""
+
+    index: int = Field(description="Where it stands in the log, from 0")
+    stage: Literal["received", "checked", "relayed", "delivered", "answered"]
+    subject: str = Field(description="Id of the payload, message or delivery it is about")
+    body: str = Field(description="The receipt: canonical JSON (RFC 8785); its bytes in UTF-8 are the leaf")
+    proof: str = Field(description="Where its proof is found", examples=["/v1/receipts/7"])
+
+
+class ProvenReceipt(Resource):
+    """A receipt with what proves it (RFC 9162 inclusion proof against a C2SP signed note)."""
+
+    receipt: Receipt
+    size: int = Field(description="Leaves in the tree of the checkpoint")
+    inclusion: list[str] = Field(description="Hashes from the leaf's sibling up, base64")
+    checkpoint: str = Field(description="The signed note")
+
+
+class Consistency(Resource):
+    """Proof that the newest checkpoint extends an older tree."""
+
+    old_size: int
+    proof: list[str] = Field(description="Hashes, base64 (RFC 9162, 2.1.4)")
+    checkpoint: str = Field(description="The newest signed note")
+
+
+class Accepted(Resource):
+    """A payload has been stored; its receipt is in the log."""
+
+    id: str
+    duplicate: bool = Field(description="Whether the same bytes came before under this Idempotency-Key")
+    receipt_index: int = Field(description="Where the receipt stands in the log; its proof is at /v1/receipts/{index}")
+    receipt: dict[str, Any] = Field(description="The `received` receipt: the bytes of this member are the leaf")
+
+
+class Delivery(Resource):
+    """Something on its way to a recipient."""
+
+    id: str
+    kind: Literal["document", "acknowledgement", "response"]
+    document: str = Field(description="Type of the document")
+    format: str | None = Field(None, description="Wire format; only for a delivery to the caller")
+    recipient: str | None = Field(None, description="The caller's own partner id, or null for another recipient")
+    role: str | None = Field(None, description="What the recipient is in the trade", examples=["customs"])
+    state: Literal["staged", "pending", "sending", "delivered", "relayed", "answered", "dead", "skipped"]
+    attempts: int
+    body: str | None = Field(None, description="The bytes as text, for acknowledgements and responses to the caller")
+
+
+class Message(Resource):
+    """One message of a payload."""
+
+    id: str
+    number: int = Field(description="Position in the payload, from 1")
+    format: str
+    reference: str = Field(description="The message's own reference: UNH 0062, ST02, MESSAGE_ID")
+    interchange: str = Field(description="The interchange's control reference")
+    state: Literal["accepted", "rejected", "held"]
+    document: str | None = Field(None, description="Type of the document it was read into")
+    case: str | None = Field(None, description="Id of the case it belongs to")
+    test: bool
+    findings: list[Finding]
+
+
+State = Literal["received", "accepted", "partly_accepted", "rejected", "held", "failed"]
+
+
+class Payload(Resource):
+    """What was sent in one piece, and what became of it."""
+
+    id: str
+    state: State = Field(
+        description="received: waiting; accepted, rejected, held: what all its messages are; partly_accepted: they "
+        "differ; failed: the gateway could not process it, the operator knows"
+    )
+    received_at: datetime
+    sha256: str
+    size: int
+    transport: str
+    content_type: str | None = None
+    filename: str | None = None
+    test: bool
+    messages: list[Message]
+    acknowledgements: list[Delivery] = Field(description="Syntax acknowledgements and responses to the sender")
+    deliveries: list[Delivery] = Field(description="What was made of it for others")
+    receipts: list[Receipt]
+
+
+class PayloadSummary(Resource):
+    """A payload in a list."""
+
+    id: str
+    state: State
+    received_at: datetime
+    sha256: str
+    size: int
+    test: bool
+
+
+class PayloadPage(Resource):
+    """Payloads, newest first."""
+
+    items: list[PayloadSummary]
+    next: str | None = Field(None, description="Cursor of the next page; null at the end")
+
+
+class Event(Resource):
+    """One line of a case's timeline."""
+
+    at: datetime
+    kind: str
+    text: str | None = None
+    message: str | None = None
+    delivery: str | None = None
+
+
+class Case(Resource):
+    """Everything the caller may see about one consignment."""
+
+    id: str
+    status: str
+    test: bool
+    keys: dict[str, list[str]] = Field(description="Business keys by kind: declaration, notice, bill, container, ...")
+    documents: dict[str, Any] = Field(description="Newest document of each type the caller sent or was sent")
+    events: list[Event]
+    messages: list[Message]
+    deliveries: list[Delivery]
+    receipts: list[Receipt]
+
+
+class CaseList(Resource):
+    """The cases a key finds; a bill of lading may find several."""
+
+    items: list[Case]
+
+
+class FeedEntry(Resource):
+    """One line of a feed."""
+
+    sequence: int
+    at: datetime
+    document: str = Field(description="Type of the document")
+    document_id: str
+    sha256: str
+    keys: dict[str, str]
+    link: str = Field(description="Where the document is found")
+
+
+class FeedPage(Resource):
+    """Entries of a feed, oldest first."""
+
+    items: list[FeedEntry]
+    next: str = Field(description="Cursor to ask for what comes after; stays good when nothing has come")
+
+
+class Health(Resource):
+    """Whether the process lives."""
+
+    status: Literal["ok"]
+
+
+class Readiness(Resource):
+    """Whether the gateway can take messages."""
+
+    ready: bool
+    checks: dict[str, bool] = Field(description="store answers, schema is current, disk is above its watermark")

@@ -1,0 +1,139 @@
+"""Every route of the interface in one table: the application and the OpenAPI description are both made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from gateway.web import resources
+from gateway.web.api import cases, description, feeds, log, messages, operations
+from gateway.web.keys import READ, SEND
+from gateway.web.parameters import TEST, Parameter
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation; its summary is the first sentence of the handler's docstring."""
+
+    method: str
+    path: str
+    operation: str
+    """The OpenAPI operationId, which generated clients name their methods by."""
+    handler: Handler
+    status: int = 200
+    answers: type[BaseModel] | None = None
+    media_type: str = "application/json"
+    """Of an answer that is no resource."""
+    scope: str = ""
+    """The scope a key needs; empty where none is asked for."""
+    parameters: tuple[Parameter, ...] = ()
+    problems: tuple[int, ...] = ()
+    """Statuses of the problems that may be answered, apart from those every route has."""
+    also: dict[int, type[BaseModel]] = field(default_factory=dict)
+    """Other statuses that answer with a resource."""
+
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        "POST",
+        "/v1/messages",
+        "postMessage",
+        messages.post,
+        status=202,
+        answers=resources.Accepted,
+        scope=SEND,
+        problems=(400, 409, 413, 415, 429),
+    ),
+    Route(
+        "GET",
+        "/v1/messages",
+        "listMessages",
+        messages.list_,
+        answers=resources.PayloadPage,
+        scope=READ,
+        parameters=(messages.CURSOR, messages.LIMIT, messages.STATE),
+        problems=(400,),
+    ),
+    Route(
+        "GET",
+        "/v1/messages/{id}",
+        "getMessage",
+        messages.get,
+        answers=resources.Payload,
+        scope=READ,
+        problems=(404,),
+    ),
+    Route(
+        "GET",
+        "/v1/cases/{key}",
+        "getCases",
+        cases.get,
+        answers=resources.CaseList,
+        scope=READ,
+        parameters=(TEST,),
+        problems=(400, 404),
+    ),
+    Route(
+        "GET",
+        "/v1/feeds/{name}",
+        "readFeed",
+        feeds.get,
+        answers=resources.FeedPage,
+        scope=READ,
+        parameters=(feeds.AFTER, feeds.LIMIT, feeds.WAIT, TEST),
+        problems=(400, 404),
+    ),
+    Route(
+        "GET",
+        "/v1/feeds/{name}/{sequence}",
+        "getFeedDocument",
+        feeds.document,
+        media_type="*/*",
+        scope=READ,
+        problems=(400, 404),
+    ),
+    Route(
+        "GET",
+        "/v1/receipts/{index}",
+        "getReceipt",
+        log.receipt,
+        answers=resources.ProvenReceipt,
+        scope=READ,
+        problems=(400, 404),
+    ),
+    Route(
+        "GET",
+        "/v1/log/checkpoint",
+        "getCheckpoint",
+        log.checkpoint,
+        media_type="text/plain",
+        scope=READ,
+        problems=(404,),
+    ),
+    Route(
+        "GET",
+        "/v1/log/consistency",
+        "getConsistency",
+        log.consistency,
+        answers=resources.Consistency,
+        scope=READ,
+        parameters=(log.FROM,),
+        problems=(400,),
+    ),
+    Route("GET", "/v1/openapi.json", "getDescription", description.get),
+    Route("GET", "/healthz", "getHealth", operations.health, answers=resources.Health),
+    Route(
+        "GET",
+        "/readyz",
+        "getReadiness",
+        operations.ready,
+        answers=resources.Readiness,
+        also={503: resources.Readiness},
+    ),
+    Route("GET", "/metrics", "getMetrics", operations.metrics, media_type="text/plain", problems=(401, 403)),
+)

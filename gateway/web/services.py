@@ -1,0 +1,37 @@
+"""What handlers work with, carried by the application."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from gateway.config import Settings
+from gateway.receipt.notary import Notary
+from gateway.store.contract import Store
+from gateway.transports.base import Intake
+from gateway.web.identity import Gate
+from gateway.web.metrics import Metrics
+
+
+@dataclass(slots=True)
+class Services:
+    """The parts that the REST interface speaks to."""
+
+    settings: Settings
+    store: Store
+    intake: Intake
+    notary: Notary
+    gate: Gate
+    metrics: Metrics
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the process is asked to end: whoever waits for news answers at once."""
+
+
+SERVICES = web.AppKey("services", Services)
+
+
+def services(request: web.Request) -> Services:
+    """The services of the application that got `request`."""
+    return request.app[SERVICES]

@@ -1,0 +1,205 @@
+"""Store values as REST resources, cut to what the caller may see.
+
+A partner sees what it sent, what is meant for it, and how far its consignments have come; of other
+recipients it learns the role and the state, never an identifier, a reference or the bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+from gateway import findings, model
+from gateway.store import contract
+from gateway.web import resources
+from gateway.web.identity import Caller
+
+
+def receipt(leaf: model.Receipt) -> resources.Receipt:
+    """A leaf of the log."""
+    return resources.Receipt(
+        index=leaf.index,
+        stage=leaf.stage.value,
+        subject=leaf.subject_id,
+        body=leaf.body.decode(),
+        proof=f"/v1/receipts/{leaf.index}",
+    )
+
+
+def proven(found: contract.Proven) -> resources.ProvenReceipt:
+    """A leaf with its proof."""
+    return resources.ProvenReceipt(
+        receipt=receipt(found.receipt), size=found.size, inclusion=hashes(found.proof), checkpoint=found.checkpoint
+    )
+
+
+def hashes(proof: Iterable[bytes]) -> list[str]:
+    """Hashes in base64."""
+    return [base64.b64encode(hash_).decode() for hash_ in proof]
+
+
+def finding(found: model.Finding, language: str) -> resources.Finding:
+    """A finding in words."""
+    place = found.place
+    return resources.Finding(
+        code=found.code,
+        severity=found.severity.value,
+        text=findings.text(found, language),
+        place=None
+        if place == model.Place()
+        else resources.Place(
+            segment=place.segment,
+            tag=place.tag or None,
+            element=place.element,
+            component=place.component,
+            repetition=place.repetition,
+            path=place.path or None,
+            line=place.line,
+        ),
+        value=found.value or None,
+    )
+
+
+def message(record: contract.MessageRecord, language: str) -> resources.Message:
+    """A message with its findings in words."""
+    return resources.Message(
+        id=record.id,
+        number=record.number,
+        format=record.format,
+        reference=record.reference,
+        interchange=record.interchange,
+        state=record.state.value,
+        document=record.document_type or None,
+        case=record.case_id or None,
+        test=record.test,
+        findings=[finding(f, language) for f in record.findings],
+    )
+
+
+def delivery(sent: model.Delivery, caller: Caller, roles: Mapping[str, str]) -> resources.Delivery:
+    """A delivery; another recipient's is cut to role and state. `roles` is by partner id."""
+    own = caller.everything or sent.partner_id == caller.partner.id
+    readable = own and sent.kind is not model.DeliveryKind.DOCUMENT
+    return resources.Delivery(
+        id=sent.id,
+        kind=sent.kind.value,
+        document=sent.document_type,
+        format=sent.format if own else None,
+        recipient=sent.partner_id if own else None,
+        role=roles.get(sent.partner_id),
+        state=sent.state.value,
+        attempts=sent.attempts,
+        body=sent.body.decode("utf-8", "replace") if readable else None,
+    )
+
+
+def state(view: contract.PayloadView) -> resources.State:
+    """A payload's state in one word."""
+    if view.state is model.PayloadState.RECEIVED:
+        return "received"
+    if view.state is model.PayloadState.FAILED:
+        return "failed"
+    states = {m.state for m in view.messages}
+    if len(states) == 1:
+        return states.pop().value
+    # A readable envelope without any message, or nothing readable at all, was rejected as a whole.
+    return "partly_accepted" if states else "rejected"
+
+
+def payload(view: contract.PayloadView, caller: Caller, language: str, roles: Mapping[str, str]) -> resources.Payload:
+    """A payload with all that became of it."""
+    stored = view.payload
+    answers = [d for d in view.deliveries if d.partner_id == stored.partner_id and d.kind in _ANSWERS]
+    others = [d for d in view.deliveries if d not in answers]
+    return resources.Payload(
+        id=stored.id,
+        state=state(view),
+        received_at=stored.received_at,
+        sha256=stored.sha256,
+        size=stored.size,
+        transport=stored.transport,
+        content_type=stored.content_type or None,
+        filename=stored.filename or None,
+        test=stored.test,
+        messages=[message(m, language) for m in view.messages],
+        acknowledgements=[delivery(d, caller, roles) for d in answers],
+        deliveries=[delivery(d, caller, roles) for d in others],
+        receipts=[receipt(r) for r in view.receipts],
+    )
+
+
+_ANSWERS = (model.DeliveryKind.ACKNOWLEDGEMENT, model.DeliveryKind.RESPONSE)
+
+
+def summary(view: contract.PayloadView) -> resources.PayloadSummary:
+    """A payload as a line of a list."""
+    stored = view.payload
+    return resources.PayloadSummary(
+        id=stored.id,
+        state=state(view),
+        received_at=stored.received_at,
+        sha256=stored.sha256,
+        size=stored.size,
+        test=stored.test,
+    )
+
+
+def case(view: contract.CaseView, caller: Caller, language: str, roles: Mapping[str, str]) -> resources.Case:
+    """A case, cut to what the caller sent, was sent, or owns."""
+    everything = caller.everything
+    own_messages = [m for m in view.messages if everything or m.partner_id == caller.partner.id]
+    owner = everything or view.partner_id == caller.partner.id
+    own_deliveries = [d for d in view.deliveries if d.partner_id == caller.partner.id]
+    seen = {m.document_type for m in own_messages} | {d.document_type for d in own_deliveries}
+    keys: dict[str, list[str]] = {}
+    for kind, value in sorted(view.keys):
+        keys.setdefault(kind, []).append(value)
+    return resources.Case(
+        id=view.id,
+        status=view.status,
+        test=view.test,
+        keys=keys,
+        documents={name: dict(document) for name, document in view.documents.items() if everything or name in seen},
+        events=[_event(e, caller) for e in view.events],
+        messages=[message(m, language) for m in own_messages],
+        deliveries=[delivery(d, caller, roles) for d in view.deliveries if owner or d.partner_id == caller.partner.id],
+        receipts=[receipt(r) for r in view.receipts if everything or _concerns(r, own_messages, own_deliveries)],
+    )
+
+
+def _concerns(
+    leaf: model.Receipt, messages: Sequence[contract.MessageRecord], deliveries: Sequence[model.Delivery]
+) -> bool:
+    """Whether a receipt is about something the caller sent or was sent; it is written for those two (receipt.signed)."""
+    subjects = {m.id for m in messages} | {m.payload_id for m in messages} | {d.id for d in deliveries}
+    return leaf.subject_id in subjects or json.loads(leaf.body).get("message") in subjects
+
+
+def _event(event: model.CaseEvent, caller: Caller) -> resources.Event:
+    """An event; of another partner's only its kind and time are told."""
+    own = caller.everything or event.partner_id in ("", caller.partner.id)
+    return resources.Event(
+        at=event.at,
+        kind=event.kind,
+        text=(event.text or None) if own else None,
+        message=(event.message_id or None) if own else None,
+        delivery=(event.delivery_id or None) if own else None,
+    )
+
+
+def feed(entries: Sequence[model.FeedEntry]) -> list[resources.FeedEntry]:
+    """Lines of a feed."""
+    return [
+        resources.FeedEntry(
+            sequence=entry.sequence,
+            at=entry.at,
+            document=entry.document_type,
+            document_id=entry.document_id,
+            sha256=entry.sha256,
+            keys=dict(entry.keys),
+            link=f"/v1/feeds/{entry.feed}/{entry.sequence}",
+        )
+        for entry in entries
+        if entry.at is not None
+    ]
