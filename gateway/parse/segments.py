@@ -10,8 +10,10 @@ raises for wrong input.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from gateway.model import Finding, Syntax
 
@@ -155,3 +157,98 @@ class InterchangeEnded:
 
 
 Event = InterchangeBegun | GroupBegun | MessageRead | GroupEnded | InterchangeEnded
+
+
+def split(raw: str, delimiters: Delimiters) -> list[list[str]]:
+    """The elements of a raw segment, each a list of components, released; [0] is the tag.
+
+    Of an element that repeats only the first repetition is given; `split_repeated` gives them all.
+    """
+    if not delimiters.repetition and (not delimiters.release or delimiters.release not in raw):
+        component = delimiters.component
+        return [element.split(component) for element in raw.split(delimiters.element)]
+    return [repetitions[0] for repetitions in split_repeated(raw, delimiters)]
+
+
+def split_repeated(raw: str, delimiters: Delimiters) -> list[list[list[str]]]:
+    """The elements of a raw segment, each a list of repetitions, each a list of components, released."""
+    release, repetition, component = delimiters.release, delimiters.repetition, delimiters.component
+    if not release or release not in raw:
+        return [
+            [part.split(component) for part in (element.split(repetition) if repetition else [element])]
+            for element in raw.split(delimiters.element)
+        ]
+    return [
+        [
+            [released(value, delimiters) for value in split_unreleased(part, component, release)]
+            for part in (split_unreleased(element, repetition, release) if repetition else [element])
+        ]
+        for element in split_unreleased(raw, delimiters.element, release)
+    ]
+
+
+def split_unreleased(text: str, separator: str, release: str) -> list[str]:
+    """`text` split at each `separator` that no release character stands before; escapes stay in place."""
+    pieces: list[str] = []
+    open_ = False
+    for piece in text.split(separator):
+        if open_:
+            pieces[-1] += separator + piece
+        else:
+            pieces.append(piece)
+        open_ = ends_released(piece, release)
+    return pieces
+
+
+def ends_released(text: str, release: str) -> bool:
+    """Whether `text` ends in a release character that is not itself released, so that it takes what follows."""
+    return bool((len(text) - len(text.rstrip(release))) % 2)
+
+
+def released(value: str, delimiters: Delimiters) -> str:
+    """`value` without its release characters."""
+    if delimiters.release not in value:
+        return value
+    return _escapes(delimiters).sub(r"\1", value)
+
+
+def escape(value: str, delimiters: Delimiters) -> str:
+    """`value` with a release character before each service character; unchanged where the syntax has none."""
+    return _service_characters(delimiters).sub(rf"{re.escape(delimiters.release)}\g<0>", value) if value else value
+
+
+def join(elements: Sequence[Sequence[str]], delimiters: Delimiters) -> str:
+    """A raw segment from its elements ([0] is the tag), escaped, without trailing separators; undoes `split`."""
+    return join_repeated([[element] for element in elements], delimiters)
+
+
+def join_repeated(elements: Sequence[Sequence[Sequence[str]]], delimiters: Delimiters) -> str:
+    """A raw segment from its elements with their repetitions; undoes `split_repeated`."""
+    joined = [
+        _join_trimmed(
+            [_join_trimmed([escape(value, delimiters) for value in part], delimiters.component) for part in element],
+            delimiters.repetition,
+        )
+        for element in elements
+    ]
+    return _join_trimmed(joined, delimiters.element)
+
+
+def _join_trimmed(parts: Sequence[str], separator: str) -> str:
+    last = len(parts)
+    while last and not parts[last - 1]:
+        last -= 1
+    return separator.join(parts[:last])
+
+
+@lru_cache(maxsize=64)
+def _escapes(delimiters: Delimiters) -> re.Pattern[str]:
+    return re.compile(re.escape(delimiters.release) + "(.)", re.DOTALL)
+
+
+@lru_cache(maxsize=64)
+def _service_characters(delimiters: Delimiters) -> re.Pattern[str]:
+    if not delimiters.release:
+        return re.compile("(?!)")
+    characters = delimiters.terminator + delimiters.element + delimiters.component + delimiters.repetition
+    return re.compile(f"[{re.escape(characters + delimiters.release)}]")

@@ -1,0 +1,271 @@
+"""Checks one segment against its definition: elements, components, types, lengths, codes, syntax notes.
+
+Twice: `Reader.accepts` says yes or no at the speed of the regular expression engine, `Reader.explain`
+words every fault of a segment that was not accepted. A segment with release characters is read by
+`explain` alone. Both dialects; what differs is in the delimiters and the element kinds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from operator import contains
+
+from gateway.check.tables import ElementUse, Node, Note
+from gateway.findings import catalogue
+from gateway.model import Finding, Place
+from gateway.parse.segments import Delimiters, split_repeated
+
+_QUALIFIERS = frozenset({"1131", "3055"})
+"""The code list qualifier and the responsible agency: where they follow a code, it is from another list."""
+
+_DATE = r"(?:[0-9]{2})?[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
+_TIME = r"(?:[01][0-9]|2[0-3])[0-5][0-9](?:[0-5][0-9](?:[0-9]{1,2})?)?"
+_MAX_QUANTIFIER = 100_000
+"""A longer maximum is no use in a regular expression; segments are capped before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads the segments of one tag under one set of delimiters."""
+
+    match: Callable[[str], re.Match[str] | None]
+    """Matches a raw segment without release characters whose elements, lengths and types are right."""
+    codes: tuple[frozenset[str | None], ...]
+    """What each captured group of the match may be; None where the element is absent."""
+    tag: str
+    elements: tuple[ElementUse, ...]
+    notes: tuple[Note, ...]
+    delimiters: Delimiters
+
+    def accepts(self, raw: str) -> bool:
+        """Whether `raw` has no fault; False also where only `explain` can tell."""
+        match = self.match(raw)
+        if match is None or (self.codes and not all(map(contains, self.codes, match.groups()))):
+            return False
+        return not self.notes or not any(_note_faults(self.notes, raw.split(self.delimiters.element)))
+
+    def explain(self, raw: str, place: Place) -> list[Finding]:
+        """Every fault of `raw`, which stands at `place`."""
+        elements = split_repeated(raw, self.delimiters)
+        findings = list(self._whole(elements, place))
+        uses = self._uses(len(elements) - 1)
+        for position, use in enumerate(uses, 1):
+            repetitions = elements[position] if position < len(elements) else []
+            findings += self._element(use, repetitions, replace(place, element=position))
+        filled = ["".join(map("".join, repetitions)) for repetitions in elements]
+        for note, code in _note_faults(self.notes, filled):
+            positions = ", ".join(str(p) for p in note.positions)
+            findings.append(
+                finding(code, replace(place, element=note.positions[0]), note=str(note), positions=positions)
+            )
+        return findings
+
+    def _uses(self, count: int) -> Sequence[ElementUse]:
+        """The use of each position. Without a repetition separator the last one repeats in positions of its own."""
+        last = self.elements[-1] if self.elements else None
+        if last is None or last.repeat == 1 or self.delimiters.repetition:
+            return self.elements
+        extra = min(last.repeat - 1, max(0, count - len(self.elements)))
+        return [*self.elements, *([replace(last, mandatory=False)] * extra)]
+
+    def _whole(self, elements: list[list[list[str]]], place: Place) -> Iterator[Finding]:
+        if len(elements[0][0]) > 1 or len(elements[0]) > 1:
+            yield finding("edi.segment.nesting", place)
+        count = len(elements) - 1
+        while count and not any(map(any, elements[count])):
+            count -= 1
+        if count < len(elements) - 1:
+            yield finding("edi.segment.trailing_separator", replace(place, element=len(elements) - 1))
+        allowed = len(self._uses(count))
+        if count > allowed:
+            at = replace(place, element=allowed + 1)
+            yield finding("edi.segment.too_many_elements", at, max=allowed, count=count)
+
+    def _element(self, use: ElementUse, repetitions: list[list[str]], place: Place) -> Iterator[Finding]:
+        if not any(map(any, repetitions)):
+            if use.mandatory:
+                yield finding("edi.element.missing", place, number=use.item)
+            if any(len(components) > 1 for components in repetitions) or len(repetitions) > 1:
+                yield finding("edi.segment.trailing_separator", place)
+            return
+        if len(repetitions) > 1 and not any(repetitions[-1]):
+            yield finding("edi.segment.trailing_separator", place)
+        if len(repetitions) > use.repeat:
+            yield finding(
+                "edi.element.too_many_repetitions", place, number=use.item, max=use.repeat, count=len(repetitions)
+            )
+        for number, components in enumerate(repetitions, 1):
+            if any(components):
+                at = replace(place, repetition=number) if len(repetitions) > 1 else place
+                yield from self._components(use, components, at)
+
+    def _components(self, use: ElementUse, components: list[str], place: Place) -> Iterator[Finding]:
+        uses = use.components or (use,)
+        count = len(components)
+        while not components[count - 1]:
+            count -= 1
+        if count < len(components):
+            yield finding("edi.segment.trailing_separator", place)
+        if count > len(uses):
+            at = replace(place, component=len(uses) + 1)
+            yield finding("edi.element.too_many_components", at, number=use.item, max=len(uses), count=count)
+        for index, component in enumerate(uses):
+            at = replace(place, component=index + 1) if use.components else place
+            value = components[index] if index < count else ""
+            if value:
+                yield from self._value(component, value, at, listed=not _other_list(uses, components, index))
+            elif component.mandatory:
+                yield finding("edi.element.missing", at, number=component.item)
+
+    def _value(self, use: ElementUse, value: str, place: Place, *, listed: bool) -> Iterator[Finding]:
+        kind, length = use.kind, len(value)
+        if _numeric(kind):
+            length = sum(character in "0123456789" for character in value)
+            marks = _marks(kind, self.delimiters)
+            if not re.fullmatch(_NUMBER.format(marks=marks), value):
+                code = "decimal" if re.fullmatch(_LOOSE_NUMBER.format(marks=marks), value) else "not_numeric"
+                yield finding(f"edi.element.{code}", place, value, number=use.item)
+                # What is no number has the length it has, its sign and marks included.
+                length = length if code == "decimal" else len(value)
+        elif kind == "a" and any(character in "0123456789" for character in value):
+            yield finding("edi.element.not_alphabetic", place, value, number=use.item)
+        if use.max_length is not None and length > use.max_length:
+            yield finding("edi.element.too_long", place, value, number=use.item, length=length, max=use.max_length)
+        elif use.min_length is not None and length < use.min_length:
+            yield finding("edi.element.too_short", place, value, number=use.item, length=length, min=use.min_length)
+        elif kind == "DT" and not re.fullmatch(_DATE, value):
+            yield finding("edi.element.invalid_date", place, value, number=use.item)
+        elif kind == "TM" and not re.fullmatch(_TIME, value):
+            yield finding("edi.element.invalid_time", place, value, number=use.item)
+        elif listed and use.codes is not None and value not in use.codes:
+            yield finding("edi.element.unknown_code", place, value, number=use.item)
+
+
+def finding(code: str, place: Place, value: str = "", **args: object) -> Finding:
+    """A finding with the severity that the catalogue gives it."""
+    return Finding(code, catalogue()[code].severity, place, value, {key: str(arg) for key, arg in args.items()})
+
+
+def reader(node: Node, delimiters: Delimiters) -> Reader:
+    """Compile the segment of `node` for `delimiters`."""
+    builder = _Builder(delimiters)
+    pattern = builder.segment(node)
+    return Reader(re.compile(pattern).fullmatch, tuple(builder.codes), node.tag, node.elements, node.notes, delimiters)
+
+
+_NUMBER = r"-?[0-9]+(?:[{marks}][0-9]+)?"
+_LOOSE_NUMBER = r"-?(?:[0-9]*[{marks}][0-9]+|[0-9]+[{marks}])"
+
+
+def _numeric(kind: str) -> bool:
+    return kind in {"n", "R"} or (kind[:1] == "N" and kind[1:].isdigit()) or kind == "N"
+
+
+def _marks(kind: str, delimiters: Delimiters) -> str:
+    """The decimal marks a number of `kind` may hold; `^` with nothing else is none that matches."""
+    if kind == "n":
+        # ISO 9735-1, 10.1: comma and point are both decimal marks, unless UNA made it the comma.
+        return "," if delimiters.decimal == "," else ".,"
+    return "." if kind == "R" else r"^\s\S"
+
+
+def _other_list(uses: Sequence[ElementUse], components: Sequence[str], index: int) -> bool:
+    """Whether a code list qualifier or agency right after component `index` says that its code is not the directory's."""
+    for following in range(index + 1, len(uses)):
+        if uses[following].item not in _QUALIFIERS:
+            return False
+        if following < len(components) and components[following]:
+            return True
+    return False
+
+
+def _note_faults(notes: Sequence[Note], filled: Sequence[str]) -> Iterator[tuple[Note, str]]:
+    """The notes that the elements `filled` (by position) break, each with its finding code."""
+    for note in notes:
+        present = [position < len(filled) and filled[position] != "" for position in note.positions]
+        count, first, rest = sum(present), present[0], sum(present[1:])
+        lacking = {
+            "P": 0 < count < len(present),
+            "R": count == 0,
+            "O": count == 0,
+            "C": first and rest < len(present) - 1,
+            "L": first and rest == 0,
+        }
+        exceeding = {"E": count > 1, "O": count > 1, "N": first and rest > 0}
+        if lacking.get(note.kind):
+            yield note, "edi.note.required"
+        if exceeding.get(note.kind):
+            yield note, "edi.note.excluded"
+
+
+class _Builder:
+    """Writes the regular expression of one segment. Values hold no service character, so it cannot backtrack far."""
+
+    def __init__(self, delimiters: Delimiters) -> None:
+        self.delimiters = delimiters
+        service = delimiters.terminator + delimiters.element + delimiters.component
+        self.service = re.escape(service + delimiters.release + delimiters.repetition)
+        self.element = re.escape(delimiters.element)
+        self.component = re.escape(delimiters.component)
+        self.codes: list[frozenset[str | None]] = []
+
+    def segment(self, node: Node) -> str:
+        """The whole segment: nested optional tails, no trailing separator."""
+        bodies = [self._element(use) for use in node.elements]
+        tail, required = "", False
+        for use, body in reversed(list(zip(node.elements, bodies, strict=True))):
+            required = required or bool(use.mandatory)
+            tail = self.element + (body if use.mandatory else f"(?:{body})?") + tail
+            if not required:
+                tail = f"(?:{tail})?"
+        return f"{node.tag}{tail}(?<!{self.element})"
+
+    def _element(self, use: ElementUse) -> str:
+        """One repetition; more of them are left to the thorough reader."""
+        if not use.components:
+            return self._value(use, 0)
+        if not self.component:
+            return self._value(use.components[0], 0)
+        tail, required = "", False
+        parts = []
+        for index, component in enumerate(use.components):
+            followers = 0
+            while (
+                index + followers + 1 < len(use.components)
+                and use.components[index + followers + 1].item in _QUALIFIERS
+            ):
+                followers += 1
+            parts.append(self._value(component, followers))
+        for index in reversed(range(len(parts))):
+            mandatory = bool(use.components[index].mandatory)
+            required = required or mandatory
+            tail = (self.component if index else "") + (parts[index] if mandatory else f"(?:{parts[index]})?") + tail
+            if index and not required:
+                tail = f"(?:{tail})?"
+        # A composite that is there holds something, and does not end in a separator.
+        return f"(?!{self.element}|$){tail}(?<!{self.component})"
+
+    def _value(self, use: ElementUse, followers: int) -> str:
+        """One value; a code that up to `followers` qualifiers may say is from another list is captured if none does."""
+        shortest, longest = use.min_length or 1, "" if use.max_length is None else min(use.max_length, _MAX_QUANTIFIER)
+        size = f"{{{shortest},{longest}}}"
+        if use.kind == "B":
+            return f"[^{self.service}]+"
+        if _numeric(use.kind):
+            mark = f"[{_marks(use.kind, self.delimiters)}]"
+            digits = f"(?=(?:[0-9]{mark}?){size}(?![0-9]|{mark}))[0-9]+{mark}[0-9]+"
+            value = f"-?(?:[0-9]{size}|{digits})"
+        elif use.kind in {"DT", "TM"}:
+            form = _DATE if use.kind == "DT" else _TIME
+            value = f"(?=[0-9]{size}(?![0-9])){form}"
+        else:
+            value = f"[^{self.service}{'0-9' if use.kind == 'a' else ''}]{size}"
+        if use.codes is None:
+            return value
+        self.codes.append(use.codes | {None})
+        if not followers:
+            return f"({value})"
+        other = "|".join(self.component * n + f"[^{self.service}]" for n in range(1, followers + 1))
+        return f"(?:{value}(?={other})|({value}))"

@@ -1,0 +1,388 @@
+"""Checks a message against its table: the walk over its segments, for both EDI dialects.
+
+Theory of operation. A table is a list of nodes in wire order, nested in groups. Where the walk stands is
+the last node that a segment was given, how often in a row it has been, and how often each open group
+has begun. From there a tag can lead to a few candidates, nearest first: the same node again, a node
+or group further on in the same group, the group again, and so on in the groups around it. The first
+candidate that has room left and skips nothing mandatory is taken. That the triggers of two groups
+are the same tag (CUSDEC: DOC, MOA, NAD; two UNS) is no trouble: the nearest one with room wins.
+
+`check` walks once with transitions compiled per table and delimiters, checking each segment by one
+regular expression. Segments that are not accepted are read by the thorough reader; where the walk finds no
+clean candidate, the whole message is walked again by `_Walk`, which names what is missing, misplaced
+or too many and goes on behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from operator import contains
+
+from gateway.check.segment import Reader, finding, reader
+from gateway.check.tables import Node, Table
+from gateway.model import Finding, Place
+from gateway.parse.segments import Delimiters, SegmentMessage
+
+MAX_FINDINGS = 2_000
+"""More of one message help nobody, and a hostile one could fill memory with them."""
+_LOOK_AHEAD = 8
+"""How many segments further on decide whether one was misplaced or others before it are missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What the check of one message found.
+
+    `nodes[i]` is the index in `table.nodes` of segment i, or -1 where it has no place.
+    """
+
+    nodes: list[int]
+    findings: list[Finding]
+
+
+def check(message: SegmentMessage, table: Table) -> Checked:
+    """Structure, types, lengths and codes of `message` against `table`: all findings at once, in segment order."""
+    return _compiled(table, message.delimiters).check(message)
+
+
+def check_segment(raw: str, node: Node, delimiters: Delimiters, place: Place) -> list[Finding]:
+    """The findings of one segment, such as UNB against `tables.service`."""
+    read = _reader(node, delimiters)
+    return [] if read.accepts(raw) else read.explain(raw, place)
+
+
+_REPEAT, _NEXT, _ENTER, _AGAIN = range(4)
+"""How a candidate is reached: the same node again, another node, a group's first or a further occurrence."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    node: int
+    how: int
+    group: int
+    limit: int
+    skipped: tuple[tuple[str, int], ...]
+    """The mandatory members passed over: ("segment", node) or ("group", group)."""
+
+
+# Delimiters come from the wire: the caches are bounded, since anyone may send any.
+@lru_cache(maxsize=64)
+def _compiled(table: Table, delimiters: Delimiters) -> _Compiled:
+    return _Compiled(table, delimiters)
+
+
+@lru_cache(maxsize=256)
+def _reader(node: Node, delimiters: Delimiters) -> Reader:
+    return reader(node, delimiters)
+
+
+@lru_cache(maxsize=256)
+def _graph(table: Table) -> _Graph:
+    return _Graph(table)
+
+
+class _Graph:
+    """The candidates of every state, worked out when first asked for."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.members: list[list[tuple[str, int]]] = [[] for _ in table.groups]
+        """Per group, its nodes and groups in wire order."""
+        opened = {group.trigger: index for index, group in enumerate(table.groups) if index}
+        for index, node in enumerate(table.nodes):
+            if index in opened:
+                self.members[table.groups[opened[index]].parent].append(("group", opened[index]))
+            self.members[node.group].append(("segment", index))
+        self._from: dict[int, list[_Candidate]] = {}
+        self._by_tag: dict[int, dict[str, tuple[_Candidate, ...]]] = {}
+
+    def by_tag(self, state: int) -> dict[str, tuple[_Candidate, ...]]:
+        """The candidates after node `state` (-1: before the first), nearest first, by tag."""
+        if state not in self._by_tag:
+            tags: dict[str, list[_Candidate]] = {}
+            for candidate in self.candidates(state):
+                tags.setdefault(self.table.nodes[candidate.node].tag, []).append(candidate)
+            self._by_tag[state] = {tag: tuple(found) for tag, found in tags.items()}
+        return self._by_tag[state]
+
+    def candidates(self, state: int) -> list[_Candidate]:
+        """Every node that can follow `state`, nearest first."""
+        return self._reach(state)[0]
+
+    def lacking(self, state: int) -> tuple[tuple[str, int], ...]:
+        """The mandatory members still to come when a message ends after `state`."""
+        return self._reach(state)[1]
+
+    def _reach(self, state: int) -> tuple[list[_Candidate], tuple[tuple[str, int], ...]]:
+        table, found = self.table, list[_Candidate]()
+        skipped: list[tuple[str, int]] = []
+        if state < 0:
+            self._ahead(0, 0, skipped, found)
+            return found, tuple(skipped)
+        node = table.nodes[state]
+        found.append(_Candidate(state, _REPEAT, node.group, node.maximum, ()))
+        group, member = node.group, ("segment", state)
+        while True:
+            self._ahead(group, self.members[group].index(member) + 1, skipped, found)
+            if not group:
+                return found, tuple(skipped)
+            here = table.groups[group]
+            found.append(_Candidate(here.trigger, _AGAIN, group, here.maximum, tuple(skipped)))
+            group, member = here.parent, ("group", group)
+
+    def _ahead(self, group: int, start: int, skipped: list[tuple[str, int]], found: list[_Candidate]) -> None:
+        """What stands in `group` from member `start` on; what is mandatory of it is added to `skipped`."""
+        for kind, index in self.members[group][start:]:
+            if kind == "segment":
+                found.append(_Candidate(index, _NEXT, group, self.table.nodes[index].maximum, tuple(skipped)))
+                mandatory = self.table.nodes[index].minimum
+            else:
+                inner = self.table.groups[index]
+                found.append(_Candidate(inner.trigger, _ENTER, index, inner.maximum, tuple(skipped)))
+                mandatory = inner.minimum
+            if mandatory:
+                skipped.append((kind, index))
+
+
+_Step = tuple[int, int, int, int, Reader]
+"""A clean transition: node, how, group, limit, reader."""
+
+
+class _Compiled:
+    """A table's transitions and readers under one set of delimiters."""
+
+    def __init__(self, table: Table, delimiters: Delimiters) -> None:
+        self.table = table
+        self.delimiters = delimiters
+        self.graph = _graph(table)
+        self.readers: dict[str, Reader] = {}
+        self.states: list[dict[str, tuple[_Step, ...]] | None] = [None] * (len(table.nodes) + 1)
+        """Per node (the last: before the first segment), the steps by the first three characters of a segment."""
+        self.complete = [not self.graph.lacking(node) for node in range(len(table.nodes))]
+
+    def reader(self, node: int) -> Reader:
+        """The reader of a node; nodes of one tag share it."""
+        tag = self.table.nodes[node].tag
+        if tag not in self.readers:
+            self.readers[tag] = reader(self.table.nodes[node], self.delimiters)
+        return self.readers[tag]
+
+    def steps(self, state: int) -> dict[str, tuple[_Step, ...]]:
+        """The clean steps after `state`, by key: three characters tell every tag apart (`N1*`, `N10`)."""
+        steps: dict[str, tuple[_Step, ...]] = {}
+        for tag, candidates in self.graph.by_tag(state).items():
+            clean = tuple((c.node, c.how, c.group, c.limit, self.reader(c.node)) for c in candidates if not c.skipped)
+            if clean:
+                steps[tag[:3]] = clean
+                if len(tag) < 3:
+                    steps[(tag + self.delimiters.element)[:3]] = clean
+        self.states[state] = steps
+        return steps
+
+    def check(self, message: SegmentMessage) -> Checked:
+        """The fast walk; what it does not accept is read again."""
+        suspects: list[int] = []
+        nodes = self._walk(message.segments, suspects)
+        if nodes is None:
+            return _Walk(self, message).run()
+        findings: list[Finding] = []
+        for index in suspects:
+            if len(findings) >= MAX_FINDINGS:
+                findings.append(
+                    finding("edi.message.too_many_findings", Place(message.reference, index + 1), max=MAX_FINDINGS)
+                )
+                break
+            raw, read = message.segments[index], self.reader(nodes[index])
+            findings += read.explain(raw, Place(message.reference, index + 1, read.tag))
+        return Checked(nodes, findings)
+
+    def _walk(self, segments: Sequence[str], suspects: list[int]) -> list[int] | None:
+        """The node of each segment, or None where there is no clean way; adds segments not accepted to `suspects`."""
+        states = self.states
+        nodes: list[int] = []
+        give = nodes.append
+        begun = [0] * len(self.table.groups)
+        state, run = -1, 0
+        for raw in segments:
+            steps = states[state]
+            if steps is None:
+                steps = self.steps(state)
+            choices = steps.get(raw[:3])
+            if choices is None:
+                return None
+            for choice in choices:
+                node, how, group, limit, read = choice
+                if how == _NEXT:
+                    run = 1
+                elif how == _ENTER:
+                    begun[group] = run = 1
+                elif how == _AGAIN:
+                    if begun[group] >= limit:
+                        continue
+                    begun[group] += 1
+                    run = 1
+                elif run < limit:
+                    run += 1
+                else:
+                    continue
+                break
+            else:
+                return None
+            match = read.match(raw)
+            if (
+                match is None
+                or (match.lastindex and not all(map(contains, read.codes, match.groups())))
+                or (read.notes and not read.accepts(raw))
+            ):
+                if raw[: len(read.tag) + 1] not in (read.tag, read.tag + self.delimiters.element):
+                    return None
+                suspects.append(len(nodes))
+            state = node
+            give(node)
+        return nodes if nodes and self.complete[state] else None
+
+
+@dataclass(slots=True)
+class _Position:
+    """Where the walk stands: the last node given, its run, and how often each group has begun."""
+
+    state: int
+    run: int
+    begun: list[int]
+
+    def after(self, candidate: _Candidate) -> _Position:
+        """The position once `candidate` is taken."""
+        begun = self.begun.copy()
+        run = self.run + 1 if candidate.how == _REPEAT else 1
+        if candidate.how == _ENTER:
+            begun[candidate.group] = 1
+        elif candidate.how == _AGAIN:
+            begun[candidate.group] += 1
+        return _Position(candidate.node, run, begun)
+
+    def room(self, candidate: _Candidate) -> bool:
+        """Whether `candidate` stays within its maximum."""
+        if candidate.how == _REPEAT:
+            return self.run < candidate.limit
+        return candidate.how != _AGAIN or self.begun[candidate.group] < candidate.limit
+
+
+class _Walk:
+    """The thorough walk: gives every segment it can a node, and names what stands in the way of the others."""
+
+    def __init__(self, compiled: _Compiled, message: SegmentMessage) -> None:
+        self.compiled = compiled
+        self.table = compiled.table
+        self.graph = compiled.graph
+        self.message = message
+        element = message.delimiters.element
+        self.tags = [raw.partition(element)[0].partition(message.delimiters.component)[0] for raw in message.segments]
+        self.known = {node.tag: index for index, node in reversed(list(enumerate(self.table.nodes)))}
+        self.at = _Position(-1, 0, [0] * len(self.table.groups))
+        self.findings: list[Finding] = []
+
+    def run(self) -> Checked:
+        """Walk to the end, or to where the findings are too many to be of use."""
+        nodes: list[int] = []
+        for index, raw in enumerate(self.message.segments):
+            if len(self.findings) >= MAX_FINDINGS:
+                self._find("edi.message.too_many_findings", index, max=MAX_FINDINGS)
+                nodes += [-1] * (len(self.message.segments) - index)
+                return Checked(nodes, self.findings)
+            tag = self.tags[index]
+            node = self._place(index, tag)
+            nodes.append(node)
+            if tag in self.known:
+                read = self.compiled.reader(self.known[tag])
+                if not read.accepts(raw):
+                    self.findings += read.explain(raw, self._at(index))
+        self._missing(self._lacking(), len(nodes))
+        return Checked(nodes, self.findings)
+
+    def _place(self, index: int, tag: str) -> int:
+        """The node of segment `index`, or -1; moves on to it."""
+        candidates = self.graph.by_tag(self.at.state).get(tag, ())
+        clean = next((c for c in candidates if not c.skipped and self.at.room(c)), None)
+        if clean:
+            self.at = self.at.after(clean)
+            return clean.node
+        if tag not in self.known:
+            self._find("edi.segment.unknown", index)
+            return -1
+        options = [*self._full(candidates), *self._behind(candidates), *self._untriggered(tag)]
+        best, chosen = self._score(self.at, index + 1), None
+        for option in options:
+            # A tie goes to the first option, but staying put wins over a group that did not begin.
+            score = self._score(self.at.after(option), index + 1)
+            if score > best or (score == best and chosen is None and option in candidates):
+                best, chosen = score, option
+        if chosen is None:
+            self._find("edi.segment.misplaced", index)
+            return -1
+        self._missing(chosen.skipped, index)
+        self._count(chosen, index)
+        self.at = self.at.after(chosen)
+        return chosen.node
+
+    def _full(self, candidates: Sequence[_Candidate]) -> list[_Candidate]:
+        return [c for c in candidates if not c.skipped and not self.at.room(c)][:1]
+
+    def _behind(self, candidates: Sequence[_Candidate]) -> list[_Candidate]:
+        return [c for c in candidates if c.skipped][:1]
+
+    def _untriggered(self, tag: str) -> list[_Candidate]:
+        """Places for `tag` in groups that could begin here, had their trigger been sent."""
+        found: list[_Candidate] = []
+        for opened in self.graph.candidates(self.at.state):
+            if opened.how != _ENTER or opened.skipped:
+                continue
+            skipped = [("segment", opened.node)]
+            for kind, member in self.graph.members[opened.group][1:]:
+                if kind == "segment" and self.table.nodes[member].tag == tag:
+                    found.append(_Candidate(member, _ENTER, opened.group, opened.limit, tuple(skipped)))
+                    break
+                if self._minimum(kind, member):
+                    skipped.append((kind, member))
+        return found
+
+    def _minimum(self, kind: str, member: int) -> int:
+        return (self.table.nodes if kind == "segment" else self.table.groups)[member].minimum
+
+    def _score(self, at: _Position, start: int) -> int:
+        """How many of the next segments find a clean place from `at`."""
+        score = 0
+        for tag in self.tags[start : start + _LOOK_AHEAD]:
+            candidates = self.graph.by_tag(at.state).get(tag, ())
+            clean = next((c for c in candidates if not c.skipped and at.room(c)), None)
+            if clean:
+                at = at.after(clean)
+                score += 1
+        return score
+
+    def _lacking(self) -> list[tuple[str, int]]:
+        """What is missing at the end; a missing trailer is the parser's to tell."""
+        trailer = ("segment", len(self.table.nodes) - 1)
+        return [member for member in self.graph.lacking(self.at.state) if member != trailer]
+
+    def _missing(self, skipped: Sequence[tuple[str, int]], index: int) -> None:
+        for kind, member in skipped:
+            if kind == "segment":
+                self._find("edi.segment.missing", index, self.table.nodes[member].tag)
+            else:
+                group = self.table.groups[member]
+                self._find("edi.group.missing", index, self.table.nodes[group.trigger].tag, group=group.name)
+
+    def _count(self, chosen: _Candidate, index: int) -> None:
+        """Report the first occurrence over the maximum, not each one after it."""
+        if chosen.how == _REPEAT and self.at.run == chosen.limit:
+            self._find("edi.segment.too_many", index, max=chosen.limit)
+        elif chosen.how == _AGAIN and self.at.begun[chosen.group] == chosen.limit:
+            self._find("edi.group.too_many", index, group=self.table.groups[chosen.group].name, max=chosen.limit)
+
+    def _at(self, index: int, tag: str = "") -> Place:
+        return Place(self.message.reference, index + 1, tag or self.tags[index])
+
+    def _find(self, code: str, index: int, tag: str = "", **args: object) -> None:
+        self.findings.append(finding(code, self._at(index, tag), "", **args))
