@@ -259,6 +259,10 @@ class Signer:
         """The public key as one line of text, to be given to every partner by a way they trust."""
         return self.verifier.vkey
 
+    def renamed(self, name: str) -> Signer:
+        """The same key under another name, which is another key to every verifier."""
+        return Signer(name, self._seed)
+
     def sign(self, text: str) -> str:
         """The signed note of `text`, which ends with a newline."""
         if not text.endswith("\n") or _forbidden(text):
@@ -284,7 +288,12 @@ class Verifier:
         if self.key_id.hex() != key_id:
             raise ReceiptInvalid("the key's id does not belong to its name and key")
         self.vkey = vkey.strip()
+        self._public_key = key
         self._key = Ed25519PublicKey.from_public_bytes(key)
+
+    def renamed(self, name: str) -> Verifier:
+        """The verifier of the same key under another name."""
+        return Verifier.of(name, self._public_key)
 
     @classmethod
     def of(cls, name: str, public_key: bytes) -> Verifier:
