@@ -342,7 +342,7 @@ class _Reader:
                     self._packages.append(self._buffer.data[head.end() : end])
                 self._buffer.drop(end + 1)
                 return [head[0].decode("latin-1")]
-        self._note("x12.binary.length", head[1].decode() if head else "")
+        self._note("x12.binary.length", head[1].decode() if head else "", tag=tag.decode())
         return self._one()
 
     def _decoded(self, span: bytes) -> Iterator[list[str]]:
@@ -373,9 +373,10 @@ class _Reader:
 
     # --- segments to events ---
 
-    def _note(self, code: str, value: str = "", severity: Severity = Severity.ERROR) -> None:
+    def _note(self, code: str, value: str, severity: Severity = Severity.ERROR, tag: str = "") -> None:
         """Keep a finding about the segment that comes next, for the event that will show it."""
-        place = Place(tag=value[:3]) if self._body is None else Place(self._reference, len(self._body) + 1)
+        tag = tag or value.partition(self._envelope.delimiters.element)[0][:3]
+        place = Place(tag=tag) if self._body is None else Place(self._reference, len(self._body) + 1, tag)
         self._pending.append(Finding(code, severity, place, value))
 
     def _take(self) -> list[Finding]:

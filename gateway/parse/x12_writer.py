@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,8 @@ from gateway.parse.segments import Delimiters
 
 DELIMITERS = Delimiters(terminator="~", element="*", component=">", repetition="^")
 """What we write with. X12 has no release character, so what is written must not contain them."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 FUNCTIONAL_GROUPS = {"309": "AQ", "824": "AG", "997": "FA", "999": "FA"}
 """GS01 by transaction set; partners differ (309 travels under SO as well), so an agreement may name another."""
@@ -72,7 +75,8 @@ def segment(tag: str, *elements: str, delimiters: Delimiters = DELIMITERS) -> st
 
 
 def plain(text: str, delimiters: Delimiters = DELIMITERS) -> str:
-    """`text` with every separator in it turned into a blank, fit for an element or component."""
+    """`text` with every separator and control character in it turned into a blank, fit for an element or component."""
+    text = _CONTROL.sub(" ", text)
     for separator in (delimiters.terminator, delimiters.element, delimiters.component, delimiters.repetition):
         if separator:
             text = text.replace(separator, " ")

@@ -1,0 +1,335 @@
+"""What X12 answers: TA1 for an interchange, 997 or 999 for a functional group, 824 for what a transaction set means.
+
+Findings come in judged (`findings.judged`): an error rejects, a warning is named with the acceptance. Which
+codes a finding has in an acknowledgement is in the catalogue; codes that the answer's own table does not
+list are left out. A functional acknowledgement (GS01 = FA) and a TA1 are never acknowledged, so that two
+gateways cannot answer each other for ever.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from gateway.check import tables
+from gateway.findings import Entry, catalogue, rejects, text
+from gateway.model import Finding, Severity, Syntax
+from gateway.parse.segments import Delimiters, Envelope, Group, MessageType
+from gateway.parse.x12_writer import DELIMITERS, Body, GroupHeader, InterchangeHeader, plain, segment, write
+
+CONVENTION_999 = "005010X231A1"
+"""The implementation convention our 999 follows (ST03)."""
+_MOST_SEGMENTS = 1_000
+"""Segments named per transaction set. A sender mends the first hundred and sends again; the standards allow more."""
+_MOST_ELEMENTS = 99
+"""AK4 per AK3 (997, 004010)."""
+_MOST_CODES = 5
+"""AK502 to AK506, AK905 to AK909."""
+_LONGEST_COPY = 99
+"""AK404, element 724."""
+
+# X12 005010, element 621: what 004010 calls too many elements is told apart.
+_ELEMENT_CODES_999 = {"edi.element.too_many_repetitions": "12", "edi.element.too_many_components": "13"}
+
+
+_Pick = Callable[[Entry], str]
+"""Takes one kind of code from a catalogue entry."""
+
+
+class Form(StrEnum):
+    """Which functional acknowledgement an agreement wants."""
+
+    FUNCTIONAL = "997"
+    IMPLEMENTATION = "999"
+
+
+class Outcome(StrEnum):
+    """What the application made of a transaction set: OTI01, element 110."""
+
+    ACCEPTED = "TA"
+    ACCEPTED_WITH_ERRORS = "TE"
+    REJECTED = "TR"
+
+
+@dataclass(frozen=True, slots=True)
+class SetVerdict:
+    """One transaction set of the group that is acknowledged, and its judged findings."""
+
+    name: str
+    reference: str
+    findings: Sequence[Finding] = ()
+    convention: str = ""
+
+
+def interchange_acknowledgement(
+    envelope: Envelope, found: Iterable[Finding], at: datetime, *, only_acknowledgements: bool = False
+) -> str | None:
+    """The TA1 that an interchange gets, as a raw segment, or None where it gets none.
+
+    It gets one if it asked for it (ISA14) or has faults of its envelope (`found`, of any of its events);
+    none if it holds nothing but acknowledgements, or no ISA to answer. Its date and time are the
+    interchange's own; `at` stands in where they cannot be repeated.
+    """
+    if only_acknowledgements or not envelope.header:
+        return None
+    noted = sorted(_noted(found, lambda entry: entry.ta1), key=lambda note: note[0].severity is not Severity.ERROR)
+    if not noted and not envelope.acknowledgement_requested:
+        return None
+    code = noted[0][1] if noted else "000"
+    verdict = "A" if not noted else "R" if noted[0][0].severity is Severity.ERROR else "E"
+    reference = envelope.reference if re.fullmatch(r"[0-9]{1,9}", envelope.reference) else "0"
+    date = envelope.date if _is_valid(r"\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])", envelope.date) else f"{at:%y%m%d}"
+    time = envelope.time if _is_valid(r"([01]\d|2[0-3])[0-5]\d", envelope.time) else f"{at:%H%M}"
+    return segment("TA1", reference.zfill(9), date, time, verdict, code)
+
+
+def group_acknowledgement(
+    group: Group,
+    sets: Iterable[SetVerdict],
+    found: Sequence[Finding] = (),
+    *,
+    claimed: int | None = None,
+    reference: str = "0001",
+    form: Form = Form.FUNCTIONAL,
+    delimiters: Delimiters = DELIMITERS,
+) -> Body | None:
+    """The 997 or 999 for `group`, or None where it is itself one (GS01 = FA).
+
+    `found` are the group's own findings (GS, GE); an error among them rejects all its sets. `claimed` is GE01.
+    A 999 is for groups of version 005010 and up; older ones get a 997 whatever `form` says.
+    """
+    if group.identifier == "FA":
+        return None
+    version = acknowledgement_version(group)
+    form = form if version >= "005010" else Form.FUNCTIONAL
+    writer = _Writer(form, version, delimiters)
+    group_rejected = rejects(found)
+    segments = [writer.head(group)]
+    received = accepted = with_errors = 0
+    for verdict in sets:
+        lines, code = writer.set_response(verdict, group_rejected=group_rejected)
+        segments += lines
+        received += 1
+        accepted += code != "R"
+        with_errors += code == "E"
+    codes = writer.codes("AK9", 5, found, lambda entry: entry.x12_group)
+    if group_rejected or (received and not accepted):
+        verdict_code = "R"
+    elif accepted < received:
+        verdict_code = "P"
+    else:
+        verdict_code = "E" if with_errors or codes else "A"
+    included = received if claimed is None else min(claimed, 999_999)
+    segments.append(writer.line("AK9", verdict_code, str(included), str(received), str(accepted), *codes))
+    convention = CONVENTION_999 if form is Form.IMPLEMENTATION else ""
+    return Body(form.value, reference, segments, convention)
+
+
+def acknowledgement_version(group: Group) -> str:
+    """The version of the acknowledgement for `group`: 004010 up to that version, else 005010."""
+    return "004010" if group.version[:6] < "004011" else "005010"
+
+
+def application_advice(
+    group: Group,
+    verdict: SetVerdict,
+    outcome: Outcome,
+    business_reference: str,
+    *,
+    reference: str,
+    at: datetime,
+    language: str = "en",
+    number: str = "0001",
+    delimiters: Delimiters = DELIMITERS,
+) -> Body:
+    """The 824 that tells the sender of a transaction set what became of it, with a TED per finding.
+
+    `business_reference` is the number that the sender knows it by (OTI03), `reference` our own (BGN02),
+    `number` the control number of the 824 (ST02).
+    """
+    version = acknowledgement_version(group)
+
+    def line(tag: str, *elements: str) -> str:
+        return segment(tag, *(plain(element, delimiters) for element in elements), delimiters=delimiters)
+
+    longest = 30 if version == "004010" else 50
+    segments = [
+        line("BGN", "11", reference[:longest], f"{at:%Y%m%d}", f"{at:%H%M}"),
+        line(
+            "OTI",
+            outcome.value,
+            "TN",
+            business_reference[:longest] or verdict.reference,
+            _fitting(group.sender, 2, 15),
+            _fitting(group.recipient, 2, 15),
+            "",
+            "",
+            _fitting(group.reference, 1, 9) if group.reference.isdigit() else "",
+            _fitting(verdict.reference, 4, 9),
+            _fitting(verdict.name, 3, 3),
+            _fitting(group.version, 1, 12),
+        ),
+    ]
+    for finding in [f for f in verdict.findings if f.severity is not Severity.NOTE][:_MOST_SEGMENTS]:
+        words = plain(text(finding, language), delimiters)
+        place = finding.place
+        element = str(place.element) if place.element and place.element <= 99 else ""
+        # 647 = ZZZ: mutually defined; the words say what it is
+        segments.append(
+            line(
+                "TED",
+                "ZZZ",
+                words[:60].strip(),
+                _tag(place.tag) if place.tag else "",
+                str(place.segment) if place.segment else "",
+                element,
+                _element_number(finding),
+                plain(finding.value, delimiters)[:_LONGEST_COPY],
+            )
+        )
+        rest = words[60:]
+        segments += [
+            line("NTE", "", rest[at : at + 80]) for at in range(0, len(rest), 80) if rest[at : at + 80].strip()
+        ]
+    return Body("824", number, segments)
+
+
+def reply(
+    envelope: Envelope,
+    reference: str,
+    at: datetime,
+    *,
+    acknowledgements: Sequence[str] = (),
+    groups: Iterable[tuple[GroupHeader, Iterable[Body]]] = (),
+    delimiters: Delimiters = DELIMITERS,
+) -> bytes:
+    """The interchange that carries answers back to whoever sent `envelope`; it asks for no TA1 itself."""
+    header = InterchangeHeader(
+        sender=envelope.recipient,
+        sender_qualifier=envelope.recipient_qualifier,
+        recipient=envelope.sender,
+        recipient_qualifier=envelope.sender_qualifier,
+        reference=reference,
+        at=at,
+        version="00501" if envelope.version >= "00501" else "00401",
+        test=envelope.test,
+        delimiters=delimiters,
+    )
+    return write(header, groups, acknowledgements)
+
+
+def reply_group(group: Group, reference: str, identifier: str = "FA", form: Form = Form.FUNCTIONAL) -> GroupHeader:
+    """The functional group that carries answers to `group` back: FA for 997 and 999, AG for 824."""
+    version = acknowledgement_version(group)
+    if identifier == "FA" and form is Form.IMPLEMENTATION and version >= "005010":
+        version = CONVENTION_999
+    return GroupHeader(identifier, group.recipient, group.sender, reference, version)
+
+
+class _Writer:
+    """Writes the segments of one functional acknowledgement."""
+
+    def __init__(self, form: Form, version: str, delimiters: Delimiters) -> None:
+        self.form = form
+        self.delimiters = delimiters
+        self.newer = version >= "005010"
+        self.segment_tag, self.element_tag, self.trailer_tag = (
+            ("IK3", "IK4", "IK5") if form is Form.IMPLEMENTATION else ("AK3", "AK4", "AK5")
+        )
+        table = tables.find(MessageType(Syntax.X12, form.value, version))
+        assert table is not None, "the tables of the acknowledgements are part of the package"
+        self.allowed: Mapping[tuple[str, int], frozenset[str] | None] = {
+            (node.tag, position): use.codes for node in table.nodes for position, use in enumerate(node.elements, 1)
+        }
+
+    def line(self, tag: str, *elements: str) -> str:
+        """One segment; trailing empty elements are left out."""
+        return segment(tag, *elements, delimiters=self.delimiters)
+
+    def head(self, group: Group) -> str:
+        """AK1: which group; its version too from 005010 on."""
+        version = group.version[:12] if self.newer else ""
+        reference = group.reference if _is_valid(r"\d{1,9}", group.reference) else "0"
+        return self.line("AK1", plain(group.identifier)[:2].ljust(2, "Z"), reference, plain(version, self.delimiters))
+
+    def set_response(self, verdict: SetVerdict, *, group_rejected: bool) -> tuple[list[str], str]:
+        """AK2 to AK5 (IK5) of one set, and its acknowledgement code."""
+        name = re.sub(r"[^0-9A-Z]", "0", verdict.name)[:3].rjust(3, "0")
+        reference = plain(verdict.reference, self.delimiters)[:9].ljust(4, "0")
+        convention = plain(verdict.convention, self.delimiters)[:35] if self.newer else ""
+        errors = self._segment_errors(verdict.findings)
+        codes = self.codes(self.trailer_tag, 2, verdict.findings, lambda entry: entry.x12_set)
+        rejected = group_rejected or rejects(verdict.findings)
+        code = "R" if rejected else "E" if errors or codes else "A"
+        return [
+            self.line("AK2", name, reference, convention),
+            *errors,
+            self.line(self.trailer_tag, code, *codes),
+        ], code
+
+    def codes(self, tag: str, position: int, found: Iterable[Finding], pick: _Pick) -> list[str]:
+        """The distinct codes of `found`, as many as the segment takes."""
+        allowed = self.allowed[tag, position]
+        codes = dict.fromkeys(code for _, code in _noted(found, pick) if allowed is None or code in allowed)
+        return list(codes)[:_MOST_CODES]
+
+    def _segment_errors(self, found: Iterable[Finding]) -> list[str]:
+        """AK3 and AK4 (IK3, IK4): one AK3 for each segment and segment code, its elements under it."""
+        grouped: dict[tuple[int, str, str], list[Finding]] = {}
+        for finding, code in _noted(found, lambda entry: entry.x12_segment):
+            if finding.place.segment:
+                grouped.setdefault((finding.place.segment, _tag(finding.place.tag), code), []).append(finding)
+        lines: list[str] = []
+        for (position, tag, code), findings in sorted(grouped.items(), key=lambda item: item[0][0])[:_MOST_SEGMENTS]:
+            lines.append(self.line(self.segment_tag, tag, str(min(position, 999_999)), "", code))
+            elements = [line for finding in findings if (line := self._element_error(finding))]
+            lines += elements[:_MOST_ELEMENTS]
+        return lines
+
+    def _element_error(self, finding: Finding) -> str | None:
+        place = finding.place
+        code = catalogue()[finding.code].x12_element
+        if self.newer:
+            code = _ELEMENT_CODES_999.get(finding.code, code)
+        allowed = self.allowed[self.element_tag, 3]
+        if not code or not place.element or place.element > 99 or (allowed is not None and code not in allowed):
+            return None
+        position = [str(place.element), str(place.component or ""), str(place.repetition or "") if self.newer else ""]
+        while not position[-1]:
+            position.pop()
+        copy = plain(finding.value, self.delimiters)[:_LONGEST_COPY]
+        at = self.delimiters.component.join(position)
+        return self.line(self.element_tag, at, _element_number(finding), code, copy)
+
+
+def _noted(found: Iterable[Finding], pick: _Pick) -> list[tuple[Finding, str]]:
+    """The errors and warnings among `found` that have a code of the picked kind, with it."""
+    table = catalogue()
+    return [
+        (finding, code)
+        for finding in found
+        if finding.severity is not Severity.NOTE and finding.code in table and (code := pick(table[finding.code]))
+    ]
+
+
+def _element_number(finding: Finding) -> str:
+    """The data element's reference number, where it has one (AK402, TED06)."""
+    number = finding.args.get("number", "")
+    return number if _is_valid(r"\d{1,4}", number) else ""
+
+
+def _tag(tag: str) -> str:
+    """A segment identifier fit for element 721, two or three characters, whatever the sender wrote."""
+    return re.sub(r"[^0-9A-Z]", "Z", tag.upper())[:3].ljust(2, "Z")
+
+
+def _fitting(value: str, shortest: int, longest: int) -> str:
+    """`value` if it can be repeated in an element of such a length, else nothing."""
+    return value if shortest <= len(value) <= longest else ""
+
+
+def _is_valid(pattern: str, value: str) -> bool:
+    return re.fullmatch(pattern, value, re.ASCII) is not None
