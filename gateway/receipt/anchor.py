@@ -14,7 +14,7 @@ from enum import StrEnum
 from gateway.receipt import chain
 from gateway.receipt.signed import Checkpoint
 
-_NUMBERED = re.compile(r"(.+)~([0-9]+)")
+_NUMBERED = re.compile(r"(.+)~([1-9][0-9]{0,8})")
 
 
 class Judgement(StrEnum):

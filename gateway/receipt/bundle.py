@@ -24,7 +24,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from gateway.errors import ReceiptInvalid
+from gateway.errors import PayloadTooLarge, ReceiptInvalid
 from gateway.model import Receipt
 from gateway.receipt.proof import Proof
 from gateway.receipt.signed import VERSION, canonical
@@ -39,7 +39,8 @@ MAX_SIZE: Final = 512 * 1024 * 1024
 MAX_FILES: Final = 100_000
 """Files of a bundle: the receipts and proofs of a case with tens of thousands of messages."""
 
-_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
+FILE_NAME: Final = re.compile(r"([a-z]+/)?[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
+"""What a file of a bundle may be called, so that a name is safe to print and to unpack."""
 
 _README_TEXT = """\
 Evidence bundle of an EDI gateway. Verify it with the log's public key, which you hold from the
@@ -91,7 +92,7 @@ def make_bundle(
         files[proof_name(receipt.index)] = Proof(receipt.index, tuple(hashes), checkpoint).text().encode()
     files |= {payload_name(body): body for body in payloads}
     for name, content in (attachments or {}).items():
-        if not _NAME.fullmatch(name):
+        if "/" in name or not FILE_NAME.fullmatch(name):
             raise ValueError(f"{name!r} is no name for an attachment")
         files[f"attachments/{name}"] = content
     opened = [
@@ -123,18 +124,18 @@ def pack(files: Mapping[str, bytes]) -> bytes:
 
 
 def unpack(bundle: bytes, max_size: int = MAX_SIZE) -> dict[str, bytes]:
-    """The files of a bundle, compressed or not. ReceiptInvalid where it cannot be read within `max_size` bytes."""
+    """The files of a bundle, compressed or not. ReceiptInvalid where it cannot be read, PayloadTooLarge beyond `max_size` bytes."""
     if len(bundle) > max_size:
-        raise ReceiptInvalid("the bundle is larger than allowed")
+        raise PayloadTooLarge("the bundle is larger than allowed")
     try:
         with zipfile.ZipFile(io.BytesIO(bundle)) as archive:
             entries = archive.infolist()
             names = [entry.filename for entry in entries]
-            if len(set(names)) != len(names):
-                raise ReceiptInvalid("the bundle holds two files of one name")
+            if len(set(names)) != len(names) or not all(FILE_NAME.fullmatch(name.rstrip("/")) for name in names):
+                raise ReceiptInvalid("the bundle holds two files of one name, or an unusual name")
             # zipfile gives no more bytes than the directory announces, so that this sum bounds a zip bomb.
             if len(entries) > MAX_FILES or sum(entry.file_size for entry in entries) > max_size:
-                raise ReceiptInvalid("the bundle unpacks to more than allowed")
+                raise PayloadTooLarge("the bundle unpacks to more than allowed")
             if any(entry.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED} for entry in entries):
                 raise ReceiptInvalid("the bundle is compressed in an unusual way")
             return {entry.filename: archive.read(entry) for entry in entries if not entry.is_dir()}
