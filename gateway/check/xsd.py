@@ -1,0 +1,224 @@
+"""Checks XML messages against their XSD: libxml2 for the verdict, xmlschema to word every fault.
+
+The schema is chosen by the root's namespace and name (schemas/xml/index.toml). Only a message that
+libxml2 refuses is read again by xmlschema, which finds every fault where libxml2 stops at the first
+in each element.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import xmlschema
+from lxml import etree
+from xmlschema.validators import XMLSchemaChildrenValidationError, XMLSchemaValidationError
+from xmlschema.validators import facets as xsd_facets
+
+from gateway import data
+from gateway.errors import SchemaInvalid
+from gateway.model import Finding
+from gateway.parse import xml
+
+MAX_FINDINGS = 1000
+"""Faults worded for one message; a message with more is mostly wrong, and the rest says nothing new."""
+
+_SHOWN = 80
+"""How many characters of a wrong value a finding shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One message of schemas/xml/index.toml."""
+
+    format: str
+    namespace: str
+    root: str
+    schema: str
+    bare: str = ""
+    any_order: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """A message whose schema is held: its format, and its root in the schema's namespace."""
+
+    format: str
+    root: etree._Element
+
+
+@cache
+def entries() -> Mapping[str, Entry]:
+    """The messages whose schema is held, by format."""
+    path = data.schemas() / "xml" / "index.toml"
+    try:
+        found = [Entry(**fields) for fields in tomllib.loads(path.read_text("utf-8"))["message"]]
+    except (TypeError, KeyError, tomllib.TOMLDecodeError) as error:
+        raise SchemaInvalid(f"schemas/xml/index.toml: {error}") from error
+    return {entry.format: entry for entry in found}
+
+
+def recognise(root: etree._Element) -> Recognised | None:
+    """The format of the message under `root`, or None where no schema is held for it.
+
+    A bare root (one without namespace, as platforms put it into OBORMessage) is given the schema's
+    namespace, and all below it, in place: lines and paths stay.
+    """
+    namespace, name = xml.namespace(root), xml.local_name(root)
+    for entry in entries().values():
+        if entry.namespace == namespace and name in (entry.root, entry.bare):
+            return Recognised(entry.format, root)
+        if not namespace and name == entry.bare:
+            _qualify(root, entry.namespace)
+            return Recognised(entry.format, root)
+    return None
+
+
+def unknown(root: etree._Element) -> Finding:
+    """What there is to say about a message that `recognise` does not know."""
+    args = {"root": xml.local_name(root), "namespace": xml.namespace(root) or "–"}
+    return Finding("xml.no_table", place=xml.place_of(root), args=args)
+
+
+def check(root: etree._Element, format_: str) -> list[Finding]:
+    """Everything the schema of `format_` has against the message under `root`; empty where it is valid."""
+    entry = entries().get(format_)
+    if entry is None:
+        return [unknown(root)]
+    found: list[Finding] = []
+    if not valid(root, format_):
+        words = (_worded(error) for error in _thorough(format_).iter_errors(root))
+        found = list(itertools.islice(words, MAX_FINDINGS))
+    if entry.any_order:
+        found += itertools.islice(_repeated(root, _records(format_)), MAX_FINDINGS)
+    return found
+
+
+def valid(root: etree._Element, format_: str) -> bool:
+    """libxml2's verdict on the message under `root`."""
+    return _fast(format_).validate(root)
+
+
+@cache
+def _fast(format_: str) -> etree.XMLSchema:
+    path = data.schemas() / "xml" / entries()[format_].schema
+    try:
+        return etree.XMLSchema(etree.parse(path))
+    except (etree.XMLSchemaParseError, etree.XMLSyntaxError, OSError) as error:
+        raise SchemaInvalid(f"{path.name}: {error}") from error
+
+
+@cache
+def _thorough(format_: str) -> xmlschema.XMLSchema:
+    path = data.schemas() / "xml" / entries()[format_].schema
+    # Our own files, which include nothing: nothing may be fetched for them either.
+    return xmlschema.XMLSchema(path, allow="local", defuse="never")
+
+
+def _qualify(root: etree._Element, namespace: str) -> None:
+    for element in root.iter():
+        if not xml.namespace(element):
+            element.tag = f"{{{namespace}}}{xml.local_name(element)}"
+
+
+@cache
+def _records(format_: str) -> frozenset[str]:
+    """The elements that hold others and may repeat: the schema declares them at its top level."""
+    entry = entries()[format_]
+    top = etree.parse(data.schemas() / "xml" / entry.schema).getroot()
+    names = top.findall("{http://www.w3.org/2001/XMLSchema}element")
+    return frozenset(f"{{{entry.namespace}}}{element.get('name')}" for element in names)
+
+
+def _repeated(root: etree._Element, records: frozenset[str]) -> Iterator[Finding]:
+    """A finding for each plain item that stands more than once in its record; records may repeat."""
+    for record in root.iter(*records):
+        plain = [child.tag for child in record if child.tag not in records]
+        if len(plain) == len(set(plain)):
+            continue
+        counts = Counter(plain)
+        for child in record:
+            if counts[child.tag] > 1:
+                place = xml.place_of(record.findall(str(child.tag))[1])
+                counts[child.tag] = 0
+                yield Finding("xml.element.too_many", place=place, args={"name": xml.local_name(child), "max": "1"})
+
+
+def _worded(error: XMLSchemaValidationError) -> Finding:
+    """One fault that xmlschema reports, in the catalogue's codes."""
+    element: Any = error.elem if etree.iselement(error.elem) else None
+    if isinstance(error, XMLSchemaChildrenValidationError) and element is not None:
+        return _child(error, element)
+    code, value, args = _value(error)
+    if element is None:
+        return Finding(code, value=value, args=args)
+    return Finding(code, place=xml.place_of(element), value=value, args={"name": xml.local_name(element), **args})
+
+
+_TAG = re.compile(r"\{[^}]*\}([\w.\-]+)")
+
+
+def _child(error: XMLSchemaChildrenValidationError, element: etree._Element) -> Finding:
+    """A child too many, too few, unknown or in the wrong place."""
+    _, _, tail = (error.reason or "").partition(" Tag ")
+    expected = ", ".join(_TAG.findall(tail))
+    child: Any = error.invalid_child
+    if not etree.iselement(child):
+        args = {"name": xml.local_name(element), "expected": expected or "–"}
+        return Finding("xml.element.missing", place=xml.place_of(element), args=args)
+    name = xml.local_name(child)
+    previous = child.getprevious()
+    if expected:
+        return Finding("xml.element.unexpected", place=xml.place_of(child), args={"name": name, "expected": expected})
+    if previous is not None and previous.tag == child.tag:
+        occurs = str(max(error.occurs, 1))
+        return Finding("xml.element.too_many", place=xml.place_of(child), args={"name": name, "max": occurs})
+    return Finding("xml.element.unknown", place=xml.place_of(child), args={"name": name})
+
+
+def _value(error: XMLSchemaValidationError) -> tuple[str, str, dict[str, str]]:
+    """(code, value, arguments) of a fault in one element's own content."""
+    reason = error.reason or ""
+    value = error.obj if isinstance(error.obj, str) else ""
+    shown = value if len(value) <= _SHOWN else value[: _SHOWN - 1] + "…"
+    facet: Any = error.validator
+    match facet:
+        case xsd_facets.XsdMaxLengthFacet():
+            return "xml.value.too_long", shown, {"length": str(len(value)), "max": str(facet.value)}
+        case xsd_facets.XsdMinLengthFacet():
+            return "xml.value.too_short", shown, {"length": str(len(value)), "min": str(facet.value)}
+        case xsd_facets.XsdLengthFacet():
+            return "xml.value.length", shown, {"length": str(len(value)), "max": str(facet.value)}
+        case xsd_facets.XsdPatternFacets():
+            form = _documented(facet.parent) or " | ".join(facet.regexps)
+            return "xml.value.pattern", shown, {"pattern": form}
+        case xsd_facets.XsdEnumerationFacets():
+            return "xml.value.choice", shown, {"list": ", ".join(str(choice) for choice in facet.enumeration)}
+        case xsd_facets.XsdTotalDigitsFacet() | xsd_facets.XsdFractionDigitsFacet():
+            return "xml.value.digits", str(error.obj), {"max": str(facet.value)}
+        case xsd_facets.XsdMinInclusiveFacet() | xsd_facets.XsdMinExclusiveFacet():
+            return "xml.value.range", str(error.obj), {"bound": "≥", "limit": str(facet.value)}
+        case xsd_facets.XsdMaxInclusiveFacet() | xsd_facets.XsdMaxExclusiveFacet():
+            return "xml.value.range", str(error.obj), {"bound": "≤", "limit": str(facet.value)}
+    if isinstance(error.obj, str):
+        return "xml.value.type", shown, {"type": str(getattr(facet, "local_name", "") or "–")}
+    if "attribute" in reason:
+        return "xml.attribute", "", {"name": ", ".join(re.findall(r"'([^']+)'", reason)[:1])}
+    if "character data" in reason:
+        return "xml.text", "", {}
+    if "child elements" in reason:
+        return "xml.element.children", "", {}
+    return "xml.invalid", "", {"detail": reason}
+
+
+def _documented(simple_type: Any) -> str:
+    """What the schema itself says of a type's form (`n6`, `an..32`), empty where it says nothing."""
+    annotation = getattr(simple_type, "annotation", None)
+    words = [(part.text or "").strip() for part in annotation.documentation] if annotation is not None else []
+    return words[0] if words else ""
