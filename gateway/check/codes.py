@@ -1,0 +1,100 @@
+"""Code lists: what each partner's tables call the same country, currency, unit, transport mode, package or container.
+
+A list is a CSV in schemas/codes: one row per thing, one column per table that codes it. `un` is the
+canonical column (ISO and UN/ECE codes), `ciq` the inspection service's, `customs` the customs'; a list
+may have more. Lines before the header say where the facts come from and which columns are complete:
+
+    # source: ISO 3166-1
+    # complete: un alpha3
+    un,alpha3,ciq,customs,en,zh
+    CN,CHN,156,142,China,中国
+
+Only in a complete column is a code that is not there wrong; elsewhere it is merely unknown to us.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from gateway import data
+from gateway.errors import SchemaInvalid
+
+CANONICAL = "un"
+_WORDS = ("en", "zh")
+
+
+@dataclass(frozen=True, slots=True)
+class CodeList:
+    """One code list. `columns` are the tables that it knows, the canonical one first."""
+
+    name: str
+    source: str
+    columns: tuple[str, ...]
+    complete: frozenset[str]
+    rows: tuple[Mapping[str, str], ...]
+    _to: Mapping[str, Mapping[str, str]]
+    """Per column: its code -> the canonical one."""
+    _from: Mapping[str, Mapping[str, str]]
+    """Per column: the canonical code -> its code."""
+
+    def to_canonical(self, code: str, column: str) -> str | None:
+        """The canonical code for `code` of `column`; None where there is none.
+
+        A table that this list does not know uses the canonical codes.
+        """
+        if column in self._to and column != CANONICAL:
+            return self._to[column].get(code)
+        return code if self._known(code) else None
+
+    def from_canonical(self, code: str, column: str) -> str | None:
+        """What `column` calls the canonical `code`; None where it has no word for it."""
+        if column in self._from and column != CANONICAL:
+            return self._from[column].get(code)
+        return code if self._known(code) else None
+
+    def words(self, code: str, language: str = "en") -> str:
+        """The name of a canonical code, or the code where no name is known."""
+        key = "zh" if language.startswith("zh") else "en"
+        return next((row[key] for row in self.rows if row[CANONICAL] == code and row.get(key)), code)
+
+    def _known(self, code: str) -> bool:
+        return CANONICAL not in self.complete or code in self._to[CANONICAL]
+
+
+def available() -> tuple[str, ...]:
+    """The names of all code lists."""
+    return tuple(sorted(path.stem for path in (data.schemas() / "codes").glob("*.csv")))
+
+
+def find(name: str) -> CodeList | None:
+    """The code list `name`, or None; SchemaInvalid where its file is wrong."""
+    return _load(name) if name in available() else None
+
+
+@cache
+def _load(name: str) -> CodeList:
+    path = data.schemas() / "codes" / f"{name}.csv"
+    lines = path.read_text("utf-8").splitlines()
+    remarks = [line[1:].strip() for line in lines if line.startswith("#")]
+    said = dict(remark.split(": ", 1) for remark in remarks if ": " in remark)
+    rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
+    columns = tuple(column for column in (rows[0] if rows else {}) if column not in _WORDS)
+    complete = frozenset(said.get("complete", "").split())
+    if not columns or columns[0] != CANONICAL or not complete <= set(columns) or "source" not in said:
+        raise SchemaInvalid(
+            f"{path.name}: needs a source, a first column {CANONICAL!r} and complete columns that it has"
+        )
+    to_canonical: dict[str, dict[str, str]] = {column: {} for column in columns}
+    from_canonical: dict[str, dict[str, str]] = {column: {} for column in columns}
+    for row in rows:
+        if None in row or None in row.values():
+            raise SchemaInvalid(f"{path.name}: row {row} has not as many fields as the header")
+        for column in columns:
+            # Several codes may stand for one thing, and one for several: the first row decides.
+            if row[column] and row[CANONICAL]:
+                to_canonical[column].setdefault(row[column], row[CANONICAL])
+                from_canonical[column].setdefault(row[CANONICAL], row[column])
+    return CodeList(name, said["source"], columns, complete, tuple(rows), to_canonical, from_canonical)

@@ -1,0 +1,360 @@
+"""Converters: named pairs that read a value off the wire and write it back, so that no rule is one-way by accident.
+
+A row names its converter and, after a colon, an argument: `text`, `datetime:203`, `code:country`, `joined:35`.
+A `Converter` deals with one slot of the wire, a `ManyConverter` with several that hold one value together.
+What cannot be converted raises `Unconvertible`, which the engine turns into a finding at its place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from gateway.check import codes
+from gateway.errors import MappingInvalid
+from gateway.translate import moments, pieces
+from gateway.translate.context import Context
+
+
+class Unconvertible(Exception):
+    """A value that its converter cannot read or write; never leaves the room.
+
+    `kept` is what goes on in its stead: the value as it stands where that does no harm, None for nothing.
+    """
+
+    def __init__(self, code: str, kept: Any = None, **args: str) -> None:
+        super().__init__(code)
+        self.code = code
+        self.kept = kept
+        self.words = args
+
+
+@dataclass(frozen=True, slots=True)
+class Converter:
+    """A pair for one slot. `companion` is the format qualifier that travels beside the value (EDIFACT 2379)."""
+
+    name: str
+    read: Callable[[str, Context], Any]
+    write: Callable[[Any, Context], str]
+    companion: str = ""
+    read_as: Callable[[str, str, Context], Any] | None = None
+    """Reads the value under the companion qualifier that the sender gave."""
+
+
+@dataclass(frozen=True, slots=True)
+class ManyConverter:
+    """A pair for several slots that hold one value; `widths` are the slots' lengths, 0 where unknown."""
+
+    name: str
+    read: Callable[[Sequence[str], Sequence[int], Context], Any]
+    write: Callable[[Any, Sequence[int], Context], list[str]]
+
+
+Factory = Callable[[str], Converter | ManyConverter]
+
+CONSTANTS = frozenset({"constant", "position"})
+"""Row kinds that the engine itself writes: they have no field."""
+
+CONTROLS = frozenset({"count", "total"})
+"""Row kinds that are written from the document and verified on reading."""
+
+SCOPES = frozenset({"each"})
+"""Row kinds that tie a list to what repeats on the wire."""
+
+
+def _text_read(text: str, _context: Context) -> Any:
+    return text.rstrip(" ")
+
+
+def _text_write(value: Any, _context: Context) -> str:
+    return value if isinstance(value, str) else str(value)
+
+
+def text(argument: str) -> Converter:
+    """`text`: as it stands, without trailing blanks, which carry no meaning on a wire of variable lengths."""
+    _no_argument("text", argument)
+    return Converter("text", _text_read, _text_write)
+
+
+def cut(argument: str) -> Converter:
+    """`cut:35`: text that may lose its end on output (and says so); for names, never for identifiers."""
+    width = _positive("cut", argument)
+
+    def write(value: Any, _context: Context) -> str:
+        if len(value) > width:
+            raise Unconvertible("translate.cut", str(value)[:width].rstrip(" "), max=str(width))
+        return str(value)
+
+    return Converter(f"cut:{width}", _text_read, write)
+
+
+_NUMBER = re.compile(r"-?(?:\d+(?:[.,]\d*)?|[.,]\d+)")
+
+
+def number(argument: str) -> Converter:
+    """`number`: a Decimal; point or comma on input (ISO 9735-1, 10), the agreed mark on output. `number:2` is implied decimals."""
+    if argument:
+        return _implied(_positive("number", argument))
+
+    def read(text: str, _context: Context) -> Decimal:
+        if _NUMBER.fullmatch(stripped := text.strip(" ")) is None:
+            raise Unconvertible("translate.number")
+        return Decimal(stripped.replace(",", "."))
+
+    def write(value: Any, context: Context) -> str:
+        plain = plain_number(value)
+        if context.delimiters is not None and context.delimiters.decimal == ",":
+            return plain.replace(".", ",")
+        return plain
+
+    return Converter("number", read, write)
+
+
+def _implied(places: int) -> Converter:
+    def read(text: str, _context: Context) -> Decimal:
+        try:
+            return Decimal(int(text)).scaleb(-places)
+        except ValueError as error:
+            raise Unconvertible("translate.number") from error
+
+    def write(value: Any, _context: Context) -> str:
+        scaled = Decimal(value).scaleb(places)
+        if scaled != scaled.to_integral_value():
+            raise Unconvertible("translate.precision", str(int(scaled)), max=str(places))
+        return str(int(scaled))
+
+    return Converter(f"number:{places}", read, write)
+
+
+def integer(argument: str) -> Converter:
+    """`integer`: a whole number."""
+    _no_argument("integer", argument)
+
+    def read(text: str, _context: Context) -> int:
+        try:
+            value = Decimal(text.strip(" "))
+            if value != value.to_integral_value():
+                raise Unconvertible("translate.number")
+            return int(value)
+        except InvalidOperation as error:
+            raise Unconvertible("translate.number") from error
+
+    return Converter("integer", read, lambda value, _context: str(int(value)))
+
+
+def plain_number(value: Any) -> str:
+    """`value` without exponent and without trailing zeros behind the mark."""
+    if value.__class__ is int:
+        return str(value)
+    plain = format(Decimal(value), "f")
+    return plain.rstrip("0").rstrip(".") if "." in plain else plain
+
+
+def digits(argument: str) -> Converter:
+    """`digits:4..12`: a code of that many digits, such as a tariff heading; anything else is left out."""
+    first, dots, last = argument.partition("..")
+    if not first.isdigit() or (dots and not last.isdigit()):
+        raise MappingInvalid(f"converter digits needs a length or a range, not {argument!r}")
+    form = re.compile(rf"[0-9]{{{first},{last or first}}}")
+
+    def read(text: str, _context: Context) -> str:
+        if form.fullmatch(stripped := text.strip(" ")) is None:
+            raise Unconvertible("translate.form", form=f"n{argument}")
+        return stripped
+
+    return Converter(f"digits:{argument}", read, _text_write)
+
+
+def flag(argument: str) -> Converter:
+    """`flag:1,0`: true and false by these two values."""
+    yes, comma, no = argument.partition(",")
+    if not yes or not comma:
+        raise MappingInvalid("converter flag needs two values, as in flag:1,0")
+
+    def read(text: str, _context: Context) -> bool:
+        if text not in (yes, no):
+            raise Unconvertible("translate.code", list=argument)
+        return text == yes
+
+    return Converter(f"flag:{argument}", read, lambda value, _context: yes if value else no)
+
+
+def mapped(argument: str) -> Converter:
+    """`map:9=original,1=cancellation`: a short code list of the table's own, wire value first."""
+    pairs = [pair.partition("=") for pair in argument.split(",")]
+    if any(not wire or not equals or not ours for wire, equals, ours in pairs):
+        raise MappingInvalid(f"converter map: {argument!r} is no list of wire=value")
+    ours_of = {wire: ours for wire, _, ours in reversed(pairs)}
+    wire_of = {ours: wire for wire, _, ours in reversed(pairs)}
+
+    def read(text: str, _context: Context) -> str:
+        if (ours := ours_of.get(text)) is None:
+            raise Unconvertible("translate.code", text, list=",".join(ours_of))
+        return ours
+
+    def write(value: Any, _context: Context) -> str:
+        if (wire := wire_of.get(str(value))) is None:
+            raise Unconvertible("translate.code.unwritable", list=",".join(wire_of))
+        return wire
+
+    return Converter(f"map:{argument}", read, write)
+
+
+def code(argument: str) -> Converter:
+    """`code:country` or `code:country:numeric`: a code list, by the partner's own tables or a fixed column."""
+    name, _, fixed = argument.partition(":")
+    table = codes.find(name)
+    if table is None:
+        raise MappingInvalid(f"converter code: there is no code list {name!r}")
+    if fixed and fixed not in table.columns:
+        raise MappingInvalid(f"converter code: {name} has no column {fixed!r}")
+
+    def read(text: str, context: Context) -> str:
+        scheme = fixed or context.code_tables
+        ours = table.to_canonical(text, scheme)
+        if ours is None:
+            raise Unconvertible("translate.code", text, list=f"{name}:{scheme}")
+        return ours
+
+    def write(value: Any, context: Context) -> str:
+        scheme = fixed or context.code_tables
+        theirs = table.from_canonical(str(value), scheme)
+        if theirs is None:
+            raise Unconvertible("translate.code.unwritable", list=f"{name}:{scheme}")
+        return theirs
+
+    return Converter(f"code:{argument}", read, write)
+
+
+def separated(argument: str) -> Converter:
+    """`list:,`: a list of plain texts in one slot, between separators (a comma where the argument is empty)."""
+    mark = argument or ","
+
+    def read(text: str, _context: Context) -> list[str]:
+        return [part for part in text.split(mark) if part]
+
+    def write(value: Any, _context: Context) -> str:
+        parts = [str(part) for part in value]
+        if any(mark in part for part in parts):
+            raise Unconvertible("translate.separator", None, separator=mark)
+        return mark.join(parts)
+
+    return Converter(f"list:{mark}", read, write)
+
+
+def date(argument: str) -> Converter:
+    """`date:102,101`: a calendar day, by EDIFACT 2379 codes or patterns such as CCYY-MM-DD; the first is written."""
+    layouts = [moments.layout(name) for name in (argument or "102").split(",")]
+
+    def read(text: str, _context: Context) -> Any:
+        return _first(layouts, lambda layout: layout.read_date(text.strip(" ")), argument)
+
+    def read_as(text: str, qualifier: str, _context: Context) -> Any:
+        given = moments.known(qualifier)
+        return _first([given] if given else layouts, lambda layout: layout.read_date(text.strip(" ")), qualifier)
+
+    def write(value: Any, _context: Context) -> str:
+        return layouts[0].write_date(value)
+
+    return Converter(f"date:{argument}", read, write, layouts[0].code, read_as)
+
+
+def datetime(argument: str) -> Converter:
+    """`datetime:203,102`: an instant, laid out as in `date`; a local time without offset is in the agreement's zone."""
+    layouts = [moments.layout(name) for name in (argument or "203").split(",")]
+
+    def read(text: str, context: Context) -> Any:
+        return _first(layouts, lambda layout: layout.read_instant(text.strip(" "), context.zone), argument)
+
+    def read_as(text: str, qualifier: str, context: Context) -> Any:
+        given = moments.known(qualifier)
+        tried = [given] if given else layouts
+        return _first(tried, lambda layout: layout.read_instant(text.strip(" "), context.zone), qualifier)
+
+    def write(value: Any, context: Context) -> str:
+        return layouts[0].write_instant(value, context.zone)
+
+    return Converter(f"datetime:{argument}", read, write, layouts[0].code, read_as)
+
+
+def _first(layouts: Sequence[moments.Layout], read: Callable[[moments.Layout], Any], format_: str) -> Any:
+    """What the first layout that fits reads."""
+    for layout in layouts:
+        try:
+            return read(layout)
+        except (ValueError, OverflowError):
+            continue
+    raise Unconvertible("translate.datetime", format=format_)
+
+
+def joined(argument: str) -> ManyConverter:
+    """`joined:35`: one text over several slots of that width (of their own widths without an argument)."""
+    width = _positive("joined", argument) if argument else 0
+
+    def read(parts: Sequence[str], widths: Sequence[int], _context: Context) -> str:
+        return pieces.join(parts, [width] * len(widths) if width else widths)
+
+    def write(value: Any, widths: Sequence[int], _context: Context) -> list[str]:
+        cells, rest = pieces.split(str(value), [width] * len(widths) if width else widths)
+        if rest:
+            raise Unconvertible("translate.cut", cells, max=str(sum(len(c) for c in cells)))
+        return cells
+
+    return ManyConverter(f"joined:{argument}", read, write)
+
+
+def equipment(argument: str) -> ManyConverter:
+    """`equipment`: a container number in two slots, its four letters (X12 206) and its digits (X12 207)."""
+    _no_argument("equipment", argument)
+
+    def read(parts: Sequence[str], _widths: Sequence[int], _context: Context) -> str:
+        return "".join(part.strip(" ") for part in parts)
+
+    def write(value: Any, widths: Sequence[int], _context: Context) -> list[str]:
+        if len(widths) != 2:
+            raise MappingInvalid("converter equipment needs two elements")
+        prefix = re.match(r"[A-Z]*", str(value))
+        at = prefix.end() if prefix else 0
+        return [str(value)[:at], str(value)[at:]]
+
+    return ManyConverter("equipment", read, write)
+
+
+FACTORIES: dict[str, Factory] = {
+    "text": text,
+    "cut": cut,
+    "number": number,
+    "integer": integer,
+    "digits": digits,
+    "flag": flag,
+    "map": mapped,
+    "code": code,
+    "list": separated,
+    "date": date,
+    "datetime": datetime,
+    "joined": joined,
+    "equipment": equipment,
+}
+
+
+def make(spec: str) -> Converter | ManyConverter:
+    """The converter that `spec` names; MappingInvalid where there is none or its argument is wrong."""
+    name, _, argument = spec.partition(":")
+    factory = FACTORIES.get(name)
+    if factory is None:
+        raise MappingInvalid(f"there is no converter {name!r}")
+    return factory(argument)
+
+
+def _no_argument(name: str, argument: str) -> None:
+    if argument:
+        raise MappingInvalid(f"converter {name} takes no argument")
+
+
+def _positive(name: str, argument: str) -> int:
+    if not argument.isdigit() or int(argument) < 1:
+        raise MappingInvalid(f"converter {name} needs a number above zero, not {argument!r}")
+    return int(argument)

@@ -1,0 +1,383 @@
+"""Reads an EDI message into canonical values: one pass over its segments, by closures compiled from the uses.
+
+The structure check has already said which node of the table each segment is; the reader follows it and
+opens an instance of a use wherever a trigger opens a group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.check.tables import Table
+from gateway.model import Place
+from gateway.parse import segments as wire
+from gateway.parse.segments import Delimiters, SegmentMessage
+from gateway.translate import controls
+from gateway.translate.context import Context
+from gateway.translate.convert import ManyConverter, Unconvertible
+from gateway.translate.edi import ENVELOPE_TAGS, Cell, GroupUse, Link, SegmentUse, SlotTest
+from gateway.translate.outcome import Raw, finding
+
+Take = Callable[[dict[str, Any], str, Sequence[str], Context], None]
+"""Stores one slot's text: (values, text, the components of its element, context)."""
+
+Handler = tuple[Take | None, Cell]
+"""What to do with a slot; without a Take it is a constant or a control, which is only judged."""
+
+
+@dataclass(slots=True, eq=False)
+class _Segment:
+    """A compiled SegmentUse. `handlers[element - 1][component]`: None is unmapped, False is passed over."""
+
+    tests: tuple[SlotTest, ...]
+    list_path: tuple[str, ...]
+    counter: int
+    """Where an instance of its group counts how often it occurred."""
+    limit: int
+    handlers: tuple[tuple[Handler | bool | None, ...], ...]
+    many: tuple[Cell, ...]
+
+
+@dataclass(slots=True, eq=False)
+class _Group:
+    """A compiled GroupUse; `counter` is where the instance around it counts it."""
+
+    use: GroupUse
+    tests: tuple[SlotTest, ...]
+    list_path: tuple[str, ...]
+    counter: int
+    segments: dict[int, list[_Segment]] = field(default_factory=dict)
+    groups: dict[int, list[_Group]] = field(default_factory=dict)
+    counters: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class _Instance:
+    """One occurrence of a group on the wire: where its values go, and how often each use has occurred in it."""
+
+    group: _Group
+    values: dict[str, Any]
+    prefix: str
+    counts: list[int]
+    latest: dict[int, _Instance] = field(default_factory=dict)
+    """The latest instance of inner groups that may be continued, by counter."""
+
+
+@dataclass(slots=True, eq=False)
+class _Pieces:
+    """One value met in several slots, perhaps of several segments: complete only when all are read."""
+
+    cell: Cell
+    values: dict[str, Any]
+    place: Place
+    path: str
+    parts: list[str] = field(default_factory=list)
+    widths: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
+class _Run:
+    """One reading under way."""
+
+    context: Context
+    raw: Raw
+    message: str
+    trace: dict[str, Place] | None
+    pieces: dict[tuple[int, int], _Pieces] = field(default_factory=dict)
+    controls: list[tuple[Cell, str, Place]] = field(default_factory=list)
+    links: list[tuple[dict[str, Any], dict[str, Any], Link]] = field(default_factory=list)
+    """(item, the values around it, what ties them)."""
+
+    def find(self, fault: Unconvertible, place: Place, text: str) -> None:
+        """Report a value that could not be read."""
+        self.raw.findings.append(finding(fault.code, place, text, **fault.words))
+
+
+class EdiReader:
+    """The reading half of an EDI mapping."""
+
+    def __init__(self, table: Table, root: GroupUse) -> None:
+        self._root = _compile_group(root, 0)
+        self._parents = [group.parent for group in table.groups]
+        triggers = {group.trigger for group in table.groups[1:]}
+        # node -> (its group, whether it opens it); None for the frame, which is the envelope's
+        self._nodes = [
+            None if node.tag in ENVELOPE_TAGS else (node.group, index in triggers)
+            for index, node in enumerate(table.nodes)
+        ]
+
+    def read(
+        self, message: SegmentMessage, nodes: Sequence[int], context: Context, trace: dict[str, Place] | None = None
+    ) -> Raw:
+        """The values of `message`, whose segments stand at `nodes`; fills `trace` with their places where given."""
+        raw = Raw({})
+        run = _Run(context, raw, message.reference, trace)
+        delimiters = message.delimiters
+        release, element, component = delimiters.release, delimiters.element, delimiters.component
+        repetition = delimiters.repetition
+        kinds, parents = self._nodes, self._parents
+        current: list[_Instance | None] = [None] * len(parents)
+        current[0] = _Instance(self._root, raw.values, "", [0] * self._root.counters)
+        for number, (text, node) in enumerate(zip(message.segments, nodes, strict=False), 1):
+            if node < 0 or (kind := kinds[node]) is None:
+                continue
+            if (release and release in text) or (repetition and repetition in text):
+                elements = _split_slowly(text, delimiters, number, run)
+            else:
+                elements = [part.split(component) for part in text.split(element)]
+            group, opens = kind
+            if opens:
+                around = current[parents[group]]
+                current[group] = None if around is None else _open(around, group, elements, run)
+            instance = current[group]
+            if instance is not None:
+                for segment in instance.group.segments.get(node, ()):
+                    if instance.counts[segment.counter] < segment.limit and (
+                        not segment.tests or all(test.holds(elements) for test in segment.tests)
+                    ):
+                        _take(segment, instance, elements, number, run)
+                        break
+                else:
+                    raw.kept.append((Place(run.message, number, elements[0][0]), text))
+            else:
+                raw.kept.append((Place(run.message, number, elements[0][0]), text))
+        for gathered in run.pieces.values():
+            _complete(gathered, run)
+        for item, around_it, link in run.links:
+            if link.outer in around_it:
+                item.setdefault(link.inner, around_it[link.outer])
+        for cell, text, place in run.controls:
+            controls.verify(cell.kind, cell.field, cell.path, text, place, raw)
+        return raw
+
+
+def _split_slowly(text: str, delimiters: Delimiters, number: int, run: _Run) -> list[list[str]]:
+    """A segment with releases or repetitions; of what repeats, rows read the first, and the rest is unmapped."""
+    elements = wire.split_repeated(text, delimiters)
+    for position, repetitions in enumerate(elements):
+        for at, components in enumerate(repetitions[1:], 2):
+            place = Place(run.message, number, elements[0][0][0], position, repetition=at)
+            run.raw.kept.append((place, delimiters.component.join(components)))
+    return [repetitions[0] for repetitions in elements]
+
+
+def _open(around: _Instance, group: int, elements: list[list[str]], run: _Run) -> _Instance | None:
+    """The instance that a trigger opens within `around`, or None where no use fits."""
+    for candidate in around.group.groups.get(group, ()):
+        if candidate.tests and not all(test.holds(elements) for test in candidate.tests):
+            continue
+        starts = candidate.use.starts
+        if starts is not None and candidate.counter in around.latest:
+            element = elements[starts.element] if starts.element < len(elements) else ()
+            if not any(element):
+                return around.latest[candidate.counter]
+        if candidate.use.link is not None:
+            values, prefix = _new_item(run.raw.values, candidate.list_path, "", run)
+            run.links.append((values, around.values, candidate.use.link))
+        elif candidate.list_path:
+            values, prefix = _new_item(around.values, candidate.list_path, around.prefix, run)
+        elif around.counts[candidate.counter]:
+            continue
+        else:
+            values, prefix = around.values, around.prefix
+        around.counts[candidate.counter] += 1
+        instance = _Instance(candidate, values, prefix, [0] * candidate.counters)
+        if starts is not None:
+            around.latest[candidate.counter] = instance
+        return instance
+    return None
+
+
+def _new_item(values: dict[str, Any], path: tuple[str, ...], prefix: str, run: _Run) -> tuple[dict[str, Any], str]:
+    """A new item at the end of the list at `path`, and its prefix where places are traced."""
+    for name in path[:-1]:
+        values = values.setdefault(name, {})
+    items = values.setdefault(path[-1], [])
+    item: dict[str, Any] = {}
+    items.append(item)
+    return item, f"{prefix}{'.'.join(path)}[{len(items) - 1}]." if run.trace is not None else ""
+
+
+def _take(segment: _Segment, instance: _Instance, elements: list[list[str]], number: int, run: _Run) -> None:
+    """Store what `segment` maps of `elements`; anything else in it is kept as unmapped."""
+    instance.counts[segment.counter] += 1
+    values, prefix = instance.values, instance.prefix
+    if segment.list_path:
+        values, prefix = _new_item(values, segment.list_path, prefix, run)
+    handlers = segment.handlers
+    context = run.context
+    for position in range(1, len(elements)):
+        components = elements[position]
+        if len(components) == 1 and not components[0]:
+            continue
+        mapped = handlers[position] if position < len(handlers) else ()
+        for component, text in enumerate(components):
+            if not text:
+                continue
+            handler = mapped[component] if component < len(mapped) else None
+            if handler is False:
+                continue
+            if handler is None or handler is True:
+                run.raw.kept.append((_place(run, elements, number, position, component), text))
+                continue
+            take, cell = handler
+            if take is None:
+                _judge(cell, text, _place(run, elements, number, position, component), run)
+                continue
+            try:
+                take(values, text, components, context)
+            except Unconvertible as fault:
+                run.find(fault, _place(run, elements, number, position, component), text)
+                if fault.kept is not None:
+                    _store(values, cell, fault.kept)
+            if run.trace is not None:
+                path = prefix + cell.field_within
+                run.trace.setdefault(path, _place(run, elements, number, position, component))
+    for cell in segment.many:
+        _gather(cell, values, prefix, elements, number, run)
+
+
+def _place(run: _Run, elements: list[list[str]], number: int, element: int, component: int) -> Place:
+    several = element < len(elements) and len(elements[element]) > 1
+    return Place(run.message, number, elements[0][0], element, component + 1 if several else None)
+
+
+def _judge(cell: Cell, text: str, place: Place, run: _Run) -> None:
+    """A constant must be what the table says; a control waits until everything is read."""
+    if cell.kind != "constant":
+        run.controls.append((cell, text, place))
+    elif text != cell.constant:
+        run.raw.findings.append(finding("translate.constant", place, text, expected=cell.constant))
+
+
+def _gather(cell: Cell, values: dict[str, Any], prefix: str, elements: list[list[str]], number: int, run: _Run) -> None:
+    """Add this segment's slots of `cell` to the value they are pieces of."""
+    parts = [
+        elements[slot.element][slot.component]
+        if slot.element < len(elements) and slot.component < len(elements[slot.element])
+        else ""
+        for slot in cell.slots
+    ]
+    if not any(parts):
+        return
+    key = (id(values), id(cell))
+    gathered = run.pieces.get(key)
+    if gathered is None:
+        first = next(slot for slot, part in zip(cell.slots, parts, strict=True) if part)
+        place = _place(run, elements, number, first.element, first.component)
+        gathered = run.pieces[key] = _Pieces(cell, values, place, prefix + cell.field_within)
+    gathered.parts.extend(parts)
+    gathered.widths.extend(slot.width for slot in cell.slots)
+
+
+def _complete(gathered: _Pieces, run: _Run) -> None:
+    converter = gathered.cell.converter
+    if not isinstance(converter, ManyConverter):
+        raise TypeError(f"{gathered.cell.field} is not held in pieces")
+    try:
+        _store(gathered.values, gathered.cell, converter.read(gathered.parts, gathered.widths, run.context))
+    except Unconvertible as fault:
+        run.find(fault, gathered.place, " ".join(gathered.parts))
+    if run.trace is not None:
+        run.trace.setdefault(gathered.path, gathered.place)
+
+
+def _store(values: dict[str, Any], cell: Cell, value: Any) -> None:
+    """Put `value` where the cell's path leads; an empty text is no value."""
+    if value.__class__ is str and not value:
+        return
+    for name in cell.path[:-1]:
+        values = values.setdefault(name, {})
+    name = cell.path[-1]
+    if cell.is_list:
+        values.setdefault(name, []).append(value)
+    elif cell.shared and values.get(name, value) != value:
+        raise Unconvertible("translate.conflict", first=str(values[name]))
+    else:
+        values[name] = value
+
+
+def _taker(cell: Cell) -> Take:
+    """The closure that reads one slot of `cell`; the common cases do without a detour."""
+    converter = cell.converter
+    if converter is None or isinstance(converter, ManyConverter):
+        raise TypeError(f"{cell.field} is held in pieces")
+    read, read_as = converter.read, converter.read_as
+    if cell.companion is not None and read_as is not None:
+        beside = cell.companion.component
+
+        def take_companion(values: dict[str, Any], text: str, components: Sequence[str], context: Context) -> None:
+            qualifier = components[beside] if beside < len(components) else ""
+            _store(values, cell, read_as(text, qualifier, context) if qualifier else read(text, context))
+
+        return take_companion
+    if cell.is_list or cell.shared or len(cell.path) > 2:
+        return lambda values, text, _components, context: _store(values, cell, read(text, context))
+    if len(cell.path) == 1:
+        (name,) = cell.path
+
+        def take(values: dict[str, Any], text: str, _components: Sequence[str], context: Context) -> None:
+            value = read(text, context)
+            if value or value.__class__ is not str:
+                values[name] = value
+
+        return take
+    outer, inner = cell.path
+
+    def take_nested(values: dict[str, Any], text: str, _components: Sequence[str], context: Context) -> None:
+        value = read(text, context)
+        if value or value.__class__ is not str:
+            nested = values.get(outer)
+            if nested is None:
+                values[outer] = {inner: value}
+            else:
+                nested[inner] = value
+
+    return take_nested
+
+
+def _compile_group(use: GroupUse, counter: int) -> _Group:
+    group = _Group(use, use.tests, use.list_path, counter)
+    for node, segments in use.segments.items():
+        group.segments[node] = []
+        for segment in segments:
+            group.segments[node].append(_compile_segment(segment, use, group.counters))
+            group.counters += 1
+    for index, inner in use.groups.items():
+        group.groups[index] = []
+        for candidate in inner:
+            group.groups[index].append(_compile_group(candidate, group.counters))
+            group.counters += 1
+    return group
+
+
+def _compile_segment(use: SegmentUse, group: GroupUse, counter: int) -> _Segment:
+    handlers: dict[tuple[int, int], Handler | bool] = {}
+    for test in (*use.tests, *(group.tests if use.trigger else ())):
+        handlers[test.element, test.component] = False
+    many: list[Cell] = []
+    for cell in use.cells:
+        if cell.companion is not None and cell.kind != "constant":
+            handlers[cell.companion.element, cell.companion.component] = False
+        if isinstance(cell.converter, ManyConverter):
+            many.append(cell)
+        for slot in cell.slots:
+            # A position may share its slot with the value it stands in for.
+            if cell.kind != "position" or (slot.element, slot.component) not in handlers:
+                handlers[slot.element, slot.component] = _handler(cell)
+    size = max((element for element, _ in handlers), default=0)
+    rows = []
+    for element in range(size + 1):
+        width = max((component for at, component in handlers if at == element), default=-1)
+        rows.append(tuple(handlers.get((element, component)) for component in range(width + 1)))
+    # Where a group may be continued, its trigger occurs as often as it likes within one instance.
+    limit = 1_000_000_000 if use.trigger and group.starts is not None else use.limit
+    return _Segment(use.tests, use.list_path, counter, limit, tuple(rows), tuple(many))
+
+
+def _handler(cell: Cell) -> Handler | bool:
+    if isinstance(cell.converter, ManyConverter) or cell.kind == "position":
+        return False
+    return (_taker(cell) if cell.kind == "value" else None, cell)

@@ -1,0 +1,124 @@
+"""Reads wire messages into canonical documents and writes documents as wire messages, by one mapping.
+
+A `Mapping` is a compiled table; it works in both directions and never raises for what a sender or a
+document holds: everything there is to say comes back as findings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as MappingType
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+
+from gateway.documents import Document, faults
+from gateway.model import Finding, Place
+from gateway.translate import fields
+from gateway.translate.context import Context
+from gateway.translate.outcome import Origins, Raw, Read, Written, finding
+from gateway.translate.rows import Row
+
+
+class Wire(Protocol):
+    """One family of wire formats, compiled for one mapping."""
+
+    @property
+    def faults(self) -> Sequence[str]:
+        """What is wrong with the rows."""
+
+    @property
+    def linked(self) -> Sequence[str]:
+        """Fields that the wire carries without a row of their own."""
+
+    def read(self, wire: Any, context: Context, trace: dict[str, Place] | None = None) -> Raw:
+        """The values on the wire; their places go into `trace` where it is given."""
+
+    def write(self, document: Document, values: MappingType[str, Any], context: Context) -> tuple[Any, list[Finding]]:
+        """The body for `document`, whose present items are `values`, and what could not be written."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mapping:
+    """One table, compiled: how `document` stands in `format`. `digest` is the SHA-256 of the table's text."""
+
+    document: str
+    format: str
+    digest: str
+    unmapped: str
+    """`keep`, `report` or `ignore` what no row mentions."""
+    rows: Sequence[Row]
+    model: type[Document]
+    wire: Wire
+    defaults: MappingType[tuple[str, ...], str]
+    """Values that the format implies, by field."""
+    dropped: fields.Unmapped
+    """The part of the document that the format cannot carry."""
+
+    def read(self, wire: Any, context: Context = Context()) -> Read:  # noqa: B008 - frozen
+        """The document that `wire` holds: for EDI (message, checked), for XML an element, for JSON a value."""
+        raw = self.wire.read(wire, context)
+        self._imply(raw.values)
+        origins = Origins(lambda: self._trace(wire, context))
+        found = raw.findings
+        document: Document | None = None
+        try:
+            document = self.model.model_validate(raw.values)
+        except ValidationError as error:
+            found.extend(_judged(error, origins))
+        if self.unmapped == "report":
+            found.extend(finding("translate.unmapped", place, text) for place, text in raw.kept)
+        kept = raw.kept if self.unmapped == "keep" else []
+        return Read(document, raw.values, found, origins, kept)
+
+    def write(self, document: Document, context: Context = Context()) -> Written:  # noqa: B008 - frozen
+        """`document` in this format, and every field that the format could not carry."""
+        values = document.model_dump(exclude_none=True)
+        body, found = self.wire.write(document, values, context)
+        for path, implied in self.defaults.items():
+            value = _get(values, path)
+            if value is not None and str(value) != implied:
+                found.append(finding("translate.dropped", Place(path=".".join(path)), str(value)))
+        found.extend(
+            finding("translate.dropped", Place(path=path), _shown(value))
+            for path, value in fields.unmapped_values(values, self.dropped)
+        )
+        return Written(body, found)
+
+    def _imply(self, values: dict[str, Any]) -> None:
+        for path, implied in self.defaults.items():
+            at = values
+            for name in path[:-1]:
+                at = at.setdefault(name, {})
+            at.setdefault(path[-1], implied)
+
+    def _trace(self, wire: Any, context: Context) -> dict[str, Place]:
+        places: dict[str, Place] = {}
+        self.wire.read(wire, context, places)
+        return places
+
+
+def _judged(error: ValidationError, origins: Origins) -> list[Finding]:
+    """What the document's own rules have against the values, each at the sender's place."""
+    found = []
+    for fault in faults.faults(error):
+        path = fields.value_path(fault.location)
+        found.append(finding(fault.code, origins.nearest(path), fault.value, **{**fault.args, "field": path}))
+    return found
+
+
+def _get(values: MappingType[str, Any], path: tuple[str, ...]) -> Any:
+    at: Any = values
+    for name in path:
+        at = at.get(name) if at else None
+    return at
+
+
+_SHOWN = 80
+"""How many characters of a dropped value a finding shows."""
+
+
+def _shown(value: Any) -> str:
+    text = "" if isinstance(value, dict | list | tuple) else str(value)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

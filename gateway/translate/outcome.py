@@ -1,0 +1,82 @@
+"""What a translation gives back: the values read, the body written, and what there is to say about either."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+
+from gateway.findings import catalogue
+from gateway.model import Finding, Place
+
+
+class Origins(Mapping[str, Place]):
+    """Where each value came from: canonical path (`goods[0].hs_code`) -> the sender's own segment and element.
+
+    Nobody asks while all is well, so the places are traced by a second reading when first asked for.
+    """
+
+    def __init__(self, trace: Callable[[], Mapping[str, Place]]) -> None:
+        self._trace: Callable[[], Mapping[str, Place]] = trace
+        self._places: Mapping[str, Place] | None = None
+
+    def _known(self) -> Mapping[str, Place]:
+        if self._places is None:
+            self._places = self._trace()
+        return self._places
+
+    def __getitem__(self, path: str) -> Place:
+        return self._known()[path]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known())
+
+    def __len__(self) -> int:
+        return len(self._known())
+
+    def nearest(self, path: str) -> Place:
+        """The place of `path`, or of the nearest value around it that has one."""
+        known = self._known()
+        while path:
+            if path in known:
+                return known[path]
+            inside = next((place for name, place in known.items() if name.startswith((f"{path}.", f"{path}["))), None)
+            if inside is not None:
+                return inside
+            path = path[: max(path.rfind("."), path.rfind("["), 0)]
+        return Place()
+
+
+@dataclass(slots=True)
+class Read:
+    """A message, read. `document` is None where the findings hold an error; `kept` is what no row mentions."""
+
+    document: BaseModel | None
+    values: dict[str, Any]
+    findings: list[Finding]
+    origins: Origins
+    kept: list[tuple[Place, str]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Written:
+    """A document, written: raw EDI segments without UNH and UNT, an lxml element, or a JSON value."""
+
+    body: Any
+    findings: list[Finding]
+
+
+@dataclass(slots=True)
+class Raw:
+    """What a wire adaptor reads, before the document's own rules have judged it."""
+
+    values: dict[str, Any]
+    findings: list[Finding] = field(default_factory=list)
+    kept: list[tuple[Place, str]] = field(default_factory=list)
+
+
+def finding(code: str, place: Place, value: str = "", **words: str) -> Finding:
+    """A finding as grave as the catalogue says."""
+    return Finding(code, catalogue()[code].severity, place, value, words)

@@ -1,0 +1,82 @@
+"""What an XSD allows where, as far as a mapping needs it: the elements in their order, how often, how long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import xmlschema
+
+from gateway.errors import SchemaInvalid
+
+_DEEPEST = 12
+"""Where an XSD nests an element in itself, the outline ends here."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outline:
+    """One element. `maximum` is None where it repeats without limit, `max_length` where no facet says."""
+
+    name: str
+    tag: str
+    """The name with its namespace, as lxml writes it."""
+    minimum: int
+    maximum: int | None
+    max_length: int | None = None
+    children: Mapping[str, Outline] = field(default_factory=dict)
+    """By local name, in the order of the XSD."""
+    attributes: Mapping[str, bool] = field(default_factory=dict)
+    """Name -> whether it is required."""
+    any_attribute: bool = False
+    """Whether it takes attributes that the XSD does not name."""
+
+
+@cache
+def outline(path: Path, root: str) -> Outline:
+    """The outline of element `root` in the XSD at `path`; SchemaInvalid where it has no such element."""
+    try:
+        schema = xmlschema.XMLSchema(path, allow="local", defuse="never")
+    except xmlschema.XMLSchemaException as error:
+        raise SchemaInvalid(f"{path.name}: {error}") from error
+    found = schema.elements.get(root)
+    if found is None:
+        raise SchemaInvalid(f"{path.name} declares no element {root}")
+    return _outline(found, (1, 1), 0)
+
+
+def _outline(element: Any, occurs: tuple[int, int | None], depth: int) -> Outline:
+    content = element.type.content if element.type.is_complex() and element.type.has_complex_content() else None
+    children: dict[str, Outline] = {}
+    if content is not None and depth < _DEEPEST:
+        for child, child_occurs in _particles(content, (1, 1)):
+            children.setdefault(child.local_name, _outline(child, child_occurs, depth + 1))
+    attributes = {str(name): use.use == "required" for name, use in element.attributes.items() if name}
+    simple = element.type.content if element.type.is_complex() else element.type
+    return Outline(
+        name=element.local_name,
+        tag=element.name,
+        minimum=occurs[0],
+        maximum=occurs[1],
+        max_length=None if content is not None else getattr(simple, "max_length", None),
+        children=children,
+        attributes=attributes,
+        any_attribute=None in element.attributes,
+    )
+
+
+def _particles(group: Any, around: tuple[int, int | None]) -> Iterator[tuple[Any, tuple[int, int | None]]]:
+    """Every element of a model group, with how often it may stand all in all."""
+    minimum = 0 if group.model == "choice" else group.min_occurs
+    occurs = (around[0] * minimum, _times(around[1], group.max_occurs))
+    for particle in group:
+        if isinstance(particle, xmlschema.XsdElement):
+            yield particle, (occurs[0] * particle.min_occurs, _times(occurs[1], particle.max_occurs))
+        elif hasattr(particle, "model"):
+            yield from _particles(particle, occurs)
+
+
+def _times(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one * other
