@@ -66,6 +66,10 @@ class Credit(RuleSet):
     grades: Mapping[str, Treatment]
     ungraded: Treatment
 
+    def treatment(self, grade: str) -> Treatment:
+        """The treatment of `grade`; one that the rules do not know counts as none."""
+        return self.grades.get(grade, self.ungraded)
+
 
 class Condition(_Data):
     """One test of a document's field; a condition on a field that stands in many places holds if any place meets it."""
@@ -176,7 +180,7 @@ class MatchField(_Data):
     name: Code
     ours: FieldPath
     theirs: FieldPath
-    compare: Literal["exact", "text", "number", "set"] = "exact"
+    compare: Literal["exact", "text", "number", "at_most", "set"] = "exact"
     tolerance_percent: Decimal = Field(default=Decimal(0), ge=0)
     tolerance: Decimal = Field(default=Decimal(0), ge=0)
     required: bool = True

@@ -19,13 +19,22 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from gateway.check.rulebook import Rules
+from gateway.decide import clearance, declaration, port_inspection, release, response, transfer
 from gateway.decide.effects import Effect
 from gateway.decide.facts import Facts, Query, Unknown
 from gateway.decide.incoming import Incoming
 
 Flow = Callable[[Incoming, Facts, Rules, datetime], list[Effect]]
 
-FLOWS: Mapping[str, Flow] = {}
+FLOWS: Mapping[str, Flow] = {
+    "declaration": declaration.decide,
+    "response": response.decide,
+    "transfer": transfer.decide,
+    "clearance": clearance.decide,
+    "customs_entry": clearance.match,
+    "manifest": port_inspection.decide,
+    "release": release.decide,
+}
 """The flow of each document type."""
 
 

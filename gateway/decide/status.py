@@ -127,10 +127,10 @@ CASE: Mapping[Event, Row[Status]] = {
     Event.AMEND: _row(
         {_S.IN_REVIEW: _S.IN_REVIEW, **_to(_S.AMENDING, *_AT_WORK)},
     ),
-    # The bureau may have gone on with the goods while the amendment was on its way: its word still counts.
+    # Where the bureau has gone on with the goods meanwhile, its word on the amendment comes too late.
     Event.AMENDMENT_AGREED: _row(
-        {**_to(_S.ACCEPTED, _S.AMENDING), _S.RELEASED: _S.RELEASED},
-        (_S.ACCEPTED, _S.CANCELLING, _S.INSPECTING, *_OVER, *_PAST_RELEASE),
+        _to(_S.ACCEPTED, _S.AMENDING),
+        (_S.ACCEPTED, _S.CANCELLING, _S.INSPECTING, _S.RELEASED, *_OVER, *_PAST_RELEASE),
     ),
     Event.AMENDMENT_DECLINED: _row(
         _to(_S.ACCEPTED, _S.AMENDING),

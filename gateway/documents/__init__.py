@@ -10,6 +10,7 @@ from gateway.documents.clearance import ClearanceNotice
 from gateway.documents.customs_entry import CustomsEntry
 from gateway.documents.declaration import Declaration
 from gateway.documents.manifest import Manifest
+from gateway.documents.release import ReleaseNotice
 from gateway.documents.response import Response
 from gateway.documents.transfer import Transfer
 
@@ -20,6 +21,7 @@ MODELS: Mapping[str, type[Document]] = MappingProxyType(
         "clearance": ClearanceNotice,
         "customs_entry": CustomsEntry,
         "manifest": Manifest,
+        "release": ReleaseNotice,
         "response": Response,
     }
 )
@@ -33,6 +35,7 @@ __all__ = [
     "Document",
     "Manifest",
     "Part",
+    "ReleaseNotice",
     "Response",
     "Transfer",
 ]

@@ -1,0 +1,191 @@
+"""Checks a canonical document against the rules in force: what its schema cannot say.
+
+Findings stand at the document's own paths (`goods[0].ciq_code`); whoever read the message knows from
+which of the sender's segments each came.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+from pydantic import BaseModel
+from stdnum import iso6346
+
+from gateway.check.rulebook import Condition, DeclarationMandatory, MandatoryItem, Rules
+from gateway.documents import ClearanceNotice, CustomsEntry, Declaration, Manifest, Transfer
+from gateway.documents.base import Document
+from gateway.documents.parts import Function
+from gateway.documents.release import ReleaseNotice
+from gateway.model import Finding, Place
+
+_ISO_6346 = re.compile(r"[A-Z]{4}[0-9]{7}")
+
+
+def check(document: Document, rules: Rules) -> list[Finding]:
+    """Everything the rules have against `document`; nothing for a type without rules."""
+    match document:
+        case Declaration():
+            return list(_declaration(document, rules.declaration_mandatory))
+        case Transfer():
+            return list(_transfer(document))
+        case ClearanceNotice():
+            return list(_clearance(document))
+        case CustomsEntry():
+            return list(_customs_entry(document))
+        case Manifest():
+            return list(_containers(document, "bills[].containers[].number"))
+        case ReleaseNotice():
+            return list(_release(document))
+        case _:
+            return []
+
+
+def walk(document: BaseModel, path: str) -> Iterator[tuple[str, Any]]:
+    """Every place that `path` stands for, with its value: `goods[].hs_code` gives one per item of goods.
+
+    A value that is absent is given as None, at the place where the way to it ends.
+    """
+    places: list[tuple[str, Any]] = [("", document)]
+    for step in path.split("."):
+        name, listed = step.removesuffix("[]"), step.endswith("[]")
+        following: list[tuple[str, Any]] = []
+        for place, value in places:
+            if value is None:
+                following.append((place, None))
+                continue
+            here = f"{place}.{name}" if place else name
+            inner = getattr(value, name)
+            if listed:
+                following += [(f"{here}[{index}]", item) for index, item in enumerate(inner)]
+            else:
+                following.append((here, inner))
+        places = following
+    yield from places
+
+
+def holds(document: BaseModel, condition: Condition, beside: str = "") -> bool:
+    """Whether `condition` holds; within the same item of a list as the place `beside`, where that is in one."""
+    return any(
+        _meets(value, condition) for place, value in walk(document, condition.field) if _same_item(place, beside)
+    )
+
+
+def _same_item(place: str, beside: str) -> bool:
+    mine, theirs = re.match(r"(\w+)\[(\d+)\]", place), re.match(r"(\w+)\[(\d+)\]", beside)
+    return mine is None or theirs is None or mine[1] != theirs[1] or mine[2] == theirs[2]
+
+
+def _meets(value: Any, condition: Condition) -> bool:
+    there = value is not None and value != ()
+    if condition.present is not None:
+        return there is condition.present
+    if not there:
+        return False
+    if condition.above is not None:
+        return isinstance(value, Decimal | int) and Decimal(value) > condition.above
+    text = _text(value)
+    if condition.equals is not None:
+        return text == condition.equals
+    return text in condition.one_of if condition.one_of else text.startswith(condition.starts_with)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value.value) if isinstance(value, Enum) else str(value)
+
+
+def _declaration(document: Declaration, mandatory: DeclarationMandatory) -> Iterator[Finding]:
+    if document.function is not Function.CANCELLATION:
+        yield from _missing(document, mandatory)
+        if not document.goods:
+            yield Finding("rules.goods.empty", place=Place(path="goods"))
+    for index, goods in enumerate(document.goods):
+        at = f"goods[{index}]"
+        yield from _codes_agree(at, goods.hs_code, goods.ciq_code)
+        if goods.name and re.search(r"\s", goods.name):
+            yield Finding("rules.goods.blank", place=Place(path=f"{at}.name"), value=goods.name)
+        if goods.packs and not any(pack.is_main for pack in goods.packs):
+            yield Finding("rules.goods.main_pack", place=Place(path=f"{at}.packs"))
+    yield from _containers(
+        document,
+        "container_groups[].numbers[]",
+        "container_groups[].containers[].number",
+        "goods[].containers[].number",
+    )
+
+
+def _transfer(document: Transfer) -> Iterator[Finding]:
+    if not document.goods and document.function is not Function.CANCELLATION:
+        yield Finding("rules.goods.empty", place=Place(path="goods"))
+    for index, goods in enumerate(document.goods):
+        yield from _codes_agree(f"goods[{index}]", goods.hs_code, goods.ciq_code)
+    yield from _containers(document, "containers[].number")
+
+
+def _clearance(document: ClearanceNotice) -> Iterator[Finding]:
+    yield from _notice_of(document.number, document.declaration_number, "number")
+    if not document.goods and document.function is not Function.CANCELLATION:
+        yield Finding("rules.goods.empty", place=Place(path="goods"))
+    yield from _containers(document, "containers[]")
+
+
+def _customs_entry(document: CustomsEntry) -> Iterator[Finding]:
+    if document.declaration_number:
+        yield from _notice_of(document.notice_number, document.declaration_number, "notice_number")
+    yield from _containers(document, "containers[]")
+
+
+def _release(document: ReleaseNotice) -> Iterator[Finding]:
+    if not document.containers:
+        yield Finding("rules.containers.empty", place=Place(path="containers"))
+    yield from _containers(document, "containers[].number")
+
+
+def _missing(document: Declaration, mandatory: DeclarationMandatory) -> Iterator[Finding]:
+    told: set[str] = set()
+    for item in mandatory.item:
+        if document.direction.value not in item.directions:
+            continue
+        for place, value in walk(document, item.field):
+            absent = value is None or value == ()
+            if absent and place not in told and all(holds(document, c, place) for c in item.when):
+                told.add(place)
+                yield _missing_item(item, place)
+
+
+def _missing_item(item: MandatoryItem, place: str) -> Finding:
+    return Finding("rules.mandatory", place=Place(path=place), args={"item": item.field, "item_zh": item.zh})
+
+
+def _codes_agree(at: str, hs_code: str | None, ciq_code: str | None) -> Iterator[Finding]:
+    # The inspection code is the tariff code's 10 digits and 3 of its own.
+    if hs_code and ciq_code and (len(ciq_code) != 13 or ciq_code[:10] != hs_code):
+        yield Finding(
+            "rules.goods.codes_differ", place=Place(path=f"{at}.ciq_code"), value=ciq_code, args={"hs": hs_code}
+        )
+
+
+def _notice_of(notice: str, declaration: str, path: str) -> Iterator[Finding]:
+    # 18 digits: the declaration number and 3 more.
+    if notice[:15] != declaration:
+        yield Finding("rules.notice.number", place=Place(path=path), value=notice, args={"declaration": declaration})
+
+
+def _containers(document: Document, *paths: str) -> Iterator[Finding]:
+    for path in paths:
+        for place, number in walk(document, path):
+            if number is None:
+                continue
+            if not _ISO_6346.fullmatch(number):
+                # Units without ISO numbers exist; they are told, not refused.
+                yield Finding("rules.container.form", place=Place(path=place), value=number)
+            elif iso6346.calc_check_digit(number[:-1]) != number[-1]:
+                expected = iso6346.calc_check_digit(number[:-1])
+                yield Finding(
+                    "rules.container.check_digit", place=Place(path=place), value=number, args={"digit": expected}
+                )

@@ -1,0 +1,103 @@
+"""How a decision is told: refusals, responses, and the lines of the status feed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway import findings
+from gateway.decide.effects import Effect, Party, Publish, Purpose, Refuse, Respond, Send
+from gateway.decide.incoming import Incoming
+from gateway.documents.response import Outcome, Reason, Response
+from gateway.model import Finding, Partner, Place, Role
+
+PRE_ENTERED = "1000"
+REVIEW_PASSED = "1100"
+REVIEW_FAILED = "1101"
+RELEASED = "2000"
+CLEARED = "3000"
+"""The inspection service's own response codes, for those that read them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a response is about, by the numbers its reader knows."""
+
+    document_type: str
+    reference: str | None = None
+    number: str | None = None
+    declaration_number: str | None = None
+    notice_number: str | None = None
+
+
+def fault(code: str, path: str = "", value: object = "", **args: object) -> Finding:
+    """A reason at a field of the document in hand; the catalogue knows its words and its severity."""
+    return Finding(
+        code,
+        findings.catalogue()[code].severity,
+        Place(path=path),
+        str(value),
+        {name: str(text) for name, text in args.items()},
+    )
+
+
+def reasons(found: Iterable[Finding], language: str) -> tuple[Reason, ...]:
+    """`found` in words for a reader of `language`."""
+    return tuple(
+        Reason(code=f.code, text=findings.text(f, language), field=f.place.path or None, value=f.value or None)
+        for f in found
+    )
+
+
+def response(
+    incoming: Incoming,
+    now: datetime,
+    subject: Subject,
+    outcome: Outcome,
+    language: str,
+    *,
+    why: Iterable[Finding] = (),
+    code: str | None = None,
+    organisation: str | None = None,
+) -> Response:
+    """A response whose id depends on the message that caused it, what it says and of what."""
+    return Response(
+        id=incoming.derive("response", subject.document_type, subject.number, outcome, language),
+        document=subject.document_type,
+        reference=subject.reference,
+        number=subject.number,
+        declaration_number=subject.declaration_number,
+        notice_number=subject.notice_number,
+        outcome=outcome,
+        code=code,
+        at=now,
+        organisation=organisation,
+        reasons=reasons(why, language),
+    )
+
+
+def refuse(incoming: Incoming, now: datetime, subject: Subject, why: Sequence[Finding], case: str = "") -> list[Effect]:
+    """Nothing comes of the message; its sender learns why."""
+    code = REVIEW_FAILED if subject.document_type == "declaration" else None
+    answer = response(incoming, now, subject, Outcome.REFUSED, incoming.sender.language, why=why, code=code)
+    return [Refuse(tuple(why), case), Respond(case, answer)]
+
+
+def tell(case: str, partner: Partner, answer: Response) -> Send:
+    """Send a response to somebody other than the sender of the message in hand."""
+    role = next(iter(sorted(partner.roles)), Role.ENTERPRISE)
+    return Send(case, "response", answer, Party(role, partner_id=partner.id), Purpose.ANSWER)
+
+
+def progress(case: str, partner_id: str, answer: Response, status: str) -> Publish:
+    """A line of the status feed of `partner_id`: where its consignment stands now."""
+    keys = {
+        "status": status,
+        "declaration": answer.declaration_number,
+        "notice": answer.notice_number,
+        "reference": answer.reference,
+    }
+    return Publish(
+        "status", case, "response", answer, {kind: value for kind, value in keys.items() if value}, partner_id
+    )

@@ -1,0 +1,280 @@
+"""The clearance flow (电子通关): the notice goes to customs, customs' data comes back and is matched.
+
+A match clears the case. A mismatch holds it, with each difference named, and nothing is released; a
+corrected notice or customs entry that matches lifts the hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+from gateway.check.rulebook import MatchField, Rules
+from gateway.check.rules import walk
+from gateway.decide.answers import CLEARED, Subject, fault, progress, refuse, response, tell
+from gateway.decide.cases import (
+    BUREAU,
+    CUSTOMS_OFFICE,
+    bureau,
+    declaration_of,
+    declarer,
+    identified,
+    kept,
+    moved,
+    subject_of,
+)
+from gateway.decide.effects import (
+    AddKeys,
+    Alert,
+    Effect,
+    Hold,
+    Keep,
+    Note,
+    Party,
+    Publish,
+    Purpose,
+    Respond,
+    Send,
+)
+from gateway.decide.facts import CasesByKeys, Facts, PartnerByIdentifier
+from gateway.decide.incoming import Incoming
+from gateway.decide.status import Event, Status
+from gateway.documents.clearance import ClearanceNotice, NoticeStatus
+from gateway.documents.customs_entry import CustomsEntry, EntryStatus
+from gateway.documents.parts import Function
+from gateway.documents.response import Outcome
+from gateway.model import Case, Finding, Role
+
+
+def decide(incoming: Incoming, facts: Facts, rules: Rules, now: datetime) -> list[Effect]:
+    """What a clearance notice comes to: passed to customs, or refused."""
+    del rules  # what a notice must agree with is its own declaration
+    notice = incoming.document
+    assert isinstance(notice, ClearanceNotice)
+    subject = _subject(notice)
+    cases = facts[CasesByKeys(frozenset({("declaration", notice.declaration_number)}), incoming.test)]
+    if not cases:
+        why = [fault("decide.case.unknown", "declaration_number", notice.declaration_number)]
+        return refuse(incoming, now, subject, why)
+    case = cases[0]
+    why = list(_notice_faults(incoming, notice, case))
+    if why:
+        return refuse(incoming, now, subject, why, case.id)
+    withdrawn = notice.function is Function.CANCELLATION or notice.status is NoticeStatus.CANCELLED
+    return _pass_on(incoming, notice, case, facts, now, Event.NOTICE_WITHDRAWN if withdrawn else Event.NOTIFY)
+
+
+def match(incoming: Incoming, facts: Facts, rules: Rules, now: datetime) -> list[Effect]:
+    """What customs' data comes to: it clears the case it matches, and holds the case it does not."""
+    entry = incoming.document
+    assert isinstance(entry, CustomsEntry)
+    subject = Subject("customs_entry", None, entry.number, entry.declaration_number, entry.notice_number)
+    cases = facts[CasesByKeys(frozenset({("notice", entry.notice_number)}), incoming.test)]
+    notice = kept(cases[0], "clearance", ClearanceNotice) if cases else None
+    if notice is None or notice.number != entry.notice_number:
+        why = [fault("decide.clearance.unknown", "notice_number", entry.notice_number)]
+        return [*refuse(incoming, now, subject, why), Alert("unmatched", tuple(why))]
+    case = cases[0]
+    offices = identified(incoming.sender, CUSTOMS_OFFICE)
+    if not incoming.sent_by(Role.CUSTOMS) or (
+        notice.customs_office and offices and notice.customs_office not in offices
+    ):
+        why = [fault("decide.sender.not_concerned", value=incoming.sender.id)]
+        return [*refuse(incoming, now, subject, why, case.id), Alert("sender", tuple(why), case.id)]
+    if entry.status in (EntryStatus.REFUSED, EntryStatus.CANCELLED) or entry.function is Function.CANCELLATION:
+        why = [fault("decide.clearance.withdrawn", "status", entry.status)]
+        found, event = tuple(why), Event.MISMATCH
+    else:
+        found = tuple(mismatches(notice, entry, rules.clearance_match.match))
+        event = Event.MISMATCH if found else Event.MATCH
+    return _matched(incoming, entry, notice, case, facts, now, event, found)
+
+
+def mismatches(notice: ClearanceNotice, entry: CustomsEntry, fields: tuple[MatchField, ...]) -> Iterator[Finding]:
+    """Every field in which customs' data is not what the notice allows; goods are paired by their numbers."""
+    pairs, unpaired = _pairs(notice, entry)
+    yield from unpaired
+    for rule in fields:
+        if rule.theirs.startswith("goods[]."):
+            inside, ours_inside = rule.theirs.removeprefix("goods[]."), rule.ours.removeprefix("goods[].")
+            for ours_index, theirs_index in pairs:
+                ours = next(walk(notice.goods[ours_index], ours_inside))[1]
+                theirs = next(walk(entry.goods[theirs_index], inside))[1]
+                yield from _compare(rule, ours, theirs, f"goods[{theirs_index}].{inside}")
+        else:
+            ours, theirs = next(walk(notice, rule.ours))[1], next(walk(entry, rule.theirs))[1]
+            yield from _compare(rule, ours, theirs, rule.theirs)
+
+
+def _subject(notice: ClearanceNotice) -> Subject:
+    return Subject("clearance", None, notice.number, notice.declaration_number, notice.number)
+
+
+def _notice_faults(incoming: Incoming, notice: ClearanceNotice, case: Case) -> Iterator[Finding]:
+    """Why a notice cannot stand: not its bureau's to issue, or not what was declared."""
+    declaration = declaration_of(case)
+    bureaus = identified(incoming.sender, BUREAU)
+    concerned = {
+        declaration.declaration_organisation,
+        declaration.inspection_organisation,
+        declaration.purpose_organisation,
+    }
+    if notice.issuing_organisation is not None and notice.issuing_organisation not in bureaus:
+        yield fault("decide.sender.not_concerned", "issuing_organisation", notice.issuing_organisation)
+    elif bureaus.isdisjoint(concerned):
+        yield fault("decide.sender.not_concerned", value=incoming.sender.id)
+    if notice.direction is not declaration.direction:
+        yield fault("decide.differs", "direction", notice.direction, ours=declaration.direction)
+    declared = {goods.hs_code for goods in declaration.goods}
+    for place, code in walk(notice, "goods[].hs_code"):
+        if code is not None and code not in declared:
+            yield fault("decide.goods.not_declared", place, code)
+
+
+def _pass_on(
+    incoming: Incoming, notice: ClearanceNotice, case: Case, facts: Facts, now: datetime, event: Event
+) -> list[Effect]:
+    subject = _subject(notice)
+    taken = moved(case.id, case.status, event)
+    if taken is None:
+        why = [fault("decide.status.not_allowed", "function", event, event=event, status=case.status)]
+        return refuse(incoming, now, subject, why, case.id)
+    status, effect = taken
+    withdrawn = event is Event.NOTICE_WITHDRAWN
+    if isinstance(effect, Note) and notice.function is Function.REPLACE and case.status == Status.NOTIFIED:
+        effect = Note(case.id, "changed", (fault("decide.clearance.changed", value=notice.number),))
+    elif isinstance(effect, Note):
+        return _repeat(incoming, notice, case, now)
+    outcome = Outcome.CANCELLED if withdrawn else Outcome.ACCEPTED
+    answer = response(incoming, now, subject, outcome, incoming.sender.language)
+    to = declarer(case, facts)
+    about = subject_of(declaration_of(case), "clearance", notice.number)
+    told = response(incoming, now, about, outcome, to.language).model_copy(update={"notice_number": notice.number})
+    effects: list[Effect] = [effect, Keep(case.id, "clearance", notice)]
+    effects.append(AddKeys(case.id, frozenset({("notice", notice.number)})))
+    office = notice.customs_office
+    customs = facts[PartnerByIdentifier(CUSTOMS_OFFICE, office)] if office else None
+    if office and customs is None:
+        # Naming an office we do not know is no reason to show the notice to the others.
+        effects.append(Alert("customs", (fault("decide.customs.unknown", "customs_office", office),), case.id))
+    else:
+        party = Party(Role.CUSTOMS, partner_id=customs.id if customs else "")
+        effects.append(Send(case.id, "clearance", notice, party, Purpose.CLEARANCE))
+    keys = {"declaration": notice.declaration_number, "notice": notice.number}
+    effects.append(Publish("clearance", case.id, "clearance", notice, keys, customs.id if customs else ""))
+    return [*effects, Respond(case.id, answer), progress(case.id, case.partner_id, told, status)]
+
+
+def _repeat(incoming: Incoming, notice: ClearanceNotice, case: Case, now: datetime) -> list[Effect]:
+    """The same notice again is told so; another one is refused, for customs has the first."""
+    subject = _subject(notice)
+    earlier = kept(case, "clearance", ClearanceNotice)
+    if earlier is None or earlier.model_copy(update={"status": notice.status}) != notice:
+        return refuse(incoming, now, subject, [fault("decide.clearance.open", "number", notice.number)], case.id)
+    outcome = Outcome.CANCELLED if notice.function is Function.CANCELLATION else Outcome.ACCEPTED
+    answer = response(incoming, now, subject, outcome, incoming.sender.language)
+    return [Note(case.id, "repeat", (fault("decide.repeat"),)), Respond(case.id, answer)]
+
+
+def _matched(
+    incoming: Incoming,
+    entry: CustomsEntry,
+    notice: ClearanceNotice,
+    case: Case,
+    facts: Facts,
+    now: datetime,
+    event: Event,
+    found: tuple[Finding, ...],
+) -> list[Effect]:
+    """Carry out a match or a mismatch: status, answers to both sides, and customs' data to the bureau."""
+    subject = Subject("customs_entry", None, entry.number, notice.declaration_number, notice.number)
+    taken = moved(case.id, case.status, event, found)
+    if taken is None:
+        why = [fault("decide.status.not_allowed", value=event, event=event, status=case.status)]
+        return [*refuse(incoming, now, subject, why, case.id), Alert("status", tuple(why), case.id)]
+    status, effect = taken
+    outcome = Outcome.CLEARED if event is Event.MATCH else Outcome.HELD
+    code = CLEARED if event is Event.MATCH else None
+    answer = response(incoming, now, subject, outcome, incoming.sender.language, why=found, code=code)
+    if isinstance(effect, Note):
+        effects: list[Effect] = [effect, Respond(case.id, answer)]
+        if event is Event.MISMATCH and status is Status.CLEARED:
+            # It stays cleared, but somebody must know that customs' data has changed since.
+            effects.append(Alert("contradiction", found, case.id))
+        elif event is Event.MISMATCH:
+            effects += [Keep(case.id, "customs_entry", entry), Hold(case.id, found)]
+        return effects
+    to = declarer(case, facts)
+    about = subject_of(declaration_of(case), "clearance", notice.number)
+    told = response(incoming, now, about, outcome, to.language, why=found, code=code)
+    told = told.model_copy(update={"notice_number": notice.number})
+    effects = [effect, Keep(case.id, "customs_entry", entry)]
+    if event is Event.MATCH:
+        effects.append(Keep(case.id, "clearance", notice.model_copy(update={"status": NoticeStatus.USED})))
+        effects.append(AddKeys(case.id, frozenset({("entry", entry.number)})))
+    else:
+        effects += [Hold(case.id, found), Alert("mismatch", found, case.id)]
+    issuer = bureau(facts, notice.issuing_organisation)
+    if issuer is not None:
+        party = Party(Role.BUREAU, partner_id=issuer.id)
+        effects.append(Send(case.id, "customs_entry", entry, party, Purpose.INFORMATION))
+    return [
+        *effects,
+        Respond(case.id, answer),
+        tell(case.id, to, told),
+        progress(case.id, case.partner_id, told, status),
+    ]
+
+
+def _pairs(notice: ClearanceNotice, entry: CustomsEntry) -> tuple[list[tuple[int, int]], list[Finding]]:
+    """Which item of the entry stands for which of the notice, and those that stand for none."""
+    ours = {goods.sequence_number or index + 1: index for index, goods in enumerate(notice.goods)}
+    pairs: list[tuple[int, int]] = []
+    found: list[Finding] = []
+    for index, goods in enumerate(entry.goods):
+        named = goods.notice_sequence_number or goods.sequence_number or index + 1
+        if named in ours:
+            pairs.append((ours[named], index))
+        else:
+            found.append(fault("decide.clearance.goods_extra", f"goods[{index}]", named))
+    missing = set(ours.values()) - {pair[0] for pair in pairs}
+    found += [fault("decide.clearance.goods_missing", "goods", n + 1) for n in sorted(missing)]
+    return pairs, found
+
+
+def _compare(rule: MatchField, ours: Any, theirs: Any, place: str) -> Iterator[Finding]:
+    if _absent(ours) or _absent(theirs):
+        differ = rule.required and not (_absent(ours) and _absent(theirs))
+    else:
+        differ = not _agree(rule, ours, theirs)
+    if differ:
+        shown = {"field": rule.name, "ours": _shown(ours), "theirs": _shown(theirs)}
+        yield fault("decide.clearance.mismatch", place, _shown(theirs), **shown)
+
+
+def _absent(value: Any) -> bool:
+    return value is None or value == ()
+
+
+def _agree(rule: MatchField, ours: Any, theirs: Any) -> bool:
+    match rule.compare:
+        case "exact":
+            return bool(ours == theirs)
+        case "text":
+            return "".join(str(ours).split()).casefold() == "".join(str(theirs).split()).casefold()
+        case "set":
+            return set(ours) == set(theirs)
+        case "number" | "at_most":
+            over = theirs - ours if rule.compare == "at_most" else abs(theirs - ours)
+            return bool(over <= max(rule.tolerance, Decimal(ours) * rule.tolerance_percent / 100))
+
+
+def _shown(value: Any) -> str:
+    if _absent(value):
+        return "–"
+    if isinstance(value, tuple):
+        return ", ".join(sorted(str(v) for v in value))
+    return str(value.value) if isinstance(value, Enum) else str(value)

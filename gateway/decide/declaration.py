@@ -1,0 +1,339 @@
+"""The declaration flow (报检): direct-through or review, amendment, replacement and cancellation.
+
+A declaration that needs no look gets its number here and now and goes to the inspecting bureau
+(直通); any other goes to the bureau declared to, whose answer sets the number (see response.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
+
+from gateway.check.rulebook import Rules, Treatment
+from gateway.check.rules import holds, walk
+from gateway.decide import port_inspection
+from gateway.decide.answers import PRE_ENTERED, REVIEW_PASSED, fault, progress, refuse, response
+from gateway.decide.cases import (
+    REGISTRATION,
+    bureau,
+    declaration_of,
+    identified,
+    keys_of,
+    moved,
+    owner_code,
+    subject_of,
+)
+from gateway.decide.effects import (
+    AddKeys,
+    Alert,
+    Effect,
+    Keep,
+    NewCase,
+    Note,
+    Party,
+    Purpose,
+    Respond,
+    Send,
+    SetStatus,
+)
+from gateway.decide.facts import CasesByKeys, Facts, NextNumber, PartnerByIdentifier
+from gateway.decide.incoming import Incoming
+from gateway.decide.status import Event, Status
+from gateway.documents.declaration import Declaration
+from gateway.documents.parts import Function, Movement
+from gateway.documents.response import Outcome
+from gateway.model import Case, Finding, Partner, Role
+
+CHINA = timezone(timedelta(hours=8))
+"""The year in a declaration number is the bureau's."""
+LAST_SEQUENCE = 999_999
+"""The number has six digits for the sequence."""
+
+_OUTCOMES = {
+    Status.DECLARED: Outcome.RECEIVED,
+    Status.IN_REVIEW: Outcome.RECEIVED,
+    Status.AMENDING: Outcome.RECEIVED,
+    Status.CANCELLING: Outcome.RECEIVED,
+    Status.REFUSED: Outcome.REFUSED,
+    Status.FAILED: Outcome.REFUSED,
+    Status.CANCELLED: Outcome.CANCELLED,
+    Status.HELD: Outcome.HELD,
+    Status.RELEASED: Outcome.RELEASED,
+    Status.CLEARED: Outcome.CLEARED,
+}
+
+
+def decide(incoming: Incoming, facts: Facts, rules: Rules, now: datetime) -> list[Effect]:
+    """What a declaration comes to; by its function code it is new, or changes or withdraws an earlier one."""
+    declaration = incoming.document
+    assert isinstance(declaration, Declaration)
+    owner = _owner(declaration, facts)
+    case, faults = _earlier(incoming, declaration, facts)
+    faults = [*_sender_faults(incoming, declaration, owner), *faults]
+    if faults:
+        return refuse(incoming, now, subject_of(declaration), faults)
+    treatment = _treatment(declaration, owner or incoming.sender, rules)
+    match declaration.function, case:
+        case Function.ORIGINAL, None:
+            return _new(incoming, declaration, facts, rules, now, treatment)
+        case Function.ORIGINAL, Case() if case.status != Status.REFUSED:
+            return _repeat(incoming, declaration, case, now)
+        case Function.CANCELLATION, Case():
+            return _cancel(incoming, declaration, case, facts, now)
+        case _, Case():
+            return _change(incoming, declaration, case, facts, rules, now, treatment)
+        case _:
+            return refuse(incoming, now, subject_of(declaration), [fault("decide.declaration.unknown", "function")])
+
+
+def accepted(incoming: Incoming, case_id: str, declaration: Declaration, facts: Facts, event: Event) -> list[Effect]:
+    """The effects of a number given: the case has it, the inspecting bureau gets the declaration."""
+    effects: list[Effect] = [
+        SetStatus(case_id, Status.ACCEPTED, event),
+        Keep(case_id, "declaration", declaration),
+        AddKeys(case_id, keys_of(declaration)),
+    ]
+    inspecting = bureau(facts, declaration.inspection_organisation) or bureau(
+        facts, declaration.declaration_organisation
+    )
+    # The bureau that has just answered with the number knows the declaration already.
+    if inspecting is not None and inspecting.id != incoming.sender.id:
+        effects.append(Send(case_id, "declaration", declaration, _party(inspecting), Purpose.INSPECTION))
+    return effects
+
+
+def number(incoming: Incoming, declaration: Declaration, facts: Facts, now: datetime) -> str | None:
+    """A new declaration number: organisation 6, direction 1, year 2, sequence 6; None where the year's are used up."""
+    direction = "1" if declaration.direction is Movement.INBOUND else "2"
+    stem = f"{declaration.declaration_organisation}{direction}{now.astimezone(CHINA):%y}"
+    sequence = facts[NextNumber(f"declaration:{stem}", incoming.test)]
+    return f"{stem}{sequence:06}" if sequence <= LAST_SEQUENCE else None
+
+
+def _party(partner: Partner) -> Party:
+    return Party(Role.BUREAU, partner_id=partner.id)
+
+
+def _owner(declaration: Declaration, facts: Facts) -> Partner | None:
+    _, code = owner_code(declaration)
+    return facts[PartnerByIdentifier(REGISTRATION, code)] if code else None
+
+
+def _sender_faults(incoming: Incoming, declaration: Declaration, owner: Partner | None) -> list[Finding]:
+    """Nobody declares in another's name: an agent acts for the enterprises that appointed it."""
+    sender = incoming.sender
+    faults = []
+    own = identified(sender, REGISTRATION)
+    declared = declaration.declarant.registration_number if declaration.declarant else None
+    if own and declared and declared not in own:
+        faults.append(fault("decide.declarant.not_sender", "declarant.registration_number", declared))
+    if owner is not None and owner.id != sender.id and owner.id not in sender.acts_for:
+        field, code = owner_code(declaration)
+        faults.append(fault("decide.enterprise.not_appointed", field, code))
+    return faults
+
+
+def _earlier(incoming: Incoming, declaration: Declaration, facts: Facts) -> tuple[Case | None, list[Finding]]:
+    """The sender's case that the declaration means: by the number issued, else by the sender's own number."""
+    keys = {("declaration", declaration.number), ("reference", declaration.client_reference)}
+    asked = frozenset((kind, value) for kind, value in keys if value)
+    cases = facts[CasesByKeys(asked, incoming.test)] if asked else ()
+    numbered = next((c for c in cases if ("declaration", declaration.number) in c.keys), None)
+    referred = next(
+        (
+            c
+            for c in cases
+            if ("reference", declaration.client_reference) in c.keys and c.partner_id == incoming.sender.id
+        ),
+        None,
+    )
+    if numbered is not None and numbered.partner_id != incoming.sender.id:
+        return None, [fault("decide.case.not_yours", "number", declaration.number)]
+    if declaration.number and numbered is None:
+        # Numbers are issued, never brought along.
+        return None, [fault("decide.declaration.number_unknown", "number", declaration.number)]
+    if numbered is not None and referred is not None and numbered.id != referred.id:
+        return None, [fault("decide.declaration.reference_used", "client_reference", declaration.client_reference)]
+    return numbered or referred, []
+
+
+def _treatment(declaration: Declaration, owner: Partner, rules: Rules) -> Treatment:
+    """How the goods' owner is treated; whoever is on the blacklist is excluded whatever the grade."""
+    codes = {owner_code(declaration)[1], declaration.declarant.registration_number if declaration.declarant else None}
+    if not rules.negative_list.blacklist.isdisjoint(codes - {None}):
+        return Treatment.EXCLUDED
+    return rules.credit.treatment(owner.credit_grade)
+
+
+def _review_reasons(declaration: Declaration, treatment: Treatment, rules: Rules) -> list[Finding]:
+    """Why the declaration cannot go straight through; nothing where it can."""
+    why = []
+    if treatment not in rules.review.direct_through:
+        why.append(fault("decide.review.credit", treatment=treatment.value))
+    why += [
+        fault("decide.review.condition", reason=reason.en, reason_zh=reason.zh)
+        for reason in rules.review.reviewed
+        if all(holds(declaration, condition) for condition in reason.when)
+    ]
+    inbound = declaration.direction is Movement.INBOUND
+    why += [
+        fault("decide.review.negative_list", place, code)
+        for place, code in walk(declaration, "goods[].hs_code")
+        if rules.negative_list.lists(code, inbound=inbound)
+    ]
+    return why
+
+
+def _new(
+    incoming: Incoming, declaration: Declaration, facts: Facts, rules: Rules, now: datetime, treatment: Treatment
+) -> list[Effect]:
+    case_id = incoming.derive("case")
+    opened: list[Effect] = [NewCase(case_id, incoming.sender.id, Status.DECLARED)]
+    return _admit(incoming, declaration, case_id, opened, facts, rules, now, treatment)
+
+
+def _admit(
+    incoming: Incoming,
+    declaration: Declaration,
+    case_id: str,
+    opened: Sequence[Effect],
+    facts: Facts,
+    rules: Rules,
+    now: datetime,
+    treatment: Treatment,
+) -> list[Effect]:
+    """Decide on a declaration in status `declared`: straight through, or to review."""
+    reviewing = bureau(facts, declaration.declaration_organisation)
+    if reviewing is None:
+        path, value = "declaration_organisation", declaration.declaration_organisation or ""
+        return refuse(incoming, now, subject_of(declaration), [fault("decide.bureau.unknown", path, value)])
+    why = _review_reasons(declaration, treatment, rules)
+    issued = declaration.number
+    exhausted = False
+    if not why and issued is None:
+        issued = number(incoming, declaration, facts, now)
+        exhausted = issued is None
+        if exhausted:
+            why = [fault("decide.number.exhausted", "declaration_organisation", declaration.declaration_organisation)]
+    numbered = declaration.model_copy(update={"number": issued})
+    effects = list(opened)
+    if why:
+        status, outcome, code = Status.IN_REVIEW, Outcome.RECEIVED, PRE_ENTERED
+        effects += [
+            SetStatus(case_id, status, Event.REVIEW, tuple(why)),
+            Keep(case_id, "declaration", numbered),
+            AddKeys(case_id, keys_of(numbered)),
+            Send(case_id, "declaration", numbered, _party(reviewing), Purpose.INSPECTION),
+        ]
+        if exhausted or treatment is Treatment.EXCLUDED:
+            effects.append(Alert("review", tuple(why), case_id))
+    else:
+        status, outcome, code = Status.ACCEPTED, Outcome.ACCEPTED, REVIEW_PASSED
+        effects += accepted(incoming, case_id, numbered, facts, Event.ACCEPT)
+        case = Case(case_id, 0, status, incoming.sender.id, incoming.test)
+        effects += port_inspection.attach_waiting(incoming, case, numbered, facts, rules, now)
+    return [*effects, *_told(incoming, numbered, case_id, now, status, outcome, code, why)]
+
+
+def _told(
+    incoming: Incoming,
+    declaration: Declaration,
+    case_id: str,
+    now: datetime,
+    status: Status,
+    outcome: Outcome,
+    code: str | None = None,
+    why: Sequence[Finding] = (),
+) -> list[Effect]:
+    """Answer the sender, and put the same on its status feed."""
+    answer = response(
+        incoming,
+        now,
+        subject_of(declaration),
+        outcome,
+        incoming.sender.language,
+        why=why,
+        code=code,
+        organisation=declaration.declaration_organisation,
+    )
+    return [Respond(case_id, answer), progress(case_id, incoming.sender.id, answer, status)]
+
+
+def _repeat(incoming: Incoming, declaration: Declaration, case: Case, now: datetime) -> list[Effect]:
+    """The same declaration again is told where it stands; another one under the same number is refused."""
+    earlier = declaration_of(case)
+    if _content(declaration) != _content(earlier):
+        why = [fault("decide.declaration.reference_used", "client_reference", declaration.client_reference)]
+        return refuse(incoming, now, subject_of(declaration), why, case.id)
+    outcome = _OUTCOMES.get(Status(case.status), Outcome.ACCEPTED)
+    answer = response(incoming, now, subject_of(earlier), outcome, incoming.sender.language)
+    return [Note(case.id, "repeat", (fault("decide.repeat"),)), Respond(case.id, answer)]
+
+
+def _content(declaration: Declaration) -> dict[str, object]:
+    """What makes two declarations the same: all but the number issued, and what the message did."""
+    return declaration.model_dump(exclude={"number", "function"})
+
+
+def _change(
+    incoming: Incoming,
+    declaration: Declaration,
+    case: Case,
+    facts: Facts,
+    rules: Rules,
+    now: datetime,
+    treatment: Treatment,
+) -> list[Effect]:
+    """An amendment (function 4) or a replacement (5, or an original again after a refusal)."""
+    event = Event.AMEND if declaration.function is Function.CHANGE else Event.REPLACE
+    earlier = declaration_of(case)
+    taken = moved(case.id, case.status, event)
+    if taken is None:
+        return _not_allowed(incoming, declaration, case, event, now)
+    if earlier.number:
+        fixed = [
+            fault("decide.amendment.fixed", path, value)
+            for path, value, before in (
+                ("direction", declaration.direction, earlier.direction),
+                (
+                    "declaration_organisation",
+                    declaration.declaration_organisation,
+                    earlier.declaration_organisation,
+                ),
+            )
+            if value != before
+        ]
+        if fixed:
+            return refuse(incoming, now, subject_of(earlier), fixed, case.id)
+    status, effect = taken
+    changed = declaration.model_copy(update={"number": earlier.number})
+    if status is Status.DECLARED:
+        return _admit(incoming, changed, case.id, [effect], facts, rules, now, treatment)
+    reviewing = bureau(facts, earlier.declaration_organisation)
+    what = "amendment" if status is Status.AMENDING else "declaration"
+    effects: list[Effect] = [effect, Keep(case.id, what, changed)]
+    if what == "declaration":
+        effects.append(AddKeys(case.id, keys_of(changed)))
+    if reviewing is not None:
+        effects.append(Send(case.id, "declaration", changed, _party(reviewing), Purpose.INSPECTION))
+    return [*effects, *_told(incoming, changed, case.id, now, status, Outcome.RECEIVED, PRE_ENTERED)]
+
+
+def _cancel(incoming: Incoming, declaration: Declaration, case: Case, facts: Facts, now: datetime) -> list[Effect]:
+    """A cancellation: at once while nobody has acted on the declaration, else with the bureau's agreement."""
+    taken = moved(case.id, case.status, Event.CANCEL)
+    if taken is None:
+        return _not_allowed(incoming, declaration, case, Event.CANCEL, now)
+    status, effect = taken
+    earlier = declaration_of(case)
+    withdrawn = earlier.model_copy(update={"function": Function.CANCELLATION})
+    effects: list[Effect] = [effect]
+    reviewing = bureau(facts, earlier.declaration_organisation)
+    if reviewing is not None and isinstance(effect, SetStatus):
+        effects.append(Send(case.id, "declaration", withdrawn, _party(reviewing), Purpose.INSPECTION))
+    return [*effects, *_told(incoming, earlier, case.id, now, status, _OUTCOMES[status])]
+
+
+def _not_allowed(incoming: Incoming, declaration: Declaration, case: Case, event: Event, now: datetime) -> list[Effect]:
+    why = [fault("decide.status.not_allowed", "function", event, event=event, status=case.status)]
+    return refuse(incoming, now, subject_of(declaration), why, case.id)

@@ -1,0 +1,254 @@
+"""The response flow (回执): what a bureau, customs or a port says of a document that we sent it.
+
+A bureau's answer to a declaration sets its number and moves the case; an answer that comes again, or
+too late, changes nothing; one from somebody whom the case does not concern is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from gateway.check.rulebook import Rules
+from gateway.decide import port_inspection
+from gateway.decide.answers import Subject, fault, progress, response, tell
+from gateway.decide.cases import (
+    BUREAU,
+    CUSTOMS_OFFICE,
+    bureau,
+    declaration_of,
+    declarer,
+    identified,
+    kept,
+    keys_of,
+    moved,
+    subject_of,
+)
+from gateway.decide.declaration import accepted, number
+from gateway.decide.effects import AddKeys, Alert, Effect, Hold, Keep, Note, Refuse, SetStatus
+from gateway.decide.facts import CaseById, CasesByKeys, Facts
+from gateway.decide.incoming import Incoming
+from gateway.decide.status import Event, Status
+from gateway.documents.clearance import ClearanceNotice
+from gateway.documents.declaration import Declaration
+from gateway.documents.parts import Movement
+from gateway.documents.response import Outcome, Response
+from gateway.documents.transfer import Transfer
+from gateway.model import Case, Finding, Role
+
+_ASSIGNED = frozenset({"1400", "1500"})
+"""The inspection service's codes for "assigned to an inspector" (施检分单) and "inspection ordered" (查验指令)."""
+
+_DECLARATION_EVENTS: Mapping[Outcome, Event] = {
+    Outcome.ACCEPTED: Event.ACCEPT,
+    Outcome.REFUSED: Event.REFUSE,
+    Outcome.RELEASED: Event.RELEASE,
+    Outcome.CANCELLED: Event.CANCELLATION_AGREED,
+}
+_WHILE_AMENDING = {Outcome.ACCEPTED: Event.AMENDMENT_AGREED, Outcome.REFUSED: Event.AMENDMENT_DECLINED}
+_WHILE_CANCELLING = {Outcome.REFUSED: Event.CANCELLATION_DECLINED}
+# Once a declaration is accepted, a refusal means that the goods have failed.
+_AT_WORK = {Outcome.REFUSED: Event.FAIL}
+_AFTER_ACCEPTANCE = frozenset({Status.ACCEPTED, Status.INSPECTING, Status.RELEASED})
+
+
+def decide(incoming: Incoming, facts: Facts, rules: Rules, now: datetime) -> list[Effect]:
+    """What a business answer comes to. It is never itself answered, so that two gateways cannot talk for ever."""
+    answer = incoming.document
+    assert isinstance(answer, Response)
+    case = _case(incoming, answer, facts)
+    if case is None:
+        return _without_case(answer)
+    if ("response", answer.id) in case.keys:
+        return [Note(case.id, "repeat", (fault("decide.repeat"),))]
+    declaration = declaration_of(case)
+    if not _concerned(incoming, answer, case, declaration):
+        why = (fault("decide.sender.not_concerned", value=incoming.sender.id),)
+        return [Refuse(why, case.id), Alert("sender", why, case.id)]
+    seen: list[Effect] = [AddKeys(case.id, frozenset({("response", answer.id)}))]
+    if answer.document == "declaration":
+        return [*seen, *_on_declaration(incoming, answer, case, declaration, facts, rules, now)]
+    events = {"transfer": Event.TRANSFER_DECLINED, "clearance": Event.NOTICE_DECLINED}
+    if answer.document in events and answer.outcome is Outcome.REFUSED:
+        return [*seen, *_declined(incoming, answer, case, declaration, facts, now, events[answer.document])]
+    return [*seen, Note(case.id, "answered", _told_reasons(answer))]
+
+
+def _case(incoming: Incoming, answer: Response, facts: Facts) -> Case | None:
+    """By the delivery that is answered, where the pipeline knows it; else by the numbers in the answer."""
+    if case_id := incoming.answers.get("case"):
+        return facts[CaseById(case_id, incoming.test)]
+    issued = {("declaration", answer.declaration_number), ("notice", answer.notice_number)}
+    keys = frozenset((kind, value) for kind, value in issued if value)
+    if keys and (cases := facts[CasesByKeys(keys, incoming.test)]):
+        return cases[0] if len(cases) == 1 else None
+    # Before a number is issued there is only the enterprise's own, which two enterprises may both have used.
+    named = frozenset(
+        (kind, value) for value in (answer.reference, answer.number) for kind in ("reference", "declaration") if value
+    )
+    cases = facts[CasesByKeys(named, incoming.test)] if named else ()
+    return cases[0] if len(cases) == 1 else None
+
+
+def _without_case(answer: Response) -> list[Effect]:
+    if answer.document not in ("declaration", "transfer", "clearance"):
+        return []  # an answer to a manifest or a copy concerns no one case
+    why = (fault("decide.case.unknown", value=answer.declaration_number or answer.reference or answer.number or ""),)
+    return [Refuse(why), Alert("unmatched", why)]
+
+
+def _concerned(incoming: Incoming, answer: Response, case: Case, declaration: Declaration) -> bool:
+    """Whether the sender is one that the document was sent to."""
+    bureaus = identified(incoming.sender, BUREAU)
+    if answer.document == "declaration":
+        return bool(bureaus & {declaration.declaration_organisation, declaration.inspection_organisation})
+    if answer.document == "transfer":
+        transfer = kept(case, "transfer", Transfer)
+        return transfer is not None and transfer.to_organisation in bureaus
+    if answer.document == "clearance":
+        notice = kept(case, "clearance", ClearanceNotice)
+        offices = identified(incoming.sender, CUSTOMS_OFFICE)
+        named = notice.customs_office if notice else None
+        return incoming.sent_by(Role.CUSTOMS) and (not named or not offices or named in offices)
+    return incoming.sent_by(Role.BUREAU, Role.CUSTOMS, Role.PORT)
+
+
+def _told_reasons(answer: Response) -> tuple[Finding, ...]:
+    """What the other side said, as one of our own reasons."""
+    said = [answer.text, *(reason.text or reason.code for reason in answer.reasons)]
+    text = "; ".join(s for s in said if s) or answer.outcome.value
+    return (fault("decide.told", value=answer.outcome, text=text, answer=answer.code or "–"),)
+
+
+def _event(answer: Response, status: Status) -> Event | None:
+    if answer.code in _ASSIGNED:
+        return Event.INSPECT
+    special = {
+        Status.AMENDING: _WHILE_AMENDING,
+        Status.CANCELLING: _WHILE_CANCELLING,
+    }.get(status, _AT_WORK if status in _AFTER_ACCEPTANCE else {})
+    return special.get(answer.outcome) or _DECLARATION_EVENTS.get(answer.outcome)
+
+
+def _on_declaration(
+    incoming: Incoming,
+    answer: Response,
+    case: Case,
+    declaration: Declaration,
+    facts: Facts,
+    rules: Rules,
+    now: datetime,
+) -> list[Effect]:
+    why = _told_reasons(answer)
+    event = _event(answer, Status(case.status))
+    if event is None:
+        return [Note(case.id, "answered", why)]
+    taken = moved(case.id, case.status, event, why)
+    if taken is None:
+        held = (fault("decide.status.not_allowed", value=event, event=event, status=case.status),)
+        return [Hold(case.id, held), Alert("status", held, case.id)]
+    status, effect = taken
+    if isinstance(effect, Note):
+        alarming = event in (Event.FAIL, Event.REFUSE) and status in (Status.RELEASED, Status.CLEARED)
+        contradiction = [Alert("contradiction", effect.reasons, case.id)] if alarming else []
+        return [effect, *contradiction]
+    effects: list[Effect] = [effect]
+    if event is Event.AMENDMENT_AGREED:
+        declaration = (kept(case, "amendment", Declaration) or declaration).model_copy(
+            update={"number": declaration.number}
+        )
+    issued = declaration.number
+    if status in (Status.ACCEPTED, Status.INSPECTING, Status.RELEASED):
+        issued, faults = _number(incoming, answer, case, declaration, facts, now)
+        if faults:
+            return [Hold(case.id, tuple(faults)), Alert("number", tuple(faults), case.id)]
+    numbered = declaration.model_copy(update={"number": issued})
+    if event in (Event.ACCEPT, Event.AMENDMENT_AGREED):
+        effects = accepted(incoming, case.id, numbered, facts, event)
+    elif issued != declaration.number:
+        effects += [Keep(case.id, "declaration", numbered), AddKeys(case.id, keys_of(numbered))]
+    if issued != declaration.number or event is Event.AMENDMENT_AGREED:
+        effects += port_inspection.attach_waiting(incoming, case, numbered, facts, rules, now)
+    if case.status == Status.AMENDING and event in (Event.RELEASE, Event.FAIL):
+        why = (*why, fault("decide.amendment.overtaken"))
+    return [*effects, *_forward(incoming, answer, case, numbered, status, why, facts, now)]
+
+
+def _number(
+    incoming: Incoming, answer: Response, case: Case, declaration: Declaration, facts: Facts, now: datetime
+) -> tuple[str | None, list[Finding]]:
+    """The case's number: the one it has, or the bureau's, or else a new one. One number from start to end."""
+    given = answer.declaration_number
+    if declaration.number:
+        if given and given != declaration.number:
+            return None, [fault("decide.number.differs", "declaration_number", given, ours=declaration.number)]
+        return declaration.number, []
+    if not given:
+        issued = number(incoming, declaration, facts, now)
+        return issued, [] if issued else [fault("decide.number.exhausted", value=declaration.declaration_organisation)]
+    direction = "1" if declaration.direction is Movement.INBOUND else "2"
+    if given[:7] != f"{declaration.declaration_organisation}{direction}":
+        return None, [fault("decide.number.form", "declaration_number", given)]
+    if any(other.id != case.id for other in facts[CasesByKeys(frozenset({("declaration", given)}), incoming.test)]):
+        return None, [fault("decide.number.taken", "declaration_number", given)]
+    return given, []
+
+
+def _forward(
+    incoming: Incoming,
+    answer: Response,
+    case: Case,
+    declaration: Declaration,
+    status: Status,
+    why: tuple[Finding, ...],
+    facts: Facts,
+    now: datetime,
+) -> list[Effect]:
+    """Tell the declarer what the bureau said, under the numbers that the declarer knows."""
+    to = declarer(case, facts)
+    subject = subject_of(declaration)
+    said = response(
+        incoming,
+        now,
+        subject,
+        answer.outcome,
+        to.language,
+        why=() if answer.outcome in (Outcome.ACCEPTED, Outcome.RELEASED) and len(why) == 1 else why,
+        code=answer.code,
+        organisation=answer.organisation or declaration.declaration_organisation,
+    )
+    return [tell(case.id, to, said), progress(case.id, case.partner_id, said, status)]
+
+
+def _declined(
+    incoming: Incoming,
+    answer: Response,
+    case: Case,
+    declaration: Declaration,
+    facts: Facts,
+    now: datetime,
+    event: Event,
+) -> list[Effect]:
+    """The port's bureau refuses a transfer, or customs a notice: the case is held, and both sides learn why."""
+    why = _told_reasons(answer)
+    taken = moved(case.id, case.status, event, why)
+    if taken is None or not isinstance(taken[1], SetStatus):
+        return [Note(case.id, "late", why)]
+    status, effect = taken
+    to = declarer(case, facts)
+    subject = subject_of(declaration, answer.document, answer.number)
+    said = response(incoming, now, subject, Outcome.HELD, to.language, why=why)
+    effects: list[Effect] = [
+        effect,
+        Hold(case.id, why),
+        Alert("declined", why, case.id),
+        tell(case.id, to, said),
+        progress(case.id, case.partner_id, said, status),
+    ]
+    transfer = kept(case, "transfer", Transfer)
+    issuer = bureau(facts, transfer.from_organisation) if event is Event.TRANSFER_DECLINED and transfer else None
+    if issuer is not None and transfer is not None:
+        about = Subject("transfer", None, transfer.number, transfer.declaration_number)
+        refused = response(incoming, now, about, Outcome.REFUSED, issuer.language, why=why)
+        effects.append(tell(case.id, issuer, refused))
+    return effects

@@ -1,0 +1,232 @@
+"""The transfer flow (电子转单): the producing area's bureau hands an inspected consignment to the port's.
+
+What the rules exclude from electronic transfer is refused, with every ground at once. The port's bureau
+may correct a transfer within limits; the issuing bureau may replace or withdraw it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from gateway.check.rulebook import Rules, TransferRules
+from gateway.check.rules import walk
+from gateway.decide.answers import Subject, fault, progress, refuse, response
+from gateway.decide.cases import BUREAU, bureau, declaration_of, declarer, identified, kept, moved
+from gateway.decide.effects import AddKeys, Effect, Keep, Note, Party, Publish, Purpose, Respond, Send
+from gateway.decide.facts import CasesByKeys, Facts
+from gateway.decide.incoming import Incoming
+from gateway.decide.status import Event, Status
+from gateway.documents.parts import Function
+from gateway.documents.response import Outcome
+from gateway.documents.transfer import Transfer
+from gateway.model import Case, Finding, Partner, Role
+
+
+def decide(incoming: Incoming, facts: Facts, rules: Rules, now: datetime) -> list[Effect]:
+    """What a transfer comes to: handed on, changed, withdrawn, or refused with all the reasons."""
+    transfer = incoming.document
+    assert isinstance(transfer, Transfer)
+    subject = _subject(transfer)
+    cases = facts[CasesByKeys(frozenset({("declaration", transfer.declaration_number)}), incoming.test)]
+    if not cases:
+        why = [fault("decide.case.unknown", "declaration_number", transfer.declaration_number)]
+        return refuse(incoming, now, subject, why)
+    case = cases[0]
+    earlier = kept(case, "transfer", Transfer)
+    bureaus = identified(incoming.sender, BUREAU)
+    if transfer.function is Function.CHANGE and earlier is not None and earlier.to_organisation in bureaus:
+        return _change_at_port(incoming, transfer, earlier, case, facts, rules.transfer, now)
+    if transfer.from_organisation not in bureaus:
+        why = [fault("decide.sender.not_concerned", "from_organisation", transfer.from_organisation)]
+        return refuse(incoming, now, subject, why, case.id)
+    if transfer.function is not Function.ORIGINAL and (earlier is None or earlier.number != transfer.number):
+        return refuse(incoming, now, subject, [fault("decide.transfer.unknown", "number", transfer.number)], case.id)
+    receiving = bureau(facts, transfer.to_organisation)
+    if receiving is None:
+        why = [fault("decide.bureau.unknown", "to_organisation", transfer.to_organisation)]
+        return refuse(incoming, now, subject, why, case.id)
+    if transfer.function is Function.CANCELLATION:
+        return _hand_over(incoming, transfer, case, receiving, facts, now, Event.TRANSFER_WITHDRAWN)
+    why = [*_exclusions(transfer, rules.transfer), *_disagreements(transfer, case, now)]
+    if why:
+        return refuse(incoming, now, subject, why, case.id)
+    return _hand_over(incoming, transfer, case, receiving, facts, now, Event.TRANSFER)
+
+
+def _subject(transfer: Transfer) -> Subject:
+    return Subject("transfer", transfer.client_reference, transfer.number, transfer.declaration_number)
+
+
+def _exclusions(transfer: Transfer, rules: TransferRules) -> list[Finding]:
+    """Every ground on which the rules exclude the consignment from electronic transfer."""
+    grounds: dict[str, tuple[str, object]] = {}
+    if transfer.exclusions is not None:
+        for ground in ("pre_inspected", "exit_port_open", "merged_at_port", "certified_at_port", "other"):
+            if value := getattr(transfer.exclusions, ground):
+                grounds[ground] = (f"exclusions.{ground}", value)
+    unqualified = [place for place, value in walk(transfer, "goods[].is_qualified") if value is False]
+    if transfer.inspection is not None and transfer.inspection.is_qualified is False:
+        unqualified.insert(0, "inspection.is_qualified")
+    if unqualified:
+        grounds["not_qualified"] = (unqualified[0], "false")
+    return [
+        fault(f"decide.transfer.{ground}", path, "" if value is True else value)
+        for ground, (path, value) in grounds.items()
+        if ground in rules.excluded
+    ]
+
+
+def _disagreements(transfer: Transfer, case: Case, now: datetime) -> Iterator[Finding]:
+    """Where the transfer does not fit its declaration, or is out of date."""
+    declaration = declaration_of(case)
+    if transfer.direction is not declaration.direction:
+        yield fault("decide.differs", "direction", transfer.direction, ours=declaration.direction)
+    if transfer.valid_until is not None and transfer.valid_until < now.date():
+        yield fault("decide.transfer.expired", "valid_until", transfer.valid_until)
+    declared = {goods.hs_code for goods in declaration.goods}
+    for place, code in walk(transfer, "goods[].hs_code"):
+        if code is not None and code not in declared:
+            yield fault("decide.goods.not_declared", place, code)
+
+
+def _hand_over(
+    incoming: Incoming,
+    transfer: Transfer,
+    case: Case,
+    receiving: Partner,
+    facts: Facts,
+    now: datetime,
+    event: Event,
+) -> list[Effect]:
+    """Pass the transfer (or its withdrawal) to the receiving bureau, and tell everybody."""
+    subject = _subject(transfer)
+    taken = moved(case.id, case.status, event)
+    if taken is None:
+        why = [fault("decide.status.not_allowed", "declaration_number", event, event=event, status=case.status)]
+        return refuse(incoming, now, subject, why, case.id)
+    status, effect = taken
+    withdrawn = event is Event.TRANSFER_WITHDRAWN
+    if isinstance(effect, Note) and transfer.function is Function.REPLACE and case.status == Status.TRANSFERRED:
+        effect = Note(case.id, "changed", (fault("decide.transfer.changed", value=transfer.number),))
+    elif isinstance(effect, Note):
+        return _repeat(incoming, transfer, case, now)
+    keys = {("transfer", transfer.number), *(("container", unit.number) for unit in transfer.containers)}
+    outcome = Outcome.CANCELLED if withdrawn else Outcome.ACCEPTED
+    answer = response(incoming, now, subject, outcome, incoming.sender.language)
+    to = declarer(case, facts)
+    told = response(incoming, now, subject, outcome, to.language, organisation=transfer.from_organisation)
+    return [
+        effect,
+        Keep(case.id, "transfer", transfer),
+        AddKeys(case.id, frozenset((kind, value) for kind, value in keys if value)),
+        Send(case.id, "transfer", transfer, Party(Role.BUREAU, partner_id=receiving.id), Purpose.TRANSFER),
+        _published(transfer, case, receiving),
+        Respond(case.id, answer),
+        progress(case.id, case.partner_id, told, status),
+    ]
+
+
+def _published(transfer: Transfer, case: Case, reader: Partner) -> Publish:
+    keys = {"declaration": transfer.declaration_number, "transfer": transfer.number}
+    return Publish("transfer", case.id, "transfer", transfer, keys, reader.id)
+
+
+def _repeat(incoming: Incoming, transfer: Transfer, case: Case, now: datetime) -> list[Effect]:
+    """The same transfer again is told so; another one is refused, for the consignment is handed over."""
+    subject = _subject(transfer)
+    earlier = kept(case, "transfer", Transfer)
+    if earlier is None or transfer != earlier:
+        why = [fault("decide.transfer.open", "number", transfer.number, ours=earlier.number if earlier else "–")]
+        return refuse(incoming, now, subject, why, case.id)
+    outcome = Outcome.CANCELLED if transfer.function is Function.CANCELLATION else Outcome.ACCEPTED
+    answer = response(incoming, now, subject, outcome, incoming.sender.language)
+    return [Note(case.id, "repeat", (fault("decide.repeat"),)), Respond(case.id, answer)]
+
+
+def _change_at_port(
+    incoming: Incoming,
+    transfer: Transfer,
+    earlier: Transfer,
+    case: Case,
+    facts: Facts,
+    rules: TransferRules,
+    now: datetime,
+) -> list[Effect]:
+    """A correction by the port's bureau: within the limits it stands at once, beyond them it is refused."""
+    subject = _subject(transfer)
+    why = list(_beyond_limits(transfer, earlier, rules))
+    if case.status != Status.TRANSFERRED:
+        why.append(
+            fault("decide.status.not_allowed", "function", "change", event=transfer.function.name, status=case.status)
+        )
+    if why:
+        return refuse(incoming, now, subject, why, case.id)
+    answer = response(incoming, now, subject, Outcome.ACCEPTED, incoming.sender.language)
+    units = frozenset(("container", unit.number) for unit in transfer.containers if unit.number)
+    effects: list[Effect] = [
+        Note(case.id, "changed", (fault("decide.transfer.changed", value=transfer.number),)),
+        Keep(case.id, "transfer", transfer),
+        AddKeys(case.id, units),
+    ]
+    issuer = bureau(facts, earlier.from_organisation)
+    if issuer is not None:
+        party = Party(Role.BUREAU, partner_id=issuer.id)
+        effects += [
+            Send(case.id, "transfer", transfer, party, Purpose.INFORMATION),
+            _published(transfer, case, issuer),
+        ]
+    return [*effects, Respond(case.id, answer), progress(case.id, case.partner_id, answer, case.status)]
+
+
+def _beyond_limits(transfer: Transfer, earlier: Transfer, rules: TransferRules) -> Iterator[Finding]:
+    """Every difference that the port may not make."""
+    free = {*rules.changeable, "function"}
+    limited: dict[str, str] = {}
+    for path in (*rules.reducible, *rules.value_fields):
+        before, after = dict(walk(earlier, path)), dict(walk(transfer, path))
+        for place in before.keys() & after.keys():
+            old, new = before[place], after[place]
+            if old is None or new is None:
+                continue
+            limited[place] = path
+            if path in rules.reducible and new > old:
+                yield fault("decide.transfer.increased", place, new, ours=old)
+            elif path in rules.value_fields and _apart(old, new) > rules.value_tolerance_percent:
+                yield fault("decide.transfer.value", place, new, ours=old, percent=rules.value_tolerance_percent)
+    for place, old, new in differences(_plain(earlier), _plain(transfer)):
+        bare = place.split("[")[0]
+        if place in limited or free & {bare, *_prefixes(place)}:
+            continue
+        yield fault("decide.transfer.fixed", place, new, ours=old)
+
+
+def _apart(old: Decimal, new: Decimal) -> Decimal:
+    """How far `new` is from `old`, in percent of `old`."""
+    if old == 0:
+        return Decimal(0) if new == 0 else Decimal("Infinity")
+    return abs(new - old) * 100 / old
+
+
+def _plain(transfer: Transfer) -> dict[str, Any]:
+    return transfer.model_dump()
+
+
+def _prefixes(place: str) -> set[str]:
+    steps = place.split(".")
+    return {".".join(steps[: n + 1]) for n in range(len(steps))}
+
+
+def differences(old: Any, new: Any, place: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Every place at which two documents' values differ, with both values; a list of another length as a whole."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in old:
+            yield from differences(old[name], new[name], f"{place}.{name}" if place else name)
+    elif isinstance(old, list | tuple) and isinstance(new, list | tuple) and len(old) == len(new):
+        for index, pair in enumerate(zip(old, new, strict=True)):
+            yield from differences(*pair, f"{place}[{index}]")
+    elif old != new:
+        simple = [("" if isinstance(value, dict | list | tuple) else value) for value in (old, new)]
+        yield place, simple[0], simple[1]
