@@ -54,8 +54,8 @@ def check(message: SegmentMessage, table: Table) -> list[Finding]:
 
 def additional(found: Iterable[Finding], second: Sequence[Finding]) -> list[Finding]:
     """Those of `second` at segments where `found` has nothing, behind a note that says where they come from."""
-    known = {(f.place.segment, f.place.element) for f in found} | {(f.place.segment, None) for f in found}
-    extra = [f for f in second if (f.place.segment, None) not in known]
+    known = {f.place.segment for f in found}
+    extra = [f for f in second if f.place.segment not in known]
     if not extra:
         return []
     return [finding("x12.second_opinion.differs", Place(extra[0].place.message), count=len(extra)), *extra]
