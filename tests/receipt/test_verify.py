@@ -8,13 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway import findings
-from gateway.model import Severity
+from gateway.model import Delivery, DeliveryKind, Role, Severity
 from gateway.receipt import bundle as packing
 from gateway.receipt import chain, signed
 from gateway.receipt.verify import Problem, log_line, valid, verify, verify_extension, verify_log
 
 from .evidence import (
     ANSWER,
+    AT,
     DECLARATION,
     LOG,
     SIGNER,
@@ -320,6 +321,14 @@ def test_an_empty_log_verifies():
     """A log signed before its first entry is good; one that was never signed is not."""
     assert verify_log([], [SIGNER.checkpoint(0, chain.EMPTY_ROOT)], VKEY) == []
     assert codes(verify_log([], [], VKEY)) == ["receipt.checkpoint.missing"]
+
+
+def test_a_relayed_receipt_has_its_place_in_a_log():
+    """The stage that is never called delivered verifies like the others."""
+    delivery = Delivery("d1", "p", "a", "l", DeliveryKind.RESPONSE, "clearance", "xml:x:1", b"<x/>", "cd" * 32)
+    handed = {"log": LOG, "at": AT, "role": Role.CUSTOMS, "salt": salt(), "evidence": "smtp_250", "answer": b"250 ok"}
+    body = signed.relayed(delivery, **handed)
+    assert verify_log([log_line(0, body)], Log([body], [1]).checkpoints, VKEY) == []
 
 
 def test_a_line_is_canonical_json():
