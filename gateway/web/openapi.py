@@ -22,7 +22,7 @@ _REFERENCE = "#/components/schemas/{model}"
 _PATHS = {
     "id": "The id that POST answered with",
     "key": "A case id, or any number that names the consignment: declaration, notice, bill of lading, container",
-    "name": "clearance (customs), transfer (bureaus), release (ports, yards), status (each its own)",
+    "name": "clearance (customs), transfer (bureaus), release (ports, yards); status and inbox (everyone's own)",
     "sequence": "The entry's number in the feed",
     "index": "The receipt's number in the log, from 0",
 }

@@ -26,8 +26,10 @@ READERS: dict[str, frozenset[Role]] = {
     "transfer": frozenset({Role.BUREAU}),
     "release": frozenset({Role.PORT, Role.YARD}),
     "status": frozenset(Role),
+    "inbox": frozenset(Role),
+    "alerts": frozenset(),
 }
-"""Which roles may read a feed; which entries, the store decides by the entry's partner."""
+"""Which roles may read a feed, the operator any; which entries, the store decides by the entry's partner."""
 
 _LOOK = 0.25
 """Seconds between looks at a feed while a reader waits: shorter than anyone notices, long for the store."""

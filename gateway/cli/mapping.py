@@ -1,0 +1,61 @@
+"""`gateway mapping` judges mapping tables: whether they hold together, and whether they do what the samples say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gateway.cli import output
+
+
+def register(cli: typer.Typer) -> None:
+    """Add the commands."""
+    noun = typer.Typer(help="Mapping tables between wire formats and documents.", no_args_is_help=True)
+    noun.command("list")(list_)
+    noun.command()(lint)
+    cli.add_typer(noun, name="mapping")
+
+
+def list_(json: output.JsonOption = False) -> None:
+    """List every document and the wire formats it is read from and written in."""
+    from gateway.translate import table
+
+    pairs = sorted(table.available())
+    if json:
+        output.as_json([{"document": document, "format": format_} for document, format_ in pairs])
+    else:
+        output.table(("document", "format"), pairs, empty="No mappings.")
+
+
+def lint(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Mapping files; all of this gateway's where none is named.", metavar="FILE..."),
+    ] = None,
+    json: output.JsonOption = False,
+) -> None:
+    """Check mapping tables: fields, places, converters, required rows. Exit code 1 on any fault."""
+    from gateway import data
+    from gateway.errors import MappingInvalid
+    from gateway.translate import table
+
+    results: list[dict[str, Any]] = []
+    for path in files or sorted(data.mappings().glob("*/*.toml")):
+        faults: list[str] = []
+        try:
+            table.parse(output.existing_file(path).read_bytes(), path.name)
+        except MappingInvalid as error:
+            listed = error.details.get("faults")
+            faults = [str(f) for f in listed] if isinstance(listed, tuple) else [str(error)]
+        results.append({"file": str(path), "faults": faults})
+    if json:
+        output.as_json(results)
+    else:
+        for result in results:
+            for fault in result["faults"]:
+                output.data(f"{result['file']}: {fault}")
+        output.say(f"{len(results)} tables, {sum(len(r['faults']) for r in results)} faults")
+    if any(r["faults"] for r in results):
+        raise typer.Exit(output.NO)

@@ -1,0 +1,221 @@
+"""`gateway message` looks at what came and what was made of it, and sends or processes it again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gateway.cli import output
+
+if TYPE_CHECKING:
+    from gateway.store.contract import PayloadView, Store
+
+_TIME = "%Y-%m-%d %H:%M:%S"
+
+
+def register(cli: typer.Typer) -> None:
+    """Add the commands."""
+    noun = typer.Typer(help="What came, and what became of it.", no_args_is_help=True)
+    noun.command("list")(list_)
+    noun.command()(show)
+    noun.command()(dead)
+    noun.command()(retry)
+    noun.command()(skip)
+    noun.command()(reprocess)
+    cli.add_typer(noun, name="message")
+
+
+def list_(
+    partner: Annotated[str, typer.Option(help="Only this partner's.", metavar="ID")] = "",
+    state: Annotated[str, typer.Option(help="received, processed or failed.")] = "",
+    after: Annotated[str, typer.Option(help="Begin after this payload.", metavar="ID")] = "",
+    limit: Annotated[int, typer.Option(help="How many.", min=1)] = 50,
+    config: output.ConfigOption = None,
+    json: output.JsonOption = False,
+) -> None:
+    """List payloads, newest first."""
+    from gateway.cli.opening import with_store
+
+    if state not in ("", "received", "processed", "failed"):
+        output.stop(f"--state is received, processed or failed, not {state}")
+
+    async def work(store: Store) -> list[PayloadView]:
+        return list(await store.payloads(partner, state, after, limit))
+
+    found = with_store(config, work)
+    if json:
+        for view in found:
+            output.as_json_line(_payload(view))
+        return
+    output.table(
+        ("id", "received", "partner", "transport", "size", "state", "messages"),
+        (
+            (
+                v.payload.id,
+                v.payload.received_at.strftime(_TIME),
+                v.payload.partner_id,
+                v.payload.transport,
+                v.payload.size,
+                v.state,
+                " ".join(f"{m.reference or m.number}:{m.state}" for m in v.messages[:5]),
+            )
+            for v in found
+        ),
+        empty="No payloads.",
+    )
+
+
+def show(
+    payload: Annotated[str, typer.Argument(help="Id of a payload.", metavar="ID")],
+    original: Annotated[
+        bool, typer.Option("--original", help="Print the bytes as they came, and nothing else.")
+    ] = False,
+    config: output.ConfigOption = None,
+    lang: output.LanguageOption = "en",
+    json: output.JsonOption = False,
+) -> None:
+    """Show a payload: its messages with all findings, its deliveries, its receipts."""
+    import sys
+
+    from gateway import findings
+    from gateway.cli.opening import with_store
+
+    output.language(lang)
+
+    async def work(store: Store) -> PayloadView:
+        return await store.payload(payload)
+
+    view = with_store(config, work)
+    if original:
+        sys.stdout.buffer.write(view.payload.body)
+        return
+    if json:
+        output.as_json(_payload(view, lang))
+        return
+    stored = view.payload
+    output.data(f"{stored.id}  {view.state}{f'  ({view.failed})' if view.failed else ''}")
+    output.data(
+        f"  from {stored.partner_id} over {stored.transport}, {stored.size} bytes, {stored.received_at:{_TIME}} UTC"
+    )
+    output.data(f"  sha256 {stored.sha256}")
+    for message in view.messages:
+        case = f"  case {message.case_id}" if message.case_id else ""
+        output.data(f"message {message.number}  {message.format}  {message.reference}  {message.state}{case}")
+        for found in message.findings:
+            output.data(f"  {found.severity}  {found.code}  {found.place}  {findings.text(found, lang)}")
+    for delivery in view.deliveries:
+        error = f"  {delivery.last_error}" if delivery.last_error else ""
+        output.data(
+            f"delivery {delivery.id}  {delivery.kind} {delivery.document_type} as {delivery.format} "
+            f"to {delivery.partner_id}  {delivery.state}, {delivery.attempts} attempts{error}"
+        )
+    for receipt in view.receipts:
+        output.data(f"receipt {receipt.index}  {receipt.stage}  {receipt.subject_id}")
+
+
+def dead(
+    partner: Annotated[str, typer.Option(help="Only to this partner.", metavar="ID")] = "",
+    limit: Annotated[int, typer.Option(help="How many.", min=1)] = 100,
+    config: output.ConfigOption = None,
+    json: output.JsonOption = False,
+) -> None:
+    """List deliveries that were given up; each holds its lane until it is retried or skipped."""
+    from gateway.cli.opening import with_store
+    from gateway.model import Delivery
+
+    async def work(store: Store) -> list[Delivery]:
+        return list(await store.deliveries(partner, "dead", limit))
+
+    found = with_store(config, work)
+    if json:
+        for delivery in found:
+            output.as_json_line(_delivery(delivery))
+        return
+    output.table(
+        ("id", "to", "kind", "document", "attempts", "last error"),
+        ((d.id, d.partner_id, d.kind, d.document_type, d.attempts, d.last_error) for d in found),
+        empty="No dead deliveries.",
+    )
+
+
+def retry(
+    delivery: Annotated[str, typer.Argument(help="Id of a dead delivery.", metavar="ID")],
+    config: output.ConfigOption = None,
+) -> None:
+    """Send a dead delivery again: the same bytes under the same id."""
+    from gateway.cli.opening import with_store
+
+    with_store(config, lambda store: store.retry_delivery(delivery, datetime.now(UTC)))
+    output.say(f"{delivery} is due; a running gateway sends it.")
+
+
+def skip(
+    delivery: Annotated[str, typer.Argument(help="Id of a dead delivery.", metavar="ID")],
+    config: output.ConfigOption = None,
+) -> None:
+    """Take a dead delivery out of its lane, so that the next one goes."""
+    from gateway.cli.opening import with_store
+
+    with_store(config, lambda store: store.skip_delivery(delivery, datetime.now(UTC)))
+    output.say(f"{delivery} is skipped.")
+
+
+def reprocess(
+    payload: Annotated[str, typer.Argument(help="Id of a payload.", metavar="ID")],
+    config: output.ConfigOption = None,
+) -> None:
+    """Run a stored payload through today's tables; what it makes anew has the ids it had."""
+    from gateway.cli.opening import with_store
+
+    with_store(config, lambda store: store.reopen_payload(payload))
+    output.say(f"{payload} is waiting; a running gateway processes it.")
+
+
+def _payload(view: PayloadView, language: str = "en") -> dict[str, Any]:
+    from gateway import findings
+
+    stored = view.payload
+    return {
+        "id": stored.id,
+        "state": view.state,
+        "failed": view.failed,
+        "partner": stored.partner_id,
+        "transport": stored.transport,
+        "transport_id": stored.transport_id,
+        "received_at": stored.received_at,
+        "size": stored.size,
+        "sha256": stored.sha256,
+        "test": stored.test,
+        "messages": [
+            {
+                "id": m.id,
+                "number": m.number,
+                "format": m.format,
+                "reference": m.reference,
+                "interchange": m.interchange,
+                "state": m.state,
+                "document_type": m.document_type,
+                "case": m.case_id,
+                "findings": [
+                    {
+                        "code": f.code,
+                        "severity": f.severity,
+                        "place": str(f.place),
+                        "value": f.value,
+                        "text": findings.text(f, language),
+                    }
+                    for f in m.findings
+                ],
+            }
+            for m in view.messages
+        ],
+        "deliveries": [_delivery(d) for d in view.deliveries],
+        "receipts": [{"index": r.index, "stage": r.stage, "subject": r.subject_id} for r in view.receipts],
+    }
+
+
+def _delivery(delivery: Any) -> dict[str, Any]:
+    names = ("id", "partner_id", "kind", "document_type", "format", "state", "attempts", "reference", "last_error")
+    return {name: getattr(delivery, name) for name in names}

@@ -1,0 +1,154 @@
+"""`gateway schema` lists and shows the wire tables, and makes new ones from UN/EDIFACT directories."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gateway.cli import output
+
+if TYPE_CHECKING:
+    from gateway.check.tables import ElementUse, Node, Table
+
+
+def register(cli: typer.Typer) -> None:
+    """Add the commands."""
+    noun = typer.Typer(help="Wire tables: what messages look like, by directory.", no_args_is_help=True)
+    noun.command("import")(import_)
+    noun.command("list")(list_)
+    noun.command()(show)
+    cli.add_typer(noun, name="schema")
+
+
+def import_(
+    archive: Annotated[Path, typer.Argument(help="A directory as the UNECE publishes it, such as d21b.zip.")],
+    messages: Annotated[list[str], typer.Argument(help="Messages, such as CUSDEC GOVCBR.", metavar="MESSAGE...")],
+    into: Annotated[
+        Path | None, typer.Option(help="Folder of EDIFACT tables; schemas/edifact of this gateway where absent.")
+    ] = None,
+) -> None:
+    """Make tables for MESSAGEs from a UN/EDIFACT directory."""
+    from gateway import data
+    from gateway.check import unece
+
+    output.existing_file(archive)
+    directory = unece.read_directory(archive.read_bytes())
+    for path in unece.write(directory, [m.upper() for m in messages], into or data.schemas() / "edifact"):
+        output.data(str(path))
+
+
+def list_(json: output.JsonOption = False) -> None:
+    """List every message type that is checked, and every XML schema."""
+    from gateway import data
+    from gateway.check import tables
+
+    loaded = [tables.load(path) for path in tables.available()]
+    listed: list[dict[str, Any]] = [
+        {
+            "format": format_,
+            "segments": len(t.nodes),
+            "groups": len(t.groups) - 1,
+            "source": t.source,
+            "digest": t.digest,
+        }
+        for t in loaded
+        for format_ in t.formats
+    ]
+    schemas = sorted(p.relative_to(data.schemas()).as_posix() for p in (data.schemas() / "xml").rglob("*.xsd"))
+    if json:
+        output.as_json({"tables": listed, "xml": schemas})
+        return
+    output.table(
+        ("format", "segments", "groups", "source"),
+        ((row["format"], row["segments"], row["groups"], row["source"]) for row in listed),
+        empty="No tables.",
+    )
+    for schema in schemas:
+        output.data(schema)
+
+
+def show(
+    format_: Annotated[
+        str, typer.Argument(help="Such as edifact:CUSDEC:D:96B:UN or x12:309:004010.", metavar="FORMAT")
+    ],
+    elements: Annotated[bool, typer.Option("--elements", help="Also what each segment holds.")] = False,
+    json: output.JsonOption = False,
+) -> None:
+    """Show a message's table: its segments and groups in order."""
+    from gateway.check import tables
+
+    every = [tables.load(path) for path in tables.available()]
+    table = next((t for t in every if format_ in t.formats), None)
+    if table is None:
+        output.stop(f"there is no table for {format_}; `gateway schema list` names them", output.NO)
+    if json:
+        output.as_json(_as_dict(table))
+        return
+    output.data(f"{format_}   {table.source}")
+    for text in _lines(table, elements=elements):
+        output.data(text)
+
+
+def _lines(table: Table, *, elements: bool) -> list[str]:
+    """The table drawn as indented lines: status, most occurrences, tag."""
+    lines: list[str] = []
+    described: set[str] = set()
+    for index, node in enumerate(table.nodes):
+        path = _groups(table, node.group)
+        group = table.groups[node.group]
+        if node.group and group.trigger == index:
+            # A group opens with its trigger, and its parents' triggers stand before it.
+            lines.append(f"{'  ' * (len(path) - 1)}{group.name}  {_times(group.minimum, group.maximum)}")
+        lines.append(f"{'  ' * len(path)}{node.tag}  {_times(node.minimum, node.maximum)}")
+        if elements and node.tag not in described:
+            described.add(node.tag)
+            lines += [f"{'  ' * (len(path) + 2)}{text}" for use in node.elements for text in _use(use)]
+    return lines
+
+
+def _groups(table: Table, group: int) -> list[int]:
+    """The groups around a segment, innermost first; the message itself is none."""
+    path: list[int] = []
+    while group:
+        path.append(group)
+        group = table.groups[group].parent
+    return path
+
+
+def _times(minimum: int, maximum: int) -> str:
+    return f"{'M' if minimum else 'C'} {'any' if maximum >= 1_000_000 else maximum}"
+
+
+def _use(use: ElementUse) -> list[str]:
+    """An element and its components, a line each."""
+    status = {True: "M", False: "C", None: "?"}[use.mandatory]
+    name = use.number if use.number == use.item else f"{use.number} {use.item}"
+    lengths = "" if use.max_length is None else f"{use.kind}{use.min_length}..{use.max_length}"
+    codes = f"  {len(use.codes)} codes" if use.codes else ""
+    repeat = f" x{use.repeat}" if use.repeat > 1 else ""
+    return [f"{name} {status}{repeat} {lengths}{codes}".rstrip(), *(f"  {t}" for c in use.components for t in _use(c))]
+
+
+def _as_dict(table: Table) -> dict[str, Any]:
+    def node(value: Node) -> dict[str, Any]:
+        group = table.groups[value.group].name
+        return {"tag": value.tag, "group": group, "minimum": value.minimum, "maximum": value.maximum}
+
+    return {
+        "formats": table.formats,
+        "source": table.source,
+        "digest": table.digest,
+        "nodes": [node(n) for n in table.nodes],
+        "groups": [
+            {
+                "name": g.name,
+                "parent": table.groups[g.parent].name,
+                "trigger": table.nodes[g.trigger].tag,
+                "minimum": g.minimum,
+                "maximum": g.maximum,
+            }
+            for g in table.groups[1:]
+        ],
+    }

@@ -1,0 +1,43 @@
+"""`gateway serve` runs the gateway until it is asked to end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import typer
+
+from gateway.cli import output
+
+if TYPE_CHECKING:
+    import asyncio
+
+
+def register(cli: typer.Typer) -> None:
+    """Add the command."""
+    cli.command()(serve)
+
+
+def serve(config: output.ConfigOption = None) -> None:
+    """Run the gateway: HTTP, folders, pipeline, deliveries. SIGTERM drains and ends it.
+
+    Prints the URL it listens on as its one line of output; logs go to stderr.
+    """
+    import asyncio
+
+    from gateway.config import load
+    from gateway.web import app, logs
+
+    settings = load(config)
+    logs.configure(settings.logging)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(app.serve(settings, announce=lambda url: print(url, flush=True)))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Event loops of uvloop where it is installed (not every platform has it), else Python's own."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

@@ -1,0 +1,153 @@
+"""Composition root: opens the store, wires the stages of the trip, and runs them until asked to end.
+
+Whatever runs beside HTTP (pipeline, deliveries, folders) is watched: if one of these ends by itself,
+for whatever reason, the whole process ends with an error, so that whoever supervises it starts it anew.
+A gateway that accepts and never delivers would be worse than one that is down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from gateway.check import rulebook
+from gateway.config import Http, Settings
+from gateway.deliver.worker import DeliveryWorker
+from gateway.pipeline import Pipeline
+from gateway.receipt.notary import Notary
+from gateway.receive.intake import Intake
+from gateway.store.contract import Store
+from gateway.transports.base import Sender
+from gateway.transports.folder import FolderReceiver, FolderSender
+from gateway.transports.http import HttpSender
+from gateway.web import opening
+from gateway.web.application import application
+from gateway.web.identity import Gate
+from gateway.web.metrics import Metrics
+from gateway.web.services import Services
+from gateway.web.tls import server_context
+
+log = structlog.get_logger(__name__)
+
+DRAIN_SECONDS = 10.0
+"""How long requests under way may take after SIGTERM: most supervisors kill after 30 seconds."""
+
+_IDLE_SECONDS = 75.0
+"""Idle connections are kept longer than the minute that most clients and proxies keep theirs."""
+
+
+class BackgroundEnded(Exception):
+    """Something that must run as long as the process has ended by itself."""
+
+
+class Gateway:
+    """One gateway process: its HTTP application, and what runs beside it."""
+
+    def __init__(self, settings: Settings, store: Store, notary: Notary) -> None:
+        """Wire everything; nothing starts yet. Must be called in the running event loop."""
+        self._settings = settings
+        self._senders: dict[str, Sender] = {
+            "http": HttpSender(allow_private=settings.deliver.allow_private_addresses),
+            "folder": FolderSender(),
+        }
+        worker = DeliveryWorker(store, self._senders, settings.deliver, notary)
+        pipeline = Pipeline(store, settings, notary, rulebook.load(), on_committed=worker.ring)
+        intake = Intake(store, settings, notary, on_accepted=pipeline.ring)
+        gate = Gate(store, settings.limits.requests_per_second)
+        self.services = Services(settings, store, intake.accept, notary, gate, Metrics())
+        self._background: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
+            "pipeline": pipeline.run,
+            "deliveries": worker.run,
+        }
+        for folder in settings.folders:
+            receiver = FolderReceiver(
+                folder.path,
+                folder.partner,
+                intake.accept,
+                poll_seconds=settings.folder_poll_seconds,
+                test=folder.test,
+            )
+            self._background[f"folder {folder.path}"] = receiver.run
+
+    async def run(self, stop: asyncio.Event, announce: Callable[[str], None]) -> None:
+        """Run until `stop` is set, then drain; `announce` gets the URL. BackgroundEnded where a part failed."""
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._close_senders)
+            tasks = {name: asyncio.create_task(run(), name=name) for name, run in self._background.items()}
+            stack.push_async_callback(_cancel, tasks.values())
+            url = await stack.enter_async_context(_listening(self.services, self._settings.http))
+            stack.callback(self.services.stopping.set)
+            log.info("serving", url=url, folders=len(self._settings.folders))
+            announce(url)
+            await _first_to_end(tasks, stop)
+            log.info("stopping")
+        log.info("stopped")
+
+    async def _close_senders(self) -> None:
+        for sender in self._senders.values():
+            await sender.close()
+
+
+async def serve(settings: Settings, *, announce: Callable[[str], None] = lambda _url: None) -> None:
+    """Run a gateway until SIGTERM or SIGINT. BackgroundEnded where a part of it failed."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    async with running(settings) as gateway:
+        await gateway.run(stop, announce)
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Gateway]:
+    """A gateway over its opened store, which is closed afterwards."""
+    signer = opening.signer(settings.receipts)
+    async with opening.opened(settings, signer) as store:
+        yield Gateway(settings, store, opening.notary(settings.receipts, signer))
+
+
+@asynccontextmanager
+async def _listening(services: Services, http: Http) -> AsyncIterator[str]:
+    """Serve HTTP; gives the URL. At the end no new connection is taken, and requests under way are finished."""
+    context = server_context(http)
+    runner = web.AppRunner(
+        application(services),
+        access_log=None,  # the counts are in /metrics, and what was sent is in the store
+        handle_signals=False,
+        auto_decompress=False,  # a payload is kept, and its digest taken, as it arrived
+        keepalive_timeout=_IDLE_SECONDS,
+        shutdown_timeout=DRAIN_SECONDS,
+    )
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, http.host, http.port, ssl_context=context, backlog=1024).start()
+        host, port, *_ = runner.addresses[0]
+        yield f"{'https' if context else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+    finally:
+        await runner.cleanup()
+
+
+async def _first_to_end(tasks: dict[str, asyncio.Task[None]], stop: asyncio.Event) -> None:
+    """Wait for `stop`; BackgroundEnded where one of `tasks` ends before."""
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        done, _ = await asyncio.wait({stopped, *tasks.values()}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopped.cancel()
+    for task in done - {stopped}:
+        error = task.exception()
+        log.error("background_ended", task=task.get_name(), exc_info=error)
+        raise BackgroundEnded(f"{task.get_name()} ended by itself: {error!r}") from error
+
+
+async def _cancel(tasks: Any) -> None:
+    """Cancel, and wait until all have let go of what they held."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
