@@ -1,0 +1,67 @@
+"""Runs the benchmarks one after the other, prints a table, and writes var/bench.json.
+
+    python -m tests.bench [name ...]
+
+Each module of this folder that has `measure()` is a benchmark; it returns {key: Figure}.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from tests import bench
+from tests.bench.figures import ROOT, Figure, fsyncs_per_second
+
+FLOORS = {
+    "edifact_check_vs_pydifact": 10,
+    "x12_check_vs_pyx12": 25,
+    "translate_per_s_core": 600,
+    "accept_vs_bare": 0.25,
+    "exchange_per_s": 200,
+}
+CEILINGS = {"stream_rss_mb": 200}
+
+
+def main(chosen: list[str]) -> int:
+    """Measure; 1 where a figure misses its bound."""
+    var = ROOT / "var"
+    var.mkdir(exist_ok=True)
+    words = Console(stderr=True)
+    figures: dict[str, Figure] = {"fsyncs_per_s": Figure.of([fsyncs_per_second(var) for _ in range(3)])}
+    for module in pkgutil.iter_modules(bench.__path__):
+        if module.name.startswith("_") or (chosen and module.name not in chosen):
+            continue
+        measure = getattr(importlib.import_module(f"tests.bench.{module.name}"), "measure", None)
+        if measure is not None:
+            words.print(f"measuring {module.name} ...")
+            figures.update(measure())
+    path = Path(var / "bench.json")
+    known = json.loads(path.read_text("utf-8")) if chosen and path.exists() else {}
+    path.write_text(json.dumps({**known, **{k: asdict(f) for k, f in figures.items()}}, indent=1), "utf-8")
+    return _show(figures)
+
+
+def _show(figures: dict[str, Figure]) -> int:
+    table = Table("figure", "median", "min", "max", "bound", "")
+    missed = 0
+    for key, figure in figures.items():
+        floor, ceiling = FLOORS.get(key), CEILINGS.get(key)
+        bound = f"≥ {floor}" if floor is not None else f"< {ceiling}" if ceiling is not None else ""
+        good = (floor is None or figure.median >= floor) and (ceiling is None or figure.median < ceiling)
+        missed += not good
+        row = [f"{value:,.2f}" for value in (figure.median, figure.min, figure.max)]
+        table.add_row(key, *row, bound, "" if not bound else "ok" if good else "missed")
+    Console().print(table)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
