@@ -199,7 +199,7 @@ def table(directory: Directory, message: str) -> dict[str, Any]:
     }
     interactive = {t: directory.interactive[t] for t in _tags(found["structure"]) if t in directory.interactive}
     if "UIH M 1" in found["structure"]:
-        found["segments"] = interactive
+        return {**found, "segments": interactive}
     return found
 
 

@@ -1,0 +1,118 @@
+"""Text of a payload as it comes in, decoded piece by piece, with the bytes still to be had back.
+
+Undecodable bytes become lone surrogates (PEP 383), so that what was read under one character set can be
+turned back into bytes and read under the next interchange's, or taken as a binary object.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterable, Iterator
+
+CHUNK = 65_536
+"""Bytes read at a time; more where what is held back is more, so that joining stays linear."""
+
+
+class Stream:
+    """A payload's text from `at` on: `text[at:]` is what is not consumed yet."""
+
+    def __init__(self, source: bytes | Iterable[bytes]) -> None:
+        self._pieces = _pieces(source)
+        self.codec = "latin-1"
+        self.text = ""
+        self.at = 0
+        self._held = b""
+        self._sniff()
+
+    def _sniff(self) -> None:
+        """A byte order mark, or the zeros of UTF-16 letters, tell what no UNB can."""
+        self._held = next(self._pieces, b"")
+        while len(self._held) < 4 and (piece := next(self._pieces, b"")):
+            self._held += piece
+        if self._held.startswith(codecs.BOM_UTF8):
+            self._held = self._held[3:]
+        for mark, codec in (
+            (codecs.BOM_UTF16_LE, "utf-16"),
+            (codecs.BOM_UTF16_BE, "utf-16"),
+            (b"U\0N\0", "utf-16-le"),
+            (b"\0U\0N", "utf-16-be"),
+        ):
+            if self._held.startswith(mark):
+                self.codec = codec
+        self._decoder = _decoder(self.codec)
+
+    @property
+    def wide(self) -> bool:
+        """Whether the text is UTF-16, whatever an envelope says."""
+        return self.codec.startswith("utf-16")
+
+    def more(self) -> bool:
+        """Read on; False at the end of the payload."""
+        wanted = max(CHUNK, (len(self.text) - self.at) // 2)
+        parts, size = [self._held], len(self._held)
+        while size < wanted and (piece := next(self._pieces, b"")):
+            parts.append(piece)
+            size += len(piece)
+        self._held = b""
+        new = self._decoder.decode(b"".join(parts), final=not size)
+        self.text = self.text[self.at :] + new
+        self.at = 0
+        return bool(size or new)
+
+    def have(self, count: int) -> bool:
+        """Whether `count` characters are left, after reading on as needed."""
+        while len(self.text) - self.at < count:
+            if not self.more():
+                return False
+        return True
+
+    def skip(self, characters: str) -> None:
+        """Step over any of `characters`."""
+        while True:
+            while self.at < len(self.text) and self.text[self.at] in characters:
+                self.at += 1
+            if self.at < len(self.text) or not self.more():
+                return
+
+    def use(self, codec: str) -> None:
+        """Read what is left under another character set."""
+        if codec == self.codec or self.wide:
+            return
+        self._held = self._bytes()
+        self.codec = codec
+        self._decoder = _decoder(codec)
+        self.text, self.at = "", 0
+        self.more()
+
+    def take_bytes(self, count: int) -> bytes:
+        """The next `count` bytes as they came, fewer at the end; the text goes on behind them."""
+        raw = self._bytes()
+        parts, size = [raw], len(raw)
+        while size < count and (piece := next(self._pieces, b"")):
+            parts.append(piece)
+            size += len(piece)
+        raw = b"".join(parts)
+        self._held = raw[count:]
+        self._decoder = _decoder(self.codec)
+        self.text, self.at = "", 0
+        return raw[:count]
+
+    def _bytes(self) -> bytes:
+        rest = self.text[self.at :].encode(self.codec, "surrogateescape")
+        return rest + self._decoder.getstate()[0] + self._held
+
+
+def _decoder(codec: str) -> codecs.IncrementalDecoder:
+    return codecs.getincrementaldecoder(codec)("surrogateescape")
+
+
+def _pieces(source: bytes | Iterable[bytes]) -> Iterator[bytes]:
+    """`source` in pieces of at most CHUNK bytes, none of them empty."""
+    for part in [source] if isinstance(source, bytes | bytearray | memoryview) else source:
+        if len(part) <= CHUNK:
+            if part:
+                yield bytes(part)
+            continue
+        view = memoryview(part)
+        for start in range(0, len(view), CHUNK):
+            yield bytes(view[start : start + CHUNK])
