@@ -154,8 +154,9 @@ def test_both_verdicts_agree_where_a_loop_is_too_often():
                 "IK3*OTI*3**8",
                 "IK4*2>>1*373*12*X",
                 "IK5*R*5",
-            ]
-            + ["AK9*R*1*1*0", "SE*8*0001"],
+                "AK9*R*1*1*0",
+                "SE*8*0001",
+            ],
             set(),
         ),
         (
