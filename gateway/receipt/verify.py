@@ -121,6 +121,28 @@ def verify(bundle: bytes, vkey: str, max_size: int = packing.MAX_SIZE) -> list[P
     return problems
 
 
+def verify_proof(content: bytes, vkey: str, receipt: bytes = b"") -> list[Problem]:
+    """Everything wrong with a proof file and its receipt, which the file carries unless it is given beside it."""
+    try:
+        verifier = Verifier(vkey)
+    except ReceiptInvalid:
+        return [Problem("receipt.key.invalid")]
+    try:
+        proof = Proof.parse(_text(content))
+    except ReceiptInvalid:
+        return [Problem("receipt.proof.unreadable")]
+    body = receipt or proof.receipt
+    if not body:
+        return [Problem("receipt.proof.stray", proof.index)]
+    head, problems = _checkpoint(proof.checkpoint, verifier)
+    _, found = _check_receipt(body, proof.index, "", verifier.name)
+    problems += found
+    leaf = chain.leaf_hash(body)
+    if head is not None and not chain.verify_inclusion(leaf, proof.index, head.size, proof.hashes, head.root):
+        problems.append(Problem("receipt.proof.wrong", proof.index))
+    return problems
+
+
 def verify_extension(older: str, newer: str, proof: Sequence[bytes], vkey: str) -> list[Problem]:
     """What is wrong with the claim that the log of checkpoint `newer` begins with that of `older`."""
     try:
@@ -143,6 +165,19 @@ def verify_extension(older: str, newer: str, proof: Sequence[bytes], vkey: str) 
 def log_line(index: int, body: bytes) -> bytes:
     """One line of an exported log: the receipt `body` at `index`."""
     return b'{"hash":"%s","index":%d,"receipt":%s}\n' % (chain.leaf_hash(body).hex().encode(), index, body)
+
+
+def split_notes(lines: Iterable[str]) -> Iterator[str]:
+    """The checkpoints in a file that holds one after the other, from its lines with their newlines."""
+    note: list[str] = []
+    for line in lines:
+        # No origin begins like a signature line: the name of a key has no blanks.
+        if note and note[-1].startswith("— ") and not line.startswith("— "):
+            yield "".join(note)
+            note = []
+        note.append(line)
+    if note:
+        yield "".join(note)
 
 
 def verify_log(lines: Iterable[bytes], checkpoints: Iterable[str], vkey: str) -> list[Problem]:

@@ -2,6 +2,7 @@ import io
 import json
 import random
 import zipfile
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +12,17 @@ from gateway import findings
 from gateway.model import Delivery, DeliveryKind, Role, Severity
 from gateway.receipt import bundle as packing
 from gateway.receipt import chain, signed
-from gateway.receipt.verify import Problem, log_line, valid, verify, verify_extension, verify_log
+from gateway.receipt.proof import Proof
+from gateway.receipt.verify import (
+    Problem,
+    log_line,
+    split_notes,
+    valid,
+    verify,
+    verify_extension,
+    verify_log,
+    verify_proof,
+)
 
 from .evidence import (
     ANSWER,
@@ -306,6 +317,50 @@ def test_a_log_that_was_rewritten_is_found():
         "receipt.checkpoint.missing",
         "receipt.checkpoint.other_log",
     ]
+
+
+@pytest.mark.parametrize("old", range(4))
+def test_checkpoints_in_one_file_are_told_apart(old):
+    """Notes written one after the other come apart again, with witnesses' lines and without."""
+    witness = signed.Signer("witness.example", bytes(32))
+    notes = [*TREE.checkpoints]
+    notes[old] += witness.sign("x\n").rpartition("\n\n")[2]
+    assert list(split_notes("".join(notes).splitlines(keepends=True))) == notes
+    assert verify_log(LINES, split_notes(io.StringIO("".join(notes))), VKEY) == []
+
+
+# Proof files
+
+PROOF = Proof(5, tuple(TREE.proven(5)[1]), TREE.checkpoints[-1], TREE.bodies[5])
+
+
+def test_a_proof_file_verifies_alone_or_beside_its_receipt():
+    """The receipt may travel in the proof file or next to it."""
+    assert verify_proof(PROOF.text().encode(), VKEY) == []
+    assert verify_proof(replace(PROOF, receipt=b"").text().encode(), VKEY, TREE.bodies[5]) == []
+
+
+@pytest.mark.parametrize(
+    ("proof", "expected"),
+    [
+        (replace(PROOF, receipt=b""), ["receipt.proof.stray"]),
+        (replace(PROOF, receipt=TREE.bodies[4]), ["receipt.proof.wrong"]),
+        (replace(PROOF, index=4), ["receipt.proof.wrong"]),
+        (replace(PROOF, hashes=PROOF.hashes[:-1]), ["receipt.proof.wrong"]),
+        (replace(PROOF, receipt=b"{}"), ["receipt.malformed", "receipt.proof.wrong"]),
+        (replace(PROOF, checkpoint=OTHER.checkpoint(11, bytes(32))), ["receipt.checkpoint.invalid"]),
+        (replace(PROOF, checkpoint=""), ["receipt.checkpoint.missing"]),
+        (replace(PROOF, index=2**62 * 10), ["receipt.proof.unreadable"]),
+    ],
+)
+def test_a_forged_proof_file_is_named(proof, expected):
+    """What is wrong with a proof file is said precisely."""
+    assert codes(verify_proof(proof.text().encode(), VKEY)) == expected
+
+
+def test_a_proof_file_needs_a_key():
+    """A malformed key is said to be malformed."""
+    assert codes(verify_proof(PROOF.text().encode(), "key")) == ["receipt.key.invalid"]
 
 
 # Whole logs
