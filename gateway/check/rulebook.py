@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import itertools
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from gateway import data
+from gateway.documents import ClearanceNotice, CustomsEntry, Declaration, Transfer
 from gateway.errors import RulesInvalid
 
 Code = Annotated[str, StringConstraints(min_length=1, pattern=r"^\S+$")]
@@ -31,6 +32,23 @@ FieldPath = Annotated[str, StringConstraints(pattern=r"^[a-z_]+(\[\])?(\.[a-z_]+
 
 class _Data(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def _must_have(model: type[BaseModel], paths: Iterable[str]) -> None:
+    """ValueError where `model` has no such field."""
+    for path in paths:
+        inside: type[BaseModel] | None = model
+        for name in (step.removesuffix("[]") for step in path.split(".")):
+            if inside is None or name not in inside.model_fields:
+                raise ValueError(f"{model.__name__} has no field {path}")
+            inside = _model_in(inside.model_fields[name].annotation)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model that a field holds, alone or in a tuple."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for inner in get_args(annotation) if (found := _model_in(inner))), None)
 
 
 class RuleSet(_Data):
@@ -110,6 +128,11 @@ class Review(RuleSet):
     direct_through: frozenset[Treatment]
     reviewed: tuple[ReviewReason, ...] = ()
 
+    @model_validator(mode="after")
+    def _fields_exist(self) -> Review:
+        _must_have(Declaration, (condition.field for reason in self.reviewed for condition in reason.when))
+        return self
+
 
 class NegativeList(RuleSet):
     """负面清单: goods by HS prefix and enterprises by registration code, out and in."""
@@ -173,6 +196,11 @@ class TransferRules(RuleSet):
     value_fields: tuple[FieldPath, ...]
     value_tolerance_percent: Decimal = Field(ge=0)
 
+    @model_validator(mode="after")
+    def _fields_exist(self) -> TransferRules:
+        _must_have(Transfer, (*self.changeable, *self.reducible, *self.value_fields))
+        return self
+
 
 class MatchField(_Data):
     """One comparison of customs' data with the clearance notice."""
@@ -192,6 +220,14 @@ class ClearanceMatch(RuleSet):
 
     match: tuple[MatchField, ...] = Field(min_length=1)
 
+    @model_validator(mode="after")
+    def _fields_exist(self) -> ClearanceMatch:
+        _must_have(ClearanceNotice, (rule.ours for rule in self.match))
+        _must_have(CustomsEntry, (rule.theirs for rule in self.match))
+        if any(rule.ours.startswith("goods[]") is not rule.theirs.startswith("goods[]") for rule in self.match):
+            raise ValueError("an item of goods can only be compared with an item of goods")
+        return self
+
 
 class MandatoryItem(_Data):
     """A field that must be there, in the directions named, where all of `when` hold."""
@@ -206,6 +242,12 @@ class DeclarationMandatory(RuleSet):
     """报检必填项: what a declaration must have."""
 
     item: tuple[MandatoryItem, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _fields_exist(self) -> DeclarationMandatory:
+        _must_have(Declaration, (item.field for item in self.item))
+        _must_have(Declaration, (condition.field for item in self.item for condition in item.when))
+        return self
 
 
 _KINDS: Mapping[str, type[RuleSet]] = {

@@ -72,7 +72,7 @@ def decide(incoming: Incoming, facts: Facts, rules: Rules, now: datetime) -> lis
     faults = [*_sender_faults(incoming, declaration, owner), *faults]
     if faults:
         return refuse(incoming, now, subject_of(declaration), faults)
-    treatment = _treatment(declaration, owner or incoming.sender, rules)
+    treatment = _treatment(declaration, owner, incoming.sender, rules)
     match declaration.function, case:
         case Function.ORIGINAL, None:
             return _new(incoming, declaration, facts, rules, now, treatment)
@@ -157,12 +157,19 @@ def _earlier(incoming: Incoming, declaration: Declaration, facts: Facts) -> tupl
     return numbered or referred, []
 
 
-def _treatment(declaration: Declaration, owner: Partner, rules: Rules) -> Treatment:
-    """How the goods' owner is treated; whoever is on the blacklist is excluded whatever the grade."""
-    codes = {owner_code(declaration)[1], declaration.declarant.registration_number if declaration.declarant else None}
+def _treatment(declaration: Declaration, owner: Partner | None, sender: Partner, rules: Rules) -> Treatment:
+    """How the goods' owner is treated; whoever is on the blacklist is excluded whatever the grade.
+
+    An owner who is no partner has no grade: an agent's own does not count for the goods of strangers.
+    """
+    code = owner_code(declaration)[1]
+    codes = {code, declaration.declarant.registration_number if declaration.declarant else None}
     if not rules.negative_list.blacklist.isdisjoint(codes - {None}):
         return Treatment.EXCLUDED
-    return rules.credit.treatment(owner.credit_grade)
+    own = identified(sender, REGISTRATION)
+    if owner is None and (code is None or not own or code in own):
+        owner = sender
+    return rules.credit.treatment(owner.credit_grade if owner else "")
 
 
 def _review_reasons(declaration: Declaration, treatment: Treatment, rules: Rules) -> list[Finding]:

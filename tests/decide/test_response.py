@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import pytest
+
+from gateway.decide.effects import Alert, Effect, Hold, Note, Publish, Refuse, Respond, Send
+from gateway.decide.status import Status
+from tests.decide.test_declaration import newcomers
+from tests.decide.world import BUREAU, FACTORY, NEWCOMER, ORIGIN, STRANGER, World, answer, codes, of, outbound
+
+NUMBER = f"{ORIGIN}226000001"
+
+
+def reviewed() -> World:
+    world = World()
+    world.send(newcomers(), NEWCOMER)
+    return world
+
+
+def told(effects: list[Effect]):
+    (send,) = [s for s in of(effects, Send) if s.document_type == "response"]
+    return send
+
+
+def test_the_bureaus_acceptance_sets_its_number():
+    """The number comes with the bureau's answer, and the enterprise learns it."""
+    world = reviewed()
+    effects = world.send(answer("accepted", declaration_number=f"{ORIGIN}226000777"), BUREAU)
+    assert world.case.status == Status.ACCEPTED
+    assert ("declaration", f"{ORIGIN}226000777") in world.case.keys
+    assert told(effects).to.partner_id == "newcomer"
+    assert told(effects).document.declaration_number == f"{ORIGIN}226000777"
+    assert of(effects, Publish)[0].keys["status"] == "accepted"
+
+
+def test_an_acceptance_without_a_number_gets_one():
+    """A bureau that leaves the numbers to the gateway is given one."""
+    world = reviewed()
+    effects = world.send(answer("accepted"), BUREAU)
+    assert told(effects).document.declaration_number == NUMBER
+
+
+def test_after_review_the_inspecting_bureau_gets_the_declaration():
+    """Declared to one bureau, inspected by another: the second has it once the number is there."""
+    world = World()
+    world.send(newcomers(inspection_organisation="370200"), NEWCOMER)
+    effects = world.send(answer("accepted"), BUREAU)
+    (sent,) = [s for s in of(effects, Send) if s.document_type == "declaration"]
+    assert (sent.to.partner_id, sent.document.number) == ("port-bureau", NUMBER)
+
+
+WRONG_NUMBERS = [
+    # Another bureau's number.
+    ("440100226000001", "decide.number.form"),
+    # An inbound number for an outbound declaration.
+    (f"{ORIGIN}126000001", "decide.number.form"),
+]
+
+
+@pytest.mark.parametrize(("number", "code"), WRONG_NUMBERS)
+def test_a_number_that_cannot_be_is_held(number, code):
+    """An officer must look; the case does not move."""
+    world = reviewed()
+    effects = world.send(answer("accepted", declaration_number=number), BUREAU)
+    assert codes(of(effects, Hold)[0].reasons) == [code]
+    assert of(effects, Alert)
+    assert world.case.status == Status.IN_REVIEW
+
+
+def test_a_case_keeps_its_number():
+    """One number from start to end: an answer with another is held."""
+    world = World()
+    world.send(outbound(), FACTORY)
+    effects = world.send(
+        answer("released", declaration_number=f"{ORIGIN}226000555"), BUREAU, answers={"case": world.case.id}
+    )
+    assert codes(of(effects, Hold)[0].reasons) == ["decide.number.differs"]
+    assert world.case.status == Status.ACCEPTED
+
+
+def test_a_number_is_given_to_one_case_only():
+    """A number that another case has is not given again."""
+    world = World()
+    world.send(outbound(), FACTORY)
+    world.send(newcomers(client_reference="E-2"), NEWCOMER)
+    second = next(c for c in world.pending.cases.values() if c.partner_id == "newcomer")
+    effects = world.send(
+        answer("accepted", reference="E-2", declaration_number=NUMBER), BUREAU, answers={"case": second.id}
+    )
+    assert codes(of(effects, Hold)[0].reasons) == ["decide.number.taken"]
+
+
+PROGRESS = [
+    # Refused in review: the declaration is refused, with the bureau's words.
+    (["refused"], Status.REFUSED),
+    # Assigned, inspection ordered, released.
+    (["accepted", "received/1400", "received/1500", "released"], Status.RELEASED),
+    # Refused after acceptance: the goods have failed.
+    (["accepted", "refused"], Status.FAILED),
+    # Failed does not outrank released.
+    (["accepted", "released", "refused"], Status.RELEASED),
+    # An acceptance after the release is late.
+    (["released", "accepted"], Status.RELEASED),
+    # An inspection order after the release is late.
+    (["accepted", "released", "received/1500"], Status.RELEASED),
+    # "Received" says nothing new.
+    (["received"], Status.IN_REVIEW),
+]
+
+
+@pytest.mark.parametrize(("outcomes", "status"), PROGRESS)
+def test_answers_move_the_case_along_the_table(outcomes, status):
+    """Whatever order the bureau's answers come in, the case ends where the table says."""
+    world = reviewed()
+    for n, outcome in enumerate(outcomes):
+        said, _, code = outcome.partition("/")
+        world.send(answer(said, f"R-{n}", code=code or None), BUREAU)
+    assert world.case.status == status
+
+
+def test_the_same_answer_again_changes_nothing():
+    """Answers have ids of their own; a repeat is noted, and not taken for a second decision."""
+    world = World()
+    world.send(outbound(), FACTORY)
+    world.send(answer("accepted"), BUREAU)
+    world.send(outbound(function="4", contract_number="C-78"), FACTORY)
+    effects = world.send(answer("accepted"), BUREAU)
+    assert world.case.status == Status.AMENDING
+    assert [type(effect) for effect in effects] == [Note]
+
+
+def test_an_answer_from_a_stranger_is_refused():
+    """Only a bureau that the declaration went to may answer it."""
+    world = reviewed()
+    effects = world.send(answer("accepted"), STRANGER)
+    assert codes(of(effects, Refuse)[0].reasons) == ["decide.sender.not_concerned"]
+    assert world.case.status == Status.IN_REVIEW
+
+
+def test_an_answer_to_nothing_is_alerted():
+    """An answer whose case is unknown is not lost: an operator sees it."""
+    effects = World().send(answer("accepted", reference="NO-SUCH"), BUREAU)
+    assert codes(of(effects, Alert)[0].reasons) == ["decide.case.unknown"]
+
+
+def test_two_enterprises_with_one_reference_are_not_confused():
+    """Where the reference alone does not tell, nothing is guessed; with the delivery it is clear."""
+    world = World()
+    world.send(newcomers(), NEWCOMER)
+    world.send(outbound(), FACTORY)
+    assert of(world.send(answer("released"), BUREAU), Alert)
+    mine = next(c for c in world.pending.cases.values() if c.partner_id == "newcomer")
+    world.send(answer("released", "R-9"), BUREAU, answers={"case": mine.id})
+    assert world.pending.cases[mine.id].status == Status.RELEASED
+
+
+def test_no_answer_is_ever_answered():
+    """Two gateways that answer each other would never stop."""
+    world = reviewed()
+    for n, outcome in enumerate(("received", "accepted", "held", "released", "refused", "cancelled")):
+        assert not of(world.send(answer(outcome, f"R-{n}"), BUREAU), Respond)
+    assert not of(World().send(answer("accepted"), STRANGER), Respond)
+
+
+def test_a_contradiction_raises_an_alert():
+    """A bureau that says failed after it said released is not obeyed, but somebody must look."""
+    world = reviewed()
+    world.send(answer("released", "R-1"), BUREAU)
+    effects = world.send(answer("refused", "R-2"), BUREAU)
+    assert of(effects, Alert)[0].kind == "contradiction"
+
+
+def test_a_release_while_an_amendment_is_open_overtakes_it():
+    """The enterprise is told that its amendment had no effect."""
+    world = World()
+    world.send(outbound(), FACTORY)
+    world.send(outbound(function="4", contract_number="C-78"), FACTORY)
+    effects = world.send(answer("released"), BUREAU)
+    assert world.case.status == Status.RELEASED
+    assert "decide.amendment.overtaken" in [reason.code for reason in told(effects).document.reasons]

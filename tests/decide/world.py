@@ -1,0 +1,248 @@
+"""A small world to decide in: partners, the shipped rules, and cases kept by `Pending` as the store would."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from gateway import decide
+from gateway.check import rulebook
+from gateway.decide.effects import Effect
+from gateway.decide.facts import (
+    Answer,
+    CaseById,
+    CasesByKeys,
+    Facts,
+    LedgerBalance,
+    NextNumber,
+    PartnerById,
+    PartnerByIdentifier,
+    Query,
+    Waiting,
+)
+from gateway.decide.incoming import Incoming
+from gateway.decide.pending import Pending
+from gateway.documents import ClearanceNotice, CustomsEntry, Declaration, Document, Manifest, Response, Transfer
+from gateway.model import Case, Identifier, Partner, Role
+
+NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
+RULES = rulebook.load().at(NOW.date())
+ORIGIN, PORT_BUREAU, OFFICE = "370100", "370200", "4200"
+
+
+def partner(id_: str, role: Role, *identifiers: tuple[str, str], **more: object) -> Partner:
+    return Partner(id_, id_, frozenset({role}), tuple(Identifier(*i) for i in identifiers), **more)
+
+
+FACTORY = partner("factory", Role.ENTERPRISE, ("ciq-registration", "3701000001"), credit_grade="A")
+NEWCOMER = partner("newcomer", Role.ENTERPRISE, ("ciq-registration", "3701000002"), credit_grade="B")
+AGENT = partner("agent", Role.AGENT, ("ciq-registration", "3701000003"), acts_for=frozenset({"factory"}), language="zh")
+BUREAU = partner("origin-bureau", Role.BUREAU, ("ciq-org", ORIGIN))
+PORT_SIDE = partner("port-bureau", Role.BUREAU, ("ciq-org", PORT_BUREAU))
+STRANGER = partner("far-bureau", Role.BUREAU, ("ciq-org", "440100"))
+CUSTOMS = partner("customs", Role.CUSTOMS, ("customs-office", OFFICE))
+PORT = partner("port", Role.PORT)
+ALL = (FACTORY, NEWCOMER, AGENT, BUREAU, PORT_SIDE, STRANGER, CUSTOMS, PORT)
+
+
+@dataclass
+class World:
+    """Decides messages one after another, each upon what the earlier ones came to."""
+
+    rules: rulebook.Rules = RULES
+    pending: Pending = field(default_factory=Pending)
+    counters: Counter[tuple[str, bool]] = field(default_factory=Counter)
+    messages: int = 0
+    asked: list[Query] = field(default_factory=list)
+
+    def send(
+        self,
+        document: Document,
+        sender: Partner,
+        kind: str = "",
+        *,
+        test: bool = False,
+        answers: dict[str, str] | None = None,
+        now: datetime = NOW,
+    ) -> list[Effect]:
+        self.messages += 1
+        kinds = {
+            Declaration: "declaration",
+            Response: "response",
+            Transfer: "transfer",
+            ClearanceNotice: "clearance",
+            CustomsEntry: "customs_entry",
+            Manifest: "manifest",
+        }
+        kind = kind or kinds.get(type(document), "release")
+        incoming = Incoming(kind, document, sender, f"message-{self.messages}", test=test, answers=answers or {})
+        facts = Facts()
+        self.asked = []
+        while queries := decide.needs(incoming, facts, self.rules, now):
+            self.asked += queries
+            facts = facts.plus({query: Answer(self._answer(query)) for query in queries})
+            facts = self.pending.over(facts)
+        effects = decide.decide(incoming, facts, self.rules, now)
+        assert decide.decide(incoming, facts, self.rules, now) == effects
+        self.pending.take(incoming, facts, effects)
+        return effects
+
+    def _answer(self, query: Query) -> object:
+        match query:
+            case CasesByKeys() | Waiting():
+                return ()
+            case CaseById():
+                return None
+            case NextNumber():
+                self.counters[query.counter, query.test] += 1
+                return self.counters[query.counter, query.test]
+            case PartnerById():
+                return next((p for p in ALL if p.id == query.id), None)
+            case PartnerByIdentifier():
+                wanted = Identifier(query.scheme, query.value)
+                return next((p for p in ALL if wanted in p.identifiers), None)
+            case LedgerBalance():
+                return Decimal(0)
+
+    @property
+    def case(self) -> Case:
+        """The only case there is."""
+        (case,) = self.pending.cases.values()
+        return case
+
+    @property
+    def waiting(self) -> list[str]:
+        return sorted(set(self.pending.waits) - self.pending.attached)
+
+
+def outbound(**changes: object) -> Declaration:
+    values: dict[str, object] = {
+        "direction": "outbound",
+        "function": "9",
+        "client_reference": "E-1",
+        "declared_at": "2026-11-20T15:00:00+08:00",
+        "declaration_organisation": ORIGIN,
+        "inspection_organisation": ORIGIN,
+        "purpose_organisation": PORT_BUREAU,
+        "declarant": {"registration_number": "3701000001"},
+        "consignor": {"code": "3701000001", "name": "齐鲁食品有限公司"},
+        "contract_number": "C-77",
+        "goods": [
+            {
+                "sequence_number": 1,
+                "hs_code": "2008199990",
+                "ciq_code": "2008199990101",
+                "name": "花生仁",
+                "standard_quantity": {"value": "1000", "unit": "KGM"},
+                "value": {"value": "5000", "currency": "USD"},
+            }
+        ],
+        "container_groups": [{"numbers": ["CSQU3054383"]}],
+    }
+    return Declaration.model_validate(values | changes)
+
+
+def inbound(**changes: object) -> Declaration:
+    values: dict[str, object] = {
+        "direction": "inbound",
+        "consignee": {"code": "3701000001", "name": "齐鲁食品有限公司"},
+        "consignor": None,
+        "inspection_organisation": PORT_BUREAU,
+        "declaration_organisation": PORT_BUREAU,
+        "purpose_organisation": ORIGIN,
+        "bill_of_lading": "BL-1",
+        "departure_country": "DE",
+    }
+    return outbound(**(values | changes))
+
+
+def answer(outcome: str, id_: str = "R-1", **more: object) -> Response:
+    values = {"id": id_, "document": "declaration", "outcome": outcome, "reference": "E-1"} | more
+    return Response.model_validate(values)
+
+
+def transfer(number: str, **changes: object) -> Transfer:
+    values: dict[str, object] = {
+        "number": "T-1",
+        "function": "9",
+        "direction": "outbound",
+        "declaration_number": number,
+        "from_organisation": ORIGIN,
+        "to_organisation": PORT_BUREAU,
+        "goods": [
+            {
+                "sequence_number": 1,
+                "hs_code": "2008199990",
+                "quantity": {"value": "1000", "unit": "KGM"},
+                "value": {"value": "5000", "currency": "USD"},
+                "is_qualified": True,
+            }
+        ],
+        "containers": [{"number": "CSQU3054383"}],
+        "transport": {"conveyance_name": "HAI FENG", "voyage": "012E"},
+    }
+    return Transfer.model_validate(values | changes)
+
+
+def notice(number: str, **changes: object) -> ClearanceNotice:
+    values: dict[str, object] = {
+        "number": f"{number}000",
+        "function": "9",
+        "direction": "outbound",
+        "declaration_number": number,
+        "status": "issued",
+        "issuing_organisation": PORT_BUREAU,
+        "customs_office": OFFICE,
+        "containers": ["CSQU3054383"],
+        "goods": [
+            {
+                "sequence_number": 1,
+                "hs_code": "2008199990",
+                "quantity": {"value": "1000", "unit": "KGM"},
+                "value": {"value": "5000", "currency": "USD"},
+                "weight": {"value": "1000", "unit": "KGM"},
+                "origin_country": "CN",
+            }
+        ],
+    }
+    return ClearanceNotice.model_validate(values | changes)
+
+
+def entry(number: str, *, goods: dict[str, object] | None = None, **changes: object) -> CustomsEntry:
+    values: dict[str, object] = {
+        "number": "420020260000000001",
+        "function": "9",
+        "notice_number": f"{number}000",
+        "direction": "outbound",
+        "status": "released",
+        "containers": ["CSQU3054383"],
+        "goods": [
+            {
+                "sequence_number": 1,
+                "hs_code": "2008199990",
+                "quantity": {"value": "1000", "unit": "KGM"},
+                "value": {"value": "5000", "currency": "USD"},
+                "weight": {"value": "1000", "unit": "KGM"},
+                "origin_country": "CN",
+            }
+            | (goods or {})
+        ],
+    }
+    return CustomsEntry.model_validate(values | changes)
+
+
+def manifest(*bills: dict[str, object], **changes: object) -> Manifest:
+    if not bills:
+        bills = ({"number": "BL-1", "loading_port": "DEHAM", "containers": [{"number": "CSQU3054383"}]},)
+    values: dict[str, object] = {"number": "M-1", "function": "9", "bills": list(bills)}
+    return Manifest.model_validate(values | changes)
+
+
+def of(effects: list[Effect], kind: type) -> list:
+    return [effect for effect in effects if isinstance(effect, kind)]
+
+
+def codes(reasons: object) -> list[str]:
+    return [finding.code for finding in reasons]
