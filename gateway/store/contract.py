@@ -292,8 +292,11 @@ class Store(Protocol):
     ) -> Sequence[FeedEntry]:
         """Entries with sequence > `after`, in order, that `partner_id` may read."""
 
-    async def feed_entry(self, name: str, partner_id: str, sequence: int) -> FeedEntry:
+    async def feed_entry(self, name: str, partner_id: str, sequence: int, *, test: bool = False) -> FeedEntry:
         """One entry with its body; NotFound where there is none that `partner_id` may read."""
+
+    async def delivery(self, delivery_id: str) -> Delivery:
+        """One delivery with its body; NotFound where there is none."""
 
     async def deliveries(self, partner_id: str, state: str, limit: int) -> Sequence[Delivery]:
         """Deliveries by state, newest first, done ones too."""

@@ -1,0 +1,105 @@
+"""Bodies of payloads and deliveries, kept by their content: small ones as rows, large ones as files.
+
+A file is complete and on the disk before the transaction that mentions it commits; a file that no
+row mentions was left by a crash or a failed transaction, and a sweep removes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from sqlalchemy import Connection, select
+
+from gateway.errors import LogDamaged
+from gateway.store import tables
+from gateway.store.batch import Batch
+from gateway.store.sql import among
+
+LARGEST_ROW = 64 * 1024
+"""Bytes up to which a body is a row: SQLite reads and writes such blobs faster than files of their own."""
+
+
+def digest(body: bytes) -> str:
+    """The name of a body: its sha256 in hex."""
+    return hashlib.sha256(body).hexdigest()
+
+
+class BodyFiles:
+    """The folder of large bodies: `ab/abcdef...`, by sha256."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def path(self, sha256: str) -> Path:
+        """Where the body of that digest is, if it is a file."""
+        return self._folder / sha256[:2] / sha256
+
+    def keep(self, sha256: str, body: bytes) -> None:
+        """Write a body unless it is there; it is on the disk when this returns. OSError where it cannot be."""
+        target = self.path(sha256)
+        if target.exists():
+            os.utime(target)  # young again, so that a sweep under way leaves it alone
+            return
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft = target.with_name(f"{sha256}.{secrets.token_hex(4)}.part")
+        try:
+            with draft.open("xb") as file:
+                file.write(body)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(target)
+        except OSError:
+            draft.unlink(missing_ok=True)
+            raise
+        for folder in (target.parent, self._folder):
+            _sync_folder(folder)
+
+    def read(self, sha256: str) -> bytes:
+        """The body of that digest; LogDamaged where its file is missing."""
+        try:
+            return self.path(sha256).read_bytes()
+        except FileNotFoundError as error:
+            raise LogDamaged("the file of a stored body is missing", sha256=sha256) from error
+
+    def old_files(self, age_seconds: float) -> Iterable[Path]:
+        """Files that nobody has touched for so long, unfinished ones too."""
+        limit = time.time() - age_seconds
+        return (path for path in self._folder.glob("??/*") if path.stat().st_mtime < limit)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def insert_body(batch: Batch, sha256: str, body: bytes) -> None:
+    """Collect the row of a small body; a large one must be a file already."""
+    if len(body) <= LARGEST_ROW:
+        batch.insert(tables.bodies, (sha256, body), "ignore")
+
+
+def read_bodies(connection: Connection, files: BodyFiles, digests: Iterable[str]) -> Mapping[str, bytes]:
+    """Bodies by digest, from rows and files."""
+    wanted = set(digests)
+    bodies = tables.bodies
+    query = select(bodies.c.sha256, bodies.c.body).where(among(connection, bodies.c.sha256, wanted))
+    found = {sha256: body for sha256, body in connection.execute(query)}
+    return found | {sha256: files.read(sha256) for sha256 in wanted - found.keys()}
+
+
+def mentioned(connection: Connection, digests: Iterable[str]) -> set[str]:
+    """Those of `digests` that a payload or a delivery has."""
+    wanted = list(digests)
+    found: set[str] = set()
+    for table in (tables.payloads, tables.deliveries, tables.deliveries_done, tables.staged_deliveries):
+        query = select(table.c.sha256).where(among(connection, table.c.sha256, wanted))
+        found.update(connection.execute(query).scalars())
+    return found

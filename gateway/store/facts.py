@@ -1,0 +1,246 @@
+"""Answers to the questions of decisions, each with a token that tells whether the answer has moved.
+
+What is read here for a decision is compared by `versions` when the decision is committed, under the
+writers' lock, so that nothing can move between that comparison and the commit.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, and_, or_, select
+
+from gateway.decide.facts import (
+    Answer,
+    CaseById,
+    CasesByKeys,
+    Key,
+    LedgerBalance,
+    NextNumber,
+    PartnerById,
+    PartnerByIdentifier,
+    Query,
+    Waiting,
+    WaitingDocument,
+)
+from gateway.errors import GatewayError
+from gateway.model import Case, Identifier
+from gateway.store import registry, tables
+from gateway.store.batch import Batch
+from gateway.store.sql import among, from_json
+
+_cases, _keys, _documents = tables.cases.c, tables.case_keys.c, tables.case_documents.c
+_waits, _wait_keys, _ledgers = tables.waits.c, tables.wait_keys.c, tables.ledgers.c
+
+TestKey = tuple[str, str, bool]
+"""A business key of live or of test traffic: (kind, value, test)."""
+
+
+def answer(connection: Connection, queries: Iterable[Query]) -> dict[Query, Answer]:
+    """Answers to all queries but those for numbers, which have to be reserved."""
+    wanted = [query for query in queries if not isinstance(query, NextNumber)]
+    found = _Found(connection, wanted)
+    cases = read_cases(connection, found.case_ids())
+    waits = _read_waits(connection, found.wait_ids())
+    answers: dict[Query, Answer] = {}
+    for query in wanted:
+        version = found.version(query)
+        match query:
+            case CasesByKeys():
+                ids = found.cases_of(query)
+                answers[query] = Answer(tuple(cases[id_] for id_ in ids), version)
+            case CaseById(id=id_):
+                answers[query] = Answer(cases.get(id_) if id_ in found.versions_of_case(query) else None, version)
+            case Waiting():
+                answers[query] = Answer(tuple(waits[id_] for id_ in found.waits_of(query)), version)
+            case LedgerBalance():
+                answers[query] = Answer(found.balance(query), version)
+            case PartnerById(id=id_):
+                answers[query] = Answer(_active(registry.partner(connection, id_)), version)
+            case PartnerByIdentifier(scheme=scheme, value=value):
+                partner = registry.partner_by(connection, Identifier(scheme, value))
+                answers[query] = Answer(_active(partner), version)
+    return answers
+
+
+def versions(connection: Connection, queries: Iterable[Query]) -> dict[Query, str]:
+    """The present version of each query's answer."""
+    wanted = list(queries)
+    found = _Found(connection, wanted)
+    return {query: found.version(query) for query in wanted}
+
+
+def _active(partner: Any) -> Any:
+    return partner if partner is not None and partner.active else None
+
+
+class _Found:
+    """What a set of queries finds, without the contents: ids, versions and balances."""
+
+    def __init__(self, connection: Connection, queries: Sequence[Query]) -> None:
+        case_keys = {(*key, q.test) for q in queries if isinstance(q, CasesByKeys) for key in q.keys}
+        self._cases_by_key = ids_by_key(connection, tables.case_keys, "case_id", case_keys)
+        case_ids = {q.id for q in queries if isinstance(q, CaseById)}.union(*self._cases_by_key.values())
+        self._versions = read_versions(connection, case_ids)
+        wait_keys = {(*key, q.test) for q in queries if isinstance(q, Waiting) for key in q.keys}
+        self._waits_by_key = ids_by_key(connection, tables.wait_keys, "wait_id", wait_keys)
+        ledgers = {(q.name, q.test) for q in queries if isinstance(q, LedgerBalance)}
+        self._ledgers = read_ledgers(connection, ledgers)
+        asks_registry = any(isinstance(q, PartnerById | PartnerByIdentifier) for q in queries)
+        self._registry = registry.version(connection) if asks_registry else 0
+
+    def case_ids(self) -> set[str]:
+        return set(self._versions)
+
+    def wait_ids(self) -> set[str]:
+        return set().union(*self._waits_by_key.values())
+
+    def cases_of(self, query: CasesByKeys) -> list[str]:
+        return _ids_of(self._cases_by_key, query.keys, query.test)
+
+    def waits_of(self, query: Waiting) -> list[str]:
+        return _ids_of(self._waits_by_key, query.keys, query.test)
+
+    def versions_of_case(self, query: CaseById) -> dict[str, int]:
+        """The case's version by its id; empty where there is none in this traffic, live or test."""
+        known = self._versions.get(query.id)
+        return {query.id: known.version} if known is not None and known.test == query.test else {}
+
+    def balance(self, query: LedgerBalance) -> Decimal:
+        balance, _ = self._ledgers.get((query.name, query.test), (Decimal(0), 0))
+        return balance
+
+    def version(self, query: Query) -> str:
+        """A token that is another one as soon as the answer is."""
+        match query:
+            case CasesByKeys():
+                return "cases " + " ".join(f"{id_}:{self._versions[id_].version}" for id_ in self.cases_of(query))
+            case CaseById(id=id_):
+                return f"case {self.versions_of_case(query).get(id_, 0)}"
+            case Waiting():
+                return "waiting " + " ".join(self.waits_of(query))
+            case LedgerBalance(name=name, test=test):
+                return f"ledger {self._ledgers.get((name, test), (Decimal(0), 0))[1]}"
+            case PartnerById() | PartnerByIdentifier():
+                return f"registry {self._registry}"
+            case NextNumber():
+                return ""
+
+
+def _ids_of(by_key: Mapping[TestKey, set[str]], keys: Iterable[Key], test: bool) -> list[str]:
+    return sorted(set().union(*(by_key.get((kind, value, test), set()) for kind, value in keys)))
+
+
+def ids_by_key(connection: Connection, table: Any, owner: str, keys: set[TestKey]) -> dict[TestKey, set[str]]:
+    """Ids of cases or waits by their business keys."""
+    found: dict[TestKey, set[str]] = defaultdict(set)
+    if keys:
+        query = select(table).where(among(connection, table.c.value, {value for _, value, _ in keys}))
+        for row in connection.execute(query):
+            if (row.kind, row.value, row.test) in keys:
+                found[row.kind, row.value, row.test].add(row._mapping[owner])  # noqa: SLF001 - the documented way to a column by name
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class CaseHead:
+    """What a case is, without keys and documents."""
+
+    version: int
+    status: str
+    partner_id: str
+    test: bool
+
+
+def read_versions(connection: Connection, ids: Iterable[str]) -> dict[str, CaseHead]:
+    """Cases without their contents, by id; those that are not there are left out."""
+    wanted = list(ids)
+    if not wanted:
+        return {}
+    rows = connection.execute(select(tables.cases).where(among(connection, _cases.id, wanted)))
+    return {row.id: CaseHead(row.version, row.status, row.partner_id, row.test) for row in rows}
+
+
+def read_cases(connection: Connection, ids: Iterable[str]) -> dict[str, Case]:
+    """Cases by id, with keys and documents."""
+    heads = read_versions(connection, ids)
+    if not heads:
+        return {}
+    keys: dict[str, set[Key]] = defaultdict(set)
+    for row in connection.execute(select(tables.case_keys).where(among(connection, _keys.case_id, heads))):
+        keys[row.case_id].add((row.kind, row.value))
+    documents: dict[str, dict[str, Any]] = defaultdict(dict)
+    for row in connection.execute(select(tables.case_documents).where(among(connection, _documents.case_id, heads))):
+        documents[row.case_id][row.document_type] = from_json(row.document)
+    return {
+        id_: Case(
+            id_, head.version, head.status, head.partner_id, head.test, frozenset(keys[id_]), documents.get(id_, {})
+        )
+        for id_, head in heads.items()
+    }
+
+
+def _read_waits(connection: Connection, ids: Iterable[str]) -> dict[str, WaitingDocument]:
+    wanted = list(ids)
+    if not wanted:
+        return {}
+    return {
+        row.id: WaitingDocument(
+            row.id,
+            row.document_type,
+            frozenset((kind, value) for kind, value in from_json(row.keys)),
+            from_json(row.document),
+            row.partner_id,
+            row.message_id,
+        )
+        for row in connection.execute(select(tables.waits).where(among(connection, _waits.id, wanted)))
+    }
+
+
+def read_ledgers(
+    connection: Connection, names: Iterable[tuple[str, bool]]
+) -> dict[tuple[str, bool], tuple[Decimal, int]]:
+    """Balance and version of ledgers by (name, test)."""
+    wanted = list(names)
+    if not wanted:
+        return {}
+    query = select(tables.ledgers).where(among(connection, _ledgers.name, {name for name, _ in wanted}))
+    return {(row.name, row.test): (Decimal(row.balance), row.version) for row in connection.execute(query)}
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """Numbers wanted for one message."""
+
+    for_id: str
+    queries: tuple[NextNumber, ...]
+
+
+def reserve(batch: Batch, wanted: Sequence[Reservation]) -> Sequence[dict[Query, Answer] | GatewayError]:
+    """Give out numbers; what was given to a message before is given to it again."""
+    reservations = tables.reservations
+    rows = batch.connection.execute(
+        select(reservations).where(among(batch.connection, reservations.c.for_id, {one.for_id for one in wanted}))
+    )
+    given = {(row.for_id, row.counter): row.value for row in rows}
+    batch.read_counters(_counter(query) for one in wanted for query in one.queries)
+    answers: list[dict[Query, Answer] | GatewayError] = []
+    for one in wanted:
+        numbers: dict[Query, Answer] = {}
+        for query in one.queries:
+            counter = _counter(query)
+            if (one.for_id, counter) not in given:
+                number = given[one.for_id, counter] = batch.next_number(counter)
+                batch.insert(reservations, (one.for_id, counter, number))
+            numbers[query] = Answer(given[one.for_id, counter])
+        answers.append(numbers)
+    return answers
+
+
+def _counter(query: NextNumber) -> str:
+    """The row of a document number's counter; test numbers are counted apart."""
+    return f"number:{'test' if query.test else 'live'}:{query.counter}"

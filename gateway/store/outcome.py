@@ -1,0 +1,376 @@
+"""Commit 2: what a payload came to, written whole or not at all.
+
+Outcomes of a batch are judged together, with one query for each kind of thing they rest on. Where
+one writes what a later one reads, the later one waits for the next wave: it is judged after the
+first has been written, so that it sees what moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, select, update
+
+from gateway.decide.facts import CaseById, CasesByKeys, LedgerBalance, Query, Waiting
+from gateway.errors import FactsMoved, GatewayError, LeaseLost
+from gateway.model import CaseEvent, FeedEntry, InterchangeRef
+from gateway.store import deliveries, facts, payloads, tables
+from gateway.store.batch import Batch
+from gateway.store.bodies import insert_body
+from gateway.store.contract import CaseChange, LedgerMove, MessageRecord, Outcome, Wait
+from gateway.store.sql import among, to_json, to_time
+
+_payloads, _interchanges, _inbox = tables.payloads.c, tables.interchanges.c, tables.inbox.c
+
+
+def commit(batch: Batch, outcomes: Sequence[Outcome]) -> Sequence[None | GatewayError]:
+    """Write outcomes; FactsMoved or LeaseLost for those that may not be written any more."""
+    answers: dict[int, None | GatewayError] = {}
+    for wave in _waves(outcomes):
+        judged = _Judge(batch.connection, [outcomes[place] for place in wave])
+        accepted: list[Outcome] = []
+        for place in wave:
+            answers[place] = judged.fault(outcomes[place])
+            if answers[place] is None:
+                accepted.append(outcomes[place])
+        _write(batch, accepted, judged)
+        batch.flush()
+    return [answers[place] for place in range(len(outcomes))]
+
+
+# Which outcomes may be judged side by side.
+
+
+def _waves(outcomes: Sequence[Outcome]) -> Iterable[list[int]]:
+    """Places of outcomes that nothing earlier in the same wave writes to; every outcome in some wave, in order."""
+    remaining = list(range(len(outcomes)))
+    touched = [(_reads(outcome), _writes(outcome)) for outcome in outcomes]
+    while remaining:
+        wave: list[int] = []
+        later: list[int] = []
+        written: set[tuple[object, ...]] = set()
+        for place in remaining:
+            reads, writes = touched[place]
+            if written.isdisjoint(reads) and written.isdisjoint(writes):
+                wave.append(place)
+            else:
+                later.append(place)
+            written |= writes  # of those that wait as well: nothing may overtake them
+        yield wave
+        remaining = later
+
+
+def _reads(outcome: Outcome) -> set[tuple[object, ...]]:
+    """Names of everything the outcome rests on."""
+    found: set[tuple[object, ...]] = set()
+    for query, answer in (outcome.facts.answers if outcome.facts else {}).items():
+        match query:
+            case CasesByKeys(keys=keys, test=test):
+                found.update(("key", *key, test) for key in keys)
+                found.update(("case", case.id) for case in _values(answer.value))
+            case CaseById(id=id_):
+                found.add(("case", id_))
+            case Waiting(keys=keys, test=test):
+                found.update(("wait key", *key, test) for key in keys)
+                found.update(("wait", wait.id) for wait in _values(answer.value))
+            case LedgerBalance(name=name, test=test):
+                found.add(("ledger", name, test))
+    return found
+
+
+def _values(value: Any) -> Iterable[Any]:
+    return value
+
+
+def _writes(outcome: Outcome) -> set[tuple[object, ...]]:
+    """Names of everything the outcome changes that another one may rest on."""
+    found: set[tuple[object, ...]] = {("payload", outcome.payload_id)}
+    found.update(("interchange", ref) for ref, _ in outcome.interchanges)
+    for change in outcome.cases:
+        found.add(("case", change.case_id))
+        found.update(("key", *key, change.test) for key in change.add_keys)
+    for wait in outcome.waits:
+        found.add(("wait", wait.id))
+        found.update(("wait key", *key, wait.test) for key in wait.keys)
+    found.update(("wait", wait_id) for wait_id in outcome.attached)
+    for move in outcome.ledger:
+        found.update((("ledger", move.ledger, True), ("ledger", move.ledger, False)))
+    found.update(("delivery", delivery.id) for delivery in outcome.deliveries)
+    found.update(("document", entry.document_id) for entry in outcome.feed)
+    return found
+
+
+# Whether an outcome may still be written.
+
+
+class _Judge:
+    """What a wave of outcomes rests on, as it is now."""
+
+    def __init__(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
+        ids = [outcome.payload_id for outcome in outcomes]
+        self.inbox = payloads.read_fences(connection, ids)
+        rows = connection.execute(select(_payloads.id, _payloads.test).where(among(connection, _payloads.id, ids)))
+        self.test = {row.id: row.test for row in rows}
+        asked: set[Query] = {
+            query
+            for outcome in outcomes
+            if outcome.facts
+            for query, answer in outcome.facts.answers.items()
+            if answer.version
+        }
+        self._versions = facts.versions(connection, asked)
+        self.cases = facts.read_versions(
+            connection, {change.case_id for outcome in outcomes for change in outcome.cases}
+        )
+        self._interchanges = find_interchanges(connection, [ref for o in outcomes for ref, _ in o.interchanges])
+
+    def fault(self, outcome: Outcome) -> GatewayError | None:
+        """Why `outcome` may not be written; None where it may."""
+        row = self.inbox.get(outcome.payload_id)
+        if row is None or row.fence != outcome.fence:
+            return LeaseLost(payload_id=outcome.payload_id)
+        for query, answer in (outcome.facts.answers if outcome.facts else {}).items():
+            if answer.version and self._versions[query] != answer.version:
+                return FactsMoved(payload_id=outcome.payload_id, query=query)
+        for change in outcome.cases:
+            head = self.cases.get(change.case_id)
+            if (head.version if head else 0) != change.expected_version:
+                return FactsMoved(payload_id=outcome.payload_id, case_id=change.case_id)
+            if head and head.test != change.test:
+                raise ValueError(f"test and live traffic meet in case {change.case_id}")
+        for ref, window in outcome.interchanges:
+            since = row.received_at - _microseconds(window)
+            seen = self._interchanges.get(ref, [])
+            if any(one.payload_id != outcome.payload_id and one.at >= since for one in seen):
+                return FactsMoved(payload_id=outcome.payload_id, reference=ref.reference)
+        return None
+
+
+def _microseconds(window: timedelta) -> int:
+    return window // timedelta(microseconds=1)
+
+
+def find_interchanges(connection: Connection, refs: Sequence[InterchangeRef]) -> dict[InterchangeRef, list[Row[Any]]]:
+    """When, and in which payloads, these references were used, the first one first."""
+    found: dict[InterchangeRef, list[Row[Any]]] = {}
+    if not refs:
+        return found
+    wanted = set(refs)
+    query = select(tables.interchanges).where(
+        among(connection, _interchanges.sender, {ref.sender for ref in wanted}),
+        among(connection, _interchanges.reference, {ref.reference for ref in wanted}),
+    )
+    for row in connection.execute(query.order_by(_interchanges.at)):
+        ref = InterchangeRef(row.syntax, row.sender, row.recipient, row.reference, row.test)
+        if ref in wanted:
+            found.setdefault(ref, []).append(row)
+    return found
+
+
+# Writing.
+
+
+def _write(batch: Batch, outcomes: Sequence[Outcome], judged: _Judge) -> None:
+    if not outcomes:
+        return
+    connection = batch.connection
+    batch.read_counters(_counters(outcomes))
+    for outcome in outcomes:
+        received_at = judged.inbox[outcome.payload_id].received_at
+        for ref, _ in outcome.interchanges:
+            batch.insert(
+                tables.interchanges,
+                (ref.sender, ref.recipient, ref.reference, ref.syntax.value, ref.test, received_at, outcome.payload_id),
+                "ignore",
+            )
+        for message in outcome.messages:
+            batch.insert(tables.messages, message_row(message), "replace")
+        for change in outcome.cases:
+            _write_case(batch, change)
+        _write_participants(batch, outcome)
+        for wait in outcome.waits:
+            _write_wait(batch, wait)
+        for receipt in outcome.receipts:
+            batch.append(receipt)
+    _write_ledgers(batch, outcomes, judged.test)
+    _write_feeds(batch, [entry for outcome in outcomes for entry in outcome.feed])
+    deliveries.enqueue(batch, [(outcome.payload_id, one) for outcome in outcomes for one in outcome.deliveries])
+    attached = [wait_id for outcome in outcomes for wait_id in outcome.attached]
+    if attached:
+        connection.execute(delete(tables.waits).where(among(connection, tables.waits.c.id, attached)))
+    _advance(batch, outcomes, judged)
+
+
+def _counters(outcomes: Sequence[Outcome]) -> Iterable[str]:
+    yield deliveries.SEQUENCE
+    for outcome in outcomes:
+        for entry in outcome.feed:
+            yield feed_counter(entry.feed, entry.test)
+
+
+def feed_counter(feed: str, test: bool) -> str:
+    """The counter of a feed's sequence numbers; the test feed is numbered apart."""
+    return f"feed:{'test' if test else 'live'}:{feed}"
+
+
+def message_row(message: MessageRecord) -> tuple[Any, ...]:
+    """A message as its table keeps it."""
+    return (
+        message.id,
+        message.payload_id,
+        message.number,
+        message.partner_id,
+        message.syntax.value,
+        message.format,
+        message.reference,
+        message.state.value,
+        to_time(message.at),
+        message.interchange,
+        message.document_type,
+        None if message.document is None else to_json(message.document),
+        to_json([asdict(finding) for finding in message.findings]) if message.findings else "[]",
+        message.case_id,
+        message.test,
+        message.schema_digest,
+        message.mapping_digest,
+    )
+
+
+def _write_case(batch: Batch, change: CaseChange) -> None:
+    row = (change.case_id, change.expected_version + 1, change.status, change.partner_id, change.test)
+    batch.insert(tables.cases, row, "replace")
+    for kind, value in sorted(change.add_keys):
+        batch.insert(tables.case_keys, (value, kind, change.test, change.case_id), "ignore")
+    for document_type, document in change.documents.items():
+        batch.insert(tables.case_documents, (change.case_id, document_type, to_json(document)), "replace")
+    for event in change.events:
+        batch.insert(tables.case_events, _event_row(event))
+    batch.insert(tables.case_partners, (change.case_id, change.partner_id), "ignore")
+
+
+def _event_row(event: CaseEvent) -> tuple[Any, ...]:
+    return (
+        event.case_id,
+        to_time(event.at),
+        event.kind,
+        event.text,
+        event.partner_id,
+        event.message_id,
+        event.delivery_id,
+        to_json(event.details),
+    )
+
+
+def _write_participants(batch: Batch, outcome: Outcome) -> None:
+    """Whoever sends to a case, or is sent something of it, takes part in it."""
+    sent = {(message.case_id, message.partner_id) for message in outcome.messages}
+    delivered = {(delivery.case_id, delivery.partner_id) for delivery in outcome.deliveries}
+    for case_id, partner_id in sorted(sent | delivered):
+        if case_id and partner_id:
+            batch.insert(tables.case_partners, (case_id, partner_id), "ignore")
+
+
+def _write_wait(batch: Batch, wait: Wait) -> None:
+    keys = sorted(wait.keys)
+    batch.insert(
+        tables.waits,
+        (
+            wait.id,
+            wait.document_type,
+            to_json(keys),
+            to_json(wait.document),
+            wait.message_id,
+            wait.partner_id,
+            wait.test,
+        ),
+        "replace",
+    )
+    for kind, value in keys:
+        batch.insert(tables.wait_keys, (value, kind, wait.test, wait.id), "ignore")
+
+
+def _write_ledgers(batch: Batch, outcomes: Sequence[Outcome], payload_test: Mapping[str, bool]) -> None:
+    moves: list[tuple[LedgerMove, bool]] = []
+    for outcome in outcomes:
+        tests = {message.id: message.test for message in outcome.messages}
+        moves.extend((move, tests.get(move.message_id, payload_test[outcome.payload_id])) for move in outcome.ledger)
+    if not moves:
+        return
+    connection, table = batch.connection, tables.ledger_moves
+    rows = connection.execute(
+        select(table).where(among(connection, table.c.message_id, {move.message_id for move, _ in moves}))
+    )
+    earlier = {(row.ledger, row.test, row.message_id): Decimal(row.amount) for row in rows}
+    balances = facts.read_ledgers(connection, {(move.ledger, test) for move, test in moves})
+    wanted: dict[tuple[str, bool, str], Decimal] = {}
+    for move, test in moves:
+        key = (move.ledger, test, move.message_id)
+        wanted[key] = wanted.get(key, Decimal(0)) + Decimal(move.amount)
+    for (ledger, test, message_id), amount in wanted.items():
+        balance, version = balances.get((ledger, test), (Decimal(0), 0))
+        # What the message moved before, when it was processed by other tables, is taken back.
+        change = amount - earlier.get((ledger, test, message_id), Decimal(0))
+        balances[ledger, test] = (balance + change, version + 1)
+        batch.insert(table, (ledger, test, message_id, str(amount)), "replace")
+    for (ledger, test), (balance, version) in balances.items():
+        batch.insert(tables.ledgers, (ledger, test, str(balance), version), "replace")
+
+
+def _write_feeds(batch: Batch, entries: Sequence[FeedEntry]) -> None:
+    """Append to feeds; an entry that is there already, because its payload was processed before, is not repeated."""
+    if not entries:
+        return
+    feed = tables.feed.c
+    rows = batch.connection.execute(
+        select(feed.feed, feed.test, feed.partner_id, feed.document_id, feed.sha256).where(
+            among(batch.connection, feed.document_id, {entry.document_id for entry in entries})
+        )
+    )
+    present = {tuple(row) for row in rows}
+    now = to_time(datetime.now(UTC))
+    for entry in entries:
+        name = (entry.feed, entry.test, entry.partner_id, entry.document_id, entry.sha256)
+        if name in present:
+            continue
+        present.add(name)
+        insert_body(batch, entry.sha256, entry.body)
+        batch.insert(
+            tables.feed,
+            (
+                entry.feed,
+                entry.test,
+                batch.next_number(feed_counter(entry.feed, entry.test)),
+                entry.partner_id,
+                entry.document_type,
+                entry.document_id,
+                entry.sha256,
+                to_json(entry.keys),
+                entry.format,
+                entry.message_id,
+                entry.case_id,
+                now if entry.at is None else to_time(entry.at),
+            ),
+        )
+
+
+def _advance(batch: Batch, outcomes: Sequence[Outcome], judged: _Judge) -> None:
+    """Move each payload's resume position, or take it out of the inbox with all that was staged for it."""
+    connection = batch.connection
+    failed = {outcome.payload_id: outcome.failed for outcome in outcomes if outcome.finished}
+    for outcome in outcomes:
+        if not outcome.finished:
+            connection.execute(
+                update(tables.inbox).where(_inbox.payload_id == outcome.payload_id).values(position=outcome.position)
+            )
+    if not failed:
+        return
+    batch.flush()  # what the last chunk staged is released with the rest
+    deliveries.release(batch, [payload_id for payload_id, why in failed.items() if not why])
+    deliveries.drop_staged(connection, [payload_id for payload_id, why in failed.items() if why])
+    staged = tables.staged_messages
+    connection.execute(delete(staged).where(among(connection, staged.c.payload_id, failed)))
+    payloads.finish(connection, failed)

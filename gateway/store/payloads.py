@@ -1,0 +1,255 @@
+"""Payloads: commit 1 with its duplicates, and the inbox from which workers claim what waits for commit 2."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, delete, select, update
+
+from gateway.errors import GatewayError, LeaseLost, NotFound, TransportIdReused
+from gateway.model import Payload, PayloadState, Receipt, Stage
+from gateway.store import tables
+from gateway.store.batch import Batch
+from gateway.store.bodies import BodyFiles, insert_body, read_bodies
+from gateway.store.contract import Accepted, Claimed, NewReceipt
+from gateway.store.sql import among, from_time, to_time
+
+_payloads, _inbox, _receipts = tables.payloads.c, tables.inbox.c, tables.receipts.c
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A payload to accept, with its receipt."""
+
+    payload: Payload
+    receipt: NewReceipt
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimWanted:
+    """A worker's wish for payloads."""
+
+    files: BodyFiles
+    limit: int
+    lease: timedelta
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """A lease to prolong."""
+
+    payload_id: str
+    fence: int
+    until: int
+
+
+_TransportKey = tuple[str, str, str, bool]
+
+
+def _transport_key(payload: Payload) -> _TransportKey:
+    """What a transport id is unique within: one partner's use of one transport, test traffic apart."""
+    return payload.partner_id, payload.transport, payload.transport_id, payload.test
+
+
+def accept(batch: Batch, arrivals: Sequence[Arrival]) -> Sequence[Accepted | GatewayError]:
+    """Commit 1. The same transport id or payload id with the same digest gets the stored receipt again."""
+    known_ids, known_keys = _known(batch.connection, [arrival.payload for arrival in arrivals])
+    answers: list[Accepted | GatewayError] = []
+    for arrival in arrivals:
+        payload = arrival.payload
+        before = known_ids.get(payload.id)
+        if before is None and payload.transport_id:
+            before = known_keys.get(_transport_key(payload))
+        if before is None:
+            accepted = Accepted(payload.id, batch.append(arrival.receipt))
+            _insert(batch, payload, accepted.receipt.index)
+            known_ids[payload.id] = known_keys[_transport_key(payload)] = (payload.sha256, accepted)
+            answers.append(accepted)
+        elif before[0] == payload.sha256:
+            answers.append(Accepted(before[1].payload_id, before[1].receipt, duplicate=True))
+        else:
+            answers.append(TransportIdReused(payload_id=before[1].payload_id, transport_id=payload.transport_id))
+    return answers
+
+
+_Known = tuple[str, Accepted]
+
+
+def _known(
+    connection: Connection, payloads: Sequence[Payload]
+) -> tuple[dict[str, _Known], dict[_TransportKey, _Known]]:
+    """Payloads that are there already, with their digests, by id and by transport id."""
+    transport_ids = {payload.transport_id for payload in payloads} - {""}
+    same_id = among(connection, _payloads.id, [payload.id for payload in payloads])
+    query = select(
+        _payloads.id,
+        _payloads.partner_id,
+        _payloads.transport,
+        _payloads.transport_id,
+        _payloads.test,
+        _payloads.sha256,
+        tables.receipts,
+    ).join(tables.receipts, _receipts.index == _payloads.arrival)
+    rows = list(connection.execute(query.where(same_id)))
+    if transport_ids:
+        partners = among(connection, _payloads.partner_id, {payload.partner_id for payload in payloads})
+        same_transport_id = among(connection, _payloads.transport_id, transport_ids)
+        # Said again, so that the partial index on it serves.
+        rows += connection.execute(query.where(partners, same_transport_id, _payloads.transport_id != ""))
+    by_id: dict[str, _Known] = {}
+    by_key: dict[_TransportKey, _Known] = {}
+    for row in rows:
+        receipt = Receipt(row.index, Stage(row.stage), row.subject_id, row.body)
+        known = (row.sha256, Accepted(row.id, receipt))
+        by_id[row.id] = known
+        if row.transport_id:
+            by_key[row.partner_id, row.transport, row.transport_id, row.test] = known
+    return by_id, by_key
+
+
+def _insert(batch: Batch, payload: Payload, arrival: int) -> None:
+    received_at = to_time(payload.received_at)
+    batch.insert(
+        tables.payloads,
+        (
+            payload.id,
+            arrival,
+            payload.partner_id,
+            payload.transport,
+            payload.transport_id,
+            payload.sha256,
+            payload.size,
+            received_at,
+            payload.content_type,
+            payload.filename,
+            payload.test,
+            PayloadState.RECEIVED.value,
+            "",
+            0,
+        ),
+    )
+    insert_body(batch, payload.sha256, payload.body)
+    batch.insert(tables.inbox, (payload.id, arrival, 0, 0, 0, received_at))
+
+
+def payload_from(row: Row[Any], body: bytes = b"") -> Payload:
+    """The payload of a row of its table."""
+    return Payload(
+        id=row.id,
+        partner_id=row.partner_id,
+        transport=row.transport,
+        transport_id=row.transport_id,
+        sha256=row.sha256,
+        size=row.size,
+        received_at=from_time(row.received_at),
+        content_type=row.content_type,
+        filename=row.filename,
+        test=row.test,
+        body=body,
+    )
+
+
+def claim(connection: Connection, wanted: ClaimWanted) -> list[Claimed]:
+    """Take the oldest payloads that nobody holds."""
+    free = (
+        select(_inbox.payload_id, _inbox.fence, _inbox.position)
+        .where(_inbox.lease_until <= to_time(wanted.now))
+        .order_by(_inbox.arrival)
+        .limit(wanted.limit)
+        .with_for_update(skip_locked=True)
+    )
+    held = {row.payload_id: row for row in connection.execute(free)}
+    if not held:
+        return []
+    until = wanted.now + wanted.lease
+    connection.execute(
+        update(tables.inbox)
+        .where(among(connection, _inbox.payload_id, held))
+        .values(lease_until=to_time(until), fence=_inbox.fence + 1)
+    )
+    query = select(tables.payloads).where(among(connection, _payloads.id, held)).order_by(_payloads.arrival)
+    rows = connection.execute(query).all()
+    bodies = read_bodies(connection, wanted.files, {row.sha256 for row in rows})
+    return [
+        Claimed(payload_from(row, bodies[row.sha256]), held[row.id].fence + 1, until, held[row.id].position)
+        for row in rows
+    ]
+
+
+def claims(batch: Batch, wanted: Sequence[ClaimWanted]) -> Sequence[list[Claimed] | GatewayError]:
+    """`claim` as a part of a batch."""
+    return [claim(batch.connection, one) for one in wanted]
+
+
+def renew(batch: Batch, renewals: Sequence[Renewal]) -> Sequence[None | GatewayError]:
+    """Prolong leases that are still held."""
+    fences = read_fences(batch.connection, [renewal.payload_id for renewal in renewals])
+    answers: list[None | GatewayError] = []
+    held: list[dict[str, object]] = []
+    for renewal in renewals:
+        row = fences.get(renewal.payload_id)
+        if row is None or row.fence != renewal.fence:
+            answers.append(LeaseLost(payload_id=renewal.payload_id))
+        else:
+            held.append({"held": renewal.payload_id, "until": renewal.until})
+            answers.append(None)
+    if held:
+        batch.connection.execute(
+            update(tables.inbox).where(_inbox.payload_id == bindparam("held")).values(lease_until=bindparam("until")),
+            held,
+        )
+    return answers
+
+
+def read_fences(connection: Connection, payload_ids: Sequence[str]) -> dict[str, Row[Any]]:
+    """Rows of the inbox by payload id, kept from being claimed until this transaction ends."""
+    query = select(tables.inbox).where(among(connection, _inbox.payload_id, payload_ids)).with_for_update()
+    return {row.payload_id: row for row in connection.execute(query)}
+
+
+def reopen(batch: Batch, payload_ids: Sequence[str]) -> Sequence[None | GatewayError]:
+    """Put payloads into the inbox again, from their first message on; their old workers lose them."""
+    connection = batch.connection
+    query = select(_payloads.id, _payloads.arrival, _payloads.received_at, _payloads.fence)
+    found = {row.id: row for row in connection.execute(query.where(among(connection, _payloads.id, payload_ids)))}
+    waiting = read_fences(connection, payload_ids)
+    answers: list[None | GatewayError] = []
+    for payload_id in payload_ids:
+        row = found.get(payload_id)
+        if row is None:
+            answers.append(NotFound(payload_id=payload_id))
+            continue
+        fence = (waiting[payload_id] if payload_id in waiting else row).fence + 1
+        batch.insert(tables.inbox, (payload_id, row.arrival, fence, 0, 0, row.received_at), "replace")
+        answers.append(None)
+    connection.execute(
+        update(tables.payloads)
+        .where(among(connection, _payloads.id, found))
+        .values(state=PayloadState.RECEIVED.value, failed="")
+    )
+    connection.execute(
+        delete(tables.staged_messages).where(among(connection, tables.staged_messages.c.payload_id, found))
+    )
+    return answers
+
+
+def finish(connection: Connection, failed: Mapping[str, str]) -> None:
+    """Take payloads out of the inbox for good; `failed` says why for each, empty where it was processed."""
+    last_fence = select(_inbox.fence).where(_inbox.payload_id == _payloads.id).scalar_subquery()
+    connection.execute(
+        update(tables.payloads)
+        .where(among(connection, _payloads.id, failed))
+        .values(state=PayloadState.PROCESSED.value, failed="", fence=last_fence)
+    )
+    for payload_id, why in failed.items():
+        if why:
+            connection.execute(
+                update(tables.payloads)
+                .where(_payloads.id == payload_id)
+                .values(state=PayloadState.FAILED.value, failed=why)
+            )
+    connection.execute(delete(tables.inbox).where(among(connection, _inbox.payload_id, failed)))

@@ -1,0 +1,181 @@
+"""The registry: partners with their identifiers and roles, agreements, API keys; bulk import and lookups.
+
+There are hundreds of thousands of partners. An import passes through in chunks, each a transaction of
+its own, so that memory stays flat and the writers' lock is never held for long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from itertools import islice
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Row, delete, select
+
+from gateway.errors import GatewayError
+from gateway.model import Acknowledge, Agreement, ApiKey, Direction, Identifier, Partner, Role, Strictness
+from gateway.store import tables
+from gateway.store.batch import Batch
+from gateway.store.sql import among, from_json, maybe_from_time, maybe_to_time, to_json
+
+VERSION = "registry"
+"""The counter that grows with every change of the registry."""
+CHUNK = 1000
+"""Partners, agreements or keys in one transaction of an import."""
+
+_partners, _identifiers, _roles = tables.partners.c, tables.partner_identifiers.c, tables.partner_roles.c
+_agreements, _api_keys = tables.agreements.c, tables.api_keys.c
+T = TypeVar("T")
+Entry = Partner | Agreement | ApiKey
+
+
+def chunks(entries: Iterable[T]) -> Iterator[list[T]]:
+    """`entries` in lists of at most CHUNK."""
+    iterator = iter(entries)
+    while chunk := list(islice(iterator, CHUNK)):
+        yield chunk
+
+
+def import_entries(batch: Batch, imports: Sequence[Sequence[Entry]]) -> Sequence[None | GatewayError]:
+    """Add or replace partners, agreements and keys; what comes later in an import wins."""
+    for entries in imports:
+        _import_partners(batch, [entry for entry in entries if isinstance(entry, Partner)])
+        for entry in entries:
+            if isinstance(entry, Agreement):
+                batch.insert(tables.agreements, (entry.id, entry.partner_id, _terms(entry)), "replace")
+        _import_keys(batch, [entry for entry in entries if isinstance(entry, ApiKey)])
+        batch.flush()
+    batch.next_number(VERSION)
+    return [None] * len(imports)
+
+
+def _import_partners(batch: Batch, entries: Sequence[Partner]) -> None:
+    if not entries:
+        return
+    ids = [entry.id for entry in entries]
+    connection = batch.connection
+    connection.execute(delete(tables.partner_identifiers).where(among(connection, _identifiers.partner_id, ids)))
+    connection.execute(delete(tables.partner_roles).where(among(connection, _roles.partner_id, ids)))
+    for entry in {entry.id: entry for entry in entries}.values():
+        batch.insert(
+            tables.partners,
+            (
+                entry.id,
+                entry.name,
+                to_json(sorted(role.value for role in entry.roles)),
+                to_json([[one.scheme, one.value] for one in entry.identifiers]),
+                entry.language,
+                entry.time_zone,
+                entry.credit_grade,
+                to_json(sorted(entry.acts_for)),
+                entry.active,
+            ),
+            "replace",
+        )
+        for one in entry.identifiers:
+            batch.insert(tables.partner_identifiers, (one.scheme, one.value, entry.id), "replace")
+        for role in entry.roles:
+            batch.insert(tables.partner_roles, (role.value, entry.id), "ignore")
+
+
+def _import_keys(batch: Batch, entries: Sequence[ApiKey]) -> None:
+    if not entries:
+        return
+    # A key that comes again under its id has a new secret: the old hash must not open anything.
+    ids = [entry.id for entry in entries]
+    batch.connection.execute(delete(tables.api_keys).where(among(batch.connection, _api_keys.id, ids)))
+    for entry in {entry.id: entry for entry in entries}.values():
+        batch.insert(
+            tables.api_keys,
+            (
+                entry.hash,
+                entry.id,
+                entry.partner_id,
+                to_json(sorted(entry.scopes)),
+                entry.test,
+                maybe_to_time(entry.expires_at),
+            ),
+            "replace",
+        )
+
+
+def version(connection: Connection) -> int:
+    """How often the registry has changed."""
+    counters = tables.counters.c
+    return connection.execute(select(counters.value).where(counters.name == VERSION)).scalar() or 0
+
+
+def partner(connection: Connection, partner_id: str) -> Partner | None:
+    """The partner with this id."""
+    row = connection.execute(select(tables.partners).where(_partners.id == partner_id)).one_or_none()
+    return None if row is None else _partner_from(row)
+
+
+def partner_by(connection: Connection, identifier: Identifier) -> Partner | None:
+    """The partner that goes by `identifier`."""
+    query = (
+        select(tables.partners)
+        .join(tables.partner_identifiers, _identifiers.partner_id == _partners.id)
+        .where(_identifiers.scheme == identifier.scheme, _identifiers.value == identifier.value)
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _partner_from(row)
+
+
+def partners(connection: Connection, after: str, limit: int) -> list[Partner]:
+    """Partners with id > `after`, by id."""
+    query = select(tables.partners).where(_partners.id > after).order_by(_partners.id).limit(limit)
+    return [_partner_from(row) for row in connection.execute(query)]
+
+
+def partners_with_role(connection: Connection, role: str) -> list[Partner]:
+    """Active partners that have `role`, by id."""
+    query = (
+        select(tables.partners)
+        .join(tables.partner_roles, _roles.partner_id == _partners.id)
+        .where(_roles.role == role, _partners.active)
+        .order_by(_partners.id)
+    )
+    return [_partner_from(row) for row in connection.execute(query)]
+
+
+def agreements(connection: Connection, partner_id: str) -> list[Agreement]:
+    """All agreements of a partner, by id."""
+    query = select(_agreements.terms).where(_agreements.partner_id == partner_id).order_by(_agreements.id)
+    return [_agreement_from(terms) for terms in connection.execute(query).scalars()]
+
+
+def api_key(connection: Connection, hash_: str) -> ApiKey | None:
+    """The key with this hash."""
+    row = connection.execute(select(tables.api_keys).where(_api_keys.hash == hash_)).one_or_none()
+    if row is None:
+        return None
+    scopes = frozenset(from_json(row.scopes))
+    return ApiKey(row.id, row.partner_id, row.hash, scopes, row.test, maybe_from_time(row.expires_at))
+
+
+def _partner_from(row: Row[Any]) -> Partner:
+    return Partner(
+        id=row.id,
+        name=row.name,
+        roles=frozenset(Role(role) for role in from_json(row.roles)),
+        identifiers=tuple(Identifier(scheme, value) for scheme, value in from_json(row.identifiers)),
+        language=row.language,
+        time_zone=row.time_zone,
+        credit_grade=row.credit_grade,
+        acts_for=frozenset(from_json(row.acts_for)),
+        active=row.active,
+    )
+
+
+def _terms(agreement: Agreement) -> str:
+    return to_json(asdict(agreement))
+
+
+def _agreement_from(terms: str) -> Agreement:
+    fields = from_json(terms)
+    fields["direction"] = Direction(fields["direction"])
+    fields["strictness"] = Strictness(fields["strictness"])
+    fields["acknowledge"] = Acknowledge(fields["acknowledge"])
+    return Agreement(**fields)

@@ -1,0 +1,109 @@
+"""Small tools for queries: many rows in few statements, lists as one parameter, times and JSON as they are kept.
+
+A statement's text stays the same however many values it is given, so that both engines keep it prepared.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any, Literal
+
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Connection, Integer, Table, TableValuedAlias, Text
+from sqlalchemy import any_, bindparam, func, select
+
+OnConflict = Literal["", "ignore", "replace"]
+Row = tuple[Any, ...]
+
+_CHUNKS = (64, 16, 4, 1)
+"""Rows per INSERT on SQLite. The driver lets go of the interpreter lock once per statement; under load
+getting it back costs far more than the row, so that one row per statement would starve the writer."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def insert_rows(connection: Connection, table: Table, rows: Sequence[Row], on_conflict: OnConflict = "") -> None:
+    """Insert `rows`, each with a value for every column that is not generated, in the table's order.
+
+    A row whose primary key exists is an error, is ignored, or replaces the old one.
+    """
+    if connection.dialect.name != "sqlite":
+        if rows:
+            connection.exec_driver_sql(_insert(table, on_conflict, 1, numbered=True), list(rows))
+        return
+    done = 0
+    for size in _CHUNKS:
+        while len(rows) - done >= size:
+            chunk = rows[done : done + size]
+            values = tuple(value for row in chunk for value in row)
+            connection.exec_driver_sql(_insert(table, on_conflict, size, numbered=False), values)
+            done += size
+
+
+@cache
+def _insert(table: Table, on_conflict: OnConflict, rows: int, *, numbered: bool) -> str:
+    columns = [column.name for column in table.columns if column.autoincrement is not True]
+    names = ", ".join(f'"{name}"' for name in columns)
+    one = ", ".join(f"${n}" for n in range(1, len(columns) + 1)) if numbered else ", ".join("?" * len(columns))
+    statement = f'INSERT INTO "{table.name}" ({names}) VALUES ' + ", ".join([f"({one})"] * rows)  # noqa: S608 - names are ours
+    if not on_conflict:
+        return statement
+    key = [column.name for column in table.primary_key.columns]
+    changed = [f'"{name}" = excluded."{name}"' for name in columns if name not in key]
+    if on_conflict == "ignore" or not changed:
+        return f"{statement} ON CONFLICT DO NOTHING"
+    target = ", ".join(f'"{name}"' for name in key)
+    return f"{statement} ON CONFLICT ({target}) DO UPDATE SET {', '.join(changed)}"
+
+
+def among(connection: Connection, column: ColumnElement[Any], values: Iterable[str | int]) -> ColumnElement[bool]:
+    """Whether `column` is one of `values`, which travel as one parameter."""
+    wanted = list(values)
+    if connection.dialect.name == "sqlite":
+        parameter = bindparam(None, json.dumps(wanted), type_=Text, unique=True)
+        return column.in_(select(func.json_each(parameter).table_valued("value").c.value))
+    kind = BigInteger if isinstance(column.type, Integer) else Text
+    return column == any_(bindparam(None, wanted, type_=ARRAY(kind), unique=True))
+
+
+def listed(connection: Connection, values: Iterable[str]) -> TableValuedAlias:
+    """Texts as a table of one column, `value`, which travels as one parameter."""
+    wanted = list(values)
+    if connection.dialect.name == "sqlite":
+        return func.json_each(bindparam(None, json.dumps(wanted), type_=Text, unique=True)).table_valued("value")
+    return func.unnest(bindparam(None, wanted, type_=ARRAY(Text), unique=True)).table_valued("value")
+
+
+def to_time(value: datetime) -> int:
+    """Whole microseconds since 1970."""
+    return (value - _EPOCH) // _MICROSECOND
+
+
+def from_time(value: int) -> datetime:
+    """The aware time of so many microseconds since 1970."""
+    return _EPOCH + timedelta(microseconds=value)
+
+
+def maybe_to_time(value: datetime | None) -> int | None:
+    """As `to_time`, with None for None."""
+    return None if value is None else to_time(value)
+
+
+def maybe_from_time(value: int | None) -> datetime | None:
+    """As `from_time`, with None for None."""
+    return None if value is None else from_time(value)
+
+
+_encode: Callable[[object], str] = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def to_json(value: object) -> str:
+    """JSON text of a JSON-ready value."""
+    return _encode(dict(value) if isinstance(value, Mapping) else value)
+
+
+def from_json(value: str) -> Any:
+    """The value of JSON text."""
+    return json.loads(value)

@@ -1,0 +1,306 @@
+"""The store itself: each operation of the contract, handed to the writer or run as a read."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, make_url
+
+from gateway.decide.facts import Facts, NextNumber, Query
+from gateway.errors import ConfigurationInvalid, NotFound
+from gateway.model import (
+    Agreement,
+    ApiKey,
+    Delivery,
+    FeedEntry,
+    Identifier,
+    InterchangeRef,
+    Partner,
+    Payload,
+    Receipt,
+)
+from gateway.receipt.signed import Signer
+from gateway.store import deliveries, facts, log, outcome, payloads, registry, staging, views
+from gateway.store.anchor import Checkpointer
+from gateway.store.bodies import LARGEST_ROW, BodyFiles, digest, mentioned
+from gateway.store.contract import (
+    Accepted,
+    AttemptResult,
+    CaseView,
+    Claimed,
+    MessageRecord,
+    NewReceipt,
+    Outcome,
+    PayloadView,
+    Pressure,
+    Proven,
+)
+from gateway.store.database import connect, in_memory, translated
+from gateway.store.migrations import current, head, migrate_connection
+from gateway.store.sql import to_time
+from gateway.store.writer import Handler, Writer
+
+T = TypeVar("T")
+
+LOG_PAGE = 1000
+"""Receipts read at once while the log is walked."""
+ORPHAN_SECONDS = 24 * 3600.0
+"""Age at which a file that nothing mentions is removed: no transaction is under way for so long."""
+SWEEP_PAGE = 500
+"""Files judged with one query."""
+
+_HANDLERS: tuple[Handler[Any, Any], ...] = (
+    payloads.accept,
+    payloads.renew,
+    staging.stage,
+    facts.reserve,
+    outcome.commit,
+    deliveries.finish_attempts,
+    deliveries.answer,
+    deliveries.retry,
+    deliveries.skip,
+    payloads.reopen,
+    registry.import_entries,
+    # Last, so that they find what the same batch has just made.
+    payloads.claims,
+    deliveries.claims,
+)
+
+
+class SqlStore:
+    """The store over SQLAlchemy, on SQLite and PostgreSQL. See `contract.Store` for what each operation promises."""
+
+    def __init__(self, url: str, signer: Signer, payload_folder: Path, anchor_file: Path | None) -> None:
+        self._url = make_url(url)
+        self._database = connect(url)
+        self._files = BodyFiles(payload_folder)
+        self._checkpointer = Checkpointer(signer, anchor_file)
+        self._writer = Writer(self._database, self._checkpointer, _HANDLERS)
+        self._anchoring: asyncio.Task[None] | None = None
+        self.origin = signer.name
+        self.alert = ""
+
+    async def open(self) -> None:
+        if in_memory(self._url):
+            await self._database.write(migrate_connection)
+        version = await self._database.read(current)
+        if version != head():
+            raise ConfigurationInvalid(f"the store's tables are at {version or 'nothing'}, not {head()}: run migrate")
+        self.alert = await self._database.write(self._checkpointer.check)
+        if self.alert:
+            await asyncio.to_thread(self._checkpointer.keep_old_anchor)
+        state, (_, note) = await self._database.read(lambda c: (log.read_state(c), log.newest_checkpoint(c)))
+        self.origin = state.origin if state else self.origin
+        if note:
+            self._checkpointer.committed(note)
+        self._writer.start()
+        self._anchoring = asyncio.create_task(self._checkpointer.run(), name="store-anchor")
+
+    async def close(self) -> None:
+        await self._writer.close()
+        if self._anchoring is not None:
+            self._anchoring.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._anchoring
+            self._anchoring = None
+            await asyncio.to_thread(self._checkpointer.write_anchor)
+        await self._database.close()
+
+    # Commit 1
+
+    async def accept(self, payload: Payload, receipt: NewReceipt) -> Accepted:
+        await self._keep_large([(payload.sha256, payload.body)])
+        return await self._writer.do(payloads.accept, payloads.Arrival(payload, receipt))
+
+    async def _keep_large(self, bodies: Iterable[tuple[str, bytes]]) -> None:
+        """Write large bodies to their files, before the transaction that mentions them."""
+        large = [(sha256, body) for sha256, body in bodies if len(body) > LARGEST_ROW]
+        if not large:
+            return
+
+        def keep() -> None:
+            with translated():
+                for sha256, body in large:
+                    if digest(body) != sha256:
+                        raise ValueError("a body is not what its digest says")
+                    self._files.keep(sha256, body)
+
+        await asyncio.to_thread(keep)
+
+    # Between the commits
+
+    async def claim_payloads(self, limit: int, lease: timedelta, now: datetime) -> Sequence[Claimed]:
+        wanted = payloads.ClaimWanted(self._files, limit, lease, now)
+        if self._database.claims_apart:
+            return await self._database.claim(lambda connection: payloads.claim(connection, wanted))
+        return await self._writer.do(payloads.claims, wanted)
+
+    async def renew_payload(self, payload_id: str, fence: int, lease: timedelta, now: datetime) -> None:
+        await self._writer.do(payloads.renew, payloads.Renewal(payload_id, fence, to_time(now + lease)))
+
+    async def find_interchange(self, ref: InterchangeRef, window: timedelta, now: datetime) -> str:
+        since = to_time(now - window)
+        found = await self._read(lambda connection: outcome.find_interchanges(connection, [ref]))
+        return next((row.payload_id for row in found.get(ref, ()) if row.at >= since), "")
+
+    async def facts(self, queries: Iterable[Query], known: Facts, for_id: str) -> Facts:
+        wanted = [query for query in queries if query not in known.answers]
+        numbers = tuple(query for query in wanted if isinstance(query, NextNumber))
+        answers = await self._read(lambda connection: facts.answer(connection, wanted))
+        if numbers:
+            answers |= await self._writer.do(facts.reserve, facts.Reservation(for_id, numbers))
+        return known.plus(answers)
+
+    async def stage(self, payload_id: str, fence: int, position: int, messages: Sequence[MessageRecord]) -> None:
+        await self._writer.do(staging.stage, staging.Chunk(payload_id, fence, position, tuple(messages)))
+
+    async def staged(self, payload_id: str, after: int, limit: int) -> Sequence[MessageRecord]:
+        return await self._read(lambda connection: staging.staged(connection, payload_id, after, limit))
+
+    # Commit 2
+
+    async def commit(self, outcome_: Outcome) -> None:
+        await self._keep_large((one.sha256, one.body) for one in (*outcome_.deliveries, *outcome_.feed))
+        await self._writer.do(outcome.commit, outcome_)
+
+    # Deliver
+
+    async def claim_deliveries(self, limit: int, lease: timedelta, now: datetime) -> Sequence[Delivery]:
+        wanted = deliveries.ClaimWanted(self._files, limit, lease, now)
+        if self._database.claims_apart:
+            return await self._database.claim(lambda connection: deliveries.claim(connection, wanted))
+        return await self._writer.do(deliveries.claims, wanted)
+
+    async def finish_attempt(self, result: AttemptResult) -> None:
+        await self._writer.do(deliveries.finish_attempts, result)
+
+    async def retry_delivery(self, delivery_id: str, now: datetime) -> None:
+        await self._writer.do(deliveries.retry, deliveries.Order(delivery_id, now))
+
+    async def skip_delivery(self, delivery_id: str, now: datetime) -> None:
+        await self._writer.do(deliveries.skip, deliveries.Order(delivery_id, now))
+
+    async def answer_delivery(self, delivery_id: str, receipt: NewReceipt, now: datetime) -> None:
+        await self._writer.do(deliveries.answer, deliveries.BusinessAnswer(delivery_id, receipt, now))
+
+    async def delivery_by_reference(self, partner_id: str, reference: str) -> Delivery | None:
+        return await self._read(
+            lambda connection: views.delivery_by_reference(connection, self._files, partner_id, reference)
+        )
+
+    # Read
+
+    async def payload(self, payload_id: str) -> PayloadView:
+        return await self._read(lambda connection: views.payload(connection, self._files, payload_id))
+
+    async def reopen_payload(self, payload_id: str) -> None:
+        await self._writer.do(payloads.reopen, payload_id)
+
+    async def payloads(self, partner_id: str, state: str, after: str, limit: int) -> Sequence[PayloadView]:
+        return await self._read(lambda connection: views.payloads(connection, partner_id, state, after, limit))
+
+    async def case(self, key: str, partner_id: str = "", *, test: bool = False) -> Sequence[CaseView]:
+        return await self._read(lambda connection: views.case(connection, key, partner_id, test))
+
+    async def feed(
+        self, name: str, partner_id: str, after: int, limit: int, *, test: bool = False
+    ) -> Sequence[FeedEntry]:
+        return await self._read(lambda connection: views.feed(connection, name, partner_id, after, limit, test))
+
+    async def feed_entry(self, name: str, partner_id: str, sequence: int, *, test: bool = False) -> FeedEntry:
+        return await self._read(
+            lambda connection: views.feed_entry(connection, self._files, name, partner_id, sequence, test)
+        )
+
+    async def delivery(self, delivery_id: str) -> Delivery:
+        return await self._read(lambda connection: views.delivery(connection, self._files, delivery_id))
+
+    async def deliveries(self, partner_id: str, state: str, limit: int) -> Sequence[Delivery]:
+        return await self._read(lambda connection: views.deliveries(connection, partner_id, state, limit))
+
+    async def pressure(self) -> Pressure:
+        return await self._read(views.pressure)
+
+    # The receipt log
+
+    async def proven(self, index: int) -> Proven:
+        return await self._read(lambda connection: log.proven(connection, index))
+
+    async def receipts_of(self, subject_ids: Iterable[str]) -> Sequence[Receipt]:
+        wanted = list(subject_ids)
+        return await self._read(lambda connection: log.receipts_of(connection, wanted))
+
+    async def consistency(self, old_size: int) -> tuple[tuple[bytes, ...], str]:
+        return await self._read(lambda connection: log.consistency(connection, old_size))
+
+    async def checkpoint(self) -> str:
+        return (await self._read(log.newest_checkpoint))[1]
+
+    async def log(self, after: int = -1) -> AsyncIterator[Receipt]:
+        while page := await self._read(lambda connection, after=after: log.receipts_after(connection, after, LOG_PAGE)):
+            for receipt in page:
+                yield receipt
+            after = page[-1].index
+
+    # Registry
+
+    async def import_partners(
+        self, partners: Iterable[Partner], agreements: Iterable[Agreement], keys: Iterable[ApiKey]
+    ) -> tuple[int, int, int]:
+        return (await self._import(partners), await self._import(agreements), await self._import(keys))
+
+    async def _import(self, entries: Iterable[registry.Entry]) -> int:
+        count = 0
+        for chunk in registry.chunks(entries):
+            await self._writer.do(registry.import_entries, chunk)
+            count += len(chunk)
+        return count
+
+    async def partner(self, partner_id: str) -> Partner:
+        found = await self._read(lambda connection: registry.partner(connection, partner_id))
+        if found is None:
+            raise NotFound(partner_id=partner_id)
+        return found
+
+    async def partner_by(self, identifier: Identifier) -> Partner | None:
+        return await self._read(lambda connection: registry.partner_by(connection, identifier))
+
+    async def partners(self, after: str, limit: int) -> Sequence[Partner]:
+        return await self._read(lambda connection: registry.partners(connection, after, limit))
+
+    async def partners_with_role(self, role: str) -> Sequence[Partner]:
+        return await self._read(lambda connection: registry.partners_with_role(connection, role))
+
+    async def agreements(self, partner_id: str) -> Sequence[Agreement]:
+        return await self._read(lambda connection: registry.agreements(connection, partner_id))
+
+    async def api_key(self, hash_: str) -> ApiKey | None:
+        return await self._read(lambda connection: registry.api_key(connection, hash_))
+
+    async def registry_version(self) -> int:
+        return await self._read(registry.version)
+
+    # Upkeep
+
+    async def sweep(self, older_than: float = ORPHAN_SECONDS) -> int:
+        """Remove files of bodies that nothing mentions and nobody has touched for so many seconds; how many."""
+        files = await asyncio.to_thread(lambda: list(self._files.old_files(older_than)))
+        removed = 0
+        for start in range(0, len(files), SWEEP_PAGE):
+            page = files[start : start + SWEEP_PAGE]
+            names = [path.name for path in page]
+            kept = await self._read(lambda connection, names=names: mentioned(connection, names))
+            for path in page:
+                if path.name not in kept:
+                    await asyncio.to_thread(os.unlink, path)
+                    removed += 1
+        return removed
+
+    async def _read(self, work: Callable[[Connection], T]) -> T:
+        return await self._database.read(work)

@@ -1,0 +1,50 @@
+"""Checked messages of a large interchange, kept until its trailer says whether they count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select, update
+
+from gateway.errors import GatewayError, LeaseLost
+from gateway.store import payloads, tables
+from gateway.store.batch import Batch
+from gateway.store.contract import MessageRecord
+from gateway.store.outcome import message_row
+from gateway.store.views import message_from
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Messages of one payload, up to `position`."""
+
+    payload_id: str
+    fence: int
+    position: int
+    messages: tuple[MessageRecord, ...]
+
+
+def stage(batch: Batch, chunks: Sequence[Chunk]) -> Sequence[None | GatewayError]:
+    """Keep chunks; the same chunk again replaces itself."""
+    held = payloads.read_fences(batch.connection, [chunk.payload_id for chunk in chunks])
+    answers: list[None | GatewayError] = []
+    for chunk in chunks:
+        row = held.get(chunk.payload_id)
+        if row is None or row.fence != chunk.fence:
+            answers.append(LeaseLost(payload_id=chunk.payload_id))
+            continue
+        for message in chunk.messages:
+            batch.insert(tables.staged_messages, message_row(message), "replace")
+        batch.connection.execute(
+            update(tables.inbox).where(tables.inbox.c.payload_id == chunk.payload_id).values(position=chunk.position)
+        )
+        answers.append(None)
+    return answers
+
+
+def staged(connection: Connection, payload_id: str, after: int, limit: int) -> list[MessageRecord]:
+    """Staged messages with number > `after`, in order."""
+    table = tables.staged_messages
+    query = select(table).where(table.c.payload_id == payload_id, table.c.number > after)
+    return [message_from(row) for row in connection.execute(query.order_by(table.c.number).limit(limit))]

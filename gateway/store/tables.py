@@ -1,0 +1,480 @@
+"""The tables: one description for SQLite and PostgreSQL, from which queries and migrations are written.
+
+Times are whole microseconds since 1970-01-01T00:00Z and JSON is text: both engines keep these the
+same way, and comparing and copying them costs nothing. A test keeps the migrations equal to this file.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    text,
+)
+
+metadata = MetaData()
+
+
+def _text(name: str) -> Column[str]:
+    return Column(name, Text, nullable=False)
+
+
+def _time(name: str, *, nullable: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=nullable)
+
+
+def _number(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False)
+
+
+def _owner(name: str, target: str) -> Column[str]:
+    return Column(name, Text, ForeignKey(target, ondelete="CASCADE"), nullable=False)
+
+
+def _flag(name: str) -> Column[bool]:
+    return Column(name, Boolean, nullable=False)
+
+
+# Payloads: what arrived, and the queue of those that wait for commit 2.
+
+bodies = Table(
+    "bodies",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+"""Small bodies of payloads and deliveries by content; large ones are files of the same name."""
+
+payloads = Table(
+    "payloads",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _number("arrival"),
+    _text("partner_id"),
+    _text("transport"),
+    _text("transport_id"),
+    _text("sha256"),
+    _number("size"),
+    _time("received_at"),
+    _text("content_type"),
+    _text("filename"),
+    _flag("test"),
+    _text("state"),
+    _text("failed"),
+    _number("fence"),
+    Index("payloads_arrival", "arrival", unique=True),
+    Index("payloads_partner", "partner_id", "arrival"),
+    Index("payloads_state", "state", "arrival"),
+    Index(
+        "payloads_transport_id",
+        "partner_id",
+        "transport",
+        "transport_id",
+        "test",
+        unique=True,
+        sqlite_where=text("transport_id <> ''"),
+        postgresql_where=text("transport_id <> ''"),
+    ),
+)
+"""`arrival` is the log index of the `received` receipt, so that it follows commit order; `fence` the last
+one a finished payload had, so that one that is opened again has a higher one."""
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("payload_id", Text, primary_key=True),
+    _number("arrival"),
+    _number("fence"),
+    _time("lease_until"),
+    Column("position", Integer, nullable=False),
+    _time("received_at"),
+    Index("inbox_arrival", "arrival"),
+)
+"""Payloads between the two commits; a row leaves with the last commit of its payload."""
+
+
+def _message_columns() -> list[Column[Any]]:
+    return [
+        _text("id"),
+        _text("payload_id"),
+        Column("number", Integer, nullable=False),
+        _text("partner_id"),
+        _text("syntax"),
+        _text("format"),
+        _text("reference"),
+        _text("state"),
+        _time("at"),
+        _text("interchange"),
+        _text("document_type"),
+        Column("document", Text),
+        _text("findings"),
+        _text("case_id"),
+        _flag("test"),
+        _text("schema_digest"),
+        _text("mapping_digest"),
+    ]
+
+
+messages = Table(
+    "messages",
+    metadata,
+    *_message_columns(),
+    PrimaryKeyConstraint("id"),
+    Index("messages_payload", "payload_id", "number"),
+    Index("messages_case", "case_id", "at"),
+)
+
+staged_messages = Table(
+    "staged_messages",
+    metadata,
+    *_message_columns(),
+    PrimaryKeyConstraint("payload_id", "number"),
+)
+"""Checked messages of a large interchange whose trailer has not been seen."""
+
+interchanges = Table(
+    "interchanges",
+    metadata,
+    _text("sender"),
+    _text("recipient"),
+    _text("reference"),
+    _text("syntax"),
+    _flag("test"),
+    _time("at"),
+    _text("payload_id"),
+    PrimaryKeyConstraint("sender", "recipient", "reference", "syntax", "test", "at", "payload_id"),
+)
+"""References that were used; unique within the agreement's window only, because references wrap."""
+
+# Cases: one consignment each.
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _number("version"),
+    _text("status"),
+    _text("partner_id"),
+    _flag("test"),
+)
+
+case_keys = Table(
+    "case_keys",
+    metadata,
+    _text("value"),
+    _text("kind"),
+    _flag("test"),
+    _owner("case_id", "cases.id"),
+    PrimaryKeyConstraint("value", "kind", "test", "case_id"),
+    Index("case_keys_case", "case_id"),
+)
+
+case_documents = Table(
+    "case_documents",
+    metadata,
+    _owner("case_id", "cases.id"),
+    _text("document_type"),
+    _text("document"),
+    PrimaryKeyConstraint("case_id", "document_type"),
+)
+
+case_partners = Table(
+    "case_partners",
+    metadata,
+    _owner("case_id", "cases.id"),
+    _text("partner_id"),
+    PrimaryKeyConstraint("case_id", "partner_id"),
+)
+"""Who takes part in a case and may therefore see it."""
+
+case_events = Table(
+    "case_events",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    _owner("case_id", "cases.id"),
+    _time("at"),
+    _text("kind"),
+    _text("text"),
+    _text("partner_id"),
+    _text("message_id"),
+    _text("delivery_id"),
+    _text("details"),
+    Index("case_events_case", "case_id", "id"),
+)
+
+waits = Table(
+    "waits",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _text("document_type"),
+    _text("keys"),
+    _text("document"),
+    _text("message_id"),
+    _text("partner_id"),
+    _flag("test"),
+)
+"""Documents that match no case yet; a row leaves when its document is attached."""
+
+wait_keys = Table(
+    "wait_keys",
+    metadata,
+    _text("value"),
+    _text("kind"),
+    _flag("test"),
+    _owner("wait_id", "waits.id"),
+    PrimaryKeyConstraint("value", "kind", "test", "wait_id"),
+    Index("wait_keys_wait", "wait_id"),
+)
+
+ledgers = Table(
+    "ledgers",
+    metadata,
+    _text("name"),
+    _flag("test"),
+    _text("balance"),
+    _number("version"),
+    PrimaryKeyConstraint("name", "test"),
+)
+
+ledger_moves = Table(
+    "ledger_moves",
+    metadata,
+    _text("ledger"),
+    _flag("test"),
+    _text("message_id"),
+    _text("amount"),
+    PrimaryKeyConstraint("ledger", "test", "message_id"),
+)
+"""One amount per message and ledger, so that processing a message again draws nothing twice."""
+
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _number("value"),
+)
+"""Last number given out by name: document numbers, the registry's version."""
+
+reservations = Table(
+    "reservations",
+    metadata,
+    _text("for_id"),
+    _text("counter"),
+    _number("value"),
+    PrimaryKeyConstraint("for_id", "counter"),
+)
+"""Numbers that were given out, and what for: asking again gives the same one."""
+
+# Deliveries: hot ones, and those that are over.
+
+
+def _delivery_columns() -> list[Column[Any]]:
+    return [
+        _text("id"),
+        _number("sequence"),
+        _text("payload_id"),
+        _text("partner_id"),
+        _text("agreement_id"),
+        _text("lane"),
+        _text("kind"),
+        _text("document_type"),
+        _text("format"),
+        _text("sha256"),
+        _text("message_id"),
+        _text("case_id"),
+        _text("reference"),
+        _flag("test"),
+        _text("state"),
+        Column("attempts", Integer, nullable=False),
+        _time("next_at", nullable=True),
+        _number("fence"),
+        _text("last_error"),
+    ]
+
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    *_delivery_columns(),
+    PrimaryKeyConstraint("id"),
+    _flag("head"),
+    _time("due_at", nullable=True),
+    Index("deliveries_sequence", "sequence", unique=True),
+    Index("deliveries_lane", "lane", "sequence"),
+    Index("deliveries_case", "case_id"),
+    Index("deliveries_payload", "payload_id"),
+    Index("deliveries_reference", "partner_id", "reference"),
+    Index("deliveries_state", "state", "sequence"),
+    Index("deliveries_head", "lane", unique=True, sqlite_where=text("head"), postgresql_where=text("head")),
+    Index("deliveries_due", "due_at", sqlite_where=text("head"), postgresql_where=text("head")),
+)
+"""What recipients must still get. `head` marks the first of each lane, the only one that may be
+claimed; `due_at` is when (the end of the lease while it is sent, nothing when it is dead)."""
+
+staged_deliveries = Table(
+    "staged_deliveries",
+    metadata,
+    *_delivery_columns(),
+    PrimaryKeyConstraint("id"),
+    Index("staged_deliveries_payload", "payload_id", "sequence"),
+)
+"""Deliveries that wait for the last commit of their payload; they stand in no lane yet."""
+
+deliveries_done = Table(
+    "deliveries_done",
+    metadata,
+    *_delivery_columns(),
+    PrimaryKeyConstraint("id"),
+    _time("finished_at"),
+    Index("deliveries_done_case", "case_id"),
+    Index("deliveries_done_payload", "payload_id"),
+    Index("deliveries_done_reference", "partner_id", "reference"),
+    Index("deliveries_done_state", "state", "sequence"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    _text("delivery_id"),
+    Column("number", Integer, nullable=False),
+    _time("started_at"),
+    _time("ended_at", nullable=True),
+    _text("outcome"),
+    _text("detail"),
+    PrimaryKeyConstraint("delivery_id", "number"),
+)
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("delivery_id", Text, primary_key=True),
+    _time("at"),
+)
+"""Deliveries whose recipient's business answer has come."""
+
+feed = Table(
+    "feed",
+    metadata,
+    _text("feed"),
+    _flag("test"),
+    _number("sequence"),
+    _text("partner_id"),
+    _text("document_type"),
+    _text("document_id"),
+    _text("sha256"),
+    _text("keys"),
+    _text("format"),
+    _text("message_id"),
+    _text("case_id"),
+    _time("at"),
+    PrimaryKeyConstraint("feed", "test", "sequence"),
+    Index("feed_partner", "feed", "test", "partner_id", "sequence"),
+    Index("feed_document", "document_id"),
+)
+
+# The receipt log.
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("index", BigInteger, primary_key=True, autoincrement=False),
+    _text("stage"),
+    _text("subject_id"),
+    Column("body", LargeBinary, nullable=False),
+    Index("receipts_subject", "subject_id", "index"),
+)
+
+tree_nodes = Table(
+    "tree_nodes",
+    metadata,
+    Column("level", Integer, nullable=False),
+    _number("index"),
+    Column("hash", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("level", "index"),
+)
+"""Roots of complete subtrees: `level` 0 are leaf hashes; the node covers leaves index*2^level on."""
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    _text("origin"),
+    _text("note"),
+)
+
+log_state = Table(
+    "log_state",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    _text("origin"),
+    Column("frontier", LargeBinary, nullable=False),
+)
+"""One row: the log's name, and the right edge of its tree, which is all that appending needs."""
+
+# The registry.
+
+partners = Table(
+    "partners",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _text("name"),
+    _text("roles"),
+    _text("identifiers"),
+    _text("language"),
+    _text("time_zone"),
+    _text("credit_grade"),
+    _text("acts_for"),
+    _flag("active"),
+)
+
+partner_identifiers = Table(
+    "partner_identifiers",
+    metadata,
+    _text("scheme"),
+    _text("value"),
+    _owner("partner_id", "partners.id"),
+    PrimaryKeyConstraint("scheme", "value"),
+    Index("partner_identifiers_partner", "partner_id"),
+)
+
+partner_roles = Table(
+    "partner_roles",
+    metadata,
+    _text("role"),
+    _owner("partner_id", "partners.id"),
+    PrimaryKeyConstraint("role", "partner_id"),
+    Index("partner_roles_partner", "partner_id"),
+)
+
+agreements = Table(
+    "agreements",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _text("partner_id"),
+    _text("terms"),
+    Index("agreements_partner", "partner_id", "id"),
+)
+"""`terms` is the agreement as JSON: it is only ever read whole."""
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    _text("id"),
+    _text("partner_id"),
+    _text("scopes"),
+    _flag("test"),
+    _time("expires_at", nullable=True),
+    Index("api_keys_id", "id", unique=True),
+)
