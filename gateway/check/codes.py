@@ -7,9 +7,9 @@ may have more. Lines before the header say where the facts come from and which c
     # source: ISO 3166-1
     # complete: un alpha3
     un,alpha3,ciq,customs,en,zh
-    CN,CHN,156,142,China,中国
+    CN,CHN,156|CHN,CHN|142,China,中国
 
-Only in a complete column is a code that is not there wrong; elsewhere it is merely unknown to us.
+Of several codes in a cell the first is written and all are read. Only in a complete column is a code that is not there wrong; elsewhere it is merely unknown to us.
 """
 
 from __future__ import annotations
@@ -55,6 +55,10 @@ class CodeList:
             return self._from[column].get(code)
         return code if self._known(code) else None
 
+    def may_keep(self, code: str, column: str) -> bool:
+        """Whether a `code` that `column` does not hold may stand in a document: not where it would mean another thing."""
+        return column == CANONICAL or code not in self._to[CANONICAL]
+
     def words(self, code: str, language: str = "en") -> str:
         """The name of a canonical code, or the code where no name is known."""
         key = "zh" if language.startswith("zh") else "en"
@@ -93,8 +97,9 @@ def _load(name: str) -> CodeList:
         if None in row or None in row.values():
             raise SchemaInvalid(f"{path.name}: row {row} has not as many fields as the header")
         for column in columns:
-            # Several codes may stand for one thing, and one for several: the first row decides.
-            if row[column] and row[CANONICAL]:
-                to_canonical[column].setdefault(row[column], row[CANONICAL])
-                from_canonical[column].setdefault(row[CANONICAL], row[column])
+            # Several codes may stand for one thing, and one for several: the first decides.
+            for code in row[column].split("|"):
+                if code:
+                    to_canonical[column].setdefault(code, row[CANONICAL])
+                    from_canonical[column].setdefault(row[CANONICAL], code)
     return CodeList(name, said["source"], columns, complete, tuple(rows), to_canonical, from_canonical)

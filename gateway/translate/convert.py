@@ -216,7 +216,8 @@ def code(argument: str) -> Converter:
         scheme = fixed or context.code_tables
         ours = table.to_canonical(text, scheme)
         if ours is None:
-            raise Unconvertible("translate.code", text, list=f"{name}:{scheme}")
+            kept = text if table.may_keep(text, scheme) else None
+            raise Unconvertible("translate.code", kept, list=f"{name}:{scheme}")
         return ours
 
     def write(value: Any, context: Context) -> str:
