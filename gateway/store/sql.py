@@ -73,7 +73,7 @@ def listed(connection: Connection, values: Iterable[str]) -> TableValuedAlias:
     wanted = list(values)
     if connection.dialect.name == "sqlite":
         return func.json_each(bindparam(None, json.dumps(wanted), type_=Text, unique=True)).table_valued("value")
-    return func.unnest(bindparam(None, wanted, type_=ARRAY(Text), unique=True)).table_valued("value")
+    return func.unnest(bindparam(None, wanted, type_=ARRAY(Text), unique=True)).table_valued("value").render_derived()
 
 
 def to_time(value: datetime) -> int:
