@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from gateway.receipt import bundle as packing
-from gateway.receipt.verify import _FIELDS, valid, verify
+from gateway.receipt.problems import FIELDS
+from gateway.receipt.verify import valid, verify
 
 from .evidence import SIGNER, Log, received, sample_bundle, sample_log
 
@@ -79,7 +80,7 @@ def test_openssl_accepts_the_signature_of_a_checkpoint(tmp_path):
 def test_every_field_of_a_receipt_is_documented():
     """The documentation names every field of every stage."""
     documented = set(re.findall(r"`([a-z0-9_]+)`", DOCS.read_text("utf-8")))
-    assert {field for fields in _FIELDS.values() for field in fields} <= documented
+    assert {field for fields in FIELDS.values() for field in fields} <= documented
 
 
 def test_the_printed_verifier_knows_earlier_names(printed_verifier):
