@@ -16,10 +16,12 @@ T = TypeVar("T")
 def with_store(config: Path | None, work: Callable[[Store], Awaitable[T]]) -> T:
     """What `work` makes of the configured store, which is opened before and closed after it."""
     from gateway.config import load
-    from gateway.web.opening import opened
+    from gateway.web.opening import opened, signer
+
+    settings = load(config)
 
     async def run() -> T:
-        async with opened(load(config)) as store:
+        async with opened(settings, signer(settings.receipts)) as store:
             return await work(store)
 
     return asyncio.run(run())

@@ -159,7 +159,7 @@ def _problems(file: Path, vkey: str) -> list[Problem]:
     with file.open("rb") as stream:
         head = stream.read(64)
     if head.startswith(proof.HEADER.encode()):
-        return _proof_problems(file.read_bytes(), vkey)
+        return verify.verify_proof(file.read_bytes(), vkey)
     if head.startswith(b"{") or not head:
         beside = file.with_name(file.name + _CHECKPOINT)
         notes = [beside.read_text("utf-8")] if beside.is_file() else []
@@ -173,27 +173,6 @@ def _lines(file: Path, step: Any) -> Iterator[bytes]:
         for line in stream:
             step(len(line))
             yield line
-
-
-def _proof_problems(content: bytes, vkey: str) -> list[Problem]:
-    from gateway.errors import ReceiptInvalid
-    from gateway.receipt.proof import Proof
-    from gateway.receipt.signed import Verifier
-    from gateway.receipt.verify import Problem
-
-    try:
-        verifier = Verifier(vkey)
-    except ReceiptInvalid:
-        return [Problem("receipt.key.invalid")]
-    try:
-        found = Proof.parse(content.decode("utf-8", "replace"))
-    except ReceiptInvalid:
-        return [Problem("receipt.proof.malformed")]
-    try:
-        found.check(found.receipt, verifier)
-    except ReceiptInvalid:
-        return [Problem("receipt.proof.wrong", found.index)]
-    return []
 
 
 def _as_dict(problem: Problem, language: str) -> dict[str, Any]:

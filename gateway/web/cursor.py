@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 
 from gateway.web.problems import BadRequest
 
@@ -17,7 +16,7 @@ def decode(kind: str, cursor: str) -> str:
     """The place in `cursor`; BadRequest where it was not made for the list named `kind`."""
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:  # no ASCII, no base64, no UTF-8
         raise BadRequest("The cursor was not given out by this gateway.") from error
     of, separator, place = text.partition("\n")
     if not separator or of != kind:

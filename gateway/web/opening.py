@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
-from gateway.config import Receipts
+import structlog
+
+from gateway.config import Receipts, Settings
 from gateway.errors import ConfigurationInvalid, ReceiptInvalid
 from gateway.receipt.notary import Notary
 from gateway.receipt.signed import Signer
+from gateway.store import migrate, open_store
+from gateway.store.sql_store import SqlStore
+
+log = structlog.get_logger(__name__)
 
 _SEED = 32
 """Bytes of an Ed25519 private key (RFC 8032, 5.1.5)."""
@@ -34,10 +43,33 @@ def signer(receipts: Receipts) -> Signer:
     return found
 
 
-def notary(receipts: Receipts, signer_: Signer) -> Notary:
-    """Who writes receipts under the log's name; what hides recipients in them derives from the signing key."""
-    secret = hashlib.sha256(b"recipients\n" + signer_.skey.encode()).digest()
-    return Notary(receipts.origin, secret)
+def notary(origin: str, signer_: Signer) -> Notary:
+    """Who writes receipts under the log's name `origin`; what hides recipients in them derives from the signing key."""
+    return Notary(origin, hashlib.sha256(b"recipients\n" + signer_.skey.encode()).digest())
+
+
+@asynccontextmanager
+async def opened(settings: Settings, signer_: Signer) -> AsyncIterator[SqlStore]:
+    """The store, open, and closed afterwards.
+
+    An embedded database is brought to this version by whoever opens it; one that nodes share only by
+    `gateway migrate`, since nodes of the version before may still be at work on it.
+    """
+    if settings.store.url.startswith("sqlite"):
+        await asyncio.to_thread(migrate, settings.store.url)
+    store = open_store(
+        settings.store.url,
+        signer=signer_,
+        payload_folder=settings.store.payload_folder,
+        anchor_file=settings.store.anchor_file,
+    )
+    await store.open()
+    try:
+        if store.alert:
+            log.error("receipt_log_judged_by_anchor", alert=store.alert, origin=store.origin)
+        yield store
+    finally:
+        await store.close()
 
 
 def _make(path: Path, origin: str) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from gateway.errors import NotFound
 from gateway.web.problems import BadRequest
 
 
@@ -78,6 +79,17 @@ MAX_INTEGER = 2**63 - 1
 """The largest index or sequence a store can hold."""
 
 TEST = Flag("test", "Look among test traffic; a test key always does")
+
+
+_LONGEST = 200
+"""Characters of an id or business key that are looked for at all; the longest business keys have 70."""
+
+
+def identifier(text: str) -> str:
+    """An id or business key from a path or cursor; NotFound where no store could hold such a one."""
+    if len(text) > _LONGEST or not text.isprintable():
+        raise NotFound
+    return text
 
 
 def index(text: str, name: str) -> int:

@@ -9,7 +9,7 @@ from gateway.web import resources, views
 from gateway.web.api.answers import answer
 from gateway.web.keys import READ
 from gateway.web.language import preferred
-from gateway.web.parameters import TEST
+from gateway.web.parameters import TEST, identifier
 from gateway.web.services import services
 
 
@@ -18,7 +18,7 @@ async def get(request: web.Request) -> web.Response:
     service = services(request)
     caller = await service.gate.admit(request, READ)
     test = caller.key.test or TEST.of(request)
-    found = await service.store.case(request.match_info["key"], caller.partner_id, test=test)
+    found = await service.store.case(identifier(request.match_info["key"]), caller.partner_id, test=test)
     if not found:
         raise NotFound
     language = preferred(request, caller.partner.language)

@@ -14,7 +14,7 @@ from gateway.web.api.answers import answer
 from gateway.web.identity import Caller
 from gateway.web.keys import READ, SEND
 from gateway.web.language import preferred
-from gateway.web.parameters import Text, Whole
+from gateway.web.parameters import Text, Whole, identifier
 from gateway.web.problems import BadRequest
 from gateway.web.services import services
 
@@ -54,7 +54,7 @@ async def get(request: web.Request) -> web.Response:
     """What became of a payload: state, findings, acknowledgements, deliveries, receipts."""
     service = services(request)
     caller = await service.gate.admit(request, READ)
-    view = await service.store.payload(request.match_info["id"])
+    view = await service.store.payload(identifier(request.match_info["id"]))
     if not _may_see(view, caller):
         raise NotFound
     language = preferred(request, caller.partner.language)
@@ -67,7 +67,7 @@ async def list_(request: web.Request) -> web.Response:
     service = services(request)
     caller = await service.gate.admit(request, READ)
     limit, state, after = LIMIT.of(request), STATE.of(request), CURSOR.of(request)
-    place = cursor.decode("messages", after) if after else ""
+    place = identifier(cursor.decode("messages", after)) if after else ""
     found = await service.store.payloads(caller.partner_id, state, place, limit)
     return answer(
         resources.PayloadPage(

@@ -1,0 +1,136 @@
+"""A whole gateway on loopback, over a real SQLite file, with partners of its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from gateway.config import Settings
+from gateway.model import Agreement, ApiKey, Direction, Identifier, Partner, Role
+from gateway.web import app, opening
+from gateway.web.keys import hash_key
+
+
+def key_of(name: str) -> str:
+    """The API key of a partner, as long as real ones."""
+    return f"gwk_{name}".ljust(40, "x")
+
+
+PARTNERS = (
+    Partner("acme", "Acme Exporting", frozenset({Role.ENTERPRISE}), (Identifier("unb", "ACME"),), language="zh"),
+    Partner("rival", "Rival Exporting", frozenset({Role.ENTERPRISE})),
+    Partner("customs", "Customs", frozenset({Role.CUSTOMS})),
+    Partner("gone", "Gone Trading", frozenset({Role.ENTERPRISE}), active=False),
+)
+AGREEMENTS = tuple(
+    Agreement(f"{id_}-in", id_, Direction.IN, "*", "*", acknowledge="always") for id_ in ("acme", "rival", "customs")
+)
+KEYS = (
+    ApiKey("acme-1", "acme", hash_key(key_of("acme"))),
+    ApiKey("acme-test", "acme", hash_key(key_of("acme-test")), test=True),
+    ApiKey("acme-read", "acme", hash_key(key_of("acme-read")), frozenset({"read"})),
+    ApiKey("rival-1", "rival", hash_key(key_of("rival"))),
+    ApiKey("customs-1", "customs", hash_key(key_of("customs"))),
+    ApiKey("gone-1", "gone", hash_key(key_of("gone"))),
+    ApiKey("operator-1", "customs", hash_key(key_of("operator")), frozenset({"admin"})),
+)
+
+
+@dataclass
+class Client:
+    """Speaks to one gateway, as one of its partners."""
+
+    url: str
+    session: aiohttp.ClientSession
+    gateway: app.Gateway
+
+    async def ask(
+        self, method: str, path: str, *, as_: str = "acme", headers: dict[str, str] | None = None, **more: Any
+    ) -> Answer:
+        """One request and its whole answer; `as_` names the key, empty for none."""
+        authorization = {"Authorization": f"Bearer {key_of(as_)}"} if as_ else {}
+        async with self.session.request(
+            method, self.url + path, headers={**authorization, **(headers or {})}, **more
+        ) as response:
+            body = await response.read()
+            json = await response.json(content_type=None) if "json" in response.content_type else None
+            return Answer(response.status, response.headers, body, json)
+
+    async def send(self, body: bytes, **more: Any) -> Answer:
+        """POST a message."""
+        return await self.ask("POST", "/v1/messages", data=body, **more)
+
+    async def processed(self, payload_id: str, **more: Any) -> Any:
+        """The payload's view as soon as it has been processed."""
+        import asyncio
+
+        for _ in range(400):
+            answer = await self.ask("GET", f"/v1/messages/{payload_id}", **more)
+            assert answer.status == 200, answer.body
+            if answer.json["state"] != "received":
+                return answer.json
+            await asyncio.sleep(0.025)
+        raise AssertionError(f"{payload_id} is still waiting")
+
+
+@dataclass
+class Answer:
+    """An answer, read to its end."""
+
+    status: int
+    headers: Any
+    body: bytes
+    json: Any
+
+
+def settings_in(folder: Path, **changes: Any) -> Settings:
+    """A configuration whose every file is in `folder`."""
+    values: dict[str, Any] = {
+        "store": {
+            "url": f"sqlite+aiosqlite:///{folder}/gateway.db",
+            "payload_folder": folder / "payloads",
+            "anchor_file": folder / "anchor",
+            "free_bytes": 0,
+        },
+        "receipts": {"origin": "test.example/log", "signing_key_file": folder / "signing.key"},
+        "http": {"port": 0},
+        "pipeline": {"workers": 0},
+        "deliver": {"allow_private_addresses": True},
+        "logging": {"level": "error"},
+    }
+    for section, change in changes.items():
+        values[section] = {**values.get(section, {}), **change} if isinstance(change, dict) else change
+    return Settings.model_validate(values)
+
+
+@pytest.fixture
+def changes() -> dict[str, Any]:
+    """Settings that a test module or class wants otherwise."""
+    return {}
+
+
+@pytest.fixture
+async def client(tmp_path: Path, changes: dict[str, Any]) -> AsyncIterator[Client]:
+    """A running gateway, and somebody who speaks to it."""
+    import asyncio
+
+    settings = settings_in(tmp_path, **changes)
+    stop = asyncio.Event()
+    url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    signer = opening.signer(settings.receipts)
+    async with opening.opened(settings, signer) as store:
+        await store.import_partners(PARTNERS, AGREEMENTS, KEYS)
+        gateway = app.Gateway(settings, store, opening.notary(store.origin, signer))
+        running = asyncio.create_task(gateway.run(stop, url.set_result))
+        await asyncio.wait({running, url}, return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            running.result()
+        async with aiohttp.ClientSession() as session:
+            yield Client(url.result(), session, gateway)
+        stop.set()
+        await running
