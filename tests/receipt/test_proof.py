@@ -31,6 +31,12 @@ def test_a_proof_file_comes_back(index, hashes, receipt):
     assert Proof.parse(proof.text()) == proof
 
 
+def test_a_proof_may_be_as_high_as_a_tree_can_be():
+    """63 hashes are read: a tree of 2**63 leaves has no more levels."""
+    proof = Proof(0, (bytes(32),) * 63, "checkpoint\n")
+    assert Proof.parse(proof.text()) == proof
+
+
 @pytest.mark.parametrize("index", range(11))
 def test_one_file_is_the_whole_evidence(index):
     """A proof file with its receipt verifies by the public key alone."""

@@ -450,6 +450,16 @@ def test_a_moved_entry_is_named():
     assert named(verify_log(lines, TREE.checkpoints, VKEY)) == [("receipt.log.misplaced", 4)]
 
 
+def test_an_entry_moved_out_of_a_missing_run_leaves_the_rest_missing():
+    """Of a run of missing entries, the one found elsewhere is misplaced, the others are still missing."""
+    problems = verify_log([*LINES[:3], *LINES[8:], LINES[5]], TREE.checkpoints, VKEY)
+    assert [(p.code, p.index, p.args.get("last")) for p in problems] == [
+        ("receipt.log.misplaced", 5, None),
+        ("receipt.log.missing", 3, "4"),
+        ("receipt.log.missing", 6, "7"),
+    ]
+
+
 def test_a_repeated_entry_is_named():
     """An entry that stands twice is named."""
     assert named(verify_log([*LINES[:5], *LINES[4:]], TREE.checkpoints, VKEY)) == [("receipt.log.repeated", 4)]
