@@ -21,8 +21,8 @@ from sqlalchemy import Connection, Table, select, text
 from gateway.model import Receipt
 from gateway.receipt.chain import Frontier, leaf_hash
 from gateway.store import tables
-from gateway.store.contract import NewReceipt
 from gateway.store.anchor import Checkpointer
+from gateway.store.contract import NewReceipt
 from gateway.store.log import LogState, read_state, write_state
 from gateway.store.sql import OnConflict, Row, among, insert_rows
 
@@ -73,7 +73,7 @@ class Batch:
             return
         counters = tables.counters
         query = select(counters.c.name, counters.c.value).where(among(self.connection, counters.c.name, wanted))
-        found = {name: value for name, value in self.connection.execute(query)}
+        found = dict(self.connection.execute(query).tuples())
         self._counters.update({name: found.get(name, 0) for name in wanted})
 
     def flush(self) -> None:

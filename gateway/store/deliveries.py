@@ -188,14 +188,14 @@ def claims(batch: Batch, wanted: Sequence[ClaimWanted]) -> Sequence[list[Deliver
     return [claim(batch.connection, one) for one in wanted]
 
 
-def finish_attempts(batch: Batch, results: Sequence[AttemptResult]) -> Sequence[None | GatewayError]:
+def finish_attempts(batch: Batch, results: Sequence[AttemptResult]) -> Sequence[GatewayError | None]:
     """Complete attempts of deliveries whose lease is still the one the worker had."""
     ids = [result.delivery_id for result in results]
     rows = _held(batch.connection, ids)
     answered = _answered(batch.connection, ids)
     started = _started(batch.connection, ids)
     over: list[_Over] = []
-    answers: list[None | GatewayError] = []
+    answers: list[GatewayError | None] = []
     for result in results:
         row = rows.get(result.delivery_id)
         if row is None or row.fence != result.fence or row.state != DeliveryState.SENDING:
@@ -302,10 +302,10 @@ class BusinessAnswer:
     at: datetime
 
 
-def retry(batch: Batch, orders: Sequence[Order]) -> Sequence[None | GatewayError]:
+def retry(batch: Batch, orders: Sequence[Order]) -> Sequence[GatewayError | None]:
     """Make dead deliveries due again. One that only waits for its next attempt is due at once."""
     rows = _held(batch.connection, [order.delivery_id for order in orders])
-    answers: list[None | GatewayError] = []
+    answers: list[GatewayError | None] = []
     for order in orders:
         row = rows.get(order.delivery_id)
         if row is None:
@@ -320,11 +320,11 @@ def retry(batch: Batch, orders: Sequence[Order]) -> Sequence[None | GatewayError
     return answers
 
 
-def skip(batch: Batch, orders: Sequence[Order]) -> Sequence[None | GatewayError]:
+def skip(batch: Batch, orders: Sequence[Order]) -> Sequence[GatewayError | None]:
     """Take dead deliveries out of their lanes."""
     rows = _held(batch.connection, [order.delivery_id for order in orders])
     over: list[_Over] = []
-    answers: list[None | GatewayError] = []
+    answers: list[GatewayError | None] = []
     for order in orders:
         row = rows.pop(order.delivery_id, None)
         if row is None:
@@ -338,7 +338,7 @@ def skip(batch: Batch, orders: Sequence[Order]) -> Sequence[None | GatewayError]
     return answers
 
 
-def answer(batch: Batch, given: Sequence[BusinessAnswer]) -> Sequence[None | GatewayError]:
+def answer(batch: Batch, given: Sequence[BusinessAnswer]) -> Sequence[GatewayError | None]:
     """Record business answers. Whoever answers has the delivery, so it need not be sent again.
 
     One that is being sent just now stays with its worker, whose report then finds the answer.
@@ -348,7 +348,7 @@ def answer(batch: Batch, given: Sequence[BusinessAnswer]) -> Sequence[None | Gat
     finished = set(connection.execute(select(done.c.id).where(among(connection, done.c.id, ids))).scalars())
     over: list[_Over] = []
     now_answered: list[str] = []
-    answers: list[None | GatewayError] = []
+    answers: list[GatewayError | None] = []
     for one in given:
         row = rows.get(one.delivery_id)
         if row is None and one.delivery_id not in finished:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, tuple_
+from sqlalchemy import Connection, select, tuple_
 
 from gateway.errors import LogDamaged, NotFound
 from gateway.model import Receipt, Stage
@@ -40,9 +40,10 @@ def write_state(connection: Connection, state: LogState) -> None:
     insert_rows(connection, tables.log_state, [(_STATE_ROW, state.origin, state.frontier.to_bytes())], "replace")
 
 
-def receipt_from(row: Row[Any]) -> Receipt:
+def receipt_from(row: Sequence[Any]) -> Receipt:
     """The receipt of a row of its table."""
-    return Receipt(row.index, Stage(row.stage), row.subject_id, row.body)
+    index, stage, subject_id, body = row
+    return Receipt(index, Stage(stage), subject_id, body)
 
 
 def receipts_of(connection: Connection, subject_ids: Iterable[str]) -> list[Receipt]:
@@ -98,7 +99,9 @@ class _Nodes:
 
     def __init__(self, connection: Connection, wanted: Sequence[Node]) -> None:
         query = select(tables.tree_nodes).where(tuple_(_nodes.level, _nodes.index).in_(wanted))
-        self._found = {(row.level, row.index): row.hash for row in connection.execute(query)} if wanted else {}
+        self._found: dict[Node, bytes] = {}
+        if wanted:
+            self._found = {(level, index): value for level, index, value in connection.execute(query)}
 
     def get(self, level: int, index: int) -> bytes:
         """The hash of a node; LogDamaged where it is missing."""

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, Row, delete, select, update
 
-from gateway.decide.facts import CaseById, CasesByKeys, LedgerBalance, Query, Waiting
+from gateway.decide.facts import CaseById, CasesByKeys, LedgerBalance, Query, Waiting, WaitingDocument
 from gateway.errors import FactsMoved, GatewayError, LeaseLost
-from gateway.model import CaseEvent, FeedEntry, InterchangeRef
+from gateway.model import Case, CaseEvent, FeedEntry, InterchangeRef
 from gateway.store import deliveries, facts, payloads, tables
 from gateway.store.batch import Batch
 from gateway.store.bodies import insert_body
@@ -27,9 +27,9 @@ from gateway.store.sql import among, to_json, to_time
 _payloads, _interchanges, _inbox = tables.payloads.c, tables.interchanges.c, tables.inbox.c
 
 
-def commit(batch: Batch, outcomes: Sequence[Outcome]) -> Sequence[None | GatewayError]:
+def commit(batch: Batch, outcomes: Sequence[Outcome]) -> Sequence[GatewayError | None]:
     """Write outcomes; FactsMoved or LeaseLost for those that may not be written any more."""
-    answers: dict[int, None | GatewayError] = {}
+    answers: dict[int, GatewayError | None] = {}
     for wave in _waves(outcomes):
         judged = _Judge(batch.connection, [outcomes[place] for place in wave])
         accepted: list[Outcome] = []
@@ -71,19 +71,15 @@ def _reads(outcome: Outcome) -> set[tuple[object, ...]]:
         match query:
             case CasesByKeys(keys=keys, test=test):
                 found.update(("key", *key, test) for key in keys)
-                found.update(("case", case.id) for case in _values(answer.value))
+                found.update(("case", case.id) for case in cast("tuple[Case, ...]", answer.value))
             case CaseById(id=id_):
                 found.add(("case", id_))
             case Waiting(keys=keys, test=test):
                 found.update(("wait key", *key, test) for key in keys)
-                found.update(("wait", wait.id) for wait in _values(answer.value))
+                found.update(("wait", wait.id) for wait in cast("tuple[WaitingDocument, ...]", answer.value))
             case LedgerBalance(name=name, test=test):
                 found.add(("ledger", name, test))
     return found
-
-
-def _values(value: Any) -> Iterable[Any]:
-    return value
 
 
 def _writes(outcome: Outcome) -> set[tuple[object, ...]]:
@@ -202,7 +198,7 @@ def _write(batch: Batch, outcomes: Sequence[Outcome], judged: _Judge) -> None:
     attached = [wait_id for outcome in outcomes for wait_id in outcome.attached]
     if attached:
         connection.execute(delete(tables.waits).where(among(connection, tables.waits.c.id, attached)))
-    _advance(batch, outcomes, judged)
+    _advance(batch, outcomes)
 
 
 def _counters(outcomes: Sequence[Outcome]) -> Iterable[str]:
@@ -357,7 +353,7 @@ def _write_feeds(batch: Batch, entries: Sequence[FeedEntry]) -> None:
         )
 
 
-def _advance(batch: Batch, outcomes: Sequence[Outcome], judged: _Judge) -> None:
+def _advance(batch: Batch, outcomes: Sequence[Outcome]) -> None:
     """Move each payload's resume position, or take it out of the inbox with all that was staged for it."""
     connection = batch.connection
     failed = {outcome.payload_id: outcome.failed for outcome in outcomes if outcome.finished}

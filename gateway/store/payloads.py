@@ -92,7 +92,10 @@ def _known(
         _payloads.transport_id,
         _payloads.test,
         _payloads.sha256,
-        tables.receipts,
+        _receipts.index.label("log_index"),
+        _receipts.stage,
+        _receipts.subject_id,
+        _receipts.body,
     ).join(tables.receipts, _receipts.index == _payloads.arrival)
     rows = list(connection.execute(query.where(same_id)))
     if transport_ids:
@@ -103,7 +106,7 @@ def _known(
     by_id: dict[str, _Known] = {}
     by_key: dict[_TransportKey, _Known] = {}
     for row in rows:
-        receipt = Receipt(row.index, Stage(row.stage), row.subject_id, row.body)
+        receipt = Receipt(row.log_index, Stage(row.stage), row.subject_id, row.body)
         known = (row.sha256, Accepted(row.id, receipt))
         by_id[row.id] = known
         if row.transport_id:
@@ -185,10 +188,10 @@ def claims(batch: Batch, wanted: Sequence[ClaimWanted]) -> Sequence[list[Claimed
     return [claim(batch.connection, one) for one in wanted]
 
 
-def renew(batch: Batch, renewals: Sequence[Renewal]) -> Sequence[None | GatewayError]:
+def renew(batch: Batch, renewals: Sequence[Renewal]) -> Sequence[GatewayError | None]:
     """Prolong leases that are still held."""
     fences = read_fences(batch.connection, [renewal.payload_id for renewal in renewals])
-    answers: list[None | GatewayError] = []
+    answers: list[GatewayError | None] = []
     held: list[dict[str, object]] = []
     for renewal in renewals:
         row = fences.get(renewal.payload_id)
@@ -211,19 +214,19 @@ def read_fences(connection: Connection, payload_ids: Sequence[str]) -> dict[str,
     return {row.payload_id: row for row in connection.execute(query)}
 
 
-def reopen(batch: Batch, payload_ids: Sequence[str]) -> Sequence[None | GatewayError]:
+def reopen(batch: Batch, payload_ids: Sequence[str]) -> Sequence[GatewayError | None]:
     """Put payloads into the inbox again, from their first message on; their old workers lose them."""
     connection = batch.connection
     query = select(_payloads.id, _payloads.arrival, _payloads.received_at, _payloads.fence)
     found = {row.id: row for row in connection.execute(query.where(among(connection, _payloads.id, payload_ids)))}
     waiting = read_fences(connection, payload_ids)
-    answers: list[None | GatewayError] = []
+    answers: list[GatewayError | None] = []
     for payload_id in payload_ids:
         row = found.get(payload_id)
         if row is None:
             answers.append(NotFound(payload_id=payload_id))
             continue
-        fence = (waiting[payload_id] if payload_id in waiting else row).fence + 1
+        fence = waiting.get(payload_id, row).fence + 1
         batch.insert(tables.inbox, (payload_id, row.arrival, fence, 0, 0, row.received_at), "replace")
         answers.append(None)
     connection.execute(

@@ -37,7 +37,7 @@ def chunks(entries: Iterable[T]) -> Iterator[list[T]]:
         yield chunk
 
 
-def import_entries(batch: Batch, imports: Sequence[Sequence[Entry]]) -> Sequence[None | GatewayError]:
+def import_entries(batch: Batch, imports: Sequence[Sequence[Entry]]) -> Sequence[GatewayError | None]:
     """Add or replace partners, agreements and keys; what comes later in an import wins."""
     for entries in imports:
         _import_partners(batch, [entry for entry in entries if isinstance(entry, Partner)])

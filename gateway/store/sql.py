@@ -11,8 +11,20 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Literal
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Connection, Integer, Table, TableValuedAlias, Text
-from sqlalchemy import any_, bindparam, func, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Integer,
+    Table,
+    TableValuedAlias,
+    Text,
+    any_,
+    bindparam,
+    func,
+    select,
+)
 
 OnConflict = Literal["", "ignore", "replace"]
 Row = tuple[Any, ...]

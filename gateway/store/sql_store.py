@@ -7,6 +7,7 @@ import contextlib
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,6 +41,7 @@ from gateway.store.contract import (
     PayloadView,
     Pressure,
     Proven,
+    Store,
 )
 from gateway.store.database import connect, in_memory, translated
 from gateway.store.migrations import current, head, migrate_connection
@@ -73,7 +75,7 @@ _HANDLERS: tuple[Handler[Any, Any], ...] = (
 )
 
 
-class SqlStore:
+class SqlStore(Store):
     """The store over SQLAlchemy, on SQLite and PostgreSQL. See `contract.Store` for what each operation promises."""
 
     def __init__(self, url: str, signer: Signer, payload_folder: Path, anchor_file: Path | None) -> None:
@@ -166,7 +168,8 @@ class SqlStore:
     # Commit 2
 
     async def commit(self, outcome_: Outcome) -> None:
-        await self._keep_large((one.sha256, one.body) for one in (*outcome_.deliveries, *outcome_.feed))
+        made: tuple[Delivery | FeedEntry, ...] = (*outcome_.deliveries, *outcome_.feed)
+        await self._keep_large((one.sha256, one.body) for one in made)
         await self._writer.do(outcome.commit, outcome_)
 
     # Deliver
@@ -243,7 +246,7 @@ class SqlStore:
         return (await self._read(log.newest_checkpoint))[1]
 
     async def log(self, after: int = -1) -> AsyncIterator[Receipt]:
-        while page := await self._read(lambda connection, after=after: log.receipts_after(connection, after, LOG_PAGE)):
+        while page := await self._read(partial(log.receipts_after, after=after, limit=LOG_PAGE)):
             for receipt in page:
                 yield receipt
             after = page[-1].index
@@ -295,7 +298,7 @@ class SqlStore:
         for start in range(0, len(files), SWEEP_PAGE):
             page = files[start : start + SWEEP_PAGE]
             names = [path.name for path in page]
-            kept = await self._read(lambda connection, names=names: mentioned(connection, names))
+            kept = await self._read(partial(mentioned, digests=names))
             for path in page:
                 if path.name not in kept:
                     await asyncio.to_thread(os.unlink, path)

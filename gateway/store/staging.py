@@ -25,10 +25,10 @@ class Chunk:
     messages: tuple[MessageRecord, ...]
 
 
-def stage(batch: Batch, chunks: Sequence[Chunk]) -> Sequence[None | GatewayError]:
+def stage(batch: Batch, chunks: Sequence[Chunk]) -> Sequence[GatewayError | None]:
     """Keep chunks; the same chunk again replaces itself."""
     held = payloads.read_fences(batch.connection, [chunk.payload_id for chunk in chunks])
-    answers: list[None | GatewayError] = []
+    answers: list[GatewayError | None] = []
     for chunk in chunks:
         row = held.get(chunk.payload_id)
         if row is None or row.fence != chunk.fence:

@@ -70,7 +70,7 @@ class Writer:
         operation = _Operation(handler, value)
         self._waiting.append(operation)
         self._arrived.set()
-        return cast(R, await operation.answered)
+        return cast("R", await operation.answered)
 
     async def _run(self) -> None:
         while True:
@@ -89,7 +89,7 @@ class Writer:
             answers, note = await self._database.write(lambda connection: self._carry_out(connection, operations))
         except StoreUnavailable as error:
             _fail(operations, error)
-        except Exception as error:  # whatever it is, it belongs to whoever asked, and the writer goes on
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to whoever asked, and the writer goes on
             if len(operations) == 1:
                 _fail(operations, error)
             else:
