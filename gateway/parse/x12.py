@@ -14,70 +14,28 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterable, Iterator
-from datetime import date
 
 from gateway.model import Finding, Place, Severity, Syntax
 from gateway.parse.segments import (
-    Delimiters,
-    Envelope,
     Event,
     Group,
     GroupBegun,
     GroupEnded,
-    InterchangeBegun,
     InterchangeEnded,
     MessageRead,
     MessageType,
     SegmentMessage,
 )
+from gateway.parse.x12_envelope import HEAD, number, open_group, open_interchange, same_number
+from gateway.parse.x12_source import CHUNK, Source
 
-_CHUNK = 1 << 16
 _LONGEST_SEGMENT = 1 << 20
 """Bytes without a terminator after which a segment counts as endless; only BIN and BDS data may be longer."""
-_ISA_WIDTHS = (2, 10, 2, 10, 2, 15, 2, 15, 6, 4, 1, 5, 9, 1, 1, 1)
-_ISA_LENGTH = 106
-_ISA_SEPARATORS = tuple(3 + sum(_ISA_WIDTHS[:n]) + n for n in range(16))
-_ISA_LONGEST = 512
-"""An ISA that is not padded is looked for within so many bytes."""
-_BLANK = b"\r\n\t \0\x1a"
-_ISA_START = re.compile(rb"ISA[^A-Za-z0-9\s]")
+_LONGEST_BINARY = 1 << 26
+"""Binary data is held in memory with its message; 64 MiB is more than any image in a set needs."""
 _BINARY_HEAD = 64
+_BLANK = b"\r\n\t \0\x1a"
 _REPLACED = "\ufffd"
-_NO_COMPONENT = "\x1f"
-"""Stands for a component separator that is not known: a character that text does not hold."""
-_NO_DELIMITERS = Delimiters(terminator="", element="", component="")
-
-_HEADLESS = (
-    re.compile(rb"GS(?P<e>[^\w\s])[^\r\n]{10,160}?(?P<t>[^\w ])\s*ST(?P=e)"),
-    re.compile(rb"ST(?P<e>[^\w\s])\w{3}(?P=e)\w{1,9}(?:(?P=e)\w{1,35})?(?P<t>[^\w ])\s*[A-Z][A-Z0-9]{1,2}(?P=e)"),
-)
-"""A group or transaction set that came without ISA gives its separators away by what follows it."""
-
-# X12.5: what each ISA element may hold; ISA09, ISA11 and the separators are looked at by hand.
-_ISA_FIELDS = (
-    (1, "authorization_qualifier", re.compile(r"[0-9A-Z]{2}")),
-    (2, "authorization", re.compile(r".{0,10}", re.DOTALL)),
-    (3, "security_qualifier", re.compile(r"[0-9A-Z]{2}")),
-    (4, "security", re.compile(r".{0,10}", re.DOTALL)),
-    (5, "sender_qualifier", re.compile(r"[0-9A-Z]{2}")),
-    (6, "sender", re.compile(r"(?=.*\S).{1,15}", re.DOTALL)),
-    (7, "recipient_qualifier", re.compile(r"[0-9A-Z]{2}")),
-    (8, "recipient", re.compile(r"(?=.*\S).{1,15}", re.DOTALL)),
-    (10, "time", re.compile(r"([01]\d|2[0-3])[0-5]\d")),
-    (12, "version", re.compile(r"\d{5}")),
-    (13, "reference", re.compile(r"\d{9}")),
-    (14, "acknowledgement", re.compile(r"[01]")),
-    (15, "usage", re.compile(r"[PTI]")),
-)
-_GS_FIELDS = (
-    (1, "identifier", re.compile(r"[0-9A-Z]{2}")),
-    (2, "field", re.compile(r".{2,15}", re.DOTALL)),
-    (3, "field", re.compile(r".{2,15}", re.DOTALL)),
-    (5, "field", re.compile(r"([01]\d|2[0-3])[0-5]\d([0-5]\d\d{0,2})?")),
-    (6, "reference", re.compile(r"\d{1,9}")),
-    (7, "field", re.compile(r"[0-9A-Z]{1,2}")),
-    (8, "version", re.compile(r"[0-9A-Z]{1,12}")),
-)
 
 
 def read(source: bytes | Iterable[bytes], charset: str = "") -> Iterator[Event]:
@@ -90,108 +48,36 @@ def read(source: bytes | Iterable[bytes], charset: str = "") -> Iterator[Event]:
     return _Reader(source, charset).events()
 
 
-class _Buffer:
-    """The bytes that are not consumed yet, filled on demand."""
-
-    def __init__(self, source: bytes | Iterable[bytes], charset: str) -> None:
-        chunks = _slices(source) if isinstance(source, bytes | bytearray | memoryview) else iter(source)
-        self._chunks = _transcoded(chunks, charset) if charset else chunks
-        self.data = b""
-
-    def more(self) -> bool:
-        """Append at least one chunk; False at the end of the source."""
-        pieces, size = [self.data], 0
-        for chunk in self._chunks:
-            pieces.append(chunk)
-            size += len(chunk)
-            if size >= _CHUNK:
-                break
-        if not size:
-            return False
-        self.data = b"".join(pieces)
-        return True
-
-    def need(self, size: int) -> bool:
-        """Whether `size` bytes are there, after reading what it takes."""
-        if len(self.data) < size:
-            pieces, got = [self.data], len(self.data)
-            for chunk in self._chunks:
-                pieces.append(chunk)
-                got += len(chunk)
-                if got >= size:
-                    break
-            self.data = b"".join(pieces)
-        return len(self.data) >= size
-
-    def drop(self, size: int) -> None:
-        """Consume `size` bytes."""
-        self.data = self.data[size:]
-
-    def skip_blank(self) -> bool:
-        """Consume line ends and padding; False when nothing else is left."""
-        while True:
-            self.data = self.data.lstrip(_BLANK)
-            if self.data or not self.more():
-                return bool(self.data)
-
-    def skip_to_isa(self) -> None:
-        """Consume everything before the next thing that looks like an ISA, or all there is."""
-        while True:
-            found = _ISA_START.search(self.data)
-            if found:
-                self.drop(found.start())
-                return
-            self.data = self.data[-3:]
-            if not self.more():
-                self.data = b""
-                return
-
-
-def _slices(source: bytes | bytearray | memoryview) -> Iterator[bytes]:
-    view = memoryview(source)
-    return (bytes(view[at : at + _CHUNK]) for at in range(0, len(view), _CHUNK))
-
-
-def _transcoded(chunks: Iterator[bytes], charset: str) -> Iterator[bytes]:
-    """`chunks` in UTF-8, whose trail bytes are never taken for separators; what is no `charset` is replaced."""
-    name = codecs.lookup(charset).name
-    if name in {"utf-8", "ascii"}:
-        yield from chunks
-        return
-    decoder = codecs.getincrementaldecoder(name)(errors="replace")
-    for chunk in chunks:
-        yield decoder.decode(chunk).encode()
-    yield decoder.decode(b"", final=True).encode()
-
-
 class _Reader:
     """One source's state: which interchange, group and message are open."""
 
     def __init__(self, source: bytes | Iterable[bytes], charset: str) -> None:
-        self._buffer = _Buffer(source, charset)
+        self._source = Source(source, charset)
         self._charset = charset or "utf-8"
         self._pending: list[Finding] = []
 
     def events(self) -> Iterator[Event]:
         """Every interchange in turn."""
-        if self._buffer.need(3) and self._buffer.data.startswith(codecs.BOM_UTF8):
-            self._buffer.drop(len(codecs.BOM_UTF8))
-        while self._buffer.skip_blank():
+        if self._source.need(3) and self._source.data.startswith(codecs.BOM_UTF8):
+            self._source.drop(len(codecs.BOM_UTF8))
+        while self._source.skip_blank():
             yield from self._interchange()
 
     # --- envelope ---
 
     def _interchange(self) -> Iterator[Event]:
-        begun = self._begin()
+        self._source.need(HEAD)
+        begun, length = open_interchange(bytes(self._source.data[:HEAD]), self._charset)
+        self._source.drop(length)
         self._envelope = begun.envelope
         self._group: Group | None = None
         self._body: list[str] | None = None
         self._message_count = self._group_count = self._in_group = 0
         self._references: set[str] = set()
-        self._ended = self._outside_told = False
+        self._ended = self._endless = self._outside_told = False
         yield begun
-        if begun.envelope.delimiters is _NO_DELIMITERS:
-            self._buffer.skip_to_isa()
+        if not begun.envelope.delimiters.terminator:
+            self._source.skip_to_isa()
             yield InterchangeEnded(self._envelope, 0, 0)
             return
         element = begun.envelope.delimiters.element
@@ -211,137 +97,77 @@ class _Reader:
                 found.append(Finding("x12.iea.missing", place=Place(tag="IEA")))
             yield InterchangeEnded(self._envelope, self._message_count, self._group_count, found)
 
-    def _begin(self) -> InterchangeBegun:
-        """Read the ISA, or say what stands in its place."""
-        self._buffer.need(_ISA_LONGEST)
-        data = self._buffer.data[:_ISA_LONGEST]
-        if _ISA_START.match(data):
-            return self._isa(data)
-        for pattern in _HEADLESS:
-            if found := pattern.match(data):
-                element, terminator = found["e"].decode("latin-1"), found["t"].decode("latin-1")
-                delimiters = Delimiters(terminator=terminator, element=element, component=_NO_COMPONENT)
-                envelope = Envelope(Syntax.X12, delimiters, [], charset=self._charset)
-                return InterchangeBegun(
-                    envelope, [Finding("x12.isa.missing", Severity.WARNING, Place(tag=data[:2].decode()))]
-                )
-        return self._unreadable("x12.interchange.unreadable", data)
-
-    def _unreadable(self, code: str, data: bytes) -> InterchangeBegun:
-        value = data[:40].decode("utf-8", "replace")
-        envelope = Envelope(Syntax.X12, _NO_DELIMITERS, [], charset=self._charset)
-        if data.startswith(b"ISA"):
-            self._buffer.drop(3)  # or it would be found again
-        return InterchangeBegun(envelope, [Finding(code, place=Place(tag="ISA"), value=value)])
-
-    def _isa(self, data: bytes) -> InterchangeBegun:
-        """X12.5, ISA: 106 bytes by position; where it is not padded, the sixteenth separator tells."""
-        separator = data[3:4]
-        found: list[Finding] = []
-        parts = data[:_ISA_LENGTH].split(separator)
-        padded = len(parts) == 17 and all(data[at : at + 1] == separator for at in _ISA_SEPARATORS)
-        if not padded:
-            parts = data.split(separator, 16)
-            if len(parts) < 17 or not re.fullmatch(rb"\s*\d{5}\s*", parts[12]) or not parts[16]:
-                return self._unreadable("x12.isa.unreadable", data)
-            found.append(Finding("x12.isa.unpadded", Severity.WARNING, Place(tag="ISA")))
-        component, terminator = parts[16][:1], parts[16][1:2]
-        end = sum(map(len, parts[:16])) + 16 + 2
-        if terminator.isalnum() or not terminator:  # ISA16 was left out
-            component, terminator, end = b"", component, end - 1
-        self._buffer.drop(end)
-
-        fields = [part.decode("latin-1") for part in parts[:16]] + [component.decode("latin-1")]
-        version = fields[12].strip()
-        repetition = fields[11] if version >= "00402" and not (fields[11].isalnum() or fields[11] == " ") else ""
-        delimiters = Delimiters(
-            terminator=terminator.decode("latin-1"),
-            element=separator.decode("latin-1"),
-            component=_NO_COMPONENT if component.isalnum() or not component else component.decode("latin-1"),
-            repetition=repetition,
-        )
-        found += _isa_findings(fields, delimiters)
-        envelope = Envelope(
-            Syntax.X12,
-            delimiters,
-            [[field] for field in fields],
-            sender=fields[6].strip(),
-            sender_qualifier=fields[5].strip(),
-            recipient=fields[8].strip(),
-            recipient_qualifier=fields[7].strip(),
-            reference=fields[13].strip(),
-            version=version,
-            charset=self._charset,
-            date=fields[9],
-            time=fields[10],
-            acknowledgement_requested=fields[14] == "1",
-            test=fields[15] == "T",
-        )
-        return InterchangeBegun(envelope, found)
-
     # --- bytes to segments ---
 
     def _spans(self) -> Iterator[list[str]]:
         """The interchange's segments after ISA, in lists; ends behind IEA and before the next ISA."""
         delimiters = self._envelope.delimiters
         terminator = delimiters.terminator.encode("latin-1")
-        special = rb"(ISA|IEA|BIN|BDS)" + re.escape(delimiters.element.encode("latin-1"))
+        # the ISA of another interchange may have separators of its own
+        special = rb"(?:ISA[^A-Za-z0-9\s]|(IEA|BIN|BDS)" + re.escape(delimiters.element.encode("latin-1")) + rb")"
         at_start = re.compile(special)
         ahead = re.compile(re.escape(terminator) + rb"[\r\n\t \0]*(?=" + special + rb")")
-        buffer = self._buffer
-        while buffer.skip_blank():
-            buffer.need(4)
-            special_here = at_start.match(buffer.data)
-            if special_here:
+        source = self._source
+        while source.skip_blank():
+            source.need(4)
+            if special_here := at_start.match(source.data):
                 tag = special_here[1]
-                if tag == b"ISA":
+                if tag is None:
                     return
                 yield self._binary(tag) if tag != b"IEA" else self._one()
-                if tag == b"IEA":
+                if tag == b"IEA" or self._endless:
                     return
                 continue
-            found = ahead.search(buffer.data)
-            end = found.start() if found else buffer.data.rfind(terminator)
+            found = ahead.search(source.data, 0, CHUNK)
+            end = found.start() if found else source.data.rfind(terminator, 0, CHUNK)
             if end >= 0:
-                span = buffer.data[:end]
-                buffer.drop(end + 1)
+                span = source.take(end)
+                source.drop(1)
                 yield from self._decoded(span)
-            elif len(buffer.data) > _LONGEST_SEGMENT:
-                self._note("x12.segment.endless", buffer.data[:40].decode("utf-8", "replace"))
-                buffer.skip_to_isa()
-                return
-            elif not buffer.more():
+            elif len(source.data) < CHUNK and source.more():
+                continue
+            else:
                 yield self._one()
+                if self._endless:
+                    return
 
     def _one(self) -> list[str]:
         """The next segment alone; at the end of the source it may lack its terminator."""
         terminator = self._envelope.delimiters.terminator.encode("latin-1")
-        buffer = self._buffer
-        while (end := buffer.data.find(terminator)) < 0 and len(buffer.data) <= _LONGEST_SEGMENT and buffer.more():
-            pass
-        if end < 0:
-            raw = buffer.data[:_LONGEST_SEGMENT].rstrip(_BLANK)
-            buffer.data = b""
-            self._note("x12.segment.unterminated", raw[:40].decode("utf-8", "replace"), Severity.WARNING)
-        else:
-            raw = buffer.data[:end]
-            buffer.drop(end + 1)
+        source = self._source
+        while (end := source.data.find(terminator, 0, _LONGEST_SEGMENT)) < 0:
+            if len(source.data) >= _LONGEST_SEGMENT:
+                raw = source.take(40)
+                self._note("x12.segment.endless", raw.decode("utf-8", "replace"))
+                self._endless = True
+                source.skip_to_isa()
+                return []
+            if not source.more():
+                raw = source.take(len(source.data)).rstrip(_BLANK)
+                self._note("x12.segment.unterminated", raw[:40].decode("utf-8", "replace"), Severity.WARNING)
+                return [self._text(raw)]
+        raw = source.take(end)
+        source.drop(1)
         return [self._text(raw)]
 
     def _binary(self, tag: bytes) -> list[str]:
         """A BIN or BDS segment: its data is cut out by length (X12.22 elements 784, 785) and kept as a package."""
         separator = re.escape(self._envelope.delimiters.element.encode("latin-1"))
         terminator = self._envelope.delimiters.terminator.encode("latin-1")
-        self._buffer.need(_BINARY_HEAD)
+        source = self._source
+        source.need(_BINARY_HEAD)
         filter_id = rb"[^\r\n]{0,8}?" + separator if tag == b"BDS" else b""
-        head = re.match(tag + separator + filter_id + rb"(\d{1,15})" + separator, self._buffer.data)
+        head = re.match(tag + separator + filter_id + rb"([0-9]{1,15})" + separator, source.data[:_BINARY_HEAD])
         if head is not None:
-            end = head.end() + int(head[1])
-            if self._buffer.need(end + 1) and self._buffer.data[end : end + 1] == terminator:
+            start, length = head.end(), int(head[1])
+            end = start + length
+            if length <= _LONGEST_BINARY and source.need(end + 1) and source.data[end : end + 1] == terminator:
+                segment = source.take(start).decode("latin-1")
+                package = source.take(length)
+                source.drop(1)
                 if self._body is not None:
-                    self._packages.append(self._buffer.data[head.end() : end])
-                self._buffer.drop(end + 1)
-                return [head[0].decode("latin-1")]
+                    self._packages.append(package)
+                return [segment]
         self._note("x12.binary.length", head[1].decode() if head else "", tag=tag.decode())
         return self._one()
 
@@ -443,7 +269,7 @@ class _Reader:
         else:
             place = Place(self._reference, len(body), "SE")
             claimed, reference = _at(trailer, 1), _at(trailer, 2)
-            if _number(claimed) != len(body):
+            if number(claimed) != len(body):
                 args = {"claimed": claimed, "found": str(len(body))}
                 found.append(Finding("x12.se.count", place=_with(place, 1), value=claimed, args=args))
             if reference != self._reference:
@@ -480,26 +306,13 @@ class _Reader:
         return MessageRead(message, self._take())
 
     def _open_group(self, elements: list[str]) -> GroupBegun:
-        self._outside_told = False
-        self._group = Group(
-            [[element] for element in elements],
-            identifier=_at(elements, 1),
-            sender=_at(elements, 2).strip(),
-            recipient=_at(elements, 3).strip(),
-            reference=_at(elements, 6),
-            version=_at(elements, 8),
-        )
+        begun = open_group(elements)
+        begun.findings[:0] = self._take()
+        self._group = begun.group
         self._in_group = 0
         self._references = set()
-        found = self._take()
-        fields = elements + [""] * (9 - len(elements))
-        for number, name, pattern in _GS_FIELDS:
-            if not pattern.fullmatch(fields[number]):
-                found.append(_gs_finding(name, number, fields))
-        # GS04 has a century from version 004 on
-        if not _is_date(fields[4], 6 if fields[8] < "004" and len(fields[4]) == 6 else 8):
-            found.append(_gs_finding("field", 4, fields))
-        return GroupBegun(self._group, found)
+        self._outside_told = False
+        return begun
 
     def _end_group(self, trailer: list[str] | None) -> GroupEnded:
         group = self._group
@@ -512,10 +325,10 @@ class _Reader:
             found.append(Finding("x12.ge.missing", place=Place(tag="GE")))
             return GroupEnded(group, self._in_group, found)
         claimed, reference = _at(trailer, 1), _at(trailer, 2)
-        if _number(claimed) != self._in_group:
+        if number(claimed) != self._in_group:
             args = {"claimed": claimed, "found": str(self._in_group)}
             found.append(Finding("x12.ge.count", place=Place(tag="GE", element=1), value=claimed, args=args))
-        if not _same_number(reference, group.reference):
+        if not same_number(reference, group.reference):
             args = {"header": group.reference}
             found.append(Finding("x12.ge.reference", place=Place(tag="GE", element=2), value=reference, args=args))
         return GroupEnded(group, self._in_group, found)
@@ -531,36 +344,13 @@ class _Reader:
         claimed, reference = _at(trailer, 1), _at(trailer, 2)
         # An interchange of TA1 alone has no group; senders write 0 or 1.
         expected = {self._group_count} if self._group_count or not self._message_count else {0, 1}
-        if _number(claimed) not in expected:
+        if number(claimed) not in expected:
             args = {"claimed": claimed, "found": str(self._group_count)}
             found.append(Finding("x12.iea.count", place=Place(tag="IEA", element=1), value=claimed, args=args))
-        if self._envelope.header and not _same_number(reference, self._envelope.reference):
+        if self._envelope.header and not same_number(reference, self._envelope.reference):
             args = {"header": self._envelope.reference}
             found.append(Finding("x12.iea.reference", place=Place(tag="IEA", element=2), value=reference, args=args))
         return InterchangeEnded(self._envelope, self._message_count, self._group_count, found)
-
-
-def _isa_findings(fields: list[str], delimiters: Delimiters) -> list[Finding]:
-    def finding(name: str, number: int) -> Finding:
-        return Finding(f"x12.isa.{name}", place=Place(tag="ISA", element=number), value=fields[number].strip())
-
-    found = [finding(name, number) for number, name, pattern in _ISA_FIELDS if not pattern.fullmatch(fields[number])]
-    if not _is_date(fields[9], 6):
-        found.append(finding("date", 9))
-    # X12.5: the standards identifier U up to version 00401, the repetition separator from 00402 on
-    old = fields[12] < "00402"
-    if fields[11] != "U" and (old or fields[11].isalnum() or fields[11] in {"", " "}):
-        found.append(finding("standard", 11))
-    if len(fields[16]) != 1 or fields[16].isalnum() or fields[16] in {delimiters.element, delimiters.terminator}:
-        found.append(finding("component", 16))
-    if delimiters.terminator in {"", delimiters.element, delimiters.repetition}:
-        found.append(Finding("x12.isa.terminator", place=Place(tag="ISA"), value=delimiters.terminator))
-    return found
-
-
-def _gs_finding(name: str, number: int, fields: list[str]) -> Finding:
-    place = Place(tag="GS", element=number)
-    return Finding(f"x12.gs.{name}", place=place, value=fields[number], args={"number": f"GS{number:02}"})
 
 
 def _with(place: Place, element: int) -> Place:
@@ -569,24 +359,3 @@ def _with(place: Place, element: int) -> Place:
 
 def _at(elements: list[str], index: int) -> str:
     return elements[index] if index < len(elements) else ""
-
-
-def _number(text: str) -> int | None:
-    return int(text) if re.fullmatch(r"[0-9]{1,15}", text) else None
-
-
-def _same_number(one: str, other: str) -> bool:
-    """Whether two control numbers are the same; leading zeros do not count (X12.6, type N0)."""
-    return one == other or (_number(one) is not None and _number(one) == _number(other))
-
-
-def _is_date(text: str, width: int) -> bool:
-    """Whether `text` is YYMMDD or CCYYMMDD and in the calendar."""
-    if not re.fullmatch(rf"[0-9]{{{width}}}", text):
-        return False
-    century = text if width == 8 else "20" + text
-    try:
-        date(int(century[:4]), int(century[4:6]), int(century[6:]))
-    except ValueError:
-        return False
-    return True

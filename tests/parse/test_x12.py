@@ -179,6 +179,21 @@ def test_a_missing_trailer_loses_no_message():
     assert [m.reference for m in messages(ISA + GS + "ST*309*0001~M10*A")] == ["0001"]
 
 
+def test_a_missing_interchange_trailer_does_not_reach_the_next_interchange():
+    """Where IEA is missing, the next ISA still begins an interchange, with separators of its own."""
+    other = GOOD.translate(str.maketrans({"*": "|", "~": "!"}))
+    wire = GOOD.replace("IEA*1*000000007~", "") + other
+    assert [m.segments[1] for m in messages(wire)] == ["M10*ABCD", "M10|ABCD"]
+    assert codes(wire) == ["x12.iea.missing"]
+
+
+def test_a_binary_length_beyond_all_data_costs_no_more_than_the_data():
+    """Many BIN segments that announce more than there is are each reported, and read as plain segments."""
+    wire = GOOD.replace("M10*ABCD~", "BIN*60000000*x~" * 5000).replace("SE*3", "SE*5002")
+    assert codes(wire) == ["x12.binary.length"] * 5000
+    assert len(messages(wire)[0].segments) == 5002
+
+
 def test_ta1_is_a_message_of_its_own():
     """TA1 between ISA and IEA is read as a message of type TA1; IEA01 may be 0 or 1 where nothing else is sent."""
     for count in "01":
