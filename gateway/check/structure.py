@@ -21,9 +21,9 @@ from functools import lru_cache
 from operator import contains
 
 from gateway.check.segment import Reader, finding, reader
-from gateway.check.tables import Node, Table
+from gateway.check.tables import Node, Table, service
 from gateway.model import Finding, Place
-from gateway.parse.segments import Delimiters, SegmentMessage
+from gateway.parse.segments import Delimiters, SegmentMessage, join
 
 MAX_FINDINGS = 2_000
 """More of one message help nobody, and a hostile one could fill memory with them."""
@@ -47,10 +47,15 @@ def check(message: SegmentMessage, table: Table) -> Checked:
     return _compiled(table, message.delimiters).check(message)
 
 
-def check_segment(raw: str, node: Node, delimiters: Delimiters, place: Place) -> list[Finding]:
-    """The findings of one segment, such as UNB against `tables.service`."""
+def check_service(segment: Sequence[Sequence[str]], delimiters: Delimiters, version: str) -> list[Finding]:
+    """The findings of an EDIFACT service segment, split (UNB, UNG, UNE, UNZ), in syntax version `version`."""
+    tag = segment[0][0] if segment and segment[0] else ""
+    node = service(version).get(tag)
+    if node is None:
+        return []
     read = _reader(node, delimiters)
-    return [] if read.accepts(raw) else read.explain(raw, place)
+    raw = join(segment, delimiters)
+    return [] if read.accepts(raw) else read.explain(raw, Place("", 0, tag))
 
 
 _REPEAT, _NEXT, _ENTER, _AGAIN = range(4)

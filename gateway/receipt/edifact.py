@@ -1,0 +1,344 @@
+"""Answers to EDIFACT interchanges: CONTRL (syntax versions 3 and 4) and APERAK D.96B.
+
+CONTRL tells what became of an interchange's syntax, level by level (ISO 9735-4): UCI the interchange, UCF a
+group, UCM a message, UCS a segment, UCD an element. A level is rejected with all below it (4),
+acknowledged with all below it that is not rejected by name (7), or received and not looked at yet (8). There is nothing
+in between: faults are listed under rejected messages only. CONTRL is never acknowledged.
+
+APERAK tells what became of a document. It is a business message like any other and is acknowledged itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
+
+from gateway import findings as catalogue
+from gateway.check.structure import check_service
+from gateway.model import Finding, Place, Severity, Syntax
+from gateway.parse.charsets import CODECS, strangers
+from gateway.parse.edifact import DEFAULT, write_interchange
+from gateway.parse.segments import Envelope, GroupEnded, MessageType, join
+
+REJECTED, ACKNOWLEDGED, RECEIVED = "4", "7", "8"
+"""0083, action coded."""
+
+APERAK = MessageType(Syntax.EDIFACT, "APERAK", "D", "96B", "UN")
+_CONTRL = {
+    "3": MessageType(Syntax.EDIFACT, "CONTRL", "D", "3", "UN"),
+    "4": MessageType(Syntax.EDIFACT, "CONTRL", "4", "1", "UN"),
+}
+
+_UNSPECIFIED = "18"
+# 0085 differs between the versions: what one of them lacks is said by the nearest code that it has.
+_OTHER_CODES = {
+    "3": {"45": "16", "46": "14", "47": "15", "48": "13"},
+    "4": {"19": "37", "27": _UNSPECIFIED, "31": "12", "34": "15", "38": "37"},
+}
+# 0013 of version 3 and 0135 of version 4; UNA is no segment any more in version 4.
+_SERVICE_TAGS = frozenset({"UNB", "UNG", "UNH", "UNT", "UNE", "UNZ"})
+_MISSING = frozenset({"edi.segment.missing", "edi.group.missing"})
+_MAX_MESSAGES, _MAX_SEGMENTS, _MAX_ELEMENTS = 99_999, 999, 99
+"""UCM of one CONTRL, UCS of one UCM, UCD of one UCS."""
+
+_UNNAMED = "-"
+"""Stands in UCM for what the message does not say of itself; version 3 cannot leave it out."""
+
+
+class Verdict(Protocol):
+    """What was found in one message, as its agreement judges it; an error rejects it."""
+
+    @property
+    def type(self) -> MessageType:
+        """What the message claims to be; `UNO` for a package."""
+
+    @property
+    def reference(self) -> str:
+        """UNH 0062, or UNO 0800."""
+
+    @property
+    def findings(self) -> Sequence[Finding]:
+        """All of them."""
+
+    @property
+    def group(self) -> int:
+        """Index into the interchange's groups; -1 where it stands in none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A message to be sent back: its type and its raw segments between UNH and UNT."""
+
+    type: MessageType
+    segments: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a document was refused: a code of up to 8 characters, words, and the place, where it is at one."""
+
+    code: str
+    text: str
+    place: Place | None = None
+
+
+def acknowledge(
+    envelope: Envelope,
+    findings: Sequence[Finding],
+    verdicts: Sequence[Verdict],
+    groups: Sequence[GroupEnded] = (),
+    *,
+    reference: str,
+    at: datetime,
+    received_only: bool = False,
+) -> bytes:
+    """The interchange that carries the CONTRL for `envelope`; empty where `contrl` gives None."""
+    reply = contrl(envelope, findings, verdicts, groups, received_only=received_only)
+    return interchange(envelope, [reply], reference=reference, at=at) if reply else b""
+
+
+def interchange(envelope: Envelope, replies: Sequence[Reply], *, reference: str, at: datetime) -> bytes:
+    """`replies` in an interchange back to the sender of `envelope`, in its syntax version and character set.
+
+    `reference` is 0020 (14 characters at most); `at` is in the recipient's time zone.
+    """
+    header = envelope.header
+    returned = replace(
+        envelope,
+        header=[],
+        sender=envelope.recipient,
+        sender_qualifier=envelope.recipient_qualifier,
+        recipient=envelope.sender,
+        recipient_qualifier=envelope.sender_qualifier,
+        version=envelope.version if envelope.version in {"1", "2", "3", "4"} else "3",
+        repertoire=envelope.repertoire if envelope.repertoire in CODECS else "UNOC",
+        reference=reference,
+        date=at.strftime("%Y%m%d" if envelope.version == "4" else "%y%m%d"),
+        time=at.strftime("%H%M"),
+        acknowledgement_requested=False,
+        application_reference="",
+    )
+    messages = [(reply.type, str(number), reply.segments) for number, reply in enumerate(replies, 1)]
+    plain = replace(envelope.delimiters, repetition="") == DEFAULT or not header
+    return write_interchange(returned, messages, advice=not plain)
+
+
+def contrl(
+    envelope: Envelope,
+    findings: Sequence[Finding],
+    verdicts: Sequence[Verdict],
+    groups: Sequence[GroupEnded] = (),
+    *,
+    received_only: bool = False,
+) -> Reply | None:
+    """The CONTRL that answers an interchange; None where none may be sent.
+
+    `findings` are of the interchange's own level, those in `groups` of theirs, all as the agreement judges
+    them. A repeated interchange has the finding `edifact.interchange.duplicate` among them.
+    `received_only` answers with action 8, before anything else is known.
+
+    None where the interchange holds CONTRL only, or where what UCI must copy (0020, S002, S003) is
+    missing or faulty: then, by the rules of CONTRL, its faults are told by other means.
+    """
+    answerable = [verdict for verdict in verdicts if verdict.type.name != "CONTRL"]
+    if (verdicts and not answerable) or not _copyable(envelope):
+        return None
+    writer = _Writer(envelope)
+    identity = [[envelope.reference], *envelope.header[2:4]]
+    errors = _errors(findings)
+    if errors or received_only:
+        writer.level("UCI", identity, REJECTED if errors else RECEIVED, errors, {"UNB", "UNZ"})
+        return Reply(_CONTRL[writer.version], writer.segments)
+    writer.level("UCI", identity, ACKNOWLEDGED, [], set())
+    rejected = [verdict for verdict in answerable if _errors(verdict.findings)][:_MAX_MESSAGES]
+    for verdict in rejected:
+        if verdict.group < 0:
+            writer.message(verdict)
+    for index, ended in enumerate(groups):
+        within = [verdict for verdict in rejected if verdict.group == index]
+        group_errors = _errors(ended.findings)
+        if group_errors or within:
+            writer.group(ended, group_errors)
+        for verdict in () if group_errors else within:
+            writer.message(verdict)
+    return Reply(_CONTRL[writer.version], writer.segments)
+
+
+class _Writer:
+    """Writes the segments of one CONTRL."""
+
+    def __init__(self, envelope: Envelope) -> None:
+        self.version = "4" if envelope.version == "4" else "3"
+        self.delimiters = envelope.delimiters
+        self.segments: list[str] = []
+
+    def level(
+        self, tag: str, identity: list[list[str]], action: str, errors: Sequence[Finding], tags: set[str]
+    ) -> None:
+        """UCI, UCF or UCM: what is meant, the action, and the first error of the level's own service segments `tags`."""
+        error = next((e for e in errors if e.place.tag in tags), errors[0] if errors else None)
+        said: list[list[str]] = []
+        if error:
+            said = [[self._code(error)], [error.place.tag if error.place.tag in _SERVICE_TAGS else ""]]
+            if said[1][0] and error.place.element is not None:
+                said.append(self._position(error.place))
+        self.segments.append(join([[tag], *identity, [action], *said], self.delimiters))
+
+    def group(self, ended: GroupEnded, errors: Sequence[Finding]) -> None:
+        """UCF."""
+        header = [*ended.group.header, *[[""]] * 4][:4]
+        identity = [
+            [ended.group.reference or _UNNAMED],
+            *(element if any(element) else [""] for element in header[2:4]),
+        ]
+        self.level("UCF", identity, REJECTED if errors else ACKNOWLEDGED, errors, {"UNG", "UNE"})
+
+    def message(self, verdict: Verdict) -> None:
+        """UCM of a rejected message, with UCS and UCD for every error below it."""
+        errors = _errors(verdict.findings)
+        own = [e for e in errors if _is_own(e)]
+        package = verdict.type.name == "UNO"
+        if package:
+            # A package has no 0062 and S009; version 4 names it by 0800, after S011.
+            self.level("UCM", [[], []], REJECTED, [], set())
+            self.segments[-1] = join(
+                [["UCM"], [], [], [REJECTED], [self._code(errors[0])], ["UNO"], [], [verdict.reference[:35]]],
+                self.delimiters,
+            )
+            return
+        type_ = verdict.type
+        parts = [
+            (type_.name, 6),
+            (type_.version, 3),
+            (type_.release, 3),
+            (type_.agency, 3 if self.version == "4" else 2),
+        ]
+        identifier = [text[:size] or _UNNAMED for text, size in parts] + [type_.association[:6]]
+        self.level("UCM", [[verdict.reference[:14] or _UNNAMED], identifier], REJECTED, own, {"UNH", "UNT"})
+        for segments in _limited(self._below(e for e in errors if not _is_own(e))):
+            self.segments += segments
+
+    def _below(self, errors: Iterable[Finding]) -> Iterator[list[str]]:
+        """For each UCS, itself and its UCD, by position."""
+        by_position: dict[int, list[Finding]] = {}
+        for error in errors:
+            # 0096: what is missing is reported at the segment before it.
+            position = (error.place.segment or 1) - (1 if error.code in _MISSING else 0)
+            by_position.setdefault(max(position, 1), []).append(error)
+        for position in sorted(by_position):
+            found = by_position[position]
+            whole = [self._code(e) for e in found if e.place.element is None or e.code in _MISSING]
+            parts = [e for e in found if e.place.element is not None and e.code not in _MISSING]
+            first = [join([["UCS"], [str(position)], whole[:1]], self.delimiters)]
+            first += [
+                join([["UCD"], [self._code(error)], self._position(error.place)], self.delimiters)
+                for error in parts[:_MAX_ELEMENTS]
+            ]
+            yield first
+            for code in dict.fromkeys(whole[1:]):
+                yield [join([["UCS"], [str(position)], [code]], self.delimiters)]
+
+    def _position(self, place: Place) -> list[str]:
+        """S011: the tag counts as position 1 (0098), so element 1 is at 2; version 4 adds the repetition (0136)."""
+        component = "" if place.component is None else str(place.component)
+        repetition = "" if place.repetition is None or self.version == "3" else str(place.repetition)
+        return [str((place.element or 0) + 1), component, repetition]
+
+    def _code(self, error: Finding) -> str:
+        """0085 for a finding, in the writer's version."""
+        entry = catalogue.catalogue().get(error.code)
+        code = entry.contrl if entry and entry.contrl else _UNSPECIFIED
+        return _OTHER_CODES[self.version].get(code, code)
+
+
+def _limited(blocks: Iterable[list[str]]) -> Iterator[list[str]]:
+    for count, block in enumerate(blocks):
+        if count == _MAX_SEGMENTS:
+            return
+        yield block
+
+
+def _errors(findings: Iterable[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.severity is Severity.ERROR]
+
+
+def _is_own(error: Finding) -> bool:
+    """Whether an error is of the message as a whole, told in UCM: of UNH, UNT or of no segment."""
+    return error.place.tag in {"UNH", "UNT"} or not error.place.segment
+
+
+def _copyable(envelope: Envelope) -> bool:
+    """Whether UCI's mandatory elements can be copied from UNB."""
+    faults = check_service(envelope.header, envelope.delimiters, envelope.version)
+    return bool(envelope.header) and not any(
+        f.place.element in {2, 3, 5} for f in faults if f.severity is Severity.ERROR
+    )
+
+
+def reasons(findings: Iterable[Finding], language: str = "en") -> list[Reason]:
+    """The errors among `findings` as reasons of an APERAK: the code of 0085 where there is one."""
+    table = catalogue.catalogue()
+    return [
+        Reason(
+            table[e.code].contrl if e.code in table and table[e.code].contrl else _UNSPECIFIED,
+            catalogue.text(e, language),
+            e.place,
+        )
+        for e in _errors(findings)
+    ]
+
+
+def aperak(
+    envelope: Envelope,
+    *,
+    number: str,
+    at: datetime,
+    message_reference: str,
+    document_number: str = "",
+    refused: Sequence[Reason] = (),
+) -> Reply:
+    """The APERAK about one document that came in `envelope`: accepted, or refused with its reasons.
+
+    `number` is the answer's own number; `message_reference` (UNH 0062) and `document_number` (BGM 1004) are the
+    document's. A reason's place goes into RFF (the message's reference, with the segment's position as line
+    number) and FTX: APERAK has no ERP. Words that the envelope's character set cannot carry are replaced by `?`.
+    """
+    d, wording = envelope.delimiters, _Wording(envelope)
+    rows = [
+        # 1225: 27 not accepted, 29 accepted without amendment; 4343: RE rejected, AP accepted.
+        [["BGM"], [""], [number[:35]], ["27" if refused else "29"], ["RE" if refused else "AP"]],
+        [["DTM"], ["137", at.strftime("%Y%m%d%H%M"), "203"]],
+        [["RFF"], ["ACW", message_reference[:35]]],
+    ]
+    if document_number:
+        rows.append([["RFF"], ["DM", document_number[:35]]])
+    for reason in refused[:99_999]:
+        rows.append([["ERC"], [reason.code[:8]]])
+        rows.append([["FTX"], ["AAO"], [], [], wording.lines(reason.text)])
+        if reason.place and reason.place.segment:
+            rows.append([["RFF"], ["ACW", message_reference[:35], str(reason.place.segment)[:6]]])
+            rows.append([["FTX"], ["AAO"], [], [], wording.lines(str(reason.place))])
+    return Reply(APERAK, [join(row, d) for row in rows])
+
+
+class _Wording:
+    """Fits words into an envelope's character set and into 4440, five lines of 70."""
+
+    def __init__(self, envelope: Envelope) -> None:
+        self.repertoire = envelope.repertoire
+        self.codec = envelope.charset or CODECS.get(envelope.repertoire, "latin-1")
+
+    def lines(self, text: str) -> list[str]:
+        """Up to five lines; at least one that holds something."""
+        text = text.encode(self.codec, "replace").decode(self.codec)
+        unfit = strangers(text, self.repertoire, "")
+        if unfit:
+            # Level A has no small letters.
+            text = "".join(
+                c.upper() if c in unfit and not strangers(c.upper(), self.repertoire, "") else c for c in text
+            )
+            text = "".join("?" if c in strangers(text, self.repertoire, "") else c for c in text)
+        text = " ".join(text.split()) or "-"
+        return [text[start : start + 70].strip() for start in range(0, min(len(text), 350), 70)]
