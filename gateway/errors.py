@@ -7,6 +7,7 @@ GatewayError
 │   ├── StoreUnavailable      the database does not answer
 │   ├── FactsMoved            a fact that a decision read has changed since; decide again
 │   ├── LeaseLost             another worker has taken over the work in hand
+│   ├── ExaminerLost          a worker process ended while it examined a payload
 │   └── DeliveryDeferred      the recipient did not take the delivery this time
 └── PermanentError            trying again cannot succeed
     ├── ConfigurationInvalid  gateway.toml or an environment variable is wrong
@@ -69,6 +70,12 @@ class FactsMoved(TemporaryError):
 
 class LeaseLost(TemporaryError):
     """Another worker has taken over this work."""
+
+
+class ExaminerLost(TemporaryError):
+    """A worker process ended while it examined a payload."""
+
+    retry_after = 5.0
 
 
 class DeliveryDeferred(TemporaryError):

@@ -21,6 +21,8 @@ class Syntax(StrEnum):
     X12 = "x12"
     XML = "xml"
     JSON = "json"
+    UNKNOWN = "unknown"
+    """What came was recognised as none of them."""
 
 
 class Severity(StrEnum):

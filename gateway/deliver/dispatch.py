@@ -117,7 +117,7 @@ class Dispatch:
         """One effect."""
         match effect:
             case do.NewCase():
-                self._cases[effect.case] = _Change(0, effect.status, effect.partner_id, effect.test)
+                self._cases[effect.case] = _Change(0, effect.status, effect.partner_id, message.test)
                 self._event(effect.case, message, "opened", details={"status": effect.status})
             case do.SetStatus():
                 change = self._cases[effect.case]
@@ -166,7 +166,7 @@ class Dispatch:
                         _json(effect.document),
                         message.message_id,
                         message.sender.id,
-                        effect.test,
+                        message.test,
                     )
                 )
             case do.Attach():
@@ -232,13 +232,11 @@ class Dispatch:
             self.feed.append(_entry(INBOX, recipient.id, document_type, delivery_id, body, message, case_id))
             self._sent(message, recipient, document_type, kind, case_id, delivery_id, "json", purpose, ())
             return
-        rendered = self._renderer.render(
+        rendered, reference = await self._renderer.render(
             document_type, document, agreement, recipient, delivery_id, message.at, test=message.test
         )
         if rendered.body:
-            self.push(
-                message, agreement, kind, document_type, rendered.body, rendered.reference, case_id, delivery_id
-            )
+            self.push(message, agreement, kind, document_type, rendered.body, reference, case_id, delivery_id)
         self._sent(
             message,
             recipient,
@@ -286,9 +284,15 @@ class Dispatch:
             )
         )
 
-    def offer(self, message: InHand, document_type: str, body: bytes, format: str) -> None:  # noqa: A002 -- as above
+    def offer(
+        self,
+        message: InHand,
+        document_type: str,
+        body: bytes,
+        format: str,  # noqa: A002 -- as above
+        entry_id: str,
+    ) -> None:
         """Bytes for the sender to fetch: an acknowledgement that no agreement pushes."""
-        entry_id = derive_id(message.message_id, "inbox", document_type)
         entry = _entry(INBOX, message.sender.id, document_type, entry_id, body, message, "")
         self.feed.append(replace(entry, format=format))
 
@@ -330,11 +334,13 @@ class Dispatch:
             message,
             effect.case,
         )
-        self.feed.append(replace(entry, keys=dict(effect.keys), test=effect.test))
+        self.feed.append(replace(entry, keys=dict(effect.keys), test=message.test))
 
     def _alert(self, alert: do.Alert, position: int, message: InHand) -> None:
         """Somebody must look: on the case's timeline, on the operator's feed, and in the log."""
-        log.warning("alert", kind=alert.kind, case=alert.case, message=message.message_id, reasons=_codes(alert.reasons))
+        log.warning(
+            "alert", kind=alert.kind, case=alert.case, message=message.message_id, reasons=_codes(alert.reasons)
+        )
         if alert.case:
             self._event(alert.case, message, "alert", alert.reasons, {"alert": alert.kind})
         body = canonical(

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import structlog
 
 from gateway.config import Deliver
 from gateway.deliver.directory import Directory
+from gateway.deliver.loop import Loop
 from gateway.deliver.retry import Backoff, next_attempt
 from gateway.errors import DeliveryDeferred, DeliveryRefused, GatewayError, LeaseLost, TemporaryError
 from gateway.model import Agreement, Delivery, Stage
@@ -23,9 +24,6 @@ from gateway.store.contract import AttemptResult, NewReceipt, Store
 from gateway.transports.base import Evidence, Sender
 
 log = structlog.get_logger(__name__)
-
-IDLE_SECONDS = 0.25
-"""How long to wait where nothing was due and nobody rang: bounds how late a retry starts."""
 
 
 class DeliveryWorker:
@@ -44,46 +42,25 @@ class DeliveryWorker:
         """`senders` by transport name; `notary` writes the receipts; `draw` gives the jitter."""
         self._store = store
         self._senders = senders
-        self._settings = settings
         self._notary = notary
         self._clock = clock
         self._draw = draw
         self._backoff = Backoff(settings.first_delay, settings.longest_delay)
-        self._bell = asyncio.Event()
         self._directory = Directory(store)
+        self._lease = timedelta(seconds=settings.lease_seconds)
+        self._loop = Loop(self._claim, self._deliver, settings.concurrency)
 
     def ring(self) -> None:
         """Something may be due: look now."""
-        self._bell.set()
+        self._loop.ring()
 
     async def run(self) -> None:
-        """Claim and send until cancelled; what is being sent then is finished by whoever takes over the lease."""
-        running: set[asyncio.Task[None]] = set()
-        lease = timedelta(seconds=self._settings.lease_seconds)
-        try:
-            while True:
-                self._bell.clear()
-                free = self._settings.concurrency - len(running)
-                try:
-                    claimed = await self._store.claim_deliveries(free, lease, self._clock()) if free else ()
-                except TemporaryError as error:
-                    log.warning("claim_deferred", reason=str(error))
-                    await asyncio.sleep(error.retry_after)
-                    continue
-                for delivery in claimed:
-                    task = asyncio.create_task(self._deliver(delivery))
-                    running.add(task)
-                    task.add_done_callback(running.discard)
-                    task.add_done_callback(lambda _: self.ring())
-                if not claimed:
-                    try:
-                        await asyncio.wait_for(self._bell.wait(), IDLE_SECONDS)
-                    except TimeoutError:
-                        continue
-        finally:
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+        """Claim and send until cancelled."""
+        await self._loop.run()
+
+    async def _claim(self, limit: int) -> Sequence[Delivery]:
+        """Lane heads that are due."""
+        return await self._store.claim_deliveries(limit, self._lease, self._clock())
 
     async def _deliver(self, delivery: Delivery) -> None:
         """One attempt, from sending to its recorded result."""

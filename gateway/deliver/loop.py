@@ -1,0 +1,75 @@
+"""The one loop that both workers turn: claim what is due, handle many at once, sleep until the bell rings."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+import structlog
+
+from gateway.errors import TemporaryError
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+IDLE_SECONDS = 0.25
+"""How long to wait where nothing was due and nobody rang: bounds how late a retry, or another node's work, starts."""
+
+
+class Loop(Generic[T]):
+    """Claims up to `concurrency` things and handles each in a task of its own."""
+
+    def __init__(
+        self,
+        claim: Callable[[int], Awaitable[Sequence[T]]],
+        handle: Callable[[T], Awaitable[None]],
+        concurrency: int,
+    ) -> None:
+        """`claim` takes how many more may be claimed; `handle` deals with its own failures."""
+        self._claim = claim
+        self._handle = handle
+        self._concurrency = concurrency
+        self._bell = asyncio.Event()
+
+    def ring(self) -> None:
+        """Something may be due: look now."""
+        self._bell.set()
+
+    async def run(self) -> None:
+        """Turn until cancelled, then cancel what is under way: its leases run out and bring it back."""
+        running: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                self._bell.clear()
+                claimed = await self._claimed(self._concurrency - len(running))
+                for one in claimed:
+                    task = asyncio.ensure_future(self._handle(one))
+                    running.add(task)
+                    task.add_done_callback(running.discard)
+                    task.add_done_callback(lambda _: self.ring())
+                if not claimed:
+                    await self._rest()
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    async def _claimed(self, free: int) -> Sequence[T]:
+        """What could be claimed; nothing while all hands are full or the store is out of reach."""
+        if free <= 0:
+            return ()
+        try:
+            return await self._claim(free)
+        except TemporaryError as error:
+            log.warning("claim_deferred", reason=str(error))
+            await asyncio.sleep(error.retry_after)
+            return ()
+
+    async def _rest(self) -> None:
+        """Sleep until the bell, or a little."""
+        try:
+            await asyncio.wait_for(self._bell.wait(), IDLE_SECONDS)
+        except TimeoutError:
+            return

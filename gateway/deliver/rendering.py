@@ -1,0 +1,74 @@
+"""Documents in each recipient's own format, under control references that the recipient has not seen before."""
+
+from __future__ import annotations
+
+import base64
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from gateway.decide.facts import Facts, NextNumber
+from gateway.documents import Document
+from gateway.model import Agreement, Finding, Partner, Severity
+from gateway.store.contract import Store
+from gateway.translate import table
+from gateway.translate.context import Context
+from gateway.translate.envelope import Frame, Rendered, render
+
+X12_NUMBERS = 999_999_999
+"""ISA13 has nine digits; then it begins again (X12.5)."""
+
+
+class Renderer:
+    """Writes documents as bytes, each in an interchange of its own."""
+
+    def __init__(self, our_id: str, store: Store) -> None:
+        """`our_id` names us where an agreement does not; `store` counts X12 control numbers."""
+        self._our_id = our_id
+        self._store = store
+
+    async def render(
+        self,
+        document_type: str,
+        document: Document,
+        agreement: Agreement,
+        recipient: Partner,
+        delivery_id: str,
+        at: datetime,
+        *,
+        test: bool,
+    ) -> tuple[Rendered, str]:
+        """The bytes and the control reference they carry; without a mapping, no bytes and a finding."""
+        mapping = table.find(document_type, agreement.format)
+        if mapping is None:
+            missing = Finding(
+                "mapping.none_outbound",
+                Severity.ERROR,
+                args={"document": document_type, "format": agreement.format},
+            )
+            return Rendered(b"", [missing]), ""
+        if agreement.format.startswith("x12:"):
+            reference = await self.x12_reference(recipient.id, delivery_id)
+        else:
+            reference = reference_of(delivery_id)
+        frame = Frame(
+            sender=agreement.our_id or self._our_id,
+            recipient=agreement.their_id or recipient.id,
+            reference=reference,
+            at=at.astimezone(ZoneInfo(agreement.time_zone)),
+            test=test,
+            charset=agreement.charset,
+            transport_envelope=agreement.envelope,
+        )
+        context = Context(time_zone=agreement.time_zone, code_tables=agreement.code_tables)
+        return render(document, mapping, context, frame), reference
+
+    async def x12_reference(self, partner_id: str, delivery_id: str) -> str:
+        """The next interchange control number towards a partner; the same again for the same delivery."""
+        counter = NextNumber(f"x12:{partner_id}")
+        facts = await self._store.facts([counter], Facts(), delivery_id)
+        return str((facts[counter] - 1) % X12_NUMBERS + 1)
+
+
+def reference_of(delivery_id: str) -> str:
+    """A control reference of 14 characters (0020 is an..14): 70 bits of the delivery's id, so that none repeats."""
+    return base64.b32encode(bytes.fromhex(delivery_id))[:14].decode()

@@ -1,0 +1,115 @@
+"""The trip on one screen: receive -> parse -> check -> translate -> decide -> deliver -> receipt.
+
+A payload that commit 1 has kept is claimed, examined (parse, check, read), decided message by message,
+and written by commit 2: one transaction for all of it, or one per chunk of a large one. Whatever stops
+in between leaves a lease that runs out, and the payload is taken up again; ids derive from its id, so
+that doing it again makes the same things.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from gateway.check.rulebook import RuleBook
+from gateway.config import Settings
+from gateway.deliver.directory import Directory
+from gateway.deliver.loop import Loop
+from gateway.deliver.rendering import Renderer
+from gateway.errors import FactsMoved, LeaseLost, TemporaryError
+from gateway.model import Direction
+from gateway.receipt.notary import Notary
+from gateway.store.contract import Claimed, Outcome, Store
+from gateway.trip.carry import Trip
+from gateway.trip.workers import Examiners
+
+log = structlog.get_logger(__name__)
+
+DECISIONS = 5
+"""How often a payload is decided anew at once when facts move; after that its lease brings it back later."""
+
+
+class Pipeline:
+    """Takes payloads from commit 1 to commit 2."""
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        notary: Notary,
+        rules: RuleBook,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        on_committed: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_committed` is called after each commit 2, to wake the deliveries."""
+        self._store = store
+        self._chunk = settings.pipeline.chunk
+        self._lease = timedelta(seconds=settings.pipeline.lease_seconds)
+        self._notary = notary
+        self._rules = rules
+        self._clock = clock
+        self._on_committed = on_committed
+        self._directory = Directory(store)
+        self._renderer = Renderer(settings.our_id, store)
+        self._examiners = Examiners(settings.pipeline.workers, settings.limits.unpacked_bytes)
+        self._loop = Loop(self._claim, self.process, settings.pipeline.concurrency)
+
+    def ring(self) -> None:
+        """A payload has come: look now."""
+        self._loop.ring()
+
+    async def run(self) -> None:
+        """Claim and process until cancelled."""
+        try:
+            await self._loop.run()
+        finally:
+            self._examiners.close()
+
+    async def _claim(self, limit: int) -> Sequence[Claimed]:
+        """The oldest payloads that nobody holds."""
+        return await self._store.claim_payloads(limit, self._lease, self._clock())
+
+    async def process(self, claimed: Claimed) -> None:
+        """One payload, to its last commit. Never raises: a fault of ours is recorded for the operator."""
+        payload_id = claimed.payload.id
+        try:
+            for _ in range(DECISIONS):
+                try:
+                    await self._trip(claimed)
+                except FactsMoved:
+                    continue
+                self._on_committed()
+                return
+            log.warning("facts_keep_moving", payload=payload_id)
+        except LeaseLost:
+            log.info("lease_lost", payload=payload_id)
+        except TemporaryError as error:
+            log.warning("payload_deferred", payload=payload_id, reason=str(error))
+        except Exception as error:  # nothing may be lost: a fault of ours becomes the payload's state
+            log.exception("payload_failed", payload=payload_id)
+            await self._record_failure(claimed, f"{type(error).__name__}: {error}")
+
+    async def _trip(self, claimed: Claimed) -> None:
+        """Examine everything, then decide and commit."""
+        sender = await self._directory.partner(claimed.payload.partner_id)
+        agreements = await self._directory.agreements(sender.id, Direction.IN)
+        now = self._clock()
+        rules = self._rules.at(now.date())
+        trip = Trip(
+            self._store, self._directory, self._renderer, self._notary, claimed, sender, rules, now, self._chunk
+        )
+        async for item in self._examiners.examine(claimed.payload, agreements, now.date()):
+            await trip.take(item)
+        await trip.finish()
+
+    async def _record_failure(self, claimed: Claimed, reason: str) -> None:
+        """Keep what went wrong with the payload; its bytes stay, and it can be processed again."""
+        try:
+            await self._store.commit(
+                Outcome(claimed.payload.id, claimed.fence, claimed.position, finished=True, failed=reason)
+            )
+        except TemporaryError as error:
+            log.warning("failure_not_recorded", payload=claimed.payload.id, reason=str(error))

@@ -1,0 +1,111 @@
+"""The syntax acknowledgement of each interchange, in the sender's own syntax, as its agreement asks for it.
+
+EDIFACT gets a CONTRL; X12 a TA1 where one is due and a 997 or 999 for each group; XML and JSON have no
+acknowledgement of their own and are answered with a response document. What cannot even be answered
+in its syntax (no header, no syntax) is answered with a response that says why.
+"""
+
+from __future__ import annotations
+
+from gateway.deliver.directory import Directory
+from gateway.deliver.dispatch import Dispatch, InHand
+from gateway.deliver.rendering import Renderer, reference_of
+from gateway.model import Acknowledge, Agreement, DeliveryKind, Severity, Syntax
+from gateway.receipt import edifact as contrl
+from gateway.receipt import x12 as functional
+from gateway.trip.examine import ANY, Interchange
+from gateway.trip.refusals import unreadable
+
+ACKNOWLEDGEMENT = "acknowledgement"
+"""The document type under which an agreement says how acknowledgements are pushed."""
+
+
+class Acknowledger:
+    """Writes acknowledgements into a transaction."""
+
+    def __init__(self, directory: Directory, renderer: Renderer, dispatch: Dispatch) -> None:
+        """`renderer` numbers the interchanges that go out."""
+        self._directory = directory
+        self._renderer = renderer
+        self._dispatch = dispatch
+
+    async def acknowledge(self, interchange: Interchange, in_hand: InHand, ack_id: str) -> None:
+        """Answer one interchange; `ack_id` is the id of what is sent."""
+        agreement = interchange.agreement or ANY
+        if interchange.control or not _wanted(interchange, agreement):
+            return
+        envelope = interchange.envelope
+        if envelope is None or not envelope.header:
+            if interchange.rejected and interchange.first > interchange.last:
+                await self._refuse(interchange, in_hand)
+            return
+        if interchange.syntax is Syntax.EDIFACT:
+            body = contrl.acknowledge(
+                envelope,
+                interchange.findings,
+                interchange.verdicts,
+                interchange.groups,
+                reference=reference_of(ack_id),
+                at=in_hand.at,
+            )
+            format_ = "edifact:CONTRL"
+        else:
+            body = await self._x12(interchange, in_hand, ack_id)
+            format_ = "x12:997"
+        if not body:
+            return
+        outbound = await self._directory.wanted(in_hand.sender.id, ACKNOWLEDGEMENT)
+        if outbound is None:
+            self._dispatch.offer(in_hand, ACKNOWLEDGEMENT, body, format_, ack_id)
+        else:
+            self._dispatch.push(
+                in_hand, outbound, DeliveryKind.ACKNOWLEDGEMENT, ACKNOWLEDGEMENT, body, "", "", ack_id, format_
+            )
+
+    async def _x12(self, interchange: Interchange, in_hand: InHand, ack_id: str) -> bytes:
+        """TA1 where due, and a functional acknowledgement per group; empty where nothing is to be said."""
+        envelope = interchange.envelope
+        assert envelope is not None, "only what has a header is acknowledged"
+        ta1 = functional.interchange_acknowledgement(envelope, interchange.findings, in_hand.at)
+        groups = []
+        if not interchange.rejected:
+            for index, ended in enumerate(interchange.groups):
+                verdicts = [
+                    functional.SetVerdict(v.type.name, v.reference, v.findings)
+                    for v in interchange.verdicts
+                    if v.group == index
+                ]
+                answer = functional.group_acknowledgement(
+                    ended.group,
+                    verdicts,
+                    ended.findings,
+                    form=functional.Form.IMPLEMENTATION,
+                )
+                if answer is not None:
+                    header = functional.reply_group(ended.group, str(index + 1), form=functional.Form.IMPLEMENTATION)
+                    groups.append((header, [answer]))
+        if ta1 is None and not groups:
+            return b""
+        number = await self._renderer.x12_reference(in_hand.sender.id, ack_id)
+        return functional.reply(
+            envelope, number, in_hand.at, acknowledgements=[ta1] if ta1 is not None else [], groups=groups
+        )
+
+    async def _refuse(self, interchange: Interchange, in_hand: InHand) -> None:
+        """What has no header to answer to: a response document says what was wrong."""
+        document = unreadable(interchange, in_hand, in_hand.sender.language)
+        await self._dispatch.hand_over(in_hand, in_hand.sender, "response", document, DeliveryKind.RESPONSE, "", -2)
+
+
+def _wanted(interchange: Interchange, agreement: Agreement) -> bool:
+    """Whether the agreement wants an acknowledgement of this interchange."""
+    found = [*interchange.findings, *(f for v in interchange.verdicts for f in v.findings)]
+    match agreement.acknowledge:
+        case Acknowledge.ALWAYS:
+            return True
+        case Acknowledge.NEVER:
+            return False
+        case Acknowledge.ON_REQUEST:
+            return interchange.envelope is not None and interchange.envelope.acknowledgement_requested
+        case Acknowledge.ON_ERROR:
+            return any(f.severity is not Severity.NOTE for f in found)

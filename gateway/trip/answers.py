@@ -1,0 +1,114 @@
+"""What comes back from recipients: syntax acknowledgements and business answers find the delivery they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from gateway.decide import effects as do
+from gateway.decide.facts import Facts
+from gateway.deliver.dispatch import Dispatch, InHand
+from gateway.documents import CustomsEntry, Document, Response
+from gateway.model import Delivery, DeliveryState, Finding, Partner, Payload, Place, Severity, Stage, Syntax
+from gateway.parse.segments import SegmentMessage, split
+from gateway.receipt.notary import Notary
+from gateway.store.contract import NewReceipt, Store
+
+_SENT = frozenset({DeliveryState.SENDING, DeliveryState.DELIVERED, DeliveryState.RELAYED, DeliveryState.ANSWERED})
+"""States in which a recipient may have a delivery: its answer can overtake the end of our own attempt."""
+
+_POSITIVE = {Syntax.EDIFACT: frozenset({"7", "8"}), Syntax.X12: frozenset({"A", "E"})}
+"""0083 action coded of a CONTRL; AK901 of a 997, IK501's likes of a 999, TA104 of a TA1."""
+
+
+_NOTHING = Facts()
+
+
+async def acknowledged(
+    control: SegmentMessage, sender: Partner, store: Store, dispatch: Dispatch, in_hand: InHand
+) -> str:
+    """A recipient's CONTRL, TA1, 997 or 999: the case it concerns; a refusal by syntax rings an alarm."""
+    reference, action = _verdict(control)
+    delivery = await store.delivery_by_reference(sender.id, reference) if reference else None
+    case_id = delivery.case_id if delivery is not None else ""
+    if action not in _POSITIVE[control.type.syntax]:
+        refused = Finding(
+            "answer.syntax_refused",
+            Severity.WARNING,
+            args={"partner": sender.id, "reference": reference, "action": action},
+        )
+        await dispatch.carry_out([do.Alert("syntax_refused", (refused,))], _NOTHING, in_hand)
+    return case_id
+
+
+async def answered(
+    document: Document,
+    case_id: str,
+    sender: Partner,
+    payload: Payload,
+    store: Store,
+    notary: Notary,
+    in_hand: InHand,
+) -> None:
+    """A recipient's business answer: the `answered` receipt of the delivery it answers, once."""
+    match document:
+        case Response():
+            wanted, verdict = document.document, document.outcome.value
+        case CustomsEntry():
+            wanted, verdict = "clearance", document.status.value
+        case _:
+            return
+    if not case_id:
+        return
+    delivery = await _delivery(store, case_id, sender, wanted, test=payload.test)
+    if delivery is None:
+        return
+    body = notary.answered(
+        delivery, sender, at=in_hand.at, verdict=verdict, message_id=in_hand.message_id, answer=payload.body
+    )
+    await store.answer_delivery(delivery.id, NewReceipt(Stage.ANSWERED, delivery.id, body), in_hand.at)
+
+
+def placed(effect: do.Effect, origins: Mapping[str, Place]) -> do.Effect:
+    """A response to the sender with its reasons placed in the sender's own message, where they came from one."""
+    if not isinstance(effect, do.Respond) or not isinstance(effect.document, Response) or not effect.document.reasons:
+        return effect
+    reasons = tuple(
+        reason.model_copy(update={"place": str(origins[reason.field])})
+        if reason.field is not None and reason.place is None and reason.field in origins
+        else reason
+        for reason in effect.document.reasons
+    )
+    return replace(effect, document=effect.document.model_copy(update={"reasons": reasons}))
+
+
+async def _delivery(
+    store: Store, case_id: str, recipient: Partner, document_type: str, *, test: bool
+) -> Delivery | None:
+    """The newest delivery of such a document of the case that the recipient may have."""
+    for case in await store.case(case_id, test=test):
+        fitting = [
+            d
+            for d in case.deliveries
+            if d.partner_id == recipient.id and d.document_type == document_type and d.state in _SENT
+        ]
+        if fitting:
+            return max(fitting, key=lambda d: d.sequence)
+    return None
+
+
+def _verdict(control: SegmentMessage) -> tuple[str, str]:
+    """(control reference of the interchange or group acknowledged, the action or acknowledgement code)."""
+    segments = {(s := split(raw, control.delimiters))[0][0]: s for raw in control.segments}
+
+    def value(tag: str, element: int) -> str:
+        parts = segments.get(tag, [])
+        return parts[element][0] if element < len(parts) else ""
+
+    match control.type.name:
+        case "CONTRL":
+            return value("UCI", 1), value("UCI", 4)
+        case "TA1":
+            return value("TA1", 1), value("TA1", 4)
+        case _:
+            return value("AK1", 2), value("AK9", 1)

@@ -1,0 +1,321 @@
+"""One payload's way from what was examined to commit 2: decide each message, collect its effects, write them.
+
+    take      gathers messages; those of a large payload are staged in the store, chunk by chunk
+    finish    decides in order, only now that every trailer's counts are known, and commits
+
+A transaction holds up to a chunk of messages. A message whose facts were changed by an earlier one of
+the same transaction waits for that one's commit, so that every decision sees what came before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from gateway import findings
+from gateway.check.rulebook import Rules
+from gateway.decide import FLOWS, decide, facts, needs
+from gateway.decide.effects import Effect
+from gateway.decide.facts import Facts
+from gateway.decide.incoming import Incoming
+from gateway.deliver.directory import Directory
+from gateway.deliver.dispatch import Dispatch, InHand
+from gateway.deliver.rendering import Renderer
+from gateway.documents import MODELS
+from gateway.model import DeliveryKind, Finding, InterchangeRef, MessageState, Partner, Place, Stage, Syntax, derive_id
+from gateway.receipt.notary import Notary
+from gateway.store.contract import Claimed, MessageRecord, NewReceipt, Outcome, Store
+from gateway.trip import answers
+from gateway.trip.acknowledge import Acknowledger
+from gateway.trip.examine import Examined, Interchange, Message
+from gateway.trip.refusals import refusal
+
+_SEGMENTED = (Syntax.EDIFACT, Syntax.X12)
+"""Syntaxes with an acknowledgement of their own; XML and JSON are answered with a response document."""
+
+
+@dataclass(slots=True)
+class _Transaction:
+    """What the next commit writes."""
+
+    dispatch: Dispatch
+    records: list[MessageRecord] = field(default_factory=list)
+    receipts: list[NewReceipt] = field(default_factory=list)
+    facts: Facts = field(default_factory=Facts)
+
+
+class Trip:
+    """The trip of one claimed payload."""
+
+    def __init__(
+        self,
+        store: Store,
+        directory: Directory,
+        renderer: Renderer,
+        notary: Notary,
+        claimed: Claimed,
+        sender: Partner,
+        rules: Rules,
+        now: datetime,
+        chunk: int,
+    ) -> None:
+        """`chunk` is how many messages one transaction holds at most; `now` is the time of all that is decided."""
+        self._store = store
+        self._directory = directory
+        self._renderer = renderer
+        self._notary = notary
+        self._payload = claimed.payload
+        self._fence = claimed.fence
+        self._done = claimed.position
+        self._sender = sender
+        self._rules = rules
+        self._now = now
+        self._chunk = chunk
+        self._messages: list[Message] = []
+        self._staged = 0
+        self._interchanges: list[Interchange] = []
+        self._refs: list[tuple[InterchangeRef, timedelta]] = []
+        self._transaction = self._begun()
+
+    async def take(self, item: Examined) -> None:
+        """Gather one examined thing."""
+        if isinstance(item, Interchange):
+            self._interchanges.append(item)
+            return
+        self._messages.append(item)
+        if len(self._messages) > self._chunk:
+            await self._stage(self._messages[: self._chunk])
+            del self._messages[: self._chunk]
+
+    async def finish(self) -> None:
+        """Decide and commit everything; raises FactsMoved where the store has moved on since."""
+        for interchange in self._interchanges:
+            await self._refuse_duplicate(interchange)
+        position = 0
+        async for message in self._all_messages():
+            position = message.number
+            if position > self._done:
+                await self._decide(message, self._interchange_of(message.number))
+            if len(self._transaction.records) >= self._chunk:
+                await self._commit(position)
+        acknowledger = Acknowledger(self._directory, self._renderer, self._transaction.dispatch)
+        for index, interchange in enumerate(self._interchanges):
+            in_hand = self._in_hand(self._message_id(interchange.first))
+            if interchange.last < interchange.first:
+                in_hand = self._in_hand(derive_id(self._payload.id, "interchange", index))
+                self._note_empty(interchange, in_hand, -index)
+            await acknowledger.acknowledge(interchange, in_hand, derive_id(self._payload.id, "acknowledgement", index))
+        await self._commit(position, finished=True)
+
+    async def _stage(self, messages: Sequence[Message]) -> None:
+        """Keep a chunk of a large payload until its trailers are seen."""
+        records = [self._record(m, MessageState.REJECTED if m.rejected else MessageState.HELD, "") for m in messages]
+        await self._store.stage(self._payload.id, self._fence, messages[-1].number, records)
+        self._staged = messages[-1].number
+
+    async def _all_messages(self) -> AsyncIterator[Message]:
+        """Every message in order, the staged ones first."""
+        after = 0
+        while after < self._staged:
+            page = await self._store.staged(self._payload.id, after, self._chunk)
+            for record in page:
+                yield _unstaged(record)
+            after = page[-1].number
+        for message in self._messages:
+            yield message
+
+    async def _refuse_duplicate(self, interchange: Interchange) -> None:
+        """An interchange that came before within the agreement's window is refused whole (its reference wraps later)."""
+        if interchange.ref is None or interchange.rejected:
+            return
+        ref = replace(interchange.ref, test=self._payload.test or interchange.ref.test)
+        days = interchange.agreement.duplicate_window_days if interchange.agreement is not None else 1
+        window = timedelta(days=days)
+        first = await self._store.find_interchange(ref, window, self._now)
+        if first and first != self._payload.id:
+            interchange.findings.append(
+                Finding("interchange.duplicate", place=Place(segment=0), args={"reference": ref.reference})
+            )
+        else:
+            self._refs.append((ref, window))
+
+    def _interchange_of(self, number: int) -> Interchange | None:
+        """The interchange that message `number` came in."""
+        return next((i for i in self._interchanges if i.first <= number <= i.last), None)
+
+    async def _decide(self, message: Message, interchange: Interchange | None) -> None:
+        """What one message comes to, collected into the transaction."""
+        in_hand = self._in_hand(self._message_id(message.number))
+        state, case_id = MessageState.ACCEPTED, ""
+        if interchange is None or interchange.rejects(message.number) or message.rejected:
+            state = MessageState.REJECTED
+            if message.syntax not in _SEGMENTED and interchange is not None:
+                await self._refuse(message, [*message.findings, *interchange.findings], in_hand)
+        elif message.control is not None:
+            case_id = await answers.acknowledged(
+                message.control, self._sender, self._store, self._transaction.dispatch, in_hand
+            )
+        elif findings.rejects(message.refusals):
+            state = MessageState.REJECTED
+            await self._refuse(message, message.refusals, in_hand)
+        elif message.document is not None and message.document_type in FLOWS:
+            state, case_id = await self._flow(message, in_hand)
+        self._transaction.records.append(self._record(message, state, case_id))
+        self._transaction.receipts.append(self._checked(message, in_hand, state))
+
+    def _note_empty(self, interchange: Interchange, in_hand: InHand, number: int) -> None:
+        """Keep what was wrong with an interchange in which no message could be read, as message 0, -1, ..."""
+        syntax = interchange.syntax or Syntax.UNKNOWN
+        empty = Message(number, syntax, syntax.value, "", list(interchange.findings))
+        record = replace(self._record(empty, MessageState.REJECTED, ""), id=in_hand.message_id)
+        self._transaction.records.append(record)
+        self._transaction.receipts.append(self._checked(empty, in_hand, MessageState.REJECTED))
+
+    def _checked(self, message: Message, in_hand: InHand, state: MessageState) -> NewReceipt:
+        """The `checked` receipt of a message."""
+        body = self._notary.checked(
+            self._payload,
+            at=self._now,
+            message_id=in_hand.message_id,
+            reference=message.reference,
+            format=message.format,
+            verdict=state,
+            findings=[*message.findings, *message.refusals],
+            schema=message.schema,
+            mapping=message.mapping,
+        )
+        return NewReceipt(Stage.CHECKED, in_hand.message_id, body)
+
+    async def _flow(self, message: Message, in_hand: InHand) -> tuple[MessageState, str]:
+        """Decide a document by its flow, with all the facts that takes."""
+        assert message.document is not None, "only a read document has a flow"
+        incoming = Incoming(
+            message.document_type, message.document, self._sender, in_hand.message_id, self._payload.test
+        )
+        known = await self._known(incoming)
+        if self._meets(known):
+            await self._commit(message.number - 1)
+            known = await self._known(incoming)
+        effects: list[Effect] = decide(incoming, known, self._rules, self._now)
+        self._transaction.facts = self._transaction.facts.plus(known.answers)
+        placed = [answers.placed(effect, message.origins) for effect in effects]
+        state, case_id = await self._transaction.dispatch.carry_out(placed, known, in_hand)
+        await answers.answered(
+            message.document, case_id, self._sender, self._payload, self._store, self._notary, in_hand
+        )
+        return state, case_id
+
+    async def _known(self, incoming: Incoming) -> Facts:
+        """Facts until the flow asks for no more; each round goes further than the one before."""
+        known = Facts()
+        while queries := needs(incoming, known, self._rules, self._now):
+            known = await self._store.facts(queries, known, incoming.message_id)
+        return known
+
+    def _meets(self, known: Facts) -> bool:
+        """Whether `known` rests on something that this transaction is about to change."""
+        dispatch = self._transaction.dispatch
+        cases = {c.case_id for c in dispatch.cases}
+        keys = {key for c in dispatch.cases for key in c.add_keys} | {key for w in dispatch.waits for key in w.keys}
+        ledgers = {move.ledger for move in dispatch.ledger}
+        for query, answer in known.answers.items():
+            match query:
+                case facts.CasesByKeys() | facts.Waiting():
+                    found = answer.value if isinstance(answer.value, tuple) else ()
+                    if query.keys & keys or any(getattr(v, "id", "") in cases for v in found):
+                        return True
+                case facts.CaseById():
+                    if query.id in cases:
+                        return True
+                case facts.LedgerBalance():
+                    if query.name in ledgers:
+                        return True
+        return False
+
+    async def _refuse(self, message: Message, reasons: Sequence[Finding], in_hand: InHand) -> None:
+        """Answer the sender with a response that gives every reason in its language."""
+        document = refusal(message, reasons, in_hand, self._sender.language)
+        await self._transaction.dispatch.hand_over(
+            in_hand, self._sender, "response", document, DeliveryKind.RESPONSE, "", -1
+        )
+
+    async def _commit(self, position: int, *, finished: bool = False) -> None:
+        """Write the transaction and begin the next one."""
+        transaction, self._transaction = self._transaction, self._begun()
+        dispatch = transaction.dispatch
+        await self._store.commit(
+            Outcome(
+                payload_id=self._payload.id,
+                fence=self._fence,
+                position=max(position, self._done),
+                finished=finished,
+                messages=tuple(transaction.records),
+                interchanges=tuple(self._refs),
+                facts=transaction.facts,
+                cases=dispatch.cases,
+                deliveries=tuple(dispatch.deliveries),
+                feed=tuple(dispatch.feed),
+                receipts=tuple(transaction.receipts),
+                waits=tuple(dispatch.waits),
+                attached=tuple(dispatch.attached),
+                ledger=tuple(dispatch.ledger),
+            )
+        )
+        self._refs = []
+        self._done = max(position, self._done)
+
+    def _begun(self) -> _Transaction:
+        return _Transaction(Dispatch(self._directory, self._renderer))
+
+    def _message_id(self, number: int) -> str:
+        return derive_id(self._payload.id, number)
+
+    def _in_hand(self, message_id: str) -> InHand:
+        return InHand(message_id, self._sender, self._now, self._payload.test)
+
+    def _record(self, message: Message, state: MessageState, case_id: str) -> MessageRecord:
+        """What is kept of a message."""
+        interchange = self._interchange_of(message.number)
+        # What is wrong with the envelope is told once, with its first message.
+        envelope: list[Finding] = []
+        if interchange is not None and message.number == interchange.first:
+            envelope = [*interchange.findings, *(f for g in interchange.groups for f in g.findings)]
+        return MessageRecord(
+            id=self._message_id(message.number),
+            payload_id=self._payload.id,
+            number=message.number,
+            partner_id=self._sender.id,
+            syntax=message.syntax,
+            format=message.format,
+            reference=message.reference,
+            state=state,
+            at=self._now,
+            interchange=interchange.ref.reference if interchange is not None and interchange.ref is not None else "",
+            document_type=message.document_type,
+            document=message.document.to_json() if message.document is not None else None,
+            findings=(*envelope, *message.findings, *message.refusals),
+            case_id=case_id,
+            test=self._payload.test,
+            schema_digest=message.schema,
+            mapping_digest=message.mapping,
+        )
+
+
+def _unstaged(record: MessageRecord) -> Message:
+    """A staged message again. Where its values stood is not kept, so later reasons name the document's own fields."""
+    model = MODELS.get(record.document_type)
+    # What rejected a message came from syntax or schema; errors of one that was not are the rules'.
+    by_rules = [] if record.state is MessageState.REJECTED else [f for f in record.findings if findings.rejects([f])]
+    return Message(
+        number=record.number,
+        syntax=record.syntax,
+        format=record.format,
+        reference=record.reference,
+        findings=[f for f in record.findings if f not in by_rules],
+        refusals=by_rules,
+        document_type=record.document_type,
+        document=model.model_validate(record.document) if model is not None and record.document is not None else None,
+        schema=record.schema_digest,
+        mapping=record.mapping_digest,
+    )

@@ -1,0 +1,392 @@
+"""The pure half of the trip: bytes are parsed, checked, read into documents and judged by the rules.
+
+`examine` takes a payload and the sender's agreements and yields, in wire order, one `Message` for each
+message and one `Interchange` when an interchange is complete, since only then are its counts known.
+It does no I/O and holds one message at a time, so that it can run anywhere: in the process that
+received the payload, in a worker process, or under `gateway validate`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any
+
+from gateway import data
+from gateway import findings as catalogue
+from gateway.check import rules as rule_check
+from gateway.check import second_opinion, structure, tables, xsd
+from gateway.check.rulebook import Rules
+from gateway.documents import Document
+from gateway.errors import PayloadTooLarge, PayloadUnreadable
+from gateway.model import Agreement, Direction, Finding, InterchangeRef, Place, Strictness, Syntax
+from gateway.parse import edifact, x12
+from gateway.parse import json as json_reader
+from gateway.parse import xml as xml_reader
+from gateway.parse.segments import (
+    Envelope,
+    Event,
+    GroupBegun,
+    GroupEnded,
+    InterchangeBegun,
+    InterchangeEnded,
+    MessageRead,
+    MessageType,
+    SegmentMessage,
+)
+from gateway.receive.unpack import Part, unpack
+from gateway.translate import table as mappings
+from gateway.translate.context import Context
+from gateway.translate.outcome import Read
+
+CONTROL = frozenset({"CONTRL", "997", "999", "TA1"})
+"""Syntax acknowledgements: they are never acknowledged themselves (ISO 9735-1, 9; X12 997 and TA1 purpose)."""
+
+ANY = Agreement(id="", partner_id="", direction=Direction.IN, document="*", format="*")
+"""An agreement that takes everything, strictly: what `gateway validate` checks by."""
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What an acknowledgement must say about one message."""
+
+    type: MessageType
+    reference: str
+    findings: Sequence[Finding]
+    group: int = -1
+    """Index into the interchange's groups; -1 where there is none."""
+    segments: int = 0
+
+
+@dataclass(slots=True)
+class Message:
+    """One message, examined. `document` is None where an error stands in its findings, or nothing maps it."""
+
+    number: int
+    """1-based position in the payload."""
+    syntax: Syntax
+    format: str
+    reference: str
+    findings: list[Finding]
+    """What syntax, schema and mapping have against it, as the agreement judges it."""
+    agreement: Agreement | None = None
+    document_type: str = ""
+    document: Document | None = None
+    refusals: list[Finding] = field(default_factory=list)
+    """What the rules have against the document, placed in the sender's own message."""
+    origins: Mapping[str, Place] = field(default_factory=dict)
+    schema: str = ""
+    mapping: str = ""
+    control: SegmentMessage | None = None
+    """The message itself where it is a syntax acknowledgement."""
+
+    @property
+    def rejected(self) -> bool:
+        """Whether syntax, schema or mapping reject it."""
+        return catalogue.rejects(self.findings)
+
+
+@dataclass(slots=True)
+class Interchange:
+    """One interchange (or one XML or JSON message, or what could not be read), complete."""
+
+    syntax: Syntax | None
+    findings: list[Finding]
+    first: int
+    """Number of its first message in the payload; `last` is smaller where it has none."""
+    last: int
+    ref: InterchangeRef | None = None
+    agreement: Agreement | None = None
+    envelope: Envelope | None = None
+    groups: list[GroupEnded] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
+    control: bool = False
+    """Whether it holds syntax acknowledgements only."""
+
+    @property
+    def rejected(self) -> bool:
+        """Whether its header or trailer rejects everything in it."""
+        return catalogue.rejects(self.findings)
+
+    def rejects(self, number: int) -> bool:
+        """Whether the envelope, or the group it stands in, rejects message `number`."""
+        if self.rejected:
+            return True
+        group = self.verdicts[number - self.first].group if self.verdicts else -1
+        return group >= 0 and catalogue.rejects(self.groups[group].findings)
+
+
+Examined = Message | Interchange
+
+
+def examine(
+    body: bytes,
+    agreements: Sequence[Agreement],
+    rules: Rules,
+    *,
+    unpacked_limit: int,
+    content_encoding: str = "",
+) -> Iterator[Examined]:
+    """What `body` holds. Never raises for wrong input: what cannot be read is an interchange with findings."""
+    examiner = Examiner(agreements, rules)
+    try:
+        for part in unpack(body, unpacked_limit, content_encoding):
+            yield from examiner.part(part)
+    except PayloadTooLarge as error:
+        yield examiner.unreadable("payload.too_large", str(error))
+    except PayloadUnreadable as error:
+        yield examiner.unreadable("payload.unreadable", str(error))
+
+
+class Examiner:
+    """Examines the parts of one payload; it counts messages across them."""
+
+    def __init__(self, agreements: Sequence[Agreement], rules: Rules) -> None:
+        """`agreements` are the sender's inbound ones; `rules` those in force."""
+        self._agreements = agreements
+        self._rules = rules
+        self._number = 0
+
+    def part(self, part: Part) -> Iterator[Examined]:
+        """One piece of the payload."""
+        match part.syntax:
+            case Syntax.EDIFACT:
+                yield from self.events(edifact.read(part.body, self._charset(Syntax.EDIFACT)))
+            case Syntax.X12:
+                yield from self.events(x12.read(part.body, self._charset(Syntax.X12)))
+            case Syntax.XML:
+                yield from self._xml(part.body)
+            case Syntax.JSON:
+                yield from self._json(part.body)
+            case None:
+                yield self.unreadable("payload.unknown_syntax", part.name)
+
+    def unreadable(self, code: str, value: str) -> Interchange:
+        """What stands for bytes that no reader can take."""
+        return Interchange(None, [Finding(code, value=value[:200])], self._number + 1, self._number)
+
+    def events(self, events: Iterable[Event]) -> Iterator[Examined]:
+        """The messages and interchanges of one EDI stream."""
+        found: list[Finding] = []
+        groups: list[GroupEnded] = []
+        verdicts: list[Verdict] = []
+        agreement: Agreement | None = None
+        control = True
+        first = self._number + 1
+        in_group = -1
+        for event in events:
+            match event:
+                case InterchangeBegun():
+                    found, groups, verdicts, agreement = list(event.findings), [], [], None
+                    control, first, in_group = True, self._number + 1, -1
+                case GroupBegun():
+                    # Its findings wait for the group's end, where the verdict on the group is made.
+                    groups.append(GroupEnded(event.group, 0, list(event.findings)))
+                    in_group = len(groups) - 1
+                case MessageRead():
+                    message = self._segments(event)
+                    agreement = agreement or message.agreement
+                    control = control and event.message.type.name in CONTROL
+                    verdicts.append(
+                        Verdict(
+                            event.message.type,
+                            event.message.reference,
+                            message.findings,
+                            in_group,
+                            len(event.message.segments),
+                        )
+                    )
+                    yield message
+                case GroupEnded():
+                    if in_group >= 0:
+                        begun = groups[in_group].findings
+                        strictness = self._strictness(agreement)
+                        groups[in_group] = replace(
+                            event, findings=catalogue.judged([*begun, *event.findings], strictness)
+                        )
+                    in_group = -1
+                case InterchangeEnded():
+                    found += [*event.findings, *self._identity(event.envelope, agreement)]
+                    yield Interchange(
+                        event.envelope.syntax,
+                        catalogue.judged(found, self._strictness(agreement)),
+                        first,
+                        self._number,
+                        _ref(event.envelope),
+                        agreement,
+                        event.envelope,
+                        groups,
+                        verdicts,
+                        control and bool(verdicts),
+                    )
+
+    def _segments(self, event: MessageRead) -> Message:
+        """One EDI message, checked and read."""
+        self._number += 1
+        wire = event.message
+        format_ = wire.type.format
+        agreement = self._agreement(format_, _document_of(format_))
+        message = Message(self._number, wire.type.syntax, format_, wire.reference, [], agreement)
+        table = tables.find(wire.type)
+        if table is None:
+            message.findings = [*event.findings, _no_table(wire)]
+            return self._judged(message)
+        checked = structure.check(wire, table)
+        message.findings = [*event.findings, *checked.findings]
+        message.schema = table.digest
+        if agreement is not None and agreement.second_opinion and wire.type.syntax is Syntax.X12:
+            message.findings += second_opinion.additional(message.findings, second_opinion.check(wire, table))
+        self._judged(message)
+        if wire.type.name in CONTROL:
+            message.control = wire
+        elif not message.rejected:
+            self._read(message, format_, (wire, checked))
+        return message
+
+    def _xml(self, body: bytes) -> Iterator[Examined]:
+        """One XML message."""
+        self._number += 1
+        read = xml_reader.read(body)
+        message = Message(self._number, Syntax.XML, "xml", read.head.get("MESSAGE_ID", ""), list(read.findings))
+        if read.root is not None:
+            known = xsd.recognise(read.root)
+            message.format = known.format if known is not None else f"xml:{xml_reader.local_name(read.root)}"
+            message.agreement = self._agreement(message.format, _document_of(message.format))
+            if known is None:
+                message.findings.append(xsd.unknown(read.root))
+                self._judged(message)
+            else:
+                message.findings += xsd.check(known.root, known.format)
+                message.schema = _schema_digest(known.format)
+                if not self._judged(message).rejected:
+                    self._read(message, known.format, known.root)
+        sender, recipient = read.head.get("MESSAGE_SOURCE", ""), read.head.get("MESSAGE_DEST", "")
+        yield from self._alone(message, sender, recipient)
+
+    def _json(self, body: bytes) -> Iterator[Examined]:
+        """One JSON message: `{"format": "json:declaration:1", "reference": "...", "document": {...}}`."""
+        self._number += 1
+        read = json_reader.read(body)
+        message = Message(self._number, Syntax.JSON, "json", "", list(read.findings))
+        value = read.value if isinstance(read.value, dict) else {}
+        if not message.rejected:
+            message.reference = str(value.get("reference", ""))
+            message.format = str(value.get("format", "json"))
+            document_type = _document_of(message.format)
+            message.agreement = self._agreement(message.format, document_type)
+            if document_type is None or not isinstance(value.get("document"), dict):
+                place = Place(path="/format" if document_type is None else "/document")
+                message.findings.append(Finding("schema.none", place=place, args={"format": message.format}))
+            self._judged(message)
+            if not message.rejected:
+                self._read(message, message.format, value["document"])
+        yield from self._alone(message, str(value.get("sender", "")), str(value.get("recipient", "")))
+
+    def _alone(self, message: Message, sender: str, recipient: str) -> Iterator[Examined]:
+        """A message that is its own interchange."""
+        yield message
+        ref = None
+        if message.reference:
+            ref = InterchangeRef(message.syntax, sender, recipient, message.reference)
+        found = []
+        if sender and message.agreement is not None and not _names(message.agreement.their_id, "", sender):
+            found.append(Finding("identity.sender", value=sender, args={"sender": sender}))
+        yield Interchange(message.syntax, found, message.number, message.number, ref, message.agreement)
+
+    def _read(self, message: Message, format_: str, wire: Any) -> None:
+        """Read the checked wire message into its document, and judge that by the rules."""
+        document_type = _document_of(format_)
+        if document_type is None:
+            message.findings.append(Finding("mapping.none", args={"format": format_}))
+            return
+        mapping = mappings.load(document_type, format_)
+        read: Read = mapping.read(wire, context_of(message.agreement or ANY))
+        message.document_type = document_type
+        message.mapping = mapping.digest
+        message.origins = read.origins
+        strictness = self._strictness(message.agreement)
+        message.findings += catalogue.judged(read.findings, strictness)
+        if isinstance(read.document, Document) and not message.rejected:
+            message.document = read.document
+            against = rule_check.check(read.document, self._rules)
+            message.refusals = [replace(f, place=_traced(f.place, read)) for f in against]
+
+    def _judged(self, message: Message) -> Message:
+        """`message` with its findings as its agreement sees them; no agreement is a finding of its own."""
+        if message.agreement is None:
+            message.findings.append(Finding("agreement.none", args={"format": message.format}))
+        message.findings = catalogue.judged(message.findings, self._strictness(message.agreement))
+        return message
+
+    def _agreement(self, format_: str, document_type: str | None) -> Agreement | None:
+        """The most particular agreement under which such a message may come."""
+        fitting = [
+            a
+            for a in self._agreements
+            if a.format in (format_, "*") and (a.document in (document_type, "*") or document_type is None)
+        ]
+        return max(fitting, key=lambda a: (a.format != "*", a.document != "*"), default=None)
+
+    def _strictness(self, agreement: Agreement | None) -> Strictness:
+        """How the envelope is judged: by the message's agreement, else by any that the sender has."""
+        chosen = agreement or next(iter(self._agreements), None)
+        return chosen.strictness if chosen is not None else Strictness.STRICT
+
+    def _charset(self, syntax: Syntax) -> str:
+        """The charset that an agreement for this syntax names, where its envelope cannot say it."""
+        return next((a.charset for a in self._agreements if a.charset and a.format.startswith((syntax, "*"))), "")
+
+    def _identity(self, envelope: Envelope, agreement: Agreement | None) -> list[Finding]:
+        """Whoever is authenticated may use only the envelope identifiers that its agreements give it."""
+        if agreement is None or _names(agreement.their_id, envelope.sender_qualifier, envelope.sender):
+            return []
+        return [Finding("identity.sender", value=envelope.sender, args={"sender": envelope.sender})]
+
+
+def context_of(agreement: Agreement) -> Context:
+    """The partner's side of a translation."""
+    return _context(agreement.time_zone, agreement.code_tables)
+
+
+def _document_of(format_: str) -> str | None:
+    """The document a format is read into: the one that a mapping has for it."""
+    return next(iter(mappings.documents_of(format_)), None)
+
+
+@cache
+def _schema_digest(format_: str) -> str:
+    """The SHA-256 of the XSD that judges a format."""
+    return hashlib.sha256((data.schemas() / "xml" / xsd.entries()[format_].schema).read_bytes()).hexdigest()
+
+
+def _no_table(wire: SegmentMessage) -> Finding:
+    """A message for which no table is there: its envelope was checked, and nothing else."""
+    return Finding("edi.message.no_table", place=Place(segment=1, tag=wire.segments[0][:3]), value=wire.type.format)
+
+
+@cache
+def _context(time_zone: str, code_tables: str) -> Context:
+    """One context per combination; there are few."""
+    return Context(time_zone=time_zone, code_tables=code_tables)
+
+
+def _names(agreed: str, qualifier: str, identifier: str) -> bool:
+    """Whether `agreed` (`qualifier:id` or `id`, empty for any) allows this identifier."""
+    return not agreed or agreed in (identifier, f"{qualifier}:{identifier}")
+
+
+def _ref(envelope: Envelope) -> InterchangeRef | None:
+    """What makes the interchange unique; None where its header could not be read."""
+    if not envelope.reference:
+        return None
+    sender = f"{envelope.sender_qualifier}:{envelope.sender}"
+    recipient = f"{envelope.recipient_qualifier}:{envelope.recipient}"
+    return InterchangeRef(envelope.syntax, sender, recipient, envelope.reference, envelope.test)
+
+
+def _traced(place: Place, read: Read) -> Place:
+    """A canonical path as the sender's own segment and element, where it came from one."""
+    nearest = read.origins.nearest(place.path)
+    return nearest if nearest != Place() else place

@@ -1,0 +1,47 @@
+"""The response document that tells a sender why its message was refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from gateway import findings
+from gateway.deliver.dispatch import InHand
+from gateway.documents.response import Outcome, Reason, Response
+from gateway.model import Finding, Severity, derive_id
+from gateway.trip.examine import Interchange, Message
+
+MAX_REASONS = 200
+"""Reasons in one response; who makes more mistakes mends these first, and all stand at GET /v1/messages/{id}."""
+
+
+def refusal(message: Message, reasons: Sequence[Finding], in_hand: InHand, language: str) -> Response:
+    """A refusal of `message` for `reasons`, in the words of `language`."""
+    return _refused(message.document_type or message.syntax.value, message.reference, reasons, in_hand, language)
+
+
+def unreadable(interchange: Interchange, in_hand: InHand, language: str) -> Response:
+    """A refusal of what has no header that an acknowledgement could name."""
+    syntax = interchange.syntax.value if interchange.syntax is not None else "payload"
+    return _refused(syntax, "", interchange.findings, in_hand, language)
+
+
+def _refused(document: str, reference: str, reasons: Sequence[Finding], in_hand: InHand, language: str) -> Response:
+    errors = [r for r in reasons if r.severity is Severity.ERROR]
+    return Response(
+        id=derive_id(in_hand.message_id, "refusal"),
+        document=document,
+        # A reference with blanks, or too long, is no code and is left to the reasons' places.
+        reference=reference if re.fullmatch(r"\S{1,35}", reference) else None,
+        outcome=Outcome.REFUSED,
+        at=in_hand.at,
+        reasons=tuple(
+            Reason(
+                code=r.code,
+                text=findings.text(r, language)[:4000] or None,
+                place=str(r.place)[:4000] or None,
+                value=r.value[:4000] or None,
+            )
+            for r in errors[:MAX_REASONS]
+        ),
+    )

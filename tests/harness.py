@@ -1,0 +1,190 @@
+"""Real parts for tests: a gateway in a process of its own, and a recipient that listens on loopback."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+READY_SECONDS = 30.0
+
+
+def key_of(partner_id: str) -> str:
+    """The API key that the tests give a partner: long enough, and no secret."""
+    return f"gwk_test_{partner_id}_".ljust(40, "0")
+
+
+class GatewayProcess:
+    """`gateway serve` in a process of its own, over one folder that outlives it."""
+
+    def __init__(self, folder: Path, partners: str, environment: Mapping[str, str] | None = None) -> None:
+        """`partners` is a partner file's text, imported once; `environment` overrides settings."""
+        self.folder = folder
+        self.url = ""
+        self._process: subprocess.Popen[str] | None = None
+        self._environment = {
+            **os.environ,
+            "GATEWAY_STORE__URL": f"sqlite+aiosqlite:///{folder}/gateway.db",
+            "GATEWAY_STORE__PAYLOAD_FOLDER": f"{folder}/payloads",
+            "GATEWAY_STORE__ANCHOR_FILE": f"{folder}/anchor",
+            "GATEWAY_RECEIPTS__SIGNING_KEY_FILE": f"{folder}/signing.key",
+            "GATEWAY_RECEIPTS__ORIGIN": "test.example/log",
+            "GATEWAY_HTTP__PORT": "0",
+            "GATEWAY_DELIVER__ALLOW_PRIVATE_ADDRESSES": "true",
+            "GATEWAY_DELIVER__FIRST_DELAY": "0.1",
+            "GATEWAY_DELIVER__LONGEST_DELAY": "0.5",
+            "GATEWAY_DELIVER__LEASE_SECONDS": "2",
+            "GATEWAY_PIPELINE__LEASE_SECONDS": "2",
+            "GATEWAY_PIPELINE__WORKERS": "0",
+            "GATEWAY_STORE__FREE_BYTES": "1000000",
+            **(environment or {}),
+        }
+        file = folder / "partners.toml"
+        file.write_text(partners, "utf-8")
+        self.cli("partner", "import", str(file))
+
+    def cli(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a verb of the command line over the same folder."""
+        return subprocess.run(
+            [sys.executable, "-m", "gateway", *arguments],
+            env=self._environment,
+            cwd=self.folder,
+            check=check,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    def start(self) -> None:
+        """Start, and wait until it is ready."""
+        with (self.folder / "gateway.log").open("a") as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "gateway", "serve"],
+                env=self._environment,
+                cwd=self.folder,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+        assert self._process.stdout is not None
+        self.url = self._process.stdout.readline().strip()
+        if not self.url:
+            raise RuntimeError(f"the gateway did not start:\n{self.log()[-3000:]}")
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                with urlopen(f"{self.url}/readyz", timeout=2):
+                    return
+            except (URLError, OSError):
+                time.sleep(0.05)
+        raise RuntimeError(f"the gateway is not ready:\n{self.log()[-3000:]}")
+
+    def kill(self) -> None:
+        """kill -9: nothing is flushed, nothing is closed."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGKILL)
+            self._ended()
+
+    def stop(self) -> int:
+        """SIGTERM; returns the exit status."""
+        if self._process is None:
+            return 0
+        self._process.terminate()
+        return self._ended()
+
+    def _ended(self) -> int:
+        assert self._process is not None
+        status = self._process.wait(30)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        self._process = None
+        return status
+
+    def log(self) -> str:
+        """What the process logged."""
+        path = self.folder / "gateway.log"
+        return path.read_text("utf-8", "replace") if path.exists() else ""
+
+    def post(self, partner_id: str, body: bytes, transport_id: str = "") -> tuple[int, dict[str, Any]]:
+        """Send a message as `partner_id`: status and answer; status 0 where nobody answered."""
+        headers = {"Authorization": f"Bearer {key_of(partner_id)}"}
+        if transport_id:
+            headers["Idempotency-Key"] = transport_id
+        return self._ask(Request(f"{self.url}/v1/messages", body, headers, method="POST"))
+
+    def get(self, partner_id: str, path: str) -> tuple[int, dict[str, Any]]:
+        """Read a resource as `partner_id`."""
+        return self._ask(Request(f"{self.url}{path}", headers={"Authorization": f"Bearer {key_of(partner_id)}"}))
+
+    def _ask(self, request: Request) -> tuple[int, dict[str, Any]]:
+        try:
+            with urlopen(request, timeout=20) as answer:
+                return answer.status, json.loads(answer.read())
+        except HTTPError as error:
+            with error:
+                return error.code, json.loads(error.read() or b"{}")
+        except (URLError, OSError):
+            return 0, {}
+
+
+class Recipient:
+    """A partner's HTTP inbox on loopback: remembers every delivery, by id, in the order of arrival."""
+
+    def __init__(self) -> None:
+        self.deliveries: dict[str, bytes] = {}
+        self.arrivals: list[str] = []
+        self.headers: dict[str, Mapping[str, str]] = {}
+        self.down = False
+        recipient = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if recipient.down:
+                    self.send_response(503)
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+                    return
+                identity = self.headers["Idempotency-Key"]
+                recipient.arrivals.append(identity)
+                recipient.deliveries[identity] = body
+                recipient.headers[identity] = dict(self.headers.items())
+                digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
+                self.send_response(200)
+                self.send_header("Received-Digest", f"sha-256=:{digest}:")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Nothing is logged."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}/inbox"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def wait_for(self, count: int, seconds: float = 30.0) -> None:
+        """Wait until `count` distinct deliveries have come; AssertionError after `seconds`."""
+        deadline = time.monotonic() + seconds
+        while len(self.deliveries) < count:
+            assert time.monotonic() < deadline, f"{len(self.deliveries)} of {count} deliveries came"
+            time.sleep(0.02)
