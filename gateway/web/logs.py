@@ -19,11 +19,17 @@ _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARN
 def configure(settings: Logging) -> None:
     """Set up structlog, and let what the standard library logs go the same way."""
     level = _LEVELS.get(settings.level.lower(), logging.INFO)
-    last = (
-        structlog.processors.JSONRenderer(ensure_ascii=False)
-        if settings.json_lines
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    )
+    # Tracebacks show no local variables: those are the payload in hand.
+    last: Any
+    if settings.json_lines:
+        tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        formatted: list[Any] = [structlog.processors.ExceptionRenderer(tracebacks)]
+        last = structlog.processors.JSONRenderer(ensure_ascii=False)
+    else:
+        formatted = []
+        last = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -31,7 +37,7 @@ def configure(settings: Logging) -> None:
         withhold,
     ]
     structlog.configure(
-        processors=[*shared, structlog.processors.dict_tracebacks if settings.json_lines else _pass, last],
+        processors=[*shared, *formatted, last],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
@@ -40,7 +46,7 @@ def configure(settings: Logging) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *formatted, last],
         )
     )
     root = logging.getLogger()
@@ -56,9 +62,4 @@ def withhold(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mut
             event[name] = "(secret)"
         elif name.lower() in _CONTENT or isinstance(value, bytes):
             event[name] = f"({len(value)} bytes)" if isinstance(value, bytes | str) else "(content)"
-    return event
-
-
-def _pass(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Nothing: the console renderer draws tracebacks itself."""
     return event
