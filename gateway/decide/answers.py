@@ -37,7 +37,7 @@ def fault(code: str, path: str = "", value: object = "", **args: object) -> Find
         code,
         findings.catalogue()[code].severity,
         Place(path=path),
-        str(value),
+        "" if value is None else str(value),
         {name: str(text) for name, text in args.items()},
     )
 

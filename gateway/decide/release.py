@@ -6,7 +6,7 @@ control order (布控) on a container that was free.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from gateway.check.rulebook import Rules
@@ -20,56 +20,65 @@ from gateway.documents.release import ContainerDecision, Decision, ReleaseNotice
 from gateway.documents.response import Outcome
 from gateway.model import Case, Finding, Role
 
+_ORDERS = {Decision.RELEASE: ContainerEvent.UNLOCK_ORDER, Decision.LOCK: ContainerEvent.LOCK_ORDER}
+
 
 def decide(incoming: Incoming, facts: Facts, rules: Rules, now: datetime) -> list[Effect]:
-    """What an officer's release notice comes to: locks opened after treatment, or laid on."""
+    """What an officer's release notice comes to: locks opened after treatment, or laid on.
+
+    The notice stands or falls as a whole. An order needs a declared container, for its declaration says
+    which bureau's officers may give one; an undeclared container is opened by being declared.
+    """
     del rules  # an officer's order rests on no rule set
     notice = incoming.document
     assert isinstance(notice, ReleaseNotice)
     subject = Subject("release", notice.number, notice.number)
     if notice.organisation not in identified(incoming.sender, BUREAU):
-        why = [fault("decide.release.not_officer", "organisation", notice.organisation or "")]
-        return refuse(incoming, now, subject, why)
+        return refuse(
+            incoming, now, subject, [fault("decide.release.not_officer", "organisation", notice.organisation)]
+        )
     keys = frozenset(("container", unit.number) for unit in notice.containers)
-    cases = facts[CasesByKeys(keys, incoming.test)]
+    cases = [case for case in facts[CasesByKeys(keys, incoming.test)] if is_inbound(case)]
+    why: list[Finding] = []
+    changed: dict[str, list[ContainerDecision]] = {}
+    for index, unit in enumerate(notice.containers):
+        covering = [case for case in cases if _covers(case, unit)]
+        if not covering:
+            why.append(fault("decide.release.undeclared", f"containers[{index}].number", unit.number))
+        for case in covering:
+            before = states(case).get(unit.number, ContainerStatus.EXPECTED)
+            taken = container_step(before, _ORDERS[unit.decision])
+            if notice.organisation != declaration_of(case).port_organisation:
+                place = f"containers[{index}].number"
+                why.append(fault("decide.sender.not_concerned", place, notice.organisation))
+            elif taken is None:
+                place, event = f"containers[{index}].decision", _ORDERS[unit.decision]
+                why.append(fault("decide.status.not_allowed", place, unit.decision, event=event, status=before))
+            elif not taken.late:
+                changed.setdefault(case.id, []).append(unit)
+    if why:
+        return refuse(incoming, now, subject, why)
+    answer = response(incoming, now, subject, Outcome.ACCEPTED, incoming.sender.language)
+    if not changed:
+        return [*(Note(case.id, "repeat", (fault("decide.repeat"),)) for case in cases), Respond("", answer)]
     effects: list[Effect] = []
     for case in cases:
-        units = [u for u in notice.containers if ("container", u.number) in case.keys and _of_bill(u, case)]
-        declaration = declaration_of(case)
-        if not units or not is_inbound(case):
-            continue
-        if notice.organisation not in (declaration.port_organisation, declaration.inspection_organisation):
-            why = [fault("decide.sender.not_concerned", "organisation", notice.organisation or "")]
-            return refuse(incoming, now, subject, why, case.id)
-        effects += _ordered(case, notice, units)
+        if units := changed.get(case.id):
+            effects.append(Keep(case.id, "release", merged(case, notice, units)))
+            effects.append(Note(case.id, "ordered", tuple(_ordered(unit) for unit in units)))
     effects.append(Send("", "release", notice, Party(Role.PORT), Purpose.PORT_CONTROL))
     effects.append(Publish("release", "", "release", notice, {"release": notice.number}))
-    effects.append(Respond("", response(incoming, now, subject, Outcome.ACCEPTED, incoming.sender.language)))
-    return effects
+    return [*effects, Respond("", answer)]
 
 
-def _ordered(case: Case, notice: ReleaseNotice, units: Sequence[ContainerDecision]) -> list[Effect]:
-    before = states(case)
-    events = {Decision.RELEASE: ContainerEvent.UNLOCK_ORDER, Decision.LOCK: ContainerEvent.LOCK_ORDER}
-    changed = []
-    for unit in units:
-        taken = container_step(before.get(unit.number, ContainerStatus.EXPECTED), events[unit.decision])
-        if taken is not None and not taken.late:
-            changed.append(unit)
-    if not changed:
-        return [Note(case.id, "repeat", (fault("decide.repeat"),))]
-    return [
-        Keep(case.id, "release", merged(case, notice, changed)),
-        Note(case.id, "ordered", tuple(_ordered_reason(unit) for unit in changed)),
-    ]
-
-
-def _ordered_reason(unit: ContainerDecision) -> Finding:
+def _ordered(unit: ContainerDecision) -> Finding:
     return fault("decide.port.ordered", value=unit.number, decision=unit.decision.value)
 
 
-def _of_bill(unit: ContainerDecision, case: Case) -> bool:
-    return not unit.bill_of_lading or ("bill", unit.bill_of_lading) in case.keys
+def _covers(case: Case, unit: ContainerDecision) -> bool:
+    """Whether the case has the container, and under the bill that the order names, where it names one."""
+    named = not unit.bill_of_lading or ("bill", unit.bill_of_lading) in case.keys
+    return named and ("container", unit.number) in case.keys
 
 
 def states(case: Case) -> Mapping[str, ContainerStatus]:

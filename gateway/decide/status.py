@@ -178,8 +178,8 @@ CONTAINER: Mapping[ContainerEvent, Row[ContainerStatus]] = {
     # Only an officer opens a lock; a clean finding opens what was shut for want of a declaration.
     ContainerEvent.FOUND_CLEAN: _row(_to(_C.RELEASED, _C.EXPECTED, _C.UNDECLARED), (_C.LOCKED, _C.RELEASED)),
     ContainerEvent.FOUND_RISK: _row(_to(_C.LOCKED, _C.EXPECTED, _C.UNDECLARED), (_C.LOCKED, _C.RELEASED)),
-    ContainerEvent.UNLOCK_ORDER: _row(_to(_C.RELEASED, _C.EXPECTED, _C.UNDECLARED, _C.LOCKED), (_C.RELEASED,)),
-    ContainerEvent.LOCK_ORDER: _row(_to(_C.LOCKED, _C.EXPECTED, _C.UNDECLARED, _C.RELEASED), (_C.LOCKED,)),
+    ContainerEvent.UNLOCK_ORDER: _row(_to(_C.RELEASED, _C.LOCKED), (_C.RELEASED,)),
+    ContainerEvent.LOCK_ORDER: _row(_to(_C.LOCKED, _C.EXPECTED, _C.RELEASED), (_C.LOCKED,)),
 }
 
 

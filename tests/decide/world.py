@@ -163,12 +163,12 @@ def answer(outcome: str, id_: str = "R-1", **more: object) -> Response:
     return Response.model_validate(values)
 
 
-def transfer(number: str, **changes: object) -> Transfer:
+def transfer(declaration: str, **changes: object) -> Transfer:
     values: dict[str, object] = {
         "number": "T-1",
         "function": "9",
         "direction": "outbound",
-        "declaration_number": number,
+        "declaration_number": declaration,
         "from_organisation": ORIGIN,
         "to_organisation": PORT_BUREAU,
         "goods": [
@@ -186,12 +186,12 @@ def transfer(number: str, **changes: object) -> Transfer:
     return Transfer.model_validate(values | changes)
 
 
-def notice(number: str, **changes: object) -> ClearanceNotice:
+def notice(declaration: str, **changes: object) -> ClearanceNotice:
     values: dict[str, object] = {
-        "number": f"{number}000",
+        "number": f"{declaration}000",
         "function": "9",
         "direction": "outbound",
-        "declaration_number": number,
+        "declaration_number": declaration,
         "status": "issued",
         "issuing_organisation": PORT_BUREAU,
         "customs_office": OFFICE,
@@ -210,11 +210,11 @@ def notice(number: str, **changes: object) -> ClearanceNotice:
     return ClearanceNotice.model_validate(values | changes)
 
 
-def entry(number: str, *, goods: dict[str, object] | None = None, **changes: object) -> CustomsEntry:
+def entry(declaration: str, *, goods: dict[str, object] | None = None, **changes: object) -> CustomsEntry:
     values: dict[str, object] = {
         "number": "420020260000000001",
         "function": "9",
-        "notice_number": f"{number}000",
+        "notice_number": f"{declaration}000",
         "direction": "outbound",
         "status": "released",
         "containers": ["CSQU3054383"],

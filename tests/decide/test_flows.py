@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway import decide, findings
+from gateway.decide.effects import NewCase, Publish, Send, SetStatus
+from gateway.decide.facts import Answer, CasesByKeys, Facts
+from gateway.decide.incoming import Incoming
+from gateway.decide.pending import Pending
+from gateway.decide.status import Event, Status
+from gateway.documents import MODELS
+from tests.decide.test_declaration import newcomers
+from tests.decide.test_port_inspection import bill, order
+from tests.decide.world import (
+    AGENT,
+    BUREAU,
+    CUSTOMS,
+    FACTORY,
+    NEWCOMER,
+    NOW,
+    ORIGIN,
+    PORT,
+    PORT_SIDE,
+    RULES,
+    STRANGER,
+    World,
+    answer,
+    entry,
+    inbound,
+    manifest,
+    notice,
+    of,
+    outbound,
+    transfer,
+)
+
+NUMBER = f"{ORIGIN}226000001"
+ROOM = Path(decide.__file__).parent
+
+MESSAGES = [
+    (outbound(), FACTORY),
+    (outbound(function="4", contract_number="C-78"), FACTORY),
+    (outbound(function="5", marks="N/M"), FACTORY),
+    (outbound(function="1"), FACTORY),
+    (outbound(declarant={"registration_number": "3701000003"}), AGENT),
+    (newcomers(), NEWCOMER),
+    (inbound(client_reference="E-2"), FACTORY),
+    (inbound(client_reference="E-2", function="1"), FACTORY),
+    *((answer(outcome, f"R-{outcome}"), BUREAU) for outcome in ("received", "accepted", "refused", "released")),
+    (answer("cancelled", "R-c"), BUREAU),
+    (answer("received", "R-i", code="1500"), BUREAU),
+    (answer("accepted", "R-s"), STRANGER),
+    (transfer(NUMBER), BUREAU),
+    (transfer(NUMBER, function="1"), BUREAU),
+    (transfer(NUMBER, function="4", departure_date="2026-12-01"), PORT_SIDE),
+    (answer("refused", "R-t", document="transfer", declaration_number=NUMBER), PORT_SIDE),
+    (notice(NUMBER), PORT_SIDE),
+    (notice(NUMBER, function="5", remarks="改单"), PORT_SIDE),
+    (notice(NUMBER, function="1", status="cancelled"), PORT_SIDE),
+    (answer("refused", "R-n", document="clearance", notice_number=f"{NUMBER}000"), CUSTOMS),
+    (entry(NUMBER), CUSTOMS),
+    (entry(NUMBER, containers=["TGHU1234567"]), CUSTOMS),
+    (manifest(), PORT),
+    (manifest(bill(), bill("BL-2", "NGAPP", "TGHU1234567"), function="5"), PORT),
+    (manifest(function="1"), PORT),
+    (order(), PORT_SIDE),
+    (order("lock"), PORT_SIDE),
+]
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(st.sampled_from(MESSAGES), max_size=12), st.booleans())
+def test_any_sequence_of_messages_is_decided_alike_twice(messages, test):
+    """Whatever comes in whatever order, deciding does not fail, gives the same twice, and stays in the table."""
+    first, second = World(), World()
+    for document, sender in messages:
+        effects = first.send(document, sender, test=test)
+        assert second.send(document, sender, test=test) == effects
+        for effect in of(effects, SetStatus):
+            assert effect.status in Status
+            assert effect.event in list(Event)
+        assert all(getattr(query, "test", test) is test for query in first.asked)
+    for case in first.pending.cases.values():
+        assert case.status in list(Status)
+        assert case.test is test
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.sampled_from(MESSAGES), max_size=12))
+def test_what_is_cleared_stays_cleared(messages):
+    """Once customs' data has matched, no message whatever takes it back."""
+    world = World()
+    for document, sender in ((outbound(), FACTORY), (notice(NUMBER), PORT_SIDE), (entry(NUMBER), CUSTOMS)):
+        world.send(document, sender)
+    cleared = world.case.id
+    for document, sender in messages:
+        world.send(document, sender)
+        assert world.pending.cases[cleared].status == Status.CLEARED
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.sampled_from(MESSAGES), max_size=12))
+def test_a_case_keeps_its_number_for_ever(messages):
+    """One number from start to end, and no number in two cases."""
+    world = World()
+    numbers: dict[str, str] = {}
+    for document, sender in messages:
+        world.send(document, sender)
+        for case in world.pending.cases.values():
+            number = case.documents["declaration"].get("number")
+            if number:
+                assert numbers.setdefault(case.id, number) == number
+    assert len(set(numbers.values())) == len(numbers)
+
+
+def test_every_document_type_has_a_flow():
+    """What can be received can be decided."""
+    assert set(decide.FLOWS) == set(MODELS)
+
+
+def test_needs_asks_only_for_what_is_not_known():
+    """Asked again with the answers it comes to nothing, and never asks the same twice."""
+    incoming = Incoming("declaration", outbound(), FACTORY, "m-1")
+    facts, asked = Facts(), []
+    while queries := decide.needs(incoming, facts, RULES, NOW):
+        assert not set(queries) & set(asked)
+        asked += queries
+        facts = facts.plus({query: Answer(World()._answer(query)) for query in queries})
+    assert asked
+    assert decide.needs(incoming, facts, RULES, NOW) == ()
+
+
+def test_ids_depend_on_the_message():
+    """The same declaration in two messages makes two cases with ids of their own; in one message, one."""
+    effects = [World().send(outbound(), FACTORY) for _ in range(2)]
+    assert of(effects[0], NewCase) == of(effects[1], NewCase)
+    world = World()
+    world.send(outbound(client_reference="A"), FACTORY)
+    world.send(outbound(client_reference="B"), FACTORY)
+    assert len(world.pending.cases) == 2
+
+
+def test_pending_effects_are_seen_by_the_next_message():
+    """A declaration and its amendment in one interchange: the second finds the first before any commit."""
+    pending = Pending()
+    first = Incoming("declaration", outbound(), FACTORY, "m-1")
+    facts = _known(first, pending)
+    pending.take(first, facts, decide.decide(first, facts, RULES, NOW))
+    second = Incoming("declaration", outbound(function="4", marks="N/M"), FACTORY, "m-2")
+    effects = decide.decide(second, _known(second, pending), RULES, NOW)
+    assert of(effects, SetStatus)[0].status == Status.AMENDING
+
+
+def _known(incoming: Incoming, pending: Pending) -> Facts:
+    facts = Facts()
+    while queries := decide.needs(incoming, facts, RULES, NOW):
+        facts = pending.over(facts.plus({query: Answer(World()._answer(query)) for query in queries}))
+    return facts
+
+
+def test_pending_lays_over_what_the_store_holds():
+    """A case that the store knows is replaced by its newer state, and keeps the store's version."""
+    world = World()
+    world.send(outbound(), FACTORY)
+    stored = world.case
+    query = CasesByKeys(frozenset({("reference", "E-1")}))
+    facts = Facts({query: Answer((stored,), "7")})
+    pending = Pending()
+    incoming = Incoming("declaration", outbound(function="1"), FACTORY, "m-9")
+    pending.take(incoming, facts, [SetStatus(stored.id, Status.CANCELLING, Event.CANCEL)])
+    over = pending.over(facts)
+    assert over[query][0].status == Status.CANCELLING
+    assert over.answers[query].version == "7"
+    assert facts[query][0].status == Status.ACCEPTED
+
+
+def test_the_whole_trip_of_an_export():
+    """Declared, transferred, notified, cleared: the enterprise reads each step on its feed under one number."""
+    world = World()
+    steps = [
+        (outbound(), FACTORY),
+        (answer("received", "R-1", code="1500"), BUREAU),
+        (answer("released", "R-2"), BUREAU),
+        (transfer(NUMBER), BUREAU),
+        (notice(NUMBER), PORT_SIDE),
+        (entry(NUMBER), CUSTOMS),
+    ]
+    lines = [
+        (line.keys["status"], line.keys["declaration"])
+        for document, sender in steps
+        for line in of(world.send(document, sender), Publish)
+        if line.feed == "status"
+    ]
+    assert lines == [
+        (status, NUMBER) for status in ("accepted", "inspecting", "released", "transferred", "notified", "cleared")
+    ]
+
+
+def test_a_party_is_named_or_meant_by_role():
+    """Nothing is sent to nobody: each recipient has an id, or a role that agreements narrow down."""
+    world = World()
+    for document, sender in MESSAGES:
+        for send in of(world.send(document, sender), Send):
+            assert send.to.partner_id or send.document_type in ("manifest", "release", "clearance")
+
+
+def _codes_in_source() -> set[str]:
+    source = "\n".join(path.read_text("utf-8") for path in sorted(ROOM.glob("*.py")))
+    return set(re.findall(r'"(decide\.[a-z_.]+)"', source))
+
+
+def test_every_reason_is_in_the_catalogue_in_both_languages():
+    """Each code that the flows give has words in English and Chinese, and fits a response's code field."""
+    known = {code for code in findings.catalogue() if code.startswith("decide.")}
+    grounds = {code for code in known if code.startswith("decide.transfer.")}
+    assert _codes_in_source() <= known
+    assert known - grounds <= _codes_in_source()
+    for code in known:
+        entry_ = findings.catalogue()[code]
+        assert entry_.en
+        assert re.search(r"[\u4e00-\u9fff]", entry_.zh)
+        assert len(code) <= 35
+
+
+@pytest.mark.parametrize("ground", sorted(RULES.transfer.excluded))
+def test_every_ground_of_exclusion_has_words(ground):
+    """A ground that the rule set names can be told."""
+    assert f"decide.transfer.{ground}" in findings.catalogue()

@@ -1,0 +1,323 @@
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime
+
+import pytest
+
+from gateway.check import rulebook
+from gateway.decide.effects import Alert, Attach, Note, Publish, Refuse, Respond, Send, Wait
+from gateway.decide.facts import CasesByKeys
+from gateway.documents.release import ReleaseNotice
+from gateway.model import Role
+from tests.decide.test_declaration import newcomers
+from tests.decide.world import (
+    FACTORY,
+    NEWCOMER,
+    NOW,
+    PORT,
+    PORT_SIDE,
+    RULES,
+    STRANGER,
+    World,
+    answer,
+    codes,
+    inbound,
+    manifest,
+    of,
+    outbound,
+)
+
+BOX, OTHER_BOX = "CSQU3054383", "TGHU1234567"
+
+
+def declared(**changes) -> World:
+    world = World()
+    world.send(inbound(**changes), FACTORY)
+    return world
+
+
+def bill(number="BL-1", port="DEHAM", *boxes, **more):
+    return {"number": number, "loading_port": port, "containers": [{"number": b} for b in boxes or (BOX,)]} | more
+
+
+def decisions(effects):
+    """Every container that the port was told of: decision and reasons."""
+    return {
+        unit.number: (unit.decision.value, [reason.code for reason in unit.reasons])
+        for send in of(effects, Send)
+        if send.document_type == "release"
+        for unit in send.document.containers
+    }
+
+
+JUDGED = [
+    # From Hamburg, and nothing to check: released.
+    ({}, bill(), "release", []),
+    # From a yellow fever area by the bill's port of loading.
+    ({}, bill("BL-1", "NGAPP"), "lock", ["decide.port.epidemic"]),
+    # By the declared country of departure.
+    ({"departure_country": "AO"}, bill(), "lock", ["decide.port.epidemic"]),
+    # By the origin of the goods, though they were loaded elsewhere.
+    (
+        {"goods": [{"hs_code": "2008199990", "origin_country": "CD"}]},
+        bill(),
+        "lock",
+        ["decide.port.epidemic"],
+    ),
+    # Meat is on the import negative list.
+    ({"goods": [{"hs_code": "0202300010"}]}, bill(), "lock", ["decide.port.negative_list"]),
+    # Nobody says where it comes from.
+    ({"departure_country": None}, bill("BL-1", "53201"), "lock", ["decide.port.origin_unknown"]),
+    # A declaration that names no containers covers all of its bill.
+    ({"container_groups": []}, bill(), "release", []),
+]
+
+
+@pytest.mark.parametrize(("declaration", "of_manifest", "decision", "reasons"), JUDGED)
+def test_a_declared_container_is_judged_by_rule(declaration, of_manifest, decision, reasons):
+    """Non-epidemic and nothing to check: released; else locked, with every reason, and an officer alerted."""
+    world = World()
+    world.send(inbound(**declaration), FACTORY)
+    if world.case.status != "accepted":
+        world.send(answer("accepted"), PORT_SIDE)
+    effects = world.send(manifest(of_manifest), PORT)
+    assert decisions(effects) == {BOX: (decision, reasons)}
+    assert [a.kind for a in of(effects, Alert)] == (["locked"] if reasons else [])
+
+
+def test_the_port_and_its_feed_learn_the_decision():
+    """The notice goes to the port that sent the manifest; the manifest to bureaus and customs by agreement."""
+    effects = declared().send(manifest(), PORT)
+    to = [(s.document_type, s.to.role, s.to.partner_id) for s in of(effects, Send)]
+    assert to == [
+        ("manifest", Role.BUREAU, ""),
+        ("manifest", Role.CUSTOMS, ""),
+        ("release", Role.PORT, "port"),
+    ]
+    assert [(p.feed, p.partner_id) for p in of(effects, Publish)] == [("release", "port")]
+    assert of(effects, Respond)[0].document.outcome == "accepted"
+
+
+def test_an_epidemic_area_is_one_on_its_days_only():
+    """Liberia was an area in 2015 and is none now."""
+    for day, expected in ((NOW, "release"), (datetime(2015, 5, 1, tzinfo=UTC), "lock")):
+        world = World()
+        world.send(inbound(departure_country="LR"), FACTORY)
+        effects = world.send(manifest(bill("BL-1", "LRMLW")), PORT, now=day)
+        assert decisions(effects)[BOX][0] == expected
+
+
+def test_an_undeclared_container_is_locked_and_waits():
+    """No declaration: lock, one alert, and the bill waits for its declaration."""
+    world = World()
+    effects = world.send(manifest(), PORT)
+    assert decisions(effects) == {BOX: ("lock", ["decide.port.undeclared"])}
+    assert [a.kind for a in of(effects, Alert)] == ["undeclared"]
+    assert of(effects, Wait)[0].keys == {("bill", "BL-1"), ("container", BOX)}
+    assert of(effects, Respond)[0].document.reasons[0].field == "bills[0].number"
+
+
+def test_the_rule_set_may_let_it_wait_silently():
+    """With `undeclared = "wait"` nothing is locked or alerted before the declaration comes."""
+    quiet = RULES.port_inspection.model_copy(update={"undeclared": "wait"})
+    world = World(rules=dataclasses.replace(RULES, port_inspection=quiet))
+    effects = world.send(manifest(), PORT)
+    assert not decisions(effects)
+    assert not of(effects, Alert)
+    assert len(world.waiting) == 1
+
+
+def test_a_manifest_may_come_before_its_declarations():
+    """What waits is decided when the declaration is accepted, and the port is told."""
+    world = World()
+    world.send(manifest(bill(), bill("BL-2", "NGAPP", OTHER_BOX)), PORT)
+    effects = world.send(inbound(), FACTORY)
+    assert decisions(effects) == {BOX: ("release", [])}
+    assert of(effects, Attach)[0].case == world.case.id
+    assert len(world.waiting) == 1
+    second = inbound(client_reference="E-2", bill_of_lading="BL-2", container_groups=[{"numbers": [OTHER_BOX]}])
+    assert decisions(world.send(second, FACTORY)) == {OTHER_BOX: ("lock", ["decide.port.epidemic"])}
+    assert not world.waiting
+
+
+def test_a_declaration_in_review_opens_no_gate():
+    """Only an accepted declaration counts; until then the bill waits."""
+    world = World()
+    world.send(inbound(total_value_usd="9000000"), FACTORY)
+    effects = world.send(manifest(), PORT)
+    assert decisions(effects) == {BOX: ("lock", ["decide.port.not_accepted"])}
+    assert decisions(world.send(answer("accepted"), PORT_SIDE)) == {BOX: ("release", [])}
+
+
+def test_a_container_that_its_bills_declaration_does_not_name_stays_locked():
+    """The rest of the bill waits for another declaration under the same bill."""
+    world = declared()
+    effects = world.send(manifest(bill("BL-1", "DEHAM", BOX, OTHER_BOX)), PORT)
+    assert decisions(effects) == {
+        BOX: ("release", []),
+        OTHER_BOX: ("lock", ["decide.port.container_undeclared"]),
+    }
+    second = inbound(client_reference="E-2", container_groups=[{"numbers": [OTHER_BOX]}])
+    assert decisions(world.send(second, FACTORY)) == {OTHER_BOX: ("release", [])}
+    assert not world.waiting
+
+
+def test_two_declarations_may_share_a_waiting_bill():
+    """The first takes its containers and leaves the rest waiting; the second takes that."""
+    world = World()
+    world.send(manifest(bill("BL-1", "DEHAM", BOX, OTHER_BOX)), PORT)
+    assert decisions(world.send(inbound(), FACTORY)) == {BOX: ("release", [])}
+    assert len(world.waiting) == 1
+    second = inbound(client_reference="E-2", container_groups=[{"numbers": [OTHER_BOX]}])
+    assert decisions(world.send(second, FACTORY)) == {OTHER_BOX: ("release", [])}
+    assert not world.waiting
+
+
+def test_a_container_declared_under_another_bill_is_named():
+    """It stays locked, and the reason says where to look."""
+    effects = declared(bill_of_lading="BL-9").send(manifest(), PORT)
+    assert codes(of(effects, Alert)[0].reasons) == ["decide.port.undeclared", "decide.port.other_bill"]
+
+
+def test_an_outbound_declaration_covers_no_arrival():
+    """The same container number going out says nothing about what comes in."""
+    world = World()
+    world.send(outbound(bill_of_lading="BL-1"), FACTORY)
+    assert decisions(world.send(manifest(), PORT))[BOX][0] == "lock"
+
+
+def test_the_same_manifest_again_decides_nothing_anew():
+    """A repeat makes no second notice, wait or alert."""
+    world = declared()
+    twice = manifest(bill(), bill("BL-2", "DEHAM", OTHER_BOX))
+    world.send(twice, PORT)
+    waiting = world.waiting
+    effects = world.send(twice, PORT)
+    assert not decisions(effects)
+    assert not of(effects, Wait)
+    assert not of(effects, Alert)
+    assert of(effects, Note)
+    assert world.waiting == waiting
+
+
+def test_a_replaced_manifest_replaces_what_waits():
+    """The old part waits no longer; the new one does."""
+    world = World()
+    world.send(manifest(), PORT)
+    (old,) = world.waiting
+    effects = world.send(manifest(bill("BL-1", "DEHAM", OTHER_BOX), function="5"), PORT)
+    assert of(effects, Attach) == [Attach(old, "")]
+    assert len(world.waiting) == 1
+
+
+def test_a_cancelled_manifest_waits_no_longer():
+    """Nothing is left to be matched; bureaus and customs learn it."""
+    world = World()
+    world.send(manifest(), PORT)
+    effects = world.send(manifest(function="1"), PORT)
+    assert not world.waiting
+    assert [s.document_type for s in of(effects, Send)] == ["manifest", "manifest"]
+
+
+def test_a_large_manifest_asks_the_store_once():
+    """Hundreds of bills are one question about cases and one about what waits."""
+    bills = [bill(f"BL-{n}", "DEHAM", f"CSQU{n:07}") for n in range(300)]
+    world = World()
+    world.send(manifest(*bills), PORT)
+    assert len(world.asked) == 2
+    assert len(world.waiting) == 300
+
+
+def test_an_excluded_enterprise_is_always_checked():
+    """The rule set names the treatments whose containers are locked until checked."""
+    graded = RULES.credit.model_copy(update={"grades": {"A": rulebook.Treatment.EXCLUDED}})
+    world = World(rules=dataclasses.replace(RULES, credit=graded))
+    world.send(inbound(), FACTORY)
+    world.send(answer("accepted"), PORT_SIDE)
+    assert decisions(world.send(manifest(), PORT)) == {BOX: ("lock", ["decide.port.enterprise"])}
+
+
+def test_test_manifests_meet_test_declarations_only():
+    """A live declaration does not open the gate for a test manifest."""
+    world = declared()
+    effects = world.send(manifest(), PORT, test=True)
+    assert decisions(effects)[BOX][0] == "lock"
+    assert [q.test for q in world.asked if isinstance(q, CasesByKeys)] == [True]
+
+
+def order(decision="release", **changes):
+    values = {
+        "number": "O-1",
+        "organisation": "370200",
+        "officer": "0815",
+        "containers": [{"number": BOX, "bill_of_lading": "BL-1", "decision": decision}],
+    }
+    return ReleaseNotice.model_validate(values | changes)
+
+
+def test_only_an_officer_opens_a_lock():
+    """After treatment the officer's order goes to the port; a rule would not have opened it."""
+    world = declared(departure_country="AO")
+    world.send(manifest(), PORT)
+    effects = world.send(order(), PORT_SIDE)
+    assert decisions(effects) == {BOX: ("release", [])}
+    assert world.case.documents["release"]["containers"][0]["decision"] == "release"
+    assert "release" in {p.feed for p in of(effects, Publish)}
+    again = world.send(manifest(function="5"), PORT)
+    assert not decisions(again)
+
+
+def test_an_officer_may_lock_what_a_rule_released():
+    """A control order is laid on the container."""
+    world = declared()
+    world.send(manifest(), PORT)
+    world.send(order("lock"), PORT_SIDE)
+    assert world.case.documents["release"]["containers"][0]["decision"] == "lock"
+
+
+def test_an_order_from_elsewhere_is_refused():
+    """Another bureau cannot open the lock, neither under its own name nor under another's."""
+    for organisation in ("440100", "370200"):
+        world = declared(departure_country="AO")
+        world.send(manifest(), PORT)
+        effects = world.send(order(organisation=organisation), STRANGER)
+        assert of(effects, Refuse)
+        assert not decisions(effects)
+
+
+def test_an_undeclared_container_cannot_be_ordered_open():
+    """Nobody knows whose it is to open; it is declared first."""
+    world = World()
+    world.send(manifest(), PORT)
+    effects = world.send(order(), PORT_SIDE)
+    assert codes(of(effects, Refuse)[0].reasons) == ["decide.release.undeclared"]
+    assert not decisions(effects)
+
+
+def test_the_same_order_again_goes_out_once():
+    """A repeat is noted."""
+    world = declared(departure_country="AO")
+    world.send(manifest(), PORT)
+    world.send(order(), PORT_SIDE)
+    effects = world.send(order(), PORT_SIDE)
+    assert not of(effects, Send)
+    assert of(effects, Note)
+
+
+def test_a_lock_order_may_come_before_the_manifest():
+    """What an officer has locked, a clean finding does not open."""
+    world = declared()
+    world.send(order("lock"), PORT_SIDE)
+    assert not decisions(world.send(manifest(), PORT))
+
+
+def test_a_reviewed_newcomers_goods_are_treated_like_everybodys():
+    """Credit decides about the desk review, not about the gate."""
+    world = World()
+    values = newcomers().model_dump(exclude={"consignor", "container_groups"}, exclude_none=True)
+    world.send(
+        inbound(declarant=values["declarant"], consignee={"code": "3701000002", "name": "新客贸易有限公司"}), NEWCOMER
+    )
+    world.send(answer("accepted"), PORT_SIDE)
+    assert decisions(world.send(manifest(), PORT)) == {BOX: ("release", [])}
