@@ -73,7 +73,7 @@ class Batch:
             return
         counters = tables.counters
         query = select(counters.c.name, counters.c.value).where(among(self.connection, counters.c.name, wanted))
-        found = dict(self.connection.execute(query).tuples())
+        found = {row.name: row.value for row in self.connection.execute(query)}
         self._counters.update({name: found.get(name, 0) for name in wanted})
 
     def flush(self) -> None:

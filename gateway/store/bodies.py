@@ -91,7 +91,7 @@ def read_bodies(connection: Connection, files: BodyFiles, digests: Iterable[str]
     wanted = set(digests)
     bodies = tables.bodies
     query = select(bodies.c.sha256, bodies.c.body).where(among(connection, bodies.c.sha256, wanted))
-    found = dict(connection.execute(query).tuples())
+    found = {row.sha256: row.body for row in connection.execute(query)}
     return found | {sha256: files.read(sha256) for sha256 in wanted - found.keys()}
 
 
