@@ -10,6 +10,11 @@ Not carried: the message's `spare2`, which holds the password of the sender's ma
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import model_validator
+
 from gateway.documents.base import (
     Code,
     ContainerNumber,
@@ -208,7 +213,7 @@ class Container(Part):
 
 
 class ContainerGroup(Part):
-    """集装箱: containers of one size and type."""
+    """集装箱: containers of one size and type; one container, where the sender named it by its number."""
 
     id: Code | None = item("集装箱信息ID", "The sender's id of this line, an32.", source="CIQ ContId")
     size_type: Code | None = item(
@@ -300,7 +305,7 @@ class Declaration(Document):
     departure_port: Code | None = item("启运口岸", "Port of departure.", source="CIQ DespPortCode; UN/EDIFACT 3227=9")
     transit_port: Code | None = item("经停口岸", "Port of call.", source="CIQ PortStopCode")
     entry_port: Code | None = item("入境口岸", "Port of entry.", source="CIQ EntyPortCode")
-    arrival_port: Code | None = item("到达口岸", "Port of arrival.", source="CIQ ArrivPortCode; UN/EDIFACT 3227=8")
+    arrival_port: Code | None = item("到达口岸", "Port of arrival.", source="CIQ ArrivPortCode; UN/EDIFACT 3227=60")
     destination: Code | None = item("目的地", "Destination, GB/T 2260, n6.", source="CIQ DestCode")
     departure_date: Day | None = item(
         "启运日期/发货日期", "Inbound: date of departure; outbound: of dispatch.", source="CIQ DespDate"
@@ -352,6 +357,15 @@ class Declaration(Document):
         "标记附件", "Pictures of marks.", source="CIQ ITF_DCL_MARK_LOB", many=True
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _one_container_each(cls, values: Any) -> Any:
+        """Give each container a group of its own: the inspection message may name several in one, no other format can."""
+        groups = values.get("container_groups") if isinstance(values, Mapping) else None
+        if not isinstance(groups, list | tuple):
+            return values
+        return {**values, "container_groups": [single for group in groups for single in _singles(group)]}
+
     @property
     def port_organisation(self) -> str | None:
         """The port's bureau: the items change places with the direction (CIQ InspOrgCode, PurpOrgCode)."""
@@ -366,3 +380,23 @@ class Declaration(Document):
             *(unit.number for goods in self.goods for unit in goods.containers),
         ]
         return tuple(dict.fromkeys(number for number in named if number))
+
+
+def _singles(group: Any) -> Iterator[Any]:
+    """`group`, or one group for each container that it names; what is no group is left to be refused."""
+    given = group.model_dump(exclude_none=True) if isinstance(group, ContainerGroup) else group
+    numbers = given.get("numbers") if isinstance(given, Mapping) else None
+    if not isinstance(numbers, list | tuple) or len(numbers) < 2:
+        yield group
+        return
+    details = given.get("containers") or ()
+    named = {detail.get("number") for detail in details if isinstance(detail, Mapping)}
+    for position, number in enumerate(numbers):
+        own = [
+            detail
+            for detail in details
+            if (isinstance(detail, Mapping) and detail.get("number") == number)
+            # What belongs to none of the numbers stays with the first, and is not lost.
+            or (position == 0 and not (isinstance(detail, Mapping) and detail.get("number") in named & set(numbers)))
+        ]
+        yield {**given, "numbers": [number], "quantity": 1, "containers": own}
