@@ -52,7 +52,9 @@ class Mapping:
     model: type[Document]
     wire: Wire
     defaults: MappingType[tuple[str, ...], str]
-    """Values that the format implies, by field."""
+    """Values that the format implies, by field; such a value is not written."""
+    carried: frozenset[str]
+    """Fields with a place of their own on the wire."""
     dropped: fields.Unmapped
     """The part of the document that the format cannot carry."""
 
@@ -75,11 +77,9 @@ class Mapping:
     def write(self, document: Document, context: Context = Context()) -> Written:  # noqa: B008 - frozen
         """`document` in this format, and every field that the format could not carry."""
         values = document.model_dump(exclude_none=True)
+        lost = [finding("translate.dropped", Place(path=path), value) for path, value in self._unimplied(values)]
         body, found = self.wire.write(document, values, context)
-        for path, implied in self.defaults.items():
-            value = _get(values, path)
-            if value is not None and str(value) != implied:
-                found.append(finding("translate.dropped", Place(path=".".join(path)), str(value)))
+        found.extend(lost)
         found.extend(
             finding("translate.dropped", Place(path=path), _shown(value))
             for path, value in fields.unmapped_values(values, self.dropped)
@@ -92,6 +92,17 @@ class Mapping:
             for name in path[:-1]:
                 at = at.setdefault(name, {})
             at.setdefault(path[-1], implied)
+
+    def _unimplied(self, values: dict[str, Any]) -> list[tuple[str, str]]:
+        """Leave out of `values` what the format implies; (path, value) of what it neither implies nor has a row for."""
+        lost = []
+        for path, implied in self.defaults.items():
+            value = _get(values, path)
+            if value is not None and str(value) == implied:
+                del _get(values, path[:-1])[path[-1]]
+            elif value is not None and ".".join(path) not in self.carried:
+                lost.append((".".join(path), str(value)))
+        return lost
 
     def _trace(self, wire: Any, context: Context) -> dict[str, Place]:
         places: dict[str, Place] = {}

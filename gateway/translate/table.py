@@ -132,6 +132,7 @@ def parse(body: bytes, name: str) -> Mapping:
         model=model,
         wire=wire,
         defaults=defaults,
+        carried=frozenset(row.field for row in parsed or () if row.place),
         dropped={} if parsed is None else fields.unmapped_tree(shape, mapped),
     )
 
