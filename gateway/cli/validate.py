@@ -33,10 +33,11 @@ _WORDS = {
         "read": "read as {document}",
         "interchange": "interchange {reference}",
         "from": "from {sender} to {recipient}",
+        "message": "1 message",
         "messages": "{count} messages",
         "none": "no message in it",
         "group": "group {reference}",
-        "total": "{file}: {messages} messages in {interchanges} interchanges; {error} errors, {warning} warnings, {note} notes",
+        "total": "{file}: messages {messages}, interchanges {interchanges}; errors {error}, warnings {warning}, notes {note}",
         "more": "... and further messages without findings",
         "error": "error",
         "warning": "warning",
@@ -49,10 +50,11 @@ _WORDS = {
         "read": "读作 {document}",
         "interchange": "交换 {reference}",
         "from": "发送方 {sender}，接收方 {recipient}",
+        "message": "1 个报文",
         "messages": "{count} 个报文",
         "none": "其中没有报文",
         "group": "功能组 {reference}",
-        "total": "{file}：{interchanges} 个交换，{messages} 个报文；错误 {error}，警告 {warning}，提示 {note}",
+        "total": "{file}：报文 {messages}，交换 {interchanges}；错误 {error}，警告 {warning}，提示 {note}",
         "more": "……其余报文均无问题，不再逐一列出",
         "error": "错误",
         "warning": "警告",
@@ -221,7 +223,7 @@ class _TextReport(_Report):
                     (
                         self._words["interchange"].format(reference=envelope.reference or "?"),
                         self._words["from"].format(sender=envelope.sender or "?", recipient=envelope.recipient or "?"),
-                        self._words["messages"].format(count=count),
+                        self._words["message" if count == 1 else "messages"].format(count=count),
                     )
                 )
             )
@@ -245,12 +247,10 @@ class _TextReport(_Report):
     def _findings(self, found: Iterable[Finding]) -> None:
         for one in found:
             severity = str(one.severity)
-            place = str(one.place)
-            value = f" [{one.value}]" if one.value else ""
-            self._line(
-                f"    {self._words[severity]}  {place}{'  ' if place else ''}{self.text(one)}{value}  ({one.code})",
-                _COLOURS[severity],
-            )
+            text = self.text(one)
+            value = f"[{one.value}]" if one.value and one.value not in text else ""
+            parts = (f"    {self._words[severity]}", str(one.place), text, value, f"({one.code})")
+            self._line("  ".join(part for part in parts if part), _COLOURS[severity])
 
     def _line(self, text: str, style: str = "") -> None:
         self._console.print(text, style=style, markup=False)
