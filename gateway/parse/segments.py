@@ -214,7 +214,7 @@ def released(value: str, delimiters: Delimiters) -> str:
 
 def escape(value: str, delimiters: Delimiters) -> str:
     """`value` with a release character before each service character; unchanged where the syntax has none."""
-    return _service_characters(delimiters).sub(rf"{re.escape(delimiters.release)}\g<0>", value) if value else value
+    return _service_characters(delimiters).sub(lambda found: delimiters.release + found[0], value) if value else value
 
 
 def join(elements: Sequence[Sequence[str]], delimiters: Delimiters) -> str:
