@@ -131,7 +131,9 @@ class GatewayProcess:
     def _ask(self, request: Request) -> tuple[int, dict[str, Any]]:
         try:
             with urlopen(request, timeout=20) as answer:
-                return answer.status, json.loads(answer.read())
+                body = answer.read()
+                is_json = answer.headers.get_content_type().endswith("json")
+                return answer.status, json.loads(body) if is_json else {"body": body}
         except HTTPError as error:
             with error:
                 return error.code, json.loads(error.read() or b"{}")

@@ -310,7 +310,7 @@ class Examiner:
         message.findings += catalogue.judged(read.findings, strictness)
         if isinstance(read.document, Document) and not message.rejected:
             message.document = read.document
-            against = rule_check.check(read.document, self._rules)
+            against = catalogue.judged(rule_check.check(read.document, self._rules), strictness)
             message.refusals = [replace(f, place=_traced(f.place, read)) for f in against]
 
     def _judged(self, message: Message) -> Message:
