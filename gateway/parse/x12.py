@@ -21,6 +21,7 @@ from gateway.parse.segments import (
     Group,
     GroupBegun,
     GroupEnded,
+    InterchangeBegun,
     InterchangeEnded,
     MessageRead,
     MessageType,
@@ -33,6 +34,8 @@ _LONGEST_SEGMENT = 1 << 20
 """Bytes without a terminator after which a segment counts as endless; only BIN and BDS data may be longer."""
 _LONGEST_BINARY = 1 << 26
 """Binary data is held in memory with its message; 64 MiB is more than any image in a set needs."""
+_MOST_FINDINGS = 1_000
+"""Of one message; more help nobody, and a hostile one could fill memory with them."""
 _BINARY_HEAD = 64
 _BLANK = b"\r\n\t \0\x1a"
 _REPLACED = "\ufffd"
@@ -66,9 +69,7 @@ class _Reader:
     # --- envelope ---
 
     def _interchange(self) -> Iterator[Event]:
-        self._source.need(HEAD)
-        begun, length = open_interchange(bytes(self._source.data[:HEAD]), self._charset)
-        self._source.drop(length)
+        begun = self._begin()
         self._envelope = begun.envelope
         self._group: Group | None = None
         self._body: list[str] | None = None
@@ -77,7 +78,7 @@ class _Reader:
         self._ended = self._endless = self._outside_told = False
         yield begun
         if not begun.envelope.delimiters.terminator:
-            self._source.skip_to_isa()
+            self._skip_unreadable()
             yield InterchangeEnded(self._envelope, 0, 0)
             return
         element = begun.envelope.delimiters.element
@@ -96,6 +97,23 @@ class _Reader:
             if self._envelope.header:  # without ISA there is no IEA to miss
                 found.append(Finding("x12.iea.missing", place=Place(tag="IEA")))
             yield InterchangeEnded(self._envelope, self._message_count, self._group_count, found)
+
+    def _begin(self) -> InterchangeBegun:
+        self._source.need(HEAD)
+        begun, length = open_interchange(bytes(self._source.data[:HEAD]), self._charset)
+        self._source.drop(length)
+        return begun
+
+    def _skip_unreadable(self) -> None:
+        """Consume rubbish up to the next ISA that can be read, or all there is."""
+        source = self._source
+        while True:
+            source.skip_to_isa()
+            source.need(HEAD)
+            begun, _ = open_interchange(bytes(source.data[:HEAD]), self._charset)
+            if not source.data or begun.envelope.delimiters.terminator:
+                return
+            source.drop(3)
 
     # --- bytes to segments ---
 
@@ -201,9 +219,14 @@ class _Reader:
 
     def _note(self, code: str, value: str, severity: Severity = Severity.ERROR, tag: str = "") -> None:
         """Keep a finding about the segment that comes next, for the event that will show it."""
+        if len(self._pending) > _MOST_FINDINGS:
+            return
         tag = tag or value.partition(self._envelope.delimiters.element)[0][:3]
         place = Place(tag=tag) if self._body is None else Place(self._reference, len(self._body) + 1, tag)
         self._pending.append(Finding(code, severity, place, value))
+        if len(self._pending) > _MOST_FINDINGS:
+            args = {"max": str(_MOST_FINDINGS)}
+            self._pending.append(Finding("x12.segment.more", Severity.WARNING, place, args=args))
 
     def _take(self) -> list[Finding]:
         found, self._pending = self._pending, []
