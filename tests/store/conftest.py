@@ -1,10 +1,12 @@
-"""One store for each engine that is reachable; each test gets a database of its own."""
+"""One store for each engine that is reachable; each test gets a database of its own, copied from a migrated one."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator
+import shutil
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,12 +19,12 @@ from gateway.store import migrate, open_store
 from gateway.store.sql_store import SqlStore
 from tests.store.made import ORIGIN
 
-POSTGRES = os.environ.get("GATEWAY_TEST_POSTGRES", "postgresql+asyncpg://root@127.0.0.1:5432/test")
+POSTGRES = make_url(os.environ.get("GATEWAY_TEST_POSTGRES", "postgresql+asyncpg://root@127.0.0.1:5432/test"))
 
 
 @dataclass
 class Place:
-    """A database, and how to open (another) store on it."""
+    """A database, and how to make a store on it."""
 
     url: str
     folder: Path
@@ -30,73 +32,85 @@ class Place:
 
     def store(self, anchor: Path | None = None) -> SqlStore:
         return open_store(
-            self.url,
-            signer=Signer(ORIGIN, self.key),
-            payload_folder=self.folder / "payloads",
-            anchor_file=anchor,
+            self.url, signer=Signer(ORIGIN, self.key), payload_folder=self.folder / "payloads", anchor_file=anchor
         )
 
 
-async def _admin() -> asyncpg.Connection:
-    url = make_url(POSTGRES).set(drivername="postgresql")
-    return await asyncpg.connect(url.render_as_string(hide_password=False), timeout=5)
-
-
-async def _postgres_database() -> str:
+async def on_server(statement: str) -> None:
+    """Run one statement on the PostgreSQL server's own database."""
+    address = POSTGRES.set(drivername="postgresql").render_as_string(hide_password=False)
+    connection = await asyncpg.connect(address, timeout=5)
     try:
-        connection = await _admin()
-    except (OSError, asyncpg.PostgresError) as error:
-        reason = f"no PostgreSQL at GATEWAY_TEST_POSTGRES: {error}"
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def database_url(name: str) -> str:
+    return POSTGRES.set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("store") / "migrated.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_database() -> Iterator[str]:
+    """The name of a migrated PostgreSQL database, or an empty string where no server is reachable."""
+    name = f"gateway_test_{os.getpid()}_{secrets.token_hex(3)}"
+    try:
+        asyncio.run(on_server(f'CREATE DATABASE "{name}"'))
+    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
         if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    name = f"gateway_test_{os.getpid()}_{secrets.token_hex(4)}"
-    await connection.execute(f'CREATE DATABASE "{name}"')
-    await connection.close()
-    return name
+            pytest.fail(f"PostgreSQL must be reachable (GATEWAY_TEST_POSTGRES): {error}")
+        yield ""
+        return
+    migrate(database_url(name))
+    yield name
+    asyncio.run(on_server(f'DROP DATABASE "{name}" WITH (FORCE)'))
 
 
-async def _drop(name: str) -> None:
-    connection = await _admin()
-    await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-    await connection.close()
+@pytest.fixture
+def postgres_url(migrated_database: str) -> Iterator[str]:
+    """A migrated PostgreSQL database."""
+    if not migrated_database:
+        pytest.skip("no PostgreSQL at GATEWAY_TEST_POSTGRES")
+    name = f"{migrated_database}_{secrets.token_hex(3)}"
+    asyncio.run(on_server(f'CREATE DATABASE "{name}" TEMPLATE "{migrated_database}"'))
+    yield database_url(name)
+    asyncio.run(on_server(f'DROP DATABASE "{name}" WITH (FORCE)'))
+
+
+@pytest.fixture
+def sqlite_url(migrated_file: Path, tmp_path: Path) -> str:
+    """A migrated SQLite file."""
+    path = tmp_path / "gateway.db"
+    shutil.copy(migrated_file, path)
+    return f"sqlite+aiosqlite:///{path}"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
-    """A migrated database that two stores can share."""
-    key = secrets.token_bytes(32)
-    if request.param == "sqlite":
-        url = f"sqlite+aiosqlite:///{tmp_path / 'gateway.db'}"
-        migrate(url)
-        yield Place(url, tmp_path, key)
-        return
-    name = await _postgres_database()
-    url = make_url(POSTGRES).set(database=name).render_as_string(hide_password=False)
-    try:
-        migrate(url)
-        yield Place(url, tmp_path, key)
-    finally:
-        await _drop(name)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """A migrated database that several stores can share."""
+    url = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
+    return Place(url, tmp_path, secrets.token_bytes(32))
 
 
 @pytest.fixture(params=["sqlite", "memory", "postgresql"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SqlStore]:
+def url(request: pytest.FixtureRequest) -> str:
+    if request.param == "memory":
+        return "sqlite:///:memory:"
+    found: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
+    return found
+
+
+@pytest.fixture
+async def store(url: str, tmp_path: Path) -> AsyncIterator[SqlStore]:
     """An open store on each engine."""
-    key = secrets.token_bytes(32)
-    name = ""
-    if request.param == "postgresql":
-        name = await _postgres_database()
-        url = make_url(POSTGRES).set(database=name).render_as_string(hide_password=False)
-    else:
-        url = "sqlite+aiosqlite:///:memory:" if request.param == "memory" else f"sqlite:///{tmp_path / 'gateway.db'}"
-    try:
-        if request.param != "memory":
-            migrate(url)
-        opened = Place(url, tmp_path, key).store()
-        await opened.open()
-        yield opened
-        await opened.close()
-    finally:
-        if name:
-            await _drop(name)
+    opened = Place(url, tmp_path, secrets.token_bytes(32)).store()
+    await opened.open()
+    yield opened
+    await opened.close()
