@@ -36,6 +36,8 @@ _LONGEST_BINARY = 1 << 26
 """Binary data is held in memory with its message; 64 MiB is more than any image in a set needs."""
 _MOST_FINDINGS = 1_000
 """Of one message; more help nobody, and a hostile one could fill memory with them."""
+_MOST_SEGMENTS = 999_999
+"""Of one transaction set: the highest position that an acknowledgement can name (element 719, N0 1..6)."""
 _BINARY_HEAD = 64
 _BLANK = b"\r\n\t \0\x1a"
 _REPLACED = "\ufffd"
@@ -91,12 +93,22 @@ class _Reader:
                     body = self._body
                 else:
                     body.append(raw)
+            if body is not None and len(body) > _MOST_SEGMENTS:
+                self._truncate(body)
         if not self._ended:
             yield from self._close_group()
             found = self._take()
             if self._envelope.header:  # without ISA there is no IEA to miss
                 found.append(Finding("x12.iea.missing", place=Place(tag="IEA")))
             yield InterchangeEnded(self._envelope, self._message_count, self._group_count, found)
+
+    def _truncate(self, body: list[str]) -> None:
+        """Keep no more of a transaction set than can be acknowledged; the rest is only counted."""
+        if not self._dropped:
+            place, args = Place(self._reference, 1, "ST"), {"max": str(_MOST_SEGMENTS)}
+            self._pending.append(Finding("x12.st.too_long", place=place, args=args))
+        self._dropped += len(body) - _MOST_SEGMENTS
+        del body[_MOST_SEGMENTS:]
 
     def _begin(self) -> InterchangeBegun:
         self._source.need(HEAD)
@@ -262,6 +274,7 @@ class _Reader:
         self._outside_told = False
         self._reference = _at(elements, 2)
         self._packages: list[bytes] = []
+        self._dropped = 0
         self._body = [self._envelope.delimiters.element.join(elements)]
         name, convention = _at(elements, 1), _at(elements, 3)
         version = self._group.version if self._group else ""
@@ -286,14 +299,15 @@ class _Reader:
     def _message(self, trailer: list[str] | None) -> MessageRead:
         """The open message, complete; `trailer` is its SE, None where it is missing."""
         body, self._body = self._body or [], None
+        count = len(body) + self._dropped
+        place = Place(self._reference, count, "SE")
         found = self._take()
         if trailer is None:
-            found.append(Finding("x12.se.missing", place=Place(self._reference, len(body), "SE")))
+            found.append(Finding("x12.se.missing", place=place))
         else:
-            place = Place(self._reference, len(body), "SE")
             claimed, reference = _at(trailer, 1), _at(trailer, 2)
-            if number(claimed) != len(body):
-                args = {"claimed": claimed, "found": str(len(body))}
+            if number(claimed) != count:
+                args = {"claimed": claimed, "found": str(count)}
                 found.append(Finding("x12.se.count", place=_with(place, 1), value=claimed, args=args))
             if reference != self._reference:
                 args = {"header": self._reference}

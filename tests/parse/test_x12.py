@@ -262,6 +262,16 @@ def test_chunks_do_not_matter(size):
     assert list(x12.read(chunks)) == events(wire)
 
 
+def test_a_set_without_measure_is_counted_but_not_kept():
+    """Of more than 999,999 segments the rest is only counted, so that memory stays bounded and SE still agrees."""
+    count = 1_200_000
+    wire = GOOD.encode().replace(b"M10*ABCD~", b"A~" * count).replace(b"SE*3*", b"SE*%d*" % (count + 2))
+    (message,) = messages(wire)
+    assert codes(wire) == ["x12.st.too_long"]
+    assert len(message.segments) < 1_050_000  # what one chunk holds more is not taken back
+    assert message.segments[-1].startswith("SE*")
+
+
 def test_messages_come_before_the_source_is_read_to_its_end():
     """The reader yields a message as soon as a part of the source holds it."""
 
