@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from gateway.decide.answers import Subject, fault
 from gateway.decide.effects import Effect, Note, SetStatus
-from gateway.decide.facts import Facts, Key, PartnerById, PartnerByIdentifier
+from gateway.decide.facts import Facts, Key, PartnerById, PartnerByIdentifier, Query
 from gateway.decide.status import Event, Status, step
 from gateway.documents.base import Document
 from gateway.documents.declaration import Declaration
@@ -20,6 +20,7 @@ REGISTRATION = "ciq-registration"
 """Identifier scheme of enterprises and agents: the 10-digit registration with the inspection service."""
 CUSTOMS_OFFICE = "customs-office"
 """Identifier scheme of customs offices: the 4-digit office code."""
+_ORGANISATION = re.compile(r"[0-9]{6}")
 
 DocumentT = TypeVar("DocumentT", bound=Document)
 
@@ -72,9 +73,14 @@ def identified(partner: Partner, scheme: str) -> frozenset[str]:
 
 def bureau(facts: Facts, organisation: str | None) -> Partner | None:
     """The bureau with that organisation code."""
-    if not organisation or not re.fullmatch(r"[0-9]{6}", organisation):
+    if not organisation or not _ORGANISATION.fullmatch(organisation):
         return None
     return facts[PartnerByIdentifier(BUREAU, organisation)]
+
+
+def bureau_questions(*organisations: str | None) -> list[Query]:
+    """What `bureau` will ask for these organisation codes."""
+    return [PartnerByIdentifier(BUREAU, code) for code in organisations if code and _ORGANISATION.fullmatch(code)]
 
 
 def declarer(case: Case, facts: Facts) -> Partner:

@@ -19,6 +19,7 @@ from gateway.decide.cases import (
     BUREAU,
     CUSTOMS_OFFICE,
     bureau,
+    bureau_questions,
     declaration_of,
     declarer,
     identified,
@@ -39,7 +40,7 @@ from gateway.decide.effects import (
     Respond,
     Send,
 )
-from gateway.decide.facts import CasesByKeys, Facts, PartnerByIdentifier
+from gateway.decide.facts import CasesByKeys, Facts, PartnerById, PartnerByIdentifier
 from gateway.decide.incoming import Incoming
 from gateway.decide.status import Event, Status
 from gateway.documents.clearance import ClearanceNotice, NoticeStatus
@@ -60,6 +61,8 @@ def decide(incoming: Incoming, facts: Facts, rules: Rules, now: datetime) -> lis
         why = [fault("decide.case.unknown", "declaration_number", notice.declaration_number)]
         return refuse(incoming, now, subject, why)
     case = cases[0]
+    asked = [PartnerByIdentifier(CUSTOMS_OFFICE, notice.customs_office)] if notice.customs_office else []
+    facts.require([*asked, PartnerById(case.partner_id)])
     why = list(_notice_faults(incoming, notice, case))
     if why:
         return refuse(incoming, now, subject, why, case.id)
@@ -78,6 +81,7 @@ def match(incoming: Incoming, facts: Facts, rules: Rules, now: datetime) -> list
         why = [fault("decide.clearance.unknown", "notice_number", entry.notice_number)]
         return [*refuse(incoming, now, subject, why), Alert("unmatched", tuple(why))]
     case = cases[0]
+    facts.require([*bureau_questions(notice.issuing_organisation), PartnerById(case.partner_id)])
     offices = identified(incoming.sender, CUSTOMS_OFFICE)
     if not incoming.sent_by(Role.CUSTOMS) or (
         notice.customs_office and offices and notice.customs_office not in offices

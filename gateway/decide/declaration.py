@@ -16,6 +16,7 @@ from gateway.decide.answers import PRE_ENTERED, REVIEW_PASSED, fault, progress, 
 from gateway.decide.cases import (
     REGISTRATION,
     bureau,
+    bureau_questions,
     declaration_of,
     identified,
     keys_of,
@@ -36,7 +37,7 @@ from gateway.decide.effects import (
     Send,
     SetStatus,
 )
-from gateway.decide.facts import CasesByKeys, Facts, NextNumber, PartnerByIdentifier
+from gateway.decide.facts import CasesByKeys, Facts, Key, NextNumber, PartnerByIdentifier, Query
 from gateway.decide.incoming import Incoming
 from gateway.decide.status import Event, Status
 from gateway.documents.declaration import Declaration
@@ -67,6 +68,7 @@ def decide(incoming: Incoming, facts: Facts, rules: Rules, now: datetime) -> lis
     """What a declaration comes to; by its function code it is new, or changes or withdraws an earlier one."""
     declaration = incoming.document
     assert isinstance(declaration, Declaration)
+    facts.require(_questions(incoming, declaration))
     owner = _owner(declaration, facts)
     case, faults = _earlier(incoming, declaration, facts)
     faults = [*_sender_faults(incoming, declaration, owner), *faults]
@@ -114,6 +116,21 @@ def _party(partner: Partner) -> Party:
     return Party(Role.BUREAU, partner_id=partner.id)
 
 
+def _questions(incoming: Incoming, declaration: Declaration) -> list[Query]:
+    """All that is asked of every declaration, so that one trip to the store answers it."""
+    questions = bureau_questions(declaration.declaration_organisation, declaration.inspection_organisation)
+    if (code := owner_code(declaration)[1]) is not None:
+        questions.append(PartnerByIdentifier(REGISTRATION, code))
+    if keys := _own_keys(declaration):
+        questions.append(CasesByKeys(keys, incoming.test))
+    return questions
+
+
+def _own_keys(declaration: Declaration) -> frozenset[Key]:
+    keys = (("declaration", declaration.number), ("reference", declaration.client_reference))
+    return frozenset((kind, value) for kind, value in keys if value)
+
+
 def _owner(declaration: Declaration, facts: Facts) -> Partner | None:
     _, code = owner_code(declaration)
     return facts[PartnerByIdentifier(REGISTRATION, code)] if code else None
@@ -135,9 +152,8 @@ def _sender_faults(incoming: Incoming, declaration: Declaration, owner: Partner 
 
 def _earlier(incoming: Incoming, declaration: Declaration, facts: Facts) -> tuple[Case | None, list[Finding]]:
     """The sender's case that the declaration means: by the number issued, else by the sender's own number."""
-    keys = {("declaration", declaration.number), ("reference", declaration.client_reference)}
-    asked = frozenset((kind, value) for kind, value in keys if value)
-    cases = facts[CasesByKeys(asked, incoming.test)] if asked else ()
+    keys = _own_keys(declaration)
+    cases = facts[CasesByKeys(keys, incoming.test)] if keys else ()
     numbered = next((c for c in cases if ("declaration", declaration.number) in c.keys), None)
     referred = next(
         (

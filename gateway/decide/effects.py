@@ -153,11 +153,13 @@ class Wait:
     document_type: str
     document: Document
     keys: frozenset[Key]
+    partner_id: str = ""
+    """Who sent it, where that is not the sender of the message in hand."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attach:
-    """The waiting document `waiting_id` has found its case, and waits no longer."""
+    """The waiting document `waiting_id` waits no longer: it has found its case, or is withdrawn (`case` is empty)."""
 
     waiting_id: str
     case: str

@@ -128,7 +128,8 @@ def attach_waiting(
         rest = _without(part, [declaration])
         if rest is not None:
             # Another declaration under the same bill covers these, or none does: they stay locked.
-            effects.append(Wait(incoming.derive("wait", waiting.id), "manifest", rest, _keys(rest.bills[0])))
+            again = incoming.derive("wait", waiting.id)
+            effects.append(Wait(again, "manifest", rest, _keys(rest.bills[0]), waiting.partner_id))
     return effects
 
 

@@ -16,6 +16,7 @@ from gateway.decide.cases import (
     BUREAU,
     CUSTOMS_OFFICE,
     bureau,
+    bureau_questions,
     declaration_of,
     declarer,
     identified,
@@ -26,7 +27,7 @@ from gateway.decide.cases import (
 )
 from gateway.decide.declaration import accepted, number
 from gateway.decide.effects import AddKeys, Alert, Effect, Hold, Keep, Note, Refuse, SetStatus
-from gateway.decide.facts import CaseById, CasesByKeys, Facts
+from gateway.decide.facts import CasesByKeys, Facts, PartnerById
 from gateway.decide.incoming import Incoming
 from gateway.decide.status import Event, Status
 from gateway.documents.clearance import ClearanceNotice
@@ -62,6 +63,8 @@ def decide(incoming: Incoming, facts: Facts, rules: Rules, now: datetime) -> lis
     if ("response", answer.id) in case.keys:
         return [Note(case.id, "repeat", (fault("decide.repeat"),))]
     declaration = declaration_of(case)
+    asked = bureau_questions(declaration.declaration_organisation, declaration.inspection_organisation)
+    facts.require([*asked, PartnerById(case.partner_id)])
     if not _concerned(incoming, answer, case, declaration):
         why = (fault("decide.sender.not_concerned", value=incoming.sender.id),)
         return [Refuse(why, case.id), Alert("sender", why, case.id)]
@@ -75,18 +78,25 @@ def decide(incoming: Incoming, facts: Facts, rules: Rules, now: datetime) -> lis
 
 
 def _case(incoming: Incoming, answer: Response, facts: Facts) -> Case | None:
-    """By the delivery that is answered, where the pipeline knows it; else by the numbers in the answer."""
-    if case_id := incoming.answers.get("case"):
-        return facts[CaseById(case_id, incoming.test)]
+    """The case that an answer is about, by the numbers in it; None where they do not tell one from another."""
     issued = {("declaration", answer.declaration_number), ("notice", answer.notice_number)}
     keys = frozenset((kind, value) for kind, value in issued if value)
-    if keys and (cases := facts[CasesByKeys(keys, incoming.test)]):
+    cases = facts[CasesByKeys(keys, incoming.test)] if keys else ()
+    if answer.reference and answer.document == "declaration":
+        # A number that belongs to another declaration than the one named is looked at as a fault of that one's answer.
+        cases = tuple(c for c in cases if ("reference", answer.reference) in c.keys)
+    if cases:
         return cases[0] if len(cases) == 1 else None
     # Before a number is issued there is only the enterprise's own, which two enterprises may both have used.
     named = frozenset(
-        (kind, value) for value in (answer.reference, answer.number) for kind in ("reference", "declaration") if value
+        (kind, value)
+        for value in (answer.reference, answer.number)
+        for kind in ("reference", "declaration", "transfer", "notice")
+        if value
     )
     cases = facts[CasesByKeys(named, incoming.test)] if named else ()
+    if len(cases) > 1:
+        cases = tuple(c for c in cases if _concerned(incoming, answer, c, declaration_of(c)))
     return cases[0] if len(cases) == 1 else None
 
 

@@ -14,9 +14,9 @@ from typing import Any
 from gateway.check.rulebook import Rules, TransferRules
 from gateway.check.rules import walk
 from gateway.decide.answers import Subject, fault, progress, refuse, response
-from gateway.decide.cases import BUREAU, bureau, declaration_of, declarer, identified, kept, moved
+from gateway.decide.cases import BUREAU, bureau, bureau_questions, declaration_of, declarer, identified, kept, moved
 from gateway.decide.effects import AddKeys, Effect, Keep, Note, Party, Publish, Purpose, Respond, Send
-from gateway.decide.facts import CasesByKeys, Facts
+from gateway.decide.facts import CasesByKeys, Facts, PartnerById
 from gateway.decide.incoming import Incoming
 from gateway.decide.status import Event, Status
 from gateway.documents.parts import Function
@@ -35,6 +35,8 @@ def decide(incoming: Incoming, facts: Facts, rules: Rules, now: datetime) -> lis
         why = [fault("decide.case.unknown", "declaration_number", transfer.declaration_number)]
         return refuse(incoming, now, subject, why)
     case = cases[0]
+    asked = bureau_questions(transfer.from_organisation, transfer.to_organisation)
+    facts.require([*asked, PartnerById(case.partner_id)])
     earlier = kept(case, "transfer", Transfer)
     bureaus = identified(incoming.sender, BUREAU)
     if transfer.function is Function.CHANGE and earlier is not None and earlier.to_organisation in bureaus:

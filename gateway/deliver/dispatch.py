@@ -165,13 +165,14 @@ class Dispatch:
                         effect.keys,
                         _json(effect.document),
                         message.message_id,
-                        message.sender.id,
+                        effect.partner_id or message.sender.id,
                         message.test,
                     )
                 )
             case do.Attach():
                 self.attached.append(effect.waiting_id)
-                self._event(effect.case, message, "attached", details={"waiting": effect.waiting_id})
+                if effect.case:
+                    self._event(effect.case, message, "attached", details={"waiting": effect.waiting_id})
             case do.Draw():
                 self.ledger.append(LedgerMove(effect.ledger, format(effect.amount, "f"), message.message_id))
 

@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 
 from gateway import decide, findings
 from gateway.decide.effects import NewCase, Publish, Send, SetStatus
-from gateway.decide.facts import Answer, CasesByKeys, Facts
+from gateway.decide.facts import Answer, Facts
 from gateway.decide.incoming import Incoming
-from gateway.decide.pending import Pending
 from gateway.decide.status import Event, Status
 from gateway.documents import MODELS
 from tests.decide.test_declaration import newcomers
@@ -135,6 +134,16 @@ def test_needs_asks_only_for_what_is_not_known():
     assert decide.needs(incoming, facts, RULES, NOW) == ()
 
 
+def test_few_trips_to_the_store():
+    """A direct-through declaration takes two: what is known of it, and then its number."""
+    incoming = Incoming("declaration", outbound(), FACTORY, "m-1")
+    facts, trips = Facts(), 0
+    while queries := decide.needs(incoming, facts, RULES, NOW):
+        trips += 1
+        facts = facts.plus({query: Answer(World()._answer(query)) for query in queries})
+    assert trips == 2
+
+
 def test_ids_depend_on_the_message():
     """The same declaration in two messages makes two cases with ids of their own; in one message, one."""
     effects = [World().send(outbound(), FACTORY) for _ in range(2)]
@@ -143,40 +152,6 @@ def test_ids_depend_on_the_message():
     world.send(outbound(client_reference="A"), FACTORY)
     world.send(outbound(client_reference="B"), FACTORY)
     assert len(world.pending.cases) == 2
-
-
-def test_pending_effects_are_seen_by_the_next_message():
-    """A declaration and its amendment in one interchange: the second finds the first before any commit."""
-    pending = Pending()
-    first = Incoming("declaration", outbound(), FACTORY, "m-1")
-    facts = _known(first, pending)
-    pending.take(first, facts, decide.decide(first, facts, RULES, NOW))
-    second = Incoming("declaration", outbound(function="4", marks="N/M"), FACTORY, "m-2")
-    effects = decide.decide(second, _known(second, pending), RULES, NOW)
-    assert of(effects, SetStatus)[0].status == Status.AMENDING
-
-
-def _known(incoming: Incoming, pending: Pending) -> Facts:
-    facts = Facts()
-    while queries := decide.needs(incoming, facts, RULES, NOW):
-        facts = pending.over(facts.plus({query: Answer(World()._answer(query)) for query in queries}))
-    return facts
-
-
-def test_pending_lays_over_what_the_store_holds():
-    """A case that the store knows is replaced by its newer state, and keeps the store's version."""
-    world = World()
-    world.send(outbound(), FACTORY)
-    stored = world.case
-    query = CasesByKeys(frozenset({("reference", "E-1")}))
-    facts = Facts({query: Answer((stored,), "7")})
-    pending = Pending()
-    incoming = Incoming("declaration", outbound(function="1"), FACTORY, "m-9")
-    pending.take(incoming, facts, [SetStatus(stored.id, Status.CANCELLING, Event.CANCEL)])
-    over = pending.over(facts)
-    assert over[query][0].status == Status.CANCELLING
-    assert over.answers[query].version == "7"
-    assert facts[query][0].status == Status.ACCEPTED
 
 
 def test_the_whole_trip_of_an_export():

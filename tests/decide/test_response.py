@@ -5,7 +5,21 @@ import pytest
 from gateway.decide.effects import Alert, Effect, Hold, Note, Publish, Refuse, Respond, Send
 from gateway.decide.status import Status
 from tests.decide.test_declaration import newcomers
-from tests.decide.world import BUREAU, FACTORY, NEWCOMER, ORIGIN, STRANGER, World, answer, codes, of, outbound
+from tests.decide.world import (
+    AGENT,
+    BUREAU,
+    FACTORY,
+    NEWCOMER,
+    ORIGIN,
+    PORT_SIDE,
+    STRANGER,
+    World,
+    answer,
+    codes,
+    inbound,
+    of,
+    outbound,
+)
 
 NUMBER = f"{ORIGIN}226000001"
 
@@ -70,9 +84,7 @@ def test_a_case_keeps_its_number():
     """One number from start to end: an answer with another is held."""
     world = World()
     world.send(outbound(), FACTORY)
-    effects = world.send(
-        answer("released", declaration_number=f"{ORIGIN}226000555"), BUREAU, answers={"case": world.case.id}
-    )
+    effects = world.send(answer("released", number="E-1", declaration_number=f"{ORIGIN}226000555"), BUREAU)
     assert codes(of(effects, Hold)[0].reasons) == ["decide.number.differs"]
     assert world.case.status == Status.ACCEPTED
 
@@ -82,10 +94,7 @@ def test_a_number_is_given_to_one_case_only():
     world = World()
     world.send(outbound(), FACTORY)
     world.send(newcomers(client_reference="E-2"), NEWCOMER)
-    second = next(c for c in world.pending.cases.values() if c.partner_id == "newcomer")
-    effects = world.send(
-        answer("accepted", reference="E-2", declaration_number=NUMBER), BUREAU, answers={"case": second.id}
-    )
+    effects = world.send(answer("accepted", reference="E-2", declaration_number=NUMBER), BUREAU)
     assert codes(of(effects, Hold)[0].reasons) == ["decide.number.taken"]
 
 
@@ -143,14 +152,15 @@ def test_an_answer_to_nothing_is_alerted():
 
 
 def test_two_enterprises_with_one_reference_are_not_confused():
-    """Where the reference alone does not tell, nothing is guessed; with the delivery it is clear."""
+    """Where the reference alone does not tell, nothing is guessed; a bureau that only one concerns is clear."""
     world = World()
     world.send(newcomers(), NEWCOMER)
     world.send(outbound(), FACTORY)
     assert of(world.send(answer("released"), BUREAU), Alert)
-    mine = next(c for c in world.pending.cases.values() if c.partner_id == "newcomer")
-    world.send(answer("released", "R-9"), BUREAU, answers={"case": mine.id})
-    assert world.pending.cases[mine.id].status == Status.RELEASED
+    assert {case.status for case in world.pending.cases.values()} == {Status.IN_REVIEW, Status.ACCEPTED}
+    world.send(inbound(declarant={"registration_number": "3701000003"}), AGENT)
+    world.send(answer("released", "R-9"), PORT_SIDE)
+    assert {c.partner_id: c.status for c in world.pending.cases.values()}["agent"] == Status.RELEASED
 
 
 def test_no_answer_is_ever_answered():

@@ -23,9 +23,9 @@ from gateway.decide.facts import (
     Waiting,
 )
 from gateway.decide.incoming import Incoming
-from gateway.decide.pending import Pending
 from gateway.documents import ClearanceNotice, CustomsEntry, Declaration, Document, Manifest, Response, Transfer
 from gateway.model import Case, Identifier, Partner, Role
+from tests.decide.pending import Pending
 
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 RULES = rulebook.load().at(NOW.date())
@@ -64,7 +64,6 @@ class World:
         kind: str = "",
         *,
         test: bool = False,
-        answers: dict[str, str] | None = None,
         now: datetime = NOW,
     ) -> list[Effect]:
         self.messages += 1
@@ -77,7 +76,7 @@ class World:
             Manifest: "manifest",
         }
         kind = kind or kinds.get(type(document), "release")
-        incoming = Incoming(kind, document, sender, f"message-{self.messages}", test=test, answers=answers or {})
+        incoming = Incoming(kind, document, sender, f"message-{self.messages}", test=test)
         facts = Facts()
         self.asked = []
         while queries := decide.needs(incoming, facts, self.rules, now):

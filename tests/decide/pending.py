@@ -1,8 +1,4 @@
-"""What has been decided but not committed yet, so that the next message of a payload is decided upon it.
-
-An interchange may hold a declaration and its amendment. Both are committed in one transaction, so the
-store cannot tell the second of the first: `Pending.over` lays the effects of the first over its answers.
-"""
+"""Cases and waiting documents as the store would hold them after each message, in memory."""
 
 from __future__ import annotations
 
@@ -56,7 +52,7 @@ class Pending:
                         effect.document_type,
                         effect.keys,
                         effect.document.to_json(),
-                        incoming.sender.id,
+                        effect.partner_id or incoming.sender.id,
                         incoming.message_id,
                     )
                     self.waits[effect.id] = (waiting, incoming.test)
