@@ -39,7 +39,7 @@ class EdiWire:
 
     def write(
         self,
-        document: Document,
+        document: Document,  # noqa: ARG002 - a Wire
         values: Mapping[str, Any],
         context: Context,
     ) -> tuple[list[str], list[Finding]]:

@@ -124,23 +124,29 @@ def _plain(text: str, _path: str) -> str:
     return text
 
 
+_CONTROLS = "".join(chr(code) for code in (*range(32), *range(127, 160)))
+"""No repertoire has them (ISO 9735-1, annex A; X12.6)."""
+
+
 def _cleaner(syntax: Syntax, delimiters: Delimiters, run: _Run) -> Callable[[str, str], str]:
-    """Makes a text fit to stand between `delimiters`: released where there is a release character, else replaced."""
-    marks = {delimiters.terminator, delimiters.element, delimiters.component, delimiters.repetition} - {""}
-    if syntax is Syntax.EDIFACT and delimiters.release:
-        release = delimiters.release
-        table = str.maketrans({mark: release + mark for mark in {*marks, release} - {" "}})
-        search = re.compile("[" + re.escape("".join(chr(c) for c in table)) + "]").search
-        return lambda text, _path: text.translate(table) if search(text) else text
-    found = re.compile("[" + re.escape("".join(sorted(marks))) + "]").search
-    blanks = str.maketrans(dict.fromkeys(marks, " "))
+    """Makes a text fit to stand between `delimiters`: released where there is a release character, else replaced.
+
+    Blanks stand for what cannot be carried: controls, and separators in X12, which knows no release.
+    """
+    marks = {delimiters.terminator, delimiters.element, delimiters.component, delimiters.repetition} - {"", " "}
+    release = delimiters.release if syntax is Syntax.EDIFACT else ""
+    table = dict.fromkeys(_CONTROLS, " ")
+    table |= {mark: release + mark if release else " " for mark in (*marks, *release)}
+    translation = str.maketrans(table)
+    search = re.compile("[" + re.escape("".join(table)) + "]").search
+    lost = re.compile("[" + re.escape(_CONTROLS + ("" if release else "".join(marks))) + "]").search
 
     def clean(text: str, path: str) -> str:
-        if (match := found(text)) is None:
+        if search(text) is None:
             return text
-        # X12 knows no release character, so the mark cannot be carried.
-        run.find("translate.delimiter", path, text, delimiter=match[0])
-        return text.translate(blanks)
+        if (match := lost(text)) is not None:
+            run.find("translate.delimiter", path, text, delimiter=repr(match[0]))
+        return text.translate(translation)
 
     return clean
 

@@ -1,107 +1,196 @@
-"""Puts the body that a mapping wrote into its interchange: UNB to UNZ, ISA to IEA, OBORMessage, or a JSON object.
+"""Renders a document for a recipient: writes it by its mapping, judges the outcome, and puts it in its envelope.
 
-`render` is the way from a document to the bytes a recipient gets, in one call.
+What does not pass our own check never leaves: then there is no body, and the findings say why.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from lxml import etree
 
+from gateway import findings as catalogue
+from gateway.check import structure, tables, xsd
 from gateway.documents import Document
 from gateway.model import Finding, Place, Syntax
-from gateway.parse import x12_writer
-from gateway.parse.edifact import write_interchange
-from gateway.parse.segments import Envelope, MessageType
-from gateway.translate.context import Context
+from gateway.parse import charsets, edifact, segments, x12_writer
+from gateway.parse.segments import Delimiters, Envelope, MessageType, SegmentMessage
+from gateway.translate.context import EDIFACT_DELIMITERS, Context
 from gateway.translate.engine import Mapping
 from gateway.translate.outcome import finding
 from gateway.translate.table import message_type
 
-EDIFACT_SYNTAX = "3"
-"""Version 3: what partners that still speak D.95B and D.96B read; version 4 adds nothing these messages use."""
+CONTENT_TYPES = {
+    Syntax.EDIFACT: "application/EDIFACT",
+    Syntax.X12: "application/EDI-X12",
+    Syntax.XML: "application/xml",
+    Syntax.JSON: "application/json",
+}
+"""RFC 1767, RFC 7303, RFC 8259."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What an interchange says of itself; identifiers may carry a qualifier, `ZZ:CUSTOMS`."""
+    """What the envelope says. `at` is in the recipient's time zone, since EDI envelopes carry none.
+
+    `sender` and `recipient` are `qualifier:id` or `id`; `charset` is a codec's name, empty for the
+    syntax's own choice; `transport_envelope` is `OBORMessage` or empty.
+    """
 
     sender: str
     recipient: str
     reference: str
-    """Control reference: EDIFACT 0020 an..14, X12 ISA13 up to nine digits, MESSAGE_ID of OBORMessage."""
+    """UNB 0020, ISA13, MESSAGE_ID: by it an answer finds what it answers."""
     at: datetime
-    """In the recipient's time zone, since UNB and ISA carry none."""
     test: bool = False
     charset: str = ""
-    """Python codec; the syntax's default where empty."""
     transport_envelope: str = ""
-    """`OBORMessage`, or empty for none."""
+    acknowledgement_requested: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Rendered:
-    """The bytes, empty where an error stands in the findings; findings also name every field dropped."""
+    """The bytes for the recipient, empty where an error stands in the findings."""
 
     body: bytes
     findings: list[Finding]
+    content_type: str = ""
+    reference: str = ""
+    charset: str = field(default="utf-8")
 
 
 def render(document: Document, mapping: Mapping, context: Context, frame: Frame) -> Rendered:
-    """`document` as the recipient reads it. Never raises for what a document holds."""
-    written = mapping.write(document, context)
+    """`document` as `mapping` writes it, whole and in its envelope, with everything that could not be carried."""
     syntax = Syntax(mapping.format.partition(":")[0])
+    if syntax is Syntax.X12 and context.delimiters is None:
+        context = replace(context, delimiters=x12_writer.DELIMITERS)
+    written = mapping.write(document, context)
+    found = written.findings
+    found += [_refused(fault) for fault in judge(written.body, mapping.format, context)]
+    rendered = Rendered(b"", found, CONTENT_TYPES[syntax], frame.reference)
+    if not catalogue.rejects(found):
+        rendered.charset = frame.charset or _own_charset(syntax, written.body)
+        rendered.body = _ENVELOPES[syntax](written.body, mapping.format, context, frame, rendered)
+    return rendered
+
+
+def judge(body: Any, format_: str, context: Context) -> list[Finding]:
+    """What our own schema has against a body that a mapping wrote; empty where it is valid."""
+    syntax = Syntax(format_.partition(":")[0])
+    if syntax is Syntax.JSON:
+        return []
+    if syntax is Syntax.XML:
+        return xsd.check(body, format_)
+    message = segment_message(body, format_, "1", context.separators(syntax))
+    table = tables.find(message.type)
+    return [] if table is None else structure.check(message, table).findings
+
+
+def segment_message(body: Sequence[str], format_: str, reference: str, delimiters: Delimiters) -> SegmentMessage:
+    """The message that `body` makes with its frame (UNH and UNT, ST and SE) around it."""
+    type_ = message_type(format_)
+    count = str(len(body) + 2)
+    if type_.syntax is Syntax.X12:
+        first = [["ST"], [type_.name], [reference]]
+        last = [["SE"], [count], [reference]]
+    else:
+        first = [["UNH"], [reference], [type_.name, type_.version, type_.release, type_.agency, type_.association]]
+        last = [["UNT"], [count], [reference]]
+    raws = [segments.join(first, delimiters), *body, segments.join(last, delimiters)]
+    envelope = Envelope(type_.syntax, delimiters, [])
+    return SegmentMessage(type_, reference, raws, delimiters, 1, envelope)
+
+
+def _refused(fault: Finding) -> Finding:
+    """A fault of our own message: the recipient's findings are about what it sent, not about this."""
+    words = f"{fault.place} {catalogue.text(fault)}".strip()
+    return finding("translate.refused", fault.place, fault.value, fault=words)
+
+
+def _own_charset(syntax: Syntax, body: Any) -> str:
+    """Latin-1 for an EDIFACT message that it can carry (UNOC), else UTF-8."""
+    if syntax is Syntax.EDIFACT and _carries("latin-1", body):
+        return "latin-1"
+    return "utf-8"
+
+
+def _carries(charset: str, texts: Iterable[str]) -> bool:
     try:
-        match syntax:
-            case Syntax.EDIFACT:
-                body = edifact(message_type(mapping.format), written.body, context, frame)
-            case Syntax.X12:
-                body = x12(message_type(mapping.format), written.body, context, frame)
-            case Syntax.XML:
-                body = xml(written.body, mapping.format, frame)
-            case _:
-                body = json_message(written.body, mapping.format, frame)
-    except UnicodeEncodeError as error:
-        lost = error.object[error.start : error.end]
-        return Rendered(
-            b"", [*written.findings, finding("translate.not_encodable", Place(), lost, charset=error.encoding)]
-        )
-    return Rendered(body, written.findings)
+        for text in texts:
+            text.encode(charset)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
-def edifact(type_: MessageType, segments: list[str], context: Context, frame: Frame) -> bytes:
-    """One EDIFACT interchange of one message (ISO 9735-1). UNOY is UTF-8 (ISO 9735-1:2002, annex A)."""
-    sender_qualifier, sender = _split(frame.sender)
-    recipient_qualifier, recipient = _split(frame.recipient)
-    repertoire = "UNOC" if frame.charset == "latin-1" else "UNOY"
+_NOT_LETTERS = re.compile(r"[^a-z0-9]")
+
+
+def _repertoire(charset: str) -> str:
+    """The EDIFACT repertoire (0001) whose codec is `charset`; UNOX, which names none, for others by agreement."""
+    wanted = _NOT_LETTERS.sub("", charset.lower())
+    names = {"UNOC": "latin-1", "UNOW": "utf-8"} | charsets.CODECS
+    same = {"iso88591": "latin1"}
+    wanted = same.get(wanted, wanted)
+    return next((name for name, codec in names.items() if _NOT_LETTERS.sub("", codec) == wanted), "UNOX")
+
+
+def _encodable(body: Iterable[str], charset: str, found: list[Finding]) -> list[str]:
+    """`body` with question marks for what `charset` cannot carry, each told."""
+    fit: list[str] = []
+    for number, raw in enumerate(body, 2):
+        if not _carries(charset, (raw,)):
+            place = Place(segment=number, tag=raw[:3])
+            found.append(finding("translate.not_encodable", place, raw, charset=charset))
+            raw = raw.encode(charset, "replace").decode(charset)  # noqa: PLW2901 - the same segment, made fit
+        fit.append(raw)
+    return fit
+
+
+def _identifier(text: str) -> tuple[str, str]:
+    """`qualifier:id` or `id` as (id, qualifier)."""
+    qualifier, colon, identifier = text.partition(":")
+    return (identifier, qualifier) if colon else (qualifier, "")
+
+
+def _edifact(body: list[str], format_: str, context: Context, frame: Frame, rendered: Rendered) -> bytes:
+    """UNB to UNZ around one message: syntax version 3 for the 8-bit repertoires, 4 for UTF-8, which 3 does not know."""
+    repertoire = _repertoire(rendered.charset)
+    version = "4" if repertoire in ("UNOW", "UNOY") else "3"
+    delimiters = context.delimiters or replace(EDIFACT_DELIMITERS, repetition="*" if version == "4" else "")
+    sender, sender_qualifier = _identifier(frame.sender)
+    recipient, recipient_qualifier = _identifier(frame.recipient)
     envelope = Envelope(
-        syntax=Syntax.EDIFACT,
-        delimiters=context.separators(Syntax.EDIFACT),
-        header=[],
+        Syntax.EDIFACT,
+        delimiters,
+        [],
         sender=sender,
         sender_qualifier=sender_qualifier,
         recipient=recipient,
         recipient_qualifier=recipient_qualifier,
-        reference=frame.reference[:14],
-        version="4" if repertoire == "UNOY" else EDIFACT_SYNTAX,
-        charset=frame.charset or "utf-8",
+        reference=frame.reference,
+        version=version,
+        charset=rendered.charset,
         repertoire=repertoire,
-        date=f"{frame.at:%Y%m%d}" if repertoire == "UNOY" else f"{frame.at:%y%m%d}",
-        time=f"{frame.at:%H%M}",
+        date=frame.at.strftime("%Y%m%d" if version == "4" else "%y%m%d"),
+        time=frame.at.strftime("%H%M"),
+        acknowledgement_requested=frame.acknowledgement_requested,
         test=frame.test,
     )
-    return write_interchange(envelope, [(type_, "1", segments)])
+    fit = _encodable(body, rendered.charset, rendered.findings)
+    return edifact.write_interchange(envelope, [(message_type(format_), frame.reference[-14:], fit)])
 
 
-def x12(type_: MessageType, segments: list[str], context: Context, frame: Frame) -> bytes:
-    """One X12 interchange of one group of one transaction set (X12.5)."""
-    sender_qualifier, sender = _split(frame.sender)
-    recipient_qualifier, recipient = _split(frame.recipient)
-    delimiters = context.separators(Syntax.X12)
+def _x12(body: list[str], format_: str, context: Context, frame: Frame, rendered: Rendered) -> bytes:
+    """ISA to IEA around one transaction set in one functional group."""
+    type_: MessageType = message_type(format_)
+    sender, sender_qualifier = _identifier(frame.sender)
+    recipient, recipient_qualifier = _identifier(frame.recipient)
     header = x12_writer.InterchangeHeader(
         sender=sender,
         recipient=recipient,
@@ -109,72 +198,64 @@ def x12(type_: MessageType, segments: list[str], context: Context, frame: Frame)
         at=frame.at,
         sender_qualifier=sender_qualifier or "ZZ",
         recipient_qualifier=recipient_qualifier or "ZZ",
-        version="00501" if type_.version >= "005010" else "00401",
+        version=type_.version[:5],
+        acknowledgement_requested=frame.acknowledgement_requested,
         test=frame.test,
-        delimiters=delimiters,
-        charset=frame.charset or "utf-8",
+        delimiters=context.separators(Syntax.X12),
+        charset=rendered.charset,
     )
-    group = x12_writer.GroupHeader(
-        x12_writer.FUNCTIONAL_GROUPS[type_.name], sender, recipient, str(int(frame.reference)), type_.version
-    )
-    return x12_writer.write(header, [(group, [x12_writer.Body(type_.name, "0001", segments)])])
+    identifier = x12_writer.FUNCTIONAL_GROUPS.get(type_.name, "ZZ")
+    group = x12_writer.GroupHeader(identifier, sender, recipient, frame.reference, type_.version)
+    fit = _encodable(body, rendered.charset, rendered.findings)
+    return x12_writer.write(header, [(group, [x12_writer.Body(type_.name, "0001", fit)])])
 
 
-def xml(root: etree._Element, format_: str, frame: Frame) -> bytes:
-    """One XML message, in its transport envelope where one is agreed."""
-    encoding = frame.charset or "UTF-8"
-    if frame.transport_envelope == "OBORMessage":
-        root = _obor(root, format_, frame)
-    text = etree.tostring(root, encoding=encoding, xml_declaration=True)
-    assert isinstance(text, bytes), 'lxml gives text for encoding="unicode" only'
-    return text
+def _xml(body: etree._Element, format_: str, context: Context, frame: Frame, rendered: Rendered) -> bytes:  # noqa: ARG001
+    """The XML message alone, or in the transport envelope that the agreement names."""
+    root = _obor_message(body, format_, frame) if frame.transport_envelope == "OBORMessage" else body
+    return bytes(etree.tostring(root, xml_declaration=True, encoding=rendered.charset.upper()))
 
 
-def json_message(document: dict[str, Any], format_: str, frame: Frame) -> bytes:
-    """One JSON message: its format, who sends it to whom under which reference, and the document."""
-    message = {
-        "format": format_,
-        "reference": frame.reference,
-        "sender": frame.sender,
-        "recipient": frame.recipient,
-        "sent_at": frame.at.isoformat(timespec="seconds"),
-        "test": frame.test,
-        "document": document,
-    }
+def _obor_message(body: etree._Element, format_: str, frame: Frame) -> etree._Element:
+    """OBORMessage: MessageHead and MessageBody; a message with a bare root stands in it without namespace."""
+    entry = xsd.entries()[format_]
+    root = etree.Element("OBORMessage")
+    head = etree.SubElement(root, "MessageHead")
+    sender, _ = _identifier(frame.sender)
+    recipient, _ = _identifier(frame.recipient)
+    for name, text in (
+        ("MESSAGE_ID", frame.reference),
+        ("MESSAGE_TYPE", entry.root),
+        ("MESSAGE_TIME", frame.at.strftime("%Y-%m-%d %H:%M:%S")),
+        ("MESSAGE_SOURCE", sender),
+        ("MESSAGE_DEST", recipient),
+        ("MESSAGE_CATEGORY", "11"),  # pushed, not fetched
+        ("MESSAGE_VERSION", "1.0"),
+    ):
+        etree.SubElement(head, name).text = text
+    holder = etree.SubElement(root, "MessageBody")
+    if entry.bare:
+        bare = next(iter(body))
+        for element in bare.iter(etree.Element):
+            element.tag = etree.QName(element).localname
+        etree.cleanup_namespaces(bare)
+        holder.append(bare)
+    else:
+        holder.append(body)
+    etree.cleanup_namespaces(root)
+    return root
+
+
+def _json(body: dict[str, Any], format_: str, context: Context, frame: Frame, rendered: Rendered) -> bytes:  # noqa: ARG001
+    """The JSON message: its format and reference beside the document."""
+    rendered.charset = "utf-8"
+    message = {"format": format_, "reference": frame.reference, "document": body}
     return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _obor(message: etree._Element, format_: str, frame: Frame) -> etree._Element:
-    """OBORMessage (the e-CIQ exchange's envelope): the message's children stand in MessageBody, without namespace."""
-    envelope = etree.Element("OBORMessage")
-    head = etree.SubElement(envelope, "MessageHead")
-    fields = {
-        "MESSAGE_ID": frame.reference,
-        "MESSAGE_TYPE": format_.split(":")[1],
-        "MESSAGE_TIME": f"{frame.at:%Y-%m-%d %H:%M:%S}",
-        "MESSAGE_SOURCE": _split(frame.sender)[1],
-        "MESSAGE_DEST": _split(frame.recipient)[1],
-        "MESSAGE_CATEGORY": "11",
-        "MESSAGE_VERSION": "1.0",
-    }
-    for name, value in fields.items():
-        etree.SubElement(head, name).text = value
-    body = etree.SubElement(envelope, "MessageBody")
-    for child in message:
-        body.append(_bare(child))
-    return envelope
-
-
-def _bare(element: etree._Element) -> etree._Element:
-    """A copy without namespaces."""
-    copy = etree.Element(etree.QName(element).localname)
-    copy.text, copy.tail = element.text, element.tail
-    for child in element:
-        copy.append(_bare(child))
-    return copy
-
-
-def _split(identifier: str) -> tuple[str, str]:
-    """(qualifier, identifier) of `ZZ:CUSTOMS` or `CUSTOMS`."""
-    qualifier, colon, value = identifier.rpartition(":")
-    return (qualifier, value) if colon else ("", identifier)
+_ENVELOPES: dict[Syntax, Callable[[Any, str, Context, Frame, Rendered], bytes]] = {
+    Syntax.EDIFACT: _edifact,
+    Syntax.X12: _x12,
+    Syntax.XML: _xml,
+    Syntax.JSON: _json,
+}

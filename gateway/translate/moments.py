@@ -44,6 +44,30 @@ _ZONES = {"UTC": 0, "GMT": 0, "Z": 0, "CST": 8}
 """Zone names met behind 303 and 304. CST is China Standard Time in this trade."""
 
 
+class Iso:
+    """ISO 8601 with an offset, as XML Schema's dateTime and JSON have it; a local time is in the agreement's zone."""
+
+    name = "iso"
+    code = ""
+
+    def read_date(self, text: str) -> date:
+        """The day `text` names; ValueError where it is none."""
+        return date.fromisoformat(text)
+
+    def read_instant(self, text: str, zone: tzinfo) -> datetime:
+        """The instant `text` names, in UTC; ValueError where it is none."""
+        read = datetime.fromisoformat(text)
+        return (read if read.tzinfo is not None else read.replace(tzinfo=zone)).astimezone(UTC)
+
+    def write_date(self, value: date) -> str:
+        """`value` as CCYY-MM-DD."""
+        return value.isoformat()
+
+    def write_instant(self, value: datetime, zone: tzinfo) -> str:
+        """`value` as local time of `zone` with its offset."""
+        return value.astimezone(zone).isoformat()
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """How a day or an instant is laid out; `code` is its 2379 code, or empty."""
@@ -92,6 +116,9 @@ class Layout:
         return match.groupdict()
 
 
+AnyLayout = Layout | Iso
+
+
 def _year(text: str) -> int:
     year = int(text)
     if len(text) == 4:
@@ -109,8 +136,10 @@ def _zone(text: str) -> tzinfo:
 
 
 @cache
-def layout(name: str) -> Layout:
-    """The layout that a 2379 code or a pattern names; MappingInvalid where it names none."""
+def layout(name: str) -> AnyLayout:
+    """The layout that a 2379 code, a pattern or `iso` names; MappingInvalid where it names none."""
+    if name == "iso":
+        return Iso()
     pattern = CODES.get(name, name)
     tokens = _TOKEN.findall(pattern)
     regex = directives = ""
@@ -124,6 +153,6 @@ def layout(name: str) -> Layout:
     return Layout(name, name if name in CODES else "", re.compile(regex), directives, "ZZZ" in tokens)
 
 
-def known(code: str) -> Layout | None:
+def known(code: str) -> AnyLayout | None:
     """The layout of a 2379 code that a sender gave, or None where it names no day or instant."""
     return layout(code) if code in CODES else None
