@@ -125,10 +125,10 @@ class Reader:
             length = sum(character in "0123456789" for character in value)
             marks = _marks(kind, self.delimiters)
             if not re.fullmatch(_NUMBER.format(marks=marks), value):
-                code = "decimal" if re.fullmatch(_LOOSE_NUMBER.format(marks=marks), value) else "not_numeric"
-                yield finding(f"edi.element.{code}", place, value, number=use.item)
-                # What is no number has the length it has, its sign and marks included.
-                length = length if code == "decimal" else len(value)
+                if not re.fullmatch(_LOOSE_NUMBER.format(marks=marks), value):
+                    yield finding("edi.element.not_numeric", place, value, number=use.item)
+                    return
+                yield finding("edi.element.decimal", place, value, number=use.item)
         elif kind == "a" and any(character in "0123456789" for character in value):
             yield finding("edi.element.not_alphabetic", place, value, number=use.item)
         if use.max_length is not None and length > use.max_length:

@@ -89,7 +89,7 @@ def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
 
 def existing_file(path: Path) -> Path:
     """`path`, or the end where it is no readable file."""
-    if not path.is_file():
+    if not path.exists() or path.is_dir():
         stop(f"{path} is no file")
     return path
 

@@ -8,7 +8,6 @@ from xml.sax.saxutils import escape
 
 from gateway.simulators.readers import Values, find
 
-
 _CIQ_UNITS = {"007": "H87", "035": "KGM", "001": "H87", "011": "H87", "030": "MTR", "036": "GRM", "070": "TNE"}
 """The inspection service's numbers of the units that the samples use, as UN/ECE Recommendation 20."""
 

@@ -123,7 +123,7 @@ ROUTES: tuple[Route, ...] = (
         answers=resources.Consistency,
         scope=READ,
         parameters=(log.FROM,),
-        problems=(400,),
+        problems=(400, 404),
     ),
     Route("GET", "/v1/openapi.json", "getDescription", description.get),
     Route("GET", "/healthz", "getHealth", operations.health, answers=resources.Health),

@@ -15,7 +15,6 @@ from gateway.web.api.answers import answer
 from gateway.web.identity import Caller
 from gateway.web.keys import READ
 from gateway.web.parameters import MAX_INTEGER, Whole, index
-from gateway.web.problems import BadRequest
 from gateway.web.services import Services, services
 
 FROM = Whole("from", "Leaves in the older tree", default=0, minimum=0, maximum=MAX_INTEGER)
@@ -46,10 +45,7 @@ async def consistency(request: web.Request) -> web.Response:
     service = services(request)
     await service.gate.admit(request, READ)
     size = FROM.of(request)
-    try:
-        proof, note = await service.store.consistency(size)
-    except ValueError as error:
-        raise BadRequest("The log is not as long as that.") from error
+    proof, note = await service.store.consistency(size)
     return answer(resources.Consistency(old_size=size, proof=views.hashes(proof), checkpoint=note))
 
 
