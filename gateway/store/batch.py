@@ -16,17 +16,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, Table, select, text
+from sqlalchemy import Connection, Table, select
 
 from gateway.model import Receipt
 from gateway.receipt.chain import Frontier, leaf_hash
 from gateway.store import tables
 from gateway.store.anchor import Checkpointer
 from gateway.store.contract import NewReceipt
+from gateway.store.database import lock_writers
 from gateway.store.log import LogState, read_state, write_state
 from gateway.store.sql import OnConflict, Row, among, insert_rows
-
-ADVISORY_LOCK = 0x4544_4947  # any constant that all nodes share
 
 
 class Batch:
@@ -35,8 +34,7 @@ class Batch:
     def __init__(self, connection: Connection, checkpointer: Checkpointer) -> None:
         self.connection = connection
         self._checkpointer = checkpointer
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": ADVISORY_LOCK})
+        lock_writers(connection)
         self._rows: dict[tuple[Table, OnConflict], list[Row]] = defaultdict(list)
         self._receipts: list[Receipt] = []
         self._state: LogState | None = None

@@ -29,6 +29,12 @@ def digest(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
+def check_digest(sha256: str, body: bytes) -> None:
+    """ValueError unless `sha256` is the digest of `body`."""
+    if digest(body) != sha256:
+        raise ValueError("a body is not what its digest says")
+
+
 class BodyFiles:
     """The folder of large bodies: `ab/abcdef...`, by sha256."""
 

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import QueuePool, StaticPool
@@ -32,6 +32,10 @@ READERS = 4
 WAL_PAGES = 8192
 """Pages in the write-ahead log (of 4 KiB) before SQLite copies them into the database: copying rarely
 keeps commits even, and 32 MiB are still read again quickly after a crash."""
+
+
+_WRITERS = 0x4544_4947
+"""The advisory lock of PostgreSQL that writers take: any number that all nodes share."""
 
 
 class Database(Protocol):
@@ -139,6 +143,12 @@ class PostgresDatabase:
     async def close(self) -> None:
         """See `Database`."""
         await self._engine.dispose()
+
+
+def lock_writers(connection: Connection) -> None:
+    """Be the only writer until this transaction ends, on every node. SQLite has only one in any case."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _WRITERS})
 
 
 def sqlite_engine(url: URL, begin: str, size: int) -> Engine:

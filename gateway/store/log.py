@@ -32,7 +32,12 @@ def read_state(connection: Connection) -> LogState | None:
     """The log's state, or None before the first commit of all."""
     state = tables.log_state
     row = connection.execute(select(state.c.origin, state.c.frontier)).one_or_none()
-    return None if row is None else LogState(row.origin, Frontier.from_bytes(row.frontier))
+    if row is None:
+        return None
+    try:
+        return LogState(row.origin, Frontier.from_bytes(row.frontier))
+    except ValueError as error:
+        raise LogDamaged(str(error)) from error
 
 
 def write_state(connection: Connection, state: LogState) -> None:

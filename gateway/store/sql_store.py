@@ -29,7 +29,7 @@ from gateway.model import (
 from gateway.receipt.signed import Signer
 from gateway.store import deliveries, facts, log, outcome, payloads, registry, staging, views
 from gateway.store.anchor import Checkpointer
-from gateway.store.bodies import LARGEST_ROW, BodyFiles, digest, mentioned
+from gateway.store.bodies import LARGEST_ROW, BodyFiles, check_digest, mentioned
 from gateway.store.contract import (
     Accepted,
     AttemptResult,
@@ -117,20 +117,27 @@ class SqlStore(Store):
     # Commit 1
 
     async def accept(self, payload: Payload, receipt: NewReceipt) -> Accepted:
-        await self._keep_large([(payload.sha256, payload.body)])
+        await self._keep_bodies([(payload.sha256, payload.body)])
         return await self._writer.do(payloads.accept, payloads.Arrival(payload, receipt))
 
-    async def _keep_large(self, bodies: Iterable[tuple[str, bytes]]) -> None:
-        """Write large bodies to their files, before the transaction that mentions them."""
-        large = [(sha256, body) for sha256, body in bodies if len(body) > LARGEST_ROW]
+    async def _keep_bodies(self, bodies: Iterable[tuple[str, bytes]]) -> None:
+        """Write large bodies to their files, before the transaction that mentions them.
+
+        ValueError for a digest that is not its body's: kept by digest, it would hand out other bytes later.
+        """
+        large: list[tuple[str, bytes]] = []
+        for sha256, body in bodies:
+            if len(body) > LARGEST_ROW:
+                large.append((sha256, body))
+            else:
+                check_digest(sha256, body)
         if not large:
             return
 
         def keep() -> None:
             with translated():
                 for sha256, body in large:
-                    if digest(body) != sha256:
-                        raise ValueError("a body is not what its digest says")
+                    check_digest(sha256, body)
                     self._files.keep(sha256, body)
 
         await asyncio.to_thread(keep)
@@ -169,7 +176,7 @@ class SqlStore(Store):
 
     async def commit(self, outcome_: Outcome) -> None:
         made: tuple[Delivery | FeedEntry, ...] = (*outcome_.deliveries, *outcome_.feed)
-        await self._keep_large((one.sha256, one.body) for one in made)
+        await self._keep_bodies((one.sha256, one.body) for one in made)
         await self._writer.do(outcome.commit, outcome_)
 
     # Deliver

@@ -17,20 +17,18 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, make_url, text
+from sqlalchemy import Connection, make_url
 
-from gateway.store.database import connect, in_memory
+from gateway.store.database import connect, in_memory, lock_writers
 
 T = TypeVar("T")
 
 _FOLDER = Path(__file__).parent
-_LOCK = 0x4D49_4752  # nodes that start together migrate one after the other
 
 
 def migrate_connection(connection: Connection) -> None:
     """Apply what is missing, inside the transaction of `connection`."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    lock_writers(connection)  # nodes that start together migrate one after the other
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
