@@ -332,7 +332,9 @@ class _Walk:
         return chosen.node
 
     def _full(self, candidates: Sequence[_Candidate]) -> list[_Candidate]:
-        return [c for c in candidates if not c.skipped and not self.at.room(c)][:1]
+        """The nearest place without room; of a group that is full, the group and not its trigger."""
+        full = [c for c in candidates if not c.skipped and not self.at.room(c)]
+        return [c for c in full if c.how == _AGAIN and c.node == self.at.state][:1] or full[:1]
 
     def _behind(self, candidates: Sequence[_Candidate]) -> list[_Candidate]:
         return [c for c in candidates if c.skipped][:1]

@@ -1,0 +1,345 @@
+"""Importing UN/EDIFACT directories."""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from gateway import data
+from gateway.check import tables, unece
+from gateway.errors import DirectoryUnreadable
+from gateway.model import Syntax
+
+REFERENCE = Path(__file__).resolve().parents[2] / "../shared/reference/unece"
+RELEASES = ["d95b", "d96b", "d99b", "d01b", "d03b", "d13b", "d21b"]
+RULE = "-" * 70
+
+# An archive in the layout of the directories before 1998: box characters of code page 437, marks, wrapped names, a
+# change table after the table proper.
+OLD_MESSAGE = """
+   Message Type : TESTER
+   Version      : D
+   Release      : 94Z
+   Contr. Agency: UN
+
+4.3.1  Segment table
+
+Pos    Tag Name                                      S   R
+
+0010   UNH Message header                            M   1
+0020 + BGM Beginning of message                      M   1
+0030   LOC Place/location of something with
+           a long name                               C   99
+
+0040       ───── Segment group 1  ────────────────── C   9───────────┐
+0050   DTM Date/time/period                          M   1           │
+                                                                     │
+0060 *     ───── Segment group 2  ────────────────── M   5──────────┐│
+0070   LOC Place/location                            M   1          ││
+0080   DTM Date/time/period                          C   2──────────┴┘
+0090   UNT Message trailer                           M   1
+
+   Change table
+
+0010   UNH Message header                            M   1
+     - BGM Beginning of message                      M   1
+0090   UNT Message trailer                           M   1
+"""
+OLD_SEGMENTS = f"""
+{RULE}
+
+      BGM    BEGINNING OF MESSAGE
+
+      Function: To begin.
+
+010   C002  DOCUMENT NAME                                  C
+      1001   Document name, coded                          C  an..3
+
+020   1225  A FUNCTION WITH A NAME SO LONG THAT IT GOES
+            ON HERE                                        M  an..3
+
+{RULE}
+
+    + DTM    DATE/TIME/PERIOD
+
+010 * C507  DATE/TIME/PERIOD                               M
+      2005   Qualifier                                     M  an..3
+
+{RULE}
+
+      LOC    PLACE/LOCATION IDENTIFICATION
+
+010   3227  QUALIFIER                                      M  an..3
+020   6060  QUANTITY                                       C  n..15
+"""
+OLD_COMPOSITES = f"""
+{RULE}
+
+      C002  DOCUMENT NAME
+
+010   1001   Document name, coded                          C  an..3
+
+{RULE}
+
+    *#|C507  DATE/TIME/PERIOD
+
+010   2005   Qualifier                                     M  an..3
+020   2380   Date                                          C  an..35
+"""
+OLD_ELEMENTS = "".join(
+    f"\n{RULE}\n\n   {number}  Name\n\n   Desc: Words.\n\n   Repr: {type_}\n"
+    for number, type_ in [
+        ("1001", "an..3"),
+        ("1225", "an..3"),
+        ("2005", "an..3"),
+        ("2380", "an..35"),
+        ("3227", "an..3"),
+        ("6060", "n..15"),
+    ]
+)
+OLD_CODES = f"""
+{RULE}
+
+* 1001  Document name, coded
+
+  Desc: Words that begin
+        a line as codes do.
+
+  Repr: an..3
+
+        1 Certificate
+             Words 5 more words.
+       12 Mill certificate that has a
+          name of two lines
++  ZZZ    Mutually defined
+             Self explanatory.
+
+  Note:
+        9 is no code here.
+
+{RULE}
+
+  3227  Place qualifier
+
+  Repr: an..3
+
+      998 Goods declaration
+"""
+NEW_CODES = f"""
+{RULE}
+
+     2005  Date qualifier                                        [C]
+
+     Desc: Code.
+
+     Repr: an..3
+
+     2     Delivery date
+              Words.
+
+           Note:
+              1. This code value is going away.
+
+#|   137   Document date
+X    ZZZ   Mutually defined
+"""
+
+
+def packed(files):
+    """A zip of `files`, text as code page 437."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in files.items():
+            text = content if isinstance(content, bytes) else content.replace("\n", "\r\n").encode("cp437")
+            archive.writestr(name, text)
+    return buffer.getvalue()
+
+
+def archive(**changes):
+    files = {
+        "EDIFACT/TRMD.ZIP": packed({"TRMD/TESTER_D.94Z": OLD_MESSAGE, "TRMD/TRMDI1.94Z": "An index."}),
+        "EDIFACT/TRSD.ZIP": packed({"TRSD.94Z": OLD_SEGMENTS}),
+        "EDIFACT/TRCD.ZIP": packed({"TRCD.94Z": OLD_COMPOSITES}),
+        "EDIFACT/TRED.ZIP": packed({"TRED.94Z": OLD_ELEMENTS}),
+        "EDIFACT/UNCL.ZIP": packed({"UNCL-1.94Z": OLD_CODES, "UNCL-2.94Z": NEW_CODES}),
+        "README.TXT": "Read me.",
+    }
+    return packed({**files, **{f"EDIFACT/{name}.ZIP": content for name, content in changes.items()}})
+
+
+def test_a_message_table():
+    """Groups nest as the box beside them is drawn; wrapped names, marks and what follows the table do not matter."""
+    directory = unece.read_directory(archive())
+    assert list(directory.messages) == ["TESTER"]
+    found = unece.table(directory, "TESTER")
+    assert found["formats"] == ["edifact:TESTER:D:94Z:UN"]
+    assert found["structure"] == [
+        "UNH M 1",
+        "BGM M 1",
+        "LOC C 99",
+        ["SG1 C 9", "DTM M 1", ["SG2 M 5", "LOC M 1", "DTM C 2"]],
+        "UNT M 1",
+    ]
+
+
+def test_definitions():
+    """Segments, composites, types and codes of both layouts; names that wrap onto the line of the status."""
+    directory = unece.read_directory(archive())
+    assert directory.segments == {"BGM": ["C002 C", "1225 M"], "DTM": ["C507 M"], "LOC": ["3227 M", "6060 C"]}
+    assert directory.composites == {"C002": ["1001 C"], "C507": ["2005 M", "2380 C"]}
+    assert directory.elements["6060"] == "n..15"
+    assert directory.codes == {"1001": ["1", "12", "ZZZ"], "3227": ["998"], "2005": ["2", "137", "ZZZ"]}
+
+
+def test_writing_keeps_the_tables_that_are_there(tmp_path):
+    """A second import adds to the directory file; the tables load, the same facts give the same digest."""
+    directory = unece.read_directory(archive())
+    service = tmp_path / "edifact/service-4"
+    service.mkdir(parents=True)
+    (service / "directory.json").write_text((data.schemas() / "edifact/service-4/directory.json").read_text("utf-8"))
+    written = unece.write(directory, ["TESTER"], tmp_path / "edifact")
+    assert [p.relative_to(tmp_path).as_posix() for p in written] == [
+        "edifact/d94z/directory.json",
+        "edifact/d94z/TESTER.json",
+    ]
+    table = tables.load(written[1])
+    assert (table.syntax, table.format) == (Syntax.EDIFACT, "edifact:TESTER:D:94Z:UN")
+    directory.messages["SECOND"] = OLD_MESSAGE.replace("TESTER", "SECOND").replace("LOC", "DTM")
+    first = json.loads(written[0].read_text("utf-8"))
+    (folder, second) = unece.write(directory, ["SECOND"], tmp_path / "edifact")
+    assert json.loads(folder.read_text("utf-8")) == first
+    tables.read_json.cache_clear()
+    tables.load.cache_clear()
+    assert tables.load(written[1]).digest == table.digest != tables.load(second).digest
+
+
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        (b"no zip", "cannot be unpacked"),
+        (b"PK\x03\x04 broken", "cannot be unpacked"),
+        (packed({"a.txt": "x"}), "holds no messages"),
+        (archive(UNCL=packed({})), "holds no codes"),
+        (archive(TRSD=packed({"TRSD.94Z": "nothing"})), "holds no segments"),
+    ],
+)
+def test_unreadable_archives(broken, words):
+    """What is no directory is refused with the reason."""
+    with pytest.raises(DirectoryUnreadable, match=words):
+        unece.read_directory(broken)
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (("0090   UNT", "0090   XXX"), "to its end"),
+        (("2──────────┴┘", "2           │││"), "stands in more groups"),
+        (("Release", "Rel."), "no line 'Release'"),
+    ],
+)
+def test_messages_that_cannot_be_followed(damage, words):
+    """A table that is not understood is refused, never half imported."""
+    directory = unece.read_directory(archive(TRMD=packed({"TESTER_D.94Z": OLD_MESSAGE.replace(*damage)})))
+    with pytest.raises(DirectoryUnreadable, match=words):
+        unece.table(directory, "TESTER")
+    with pytest.raises(DirectoryUnreadable, match="no message ABSENT"):
+        unece.table(directory, "ABSENT")
+
+
+def test_archives_are_unpacked_within_a_budget(monkeypatch):
+    """A zip bomb is refused by what it says it holds, before it is unpacked."""
+    monkeypatch.setattr(unece, "_MAX_BYTES", 10_000)
+    with pytest.raises(DirectoryUnreadable, match="more than 10000"):
+        unece.read_directory(packed({"UNCL.94Z": b"\0" * 20_000}))
+
+
+def test_the_shipped_tables_are_in_the_form_that_the_importer_writes():
+    """Every EDIFACT file of schemas/ is as `dump` writes it, loads, and names its source."""
+    for path in tables.available():
+        if path.parent.parent.name == "edifact":
+            assert unece.dump(json.loads(path.read_bytes())) == path.read_text("utf-8"), path
+            assert tables.load(path).source
+            assert tables.load(path).unchecked == 0
+
+
+# The directories themselves.
+
+needs_reference = pytest.mark.skipif(not REFERENCE.is_dir(), reason="the directories are not here")
+
+
+def directory_of(release):
+    return unece.read_directory((REFERENCE / f"{release}.zip").read_bytes())
+
+
+def resolved(directory, message):
+    """The table of a message as `tables` resolves it."""
+    found = unece.table(directory, message)
+    service = json.loads((data.schemas() / "edifact/service-4/directory.json").read_bytes())
+    return tables.resolve(Syntax.EDIFACT, found, [unece.directory_file(directory, [found]), service], message)
+
+
+@needs_reference
+@pytest.mark.parametrize(
+    ("release", "messages", "segments", "elements"),
+    [
+        ("d95b", 115, 126, 459),
+        ("d96b", 136, 136, 496),
+        ("d99b", 189, 152, 622),
+        ("d01b", 208, 158, 641),
+        ("d03b", 207, 155, 648),
+        ("d13b", 209, 156, 649),
+        ("d21b", 210, 156, 649),
+    ],
+)
+def test_directories_are_complete(release, messages, segments, elements):
+    """Everything in a directory is read, and nothing that is used is undefined."""
+    directory = directory_of(release)
+    assert (len(directory.messages), len(directory.segments), len(directory.elements)) == (messages, segments, elements)
+    for definitions in (directory.segments, directory.interactive, directory.composites):
+        for uses in definitions.values():
+            assert uses
+            for use in uses:
+                item = use.split(" ")[0]
+                assert item in directory.composites or item in directory.elements
+    codes = [code for listed in directory.codes.values() for code in listed]
+    assert all(code.isalnum() and code.upper() == code for code in codes)
+    for message in sorted(directory.messages)[::40]:
+        assert resolved(directory, message).nodes[0].tag in {"UNH", "UIH"}
+
+
+@needs_reference
+@pytest.mark.slow
+@pytest.mark.parametrize("release", RELEASES)
+def test_every_message_of_every_directory_is_imported(release):
+    """All messages, batch and interactive, give tables that hold together."""
+    directory = directory_of(release)
+    for message in directory.messages:
+        table = resolved(directory, message)
+        assert table.nodes[-1].tag in {"UNT", "UIT"}
+        assert table.format.startswith(f"edifact:{message}:D:{release[1:].upper()}:UN")
+
+
+@needs_reference
+@pytest.mark.parametrize(
+    ("release", "message"), [("d96b", "CUSDEC"), ("d96b", "CUSRES"), ("d95b", "CUSCAR"), ("d96b", "APERAK")]
+)
+def test_the_shipped_tables_say_what_the_directories_say(release, message):
+    """The tables in schemas/ are what an import gives."""
+    shipped = tables.load(data.schemas() / f"edifact/{release}/{message}.json")
+    assert shipped.digest == resolved(directory_of(release), message).digest
+
+
+@needs_reference
+def test_known_traps_of_the_directories():
+    """Dependency notes, a table drawn wrongly, a group number without room, a change table, SANCRT and GIS."""
+    latest = directory_of("d21b")
+    assert latest.notes == {"TDT": ["C0403"]}
+    assert "GOVCBR" in latest.messages
+    assert any("SG100" in str(member) for member in unece.table(latest, "GOVCBR")["structure"])
+    groups = {group.name: group for group in resolved(directory_of("d99b"), "BOPBNK").groups}
+    assert groups["SG4"].parent == list(groups).index("SG3")
+    assert "GEI" in {node.tag for node in resolved(latest, "CUSDEC").nodes}
+    assert "GIS" in {node.tag for node in tables.load(data.schemas() / "edifact/d96b/CUSDEC.json").nodes}
+    assert unece.table(directory_of("d95b"), "CUSCAR")["structure"].count("UNH M 1") == 1
