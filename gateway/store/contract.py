@@ -178,6 +178,8 @@ class PayloadView:
     messages: tuple[MessageRecord, ...]
     deliveries: tuple[Delivery, ...]
     receipts: tuple[Receipt, ...]
+    offered: tuple[FeedEntry, ...] = ()
+    """What its sender may fetch from a feed of its own, such as acknowledgements that no agreement pushes."""
 
 
 @dataclass(frozen=True, slots=True)

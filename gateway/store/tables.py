@@ -381,6 +381,7 @@ feed = Table(
     PrimaryKeyConstraint("feed", "test", "sequence"),
     Index("feed_partner", "feed", "test", "partner_id", "sequence"),
     Index("feed_document", "document_id"),
+    Index("feed_message", "message_id"),
 )
 
 # The receipt log.

@@ -65,11 +65,15 @@ def _payload_views(connection: Connection, rows: Sequence[Row[Any]], files: Body
     for row in connection.execute(query):
         messages[row.payload_id].append(message_from(row))
     delivery_rows = _delivery_rows(connection, "payload_id", ids)
-    digests = {row.sha256 for row in (*rows, *delivery_rows)}
+    offered_rows = _offered_rows(connection, rows, messages)
+    digests = {row.sha256 for row in (*rows, *delivery_rows, *(entry for _, entry in offered_rows))}
     bodies = read_bodies(connection, files, digests) if files is not None else {}
     deliveries: dict[str, list[Delivery]] = defaultdict(list)
     for row in delivery_rows:
         deliveries[row.payload_id].append(delivery_from(row, bodies.get(row.sha256, b"")))
+    offered: dict[str, list[FeedEntry]] = defaultdict(list)
+    for id_, entry in offered_rows:
+        offered[id_].append(_entry_from(entry, bodies.get(entry.sha256, b"")))
     receipts = _receipts_by(connection, {id_: [id_, *_ids(messages[id_]), *_ids(deliveries[id_])] for id_ in ids})
     return [
         PayloadView(
@@ -79,8 +83,23 @@ def _payload_views(connection: Connection, rows: Sequence[Row[Any]], files: Body
             tuple(messages[row.id]),
             tuple(deliveries[row.id]),
             tuple(receipts[row.id]),
+            tuple(offered[row.id]),
         )
         for row in rows
+    ]
+
+
+def _offered_rows(
+    connection: Connection, payload_rows: Sequence[Row[Any]], messages: Mapping[str, Sequence[MessageRecord]]
+) -> list[tuple[str, Row[Any]]]:
+    """(payload id, entry) of what the senders of payloads may fetch about them, in order."""
+    sender = {row.id: row.partner_id for row in payload_rows}
+    payload_of = {message.id: id_ for id_, found in messages.items() for message in found}
+    query = select(tables.feed).where(among(connection, _feed.message_id, payload_of)).order_by(_feed.sequence)
+    return [
+        (payload_of[entry.message_id], entry)
+        for entry in connection.execute(query)
+        if entry.feed == "inbox" and entry.partner_id == sender[payload_of[entry.message_id]]
     ]
 
 

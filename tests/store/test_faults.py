@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import shutil
 import sqlite3
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,11 +13,11 @@ from sqlalchemy import make_url
 from gateway.errors import ConfigurationInvalid, StorageFull, StoreUnavailable
 from gateway.receipt.chain import Frontier, leaf_hash
 from gateway.receipt.signed import Checkpoint
-from gateway.store import database, migrate, open_store, version
+from gateway.store import database
 from gateway.store.bodies import BodyFiles, digest
 from gateway.store.sql_store import SqlStore
 from tests.store.conftest import Place
-from tests.store.made import LEASE, NOW, accept, claim, delivery, message, outcome, payload, received
+from tests.store.made import accept, claim, delivery, outcome, payload, received
 
 
 @pytest.fixture

@@ -168,6 +168,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("feed", schema=None) as batch_op:
         batch_op.create_index("feed_document", ["document_id"], unique=False)
+        batch_op.create_index("feed_message", ["message_id"], unique=False)
         batch_op.create_index("feed_partner", ["feed", "test", "partner_id", "sequence"], unique=False)
 
     op.create_table(
@@ -512,6 +513,7 @@ def downgrade() -> None:
     op.drop_table("inbox")
     with op.batch_alter_table("feed", schema=None) as batch_op:
         batch_op.drop_index("feed_partner")
+        batch_op.drop_index("feed_message")
         batch_op.drop_index("feed_document")
 
     op.drop_table("feed")
