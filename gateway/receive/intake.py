@@ -53,6 +53,8 @@ class Intake:
         self._notary = notary
         self._clock = clock
         self._on_accepted = on_accepted
+        self.in_flight = 0
+        """Arrivals that wait for their commit: what tells the rest of the process that a peak is on."""
         self._judged_at = -_PRESSURE_AGE
         self._refusal: type[Overloaded | StorageFull] | None = None
 
@@ -78,7 +80,11 @@ class Intake:
             body=arrival.body,
         )
         receipt = self._notary.received(payload)
-        accepted = await self._store.accept(payload, NewReceipt(Stage.RECEIVED, payload.id, receipt))
+        self.in_flight += 1
+        try:
+            accepted = await self._store.accept(payload, NewReceipt(Stage.RECEIVED, payload.id, receipt))
+        finally:
+            self.in_flight -= 1
         self._on_accepted()
         return accepted
 

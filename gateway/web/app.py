@@ -57,7 +57,14 @@ class Gateway:
             "folder": FolderSender(),
         }
         worker = DeliveryWorker(store, self._senders, settings.deliver, notary)
-        pipeline = Pipeline(store, settings, notary, rulebook.load(), on_committed=worker.ring)
+        pipeline = Pipeline(
+            store,
+            settings,
+            notary,
+            rulebook.load(),
+            on_committed=worker.ring,
+            arrivals=lambda: intake.in_flight,
+        )
         intake = Intake(store, settings, notary, on_accepted=pipeline.ring)
         gate = Gate(store, settings.limits.requests_per_second)
         self.services = Services(settings, store, intake.accept, notary, gate, Metrics())
