@@ -16,7 +16,11 @@ from gateway.model import Case, Partner
 
 T = TypeVar("T")
 Key = tuple[str, str]
-"""A business key: (kind, value). Kinds: declaration, notice, bill, container, contract, reference."""
+"""A business key: (kind, value).
+
+Kinds of cases: reference, declaration, notice, transfer, entry, bill, container, contract, response (ids of
+answers seen); what waits has bill, container and manifest.
+"""
 
 
 class Question(Generic[T]):

@@ -2,18 +2,20 @@
 
 A manifest covers many consignments and may come before their declarations. What matches nothing yet
 waits, bill of lading by bill of lading, and is decided when the declaration is accepted. A lock that a
-rule has set is opened only by an officer's release notice.
+rule has set is opened only by an officer's release notice (see release.py).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway.check.rulebook import Rules
 from gateway.decide.answers import Subject, fault, reasons, response
-from gateway.decide.cases import REGISTRATION, declaration_of, is_inbound, owner_code
+from gateway.decide.cases import REGISTRATION, declaration_of, is_inbound, kept, owner_code
 from gateway.decide.effects import (
     AddKeys,
     Alert,
@@ -56,6 +58,7 @@ _VOID = frozenset(
     {Status.DECLARED, Status.IN_REVIEW, Status.REFUSED, Status.CANCELLED, Status.CANCELLING, Status.FAILED}
 )
 
+Declared = tuple[Case, Declaration]
 Undeclared = tuple[BillOfLading, tuple[Finding, ...]]
 """A bill, with the containers that no declaration covers, and why."""
 
@@ -65,14 +68,10 @@ def decide(incoming: Incoming, facts: Facts, rules: Rules, now: datetime) -> lis
     manifest = incoming.document
     assert isinstance(manifest, Manifest)
     subject = Subject("manifest", manifest.number, manifest.number)
-    keys = frozenset(key for bill in manifest.bills for key in _keys(bill))
-    facts.require([CasesByKeys(keys, incoming.test), Waiting(keys, incoming.test)])
-    cases = facts[CasesByKeys(keys, incoming.test)]
-    waiting = [
-        w
-        for w in facts[Waiting(keys, incoming.test)]
-        if w.partner_id == incoming.sender.id and w.document.get("number") == manifest.number
-    ]
+    asked = CasesByKeys(frozenset(key for bill in manifest.bills for key in _keys(bill)), incoming.test)
+    waits = Waiting(frozenset({_manifest_key(manifest)}), incoming.test)
+    facts.require([asked, waits] if asked.keys else [waits])
+    waiting = [w for w in facts[waits] if w.partner_id == incoming.sender.id]
     copies: list[Effect] = [
         Send("", "manifest", manifest, Party(role), Purpose.PORT_CONTROL) for role in (Role.BUREAU, Role.CUSTOMS)
     ]
@@ -80,29 +79,34 @@ def decide(incoming: Incoming, facts: Facts, rules: Rules, now: datetime) -> lis
         answer = response(incoming, now, subject, Outcome.CANCELLED, incoming.sender.language)
         return [*(Attach(w.id, "") for w in waiting), *copies, Respond("", answer)]
 
-    inbound = [c for c in cases if is_inbound(c)]
-    facts.require(_owners(inbound))
+    found = facts[asked] if asked.keys else ()
+    declared = {case.id: (case, declaration_of(case)) for case in found if is_inbound(case)}
+    facts.require(_owner_questions(declaration for _, declaration in declared.values()))
+    inspection = _Inspection(incoming, facts, rules, now)
+    by_bill = _by_bill(declared.values())
+    boxes = {number for _, declaration in declared.values() for number in declaration.container_numbers}
     effects: list[Effect] = []
-    undeclared: list[Undeclared] = []
+    rests: list[tuple[int, Manifest, tuple[Finding, ...]]] = []
     for index, bill in enumerate(manifest.bills):
+        at = f"bills[{index}]"
         part = manifest.model_copy(update={"bills": (bill,), "function": Function.ORIGINAL})
-        old = [w for w in waiting if _bill_numbers(w) == {bill.number}]
-        matched = [c for c in inbound if not _bill_keys(bill).isdisjoint(c.keys)]
-        valid = [(c, declaration_of(c)) for c in matched if c.status not in _VOID]
-        for case, declaration in valid:
-            units = [n for n, unit in enumerate(bill.containers) if _covers(declaration, unit.number)]
-            at = f"bills[{index}]"
-            effects += _meet(incoming, case, declaration, part, units, incoming.sender, facts, rules, now, at=at)
-        rest = _without(part, [declaration for _, declaration in valid]) if valid else part
-        if rest is None or not _keys(rest.bills[0]):
-            effects += [Attach(w.id, valid[0][0].id if valid else "") for w in old]
-        elif not any(w.document == rest.to_json() for w in old):  # else it waits already
-            effects += [Attach(w.id, "") for w in old]
-            effects.append(Wait(incoming.derive("wait", index), "manifest", rest, _keys(rest.bills[0])))
-            undeclared.append((rest.bills[0], _why_undeclared(rest.bills[0], f"bills[{index}]", matched, inbound)))
-    effects += _undeclared(incoming, manifest, undeclared, rules, now)
-    why = [finding for _, found in undeclared for finding in found]
-    answer = response(incoming, now, subject, Outcome.ACCEPTED, incoming.sender.language, why=why)
+        matched = list(dict.fromkeys(id_ for number in _numbers(bill) for id_ in by_bill.get(number, ())))
+        valid = [id_ for id_ in matched if declared[id_][0].status not in _VOID]
+        for case_id in valid:
+            case, declaration = declared[case_id]
+            met = inspection.meet(case, declaration, part, incoming.sender, index, at=at)
+            declared[case_id] = (_after(case, met), declaration)
+            effects += met
+        rest = _without(part, [declared[id_][1] for id_ in valid]) if valid else part
+        if rest is not None and _keys(rest.bills[0]):
+            why = _why_undeclared(rest.bills[0], at, [declared[id_][0] for id_ in matched], boxes)
+            rests.append((index, rest, why))
+    effects += _renewed(incoming, manifest, waiting, rests)
+    known = [w.document for w in waiting]
+    new = [(rest.bills[0], why) for _, rest, why in rests if rest.to_json() not in known]
+    effects += inspection.undeclared(manifest, new)
+    told = [finding for _, _, why in rests for finding in why]
+    answer = response(incoming, now, subject, Outcome.ACCEPTED, incoming.sender.language, why=told)
     return [*copies, *effects, Respond("", answer)]
 
 
@@ -110,32 +114,213 @@ def attach_waiting(
     incoming: Incoming, case: Case, declaration: Declaration, facts: Facts, rules: Rules, now: datetime
 ) -> list[Effect]:
     """Decide what waits under the bills of lading of `declaration`, now that `case` has it accepted."""
-    bills = (declaration.bill_of_lading, declaration.house_bill)
-    keys = frozenset(("bill", value) for value in bills if value)
+    keys = frozenset(("bill", value) for value in _declared_bills(declaration))
     if declaration.direction is not Movement.INBOUND or not keys:
         return []
     found = [w for w in facts[Waiting(keys, incoming.test)] if w.document_type == "manifest"]
-    facts.require([PartnerById(w.partner_id) for w in found])
+    facts.require([*(PartnerById(w.partner_id) for w in found), *_owner_questions([declaration])])
+    inspection = _Inspection(incoming, facts, rules, now)
     effects: list[Effect] = []
     for waiting in found:
         part = Manifest.model_validate(waiting.document)
         port = facts[PartnerById(waiting.partner_id)] or Partner(waiting.partner_id, waiting.partner_id)
-        units = [n for n, unit in enumerate(part.bills[0].containers) if _covers(declaration, unit.number)]
-        effects.append(Attach(waiting.id, case.id))
-        effects += _meet(
-            incoming, case, declaration, part, units, port, facts, rules, now, before=ContainerStatus.UNDECLARED
-        )
+        met = inspection.meet(case, declaration, part, port, waiting.id, before=ContainerStatus.UNDECLARED)
+        case = _after(case, met)
+        effects += [Attach(waiting.id, case.id), *met]
         rest = _without(part, [declaration])
         if rest is not None:
             # Another declaration under the same bill covers these, or none does: they stay locked.
-            again = incoming.derive("wait", waiting.id)
-            effects.append(Wait(again, "manifest", rest, _keys(rest.bills[0]), waiting.partner_id))
+            effects.append(_wait(incoming.derive("wait", waiting.id), rest, waiting.partner_id))
     return effects
 
 
-def _owners(cases: Sequence[Case]) -> list[Query]:
-    codes = {owner_code(declaration_of(case))[1] for case in cases}
+@dataclass(frozen=True, slots=True)
+class _Inspection:
+    """One message's inspection: what it brought, what is known, and the rules of the day."""
+
+    incoming: Incoming
+    facts: Facts
+    rules: Rules
+    now: datetime
+
+    def meet(
+        self,
+        case: Case,
+        declaration: Declaration,
+        part: Manifest,
+        port: Partner,
+        mark: object,
+        *,
+        before: ContainerStatus = ContainerStatus.EXPECTED,
+        at: str = "",
+    ) -> list[Effect]:
+        """A case and its bill of a manifest: each container it covers is released or locked, and the port told.
+
+        `mark` tells this notice from the others of the message; `before` is where containers stand that
+        nothing was decided for; `at` is the bill's path in the message in hand, if it came with that.
+        """
+        bill = part.bills[0]
+        risks = self._risks(declaration, part, at)
+        found = ContainerEvent.FOUND_RISK if risks else ContainerEvent.FOUND_CLEAN
+        known = states(case)
+        decisions: list[ContainerDecision] = []
+        for unit in bill.containers:
+            if unit.number is None or not _covers(declaration, unit.number):
+                continue
+            taken = container_step(known.get(unit.number, before), found)
+            if taken is None or taken.late:
+                continue  # it stands as it was decided; only an officer changes that
+            decisions.append(
+                ContainerDecision(
+                    number=unit.number,
+                    bill_of_lading=bill.number,
+                    declaration_number=declaration.number,
+                    decision=Decision.LOCK if risks else Decision.RELEASE,
+                    reasons=reasons(risks, port.language),
+                )
+            )
+        effects: list[Effect] = [Keep(case.id, "manifest", _joined(case, part)), AddKeys(case.id, _keys(bill))]
+        if not decisions:
+            return [*effects, Note(case.id, "manifest", (fault("decide.port.nothing_new", value=bill.number),))]
+        notice = self._notice(part, decisions, case.id, mark)
+        effects.append(Keep(case.id, "release", merged(case, notice, decisions)))
+        effects += _to_port(notice, case.id, port.id)
+        if risks:
+            effects.append(Alert("locked", risks, case.id))
+        return effects
+
+    def undeclared(self, manifest: Manifest, bills: Sequence[Undeclared]) -> list[Effect]:
+        """One notice to the port and one alert for all that no declaration covers, as the rule set wants it."""
+        if self.rules.port_inspection.undeclared != "lock" or not bills:
+            return []
+        language = self.incoming.sender.language
+        locked = [
+            ContainerDecision(
+                number=unit.number,
+                bill_of_lading=bill.number,
+                decision=Decision.LOCK,
+                is_undeclared=True,
+                reasons=reasons(why[:1], language),
+            )
+            for bill, why in bills
+            for unit in bill.containers
+            if unit.number
+        ]
+        effects: list[Effect] = [Alert("undeclared", tuple(finding for _, why in bills for finding in why))]
+        if locked:
+            effects += _to_port(self._notice(manifest, locked, "undeclared"), "", self.incoming.sender.id)
+        return effects
+
+    def _risks(self, declaration: Declaration, part: Manifest, at: str) -> tuple[Finding, ...]:
+        """Why a consignment's containers must be looked at; nothing where they may go."""
+        setting, listed = self.rules.port_inspection, self.rules.negative_list
+        bill = part.bills[0]
+        found: list[Finding] = []
+        countries = _origins(declaration, part, bill)
+        if not countries and setting.unknown_origin == "lock":
+            found.append(fault("decide.port.origin_unknown", f"{at}.number" if at else "", bill.number))
+        for country in sorted(countries):
+            found += [
+                fault("decide.port.epidemic", f"{at}.loading_port" if at else "", country, disease=disease)
+                for disease in self.rules.epidemic.diseases(country, self.now.date())
+            ]
+        if setting.lock_negative_list:
+            found += [
+                fault("decide.port.negative_list", value=goods.hs_code)
+                for goods in declaration.goods
+                if listed.lists(goods.hs_code, inbound=True)
+            ]
+        _, code = owner_code(declaration)
+        owner = self.facts[PartnerByIdentifier(REGISTRATION, code)] if code else None
+        treatment = self.rules.credit.treatment(owner.credit_grade if owner else "")
+        if code in listed.blacklist or treatment in setting.lock_treatments:
+            found.append(fault("decide.port.enterprise", value=code))
+        return tuple(found)
+
+    def _notice(self, manifest: Manifest, decisions: Sequence[ContainerDecision], *parts: object) -> ReleaseNotice:
+        return ReleaseNotice(
+            number=self.incoming.derive("release", *parts),
+            manifest_number=manifest.number,
+            decided_at=self.now,
+            transport=manifest.transport,
+            containers=tuple(decisions),
+        )
+
+
+def _renewed(
+    incoming: Incoming,
+    manifest: Manifest,
+    waiting: Sequence[WaitingDocument],
+    rests: Sequence[tuple[int, Manifest, tuple[Finding, ...]]],
+) -> list[Effect]:
+    """What waits after this manifest: what it says anew; not what it replaces.
+
+    A manifest may come in several messages under one number, so only a replacement (1225 = 5) takes
+    away bills that it does not mention.
+    """
+    wanted = [(index, rest, rest.to_json()) for index, rest, _ in rests]
+    values = [value for _, _, value in wanted]
+    named = {bill.number for bill in manifest.bills}
+    whole = manifest.function is Function.REPLACE
+    effects: list[Effect] = [
+        Attach(w.id, "")
+        for w in waiting
+        if w.document not in values and (whole or Manifest.model_validate(w.document).bills[0].number in named)
+    ]
+    known = [w.document for w in waiting]
+    effects += [_wait(incoming.derive("wait", index), rest) for index, rest, value in wanted if value not in known]
+    return effects
+
+
+def _wait(id_: str, part: Manifest, partner_id: str = "") -> Wait:
+    return Wait(id_, "manifest", part, _keys(part.bills[0]) | {_manifest_key(part)}, partner_id)
+
+
+def _after(case: Case, effects: Iterable[Effect]) -> Case:
+    """`case` with what `effects` keep in it, for the next bill of the same message."""
+    newest = {e.document_type: e.document.to_json() for e in effects if isinstance(e, Keep)}
+    return replace(case, documents={**case.documents, **newest})
+
+
+def _joined(case: Case, part: Manifest) -> Manifest:
+    """`part` with the case's other bills of the same manifest."""
+    earlier = kept(case, "manifest", Manifest)
+    if earlier is None or earlier.number != part.number:
+        return part
+    others = tuple(bill for bill in earlier.bills if bill.number != part.bills[0].number)
+    return part.model_copy(update={"bills": (*others, *part.bills)})
+
+
+def _owner_questions(declarations: Iterable[Declaration]) -> list[Query]:
+    codes = {owner_code(declaration)[1] for declaration in declarations}
     return [PartnerByIdentifier(REGISTRATION, code) for code in sorted(c for c in codes if c)]
+
+
+def _by_bill(declared: Iterable[Declared]) -> dict[str, list[str]]:
+    """Ids of the cases that declare each bill of lading."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for case, declaration in declared:
+        for number in _declared_bills(declaration):
+            found[number].append(case.id)
+    return found
+
+
+def _declared_bills(declaration: Declaration) -> tuple[str, ...]:
+    numbers = (declaration.bill_of_lading, declaration.house_bill)
+    return tuple(dict.fromkeys(number for number in numbers if number))
+
+
+def _numbers(bill: BillOfLading) -> tuple[str, ...]:
+    return tuple(number for number in (bill.number, bill.master_number) if number)
+
+
+def _keys(bill: BillOfLading) -> frozenset[Key]:
+    boxes = (("container", unit.number) for unit in bill.containers if unit.number)
+    return frozenset([*(("bill", number) for number in _numbers(bill)), *boxes])
+
+
+def _manifest_key(manifest: Manifest) -> Key:
+    return ("manifest", manifest.number)
 
 
 def _covers(declaration: Declaration, number: str | None) -> bool:
@@ -151,134 +336,21 @@ def _without(part: Manifest, declarations: Sequence[Declaration]) -> Manifest | 
     return part.model_copy(update={"bills": (bill.model_copy(update={"containers": left}),)}) if left else None
 
 
-def _keys(bill: BillOfLading) -> frozenset[Key]:
-    return _bill_keys(bill) | {("container", unit.number) for unit in bill.containers if unit.number}
-
-
-def _bill_keys(bill: BillOfLading) -> frozenset[Key]:
-    return frozenset(("bill", number) for number in (bill.number, bill.master_number) if number)
-
-
-def _bill_numbers(waiting: WaitingDocument) -> set[str | None]:
-    return {bill.number for bill in Manifest.model_validate(waiting.document).bills}
-
-
-def _why_undeclared(
-    bill: BillOfLading, path: str, matched: Sequence[Case], cases: Sequence[Case]
-) -> tuple[Finding, ...]:
-    """Why a bill, or the rest of one, found no declaration that counts."""
-    number = bill.number or ""
+def _why_undeclared(bill: BillOfLading, at: str, matched: Sequence[Case], boxes: set[str]) -> tuple[Finding, ...]:
+    """Why a bill, or the rest of one, found no declaration that counts; `boxes` are all containers declared."""
     if any(c.status not in _VOID for c in matched):
         named = [unit.number for unit in bill.containers if unit.number]
         shown = ", ".join(named[:_SHOWN]) + (" …" if len(named) > _SHOWN else "")
-        return (fault("decide.port.container_undeclared", f"{path}.containers", number, containers=shown),)
+        return (fault("decide.port.container_undeclared", f"{at}.containers", bill.number, containers=shown),)
     if matched:
         status = ", ".join(sorted({c.status for c in matched}))
-        return (fault("decide.port.not_accepted", f"{path}.number", number, status=status),)
+        return (fault("decide.port.not_accepted", f"{at}.number", bill.number, status=status),)
     elsewhere = [
-        fault("decide.port.other_bill", f"{path}.containers[{n}].number", unit.number)
+        fault("decide.port.other_bill", f"{at}.containers[{n}].number", unit.number)
         for n, unit in enumerate(bill.containers)
-        if unit.number and any(("container", unit.number) in c.keys for c in cases)
+        if unit.number in boxes
     ]
-    return (fault("decide.port.undeclared", f"{path}.number", number), *elsewhere)
-
-
-def _undeclared(
-    incoming: Incoming, manifest: Manifest, bills: Sequence[Undeclared], rules: Rules, now: datetime
-) -> list[Effect]:
-    """One notice to the port and one alert for all that no declaration covers, as the rule set wants it."""
-    if rules.port_inspection.undeclared != "lock" or not bills:
-        return []
-    language = incoming.sender.language
-    locked = tuple(
-        ContainerDecision(
-            number=unit.number,
-            bill_of_lading=bill.number,
-            decision=Decision.LOCK,
-            is_undeclared=True,
-            reasons=reasons(why[:1], language),
-        )
-        for bill, why in bills
-        for unit in bill.containers
-        if unit.number
-    )
-    effects: list[Effect] = [Alert("undeclared", tuple(finding for _, why in bills for finding in why))]
-    if locked:
-        effects += _to_port(_notice(incoming, manifest, locked, now, "undeclared"), "", incoming.sender.id)
-    return effects
-
-
-def _meet(
-    incoming: Incoming,
-    case: Case,
-    declaration: Declaration,
-    part: Manifest,
-    units: Sequence[int],
-    port: Partner,
-    facts: Facts,
-    rules: Rules,
-    now: datetime,
-    *,
-    before: ContainerStatus = ContainerStatus.EXPECTED,
-    at: str = "",
-) -> list[Effect]:
-    """A case and its part of a manifest: each container it covers is released or locked, and the port told."""
-    bill = part.bills[0]
-    risks = _risks(declaration, part, facts, rules, now, at)
-    found = ContainerEvent.FOUND_RISK if risks else ContainerEvent.FOUND_CLEAN
-    known = states(case)
-    decisions: list[ContainerDecision] = []
-    for number in (bill.containers[n].number for n in units):
-        taken = container_step(known.get(number, before), found) if number else None
-        if number is None or taken is None or taken.late:
-            continue  # it stands as it was decided; only an officer changes that
-        decisions.append(
-            ContainerDecision(
-                number=number,
-                bill_of_lading=bill.number,
-                declaration_number=declaration.number,
-                decision=Decision.LOCK if risks else Decision.RELEASE,
-                reasons=reasons(risks, port.language),
-            )
-        )
-    effects: list[Effect] = [Keep(case.id, "manifest", part), AddKeys(case.id, _keys(bill))]
-    if not decisions:
-        return [*effects, Note(case.id, "manifest", (fault("decide.port.nothing_new", value=bill.number or ""),))]
-    notice = _notice(incoming, part, decisions, now, case.id, bill.number)
-    effects.append(Keep(case.id, "release", merged(case, notice, decisions)))
-    effects += _to_port(notice, case.id, port.id)
-    if risks:
-        effects.append(Alert("locked", risks, case.id))
-    return effects
-
-
-def _risks(
-    declaration: Declaration, part: Manifest, facts: Facts, rules: Rules, now: datetime, at: str
-) -> tuple[Finding, ...]:
-    """Why a consignment's containers must be looked at; nothing where they may go."""
-    setting, listed = rules.port_inspection, rules.negative_list
-    bill = part.bills[0]
-    found: list[Finding] = []
-    countries = _origins(declaration, part, bill)
-    if not countries and setting.unknown_origin == "lock":
-        found.append(fault("decide.port.origin_unknown", f"{at}.number" if at else "", bill.number or ""))
-    for country in sorted(countries):
-        found += [
-            fault("decide.port.epidemic", f"{at}.loading_port" if at else "", country, disease=disease)
-            for disease in rules.epidemic.diseases(country, now.date())
-        ]
-    if setting.lock_negative_list:
-        found += [
-            fault("decide.port.negative_list", value=goods.hs_code or "")
-            for goods in declaration.goods
-            if listed.lists(goods.hs_code, inbound=True)
-        ]
-    _, code = owner_code(declaration)
-    owner = facts[PartnerByIdentifier(REGISTRATION, code)] if code else None
-    treatment = rules.credit.treatment(owner.credit_grade if owner else "")
-    if code in listed.blacklist or treatment in setting.lock_treatments:
-        found.append(fault("decide.port.enterprise", value=code or ""))
-    return tuple(found)
+    return (fault("decide.port.undeclared", f"{at}.number", bill.number), *elsewhere)
 
 
 def _origins(declaration: Declaration, part: Manifest, bill: BillOfLading) -> frozenset[str]:
@@ -293,18 +365,6 @@ def _origins(declaration: Declaration, part: Manifest, bill: BillOfLading) -> fr
         *(match[1] for match in matches if match),
     ]
     return frozenset(country for country in named if country)
-
-
-def _notice(
-    incoming: Incoming, manifest: Manifest, decisions: Sequence[ContainerDecision], now: datetime, *parts: object
-) -> ReleaseNotice:
-    return ReleaseNotice(
-        number=incoming.derive("release", *parts),
-        manifest_number=manifest.number,
-        decided_at=now,
-        transport=manifest.transport,
-        containers=tuple(decisions),
-    )
 
 
 def _to_port(notice: ReleaseNotice, case_id: str, port_id: str) -> list[Effect]:

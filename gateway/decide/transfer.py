@@ -189,8 +189,8 @@ def _beyond_limits(transfer: Transfer, earlier: Transfer, rules: TransferRules) 
     limited: dict[str, str] = {}
     for path in (*rules.reducible, *rules.value_fields):
         before, after = dict(walk(earlier, path)), dict(walk(transfer, path))
-        for place in before.keys() & after.keys():
-            old, new = before[place], after[place]
+        for place, old in before.items():
+            new = after.get(place)
             if old is None or new is None:
                 continue
             limited[place] = path

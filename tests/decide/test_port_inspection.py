@@ -114,7 +114,7 @@ def test_an_undeclared_container_is_locked_and_waits():
     effects = world.send(manifest(), PORT)
     assert decisions(effects) == {BOX: ("lock", ["decide.port.undeclared"])}
     assert [a.kind for a in of(effects, Alert)] == ["undeclared"]
-    assert of(effects, Wait)[0].keys == {("bill", "BL-1"), ("container", BOX)}
+    assert of(effects, Wait)[0].keys == {("bill", "BL-1"), ("container", BOX), ("manifest", "M-1")}
     assert of(effects, Respond)[0].document.reasons[0].field == "bills[0].number"
 
 
@@ -178,6 +178,65 @@ def test_a_container_declared_under_another_bill_is_named():
     """It stays locked, and the reason says where to look."""
     effects = declared(bill_of_lading="BL-9").send(manifest(), PORT)
     assert codes(of(effects, Alert)[0].reasons) == ["decide.port.undeclared", "decide.port.other_bill"]
+
+
+def test_two_bills_of_one_case_are_both_remembered():
+    """A case under a master bill and a house bill keeps the decisions on both."""
+    world = declared(house_bill="HB-1", container_groups=[])
+    effects = world.send(manifest(bill(), bill("HB-1", "DEHAM", OTHER_BOX)), PORT)
+    assert decisions(effects) == {BOX: ("release", []), OTHER_BOX: ("release", [])}
+    assert len({s.document.number for s in of(effects, Send) if s.document_type == "release"}) == 2
+    assert [u["number"] for u in world.case.documents["release"]["containers"]] == [BOX, OTHER_BOX]
+    assert [b["number"] for b in world.case.documents["manifest"]["bills"]] == ["BL-1", "HB-1"]
+
+
+def test_one_bill_may_stand_twice_in_a_manifest():
+    """Both lines wait, a repeat keeps both, and the declaration takes both."""
+    world = World()
+    twice = manifest(bill(), bill("BL-1", "DEHAM", OTHER_BOX))
+    world.send(twice, PORT)
+    assert len(world.waiting) == 2
+    assert not of(world.send(twice, PORT), Attach)
+    effects = world.send(inbound(container_groups=[]), FACTORY)
+    assert decisions(effects) == {BOX: ("release", []), OTHER_BOX: ("release", [])}
+    assert {u["number"] for u in world.case.documents["release"]["containers"]} == {BOX, OTHER_BOX}
+
+
+def test_a_manifest_in_two_messages():
+    """The second message under the same number adds bills; a replacement takes away what it does not mention."""
+    world = World()
+    world.send(manifest(bill()), PORT)
+    world.send(manifest(bill("BL-2", "DEHAM", OTHER_BOX)), PORT)
+    assert len(world.waiting) == 2
+    world.send(manifest(bill("BL-2", "DEHAM", OTHER_BOX), function="5"), PORT)
+    assert len(world.waiting) == 1
+
+
+def test_bills_without_a_number_are_kept_apart():
+    """They can be matched by nobody, but neither is lost for the other."""
+    world = World()
+    nameless = [bill(None, "DEHAM", box) for box in (BOX, OTHER_BOX)]
+    world.send(manifest(*nameless), PORT)
+    world.send(manifest(*nameless), PORT)
+    assert len(world.waiting) == 2
+
+
+def test_the_bill_that_an_amendment_took_away_no_longer_counts():
+    """The declaration as it stands now is what is matched."""
+    world = declared()
+    world.send(inbound(function="4", bill_of_lading="BL-2"), FACTORY)
+    world.send(answer("accepted"), PORT_SIDE)
+    assert decisions(world.send(manifest(), PORT))[BOX] == ("lock", ["decide.port.undeclared"])
+    assert decisions(world.send(manifest(bill("BL-2"), number="M-2"), PORT)) == {BOX: ("release", [])}
+
+
+def test_the_port_hears_of_what_it_sent_though_others_declare():
+    """What is decided later goes to the port whose manifest waited, the rest of a bill included."""
+    world = World()
+    world.send(manifest(bill("BL-1", "DEHAM", BOX, OTHER_BOX)), PORT)
+    for reference, box in (("E-1", BOX), ("E-2", OTHER_BOX)):
+        effects = world.send(inbound(client_reference=reference, container_groups=[{"numbers": [box]}]), FACTORY)
+        assert [s.to.partner_id for s in of(effects, Send) if s.document_type == "release"] == ["port"]
 
 
 def test_an_outbound_declaration_covers_no_arrival():
