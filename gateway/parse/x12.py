@@ -78,6 +78,9 @@ class _Reader:
         self._message_count = self._group_count = self._in_group = 0
         self._references: set[str] = set()
         self._ended = self._endless = self._outside_told = False
+        self._ungrouped = False
+        self._stray: list[Finding] = []
+        """About what no group or message can answer for; told at the interchange's end."""
         yield begun
         if not begun.envelope.delimiters.terminator:
             self._skip_unreadable()
@@ -97,7 +100,7 @@ class _Reader:
                 self._truncate(body)
         if not self._ended:
             yield from self._close_group()
-            found = self._take()
+            found = [*self._take(), *self._stray]
             if self._envelope.header:  # without ISA there is no IEA to miss
                 found.append(Finding("x12.iea.missing", place=Place(tag="IEA")))
             yield InterchangeEnded(self._envelope, self._message_count, self._group_count, found)
@@ -268,7 +271,7 @@ class _Reader:
                 self._body.append(raw)
             case tag if not self._outside_told:
                 self._outside_told = True  # one finding for a run of them
-                self._pending.append(Finding("x12.segment.outside", place=Place(tag=tag[:3]), value=raw[:40]))
+                self._stray.append(Finding("x12.segment.outside", place=Place(tag=tag[:3]), value=raw[:40]))
 
     def _open_message(self, elements: list[str]) -> None:
         self._outside_told = False
@@ -294,6 +297,10 @@ class _Reader:
             version = convention
         if self._group is None:
             found.append(Finding("x12.gs.missing", place=place))
+            if self._envelope.header and not self._ungrouped:
+                self._ungrouped = True
+                place = Place(tag="ST", element=2)
+                self._stray.append(Finding("x12.interchange.ungrouped", place=place, value=self._reference))
         self._type = MessageType(Syntax.X12, name, version)
 
     def _message(self, trailer: list[str] | None) -> MessageRead:
@@ -377,7 +384,7 @@ class _Reader:
 
     def _end(self, trailer: list[str]) -> InterchangeEnded:
         self._ended = True
-        found = self._take()
+        found = [*self._take(), *self._stray]
         claimed, reference = _at(trailer, 1), _at(trailer, 2)
         # An interchange of TA1 alone has no group; senders write 0 or 1.
         expected = {self._group_count} if self._group_count or not self._message_count else {0, 1}

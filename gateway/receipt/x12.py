@@ -28,6 +28,8 @@ _MOST_ELEMENTS = 99
 """AK4 per AK3 (997, 004010)."""
 _MOST_CODES = 5
 """AK502 to AK506, AK905 to AK909."""
+_INVALID_CONTENT = "024"
+"""TA105, element I18."""
 _LONGEST_COPY = 99
 """AK404, element 724."""
 
@@ -69,13 +71,17 @@ def interchange_acknowledgement(
 ) -> str | None:
     """The TA1 that an interchange gets, as a raw segment, or None where it gets none.
 
-    It gets one if it asked for it (ISA14) or has faults of its envelope (`found`, of any of its events);
-    none if it holds nothing but acknowledgements, or no ISA to answer. Its date and time are the
+    It gets one if it asked for it (ISA14) or has faults of its own (`found`, not those of its groups and
+    sets); none if it holds nothing but acknowledgements, or no ISA to answer. Its date and time are the
     interchange's own; `at` stands in where they cannot be repeated.
     """
     if only_acknowledgements or not envelope.header:
         return None
+    found = list(found)
     noted = sorted(_noted(found, lambda entry: entry.ta1), key=lambda note: note[0].severity is not Severity.ERROR)
+    if rejects(found) and not (noted and noted[0][0].severity is Severity.ERROR):
+        # rejected for something that TA1 has no code of its own for
+        noted.insert(0, (next(f for f in found if f.severity is Severity.ERROR), _INVALID_CONTENT))
     if not noted and not envelope.acknowledgement_requested:
         return None
     code = noted[0][1] if noted else "000"
@@ -98,7 +104,8 @@ def group_acknowledgement(
 ) -> Body | None:
     """The 997 or 999 for `group`, or None where it is itself one (GS01 = FA).
 
-    `found` are the group's own findings (GS, GE); an error among them rejects all its sets. `claimed` is GE01.
+    `found` are the group's own findings (GS, GE); an error among them rejects all its sets. `claimed` is GE01,
+    where it is known otherwise than by a finding that it is wrong.
     A 999 is for groups of version 005010 and up; older ones get a 997 whatever `form` says.
     """
     if group.identifier == "FA":
@@ -122,8 +129,8 @@ def group_acknowledgement(
         verdict_code = "P"
     else:
         verdict_code = "E" if with_errors or codes else "A"
-    included = received if claimed is None else min(claimed, 999_999)
-    segments.append(writer.line("AK9", verdict_code, str(included), str(received), str(accepted), *codes))
+    included = _claimed(found) or received if claimed is None else claimed
+    segments.append(writer.line("AK9", verdict_code, str(min(included, 999_999)), str(received), str(accepted), *codes))
     convention = CONVENTION_999 if form is Form.IMPLEMENTATION else ""
     return Body(form.value, reference, segments, convention)
 
@@ -313,6 +320,12 @@ def _noted(found: Iterable[Finding], pick: _Pick) -> list[tuple[Finding, str]]:
         for finding in found
         if finding.severity is not Severity.NOTE and finding.code in table and (code := pick(table[finding.code]))
     ]
+
+
+def _claimed(found: Iterable[Finding]) -> int | None:
+    """GE01, where a finding says that it is wrong."""
+    counts = [f.args.get("claimed", "") for f in found if f.code == "x12.ge.count"]
+    return int(counts[0]) if counts and _is_valid(r"\d{1,9}", counts[0]) else None
 
 
 def _element_number(finding: Finding) -> str:

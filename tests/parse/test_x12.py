@@ -146,6 +146,7 @@ def test_an_isa_without_component_separator_is_read():
         ("GE*1", "N9*1~N9*2~GE*1", "x12.segment.outside"),
         ("GE*1", SET + "GE*2", "x12.st.repeated"),
         (GS, "", "x12.gs.missing"),
+        (GS, "", "x12.interchange.ungrouped"),
         (ISA, "", "x12.isa.missing"),
         ("ST*309*0001", "ST*309*0001*005010X1", "x12.st.convention"),
         ("M10*ABCD", "BIN*5*ABCD", "x12.binary.length"),
@@ -192,6 +193,12 @@ def test_a_binary_length_beyond_all_data_costs_no_more_than_the_data():
     wire = GOOD.replace("M10*ABCD~", "BIN*60000000*x~" * 5000).replace("SE*3", "SE*5002")
     assert codes(wire) == ["x12.binary.length"] * 1001 + ["x12.segment.more"]
     assert len(messages(wire)[0].segments) == 5002
+
+
+def test_what_nobody_else_can_answer_for_is_told_at_the_end_of_the_interchange():
+    """Strays and sets without group are findings of the interchange, whose TA1 is the only answer they can get."""
+    last = events(GOOD.replace(GS, "N9*1~"))[-1]
+    assert {"x12.segment.outside", "x12.interchange.ungrouped"} <= {f.code for f in last.findings}
 
 
 def test_ta1_is_a_message_of_its_own():

@@ -59,7 +59,7 @@ def acknowledge(wire, strictness=Strictness.STRICT, form=Form.FUNCTIONAL):
     """The segments of the functional acknowledgement for the only group of `wire`, after our own check of it."""
     envelope, _, [(group, found, sets)] = read(wire)
     verdicts = [SetVerdict(m.type.name, m.reference, judged(f, strictness)) for m, f in sets]
-    body = group_acknowledgement(group, verdicts, judged(found, strictness), claimed=len(sets), form=form)
+    body = group_acknowledgement(group, verdicts, judged(found, strictness), form=form)
     assert body is not None
     check_ours(reply(envelope, "1", AT, groups=[(reply_group(group, "1", form=form), [body])]))
     return list(body.segments)
@@ -139,7 +139,7 @@ def test_a_fault_of_the_group_rejects_all_its_sets():
     """A group whose trailer does not fit it is rejected whole, with the group's code."""
     segments = acknowledge(GOOD.replace("GE*2*12", "GE*3*12"))
     assert [s for s in segments if s.startswith("AK5")] == ["AK5*R", "AK5*R"]
-    assert segments[-1] == "AK9*R*2*2*0*5"
+    assert segments[-1] == "AK9*R*3*2*0*5"
 
 
 def test_acknowledgements_are_not_acknowledged():
@@ -208,6 +208,13 @@ def test_a_repeated_interchange_is_refused_by_ta1():
     envelope, _, _ = read(GOOD)
     line = interchange_acknowledgement(envelope, [Finding("x12.interchange.repeated", value="000000007")], AT)
     assert line.endswith("*R*025")
+
+
+def test_an_interchange_rejected_for_other_reasons_is_refused_by_ta1():
+    """A rejection that TA1 has no code for says 024, so that the sender always hears of it."""
+    envelope, _, _ = read(GOOD)
+    found = [Finding("x12.isa.unpadded", Severity.WARNING), Finding("edi.message.no_table")]
+    assert interchange_acknowledgement(envelope, found, AT).endswith("*R*024")
 
 
 @pytest.mark.parametrize("version", ["004010", "005010"])
