@@ -7,9 +7,10 @@ rule has set is opened only by an officer's release notice (see release.py).
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -102,8 +103,8 @@ def decide(incoming: Incoming, facts: Facts, rules: Rules, now: datetime) -> lis
             why = _why_undeclared(rest.bills[0], at, [declared[id_][0] for id_ in matched], boxes)
             rests.append((index, rest, why))
     effects += _renewed(incoming, manifest, waiting, rests)
-    known = [w.document for w in waiting]
-    new = [(rest.bills[0], why) for _, rest, why in rests if rest.to_json() not in known]
+    known = {_text(w.document) for w in waiting}
+    new = [(rest.bills[0], why) for _, rest, why in rests if _text(rest.to_json()) not in known]
     effects += inspection.undeclared(manifest, new)
     told = [finding for _, _, why in rests for finding in why]
     answer = response(incoming, now, subject, Outcome.ACCEPTED, incoming.sender.language, why=told)
@@ -258,18 +259,22 @@ def _renewed(
     A manifest may come in several messages under one number, so only a replacement (1225 = 5) takes
     away bills that it does not mention.
     """
-    wanted = [(index, rest, rest.to_json()) for index, rest, _ in rests]
-    values = [value for _, _, value in wanted]
+    wanted = {_text(rest.to_json()): (index, rest) for index, rest, _ in rests}
     named = {bill.number for bill in manifest.bills}
     whole = manifest.function is Function.REPLACE
     effects: list[Effect] = [
         Attach(w.id, "")
         for w in waiting
-        if w.document not in values and (whole or Manifest.model_validate(w.document).bills[0].number in named)
+        if _text(w.document) not in wanted and (whole or Manifest.model_validate(w.document).bills[0].number in named)
     ]
-    known = [w.document for w in waiting]
-    effects += [_wait(incoming.derive("wait", index), rest) for index, rest, value in wanted if value not in known]
+    known = {_text(w.document) for w in waiting}
+    effects += [_wait(incoming.derive("wait", i), rest) for text, (i, rest) in wanted.items() if text not in known]
     return effects
+
+
+def _text(document: Mapping[str, object]) -> str:
+    """A document's values as one text, whatever order a database gave them in."""
+    return json.dumps(document, sort_keys=True)
 
 
 def _wait(id_: str, part: Manifest, partner_id: str = "") -> Wait:
