@@ -20,7 +20,7 @@ SchemaOf = Callable[[type[BaseModel] | None], dict[str, Any]]
 _REFERENCE = "#/components/schemas/{model}"
 
 _PATHS = {
-    "id": "The id that POST answered with",
+    "id": "The id that POST answered with, or that a delivery has",
     "key": "A case id, or any number that names the consignment: declaration, notice, bill of lading, container",
     "name": "clearance (customs), transfer (bureaus), release (ports, yards); status and inbox (everyone's own)",
     "sequence": "The entry's number in the feed",

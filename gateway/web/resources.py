@@ -95,6 +95,15 @@ class Delivery(Resource):
     body: str | None = Field(None, description="The bytes as text, for acknowledgements and responses to the caller")
 
 
+class Offer(Resource):
+    """Something for the caller to fetch from its inbox."""
+
+    document: str = Field(description="Type of the document; `acknowledgement` for CONTRL, TA1, 997 and 999")
+    format: str
+    body: str = Field(description="The bytes as text")
+    link: str = Field(description="Where the bytes themselves are found")
+
+
 class Message(Resource):
     """One message of a payload."""
 
@@ -129,7 +138,8 @@ class Payload(Resource):
     filename: str | None = None
     test: bool
     messages: list[Message]
-    acknowledgements: list[Delivery] = Field(description="Syntax acknowledgements and responses to the sender")
+    acknowledgements: list[Delivery] = Field(description="Syntax acknowledgements and responses pushed to the sender")
+    offered: list[Offer] = Field(description="The same, and documents, where no agreement pushes them")
     deliveries: list[Delivery] = Field(description="What was made of it for others")
     receipts: list[Receipt]
 

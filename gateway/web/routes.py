@@ -9,7 +9,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from gateway.web import resources
-from gateway.web.api import cases, description, feeds, log, messages, operations
+from gateway.web.api import cases, deliveries, description, feeds, log, messages, operations
 from gateway.web.keys import READ, SEND
 from gateway.web.parameters import TEST, Parameter
 
@@ -80,6 +80,15 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "GET",
+        "/v1/deliveries/{id}/body",
+        "getDeliveryBody",
+        deliveries.body,
+        media_type="*/*",
+        scope=READ,
+        problems=(404,),
+    ),
+    Route(
+        "GET",
         "/v1/feeds/{name}",
         "readFeed",
         feeds.get,
@@ -95,6 +104,7 @@ ROUTES: tuple[Route, ...] = (
         feeds.document,
         media_type="*/*",
         scope=READ,
+        parameters=(TEST,),
         problems=(400, 404),
     ),
     Route(
@@ -103,6 +113,24 @@ ROUTES: tuple[Route, ...] = (
         "getReceipt",
         log.receipt,
         answers=resources.ProvenReceipt,
+        scope=READ,
+        problems=(400, 404),
+    ),
+    Route(
+        "GET",
+        "/v1/receipts/{index}/proof",
+        "getProof",
+        log.proof,
+        media_type="text/plain",
+        scope=READ,
+        problems=(400, 404),
+    ),
+    Route(
+        "GET",
+        "/v1/receipts/{index}/bundle",
+        "getBundle",
+        log.bundle,
+        media_type="application/zip",
         scope=READ,
         problems=(400, 404),
     ),

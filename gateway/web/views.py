@@ -94,6 +94,21 @@ def delivery(sent: model.Delivery, caller: Caller, roles: Mapping[str, str]) -> 
     )
 
 
+def offer(entry: model.FeedEntry) -> resources.Offer:
+    """Something to fetch."""
+    return resources.Offer(
+        document=entry.document_type,
+        format=entry.format,
+        body=entry.body.decode("utf-8", "replace"),
+        link=link(entry),
+    )
+
+
+def link(entry: model.FeedEntry) -> str:
+    """Where the document of a feed's entry is found."""
+    return f"/v1/feeds/{entry.feed}/{entry.sequence}{'?test=true' if entry.test else ''}"
+
+
 def state(view: contract.PayloadView) -> resources.State:
     """A payload's state in one word."""
     if view.state is model.PayloadState.RECEIVED:
@@ -125,6 +140,7 @@ def payload(view: contract.PayloadView, caller: Caller, language: str, roles: Ma
         messages=[message(m, language) for m in view.messages],
         acknowledgements=[delivery(d, caller, roles) for d in answers],
         deliveries=[delivery(d, caller, roles) for d in others],
+        offered=[offer(entry) for entry in view.offered],
         receipts=[receipt(r) for r in view.receipts],
     )
 
@@ -198,7 +214,7 @@ def feed(entries: Sequence[model.FeedEntry]) -> list[resources.FeedEntry]:
             document_id=entry.document_id,
             sha256=entry.sha256,
             keys=dict(entry.keys),
-            link=f"/v1/feeds/{entry.feed}/{entry.sequence}",
+            link=link(entry),
         )
         for entry in entries
         if entry.at is not None

@@ -9,7 +9,10 @@ from aiohttp import web
 
 from gateway.errors import NotFound
 from gateway.model import Receipt, Stage
+from gateway.receipt.bundle import make_bundle
+from gateway.receipt.proof import Proof
 from gateway.receipt.signed import recipient_commitment, recipient_salt
+from gateway.store.contract import Proven
 from gateway.web import resources, views
 from gateway.web.api.answers import answer
 from gateway.web.identity import Caller
@@ -22,12 +25,44 @@ FROM = Whole("from", "Leaves in the older tree", default=0, minimum=0, maximum=M
 
 async def receipt(request: web.Request) -> web.Response:
     """A receipt of the caller's with its inclusion proof and checkpoint."""
+    _, proven = await _proven(request)
+    return answer(views.proven(proven))
+
+
+async def proof(request: web.Request) -> web.Response:
+    """The same as one C2SP tlog-proof file, which `gateway receipt verify` reads."""
+    _, found = await _proven(request)
+    text = Proof(found.receipt.index, found.proof, found.checkpoint, found.receipt.body).text()
+    return web.Response(text=text, content_type="text/plain", headers={"Cache-Control": "no-store"})
+
+
+async def bundle(request: web.Request) -> web.Response:
+    """The same as an evidence bundle, with the bytes it vouches for where they are the caller's to have."""
+    caller, found = await _proven(request)
+    service = services(request)
+    said = json.loads(found.receipt.body)
+    payloads: list[bytes] = []
+    recipients: dict[int, tuple[str, bytes]] = {}
+    if "payload" in said:
+        payloads.append((await service.store.payload(said["payload"])).payload.body)
+    else:
+        delivery = await service.store.delivery(said["delivery"])
+        if caller.everything or delivery.partner_id == caller.partner.id:
+            salt = recipient_salt(service.notary.secret, delivery.id)
+            payloads.append(delivery.body)
+            recipients[found.receipt.index] = (delivery.partner_id, salt)
+    packed = make_bundle(found.checkpoint, [(found.receipt, found.proof)], payloads, recipients=recipients)
+    return web.Response(body=packed, content_type="application/zip", headers={"Cache-Control": "no-store"})
+
+
+async def _proven(request: web.Request) -> tuple[Caller, Proven]:
+    """The receipt asked for; NotFound where it was not written for the caller."""
     service = services(request)
     caller = await service.gate.admit(request, READ)
     proven = await service.store.proven(index(request.match_info["index"], "index"))
     if not await _may_see(service, caller, proven.receipt):
         raise NotFound
-    return answer(views.proven(proven))
+    return caller, proven
 
 
 async def checkpoint(request: web.Request) -> web.Response:

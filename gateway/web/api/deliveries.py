@@ -1,0 +1,29 @@
+"""Deliveries: the recipient may fetch again what was sent to it."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from gateway.errors import NotFound
+from gateway.transports.http import MEDIA_TYPES, content_digest
+from gateway.web.keys import READ
+from gateway.web.parameters import identifier
+from gateway.web.services import services
+
+
+async def body(request: web.Request) -> web.Response:
+    """The bytes of a delivery to the caller, exactly as they were sent."""
+    service = services(request)
+    caller = await service.gate.admit(request, READ)
+    delivery = await service.store.delivery(identifier(request.match_info["id"]))
+    own = caller.everything or delivery.partner_id == caller.partner.id
+    if not own or (caller.key.test and not delivery.test):
+        raise NotFound
+    return web.Response(
+        body=delivery.body,
+        headers={
+            "Content-Type": MEDIA_TYPES.get(delivery.format.partition(":")[0], "application/octet-stream"),
+            "Content-Digest": content_digest(bytes.fromhex(delivery.sha256)),
+            "Cache-Control": "no-store",
+        },
+    )
