@@ -272,7 +272,17 @@ def _emit(segment: _Segment, elements: list[list[str]], filled: bool, prefix: st
         components = elements[required.slot.element - 1]
         if not components[required.slot.component] and (required.always or any(components)):
             target = f"{segment.tag} {required.slot.use.number}"
-            run.find("translate.required", f"{prefix}{required.field}".rstrip("."), "", target=target)
+            path = f"{prefix}{required.field}".rstrip(".")
+            if required.always:
+                run.find("translate.required", path, target=target)
+            else:
+                # An optional composite goes whole or not at all; what else it holds would mean nothing.
+                run.find("translate.incomplete", path, ":".join(filter(None, components)), target=target)
+                components[:] = [""] * len(components)
+    if not segment.use.trigger and not any(elements[cell.element - 1][cell.component] for cell in segment.cells):
+        filled = False
+        if not segment.constant:
+            return False
     parts = [segment.tag]
     separator = run.delimiters.component
     for components in elements:

@@ -6,9 +6,10 @@ document holds: everything there is to say comes back as findings.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping as MappingType
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from pydantic import ValidationError
@@ -18,6 +19,7 @@ from gateway.model import Finding, Place
 from gateway.translate import fields
 from gateway.translate.context import Context
 from gateway.translate.outcome import Origins, Raw, Read, Written, finding
+from gateway.translate.reshape import Notice, Reshape
 from gateway.translate.rows import Row
 
 
@@ -57,13 +59,20 @@ class Mapping:
     """Fields with a place of their own on the wire."""
     dropped: fields.Unmapped
     """The part of the document that the format cannot carry."""
+    reshape: Reshape | None = None
 
     def read(self, wire: Any, context: Context = Context()) -> Read:  # noqa: B008 - frozen
         """The document that `wire` holds: for EDI (message, checked), for XML an element, for JSON a value."""
         raw = self.wire.read(wire, context)
         self._imply(raw.values)
-        origins = Origins(lambda: self._trace(wire, context))
         found = raw.findings
+        moved: dict[str, str] = {}
+        if self.reshape is not None:
+            reshaped = self.reshape.read(raw.values)
+            raw.values, moved = reshaped.values, reshaped.moved
+            if reshaped.notices:
+                found.extend(_noticed(reshaped.notices, self._trace(wire, context)))
+        origins = Origins(lambda: _moved(self._trace(wire, context), moved))
         document: Document | None = None
         try:
             document = self.model.model_validate(raw.values)
@@ -77,14 +86,19 @@ class Mapping:
     def write(self, document: Document, context: Context = Context()) -> Written:  # noqa: B008 - frozen
         """`document` in this format, and every field that the format could not carry."""
         values = document.model_dump(exclude_none=True)
+        moved: dict[str, str] = {}
         lost = [finding("translate.dropped", Place(path=path), value) for path, value in self._unimplied(values)]
+        if self.reshape is not None:
+            reshaped = self.reshape.write(values)
+            values, moved = reshaped.values, {wire: document for document, wire in reshaped.moved.items()}
+            lost.extend(finding(n.code, Place(path=n.path), n.value, **n.words) for n in reshaped.notices)
         body, found = self.wire.write(document, values, context)
         found.extend(lost)
         found.extend(
             finding("translate.dropped", Place(path=path), _shown(value))
             for path, value in fields.unmapped_values(values, self.dropped)
         )
-        return Written(body, found)
+        return Written(body, [_renamed(f, moved) for f in found] if moved else found)
 
     def _imply(self, values: dict[str, Any]) -> None:
         for path, implied in self.defaults.items():
@@ -108,6 +122,39 @@ class Mapping:
         places: dict[str, Place] = {}
         self.wire.read(wire, context, places)
         return places
+
+
+def _noticed(notices: Sequence[Notice], places: MappingType[str, Place]) -> list[Finding]:
+    """What a reshaping has to say, each at the sender's place."""
+    origins = Origins(lambda: places)
+    return [finding(n.code, origins.nearest(n.path), n.value, **n.words) for n in notices]
+
+
+def _moved(places: dict[str, Place], moved: MappingType[str, str]) -> dict[str, Place]:
+    """`places` under the paths that a reshaping gave their values."""
+    if not moved:
+        return places
+    sources = tuple(set(moved.values()))
+    kept = {path: place for path, place in places.items() if not path.startswith(sources)}
+    for document_path, wire_path in moved.items():
+        for path, place in places.items():
+            rest = path[len(wire_path) :]
+            if path.startswith(wire_path) and rest[:1] in ("", ".", "["):
+                kept[document_path + rest] = place
+    return kept
+
+
+_INDEXED = re.compile(r".*\]")
+
+
+def _renamed(said: Finding, moved: MappingType[str, str]) -> Finding:
+    """A finding about the values that a reshaping made, under the document's own path."""
+    match = _INDEXED.match(said.place.path)
+    while match is not None:
+        if (path := moved.get(match[0])) is not None:
+            return replace(said, place=replace(said.place, path=path + said.place.path[match.end() :]))
+        match = _INDEXED.match(match[0][:-1])
+    return said
 
 
 def _judged(error: ValidationError, origins: Origins) -> list[Finding]:

@@ -213,7 +213,8 @@ def _x12(body: list[str], format_: str, context: Context, frame: Frame, rendered
 def _xml(body: etree._Element, format_: str, context: Context, frame: Frame, rendered: Rendered) -> bytes:  # noqa: ARG001
     """The XML message alone, or in the transport envelope that the agreement names."""
     root = _obor_message(body, format_, frame) if frame.transport_envelope == "OBORMessage" else body
-    return bytes(etree.tostring(root, xml_declaration=True, encoding=rendered.charset.upper()))
+    text = etree.tostring(root, xml_declaration=True, encoding=rendered.charset.upper())
+    return text if isinstance(text, bytes) else text.encode()
 
 
 def _obor_message(body: etree._Element, format_: str, frame: Frame) -> etree._Element:

@@ -17,6 +17,7 @@
 (`constant:`, `position`); one without a place gives what the format implies (`default:`). Lists need an
 `each` row, which may take `starts=ELEMENT` (an occurrence without that element continues the one
 before) or `link=INNER/OUTER` (the document holds the list at its top, the wire within another one).
+What rows cannot say is a pair of functions that `reshape = "..."` names (translate/reshape.py).
 Loading judges everything at once: every field must exist in the document, every place in the schema,
 every required field must have a row, and every mandatory segment one that writes it.
 """
@@ -42,6 +43,7 @@ from gateway.translate.convert import CONTROLS
 from gateway.translate.edi_wire import EdiWire
 from gateway.translate.engine import Mapping, Wire
 from gateway.translate.json_wire import DocumentJson
+from gateway.translate.reshape import RESHAPES, Reshape
 from gateway.translate.rows import Row
 from gateway.translate.xml_outline import outline
 from gateway.translate.xml_wire import XmlWire
@@ -101,7 +103,7 @@ def _load(path: Path) -> Mapping:
 def parse(body: bytes, name: str) -> Mapping:
     """The mapping that the TOML in `body` writes; MappingInvalid lists every fault of file `name`."""
     content = _toml(body, name)
-    faults = [f"{key}: unknown" for key in content.keys() - {"document", "format", "unmapped", "rows"}]
+    faults = [f"{key}: unknown" for key in content.keys() - {"document", "format", "unmapped", "reshape", "rows"}]
     document, format_ = str(content.get("document", "")), str(content.get("format", ""))
     unmapped = str(content.get("unmapped", "report"))
     model = MODELS.get(document)
@@ -109,7 +111,8 @@ def parse(body: bytes, name: str) -> Mapping:
         raise MappingInvalid(f"{name}: there is no document {document!r}")
     if unmapped not in _UNMAPPED:
         faults.append(f"unmapped: {unmapped!r} is none of {', '.join(_UNMAPPED)}")
-    shape = fields.shape(model)
+    reshape = _reshape(content, faults)
+    shape = fields.shape(model if reshape is None else reshape.model)
     parsed = _rows(content.get("rows"), faults)
     try:
         wire = _wire(format_, shape, parsed)
@@ -134,7 +137,18 @@ def parse(body: bytes, name: str) -> Mapping:
         defaults=defaults,
         carried=frozenset(row.field for row in parsed or () if row.place),
         dropped={} if parsed is None else fields.unmapped_tree(shape, mapped),
+        reshape=reshape,
     )
+
+
+def _reshape(content: MappingType[str, Any], faults: list[str]) -> Reshape | None:
+    """The pair of functions that the table names for what its rows cannot say."""
+    if "reshape" not in content:
+        return None
+    found = RESHAPES.get(str(content["reshape"]))
+    if found is None:
+        faults.append(f"reshape: there is no {content['reshape']!r}")
+    return found
 
 
 def _toml(body: bytes, name: str) -> dict[str, Any]:
