@@ -19,7 +19,7 @@ from gateway import findings as catalogue
 from gateway.check import rules as rule_check
 from gateway.check import second_opinion, structure, tables, xsd
 from gateway.check.rulebook import Rules
-from gateway.documents import Document
+from gateway.documents import MODELS, Document
 from gateway.errors import PayloadTooLarge, PayloadUnreadable
 from gateway.model import Agreement, Direction, Finding, InterchangeRef, Place, Strictness, Syntax
 from gateway.parse import edifact, x12
@@ -266,11 +266,13 @@ class Examiner:
         yield from self._alone(message, sender, recipient)
 
     def _json(self, body: bytes) -> Iterator[Examined]:
-        """One JSON message: `{"format": "json:declaration:1", "reference": "...", "document": {...}}`."""
+        """One JSON message: `{"format": "json:declaration:1", "reference": "...", "document": {...}}`, or a bare document."""
         self._number += 1
         read = json_reader.read(body)
         message = Message(self._number, Syntax.JSON, "json", "", list(read.findings))
         value = read.value if isinstance(read.value, dict) else {}
+        if "format" not in value and (document_type := _resembled(value)):
+            value = {"format": f"json:{document_type}:1", "document": value}
         if not message.rejected:
             message.reference = str(value.get("reference", ""))
             message.format = str(value.get("format", "json"))
@@ -348,6 +350,14 @@ class Examiner:
 def context_of(agreement: Agreement) -> Context:
     """The partner's side of a translation."""
     return _context(agreement.time_zone, agreement.code_tables)
+
+
+def _resembled(value: Mapping[str, object]) -> str:
+    """Which document a bare JSON object is, by the names in it; empty where two fit as well, or none does."""
+    scores = {name: 2 * len(value.keys() & model.model_fields.keys()) - len(value) for name, model in MODELS.items()}
+    best = max(scores.values())
+    fitting = [name for name, score in scores.items() if score == best > 0]
+    return fitting[0] if len(fitting) == 1 else ""
 
 
 def _document_of(format_: str) -> str | None:
