@@ -306,7 +306,12 @@ def test_aperak(repertoire):
     """Refused with reasons, words, and the place as message reference and segment; in the character set at hand."""
     envelope, _, _, _ = examined(f"{UNB.replace('UNOC', repertoire)}{SOUND}UNZ+1+REF1'")
     found = [
-        Finding("edi.element.too_long", place=Place("M1", 7, "FTX", 4, 1), value="\u62a5", args={"number": "4440"}),
+        Finding(
+            "edi.element.too_long",
+            place=Place("M1", 7, "FTX", 4, 1),
+            value="\u62a5",
+            args={"number": "4440", "length": "80", "max": "70"},
+        ),
         Finding("edi.segment.trailing_separator", Severity.WARNING),
         Finding("no.such.code"),
     ]
@@ -321,21 +326,17 @@ def test_aperak(repertoire):
             receipt.Reason("LIC03", "No licence."),
         ],
     )
-    words = (
-        {
-            "UNOA": "THE VALUE OF 4440 HAS ? CHARACTERS; AT MOST ? ARE ALLOWED.",
-            "UNOC": "The value of 4440 has ?? characters; at most ?? are allowed.",
-            "UNOY": "\u6570\u636e\u5143 4440 \u7684\u503c\u957f\u5ea6\u4e3a \u2013\uff0c\u6700\u591a\u5141\u8bb8 \u2013\u3002",
-        }[repertoire]
-        .replace("? ", "?? " if repertoire == "UNOA_" else "? ")
-        .replace("??", "??")
-    )
+    words = {
+        "UNOA": "THE VALUE OF 4440 HAS 80 CHARACTERS; AT MOST 70 ARE ALLOWED.",
+        "UNOC": "The value of 4440 has 80 characters; at most 70 are allowed.",
+        "UNOY": "\u6570\u636e\u5143 4440 \u7684\u503c\u957f\u5ea6\u4e3a 80\uff0c\u6700\u591a\u5141\u8bb8 70\u3002",
+    }[repertoire]
     assert reply.type.format == "edifact:APERAK:D:96B:UN"
     assert reply.segments[:5] == ["BGM++A1+27+RE", "DTM+137:202603040506:203", "RFF+ACW:M1", "RFF+DM:D?'1", "ERC+39"]
+    assert reply.segments[5] == f"FTX+AAO+++{words}"
     assert reply.segments[6:8] == ["RFF+ACW:M1:7", "FTX+AAO+++FTX 7, 4.1"]
     assert reply.segments[-2] == "ERC+LIC03"
     assert verified(receipt.interchange(envelope, [reply], reference="R2", at=AT)) == 1
-    assert words
 
 
 def test_aperak_of_acceptance():
