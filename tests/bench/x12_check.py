@@ -22,6 +22,7 @@ from gateway.model import Syntax
 from gateway.parse import x12
 from gateway.parse.segments import MessageRead, MessageType
 from gateway.parse.x12_writer import Body, GroupHeader, InterchangeHeader, segment, write
+from tests.bench.figures import ROOT, Figure
 
 KEY = "x12_check_vs_pyx12"
 SIZE = 1_000_000
@@ -29,9 +30,14 @@ SEED = 309
 _WORDS = ("TRUCK", "TIRES", "COFFEE", "GREEN", "ORANGE", "JUICE", "FROZEN", "STEEL", "COILS", "PAPER", "PULP", "WOOD")
 
 
-def figures(runs: int = 5) -> dict[str, list[float]]:
-    """The ratio ours to pyx12's, one value a run."""
-    return {KEY: [ours / peer for ours, peer in rates(runs)]}
+def measure() -> dict[str, Figure]:
+    """The ratio ours to pyx12's, pair by pair, and the two rates."""
+    pairs = rates()
+    return {
+        KEY: Figure.of([ours / peer for ours, peer in pairs], "times"),
+        "x12_check_per_s": Figure.of([ours for ours, _ in pairs], "segments/s"),
+        "pyx12_check_per_s": Figure.of([peer for _, peer in pairs], "segments/s"),
+    }
 
 
 def rates(runs: int = 5) -> list[tuple[float, float]]:
@@ -122,8 +128,7 @@ def write_maps(folder: Path) -> None:
 
 def _run(which: str, *paths: Path) -> float:
     command = [sys.executable, "-m", "tests.bench.x12_check", which, *map(str, paths)]
-    root = Path(__file__).resolve().parents[2]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return float(json.loads(done.stdout))
 
 
