@@ -34,14 +34,24 @@ class _Data(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-def _must_have(model: type[BaseModel], paths: Iterable[str]) -> None:
-    """ValueError where `model` has no such field."""
+def _must_have(model: type[BaseModel], paths: Iterable[str], *, numeric: bool = False) -> None:
+    """ValueError where `model` has no such field, or one that holds no number where one is needed."""
     for path in paths:
         inside: type[BaseModel] | None = model
+        annotation: Any = None
         for name in (step.removesuffix("[]") for step in path.split(".")):
             if inside is None or name not in inside.model_fields:
                 raise ValueError(f"{model.__name__} has no field {path}")
-            inside = _model_in(inside.model_fields[name].annotation)
+            annotation = inside.model_fields[name].annotation
+            inside = _model_in(annotation)
+        if numeric and {Decimal, int}.isdisjoint(_leaves(annotation)):
+            raise ValueError(f"{path} of {model.__name__} is no number")
+
+
+def _leaves(annotation: Any) -> set[Any]:
+    """The plain types that an annotation is made of."""
+    inner = get_args(annotation)
+    return set().union(*(_leaves(one) for one in inner)) if inner else {annotation}
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
@@ -198,7 +208,8 @@ class TransferRules(RuleSet):
 
     @model_validator(mode="after")
     def _fields_exist(self) -> TransferRules:
-        _must_have(Transfer, (*self.changeable, *self.reducible, *self.value_fields))
+        _must_have(Transfer, self.changeable)
+        _must_have(Transfer, (*self.reducible, *self.value_fields), numeric=True)
         return self
 
 
@@ -224,6 +235,9 @@ class ClearanceMatch(RuleSet):
     def _fields_exist(self) -> ClearanceMatch:
         _must_have(ClearanceNotice, (rule.ours for rule in self.match))
         _must_have(CustomsEntry, (rule.theirs for rule in self.match))
+        measured = [rule for rule in self.match if rule.compare in ("number", "at_most")]
+        _must_have(ClearanceNotice, (rule.ours for rule in measured), numeric=True)
+        _must_have(CustomsEntry, (rule.theirs for rule in measured), numeric=True)
         if any(rule.ours.startswith("goods[]") is not rule.theirs.startswith("goods[]") for rule in self.match):
             raise ValueError("an item of goods can only be compared with an item of goods")
         return self

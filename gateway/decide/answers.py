@@ -18,6 +18,8 @@ REVIEW_FAILED = "1101"
 RELEASED = "2000"
 CLEARED = "3000"
 """The inspection service's own response codes, for those that read them."""
+_SHOWN = 1000
+"""How many characters of a value a reason shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +39,15 @@ def fault(code: str, path: str = "", value: object = "", **args: object) -> Find
         code,
         findings.catalogue()[code].severity,
         Place(path=path),
-        "" if value is None else str(value),
-        {name: str(text) for name, text in args.items()},
+        _shown(value),
+        {name: _shown(text) for name, text in args.items()},
     )
+
+
+def _shown(value: object) -> str:
+    """`value` as a reason shows it: other people's texts may be long, a response has room for 4,000 characters."""
+    text = "" if value is None else str(value)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 
 def reasons(found: Iterable[Finding], language: str) -> tuple[Reason, ...]:

@@ -314,6 +314,15 @@ SPOILED = [
         ),
         "item of goods",
     ),
+    # A tolerance for what is no number.
+    (
+        "clearance_match.toml",
+        (
+            '[[set]]\nsource = "t"\nvalid_from = 2020-01-01\n'
+            'match = [{ name = "x", ours = "goods[].hs_code", theirs = "goods[].hs_code", compare = "number" }]\n'
+        ),
+        "is no number",
+    ),
     # A condition that tests two things.
     (
         "review.toml",

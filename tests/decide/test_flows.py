@@ -8,15 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway import decide, findings
+from gateway.check import rules
 from gateway.decide.effects import NewCase, Publish, Send, SetStatus
 from gateway.decide.facts import Answer, Facts
 from gateway.decide.incoming import Incoming
 from gateway.decide.status import Event, Status
-from gateway.documents import MODELS
+from gateway.documents import MODELS, Declaration, Manifest, ReleaseNotice, Response
 from tests.decide.test_declaration import newcomers
 from tests.decide.test_port_inspection import bill, order
 from tests.decide.world import (
     AGENT,
+    ALL,
     BUREAU,
     CUSTOMS,
     FACTORY,
@@ -115,6 +117,46 @@ def test_a_case_keeps_its_number_for_ever(messages):
             if number:
                 assert numbers.setdefault(case.id, number) == number
     assert len(set(numbers.values())) == len(numbers)
+
+
+BARE = [
+    # Everything that a schema lets be absent is absent.
+    Declaration.model_validate({"direction": "inbound", "function": "9"}),
+    Declaration.model_validate({"direction": "outbound", "function": "1"}),
+    Declaration.model_validate({"direction": "outbound", "function": "9", "declaration_organisation": ORIGIN}),
+    Declaration.model_validate({"direction": "inbound", "function": "9", "declaration_organisation": "notsix"}),
+    *(
+        Response.model_validate({"id": "R", "document": document, "outcome": outcome})
+        for document in ("declaration", "transfer", "clearance", "manifest", "weather")
+        for outcome in ("accepted", "refused")
+    ),
+    answer("refused", "R-long", text="长" * 4000, reasons=[{"code": "x", "text": "长" * 4000}]),
+    transfer(NUMBER, goods=[{}], containers=[{}], exclusions={"other": "长" * 4000}),
+    transfer(NUMBER, goods=[], containers=[], transport=None),
+    notice(NUMBER, issuing_organisation=None, customs_office=None, goods=[{}], containers=[]),
+    entry(NUMBER, containers=[]).model_copy(update={"goods": ()}),
+    Manifest.model_validate({"number": "M-0", "function": "9"}),
+    Manifest.model_validate({"number": "M-0", "function": "1"}),
+    Manifest.model_validate(
+        {"number": "M-0", "function": "5", "bills": [{}, {"containers": [{}]}, {"number": "BL-1"}]}
+    ),
+    ReleaseNotice.model_validate({"number": "O-0"}),
+    order(organisation=None),
+]
+
+
+@pytest.mark.parametrize("document", BARE)
+@pytest.mark.parametrize("sender", ALL, ids=lambda partner: partner.id)
+def test_bare_and_bloated_documents_are_decided(document, sender):
+    """Whoever sends it, before and after a consignment is under way: an answer or silence, never a failure."""
+    world = World()
+    rules.check(document, RULES)
+    world.send(document, sender)
+    for step, by in ((inbound(client_reference="E-2"), FACTORY), (outbound(), FACTORY), (transfer(NUMBER), BUREAU)):
+        world.send(step, by)
+    world.send(document, sender)
+    world.send(notice(NUMBER), PORT_SIDE)
+    world.send(document, sender)
 
 
 def test_every_document_type_has_a_flow():
