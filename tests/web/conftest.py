@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp.test_utils import TestServer
 
+from gateway import model
 from gateway.config import Settings
 from gateway.model import Agreement, ApiKey, Direction, Identifier, Partner, Role
+from gateway.receipt.notary import Notary
+from gateway.receive.intake import Intake
+from gateway.store.contract import CaseChange, MessageRecord, NewReceipt, Outcome, Store
 from gateway.web import app, opening
+from gateway.web.application import application
+from gateway.web.identity import Gate
 from gateway.web.keys import hash_key
+from gateway.web.metrics import Metrics
+from gateway.web.services import Services
 
 
 def key_of(name: str) -> str:
@@ -47,7 +58,7 @@ class Client:
 
     url: str
     session: aiohttp.ClientSession
-    gateway: app.Gateway
+    services: Services
 
     async def ask(
         self, method: str, path: str, *, as_: str = "acme", headers: dict[str, str] | None = None, **more: Any
@@ -131,6 +142,117 @@ async def client(tmp_path: Path, changes: dict[str, Any]) -> AsyncIterator[Clien
         if running.done():
             running.result()
         async with aiohttp.ClientSession() as session:
-            yield Client(url.result(), session, gateway)
+            yield Client(url.result(), session, gateway.services)
         stop.set()
         await running
+
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+DECLARATION = b"UNB+..."
+
+
+@dataclass
+class Quiet:
+    """The interface over a real store with nothing running beside it, so that a test decides what is in there."""
+
+    client: Client
+    store: Store
+    notary: Notary
+
+
+@dataclass
+class Filled:
+    """The same, with one declaration of acme's that went to customs."""
+
+    client: Client
+    payload_id: str
+
+
+@pytest.fixture
+async def quiet(tmp_path: Path) -> AsyncIterator[Quiet]:
+    """The interface over a real store with nothing running beside it, so that a test decides what is in there."""
+    settings = settings_in(tmp_path)
+    signer = opening.signer(settings.receipts)
+    async with opening.opened(settings, signer) as store:
+        await store.import_partners(PARTNERS, AGREEMENTS, KEYS)
+        notary = opening.notary(store.origin, signer)
+        intake = Intake(store, settings, notary)
+        services = Services(settings, store, intake.accept, notary, Gate(store), Metrics())
+        async with TestServer(application(services)) as server, aiohttp.ClientSession() as session:
+            yield Quiet(Client(str(server.make_url("")).rstrip("/"), session, services), store, notary)
+
+
+@pytest.fixture
+async def filled(quiet: Quiet) -> Filled:
+    """The same, with one declaration of acme's that went to customs, and its payload's id."""
+    client, store, notary = quiet.client, quiet.store, quiet.notary
+    id_ = (await client.send(DECLARATION)).json["id"]
+    claimed = (await store.claim_payloads(1, timedelta(minutes=1), NOW))[0]
+    message = MessageRecord(
+        "m-1",
+        id_,
+        1,
+        "acme",
+        model.Syntax.EDIFACT,
+        "edifact:CUSDEC:D:96B:UN",
+        "1",
+        model.MessageState.ACCEPTED,
+        NOW,
+        document_type="declaration",
+        document={"number": "D-1"},
+        findings=(
+            model.Finding("edi.message.no_table", model.Severity.WARNING, model.Place(segment=1, tag="UNH"), "x"),
+        ),
+        case_id="c-1",
+    )
+    to_customs = model.Delivery(
+        "d-1",
+        "customs",
+        "customs-out",
+        "customs:c-1",
+        model.DeliveryKind.DOCUMENT,
+        "clearance",
+        "xml:ClearanceNotice:1",
+        b"<ClearanceNotice/>",
+        sha256(b"<ClearanceNotice/>").hexdigest(),
+        message_id="m-1",
+        case_id="c-1",
+        reference="CUSTOMS-REF-1",
+    )
+    contrl = b"UNB+...CONTRL"
+    inbox = model.FeedEntry(
+        "inbox", "acme", "acknowledgement", "a-1", sha256(contrl).hexdigest(), format="edifact:CONTRL", body=contrl,
+        message_id="m-1", at=NOW,
+    )  # fmt: skip
+    document = b'{"number":"N-1"}'
+    cleared = model.FeedEntry(
+        "clearance", "customs", "clearance", "f-1", sha256(document).hexdigest(), {"notice": "N-1"}, body=document,
+        message_id="m-1", case_id="c-1", at=NOW,
+    )  # fmt: skip
+    events = (
+        model.CaseEvent("c-1", NOW, "declared", "taken", "acme", "m-1"),
+        model.CaseEvent("c-1", NOW, "sent", "to the port's customs office", "customs", "m-1", "d-1"),
+    )
+    case = CaseChange(
+        "c-1", 0, "cleared", "acme", False, frozenset({("declaration", "D-1"), ("bill", "B-1")}),
+        {"declaration": {"number": "D-1"}, "clearance": {"number": "N-1"}}, events,
+    )  # fmt: skip
+    checked = notary.checked(
+        claimed.payload, at=NOW, message_id="m-1", reference="1", format=message.format,
+        verdict=message.state, findings=message.findings, schema="", mapping="",
+    )  # fmt: skip
+    customs = PARTNERS[2]
+    delivered = notary.handed_over(
+        model.Stage.DELIVERED, to_customs, customs, at=NOW, evidence="http_digest", answer=b"200 OK"
+    )
+    await store.commit(
+        Outcome(
+            id_, claimed.fence, 1, finished=True, messages=(message,), cases=(case,), deliveries=(to_customs,),
+            feed=(inbox, cleared),
+            receipts=(
+                NewReceipt(model.Stage.CHECKED, "m-1", checked),
+                NewReceipt(model.Stage.DELIVERED, "d-1", delivered),
+            ),
+        )
+    )  # fmt: skip
+    return Filled(client, id_)

@@ -43,7 +43,7 @@ async def test_scopes_are_kept_apart(client: Client):
 
 async def test_an_expired_key_is_refused(client: Client):
     """A key is good until the moment it expires, and the refusal says why."""
-    store = client.gateway.services.store
+    store = client.services.store
     past = datetime.now(UTC) - timedelta(seconds=1)
     await store.import_partners([], [], [ApiKey("old", "acme", hash_key(key_of("old")), expires_at=past)])
     answer = await client.ask("GET", "/v1/messages", as_="old", headers={"Accept-Language": "en"})
@@ -57,7 +57,7 @@ async def test_a_change_of_the_registry_is_seen(client: Client):
 
     assert (await client.ask("GET", "/v1/messages", as_="rival")).status == 200
     off = Partner("rival", "Rival Exporting", frozenset({Role.ENTERPRISE}), active=False)
-    await client.gateway.services.store.import_partners([off], [], [])
+    await client.services.store.import_partners([off], [], [])
     for _ in range(60):
         if (await client.ask("GET", "/v1/messages", as_="rival")).status == 401:
             return

@@ -1,0 +1,83 @@
+"""The handlers against the description they are published under."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from openapi_schema_validator import OAS31Validator
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+
+from gateway import documents
+from gateway.web.openapi import build
+from gateway.web.routes import ROUTES
+from tests.web.conftest import Filled
+
+DESCRIPTION = build(tuple(documents.MODELS.values()))
+REGISTRY = Registry().with_resource("urn:api", Resource.from_contents(DESCRIPTION, DRAFT202012))
+
+
+def judge(operation: dict[str, Any], answer: Any) -> None:
+    """Assert that an answer is one the description promises: status, media type, schema."""
+    response = operation["responses"][str(answer.status)]
+    media_type = answer.headers["Content-Type"].partition(";")[0]
+    content = response["content"].get(media_type) or response["content"].get("*/*")
+    assert content is not None, (media_type, response["content"].keys())
+    if answer.json is not None and "$ref" in content["schema"]:
+        schema = {"$ref": "urn:api" + content["schema"]["$ref"]}
+        errors = list(OAS31Validator(schema, registry=REGISTRY).iter_errors(answer.json))
+        assert not errors, errors
+
+
+REQUESTS = {
+    "postMessage": ("/v1/messages", "acme", 202),
+    "listMessages": ("/v1/messages", "acme", 200),
+    "getMessage": ("/v1/messages/{payload}", "acme", 200),
+    "getCases": ("/v1/cases/B-1", "acme", 200),
+    "getDeliveryBody": ("/v1/deliveries/d-1/body", "customs", 200),
+    "readFeed": ("/v1/feeds/clearance", "customs", 200),
+    "getFeedDocument": ("/v1/feeds/clearance/1", "customs", 200),
+    "getReceipt": ("/v1/receipts/0", "acme", 200),
+    "getProof": ("/v1/receipts/1/proof", "acme", 200),
+    "getBundle": ("/v1/receipts/2/bundle", "customs", 200),
+    "getCheckpoint": ("/v1/log/checkpoint", "acme", 200),
+    "getConsistency": ("/v1/log/consistency?from=1", "acme", 200),
+    "getDescription": ("/v1/openapi.json", "", 200),
+    "getHealth": ("/healthz", "", 200),
+    "getReadiness": ("/readyz", "", 200),
+    "getMetrics": ("/metrics", "", 200),
+}
+"""A request for each operation that succeeds."""
+
+
+async def test_every_operation_answers_as_described(filled: Filled):
+    """Each operation of the description, asked rightly, answers with a status, type and body that it describes."""
+    described = {
+        operation["operationId"]: (method, operation)
+        for operations in DESCRIPTION["paths"].values()
+        for method, operation in operations.items()
+    }
+    assert described.keys() == REQUESTS.keys()
+    for name, (method, operation) in described.items():
+        path, as_, status = REQUESTS[name]
+        path = path.format(payload=filled.payload_id)
+        answer = await filled.client.ask(method.upper(), path, as_=as_, data=b"x" if method == "post" else None)
+        assert answer.status == status, (name, answer.body)
+        judge(operation, answer)
+
+
+async def test_every_refusal_is_described(filled: Filled):
+    """Each operation, asked without a key or by one who may not, answers with a problem that it describes."""
+    for route in ROUTES:
+        if not route.scope:
+            continue
+        operation = DESCRIPTION["paths"][route.path][route.method.lower()]
+        path = REQUESTS[route.operation][0].format(payload=filled.payload_id)
+        judge(operation, await filled.client.ask(route.method, path, as_=""))
+        answer = await filled.client.ask(route.method, path, as_="operator" if route.method == "POST" else "rival")
+        judge(operation, answer)
+
+
+async def test_the_served_description_is_this_one(filled: Filled):
+    """What is served at /v1/openapi.json is what these tests judge by."""
+    assert (await filled.client.ask("GET", "/v1/openapi.json", as_="")).json == DESCRIPTION

@@ -1,0 +1,114 @@
+"""Who sees what of one consignment: its sender, its recipient, a stranger, the operator."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from gateway.receipt.verify import valid, verify, verify_proof
+from gateway.web import opening
+from tests.web.conftest import Filled, Quiet
+
+
+async def test_the_sender_sees_how_far_it_has_come(filled: Filled):
+    """The sender sees its message, its findings, that customs is being served, and its acknowledgement."""
+    view = (await filled.client.ask("GET", f"/v1/messages/{filled.payload_id}")).json
+    assert view["state"] == "accepted"
+    (message,) = view["messages"]
+    assert (message["case"], message["findings"][0]["severity"]) == ("c-1", "warning")
+    (delivery,) = view["deliveries"]
+    assert (delivery["role"], delivery["state"]) == ("customs", "pending")
+    (offer,) = view["offered"]
+    assert offer["body"] == "UNB+...CONTRL"
+    assert (await filled.client.ask("GET", offer["link"])).body == b"UNB+...CONTRL"
+
+
+async def test_the_sender_learns_no_identifier_of_the_recipient(filled: Filled):
+    """Nothing the sender can read about its consignment names who customs is here, nor what it was sent."""
+    for path in (f"/v1/messages/{filled.payload_id}", "/v1/cases/D-1", "/v1/receipts/2"):
+        answer = await filled.client.ask("GET", path)
+        assert answer.status == 200
+        text = answer.body.decode()
+        for secret in ("customs-out", "CUSTOMS-REF-1", "<ClearanceNotice/>", '"recipient":"customs"', "customs office"):
+            assert secret not in text, (path, secret)
+
+
+@pytest.mark.parametrize("key", ["c-1", "D-1", "B-1"])
+async def test_a_case_is_found_by_any_of_its_numbers(filled: Filled, key):
+    """The case's id and each business key lead to the same case."""
+    (case,) = (await filled.client.ask("GET", f"/v1/cases/{key}")).json["items"]
+    assert case["id"] == "c-1"
+    assert case["keys"] == {"bill": ["B-1"], "declaration": ["D-1"]}
+
+
+async def test_each_party_sees_its_part_of_a_case(filled: Filled):
+    """The sender has its declaration; the recipient what it was sent; a stranger nothing; the operator all."""
+    client = filled.client
+    (senders,) = (await client.ask("GET", "/v1/cases/c-1")).json["items"]
+    assert list(senders["documents"]) == ["declaration"]
+    assert [e["kind"] for e in senders["events"]] == ["declared", "sent"]
+    assert [e["text"] for e in senders["events"]] == ["taken", None]
+    (recipients,) = (await client.ask("GET", "/v1/cases/c-1", as_="customs")).json["items"]
+    assert list(recipients["documents"]) == ["clearance"]
+    assert recipients["messages"] == []
+    assert [d["recipient"] for d in recipients["deliveries"]] == ["customs"]
+    assert (await client.ask("GET", "/v1/cases/c-1", as_="rival")).status == 404
+    (all_,) = (await client.ask("GET", "/v1/cases/c-1", as_="operator")).json["items"]
+    assert set(all_["documents"]) == {"declaration", "clearance"}
+    assert len(all_["receipts"]) == 3
+
+
+async def test_a_test_key_does_not_find_a_live_case(filled: Filled):
+    """A test key looks among test traffic, where this case is not."""
+    assert (await filled.client.ask("GET", "/v1/cases/c-1", as_="acme-test")).status == 404
+    assert (await filled.client.ask("GET", "/v1/cases/c-1?test=true")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("index", "readers"),
+    [
+        (0, {"acme", "operator"}),  # received: the sender's
+        (1, {"acme", "operator"}),  # checked: the sender's
+        (2, {"acme", "customs", "operator"}),  # delivered: the sender's and the recipient's
+    ],
+)
+async def test_a_receipt_is_for_those_it_was_written_for(filled: Filled, index, readers):
+    """Each receipt is read by its parties, with proof, and does not exist for others, test keys included."""
+    for as_ in ("acme", "customs", "rival", "operator", "acme-test"):
+        for suffix in ("", "/proof", "/bundle"):
+            answer = await filled.client.ask("GET", f"/v1/receipts/{index}{suffix}", as_=as_)
+            assert answer.status == (200 if as_ in readers else 404), (as_, suffix)
+
+
+async def test_proofs_and_bundles_verify_offline(filled: Filled, quiet: Quiet):
+    """What a partner fetches is verified by the public key alone; the recipient's bundle opens the commitment."""
+    vkey = opening.signer(quiet.client.services.settings.receipts).vkey
+    proof = await filled.client.ask("GET", "/v1/receipts/0/proof")
+    assert verify_proof(proof.body, vkey) == []
+    for as_, index in (("acme", 0), ("acme", 1), ("customs", 2)):
+        bundle = await filled.client.ask("GET", f"/v1/receipts/{index}/bundle", as_=as_)
+        assert verify(bundle.body, vkey) == []
+    senders = await filled.client.ask("GET", "/v1/receipts/2/bundle")
+    assert valid(verify(senders.body, vkey))
+    assert b"<ClearanceNotice/>" not in senders.body
+    assert b'"customs"' not in senders.body.replace(b'"recipient_role":"customs"', b"")
+
+
+async def test_the_bytes_of_a_delivery_are_its_recipients(filled: Filled):
+    """The recipient fetches what it was sent, byte for byte; for the sender it is not there."""
+    answer = await filled.client.ask("GET", "/v1/deliveries/d-1/body", as_="customs")
+    assert answer.body == b"<ClearanceNotice/>"
+    assert answer.headers["Content-Type"] == "application/xml"
+    assert (await filled.client.ask("GET", "/v1/deliveries/d-1/body")).status == 404
+
+
+async def test_a_feed_entry_leads_to_its_document(filled: Filled):
+    """A feed's entry links to the bytes whose digest it gives; they are for those who read the feed."""
+    page = (await filled.client.ask("GET", "/v1/feeds/clearance", as_="customs")).json
+    (entry,) = page["items"]
+    assert entry["keys"] == {"notice": "N-1"}
+    document = await filled.client.ask("GET", entry["link"], as_="customs")
+    assert json.loads(document.body) == {"number": "N-1"}
+    assert (await filled.client.ask("GET", entry["link"])).status == 404
+    assert (await filled.client.ask("GET", "/v1/feeds/inbox/1", as_="rival")).status == 404
