@@ -84,14 +84,14 @@ def decide(incoming: Incoming, facts: Facts, rules: Rules, now: datetime) -> lis
     declared = {case.id: (case, declaration_of(case)) for case in found if is_inbound(case)}
     facts.require(_owner_questions(declaration for _, declaration in declared.values()))
     inspection = _Inspection(incoming, facts, rules, now)
-    by_bill = _by_bill(declared.values())
+    by_key = _by_key(declared.values())
     boxes = {number for _, declaration in declared.values() for number in declaration.container_numbers}
     effects: list[Effect] = []
     rests: list[tuple[int, Manifest, tuple[Finding, ...]]] = []
     for index, bill in enumerate(manifest.bills):
         at = f"bills[{index}]"
         part = manifest.model_copy(update={"bills": (bill,), "function": Function.ORIGINAL})
-        matched = list(dict.fromkeys(id_ for number in _numbers(bill) for id_ in by_bill.get(number, ())))
+        matched = list(dict.fromkeys(id_ for key in _ordered_keys(bill) for id_ in by_key.get(key, ())))
         valid = [id_ for id_ in matched if declared[id_][0].status not in _VOID]
         for case_id in valid:
             case, declaration = declared[case_id]
@@ -114,8 +114,8 @@ def decide(incoming: Incoming, facts: Facts, rules: Rules, now: datetime) -> lis
 def attach_waiting(
     incoming: Incoming, case: Case, declaration: Declaration, facts: Facts, rules: Rules, now: datetime
 ) -> list[Effect]:
-    """Decide what waits under the bills of lading of `declaration`, now that `case` has it accepted."""
-    keys = frozenset(("bill", value) for value in _declared_bills(declaration))
+    """Decide what waits for `declaration`, now that `case` has it accepted."""
+    keys = frozenset(_declared_keys(declaration))
     if declaration.direction is not Movement.INBOUND or not keys:
         return []
     found = [w for w in facts[Waiting(keys, incoming.test)] if w.document_type == "manifest"]
@@ -301,27 +301,29 @@ def _owner_questions(declarations: Iterable[Declaration]) -> list[Query]:
     return [PartnerByIdentifier(REGISTRATION, code) for code in sorted(c for c in codes if c)]
 
 
-def _by_bill(declared: Iterable[Declared]) -> dict[str, list[str]]:
-    """Ids of the cases that declare each bill of lading."""
-    found: dict[str, list[str]] = defaultdict(list)
+def _by_key(declared: Iterable[Declared]) -> dict[Key, list[str]]:
+    """Ids of the cases that a bill with this key belongs to."""
+    found: dict[Key, list[str]] = defaultdict(list)
     for case, declaration in declared:
-        for number in _declared_bills(declaration):
-            found[number].append(case.id)
+        for key in _declared_keys(declaration):
+            found[key].append(case.id)
     return found
 
 
-def _declared_bills(declaration: Declaration) -> tuple[str, ...]:
+def _declared_keys(declaration: Declaration) -> tuple[Key, ...]:
+    """What a manifest finds the declaration by: its bills of lading, or its containers where it names no bill."""
     numbers = (declaration.bill_of_lading, declaration.house_bill)
-    return tuple(dict.fromkeys(number for number in numbers if number))
+    bills = tuple(dict.fromkeys(("bill", number) for number in numbers if number))
+    return bills or tuple(("container", number) for number in declaration.container_numbers)
 
 
-def _numbers(bill: BillOfLading) -> tuple[str, ...]:
-    return tuple(number for number in (bill.number, bill.master_number) if number)
+def _ordered_keys(bill: BillOfLading) -> tuple[Key, ...]:
+    bills = (("bill", number) for number in (bill.number, bill.master_number) if number)
+    return (*bills, *(("container", unit.number) for unit in bill.containers if unit.number))
 
 
 def _keys(bill: BillOfLading) -> frozenset[Key]:
-    boxes = (("container", unit.number) for unit in bill.containers if unit.number)
-    return frozenset([*(("bill", number) for number in _numbers(bill)), *boxes])
+    return frozenset(_ordered_keys(bill))
 
 
 def _manifest_key(manifest: Manifest) -> Key:

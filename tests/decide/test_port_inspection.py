@@ -239,6 +239,15 @@ def test_the_port_hears_of_what_it_sent_though_others_declare():
         assert [s.to.partner_id for s in of(effects, Send) if s.document_type == "release"] == ["port"]
 
 
+def test_a_declaration_without_a_bill_is_found_by_its_containers():
+    """Whether the manifest comes before it or after it."""
+    world = declared(bill_of_lading=None)
+    assert decisions(world.send(manifest(), PORT)) == {BOX: ("release", [])}
+    world = World()
+    world.send(manifest(), PORT)
+    assert decisions(world.send(inbound(bill_of_lading=None), FACTORY)) == {BOX: ("release", [])}
+
+
 def test_an_outbound_declaration_covers_no_arrival():
     """The same container number going out says nothing about what comes in."""
     world = World()
