@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import sys
 from pathlib import Path
 
 from gateway.simulators.partner import Partner, Settings
-from gateway.simulators.roles import ROLES
+from gateway.simulators.roles import answer_of
 
 
-def main() -> None:
-    """Run the partner that the settings file describes."""
-    settings = Settings.read(Path(sys.argv[1]))
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(Partner(settings, ROLES[settings.role]).run())
+async def run(settings: Settings) -> None:
+    """Run one partner until SIGTERM or SIGINT."""
+    task = asyncio.create_task(Partner(settings, answer_of(settings.role)).run())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 if __name__ == "__main__":
-    main()
+    asyncio.run(run(Settings.read(Path(sys.argv[1]))))

@@ -1,45 +1,26 @@
-"""A simulated partner: a process of its own with an HTTP inbox, a key for the gateway, and a role.
+"""A simulated partner: a process of its own that keeps what it gets, lets its role answer, and sends what it is given.
 
-The prefix of a document's test number decides how it is answered, so that an integrator can provoke
-every case: ACC accept, REV accept after review, REJ refuse, MIS answer with data that does not match,
-SIL stay silent. The test number is the contract number, which every document of a consignment carries.
-Anything else is accepted.
+Its folder shows a person all of it:
+
+    outgoing/     put a file here, and the partner sends it
+    sent/         what it sent, and receipts/ what the gateway said at once
+    inbox/        what it got, one file for each delivery
+    inbox.jsonl   one line for each: delivery, document, the kind its own reader found, sha256, file
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import hashlib
 import json
+import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-from aiohttp import web
-
 from gateway.simulators.readers import Values, summary
-
-TRIES = 40
-"""How often a message is sent to a gateway that is busy or not up yet, a quarter of a second apart."""
-
-
-class Behaviour(Enum):
-    """What a test number's prefix asks for."""
-
-    ACCEPT = "ACC"
-    REVIEW = "REV"
-    REJECT = "REJ"
-    MISMATCH = "MIS"
-    SILENCE = "SIL"
-
-
-def behaviour(test_number: str) -> Behaviour:
-    """The behaviour that the prefix of `test_number` asks for; ACCEPT where it asks for none."""
-    return next((b for b in Behaviour if test_number.upper().startswith(b.value)), Behaviour.ACCEPT)
+from gateway.simulators.ways import PAUSE, Arrival, Client, Fetching, Folders, NotTaken, NotUnderstood, Pushed, Way
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +29,36 @@ class Settings:
 
     name: str
     role: str
-    gateway: str
-    key: str
-    port: int
     folder: Path
-    organisation: str = ""
+    """Where it keeps what it sends and gets."""
+    way: str = "pushed"
+    """`pushed` (HTTP both ways), `fetching` (HTTP, reads its inbox feed) or `folders`."""
+    gateway: str = ""
+    key: str = ""
+    port: int = 0
+    """Where `pushed` listens; 0 takes a free one."""
+    exchange: Path | None = None
+    """The folder of `folders`, which holds OutBox, SentBox, FailBox and InBox."""
+    organisations: tuple[str, ...] = ()
+    """Codes it goes by: a bureau's organisation codes, a customs office's code."""
     trouble: tuple[str, ...] = ()
     """What the first deliveries meet, in turn: `refuse` (503) or `hang` (no answer)."""
     options: dict[str, Any] = field(default_factory=dict)
+    """What only its role knows, such as `customs_office`."""
 
     @classmethod
     def read(cls, path: Path) -> Settings:
         """The settings in a JSON file."""
         values = json.loads(path.read_text("utf-8"))
-        return cls(**{**values, "folder": Path(values["folder"]), "trouble": tuple(values.get("trouble", ()))})
+        values["folder"] = Path(values["folder"])
+        values["exchange"] = Path(values["exchange"]) if values.get("exchange") else None
+        for name in ("organisations", "trouble"):
+            values[name] = tuple(values.get(name, ()))
+        return cls(**values)
 
 
 Answer = Callable[["Partner", Values], Coroutine[Any, Any, None]]
-"""What a role does with a message it has read."""
+"""What a role does with a message it has read; its document type is in `document_type`."""
 
 
 class Partner:
@@ -75,93 +68,107 @@ class Partner:
         """`answer` is called once for every distinct delivery."""
         self.settings = settings
         self._answer = answer
-        self._seen: set[str] = set()
-        self._trouble = list(settings.trouble)
-        self._session: aiohttp.ClientSession | None = None
+        self._way = way_of(settings)
+        self._got = 0
         self._work: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """Serve until the process is ended."""
-        app = web.Application(client_max_size=64 << 20)
-        app.router.add_post("/inbox", self._receive)
-        app.router.add_get("/healthz", self._healthy)
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {self.settings.key}"}) as session:
-            self._session = session
-            await web.TCPSite(runner, "127.0.0.1", self.settings.port).start()
-            await asyncio.Event().wait()
+        """Serve until cancelled; the address to be pushed to is the one line of output."""
+        for box in ("outgoing", "sent", "receipts", "inbox"):
+            (self.settings.folder / box).mkdir(parents=True, exist_ok=True)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._way.run(self._take, lambda url: print(url, flush=True)))
+            group.create_task(self._send_outgoing())
 
-    async def _healthy(self, _: web.Request) -> web.Response:
-        return web.Response(text="ok")
-
-    async def _receive(self, request: web.Request) -> web.Response:
-        """Take one delivery: a repeat is confirmed again and not acted on."""
-        body = await request.read()
-        if self._trouble:
-            match self._trouble.pop(0):
-                case "hang":
-                    await asyncio.sleep(30)
-                case _:
-                    return web.Response(status=503, text="Not now.")
-        delivery = request.headers.get("Idempotency-Key", "")
-        digest = hashlib.sha256(body).digest()
-        confirmed = {"Received-Digest": f"sha-256=:{base64.b64encode(digest).decode()}:"}
-        if delivery in self._seen:
-            return web.Response(headers=confirmed)
+    def _take(self, arrival: Arrival) -> None:
+        """Keep one arrival, and begin to answer it."""
         try:
-            values = summary(body)
-        except (ValueError, KeyError, IndexError) as error:
-            return web.Response(status=422, text=f"Not understood: {error}")
-        self._seen.add(delivery)
-        document = request.headers.get("Gateway-Document", "message")
-        self.keep("inbox", f"{len(self._seen):03}-{document}-{delivery[:8]}", body)
-        task = asyncio.create_task(self._answer(self, {**values, "document_type": document}))
+            values = summary(arrival.body)
+        except (ValueError, KeyError, IndexError, TypeError) as error:
+            raise NotUnderstood(str(error)) from error
+        self._got += 1
+        file = self.keep("inbox", f"{self._got:03}-{arrival.document}-{arrival.delivery[:8]}", arrival.body)
+        line = {
+            "delivery": arrival.delivery,
+            "document": arrival.document,
+            "kind": values["kind"],
+            "sha256": hashlib.sha256(arrival.body).hexdigest(),
+            "file": file.name,
+        }
+        with (self.settings.folder / "inbox.jsonl").open("a", encoding="utf-8") as index:
+            index.write(json.dumps(line, ensure_ascii=False) + "\n")
+        task = asyncio.create_task(self._answered({**values, "document_type": arrival.document}))
         self._work.add(task)
         task.add_done_callback(self._work.discard)
-        return web.Response(headers=confirmed)
+
+    async def _answered(self, values: Values) -> None:
+        """Let the role answer; what goes wrong is told on stderr, where whoever runs the partner sees it."""
+        try:
+            await self._answer(self, values)
+        except (NotTaken, ValueError, KeyError, IndexError, TypeError) as error:
+            print(f"{self.settings.name}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+
+    async def _send_outgoing(self) -> None:
+        """Send what stands in `outgoing`, in the order of names, until cancelled."""
+        outgoing = self.settings.folder / "outgoing"
+        while True:
+            for path in sorted(outgoing.iterdir()):
+                if path.suffix == ".tmp":
+                    continue
+                body = path.read_bytes()
+                try:
+                    await self.send(path.name, body)
+                except NotTaken as error:
+                    self.keep("receipts", path.name, json.dumps({"refused": str(error)}).encode())
+                path.unlink()
+            await asyncio.sleep(PAUSE)
 
     def keep(self, box: str, name: str, body: bytes) -> Path:
         """Write `body` where a person can look at it."""
-        head = body.lstrip()[:3]
-        kind = "edi" if head in (b"UNA", b"UNB") else "x12" if head == b"ISA" else "xml" if head[:1] == b"<" else "json"
-        path = self.settings.folder / box / f"{name}.{kind}"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path = self.settings.folder / box / (name if Path(name).suffix else f"{name}.{extension(body)}")
+        if box == "receipts":
+            path = path.with_name(f"{path.name}.json")
         path.write_bytes(body)
         return path
 
     async def send(self, name: str, body: bytes) -> dict[str, Any]:
         """Send one message to the gateway, again until it is taken; returns the gateway's answer."""
-        assert self._session is not None, "a partner sends while it runs"
-        self.keep("sent", name, body)
-        identity = hashlib.sha256(body + name.encode()).hexdigest()
-        for _ in range(TRIES):
-            try:
-                async with self._session.post(
-                    f"{self.settings.gateway}/v1/messages", data=body, headers={"Idempotency-Key": identity}
-                ) as answer:
-                    if answer.status == 202:
-                        accepted: dict[str, Any] = await answer.json()
-                        self.keep("receipts", name, json.dumps(accepted, ensure_ascii=False).encode())
-                        return accepted
-                    if answer.status not in (429, 503):
-                        raise RuntimeError(f"{name}: {answer.status} {await answer.text()}")
-            except aiohttp.ClientConnectionError:
-                pass
-            await asyncio.sleep(0.25)
-        raise RuntimeError(f"{name}: the gateway did not take it")
+        file = self.keep("sent", name, body)
+        accepted = await self._way.send(file.name, body)
+        self.keep("receipts", file.name, json.dumps(accepted, ensure_ascii=False).encode())
+        return accepted
 
-    async def get(self, path: str) -> Any:
-        """Read a resource of the gateway; None where it is not there."""
-        assert self._session is not None, "a partner asks while it runs"
-        async with self._session.get(f"{self.settings.gateway}{path}") as answer:
-            return await answer.json() if answer.status == 200 else None
+    async def report(self, name: str, body: bytes) -> None:
+        """Send one message, and wait until the gateway has decided it, so that the next builds on it."""
+        await self._way.settled(await self.send(name, body))
 
-    async def send_json(self, name: str, document_type: str, document: dict[str, Any]) -> dict[str, Any]:
-        """Send a document as JSON, under a reference made of its name."""
+    async def report_json(self, name: str, document_type: str, document: dict[str, Any]) -> None:
+        """The same for a document as JSON, under a reference made of its name."""
         message = {
             "format": f"json:{document_type}:1",
             "reference": name[:35],
             "document": {k: v for k, v in document.items() if v not in (None, "", [])},
         }
-        return await self.send(name, json.dumps(message, ensure_ascii=False).encode())
+        await self.report(name, json.dumps(message, ensure_ascii=False).encode())
+
+
+def way_of(settings: Settings) -> Way:
+    """The way that the settings name."""
+    client = Client(settings.gateway, settings.key)
+    match settings.way:
+        case "pushed":
+            return Pushed(client, settings.port, settings.trouble)
+        case "fetching":
+            return Fetching(client)
+        case "folders":
+            if settings.exchange is None:
+                raise ValueError("a partner that exchanges by folders names its exchange folder")
+            return Folders(settings.exchange)
+        case _:
+            raise ValueError(f"no way is called {settings.way}")
+
+
+def extension(body: bytes) -> str:
+    """A file extension by what `body` begins with."""
+    head = body.lstrip()[:3]
+    return "edi" if head in (b"UNA", b"UNB") else "x12" if head == b"ISA" else "xml" if head[:1] == b"<" else "json"

@@ -29,8 +29,8 @@ def summary(body: bytes) -> Values:
         raise ValueError("a message is a JSON object")  # noqa: TRY004 -- what a reader raises for all that is unreadable
     document = value.get("document")
     if isinstance(document, dict):
-        return {"kind": str(value.get("format", "json")), "reference": value.get("reference", ""), **document}
-    return {"kind": "json", **value}
+        return {**document, "kind": str(value.get("format", "json"))}
+    return {**value, "kind": "json"}
 
 
 def edifact_segments(text: str) -> list[list[list[str]]]:
@@ -117,7 +117,7 @@ def _xml(body: bytes) -> Values:
     except ET.ParseError as error:
         raise ValueError(str(error)) from error
     values = _tree(root)
-    return {"kind": _local(root), **(values if isinstance(values, dict) else {"text": values})}
+    return {**(values if isinstance(values, dict) else {"text": values}), "kind": _local(root)}
 
 
 def _local(element: ET.Element) -> str:

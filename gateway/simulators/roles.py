@@ -1,32 +1,137 @@
 """What each role does with what it gets: a bureau answers and hands on, customs reports back, others only read.
 
-A role reads values that its own reader found, and writes JSON or XML of its own; see `readers`.
+A role works with values that its own reader found, and writes JSON or XML of its own. It reports one
+thing after the other, each when the gateway has decided the one before, as a clerk would.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 
-from gateway.simulators.partner import Answer, Behaviour, Partner, behaviour
-from gateway.simulators.readers import Values, find
-from gateway.simulators.wire import declaration_values, notice_values, transfer_values, transfer_xml
+from gateway.simulators.behaviour import Behaviour, behaviour
+from gateway.simulators.partner import Answer, Partner
+from gateway.simulators.readers import Values
+from gateway.simulators.wire import (
+    declaration_values,
+    entry_document,
+    notice_values,
+    notice_xml,
+    transfer_document,
+    transfer_values,
+)
 
-RELEASED = "2000"
-"""The inspection service's code for released goods (放行)."""
+REVIEW_PASSED, REVIEW_FAILED, INSPECTION_ORDERED, RELEASED = "1100", "1101", "1500", "2000"
+"""The inspection service's response codes."""
+
+CANCELLATION, REPLACEMENT, ORIGINAL = "1", "5", "9"
+"""Message functions, UN/EDIFACT 1225."""
+
+CHINA = timezone(timedelta(hours=8))
 
 
 async def watch(partner: Partner, values: Values) -> None:
     """An enterprise or a port: it keeps what it gets and answers nothing."""
 
 
-async def bureau(partner: Partner, values: Values) -> None:
-    """A bureau: it judges declarations, hands inspected goods on, and issues clearance notices."""
-    match values["document_type"]:
-        case "declaration":
-            await _judge(partner, declaration_values(values))
-        case "transfer":
-            await _take_over(partner, transfer_values(values))
+class Bureau:
+    """Judges declarations, hands inspected goods on to the port, and issues clearance notices."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+        """The number of each consignment whose declaration it has dealt with, by the declarer's own reference."""
+        self._issued = 900_000
+        """Its own numbers begin here, far above those that the gateway gives out."""
+
+    async def __call__(self, partner: Partner, values: Values) -> None:
+        """Answer one document."""
+        match values["document_type"]:
+            case "declaration":
+                await self._judge(partner, declaration_values(values))
+            case "transfer":
+                await self._take_over(partner, transfer_values(values))
+
+    async def _judge(self, partner: Partner, declaration: Values) -> None:
+        """Accept or refuse a declaration; accepted goods are inspected, released and handed on."""
+        asked = behaviour(declaration["contract_number"])
+        reference = declaration["client_reference"]
+        if asked is Behaviour.SILENCE:
+            return
+        if declaration["function"] == CANCELLATION:
+            await self._respond(partner, declaration, "cancelled", REVIEW_PASSED)
+            return
+        if reference in self._known:
+            # A change of what it has accepted already: agreed, and nothing is inspected again.
+            await self._respond(partner, declaration, "accepted", REVIEW_PASSED, "changed")
+            return
+        if asked is Behaviour.REJECT:
+            await self._respond(partner, declaration, "refused", REVIEW_FAILED, why="Examined and found wanting.")
+            return
+        if not declaration["number"]:
+            declaration["number"] = self._number(declaration)
+            await self._respond(partner, declaration, "accepted", REVIEW_PASSED)
+        self._known[reference] = declaration["number"]
+        if asked is Behaviour.INSPECT:
+            await self._respond(partner, declaration, "received", INSPECTION_ORDERED, "ordered")
+        if asked is Behaviour.HOLD:
+            return
+        await self._respond(partner, declaration, "released", RELEASED)
+        if declaration["direction"] == "inbound":
+            await self._notify(partner, declaration)
+        else:
+            number = f"T{declaration['number']}"
+            own = self._own(partner, declaration["inspection_organisation"])
+            excluded = asked is Behaviour.EXCLUDE
+            await partner.report_json(number, "transfer", transfer_document(declaration, number, own, excluded=excluded))
+
+    async def _take_over(self, partner: Partner, transfer: Values) -> None:
+        """Take a transferred consignment over, and issue its clearance notice."""
+        number = f"taken-{transfer['number']}"
+        answer = {
+            "id": number,
+            "document": "transfer",
+            "number": transfer["number"],
+            "declaration_number": transfer["declaration_number"],
+            "outcome": "accepted",
+        }
+        await partner.report_json(number, "response", answer)
+        await self._notify(partner, {**transfer, "number": transfer["declaration_number"]})
+
+    async def _respond(
+        self, partner: Partner, declaration: Values, outcome: str, code: str, what: str = "", why: str = ""
+    ) -> None:
+        """Answer a declaration."""
+        name = f"{what or outcome}-{declaration['client_reference']}"[:35]
+        answer = {
+            "id": name,
+            "document": "declaration",
+            "reference": declaration["client_reference"],
+            "declaration_number": declaration["number"],
+            "outcome": outcome,
+            "code": code,
+            "organisation": self._own(partner, declaration["declaration_organisation"]),
+            "reasons": [{"code": "simulated", "text": why}] if why else [],
+        }
+        await partner.report_json(name, "response", answer)
+
+    async def _notify(self, partner: Partner, consignment: Values) -> None:
+        """Issue a clearance notice for goods that have passed."""
+        office = consignment.get("customs_office") or partner.settings.options.get("customs_office", "")
+        own = self._own(partner, consignment.get("inspection_organisation", ""))
+        await partner.report(f"notice-{consignment['number']}", notice_xml(consignment, own, office))
+
+    def _number(self, declaration: Values) -> str:
+        """A declaration number of its own: organisation 6, direction 1, year 2, sequence 6."""
+        self._issued += 1
+        direction = "1" if declaration["direction"] == "inbound" else "2"
+        return f"{declaration['declaration_organisation']}{direction}{_year()}{self._issued}"
+
+    @staticmethod
+    def _own(partner: Partner, organisation: str) -> str:
+        """`organisation` where it is one of the bureau's, else its first."""
+        owned = partner.settings.organisations
+        return organisation if organisation in owned else owned[0]
 
 
 async def customs(partner: Partner, values: Values) -> None:
@@ -34,123 +139,42 @@ async def customs(partner: Partner, values: Values) -> None:
     if values["document_type"] != "clearance":
         return
     notice = notice_values(values)
-    asked = behaviour(notice.get("contract_number", ""))
-    if asked is Behaviour.SILENCE or notice.get("status") == "cancelled":
+    asked = behaviour(notice["contract_number"])
+    if asked is Behaviour.SILENCE or notice["status"] == "cancelled":
         return
-    goods = [dict(item) for item in notice["goods"]]
-    if asked is Behaviour.MISMATCH:
+    goods = notice["goods"]
+    number = f"{partner.settings.organisations[0]}{notice['number'][-14:]}"
+    office = partner.settings.organisations[0]
+    if asked in (Behaviour.MISMATCH, Behaviour.CORRECT):
         # Twice as many as the notice allows: no tolerance covers that.
-        goods[0]["quantity"] = {**goods[0]["quantity"], "value": str(2 * float(goods[0]["quantity"]["value"]))}
-    number = notice["number"]
-    await partner.send_json(
-        f"entry-{number}",
-        "customs_entry",
-        {
-            "number": f"4200{number[-14:]}",
-            "function": "9",
-            "notice_number": number,
-            "declaration_number": number[:15],
-            "direction": notice["direction"],
-            "status": "released",
-            "customs_office": partner.settings.organisation,
-            "goods": goods,
-        },
-    )
-
-
-ROLES: Mapping[str, Answer] = {
-    "enterprise": watch,
-    "port": watch,
-    "bureau": bureau,
-    "customs": customs,
-}
-
-
-async def _judge(partner: Partner, declaration: Values) -> None:
-    """Accept or refuse a declaration; accepted goods are released and handed on."""
-    asked = behaviour(declaration.get("contract_number", ""))
-    if asked is Behaviour.SILENCE or declaration.get("function") == "1":
+        doubled = {**goods[0]["quantity"], "value": str(2 * Decimal(goods[0]["quantity"]["value"]))}
+        wrong = [{**goods[0], "quantity": doubled}, *goods[1:]]
+        await partner.report_json(
+            f"entry-{number}", "customs_entry", entry_document(notice, number, ORIGINAL, wrong, office)
+        )
+        if asked is Behaviour.MISMATCH:
+            return
+        await partner.report_json(
+            f"entry-{number}-2", "customs_entry", entry_document(notice, number, REPLACEMENT, goods, office)
+        )
         return
-    reference = declaration["client_reference"]
-    if asked is Behaviour.REJECT:
-        await _respond(partner, declaration, "refused", "1101", "Inspected and found wanting.")
-        return
-    if not declaration.get("number"):
-        await _respond(partner, declaration, "accepted", "1100")
-        declaration["number"] = await _number(partner, reference)
-    await _respond(partner, declaration, "released", RELEASED)
-    if declaration["direction"] == "inbound":
-        await _notify(partner, declaration)
-    else:
-        number = f"T{declaration['number']}"
-        to = str(partner.settings.options["port_bureau"])
-        await partner.send(number, transfer_xml(declaration, number, partner.settings.organisation, to))
-
-
-async def _take_over(partner: Partner, transfer: Values) -> None:
-    """Take a transferred consignment over, and issue its clearance notice."""
-    await partner.send_json(
-        f"taken-{transfer['number']}",
-        "response",
-        {
-            "id": f"taken-{transfer['number']}",
-            "document": "transfer",
-            "number": transfer["number"],
-            "declaration_number": transfer["declaration_number"],
-            "outcome": "accepted",
-        },
-    )
-    await _notify(partner, {**transfer, "number": transfer["declaration_number"]})
-
-
-async def _respond(partner: Partner, declaration: Values, outcome: str, code: str, why: str = "") -> None:
-    """Answer a declaration."""
-    reference = declaration["client_reference"]
-    await partner.send_json(
-        f"{outcome}-{reference}"[:35],
-        "response",
-        {
-            "id": f"{outcome}-{reference}"[:35],
-            "document": "declaration",
-            "reference": reference,
-            "declaration_number": declaration.get("number"),
-            "outcome": outcome,
-            "code": code,
-            "organisation": partner.settings.organisation,
-            "reasons": [{"code": "sim.reason", "text": why}] if why else [],
-        },
+    await partner.report_json(
+        f"entry-{number}", "customs_entry", entry_document(notice, number, ORIGINAL, goods, office)
     )
 
 
-async def _notify(partner: Partner, consignment: Values) -> None:
-    """Issue a clearance notice for goods that have passed."""
-    await partner.send_json(
-        f"notice-{consignment['number']}",
-        "clearance",
-        {
-            "number": f"{consignment['number']}000",
-            "function": "9",
-            "direction": consignment["direction"],
-            "declaration_number": consignment["number"],
-            "status": "issued",
-            "issuing_organisation": partner.settings.organisation,
-            "customs_office": partner.settings.options.get("customs_office"),
-            "contract_number": consignment.get("contract_number"),
-            "bill_of_lading": consignment.get("bill_of_lading"),
-            "goods": [
-                {k: g[k] for k in ("sequence_number", "hs_code", "name", "quantity", "origin_country") if g.get(k)}
-                for g in consignment["goods"]
-            ],
-        },
-    )
+def answer_of(role: str) -> Answer:
+    """What a partner with `role` does; KeyError for a role that is not simulated."""
+    answers: Mapping[str, Answer] = {
+        "enterprise": watch,
+        "agent": watch,
+        "port": watch,
+        "bureau": Bureau(),
+        "customs": customs,
+    }
+    return answers[role]
 
 
-async def _number(partner: Partner, reference: str) -> str:
-    """The number the gateway gave after our acceptance, asked for like any client asks."""
-    for _ in range(100):
-        case = await partner.get(f"/v1/cases/{reference}")
-        found = find(case, "number")
-        if found:
-            return found
-        await asyncio.sleep(0.1)
-    raise RuntimeError(f"{reference}: no number came")
+def _year() -> str:
+    """The two digits of the year in China, where the bureaus are."""
+    return f"{datetime.now(CHINA):%y}"

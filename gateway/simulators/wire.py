@@ -1,39 +1,48 @@
-"""Between what the readers find and what the roles work with: one flat shape per document, whatever its format was."""
+"""Between what the readers find and what the roles work with: one flat shape per document, whatever its format was.
+
+Every function is written from what the documents of the trade hold, not from the gateway's tables.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 from xml.sax.saxutils import escape
 
 from gateway.simulators.readers import Values, find
 
-_CIQ_UNITS = {"007": "H87", "035": "KGM", "001": "H87", "011": "H87", "030": "MTR", "036": "GRM", "070": "TNE"}
-"""The inspection service's numbers of the units that the samples use, as UN/ECE Recommendation 20."""
+_UNITS = {"007": "H87", "011": "H87", "030": "MTR", "035": "KGM", "036": "GRM", "070": "TNE", "095": "LTR"}
+"""The inspection service's numbers of common units, as UN/ECE Recommendation 20."""
+_HEADER = ("number", "client_reference", "contract_number", "bill_of_lading", "direction", "function", "customs_office")
+_HEADER_ORGANISATIONS = ("declaration_organisation", "inspection_organisation", "purpose_organisation")
+_DIRECTIONS = {"I": "inbound", "O": "outbound", "23": "inbound", "22": "outbound"}
 
 
 def declaration_values(values: Values) -> Values:
     """A declaration as a bureau got it, from EEntDeclIo XML or JSON."""
-    if values["kind"].startswith("json"):
-        goods = [_json_goods(item) for item in values.get("goods", [])]
-        named = ("number", "client_reference", "contract_number", "bill_of_lading", "direction", "function")
-        return {**{name: values.get(name, "") for name in named}, "goods": goods, "transport": values.get("transport")}
+    if _is_json(values):
+        named = {name: values.get(name, "") for name in (*_HEADER, *_HEADER_ORGANISATIONS)}
+        return {**named, "goods": [_json_goods(item) for item in values.get("goods", [])]}
     items = _listed(_inside(values, "ITF_DCL_IO_DECL_GOODS"))
     return {
         "number": find(values, "DeclNo"),
         "client_reference": find(values, "EntDeclNo"),
         "contract_number": find(values, "ContractNo"),
         "bill_of_lading": find(values, "BillLadNo"),
-        "direction": "inbound" if find(values, "AplKind") == "I" else "outbound",
+        "direction": _DIRECTIONS[find(values, "AplKind")],
+        # The inspection message has no function: a bureau tells a change by the number it knows already.
         "function": "",
+        "customs_office": find(values, "DeclCustm"),
+        "declaration_organisation": find(values, "OrgCode"),
+        "inspection_organisation": find(values, "InspOrgCode"),
+        "purpose_organisation": find(values, "PurpOrgCode"),
         "goods": [
             {
                 "sequence_number": int(item.get("GoodsNo") or n),
                 "hs_code": item.get("ProdHsCode"),
                 "name": item.get("DeclGoodsCname"),
                 "quantity": {
-                    "value": item.get("StdQty") or item.get("Qty"),
-                    "unit": _CIQ_UNITS.get(item.get("StdQtyUnitCode") or item.get("QtyMeasUnit", ""), "C62"),
+                    "value": item.get("StdQty") or item.get("Qty") or "0",
+                    "unit": _UNITS.get(item.get("StdQtyUnitCode") or item.get("QtyMeasUnit", ""), "C62"),
                 },
             }
             for n, item in enumerate(items, 1)
@@ -43,10 +52,11 @@ def declaration_values(values: Values) -> Values:
 
 def transfer_values(values: Values) -> Values:
     """A transfer as a port's bureau got it, from XML or JSON."""
-    if values["kind"].startswith("json"):
+    if _is_json(values):
         return {**values, "goods": [_json_goods(item) for item in values.get("goods", [])]}
     return {
         "number": find(values, "Number"),
+        "function": find(values, "Function"),
         "declaration_number": find(values, "DeclarationNumber"),
         "direction": find(values, "Direction"),
         "contract_number": find(values, "ContractNumber"),
@@ -63,41 +73,92 @@ def transfer_values(values: Values) -> Values:
 
 
 def notice_values(values: Values) -> Values:
-    """A clearance notice as customs got it, from CUSRES, XML or JSON."""
-    if values["kind"].startswith("json"):
+    """A clearance notice as customs got it, from CUSRES or JSON."""
+    if _is_json(values):
         return {**values, "goods": [_json_goods(item) for item in values.get("goods", [])]}
-    raise ValueError(f"customs does not read {values['kind']}")
+    if values["kind"] != "CUSRES":
+        raise ValueError(f"customs does not read {values['kind']}")
+    notice: Values = {"number": values.get("number", ""), "status": "issued", "direction": "", "goods": []}
+    notice["declaration_number"] = values["references"].get("ABT", "")
+    notice["contract_number"] = values["references"].get("CT", "")
+    for segment in values["segments"]:
+        match segment:
+            case [["GIS"], [code, "148", *_], *_]:
+                notice["status"] = {"1": "issued", "2": "used", "3": "cancelled"}[code]
+            case [["GIS"], [("22" | "23") as code], *_]:
+                notice["direction"] = _DIRECTIONS[code]
+            case [["CST"], [number], [hs_code, *_], *_]:
+                notice["goods"].append({"sequence_number": int(number), "hs_code": hs_code, "quantity": None})
+            case [["FTX"], ["AAA"], _, _, texts] if notice["goods"]:
+                notice["goods"][-1]["name"] = "".join(texts)
+            case [["MEA"], ["AAE"], _, [unit, value, *_]] if notice["goods"]:
+                notice["goods"][-1]["quantity"] = {"value": value, "unit": unit}
+    return notice
 
 
-def transfer_xml(declaration: Values, number: str, from_organisation: str, to_organisation: str) -> bytes:
-    """A transfer as XML, written as text, as a bureau's own software would."""
+def transfer_document(declaration: Values, number: str, from_organisation: str, *, excluded: bool) -> Values:
+    """A transfer of what was declared, from the producing area's bureau to the port's."""
+    return {
+        "number": number,
+        "function": "9",
+        "direction": declaration["direction"],
+        "declaration_number": declaration["number"],
+        "client_reference": declaration["client_reference"],
+        "from_organisation": from_organisation,
+        "to_organisation": declaration["purpose_organisation"],
+        "contract_number": declaration["contract_number"],
+        "exclusions": {"certified_at_port": True} if excluded else None,
+        "inspection": {"certificate_number": f"C{declaration['number']}", "is_qualified": True},
+        "goods": [{**_notice_goods(item), "is_qualified": True} for item in declaration["goods"]],
+    }
+
+
+def notice_xml(consignment: Values, organisation: str, customs_office: str) -> bytes:
+    """A clearance notice as XML, written as text, as a bureau's own software would."""
     goods = "".join(
         "<Goods>"
         + _element("SequenceNumber", item["sequence_number"])
         + _element("HSCode", item["hs_code"])
         + _element("Name", item.get("name"))
         + f'<Quantity unit="{item["quantity"]["unit"]}">{item["quantity"]["value"]}</Quantity>'
-        + "<IsQualified>true</IsQualified></Goods>"
-        for item in declaration["goods"]
+        + _element("OriginCountry", item.get("origin_country"))
+        + "</Goods>"
+        for item in consignment["goods"]
     )
     head = (
-        _element("Number", number)
+        _element("Number", f"{consignment['number']}000")
         + "<Function>9</Function>"
-        + _element("Direction", declaration["direction"])
-        + _element("DeclarationNumber", declaration["number"])
-        + _element("ClientReference", declaration["client_reference"])
-        + _element("FromOrganisation", from_organisation)
-        + _element("ToOrganisation", to_organisation)
-        + _element("ContractNumber", declaration.get("contract_number"))
-    )
-    inspection = (
-        "<Inspection><Conclusion>Inspected and passed.</Conclusion><IsQualified>true</IsQualified></Inspection>"
+        + _element("Direction", consignment["direction"])
+        + _element("DeclarationNumber", consignment["number"])
+        + "<Status>issued</Status>"
+        + _element("IssuingOrganisation", organisation)
+        + _element("CustomsOffice", customs_office)
+        + _element("ContractNumber", consignment.get("contract_number"))
+        + _element("BillOfLading", consignment.get("bill_of_lading"))
     )
     text = (
         '<?xml version="1.0" encoding="UTF-8"?>'
-        f'<Transfer xmlns="urn:edi-gateway:transfer">{head}{inspection}{goods}</Transfer>'
+        f'<ClearanceNotice xmlns="urn:edi-gateway:clearance">{head}{goods}</ClearanceNotice>'
     )
     return text.encode()
+
+
+def entry_document(notice: Values, number: str, function: str, goods: list[Values], office: str) -> Values:
+    """Customs' own data about goods that a notice names."""
+    return {
+        "number": number,
+        "function": function,
+        "notice_number": notice["number"],
+        "declaration_number": notice["declaration_number"],
+        "direction": notice["direction"],
+        "status": "released",
+        "customs_office": office,
+        "goods": goods,
+    }
+
+
+def _is_json(values: Values) -> bool:
+    return str(values["kind"]).startswith("json")
 
 
 def _element(name: str, value: object) -> str:
@@ -106,9 +167,13 @@ def _element(name: str, value: object) -> str:
 
 def _json_goods(item: Values) -> Values:
     """The values of one item that an answer repeats."""
-    wanted = ("sequence_number", "hs_code", "name", "origin_country")
-    quantity = item.get("standard_quantity") or item.get("quantity")
-    return {**{name: item[name] for name in wanted if name in item}, "quantity": quantity}
+    return _notice_goods({**item, "quantity": item.get("standard_quantity") or item.get("quantity")})
+
+
+def _notice_goods(item: Values) -> Values:
+    """An item as a notice names it."""
+    wanted = ("sequence_number", "hs_code", "name", "quantity", "origin_country")
+    return {name: item[name] for name in wanted if item.get(name)}
 
 
 def _inside(values: Any, name: str) -> Any:
@@ -122,6 +187,6 @@ def _inside(values: Any, name: str) -> Any:
     return None
 
 
-def _listed(value: Any) -> Iterable[Values]:
+def _listed(value: Any) -> list[Values]:
     """One or many, as many."""
     return value if isinstance(value, list) else [] if value in (None, "") else [value]

@@ -1,0 +1,246 @@
+"""The processes of the demo: one gateway, one for each simulated partner, all over one folder.
+
+Only processes started here are ended here, each by its own handle, whatever ends the demo.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+START_SECONDS = 30.0
+STOP_SECONDS = 15.0
+
+SIMULATED: Mapping[str, Mapping[str, Any]] = {
+    "exporter": {},
+    "agent": {"way": "folders"},
+    "origin-bureau": {},
+    "port-bureau": {"options": {"customs_office": "4227"}},
+    "customs": {"trouble": ["refuse", "hang", "refuse"]},
+    "port": {},
+    "strict-port": {"way": "fetching"},
+}
+"""How each simulated partner exchanges, and what it makes trouble with; the rest is in the partner file."""
+
+_CODES = ("ciq-org", "customs-office")
+"""Identifier schemes of the codes that a partner goes by."""
+
+
+class DemoFailed(Exception):
+    """The demo could not be run, with the reason."""
+
+
+class House:
+    """A gateway and its partners."""
+
+    def __init__(self, folder: Path, partners: Sequence[dict[str, Any]]) -> None:
+        """`folder` is emptied first; `partners` are those of the partner file."""
+        self.folder = folder.resolve()
+        self.url = ""
+        self._partners = partners
+        self._stack = AsyncExitStack()
+        self._processes: dict[str, Process] = {}
+
+    @property
+    def config(self) -> Path:
+        """The gateway's configuration file."""
+        return self.folder / "gateway.toml"
+
+    def partner_folder(self, name: str) -> Path:
+        """Where a simulated partner keeps what it sends and gets."""
+        return self.folder / "partners" / name
+
+    def key_of(self, name: str) -> str:
+        """A partner's API key; empty where it has none."""
+        partner = next(p for p in self._partners if p["id"] == name)
+        return str(partner["keys"][0]["key"]) if partner.get("keys") else ""
+
+    async def __aenter__(self) -> House:
+        """Start everything; DemoFailed where something does not come up."""
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """End everything that was started."""
+        await self._stack.aclose()
+
+    async def _start(self) -> None:
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
+        self.folder.mkdir(parents=True)
+        self.config.write_text(_CONFIG.format(folder=self.folder), "utf-8")
+        self.url = await self._run("gateway", "gateway", "serve", "--config", str(self.config))
+        addresses = dict(zip(SIMULATED, await asyncio.gather(*map(self._simulate, SIMULATED)), strict=True))
+        file = self.folder / "partners.jsonl"
+        lines = [json.dumps(self._placed(partner, addresses), ensure_ascii=False) for partner in self._partners]
+        file.write_text("\n".join(lines) + "\n", "utf-8")
+        await self.command("partner", "import", str(file))
+
+    async def _simulate(self, name: str) -> str:
+        """Start one simulated partner; its address."""
+        partner = next(p for p in self._partners if p["id"] == name)
+        folder = self.partner_folder(name)
+        folder.mkdir(parents=True)
+        settings = {
+            "name": name,
+            "role": partner["roles"][0],
+            "folder": str(folder),
+            "gateway": self.url,
+            "key": self.key_of(name),
+            "exchange": str(self.folder / "exchange" / name),
+            "organisations": [i["value"] for i in partner.get("identifiers", ()) if i["scheme"] in _CODES],
+            **SIMULATED[name],
+        }
+        file = folder / "settings.json"
+        file.write_text(json.dumps(settings, indent=2, ensure_ascii=False), "utf-8")
+        return await self._run(name, "gateway.simulators", str(file))
+
+    async def _run(self, name: str, module: str, *arguments: str) -> str:
+        """Start a process that says on its first line where it is; it is ended with the house."""
+        log = self.folder / f"{name}.log"
+        with log.open("ab") as errors:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                module,
+                *arguments,
+                cwd=self.folder,
+                env={k: v for k, v in os.environ.items() if not k.startswith("GATEWAY_")},
+                stdout=PIPE,
+                stderr=errors,
+                # Ctrl-C reaches the demo alone, which then ends what it started in good order.
+                start_new_session=True,
+            )
+        self._stack.push_async_callback(_end, process)
+        self._processes[name] = process
+        assert process.stdout is not None
+        try:
+            line = await asyncio.wait_for(process.stdout.readline(), START_SECONDS)
+        except TimeoutError:
+            line = b""
+        if not line:
+            raise DemoFailed(f"{name} did not start; its log ends:\n{_tail(log)}")
+        return line.decode().strip()
+
+    def check_alive(self) -> None:
+        """DemoFailed where a process has ended by itself."""
+        for name, process in self._processes.items():
+            if process.returncode is not None:
+                raise DemoFailed(f"{name} ended by itself; its log ends:\n{_tail(self.folder / f'{name}.log')}")
+
+    async def command(self, *arguments: str) -> str:
+        """Run a verb of the command line over the demo's store; its output."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "gateway",
+            *arguments,
+            "--config",
+            str(self.config),
+            cwd=self.folder,
+            stdout=PIPE,
+            stderr=PIPE,
+            start_new_session=True,
+        )
+        try:
+            output, words = await process.communicate()
+        finally:
+            await _end(process)
+        if process.returncode:
+            raise DemoFailed(f"gateway {' '.join(arguments)}: {words.decode().strip()}")
+        return output.decode()
+
+    def drop(self, name: str, file: str, body: bytes) -> None:
+        """Give a simulated partner a message to send."""
+        unfinished = self.partner_folder(name) / "outgoing" / f"{file}.tmp"
+        unfinished.write_bytes(body)
+        unfinished.rename(unfinished.with_suffix(""))
+
+    def sent(self, name: str, file: str) -> str:
+        """The id of the payload that a simulated partner sent; empty while it has not; DemoFailed if refused."""
+        receipt = self.partner_folder(name) / "receipts" / f"{file}.json"
+        if not receipt.exists():
+            return ""
+        said = json.loads(receipt.read_bytes())
+        if "refused" in said:
+            raise DemoFailed(f"the gateway did not take {file} from {name}: {said['refused']}")
+        return str(said["id"])
+
+    def got(self, name: str) -> dict[str, dict[str, Any]]:
+        """What a simulated partner has received, by delivery."""
+        index = self.partner_folder(name) / "inbox.jsonl"
+        if not index.exists():
+            return {}
+        lines = [json.loads(line) for line in index.read_text("utf-8").splitlines()]
+        return {line["delivery"]: line for line in lines}
+
+    def _placed(self, partner: dict[str, Any], addresses: Mapping[str, str]) -> dict[str, Any]:
+        """The partner with its agreements pointing to where its simulator is."""
+        agreements = []
+        for agreement in partner.get("agreements", ()):
+            options = dict(agreement.get("options", {}))
+            if "url" in options:
+                options["url"] = addresses[partner["id"]]
+            if "folder" in options:
+                options["folder"] = str(self.folder / "exchange" / partner["id"])
+            agreements.append({**agreement, "options": options})
+        return {**partner, "agreements": agreements}
+
+
+async def _end(process: Process) -> None:
+    """End one process: asked first, then killed."""
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), STOP_SECONDS)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+def _tail(log: Path) -> str:
+    return log.read_text("utf-8", "replace")[-2000:] if log.exists() else ""
+
+
+_CONFIG = """\
+our_id = "ZZ:CIQ"
+folder_poll_seconds = 0.1
+
+[store]
+url = "sqlite+aiosqlite:///{folder}/gateway.db"
+payload_folder = "{folder}/payloads"
+anchor_file = "{folder}/anchor"
+free_bytes = 10000000
+
+[receipts]
+origin = "demo.example/log"
+signing_key_file = "{folder}/signing.key"
+
+[http]
+port = 0
+
+[pipeline]
+workers = 0                             # the samples are small
+
+[deliver]
+first_delay = 0.3                       # a demo has no hour to wait
+longest_delay = 2.0
+allow_private_addresses = true          # the simulated partners listen on loopback
+
+[[folders]]
+path = "{folder}/exchange/agent"
+partner = "agent"
+"""

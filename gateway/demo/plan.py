@@ -1,0 +1,181 @@
+"""What the demo sends, from whom, and what must come of it: scenarios.toml together with the samples themselves."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gateway import data
+
+SCENARIOS = "partners/scenarios.toml"
+PARTNERS = "partners/demo.toml"
+SENT = ("declaration", "manifest")
+"""Documents that come from outside the bureaus; the others are written by the simulated partners themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A sample, and how it names itself."""
+
+    path: str
+    """Below samples/: `declaration/export_producing_area`."""
+    sender: str
+    reference: str = ""
+    contract: str = ""
+    bill: str = ""
+    interchange: str = ""
+    number: str = ""
+    """A declaration number, which no sample can know: it is replaced by the one issued."""
+
+    @property
+    def file(self) -> Path:
+        """The message itself."""
+        return next(iter(sorted((data.samples() / self.path).glob("in.*"))))
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """One document that must reach one partner."""
+
+    partner: str
+    document: str
+    format: str
+
+    def __str__(self) -> str:
+        return f"{self.document} as {self.format} at {self.partner}"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One message of a case."""
+
+    sample: Sample
+    sender: str
+    when: str = ""
+    """Sent once the case has this status; at once where empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One consignment, or one message that makes none."""
+
+    name: str
+    title: str
+    test: str
+    steps: tuple[Step, ...]
+    status: str = ""
+    """Where the consignment must end; empty where none begins."""
+    verdict: str = ""
+    """What the first message must come to where no consignment begins: accepted or rejected."""
+    expect: tuple[Expected, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The number by which the consignment is found: the enterprise's own reference."""
+        return own_reference(self.steps[-1].sample.reference, self) if self.status else ""
+
+
+def own_reference(reference: str, case: Case) -> str:
+    """A sample's own reference, made the case's own."""
+    return f"{reference}-{case.name}"[:32]
+
+
+def body_of(step: Step, case: Case, number: str = "") -> bytes:
+    """The sample's message with the case's own numbers; `number` is the declaration number issued by now.
+
+    Bytes are replaced as they stand: all of these numbers are ASCII, whatever the file's character set.
+    """
+    sample = step.sample
+    body = sample.file.read_bytes()
+    own = {
+        sample.reference: own_reference(sample.reference, case),
+        sample.contract: f"{case.test}-{sample.contract}",
+        sample.bill: f"{sample.bill[:-3]}{case.test}",
+        sample.interchange: _digits(sample.interchange, case.name),
+        sample.number: number,
+    }
+    for old, new in own.items():
+        if old and new:
+            body = body.replace(old.encode(), new.encode())
+    if sample.file.suffix == ".json":
+        body = _message(body, sample, case)
+    return body
+
+
+def load() -> tuple[Case, ...]:
+    """Every case of scenarios.toml, and one for each sample that no case sends."""
+    content = tomllib.loads((data.samples() / SCENARIOS).read_text("utf-8"))
+    known = {path: _sample(path, values) for path, values in content.get("samples", {}).items()}
+    cases = [_case(values, known) for values in content["case"]]
+    sent = {step.sample.path for case in cases for step in case.steps}
+    return (*cases, *(_alone(path, known) for path in _paths() if path not in sent))
+
+
+def partners() -> list[dict[str, Any]]:
+    """The partners of the demo, as their file has them."""
+    found: list[dict[str, Any]] = tomllib.loads((data.samples() / PARTNERS).read_text("utf-8"))["partners"]
+    return found
+
+
+def _paths() -> Iterator[str]:
+    """Every sample that is a message from outside."""
+    for document in SENT:
+        for folder in sorted((data.samples() / document).iterdir()):
+            if any(folder.glob("in.*")):
+                yield f"{document}/{folder.name}"
+
+
+def _sample(path: str, values: Mapping[str, Any]) -> Sample:
+    return Sample(path, values["from"], **{k: v for k, v in values.items() if k != "from"})
+
+
+def _case(values: Mapping[str, Any], known: Mapping[str, Sample]) -> Case:
+    steps = []
+    for step in values["steps"]:
+        sample = known[step["sample"]]
+        steps.append(Step(sample, step.get("from", sample.sender), step.get("when", "")))
+    return Case(
+        name=values["name"],
+        title=values["title"],
+        test=values.get("test", "ACC"),
+        steps=tuple(steps),
+        status=values.get("status", ""),
+        verdict=values.get("verdict", ""),
+        expect=tuple(Expected(*entry) for entry in values.get("expect", ())),
+    )
+
+
+def _alone(path: str, known: Mapping[str, Sample]) -> Case:
+    """A sample by itself: rejected where its findings say so."""
+    document = path.partition("/")[0]
+    sample = known.get(path) or Sample(path, "port" if document == "manifest" else "exporter")
+    faulty = (data.samples() / path / "findings.json").is_file()
+    verdict = "rejected" if faulty else "accepted"
+    name = path.partition("/")[2].replace("_", "-")
+    return Case(name, f"Sample {path}", "", (Step(sample, sample.sender),), verdict=verdict)
+
+
+def _digits(text: str, name: str) -> str:
+    """`text` with its trailing digits (hex digits in a long one) replaced by some that depend on `name`."""
+    if not text:
+        return ""
+    tail = re.search(r"[0-9a-f]{4,}$" if len(text) > 14 else r"[0-9]+$", text)
+    assert tail is not None, "an interchange reference ends in digits"
+    length = len(tail[0])
+    drawn = int(hashlib.sha256(name.encode()).hexdigest(), 16)
+    return text[: tail.start()] + (f"{drawn:x}"[:length] if len(text) > 14 else f"{drawn % 10**length:0{length}}")
+
+
+def _message(body: bytes, sample: Sample, case: Case) -> bytes:
+    """A JSON sample holds the document; on the wire it says its format and has a reference."""
+    document = sample.path.partition("/")[0]
+    message = {"format": f"json:{document}:1", "reference": case.name[:35], "document": json.loads(body)}
+    return json.dumps(message, ensure_ascii=False).encode()
+
+
