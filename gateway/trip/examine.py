@@ -373,7 +373,9 @@ def _schema_digest(format_: str) -> str:
 
 def _no_table(wire: SegmentMessage) -> Finding:
     """A message for which no table is there: its envelope was checked, and nothing else."""
-    return Finding("edi.message.no_table", place=Place(segment=1, tag=wire.segments[0][:3]), value=wire.type.format)
+    tag = "UNH" if wire.type.syntax is Syntax.EDIFACT else "ST"
+    format_ = wire.type.format
+    return Finding("edi.message.no_table", place=Place(segment=1, tag=tag), value=format_, args={"format": format_})
 
 
 @cache
