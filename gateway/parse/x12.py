@@ -120,15 +120,17 @@ class _Reader:
         return begun
 
     def _skip_unreadable(self) -> None:
-        """Consume rubbish up to the next ISA that can be read, or all there is."""
+        """Consume rubbish up to the next ISA that can be read; all of it where too much only looks like one."""
         source = self._source
-        while True:
+        for _ in range(_MOST_FINDINGS):
             source.skip_to_isa()
             source.need(HEAD)
-            begun, _ = open_interchange(bytes(source.data[:HEAD]), self._charset)
+            begun = open_interchange(bytes(source.data[:HEAD]), self._charset)[0]
             if not source.data or begun.envelope.delimiters.terminator:
                 return
             source.drop(3)
+        while source.data or source.more():
+            source.drop(len(source.data))
 
     # --- bytes to segments ---
 

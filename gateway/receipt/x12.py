@@ -224,6 +224,7 @@ def reply(
         version="00501" if envelope.version >= "00501" else "00401",
         test=envelope.test,
         delimiters=delimiters,
+        charset=envelope.charset or "utf-8",
     )
     return write(header, groups, acknowledgements)
 

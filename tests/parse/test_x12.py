@@ -253,6 +253,11 @@ def test_rubbish_between_interchanges_is_reported_and_passed_over():
     assert codes(wire) == ["x12.interchange.unreadable"]
 
 
+def test_rubbish_full_of_false_headers_is_given_up():
+    """After a thousand headers that are none, the rest is passed over, so that rubbish cannot cost much."""
+    assert codes("ISA*" * 100_000 + GOOD) == ["x12.isa.unreadable"]
+
+
 def test_a_segment_without_end_stops_its_interchange_only():
     """A segment beyond a megabyte is given up in bounded memory; what follows the next ISA is read."""
     chunks = [(ISA + GS + "ST*309*0001~M10*").encode(), *([b"x" * 65536] * 20), b"y~", GOOD.encode()]

@@ -247,6 +247,18 @@ def test_the_reply_goes_back_to_the_sender():
     assert not back.acknowledgement_requested
 
 
+def test_the_reply_is_in_the_senders_charset():
+    """A value copied into the answer comes back in the bytes it came in."""
+    wire = GOOD.replace("LX*1~", "LX*中文中文中文中文~", 1).encode("gb18030")
+    events = list(reader.read(wire, "gb18030"))
+    (envelope,) = [e.envelope for e in events if isinstance(e, InterchangeBegun)]
+    group = next(e.group for e in events if isinstance(e, GroupBegun))
+    message = next(e.message for e in events if isinstance(e, MessageRead))
+    found = structure.check(message, tables.find(message.type)).findings
+    body = group_acknowledgement(group, [SetVerdict("309", "0001", found)])
+    assert "中文中文中文中文".encode("gb18030") in reply(envelope, "1", AT, groups=[(reply_group(group, "1"), [body])])
+
+
 def test_an_acknowledgement_stays_short():
     """However many segments are wrong, at most a thousand are named, and at most 99 elements under each."""
     found = [Finding("edi.element.missing", place=Place("0001", n, "M11", 1)) for n in range(2, 5000)]
