@@ -27,6 +27,8 @@ from gateway.store.database import lock_writers
 from gateway.store.log import LogState, read_state, write_state
 from gateway.store.sql import OnConflict, Row, among, insert_rows
 
+_OWNERS_FIRST = tables.metadata.sorted_tables
+
 
 class Batch:
     """One transaction under the writers' lock."""
@@ -70,7 +72,7 @@ class Batch:
         if not wanted:
             return
         counters = tables.counters
-        query = select(counters.c.name, counters.c.value).where(among(self.connection, counters.c.name, wanted))
+        query = select(counters.c.name, counters.c.value).where(among(counters.c.name, wanted))
         found = {row.name: row.value for row in self.connection.execute(query)}
         self._counters.update({name: found.get(name, 0) for name in wanted})
 
@@ -78,7 +80,7 @@ class Batch:
         """Write the collected rows, owners before what they own."""
         if not self._rows:
             return
-        for table in tables.metadata.sorted_tables:
+        for table in _OWNERS_FIRST:
             for mode in ("", "ignore", "replace"):
                 rows = self._rows.get((table, mode))
                 if rows:

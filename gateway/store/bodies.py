@@ -96,7 +96,7 @@ def read_bodies(connection: Connection, files: BodyFiles, digests: Iterable[str]
     """Bodies by digest, from rows and files."""
     wanted = set(digests)
     bodies = tables.bodies
-    query = select(bodies.c.sha256, bodies.c.body).where(among(connection, bodies.c.sha256, wanted))
+    query = select(bodies.c.sha256, bodies.c.body).where(among(bodies.c.sha256, wanted))
     found = {row.sha256: row.body for row in connection.execute(query)}
     return found | {sha256: files.read(sha256) for sha256 in wanted - found.keys()}
 
@@ -106,6 +106,6 @@ def mentioned(connection: Connection, digests: Iterable[str]) -> set[str]:
     wanted = list(digests)
     found: set[str] = set()
     for table in (tables.payloads, tables.deliveries, tables.deliveries_done, tables.staged_deliveries):
-        query = select(table.c.sha256).where(among(connection, table.c.sha256, wanted))
+        query = select(table.c.sha256).where(among(table.c.sha256, wanted))
         found.update(connection.execute(query).scalars())
     return found

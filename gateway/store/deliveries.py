@@ -101,7 +101,7 @@ def enqueue(batch: Batch, made: Sequence[tuple[str, Delivery]]) -> None:
 def release(batch: Batch, payload_ids: Iterable[str]) -> None:
     """Let staged deliveries of these payloads into their lanes."""
     staged = tables.staged_deliveries
-    query = select(staged).where(among(batch.connection, staged.c.payload_id, payload_ids))
+    query = select(staged).where(among(staged.c.payload_id, payload_ids))
     rows = batch.connection.execute(query.order_by(staged.c.sequence)).all()
     if not rows:
         return
@@ -116,17 +116,17 @@ def release(batch: Batch, payload_ids: Iterable[str]) -> None:
 def drop_staged(connection: Connection, payload_ids: Iterable[str]) -> None:
     """Forget staged deliveries of these payloads."""
     staged = tables.staged_deliveries
-    connection.execute(delete(staged).where(among(connection, staged.c.payload_id, payload_ids)))
+    connection.execute(delete(staged).where(among(staged.c.payload_id, payload_ids)))
 
 
 def _existing(connection: Connection, ids: set[str]) -> set[str]:
     every = (tables.deliveries, tables.deliveries_done, tables.staged_deliveries)
-    parts = [select(table.c.id).where(among(connection, table.c.id, ids)) for table in every]
+    parts = [select(table.c.id).where(among(table.c.id, ids)) for table in every]
     return set(connection.execute(union_all(*parts)).scalars())
 
 
 def _lanes_with_head(connection: Connection, lanes: set[str]) -> set[str]:
-    return set(connection.execute(select(_hot.lane).where(_HEAD, among(connection, _hot.lane, lanes))).scalars())
+    return set(connection.execute(select(_hot.lane).where(_HEAD, among(_hot.lane, lanes))).scalars())
 
 
 def _common(row: Row[Any], **changes: object) -> tuple[Any, ...]:
@@ -166,7 +166,7 @@ def claim(connection: Connection, wanted: ClaimWanted) -> list[Delivery]:
         return []
     connection.execute(
         update(tables.deliveries)
-        .where(among(connection, _hot.id, [row.id for row in rows]))
+        .where(among(_hot.id, [row.id for row in rows]))
         .values(state=DeliveryState.SENDING.value, fence=_hot.fence + 1, attempts=_hot.attempts + 1, due_at=until)
     )
     started = [(row.id, row.attempts + 1, moment, None, "", "") for row in rows]
@@ -248,7 +248,7 @@ def _leave(batch: Batch, over: Sequence[_Over]) -> None:
         common = _common(gone.row, state=gone.state.value, next_at=None, last_error=gone.last_error)
         batch.insert(tables.deliveries_done, (*common, gone.at))
     connection = batch.connection
-    connection.execute(delete(tables.deliveries).where(among(connection, _hot.id, [gone.row.id for gone in over])))
+    connection.execute(delete(tables.deliveries).where(among(_hot.id, [gone.row.id for gone in over])))
     promote(connection, {gone.row.lane for gone in over})
 
 
@@ -264,21 +264,19 @@ def promote(connection: Connection, lanes: Iterable[str]) -> None:
 
 def _held(connection: Connection, ids: Sequence[str]) -> dict[str, Row[Any]]:
     """Hot rows by id, kept from being claimed until this transaction ends."""
-    query = select(tables.deliveries).where(among(connection, _hot.id, ids)).with_for_update()
+    query = select(tables.deliveries).where(among(_hot.id, ids)).with_for_update()
     return {row.id: row for row in connection.execute(query)}
 
 
 def _answered(connection: Connection, ids: Sequence[str]) -> set[str]:
     answers = tables.answers.c
-    return set(
-        connection.execute(select(answers.delivery_id).where(among(connection, answers.delivery_id, ids))).scalars()
-    )
+    return set(connection.execute(select(answers.delivery_id).where(among(answers.delivery_id, ids))).scalars())
 
 
 def _started(connection: Connection, ids: Sequence[str]) -> dict[tuple[str, int], int]:
     attempts = tables.attempts.c
     query = select(attempts.delivery_id, attempts.number, attempts.started_at)
-    rows = connection.execute(query.where(among(connection, attempts.delivery_id, ids)))
+    rows = connection.execute(query.where(among(attempts.delivery_id, ids)))
     return {(row.delivery_id, row.number): row.started_at for row in rows}
 
 
@@ -345,7 +343,7 @@ def answer(batch: Batch, given: Sequence[BusinessAnswer]) -> Sequence[GatewayErr
     """
     connection, ids = batch.connection, [one.delivery_id for one in given]
     rows, answered, done = _held(connection, ids), _answered(connection, ids), tables.deliveries_done
-    finished = set(connection.execute(select(done.c.id).where(among(connection, done.c.id, ids))).scalars())
+    finished = set(connection.execute(select(done.c.id).where(among(done.c.id, ids))).scalars())
     over: list[_Over] = []
     now_answered: list[str] = []
     answers: list[GatewayError | None] = []
@@ -365,9 +363,7 @@ def answer(batch: Batch, given: Sequence[BusinessAnswer]) -> Sequence[GatewayErr
             now_answered.append(one.delivery_id)
         elif row.state != DeliveryState.SENDING:
             over.append(_Over(row, DeliveryState.ANSWERED, at, row.last_error))
-    connection.execute(
-        update(done).where(among(connection, done.c.id, now_answered)).values(state=DeliveryState.ANSWERED.value)
-    )
+    connection.execute(update(done).where(among(done.c.id, now_answered)).values(state=DeliveryState.ANSWERED.value))
     _leave(batch, over)
     return answers
 

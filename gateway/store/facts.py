@@ -139,7 +139,7 @@ def ids_by_key(connection: Connection, table: Any, owner: str, keys: set[TestKey
     """Ids of cases or waits by their business keys."""
     found: dict[TestKey, set[str]] = defaultdict(set)
     if keys:
-        query = select(table).where(among(connection, table.c.value, {value for _, value, _ in keys}))
+        query = select(table).where(among(table.c.value, {value for _, value, _ in keys}))
         for row in connection.execute(query):
             if (row.kind, row.value, row.test) in keys:
                 found[row.kind, row.value, row.test].add(row._mapping[owner])  # noqa: SLF001 - the documented way to a column by name
@@ -161,7 +161,7 @@ def read_versions(connection: Connection, ids: Iterable[str]) -> dict[str, CaseH
     wanted = list(ids)
     if not wanted:
         return {}
-    rows = connection.execute(select(tables.cases).where(among(connection, _cases.id, wanted)))
+    rows = connection.execute(select(tables.cases).where(among(_cases.id, wanted)))
     return {row.id: CaseHead(row.version, row.status, row.partner_id, row.test) for row in rows}
 
 
@@ -171,10 +171,10 @@ def read_cases(connection: Connection, ids: Iterable[str]) -> dict[str, Case]:
     if not heads:
         return {}
     keys: dict[str, set[Key]] = defaultdict(set)
-    for row in connection.execute(select(tables.case_keys).where(among(connection, _keys.case_id, heads))):
+    for row in connection.execute(select(tables.case_keys).where(among(_keys.case_id, heads))):
         keys[row.case_id].add((row.kind, row.value))
     documents: dict[str, dict[str, Any]] = defaultdict(dict)
-    for row in connection.execute(select(tables.case_documents).where(among(connection, _documents.case_id, heads))):
+    for row in connection.execute(select(tables.case_documents).where(among(_documents.case_id, heads))):
         documents[row.case_id][row.document_type] = from_json(row.document)
     return {
         id_: Case(
@@ -197,7 +197,7 @@ def _read_waits(connection: Connection, ids: Iterable[str]) -> dict[str, Waiting
             row.partner_id,
             row.message_id,
         )
-        for row in connection.execute(select(tables.waits).where(among(connection, _waits.id, wanted)))
+        for row in connection.execute(select(tables.waits).where(among(_waits.id, wanted)))
     }
 
 
@@ -208,7 +208,7 @@ def read_ledgers(
     wanted = list(names)
     if not wanted:
         return {}
-    query = select(tables.ledgers).where(among(connection, _ledgers.name, {name for name, _ in wanted}))
+    query = select(tables.ledgers).where(among(_ledgers.name, {name for name, _ in wanted}))
     return {(row.name, row.test): (Decimal(row.balance), row.version) for row in connection.execute(query)}
 
 
@@ -224,7 +224,7 @@ def reserve(batch: Batch, wanted: Sequence[Reservation]) -> Sequence[dict[Query,
     """Give out numbers; what was given to a message before is given to it again."""
     reservations = tables.reservations
     rows = batch.connection.execute(
-        select(reservations).where(among(batch.connection, reservations.c.for_id, {one.for_id for one in wanted}))
+        select(reservations).where(among(reservations.c.for_id, {one.for_id for one in wanted}))
     )
     given = {(row.for_id, row.counter): row.value for row in rows}
     batch.read_counters(_counter(query) for one in wanted for query in one.queries)

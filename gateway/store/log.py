@@ -53,7 +53,7 @@ def receipt_from(row: Sequence[Any]) -> Receipt:
 
 def receipts_of(connection: Connection, subject_ids: Iterable[str]) -> list[Receipt]:
     """All receipts about these, in log order."""
-    query = select(tables.receipts).where(among(connection, _receipts.subject_id, subject_ids))
+    query = select(tables.receipts).where(among(_receipts.subject_id, subject_ids))
     return [receipt_from(row) for row in connection.execute(query.order_by(_receipts.index))]
 
 

@@ -109,7 +109,7 @@ class _Judge:
     def __init__(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
         ids = [outcome.payload_id for outcome in outcomes]
         self.inbox = payloads.read_fences(connection, ids)
-        rows = connection.execute(select(_payloads.id, _payloads.test).where(among(connection, _payloads.id, ids)))
+        rows = connection.execute(select(_payloads.id, _payloads.test).where(among(_payloads.id, ids)))
         self.test = {row.id: row.test for row in rows}
         asked: set[Query] = {
             query
@@ -157,8 +157,8 @@ def find_interchanges(connection: Connection, refs: Sequence[InterchangeRef]) ->
         return found
     wanted = set(refs)
     query = select(tables.interchanges).where(
-        among(connection, _interchanges.sender, {ref.sender for ref in wanted}),
-        among(connection, _interchanges.reference, {ref.reference for ref in wanted}),
+        among(_interchanges.sender, {ref.sender for ref in wanted}),
+        among(_interchanges.reference, {ref.reference for ref in wanted}),
     )
     for row in connection.execute(query.order_by(_interchanges.at)):
         ref = InterchangeRef(row.syntax, row.sender, row.recipient, row.reference, row.test)
@@ -197,7 +197,7 @@ def _write(batch: Batch, outcomes: Sequence[Outcome], judged: _Judge) -> None:
     deliveries.enqueue(batch, [(outcome.payload_id, one) for outcome in outcomes for one in outcome.deliveries])
     attached = [wait_id for outcome in outcomes for wait_id in outcome.attached]
     if attached:
-        connection.execute(delete(tables.waits).where(among(connection, tables.waits.c.id, attached)))
+        connection.execute(delete(tables.waits).where(among(tables.waits.c.id, attached)))
     _advance(batch, outcomes)
 
 
@@ -297,9 +297,7 @@ def _write_ledgers(batch: Batch, outcomes: Sequence[Outcome], payload_test: Mapp
     if not moves:
         return
     connection, table = batch.connection, tables.ledger_moves
-    rows = connection.execute(
-        select(table).where(among(connection, table.c.message_id, {move.message_id for move, _ in moves}))
-    )
+    rows = connection.execute(select(table).where(among(table.c.message_id, {move.message_id for move, _ in moves})))
     earlier = {(row.ledger, row.test, row.message_id): Decimal(row.amount) for row in rows}
     balances = facts.read_ledgers(connection, {(move.ledger, test) for move, test in moves})
     wanted: dict[tuple[str, bool, str], Decimal] = {}
@@ -323,7 +321,7 @@ def _write_feeds(batch: Batch, entries: Sequence[FeedEntry]) -> None:
     feed = tables.feed.c
     rows = batch.connection.execute(
         select(feed.feed, feed.test, feed.partner_id, feed.document_id, feed.sha256).where(
-            among(batch.connection, feed.document_id, {entry.document_id for entry in entries})
+            among(feed.document_id, {entry.document_id for entry in entries})
         )
     )
     present = {tuple(row) for row in rows}
@@ -368,5 +366,5 @@ def _advance(batch: Batch, outcomes: Sequence[Outcome]) -> None:
     deliveries.release(batch, [payload_id for payload_id, why in failed.items() if not why])
     deliveries.drop_staged(connection, [payload_id for payload_id, why in failed.items() if why])
     staged = tables.staged_messages
-    connection.execute(delete(staged).where(among(connection, staged.c.payload_id, failed)))
+    connection.execute(delete(staged).where(among(staged.c.payload_id, failed)))
     payloads.finish(connection, failed)

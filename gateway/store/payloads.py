@@ -84,7 +84,7 @@ def _known(
 ) -> tuple[dict[str, _Known], dict[_TransportKey, _Known]]:
     """Payloads that are there already, with their digests, by id and by transport id."""
     transport_ids = {payload.transport_id for payload in payloads} - {""}
-    same_id = among(connection, _payloads.id, [payload.id for payload in payloads])
+    same_id = among(_payloads.id, [payload.id for payload in payloads])
     query = select(
         _payloads.id,
         _payloads.partner_id,
@@ -99,8 +99,8 @@ def _known(
     ).join(tables.receipts, _receipts.index == _payloads.arrival)
     rows = list(connection.execute(query.where(same_id)))
     if transport_ids:
-        partners = among(connection, _payloads.partner_id, {payload.partner_id for payload in payloads})
-        same_transport_id = among(connection, _payloads.transport_id, transport_ids)
+        partners = among(_payloads.partner_id, {payload.partner_id for payload in payloads})
+        same_transport_id = among(_payloads.transport_id, transport_ids)
         # Said again, so that the partial index on it serves.
         rows += connection.execute(query.where(partners, same_transport_id, _payloads.transport_id != ""))
     by_id: dict[str, _Known] = {}
@@ -171,10 +171,10 @@ def claim(connection: Connection, wanted: ClaimWanted) -> list[Claimed]:
     until = wanted.now + wanted.lease
     connection.execute(
         update(tables.inbox)
-        .where(among(connection, _inbox.payload_id, held))
+        .where(among(_inbox.payload_id, held))
         .values(lease_until=to_time(until), fence=_inbox.fence + 1)
     )
-    query = select(tables.payloads).where(among(connection, _payloads.id, held)).order_by(_payloads.arrival)
+    query = select(tables.payloads).where(among(_payloads.id, held)).order_by(_payloads.arrival)
     rows = connection.execute(query).all()
     bodies = read_bodies(connection, wanted.files, {row.sha256 for row in rows})
     return [
@@ -210,7 +210,7 @@ def renew(batch: Batch, renewals: Sequence[Renewal]) -> Sequence[GatewayError | 
 
 def read_fences(connection: Connection, payload_ids: Sequence[str]) -> dict[str, Row[Any]]:
     """Rows of the inbox by payload id, kept from being claimed until this transaction ends."""
-    query = select(tables.inbox).where(among(connection, _inbox.payload_id, payload_ids)).with_for_update()
+    query = select(tables.inbox).where(among(_inbox.payload_id, payload_ids)).with_for_update()
     return {row.payload_id: row for row in connection.execute(query)}
 
 
@@ -218,7 +218,7 @@ def reopen(batch: Batch, payload_ids: Sequence[str]) -> Sequence[GatewayError | 
     """Put payloads into the inbox again, from their first message on; their old workers lose them."""
     connection = batch.connection
     query = select(_payloads.id, _payloads.arrival, _payloads.received_at, _payloads.fence)
-    found = {row.id: row for row in connection.execute(query.where(among(connection, _payloads.id, payload_ids)))}
+    found = {row.id: row for row in connection.execute(query.where(among(_payloads.id, payload_ids)))}
     waiting = read_fences(connection, payload_ids)
     answers: list[GatewayError | None] = []
     for payload_id in payload_ids:
@@ -230,13 +230,9 @@ def reopen(batch: Batch, payload_ids: Sequence[str]) -> Sequence[GatewayError | 
         batch.insert(tables.inbox, (payload_id, row.arrival, fence, 0, 0, row.received_at), "replace")
         answers.append(None)
     connection.execute(
-        update(tables.payloads)
-        .where(among(connection, _payloads.id, found))
-        .values(state=PayloadState.RECEIVED.value, failed="")
+        update(tables.payloads).where(among(_payloads.id, found)).values(state=PayloadState.RECEIVED.value, failed="")
     )
-    connection.execute(
-        delete(tables.staged_messages).where(among(connection, tables.staged_messages.c.payload_id, found))
-    )
+    connection.execute(delete(tables.staged_messages).where(among(tables.staged_messages.c.payload_id, found)))
     return answers
 
 
@@ -245,7 +241,7 @@ def finish(connection: Connection, failed: Mapping[str, str]) -> None:
     last_fence = select(_inbox.fence).where(_inbox.payload_id == _payloads.id).scalar_subquery()
     connection.execute(
         update(tables.payloads)
-        .where(among(connection, _payloads.id, failed))
+        .where(among(_payloads.id, failed))
         .values(state=PayloadState.PROCESSED.value, failed="", fence=last_fence)
     )
     for payload_id, why in failed.items():
@@ -255,4 +251,4 @@ def finish(connection: Connection, failed: Mapping[str, str]) -> None:
                 .where(_payloads.id == payload_id)
                 .values(state=PayloadState.FAILED.value, failed=why)
             )
-    connection.execute(delete(tables.inbox).where(among(connection, _inbox.payload_id, failed)))
+    connection.execute(delete(tables.inbox).where(among(_inbox.payload_id, failed)))

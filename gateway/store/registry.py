@@ -55,8 +55,8 @@ def _import_partners(batch: Batch, entries: Sequence[Partner]) -> None:
         return
     ids = [entry.id for entry in entries]
     connection = batch.connection
-    connection.execute(delete(tables.partner_identifiers).where(among(connection, _identifiers.partner_id, ids)))
-    connection.execute(delete(tables.partner_roles).where(among(connection, _roles.partner_id, ids)))
+    connection.execute(delete(tables.partner_identifiers).where(among(_identifiers.partner_id, ids)))
+    connection.execute(delete(tables.partner_roles).where(among(_roles.partner_id, ids)))
     for entry in {entry.id: entry for entry in entries}.values():
         batch.insert(
             tables.partners,
@@ -84,7 +84,7 @@ def _import_keys(batch: Batch, entries: Sequence[ApiKey]) -> None:
         return
     # A key that comes again under its id has a new secret: the old hash must not open anything.
     ids = [entry.id for entry in entries]
-    batch.connection.execute(delete(tables.api_keys).where(among(batch.connection, _api_keys.id, ids)))
+    batch.connection.execute(delete(tables.api_keys).where(among(_api_keys.id, ids)))
     for entry in {entry.id: entry for entry in entries}.values():
         batch.insert(
             tables.api_keys,

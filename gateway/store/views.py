@@ -60,7 +60,7 @@ def payloads(connection: Connection, partner_id: str, state: str, after: str, li
 
 def _payload_views(connection: Connection, rows: Sequence[Row[Any]], files: BodyFiles | None) -> list[PayloadView]:
     ids = [row.id for row in rows]
-    query = select(tables.messages).where(among(connection, _messages.payload_id, ids)).order_by(_messages.number)
+    query = select(tables.messages).where(among(_messages.payload_id, ids)).order_by(_messages.number)
     messages: dict[str, list[MessageRecord]] = defaultdict(list)
     for row in connection.execute(query):
         messages[row.payload_id].append(message_from(row))
@@ -95,7 +95,7 @@ def _offered_rows(
     """(payload id, entry) of what the senders of payloads may fetch about them, in order."""
     sender = {row.id: row.partner_id for row in payload_rows}
     payload_of = {message.id: id_ for id_, found in messages.items() for message in found}
-    query = select(tables.feed).where(among(connection, _feed.message_id, payload_of)).order_by(_feed.sequence)
+    query = select(tables.feed).where(among(_feed.message_id, payload_of)).order_by(_feed.sequence)
     return [
         (payload_of[entry.message_id], entry)
         for entry in connection.execute(query)
@@ -155,9 +155,7 @@ def case(connection: Connection, key: str, partner_id: str, test: bool) -> list[
     by_id = select(cases.id).where(cases.id == key, cases.test == test)
     ids = set(connection.execute(union_all(by_key, by_id)).scalars())
     if partner_id and ids:
-        own = select(taking_part.case_id).where(
-            taking_part.partner_id == partner_id, among(connection, taking_part.case_id, ids)
-        )
+        own = select(taking_part.case_id).where(taking_part.partner_id == partner_id, among(taking_part.case_id, ids))
         ids = set(connection.execute(own).scalars())
     if not ids:
         return []
@@ -169,7 +167,7 @@ def case(connection: Connection, key: str, partner_id: str, test: bool) -> list[
     delivery_ids = [row.id for rows in delivery_rows.values() for row in rows]
     attempts: dict[str, list[Row[Any]]] = defaultdict(list)
     tried = tables.attempts
-    query = select(tried).where(among(connection, tried.c.delivery_id, delivery_ids))
+    query = select(tried).where(among(tried.c.delivery_id, delivery_ids))
     for row in connection.execute(query.order_by(tried.c.started_at, tried.c.number)):
         attempts[row.delivery_id].append(row)
     receipts = _receipts_by(
@@ -207,7 +205,7 @@ def case(connection: Connection, key: str, partner_id: str, test: bool) -> list[
 def _grouped(connection: Connection, table: Any, ids: Iterable[str], *order: Any) -> dict[str, list[Row[Any]]]:
     """Rows of a table by case, each case's in order."""
     grouped: dict[str, list[Row[Any]]] = defaultdict(list)
-    for row in connection.execute(select(table).where(among(connection, table.c.case_id, ids)).order_by(*order)):
+    for row in connection.execute(select(table).where(among(table.c.case_id, ids)).order_by(*order)):
         grouped[row.case_id].append(row)
     return grouped
 
@@ -234,7 +232,7 @@ def _delivery_rows(connection: Connection, column: str, values: Iterable[str]) -
     tables_ = (_hot, _done, tables.staged_deliveries) if column == "payload_id" else (_hot, _done)
     rows: list[Row[Any]] = []
     for table in tables_:
-        rows += connection.execute(select(table).where(among(connection, table.c[column], wanted)))
+        rows += connection.execute(select(table).where(among(table.c[column], wanted)))
     return sorted(rows, key=lambda row: (row.sequence, row.id))
 
 
