@@ -7,12 +7,14 @@ a group or segment, the one with the most tests goes first.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from gateway.check.tables import ElementUse, Table
 from gateway.errors import MappingInvalid
 from gateway.translate import convert, fields, place
+from gateway.translate.context import Context
 from gateway.translate.fields import FieldPath, Shape
 from gateway.translate.place import EdiPlace, ElementStep, Test
 from gateway.translate.rows import Row
@@ -60,6 +62,7 @@ class Cell:
     slots: tuple[Slot, ...]
     converter: convert.Converter | convert.ManyConverter | None = None
     constant: str = ""
+    widths: tuple[int, ...] = ()
     companion: Slot | None = None
     """The slot of the format qualifier that travels beside the value; of a constant, the one it goes with."""
     is_list: bool = False
@@ -71,6 +74,13 @@ class Cell:
     def field_within(self) -> str:
         """The path below its scope, as a value's own path ends."""
         return ".".join(self.path)
+
+    @property
+    def read_many(self) -> Callable[[Sequence[str], Sequence[int], Context], Any]:
+        """How a value that is held in several slots is read."""
+        if not isinstance(self.converter, convert.ManyConverter):
+            raise TypeError(f"{self.field} is held in one slot")
+        return self.converter.read
 
 
 @dataclass(slots=True, eq=False)
@@ -152,7 +162,7 @@ class Compiler:
         group, segment = self._find(parsed)
         slots = self._slots(segment.node, parsed)
         constant, _, companion = row.argument.partition(" with ")
-        cell = Cell(row.kind, row.field, (), slots, constant=constant)
+        cell = Cell(row.kind, row.field, (), slots, constant=constant, widths=tuple(slot.width for slot in slots))
         if row.kind == "constant" and companion:
             cell.companion = self._slot(segment.node, tuple(companion.split(".")), row.place)
         if row.kind in convert.CONTROLS:

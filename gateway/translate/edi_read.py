@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from gateway.check.tables import Table
 from gateway.model import Place
@@ -32,6 +32,8 @@ class _Segment:
     """A compiled SegmentUse. `handlers[element - 1][component]`: None is unmapped, False is passed over."""
 
     tests: tuple[SlotTest, ...]
+    further: tuple[SlotTest, ...]
+    """The tests that the choice of candidates has not made already."""
     list_path: tuple[str, ...]
     counter: int
     """Where an instance of its group counts how often it occurred."""
@@ -46,11 +48,25 @@ class _Group:
 
     use: GroupUse
     tests: tuple[SlotTest, ...]
+    further: tuple[SlotTest, ...]
     list_path: tuple[str, ...]
     counter: int
-    segments: dict[int, list[_Segment]] = field(default_factory=dict)
-    groups: dict[int, list[_Group]] = field(default_factory=dict)
+    segments: dict[int, _Choice[_Segment]] = field(default_factory=dict)
+    groups: dict[int, _Choice[_Group]] = field(default_factory=dict)
     counters: int = 0
+
+
+_Use = TypeVar("_Use", _Segment, _Group)
+
+
+@dataclass(slots=True, eq=False)
+class _Choice(Generic[_Use]):
+    """The uses that compete for one node or group: by the value of one slot, `others` for any other value."""
+
+    element: int
+    component: int
+    by_value: dict[str, tuple[_Use, ...]]
+    others: tuple[_Use, ...]
 
 
 @dataclass(slots=True, eq=False)
@@ -71,10 +87,16 @@ class _Pieces:
 
     cell: Cell
     values: dict[str, Any]
-    place: Place
-    path: str
-    parts: list[str] = field(default_factory=list)
-    widths: list[int] = field(default_factory=list)
+    prefix: str
+    elements: list[list[str]]
+    """The segment in which it begins, and its number."""
+    number: int
+    parts: list[str]
+
+    def place(self, run: _Run) -> Place:
+        """Where the value begins."""
+        first = next(slot for slot, part in zip(self.cell.slots, self.parts, strict=False) if part)
+        return _place(run, self.elements, self.number, first.element, first.component)
 
 
 @dataclass(slots=True, eq=False)
@@ -133,9 +155,9 @@ class EdiReader:
                 current[group] = None if around is None else _open(around, group, elements, run)
             instance = current[group]
             if instance is not None:
-                for segment in instance.group.segments.get(node, ()):
+                for segment in _candidates(instance.group.segments.get(node), elements):
                     if instance.counts[segment.counter] < segment.limit and (
-                        not segment.tests or all(test.holds(elements) for test in segment.tests)
+                        not segment.further or all(test.holds(elements) for test in segment.further)
                     ):
                         _take(segment, instance, elements, number, run)
                         break
@@ -144,7 +166,7 @@ class EdiReader:
             else:
                 raw.kept.append((Place(run.message, number, elements[0][0]), text))
         for gathered in run.pieces.values():
-            _complete(gathered, run)
+            _complete(gathered, gathered.cell.widths * (len(gathered.parts) // len(gathered.cell.slots)), run)
         for item, around_it, link in run.links:
             if link.outer in around_it:
                 item.setdefault(link.inner, around_it[link.outer])
@@ -163,10 +185,21 @@ def _split_slowly(text: str, delimiters: Delimiters, number: int, run: _Run) -> 
     return [repetitions[0] for repetitions in elements]
 
 
+def _candidates(choice: _Choice[_Use] | None, elements: list[list[str]]) -> tuple[_Use, ...]:
+    """The uses that may fit, the most particular first."""
+    if choice is None:
+        return ()
+    if choice.element and choice.element < len(elements):
+        components = elements[choice.element]
+        if choice.component < len(components):
+            return choice.by_value.get(components[choice.component], choice.others)
+    return choice.others
+
+
 def _open(around: _Instance, group: int, elements: list[list[str]], run: _Run) -> _Instance | None:
     """The instance that a trigger opens within `around`, or None where no use fits."""
-    for candidate in around.group.groups.get(group, ()):
-        if candidate.tests and not all(test.holds(elements) for test in candidate.tests):
+    for candidate in _candidates(around.group.groups.get(group), elements):
+        if candidate.further and not all(test.holds(elements) for test in candidate.further):
             continue
         starts = candidate.use.starts
         if starts is not None and candidate.counter in around.latest:
@@ -236,7 +269,10 @@ def _take(segment: _Segment, instance: _Instance, elements: list[list[str]], num
                 path = prefix + cell.field_within
                 run.trace.setdefault(path, _place(run, elements, number, position, component))
     for cell in segment.many:
-        _gather(cell, values, prefix, elements, number, run)
+        if segment.limit == 1:
+            _take_many(cell, values, prefix, elements, number, run)
+        else:
+            _gather(cell, values, prefix, elements, number, run)
 
 
 def _place(run: _Run, elements: list[list[str]], number: int, element: int, component: int) -> Place:
@@ -252,36 +288,50 @@ def _judge(cell: Cell, text: str, place: Place, run: _Run) -> None:
         run.raw.findings.append(finding("translate.constant", place, text, expected=cell.constant))
 
 
+def _parts(cell: Cell, elements: list[list[str]]) -> list[str]:
+    """What stands in the slots of `cell`; the slots follow one another, most often within one composite."""
+    parts = []
+    size = len(elements)
+    for slot in cell.slots:
+        if slot.element < size and slot.component < len(components := elements[slot.element]):
+            parts.append(components[slot.component])
+        else:
+            parts.append("")
+    return parts
+
+
+def _take_many(
+    cell: Cell, values: dict[str, Any], prefix: str, elements: list[list[str]], number: int, run: _Run
+) -> None:
+    """Store a value whose pieces all stand in this segment."""
+    first = cell.slots[0].element
+    if first >= len(elements):
+        return
+    parts = _parts(cell, elements)
+    if any(parts):
+        _complete(_Pieces(cell, values, prefix, elements, number, parts), cell.widths, run)
+
+
 def _gather(cell: Cell, values: dict[str, Any], prefix: str, elements: list[list[str]], number: int, run: _Run) -> None:
     """Add this segment's slots of `cell` to the value they are pieces of."""
-    parts = [
-        elements[slot.element][slot.component]
-        if slot.element < len(elements) and slot.component < len(elements[slot.element])
-        else ""
-        for slot in cell.slots
-    ]
+    parts = _parts(cell, elements)
     if not any(parts):
         return
-    key = (id(values), id(cell))
-    gathered = run.pieces.get(key)
+    gathered = run.pieces.get((id(values), id(cell)))
     if gathered is None:
-        first = next(slot for slot, part in zip(cell.slots, parts, strict=True) if part)
-        place = _place(run, elements, number, first.element, first.component)
-        gathered = run.pieces[key] = _Pieces(cell, values, place, prefix + cell.field_within)
-    gathered.parts.extend(parts)
-    gathered.widths.extend(slot.width for slot in cell.slots)
+        run.pieces[id(values), id(cell)] = _Pieces(cell, values, prefix, elements, number, parts)
+    else:
+        gathered.parts.extend(parts)
 
 
-def _complete(gathered: _Pieces, run: _Run) -> None:
-    converter = gathered.cell.converter
-    if not isinstance(converter, ManyConverter):
-        raise TypeError(f"{gathered.cell.field} is not held in pieces")
+def _complete(gathered: _Pieces, widths: Sequence[int], run: _Run) -> None:
+    cell = gathered.cell
     try:
-        _store(gathered.values, gathered.cell, converter.read(gathered.parts, gathered.widths, run.context))
+        _store(gathered.values, cell, cell.read_many(gathered.parts, widths, run.context))
     except Unconvertible as fault:
-        run.find(fault, gathered.place, " ".join(gathered.parts))
+        run.find(fault, gathered.place(run), " ".join(gathered.parts))
     if run.trace is not None:
-        run.trace.setdefault(gathered.path, gathered.place)
+        run.trace.setdefault(gathered.prefix + cell.field_within, gathered.place(run))
 
 
 def _store(values: dict[str, Any], cell: Cell, value: Any) -> None:
@@ -339,18 +389,30 @@ def _taker(cell: Cell) -> Take:
 
 
 def _compile_group(use: GroupUse, counter: int) -> _Group:
-    group = _Group(use, use.tests, use.list_path, counter)
+    group = _Group(use, use.tests, use.tests, use.list_path, counter)
     for node, segments in use.segments.items():
-        group.segments[node] = []
-        for segment in segments:
-            group.segments[node].append(_compile_segment(segment, use, group.counters))
-            group.counters += 1
+        compiled = [_compile_segment(segment, use, group.counters + at) for at, segment in enumerate(segments)]
+        group.counters += len(compiled)
+        group.segments[node] = _choice(compiled)
     for index, inner in use.groups.items():
-        group.groups[index] = []
-        for candidate in inner:
-            group.groups[index].append(_compile_group(candidate, group.counters))
-            group.counters += 1
+        groups = [_compile_group(candidate, group.counters + at) for at, candidate in enumerate(inner)]
+        group.counters += len(groups)
+        group.groups[index] = _choice(groups)
     return group
+
+
+def _choice(uses: list[_Use]) -> _Choice[_Use]:
+    """Uses ready to be chosen from: by the value of one slot, where the first tests of all of them are about it."""
+    tested = [use for use in uses if use.tests]
+    slots = {(use.tests[0].element, use.tests[0].component) for use in tested}
+    if len(slots) != 1:
+        return _Choice(0, 0, {}, tuple(uses))
+    for use in tested:
+        use.further = use.tests[1:]
+    values = {value for use in tested for value in use.tests[0].values}
+    by_value = {v: tuple(use for use in uses if not use.tests or v in use.tests[0].values) for v in values}
+    ((element, component),) = slots
+    return _Choice(element, component, by_value, tuple(use for use in uses if not use.tests))
 
 
 def _compile_segment(use: SegmentUse, group: GroupUse, counter: int) -> _Segment:
@@ -374,7 +436,7 @@ def _compile_segment(use: SegmentUse, group: GroupUse, counter: int) -> _Segment
         rows.append(tuple(handlers.get((element, component)) for component in range(width + 1)))
     # Where a group may be continued, its trigger occurs as often as it likes within one instance.
     limit = 1_000_000_000 if use.trigger and group.starts is not None else use.limit
-    return _Segment(use.tests, use.list_path, counter, limit, tuple(rows), tuple(many))
+    return _Segment(use.tests, use.tests, use.list_path, counter, limit, tuple(rows), tuple(many))
 
 
 def _handler(cell: Cell) -> Handler | bool:

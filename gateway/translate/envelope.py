@@ -86,7 +86,7 @@ def judge(body: Any, format_: str, context: Context) -> list[Finding]:
         return []
     if syntax is Syntax.XML:
         return xsd.check(body, format_)
-    message = segment_message(body, format_, "1", context.separators(syntax))
+    message = segment_message(body, format_, "0001", context.separators(syntax))
     table = tables.find(message.type)
     return [] if table is None else structure.check(message, table).findings
 
