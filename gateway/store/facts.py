@@ -7,7 +7,7 @@ writers' lock, so that nothing can move between that comparison and the commit.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -28,7 +28,7 @@ from gateway.decide.facts import (
     WaitingDocument,
 )
 from gateway.errors import GatewayError
-from gateway.model import Case, Identifier
+from gateway.model import Case, Identifier, Partner
 from gateway.store import registry, tables
 from gateway.store.batch import Batch
 from gateway.store.sql import among, from_json
@@ -40,48 +40,52 @@ TestKey = tuple[str, str, bool]
 """A business key of live or of test traffic: (kind, value, test)."""
 
 
-def answer(connection: Connection, queries: Iterable[Query]) -> dict[Query, Answer]:
+def answer(connection: Connection, queries: Collection[Query]) -> dict[Query, Answer]:
     """Answers to all queries but those for numbers, which have to be reserved."""
-    wanted = [query for query in queries if not isinstance(query, NextNumber)]
-    found = _Found(connection, wanted)
+    found = _Found(connection, queries)
     cases = read_cases(connection, found.case_ids())
     waits = _read_waits(connection, found.wait_ids())
+    partners = registry.partners_by_id(connection, {query.id for query in queries if isinstance(query, PartnerById)})
+    named = registry.partners_by(
+        connection,
+        {Identifier(query.scheme, query.value) for query in queries if isinstance(query, PartnerByIdentifier)},
+    )
     answers: dict[Query, Answer] = {}
-    for query in wanted:
-        version = found.version(query)
+    for query in queries:
+        value: object
         match query:
             case CasesByKeys():
-                ids = found.cases_of(query)
-                answers[query] = Answer(tuple(cases[id_] for id_ in ids), version)
+                value = tuple(cases[id_] for id_ in found.cases_of(query))
             case CaseById(id=id_):
-                answers[query] = Answer(cases.get(id_) if id_ in found.versions_of_case(query) else None, version)
+                value = cases.get(id_) if found.versions_of_case(query) else None
             case Waiting():
-                answers[query] = Answer(tuple(waits[id_] for id_ in found.waits_of(query)), version)
+                value = tuple(waits[id_] for id_ in found.waits_of(query))
             case LedgerBalance():
-                answers[query] = Answer(found.balance(query), version)
+                value = found.balance(query)
             case PartnerById(id=id_):
-                answers[query] = Answer(_active(registry.partner(connection, id_)), version)
-            case PartnerByIdentifier(scheme=scheme, value=value):
-                partner = registry.partner_by(connection, Identifier(scheme, value))
-                answers[query] = Answer(_active(partner), version)
+                value = _active(partners.get(id_))
+            case PartnerByIdentifier(scheme=scheme, value=name):
+                value = _active(named.get(Identifier(scheme, name)))
+            case NextNumber():
+                continue
+        answers[query] = Answer(value, found.version(query))
     return answers
 
 
-def versions(connection: Connection, queries: Iterable[Query]) -> dict[Query, str]:
+def versions(connection: Connection, queries: Collection[Query]) -> dict[Query, str]:
     """The present version of each query's answer."""
-    wanted = list(queries)
-    found = _Found(connection, wanted)
-    return {query: found.version(query) for query in wanted}
+    found = _Found(connection, queries)
+    return {query: found.version(query) for query in queries}
 
 
-def _active(partner: Any) -> Any:
+def _active(partner: Partner | None) -> Partner | None:
     return partner if partner is not None and partner.active else None
 
 
 class _Found:
     """What a set of queries finds, without the contents: ids, versions and balances."""
 
-    def __init__(self, connection: Connection, queries: Sequence[Query]) -> None:
+    def __init__(self, connection: Connection, queries: Collection[Query]) -> None:
         case_keys = {(*key, q.test) for q in queries if isinstance(q, CasesByKeys) for key in q.keys}
         self._cases_by_key = ids_by_key(connection, tables.case_keys, "case_id", case_keys)
         case_ids = {q.id for q in queries if isinstance(q, CaseById)}.union(*self._cases_by_key.values())

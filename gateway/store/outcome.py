@@ -7,7 +7,7 @@ first has been written, so that it sees what moved.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -150,7 +150,7 @@ def _microseconds(window: timedelta) -> int:
     return window // timedelta(microseconds=1)
 
 
-def find_interchanges(connection: Connection, refs: Sequence[InterchangeRef]) -> dict[InterchangeRef, list[Row[Any]]]:
+def find_interchanges(connection: Connection, refs: Collection[InterchangeRef]) -> dict[InterchangeRef, list[Row[Any]]]:
     """When, and in which payloads, these references were used, the first one first."""
     found: dict[InterchangeRef, list[Row[Any]]] = {}
     if not refs:

@@ -6,7 +6,7 @@ its own, so that memory stays flat and the writers' lock is never held for long.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from itertools import islice
 from typing import Any, TypeVar
@@ -106,21 +106,28 @@ def version(connection: Connection) -> int:
     return connection.execute(select(counters.value).where(counters.name == VERSION)).scalar() or 0
 
 
-def partner(connection: Connection, partner_id: str) -> Partner | None:
-    """The partner with this id."""
-    row = connection.execute(select(tables.partners).where(_partners.id == partner_id)).one_or_none()
-    return None if row is None else _partner_from(row)
+def partners_by_id(connection: Connection, ids: Collection[str]) -> dict[str, Partner]:
+    """Partners by id; those that are not there are left out."""
+    if not ids:
+        return {}
+    rows = connection.execute(select(tables.partners).where(among(_partners.id, ids)))
+    return {row.id: _partner_from(row) for row in rows}
 
 
-def partner_by(connection: Connection, identifier: Identifier) -> Partner | None:
-    """The partner that goes by `identifier`."""
+def partners_by(connection: Connection, identifiers: Collection[Identifier]) -> dict[Identifier, Partner]:
+    """Partners by what they go by; names that nobody goes by are left out."""
+    if not identifiers:
+        return {}
     query = (
-        select(tables.partners)
-        .join(tables.partner_identifiers, _identifiers.partner_id == _partners.id)
-        .where(_identifiers.scheme == identifier.scheme, _identifiers.value == identifier.value)
+        select(_identifiers.scheme, _identifiers.value, tables.partners)
+        .join(tables.partners, _identifiers.partner_id == _partners.id)
+        .where(
+            among(_identifiers.scheme, {one.scheme for one in identifiers}),
+            among(_identifiers.value, {one.value for one in identifiers}),
+        )
     )
-    row = connection.execute(query).one_or_none()
-    return None if row is None else _partner_from(row)
+    found = {Identifier(row.scheme, row.value): _partner_from(row) for row in connection.execute(query)}
+    return {one: found[one] for one in identifiers if one in found}
 
 
 def partners(connection: Connection, after: str, limit: int) -> list[Partner]:

@@ -45,6 +45,7 @@ from gateway.store.contract import (
 )
 from gateway.store.database import connect, in_memory, translated
 from gateway.store.migrations import current, head, migrate_connection
+from gateway.store.reader import SharedReader
 from gateway.store.sql import to_time
 from gateway.store.writer import Handler, Writer
 
@@ -84,6 +85,8 @@ class SqlStore(Store):
         self._files = BodyFiles(payload_folder)
         self._checkpointer = Checkpointer(signer, anchor_file)
         self._writer = Writer(self._database, self._checkpointer, _HANDLERS)
+        self._facts = SharedReader(self._database, facts.answer)
+        self._interchanges = SharedReader(self._database, outcome.find_interchanges)
         self._anchoring: asyncio.Task[None] | None = None
         self.origin = signer.name
         self.alert = ""
@@ -155,13 +158,13 @@ class SqlStore(Store):
 
     async def find_interchange(self, ref: InterchangeRef, window: timedelta, now: datetime) -> str:
         since = to_time(now - window)
-        found = await self._read(lambda connection: outcome.find_interchanges(connection, [ref]))
+        found = await self._interchanges.ask([ref])
         return next((row.payload_id for row in found.get(ref, ()) if row.at >= since), "")
 
     async def facts(self, queries: Iterable[Query], known: Facts, for_id: str) -> Facts:
         wanted = [query for query in queries if query not in known.answers]
         numbers = tuple(query for query in wanted if isinstance(query, NextNumber))
-        answers = await self._read(lambda connection: facts.answer(connection, wanted))
+        answers = await self._facts.ask([query for query in wanted if not isinstance(query, NextNumber)])
         if numbers:
             answers |= await self._writer.do(facts.reserve, facts.Reservation(for_id, numbers))
         return known.plus(answers)
@@ -273,13 +276,14 @@ class SqlStore(Store):
         return count
 
     async def partner(self, partner_id: str) -> Partner:
-        found = await self._read(lambda connection: registry.partner(connection, partner_id))
-        if found is None:
+        found = await self._read(lambda connection: registry.partners_by_id(connection, [partner_id]))
+        if not found:
             raise NotFound(partner_id=partner_id)
-        return found
+        return found[partner_id]
 
     async def partner_by(self, identifier: Identifier) -> Partner | None:
-        return await self._read(lambda connection: registry.partner_by(connection, identifier))
+        found = await self._read(lambda connection: registry.partners_by(connection, [identifier]))
+        return found.get(identifier)
 
     async def partners(self, after: str, limit: int) -> Sequence[Partner]:
         return await self._read(lambda connection: registry.partners(connection, after, limit))

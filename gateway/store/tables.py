@@ -382,6 +382,7 @@ feed = Table(
     Index("feed_partner", "feed", "test", "partner_id", "sequence"),
     Index("feed_document", "document_id"),
     Index("feed_message", "message_id"),
+    Index("feed_message", "message_id"),
 )
 
 # The receipt log.
