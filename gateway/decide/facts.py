@@ -47,7 +47,7 @@ class CaseById(Question[Case | None]):
 
 @dataclass(frozen=True, slots=True)
 class NextNumber(Question[int]):
-    """The next number of `counter`, from 1 without gaps by design of the counter, not of its users.
+    """The next number of `counter`, counted from 1.
 
     It is reserved for the message in hand: asked again for the same message it is the same number.
     """

@@ -287,6 +287,8 @@ def test_a_day_without_rules_is_an_error(folder):
 SPOILED = [
     # Two sets for one day.
     ("credit.toml", credit("2016-01-01") + credit("2020-01-01"), "overlap"),
+    # Even if only for one.
+    ("credit.toml", credit("2016-01-01", "2020-01-01") + credit("2020-01-01"), "overlap"),
     # Ends before it begins.
     ("credit.toml", credit("2016-01-01", "2015-01-01"), "before valid_from"),
     # A treatment that is none.

@@ -82,7 +82,10 @@ def test_the_year_of_a_number_is_the_bureaus():
 def test_when_the_numbers_are_used_up_a_person_decides():
     """The sequence has six digits; nothing is given a seventh."""
     world = World()
-    world.counters[f"declaration:{ORIGIN}226", False] = 999_999
+    world.counters[f"declaration:{ORIGIN}226", False] = 999_998
+    last = world.send(outbound(client_reference="E-0"), FACTORY)
+    assert responded(last).declaration_number == f"{ORIGIN}226999999"
+    world = World(counters=world.counters)
     effects = world.send(outbound(), FACTORY)
     assert world.case.status == Status.IN_REVIEW
     assert codes(of(effects, Alert)[0].reasons) == ["decide.number.exhausted"]

@@ -15,6 +15,7 @@ from tests.decide.world import (
     FACTORY,
     NEWCOMER,
     NOW,
+    OTHER_PORT,
     PORT,
     PORT_SIDE,
     RULES,
@@ -202,6 +203,14 @@ def test_one_bill_may_stand_twice_in_a_manifest():
     assert {u["number"] for u in world.case.documents["release"]["containers"]} == {BOX, OTHER_BOX}
 
 
+def test_another_ports_manifest_is_its_own():
+    """Two ports may number their manifests alike; one's cancellation leaves the other's waiting."""
+    world = World()
+    world.send(manifest(), PORT)
+    world.send(manifest(function="1"), OTHER_PORT)
+    assert len(world.waiting) == 1
+
+
 def test_a_manifest_in_two_messages():
     """The second message under the same number adds bills; a replacement takes away what it does not mention."""
     world = World()
@@ -306,6 +315,14 @@ def test_an_excluded_enterprise_is_always_checked():
     assert decisions(world.send(manifest(), PORT)) == {BOX: ("lock", ["decide.port.enterprise"])}
 
 
+def test_the_blacklist_is_checked_at_the_gate():
+    """An enterprise blacklisted after its declaration was accepted does not get its containers."""
+    world = declared()
+    listed = RULES.negative_list.model_copy(update={"blacklist": frozenset({"3701000001"})})
+    world.rules = dataclasses.replace(RULES, negative_list=listed)
+    assert decisions(world.send(manifest(), PORT)) == {BOX: ("lock", ["decide.port.enterprise"])}
+
+
 def test_test_manifests_meet_test_declarations_only():
     """A live declaration does not open the gate for a test manifest."""
     world = declared()
@@ -361,6 +378,14 @@ def test_an_undeclared_container_cannot_be_ordered_open():
     effects = world.send(order(), PORT_SIDE)
     assert codes(of(effects, Refuse)[0].reasons) == ["decide.release.undeclared"]
     assert not decisions(effects)
+
+
+def test_an_order_names_container_and_bill():
+    """Under another bill of lading the same number is another container to the officer."""
+    world = declared(departure_country="AO")
+    world.send(manifest(), PORT)
+    wrong = [{"number": BOX, "bill_of_lading": "BL-9", "decision": "release"}]
+    assert of(world.send(order(containers=wrong), PORT_SIDE), Refuse)
 
 
 def test_the_same_order_again_goes_out_once():

@@ -42,6 +42,7 @@ def test_the_bureaus_acceptance_sets_its_number():
     assert world.case.status == Status.ACCEPTED
     assert ("declaration", f"{ORIGIN}226000777") in world.case.keys
     assert told(effects).to.partner_id == "newcomer"
+    assert [s.document_type for s in of(effects, Send)] == ["response"]  # the bureau has the declaration already
     assert told(effects).document.declaration_number == f"{ORIGIN}226000777"
     assert of(effects, Publish)[0].keys["status"] == "accepted"
 

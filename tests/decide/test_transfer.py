@@ -130,6 +130,13 @@ def test_a_replacement_goes_to_the_port_again():
     assert world.case.status == Status.TRANSFERRED
 
 
+def test_only_the_transfer_there_is_can_be_replaced():
+    """A replacement or withdrawal names the transfer it is about."""
+    for function in ("5", "1"):
+        effects = transferred().send(transfer(NUMBER, function=function, number="T-9"), BUREAU)
+        assert codes(of(effects, Refuse)[0].reasons) == ["decide.transfer.unknown"]
+
+
 def test_a_withdrawn_transfer_can_be_made_again():
     """Withdrawn, the goods are the issuing bureau's again."""
     world = transferred()

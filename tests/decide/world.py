@@ -44,7 +44,8 @@ PORT_SIDE = partner("port-bureau", Role.BUREAU, ("ciq-org", PORT_BUREAU))
 STRANGER = partner("far-bureau", Role.BUREAU, ("ciq-org", "440100"))
 CUSTOMS = partner("customs", Role.CUSTOMS, ("customs-office", OFFICE))
 PORT = partner("port", Role.PORT)
-ALL = (FACTORY, NEWCOMER, AGENT, BUREAU, PORT_SIDE, STRANGER, CUSTOMS, PORT)
+OTHER_PORT = partner("other-port", Role.PORT)
+ALL = (FACTORY, NEWCOMER, AGENT, BUREAU, PORT_SIDE, STRANGER, CUSTOMS, PORT, OTHER_PORT)
 
 
 @dataclass
