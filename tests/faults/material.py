@@ -1,0 +1,64 @@
+"""Partners and messages for the fault runs: enterprises declare in CUSDEC, one bureau gets EEntDeclIo XML."""
+
+from __future__ import annotations
+
+import re
+
+from gateway import data
+from tests.harness import key_of
+
+SAMPLE = data.samples() / "declaration" / "import_sea_container" / "in.edi"
+
+
+def partners(bureau_url: str) -> str:
+    """An enterprise whose declarations go to review at a bureau that listens on `bureau_url`."""
+    return f"""
+[[partners]]
+id = "acme"
+name = "Acme"
+roles = ["enterprise"]
+credit_grade = "A"
+identifiers = [
+    {{ scheme = "ciq-registration", value = "3702000002" }},
+    {{ scheme = "ciq-registration", value = "3702000001" }},
+]
+agreements = [{{ direction = "in" }}]
+keys = [{{ key = "{key_of("acme")}", scopes = ["send", "read", "admin"] }}]
+
+[[partners]]
+id = "bureau"
+name = "Bureau"
+roles = ["bureau"]
+identifiers = [{{ scheme = "ciq-org", value = "370200" }}, {{ scheme = "ciq-org", value = "370210" }}]
+keys = [{{ key = "{key_of("bureau")}" }}]
+
+[[partners.agreements]]
+direction = "out"
+document = "declaration"
+format = "xml:EEntDeclIo:1"
+code_tables = "ciq"
+envelope = "OBORMessage"
+attempts = 1000
+attempt_timeout = 2.0
+options = {{ url = "{bureau_url}" }}
+"""
+
+
+def declaration(serial: int) -> bytes:
+    """The sample declaration under numbers of its own: reference, client reference, bill and contract."""
+    text = SAMPLE.read_text("utf-8")
+    for old, new in (
+        ("IMP0001", f"F{serial:012}"),
+        ("SD-2026-0001", f"FD-{serial:08}"),
+        ("SMPL26010077", f"FB{serial:010}"),
+        ("CL-2026/07", f"FC-{serial:08}"),
+    ):
+        text = text.replace(old, new)
+    return text.encode()
+
+
+def serial_of(body: bytes) -> int:
+    """Which declaration a delivered EEntDeclIo is."""
+    found = re.search(rb"<EntDeclNo>FD-(\d{8})</EntDeclNo>", body)
+    assert found is not None, "the bureau got something else"
+    return int(found[1])
