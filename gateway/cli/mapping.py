@@ -15,6 +15,7 @@ def register(cli: typer.Typer) -> None:
     noun = typer.Typer(help="Mapping tables between wire formats and documents.", no_args_is_help=True)
     noun.command("list")(list_)
     noun.command()(lint)
+    noun.command("test")(try_)
     cli.add_typer(noun, name="mapping")
 
 
@@ -58,4 +59,27 @@ def lint(
                 output.data(f"{result['file']}: {fault}")
         output.say(f"{len(results)} tables, {sum(len(r['faults']) for r in results)} faults")
     if any(r["faults"] for r in results):
+        raise typer.Exit(output.NO)
+
+
+def try_(
+    document: Annotated[str, typer.Option(help="Only this document's tables.")] = "",
+    format_: Annotated[str, typer.Option("--format", help="Only this format's tables.")] = "",
+    json: output.JsonOption = False,
+) -> None:
+    """Try mapping tables on the samples: reading, writing, and there and back. Exit code 1 where one fails."""
+    from dataclasses import asdict
+
+    from gateway.cli.mapping_trials import trials
+
+    count = faults = 0
+    for trial in trials(document, format_):
+        count += 1
+        faults += bool(trial.fault)
+        if json:
+            output.as_json_line(asdict(trial))
+        elif trial.fault:
+            output.data(f"{trial.document} as {trial.format}, {trial.sample}, {trial.what}: {trial.fault}")
+    output.say(f"{count} trials, {faults} failed")
+    if faults:
         raise typer.Exit(output.NO)

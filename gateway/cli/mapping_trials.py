@@ -1,0 +1,168 @@
+"""Tries mapping tables on the samples: what comes in means its document, what goes out is as written down.
+
+A sample folder, samples/<document>/<case>/, holds `document.json`, messages that mean it (`in.*`), and
+messages that it must be written as (`out.*`). Folders without document.json hold messages that are refused.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from lxml import etree
+
+from gateway import data
+from gateway.check import structure, tables, xsd
+from gateway.documents import MODELS, Document
+from gateway.findings import rejects, text
+from gateway.model import Syntax
+from gateway.parse import edifact, x12, xml
+from gateway.parse import json as json_reader
+from gateway.parse.segments import MessageRead, SegmentMessage
+from gateway.receive.unpack import sniff
+from gateway.translate import envelope, table
+from gateway.translate.context import Context
+from gateway.translate.engine import Mapping
+from gateway.translate.outcome import Read
+
+CONTEXT = Context("Asia/Shanghai")
+"""Samples without offsets in their times mean Beijing time."""
+
+_FRAME = envelope.Frame("SENDER", "RECIPIENT", "1", at=datetime(2026, 1, 2, 3, 4, tzinfo=UTC))
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One thing tried; `fault` is empty where it went well."""
+
+    document: str
+    format: str
+    sample: str
+    """The sample's folder and, where it is about one, its file."""
+    what: str
+    """`read`, `write` or `round trip`."""
+    fault: str = ""
+
+
+def trials(document: str = "", format_: str = "") -> Iterator[Trial]:
+    """Every trial of the mappings of `document` in `format_`; of all where these are empty."""
+    for name, of in sorted(table.available()):
+        if document in ("", name) and format_ in ("", of):
+            mapping = table.load(name, of)
+            for case in sorted((data.samples() / name).glob("*/document.json")):
+                yield from _case(mapping, case.parent)
+
+
+def _case(mapping: Mapping, case: Path) -> Iterator[Trial]:
+    """What one sample says about one mapping."""
+    stored = json.loads((case / "document.json").read_text("utf-8"))
+    document = MODELS[mapping.document].model_validate(stored)
+    for path in sorted(case.glob("in.*")):
+        wire = _wire(path.read_bytes(), mapping)
+        if wire is not None:
+            fault = _read_fault(mapping.read(wire, CONTEXT), document)
+            yield Trial(mapping.document, mapping.format, f"{case.name}/{path.name}", "read", fault)
+    for path in sorted(case.glob("out.*")):
+        if _wire(path.read_bytes(), mapping) is not None:
+            fault = _write_fault(mapping, document, path.read_bytes())
+            yield Trial(mapping.document, mapping.format, f"{case.name}/{path.name}", "write", fault)
+    yield Trial(mapping.document, mapping.format, case.name, "round trip", _round_trip_fault(mapping, document))
+
+
+def _read_fault(read: Read, document: Document) -> str:
+    if not isinstance(read.document, Document):
+        return "; ".join(f"{f.place} {text(f)}".strip() for f in read.findings if rejects([f]))
+    return _difference(read.document.model_dump(), document.model_dump())
+
+
+def _write_fault(mapping: Mapping, document: Document, expected: bytes) -> str:
+    written = mapping.write(document, CONTEXT)
+    if rejects(written.findings):
+        return "; ".join(text(f) for f in written.findings if rejects([f]))
+    return _difference(_comparable(written.body), _comparable(_wire(expected, mapping)))
+
+
+def _round_trip_fault(mapping: Mapping, document: Document) -> str:
+    """What is lost of the fields that the mapping has rows for; a sample the format cannot carry is passed over."""
+    rendered = envelope.render(document, mapping, CONTEXT, _FRAME)
+    if not rendered.body:
+        return ""
+    wire = _wire(rendered.body, mapping)
+    if wire is None:
+        return "what was written is not recognised as this format"
+    again = mapping.read(wire, CONTEXT)
+    if not isinstance(again.document, Document):
+        return _read_fault(again, document)
+    dropped = mapping.dropped
+    return _difference(_carried(again.document.model_dump(), dropped), _carried(document.model_dump(), dropped))
+
+
+def _carried(values: dict[str, Any], dropped: Any) -> dict[str, Any]:
+    """`values` without what the mapping has no rows for."""
+    kept: dict[str, Any] = {}
+    for key, value in values.items():
+        below = dropped.get(key, {})
+        if below is None:
+            continue
+        if isinstance(value, dict):
+            kept[key] = _carried(value, below)
+        elif isinstance(value, tuple):
+            kept[key] = [_carried(v, below) if isinstance(v, dict) else v for v in value]
+        else:
+            kept[key] = value
+    return {key: value for key, value in kept.items() if value not in (None, {}, [], ())}
+
+
+def _wire(body: bytes, mapping: Mapping) -> Any:
+    """What the mapping reads of a message; None where the message is in another format, or unreadable."""
+    syntax = sniff(body)
+    if syntax is None or not mapping.format.startswith(f"{syntax}:"):
+        return None
+    if syntax is Syntax.JSON:
+        value = json_reader.read(body).value or {}
+        return value.get("document", value)
+    if syntax is Syntax.XML:
+        root = xml.read(body).root
+        known = xsd.recognise(root) if root is not None else None
+        return known.root if known is not None and known.format == mapping.format else None
+    message = _message(body, syntax)
+    schema = tables.find(message.type) if message is not None else None
+    if message is None or schema is None or mapping.format not in schema.formats:
+        return None
+    return message, structure.check(message, schema)
+
+
+def _message(body: bytes, syntax: Syntax) -> SegmentMessage | None:
+    """The first message of an EDI interchange."""
+    events = (x12 if syntax is Syntax.X12 else edifact).read(body)
+    return next((e.message for e in events if isinstance(e, MessageRead)), None)
+
+
+def _comparable(body: Any) -> Any:
+    """A written or wire body as plain values; blanks between XML elements and the frame of EDI do not count."""
+    if isinstance(body, tuple):
+        return body[0].segments[1:-1]
+    return _tree(body) if etree.iselement(body) else body
+
+
+def _tree(element: etree._Element) -> list[Any]:
+    return [str(element.tag), dict(element.attrib), (element.text or "").strip(), [_tree(child) for child in element]]
+
+
+def _difference(found: Any, expected: Any, place: str = "") -> str:
+    """The first place where two plain values differ, in words; empty where they are equal."""
+    if isinstance(found, dict) and isinstance(expected, dict):
+        for key in [*expected, *(k for k in found if k not in expected)]:
+            if told := _difference(found.get(key), expected.get(key), f"{place}/{key}"):
+                return told
+        return ""
+    if isinstance(found, list | tuple) and isinstance(expected, list | tuple):
+        for index, (one, other) in enumerate(zip(found, expected, strict=False)):
+            if told := _difference(one, other, f"{place}/{index}"):
+                return told
+        return "" if len(found) == len(expected) else f"{place}: {len(found)} items, expected {len(expected)}"
+    return "" if found == expected else f"{place}: {found!r}, expected {expected!r}"

@@ -1,0 +1,110 @@
+"""`gateway translate` writes a file's messages in another format, and says what that format cannot carry."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gateway.cli import output
+
+if TYPE_CHECKING:
+    from gateway.model import Agreement, Finding
+    from gateway.trip.examine import Message
+
+_REFERENCE = "{:014d}"
+
+
+def register(cli: typer.Typer) -> None:
+    """Add the command."""
+    cli.command()(translate)
+
+
+def translate(
+    file: Annotated[Path, typer.Argument(help="EDIFACT, X12, XML or JSON; also gzip or zip.", metavar="FILE")],
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            help="Format to write, such as xml:EEntDeclIo:1, or as much of it as is clear: xml.",
+            metavar="FORMAT",
+        ),
+    ],
+    lenient: Annotated[bool, typer.Option("--lenient", help="Tolerate what a lenient agreement tolerates.")] = False,
+    time_zone: Annotated[str, typer.Option(help="Of times without offset, read and written.", metavar="IANA")] = "UTC",
+    code_tables: Annotated[
+        str, typer.Option(help="Of coded values, read and written.", metavar="un|ciq|customs")
+    ] = "un",
+    sender: Annotated[str, typer.Option(help="Sender in the envelope written.", metavar="ID")] = "SENDER",
+    recipient: Annotated[str, typer.Option(help="Recipient in the envelope written.", metavar="ID")] = "RECIPIENT",
+    lang: output.LanguageOption = "en",
+) -> None:
+    """Translate FILE to another format, on stdout; findings go to stderr. Exit code 1 where a message cannot be."""
+    from dataclasses import replace
+
+    from gateway.cli.validate import examined, expectation
+    from gateway.trip.examine import Message
+
+    output.existing_file(file)
+    output.language(lang)
+    if code_tables not in ("un", "ciq", "customs"):
+        output.stop(f"--code-tables is un, ciq or customs, not {code_tables}")
+    agreement = replace(expectation("*", lenient=lenient), time_zone=time_zone, code_tables=code_tables)
+    failed = False
+    for item in examined(file, agreement, lambda _bytes: None):
+        if not isinstance(item, Message):
+            _tell("envelope", item.findings, lang)
+            failed = failed or item.rejected
+            continue
+        _tell(f"message {item.number}", [*item.findings, *item.refusals], lang)
+        body = _written(item, to, agreement, sender, recipient, lang)
+        failed = failed or not body
+        sys.stdout.buffer.write(body)
+    sys.stdout.buffer.flush()
+    if failed:
+        raise typer.Exit(output.NO)
+
+
+def _written(message: Message, to: str, agreement: Agreement, sender: str, recipient: str, language: str) -> bytes:
+    """A message's document in the format that `to` means; empty where there is none, or it cannot be written."""
+    from datetime import UTC, datetime
+    from zoneinfo import ZoneInfo
+
+    from gateway.translate import envelope, table
+    from gateway.trip.examine import context_of
+
+    if message.document is None:
+        output.say(f"message {message.number}: not translated")
+        return b""
+    frame = envelope.Frame(
+        sender,
+        recipient,
+        _REFERENCE.format(message.number),
+        at=datetime.now(UTC).astimezone(ZoneInfo(agreement.time_zone)),
+    )
+    mapping = table.load(message.document_type, _format(message.document_type, to))
+    rendered = envelope.render(message.document, mapping, context_of(agreement), frame)
+    _tell(f"message {message.number} as {mapping.format}", rendered.findings, language)
+    return rendered.body and rendered.body.rstrip(b"\n") + b"\n"
+
+
+def _format(document: str, to: str) -> str:
+    """The one format of `document` that is, or begins with, `to`; the end where there is not exactly one."""
+    from gateway.translate import table
+
+    known = sorted(format_ for name, format_ in table.available() if name == document)
+    fitting = [to] if to in known else [f for f in known if f.startswith(to)]
+    if len(fitting) != 1:
+        output.stop(f"a {document} can be written as {', '.join(known)}; --to {to} does not say which")
+    return fitting[0]
+
+
+def _tell(what: str, found: list[Finding], language: str) -> None:
+    """Say findings on stderr."""
+    from gateway import findings
+
+    for one in found:
+        place = f"  {one.place}" if str(one.place) else ""
+        output.say(f"{what}: {one.severity}{place}  {findings.text(one, language)}  ({one.code})")
