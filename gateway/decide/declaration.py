@@ -95,9 +95,7 @@ def accepted(incoming: Incoming, case_id: str, declaration: Declaration, facts: 
         Keep(case_id, "declaration", declaration),
         AddKeys(case_id, keys_of(declaration)),
     ]
-    inspecting = bureau(facts, declaration.inspection_organisation) or bureau(
-        facts, declaration.declaration_organisation
-    )
+    inspecting = _in_charge(declaration, facts, Status.ACCEPTED)
     # The bureau that has just answered with the number knows the declaration already.
     if inspecting is not None and inspecting.id != incoming.sender.id:
         effects.append(Send(case_id, "declaration", declaration, _party(inspecting), Purpose.INSPECTION))
@@ -110,6 +108,14 @@ def number(incoming: Incoming, declaration: Declaration, facts: Facts, now: date
     stem = f"{declaration.declaration_organisation}{direction}{now.astimezone(CHINA):%y}"
     sequence = facts[NextNumber(f"declaration:{stem}", incoming.test)]
     return f"{stem}{sequence:06}" if sequence <= LAST_SEQUENCE else None
+
+
+def _in_charge(declaration: Declaration, facts: Facts, status: Status | str) -> Partner | None:
+    """The bureau that has the declaration in hand: the one declared to reviews it, then the inspecting one takes over."""
+    reviewing = bureau(facts, declaration.declaration_organisation)
+    if status in (Status.DECLARED, Status.IN_REVIEW):
+        return reviewing
+    return bureau(facts, declaration.inspection_organisation) or reviewing
 
 
 def _party(partner: Partner) -> Party:
@@ -315,16 +321,9 @@ def _change(
         return _not_allowed(incoming, declaration, case, event, now)
     if earlier.number:
         fixed = [
-            fault("decide.amendment.fixed", path, value)
-            for path, value, before in (
-                ("direction", declaration.direction, earlier.direction),
-                (
-                    "declaration_organisation",
-                    declaration.declaration_organisation,
-                    earlier.declaration_organisation,
-                ),
-            )
-            if value != before
+            fault("decide.amendment.fixed", path, getattr(declaration, path))
+            for path in ("direction", "declaration_organisation")
+            if getattr(declaration, path) != getattr(earlier, path)
         ]
         if fixed:
             return refuse(incoming, now, subject_of(earlier), fixed, case.id)
@@ -332,13 +331,13 @@ def _change(
     changed = declaration.model_copy(update={"number": earlier.number})
     if status is Status.DECLARED:
         return _admit(incoming, changed, case.id, [effect], facts, rules, now, treatment)
-    reviewing = bureau(facts, earlier.declaration_organisation)
+    asked = _in_charge(earlier, facts, case.status)
     what = "amendment" if status is Status.AMENDING else "declaration"
     effects: list[Effect] = [effect, Keep(case.id, what, changed)]
     if what == "declaration":
         effects.append(AddKeys(case.id, keys_of(changed)))
-    if reviewing is not None:
-        effects.append(Send(case.id, "declaration", changed, _party(reviewing), Purpose.INSPECTION))
+    if asked is not None:
+        effects.append(Send(case.id, "declaration", changed, _party(asked), Purpose.INSPECTION))
     return [*effects, *_told(incoming, changed, case.id, now, status, Outcome.RECEIVED, PRE_ENTERED)]
 
 
@@ -351,9 +350,9 @@ def _cancel(incoming: Incoming, declaration: Declaration, case: Case, facts: Fac
     earlier = declaration_of(case)
     withdrawn = earlier.model_copy(update={"function": Function.CANCELLATION})
     effects: list[Effect] = [effect]
-    reviewing = bureau(facts, earlier.declaration_organisation)
-    if reviewing is not None and isinstance(effect, SetStatus):
-        effects.append(Send(case.id, "declaration", withdrawn, _party(reviewing), Purpose.INSPECTION))
+    asked = _in_charge(earlier, facts, case.status)
+    if asked is not None and isinstance(effect, SetStatus):
+        effects.append(Send(case.id, "declaration", withdrawn, _party(asked), Purpose.INSPECTION))
     return [*effects, *_told(incoming, earlier, case.id, now, status, _OUTCOMES[status])]
 
 

@@ -302,6 +302,16 @@ def test_a_cancellation_after_acceptance_needs_the_bureau():
         assert world.case.status == after
 
 
+def test_the_bureau_in_charge_is_asked():
+    """In review that is the bureau declared to, after the acceptance the inspecting one."""
+    for sender, first, asked in ((FACTORY, outbound, "port-bureau"), (NEWCOMER, newcomers, "origin-bureau")):
+        world = World()
+        world.send(first(inspection_organisation=PORT_BUREAU), sender)
+        for function in ("4", "1"):
+            effects = world.send(first(inspection_organisation=PORT_BUREAU, function=function), sender)
+            assert [s.to.partner_id for s in of(effects, Send)] == [asked]
+
+
 def test_test_traffic_never_meets_a_live_case():
     """The same reference under the test flag is another case, with a number of its own series."""
     world = World()
