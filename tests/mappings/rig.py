@@ -161,3 +161,24 @@ def through(document: Document, mapping: Mapping, context: Context = BEIJING) ->
     if mapping.format.startswith("json"):
         body = json.dumps(document.to_json(), ensure_ascii=False).encode()
     return read_bytes(body, mapping.document, context)
+
+
+def carried(document: Document, mapping: Mapping) -> dict[str, Any]:
+    """The values of `document` that the mapping has rows for."""
+    return _without(document.model_dump(exclude_none=True), mapping.dropped)
+
+
+def _without(values: dict[str, Any], dropped: dict[str, Any]) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    for key, value in values.items():
+        below = dropped.get(key, {})
+        if below is None:
+            continue
+        left: Any = value
+        if isinstance(value, dict):
+            left = _without(value, below)
+        elif isinstance(value, list | tuple):
+            left = [_without(item, below) if isinstance(item, dict) else item for item in value]
+        if left not in ({}, [], ()):
+            kept[key] = left
+    return kept

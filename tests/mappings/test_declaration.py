@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway import findings
 from gateway.model import Severity
 from gateway.translate import table
-from tests.mappings import rig
+from tests.mappings import generate, rig
 
 DOCUMENT = "declaration"
 FORMATS = [format_ for document, format_ in table.available() if document == DOCUMENT]
@@ -40,3 +42,26 @@ def test_faulty_sample_is_told_every_fault_at_its_place(case: Path):
     for finding in read.findings:
         assert findings.text(finding, "en")
         assert findings.text(finding, "zh")
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+@pytest.mark.parametrize("case", rig.cases(DOCUMENT, rejected=False), ids=rig.name)
+def test_sample_survives_the_way_through_each_format(case: Path, format_: str):
+    """Written and read again, a sample's document is the same in every field that the format carries."""
+    document = rig.expected_document(case)
+    mapping = table.load(DOCUMENT, format_)
+    read = rig.through(document, mapping)
+    assert read.document is not None, read.findings
+    assert rig.carried(read.document, mapping) == rig.carried(document, mapping)
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+@settings(generate.BRIEFLY)
+@given(data=st.data())
+def test_any_document_survives_the_way_through_each_format(format_: str, data: st.DataObject):
+    """Whatever a declaration holds that a format can carry comes back from it unchanged."""
+    mapping = table.load(DOCUMENT, format_)
+    document = data.draw(generate.documents(mapping.document, mapping.format))
+    read = rig.through(document, mapping)
+    assert read.document is not None, read.findings
+    assert rig.carried(read.document, mapping) == rig.carried(document, mapping)
