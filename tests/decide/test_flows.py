@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,7 @@ from hypothesis import strategies as st
 
 from gateway import decide, findings
 from gateway.check import rules
-from gateway.decide.effects import NewCase, Publish, Send, SetStatus
+from gateway.decide.effects import NewCase, Publish, Respond, Send, SetStatus
 from gateway.decide.facts import Answer, Facts
 from gateway.decide.incoming import Incoming
 from gateway.decide.status import Event, Status
@@ -184,6 +187,23 @@ def test_few_trips_to_the_store():
         trips += 1
         facts = facts.plus({query: Answer(World()._answer(query)) for query in queries})
     assert trips == 2
+
+
+def said() -> str:
+    """All that is sent, answered and published in one world that gets every message, as text."""
+    world = World()
+    effects = [effect for document, sender in MESSAGES for effect in world.send(document, sender)]
+    return "\n".join(e.document.model_dump_json() for e in effects if isinstance(e, Send | Respond | Publish))
+
+
+def test_another_process_decides_alike():
+    """The order of reasons and containers does not hang on how a process happens to hash."""
+    script = "from tests.decide.test_flows import said; print(said())"
+    environment = {**os.environ, "PYTHONHASHSEED": "12345", "PYTHONIOENCODING": "utf-8"}
+    other = subprocess.run(
+        [sys.executable, "-c", script], env=environment, cwd=ROOM.parents[1], capture_output=True, check=True
+    )
+    assert other.stdout.decode().strip() == said()
 
 
 def test_ids_depend_on_the_message():
