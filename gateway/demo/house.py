@@ -14,7 +14,7 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0
@@ -63,7 +63,7 @@ class House:
         partner = next(p for p in self._partners if p["id"] == name)
         return str(partner["keys"][0]["key"]) if partner.get("keys") else ""
 
-    async def __aenter__(self) -> House:
+    async def __aenter__(self) -> Self:
         """Start everything; DemoFailed where something does not come up."""
         try:
             await self._start()

@@ -7,7 +7,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +34,14 @@ class Sample:
     """A declaration number, which no sample can know: it is replaced by the one issued."""
 
     @property
+    def folder(self) -> Path:
+        """Where its files are."""
+        return data.samples() / self.path
+
+    @property
     def file(self) -> Path:
         """The message itself."""
-        return next(iter(sorted((data.samples() / self.path).glob("in.*"))))
+        return next(iter(sorted(self.folder.glob("in.*"))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +51,12 @@ class Expected:
     partner: str
     document: str
     format: str
+    says: str = ""
+    """What it must say, as the partner's own reader found it: a response's outcome, a release's decision."""
 
     def __str__(self) -> str:
-        return f"{self.document} as {self.format} at {self.partner}"
+        says = f" that says {self.says}" if self.says else ""
+        return f"{self.document} as {self.format}{says} at {self.partner}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +65,13 @@ class Step:
 
     sample: Sample
     sender: str
+    file: Path
     when: str = ""
     """Sent once the case has this status; at once where empty."""
+    verdict: str = "accepted"
+    """What the gateway must make of it: accepted, rejected or held."""
+    replace: Mapping[str, str] = field(default_factory=dict)
+    """What else is replaced in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +84,13 @@ class Case:
     steps: tuple[Step, ...]
     status: str = ""
     """Where the consignment must end; empty where none begins."""
-    verdict: str = ""
-    """What the first message must come to where no consignment begins: accepted or rejected."""
     expect: tuple[Expected, ...] = ()
 
     @property
     def key(self) -> str:
         """The number by which the consignment is found: the enterprise's own reference."""
-        return own_reference(self.steps[-1].sample.reference, self) if self.status else ""
+        named = next((step.sample.reference for step in self.steps if step.sample.reference), "")
+        return own_reference(named, self) if self.status else ""
 
 
 def own_reference(reference: str, case: Case) -> str:
@@ -92,18 +104,19 @@ def body_of(step: Step, case: Case, number: str = "") -> bytes:
     Bytes are replaced as they stand: all of these numbers are ASCII, whatever the file's character set.
     """
     sample = step.sample
-    body = sample.file.read_bytes()
+    body = step.file.read_bytes()
     own = {
         sample.reference: own_reference(sample.reference, case),
         sample.contract: f"{case.test}-{sample.contract}",
         sample.bill: f"{sample.bill[:-3]}{case.test}",
         sample.interchange: _digits(sample.interchange, case.name),
         sample.number: number,
+        **step.replace,
     }
     for old, new in own.items():
         if old and new:
             body = body.replace(old.encode(), new.encode())
-    if sample.file.suffix == ".json":
+    if step.file.suffix == ".json":
         body = _message(body, sample, case)
     return body
 
@@ -139,14 +152,15 @@ def _case(values: Mapping[str, Any], known: Mapping[str, Sample]) -> Case:
     steps = []
     for step in values["steps"]:
         sample = known[step["sample"]]
-        steps.append(Step(sample, step.get("from", sample.sender), step.get("when", "")))
+        file = sample.folder / step["file"] if "file" in step else sample.file
+        others = {k: step[k] for k in ("when", "verdict", "replace") if k in step}
+        steps.append(Step(sample, step.get("from", sample.sender), file, **others))
     return Case(
         name=values["name"],
         title=values["title"],
         test=values.get("test", "ACC"),
         steps=tuple(steps),
         status=values.get("status", ""),
-        verdict=values.get("verdict", ""),
         expect=tuple(Expected(*entry) for entry in values.get("expect", ())),
     )
 
@@ -158,17 +172,18 @@ def _alone(path: str, known: Mapping[str, Sample]) -> Case:
     faulty = (data.samples() / path / "findings.json").is_file()
     verdict = "rejected" if faulty else "accepted"
     name = path.partition("/")[2].replace("_", "-")
-    return Case(name, f"Sample {path}", "", (Step(sample, sample.sender),), verdict=verdict)
+    step = Step(sample, sample.sender, sample.file, verdict=verdict)
+    return Case(name, f"Sample {path}, as it stands", "", (step,))
 
 
 def _digits(text: str, name: str) -> str:
-    """`text` with its trailing digits (hex digits in a long one) replaced by some that depend on `name`."""
+    """`text` with its trailing digits (hex digits in a long one) replaced by some that depend on both."""
     if not text:
         return ""
     tail = re.search(r"[0-9a-f]{4,}$" if len(text) > 14 else r"[0-9]+$", text)
     assert tail is not None, "an interchange reference ends in digits"
     length = len(tail[0])
-    drawn = int(hashlib.sha256(name.encode()).hexdigest(), 16)
+    drawn = int(hashlib.sha256(f"{text} {name}".encode()).hexdigest(), 16)
     return text[: tail.start()] + (f"{drawn:x}"[:length] if len(text) > 14 else f"{drawn % 10**length:0{length}}")
 
 
@@ -177,5 +192,3 @@ def _message(body: bytes, sample: Sample, case: Case) -> bytes:
     document = sample.path.partition("/")[0]
     message = {"format": f"json:{document}:1", "reference": case.name[:35], "document": json.loads(body)}
     return json.dumps(message, ensure_ascii=False).encode()
-
-

@@ -5,7 +5,9 @@ Its folder shows a person all of it:
     outgoing/     put a file here, and the partner sends it
     sent/         what it sent, and receipts/ what the gateway said at once
     inbox/        what it got, one file for each delivery
-    inbox.jsonl   one line for each: delivery, document, the kind its own reader found, sha256, file
+    inbox.jsonl   one line for each: delivery, document, sha256, file, and what its own reader made of it: the
+                  kind, what an acknowledgement answers and with which action, what a response or
+                  a release says
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gateway.simulators.readers import Values, summary
+from gateway.simulators.readers import Values, find, summary
 from gateway.simulators.ways import PAUSE, Arrival, Client, Fetching, Folders, NotTaken, NotUnderstood, Pushed, Way
 
 
@@ -77,7 +79,7 @@ class Partner:
         for box in ("outgoing", "sent", "receipts", "inbox"):
             (self.settings.folder / box).mkdir(parents=True, exist_ok=True)
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._way.run(self._take, lambda url: print(url, flush=True)))
+            group.create_task(self._way.run(self._take, _announce))
             group.create_task(self._send_outgoing())
 
     def _take(self, arrival: Arrival) -> None:
@@ -92,6 +94,9 @@ class Partner:
             "delivery": arrival.delivery,
             "document": arrival.document,
             "kind": values["kind"],
+            "answers": values.get("answers", ""),
+            "action": values.get("action", ""),
+            "says": find(values, "outcome") or find(values, "Outcome") or find(values, "decision"),
             "sha256": hashlib.sha256(arrival.body).hexdigest(),
             "file": file.name,
         }
@@ -106,7 +111,7 @@ class Partner:
         try:
             await self._answer(self, values)
         except (NotTaken, ValueError, KeyError, IndexError, TypeError) as error:
-            print(f"{self.settings.name}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+            sys.stderr.write(f"{self.settings.name}: {type(error).__name__}: {error}\n")
 
     async def _send_outgoing(self) -> None:
         """Send what stands in `outgoing`, in the order of names, until cancelled."""
@@ -172,3 +177,9 @@ def extension(body: bytes) -> str:
     """A file extension by what `body` begins with."""
     head = body.lstrip()[:3]
     return "edi" if head in (b"UNA", b"UNB") else "x12" if head == b"ISA" else "xml" if head[:1] == b"<" else "json"
+
+
+def _announce(url: str) -> None:
+    """Tell whoever started the partner where it is."""
+    sys.stdout.write(f"{url}\n")
+    sys.stdout.flush()

@@ -85,6 +85,9 @@ def _edifact(body: bytes) -> Values:
                 values["references"].setdefault(parts[1][0], parts[1][1])
             case "UCI":
                 values["answers"], values["action"] = parts[1][0], parts[4][0]
+            case "UCM" if len(parts) > 3 and parts[3][0] == "4":
+                # The interchange may be acknowledged (7) and a message in it rejected.
+                values["action"] = "4"
     return values
 
 

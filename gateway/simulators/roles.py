@@ -83,7 +83,9 @@ class Bureau:
             number = f"T{declaration['number']}"
             own = self._own(partner, declaration["inspection_organisation"])
             excluded = asked is Behaviour.EXCLUDE
-            await partner.report_json(number, "transfer", transfer_document(declaration, number, own, excluded=excluded))
+            await partner.report_json(
+                number, "transfer", transfer_document(declaration, number, own, excluded=excluded)
+            )
 
     async def _take_over(self, partner: Partner, transfer: Values) -> None:
         """Take a transferred consignment over, and issue its clearance notice."""

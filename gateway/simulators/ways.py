@@ -250,5 +250,3 @@ class Folders:
 
     async def settled(self, receipt: dict[str, Any]) -> None:
         """A folder does not show what was decided."""
-
-

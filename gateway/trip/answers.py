@@ -93,7 +93,8 @@ async def _delivery(
             if d.partner_id == recipient.id and d.document_type == document_type and d.state in _SENT
         ]
         if fitting:
-            return max(fitting, key=lambda d: d.sequence)
+            # A case lists deliveries without their bytes; the receipt says how many there were.
+            return await store.delivery(max(fitting, key=lambda d: d.sequence).id)
     return None
 
 

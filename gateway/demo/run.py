@@ -1,0 +1,164 @@
+"""Runs the demo: starts the house, plays every case at once, waits, judges, proves and shows."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from gateway.demo import plan, show
+from gateway.demo.house import DemoFailed, House
+from gateway.demo.judge import judge
+from gateway.demo.plan import Case, Step
+from gateway.demo.proof import prove
+from gateway.demo.watch import Evidence, Watcher, evidence
+
+CASE_SECONDS = 45.0
+"""How long one case may take; what is not there by then is missing."""
+QUIET_SECONDS = 12.0
+"""A case in which nothing more happens for so long is over: longer than any pause between two attempts."""
+LOOK_SECONDS = 0.3
+
+
+@dataclass(slots=True)
+class Played:
+    """A case and what became of it."""
+
+    case: Case
+    found: Evidence
+    payload_ids: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+async def run(folder: Path, *, keep: bool, as_json: bool) -> list[str]:
+    """Run the whole demo; everything that is wrong, in words."""
+    started = time.monotonic()
+    words = Console(stderr=True)
+    cases = plan.load()
+    try:
+        async with House(folder, plan.partners()) as house, Watcher(house.url, house.key_of("operator")) as watcher:
+            played = await _play_all(cases, house, watcher, words)
+            problems = [f"{p.case.name}: {problem}" for p in played for problem in p.problems]
+            proof = await prove(house, played[0].payload_ids[0])
+            problems += proof.problems
+            figures = show.counts([p.found for p in played], proof, time.monotonic() - started)
+            if not figures["retries"]:
+                problems.append("no delivery had to be tried again, though customs refused at first")
+            if as_json:
+                sys.stdout.write(
+                    f"{json.dumps(_report(played, figures, problems, house), ensure_ascii=False, indent=2)}\n"
+                )
+            else:
+                console = Console()
+                for one in played:
+                    show.timeline(console, one.case, one.found, one.problems)
+                show.summary(console, figures, proof, problems, str(folder))
+            if keep:
+                await _keep(house, words)
+    except DemoFailed as error:
+        words.print(f"gateway demo: {error}", style="bold red", markup=False)
+        return [str(error)]
+    return problems
+
+
+async def _play_all(cases: Sequence[Case], house: House, watcher: Watcher, words: Console) -> list[Played]:
+    """Play every case at once; the bar moves as they end."""
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=words,
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task(f"Playing {len(cases)} cases", total=len(cases))
+
+        async def play(case: Case) -> Played:
+            one = await _play(case, house, watcher)
+            bar.advance(task)
+            return one
+
+        return list(await asyncio.gather(*map(play, cases)))
+
+
+async def _play(case: Case, house: House, watcher: Watcher) -> Played:
+    """Send a case's messages, each when its time has come, and wait for what must come of them."""
+    one = Played(case, Evidence(None, []))
+    deadline = time.monotonic() + CASE_SECONDS
+    for position, step in enumerate(case.steps):
+        await _until(one, watcher, house, deadline, step)
+        name = f"{case.name}-{position + 1}{step.file.suffix}"
+        house.drop(step.sender, name, plan.body_of(step, case, one.found.number))
+        while not (payload_id := house.sent(step.sender, name)) and time.monotonic() < deadline:
+            house.check_alive()
+            await asyncio.sleep(LOOK_SECONDS)
+        if not payload_id:
+            one.problems.append(f"{step.sender} could not send {name}")
+            return one
+        one.payload_ids.append(payload_id)
+    await _until(one, watcher, house, deadline)
+    one.problems += judge(case, one.found, house)
+    return one
+
+
+async def _until(one: Played, watcher: Watcher, house: House, deadline: float, step: Step | None = None) -> None:
+    """Wait until the case stands where `step` wants it, or, without one, until nothing is missing; or too long."""
+    if step is not None and not step.when:
+        return
+    seen, seen_at = -1, 0.0
+    while True:
+        one.found = await evidence(watcher, one.case.key, one.payload_ids)
+        if len(one.found.receipts) != seen:
+            seen, seen_at = len(one.found.receipts), time.monotonic()
+        if step is None and not any(judge(one.case, one.found, house)):
+            return
+        if step is not None and one.found.status == step.when:
+            return
+        if time.monotonic() > min(deadline, seen_at + QUIET_SECONDS):
+            return
+        house.check_alive()
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def _report(played: Sequence[Played], figures: dict[str, Any], problems: list[str], house: House) -> dict[str, Any]:
+    """The demo for a program."""
+    return {
+        **figures,
+        "problems": problems,
+        "folder": str(house.folder),
+        "outcomes": [
+            {
+                "name": one.case.name,
+                "title": one.case.title,
+                "number": one.found.number or None,
+                "status": one.found.status or None,
+                "payloads": [{"id": p["id"], "state": p["state"]} for p in one.found.payloads],
+                "deliveries": [
+                    {name: d[name] for name in ("recipient", "document", "format", "state", "attempts")}
+                    for d in one.found.deliveries.values()
+                ],
+                "problems": one.problems,
+            }
+            for one in played
+        ],
+    }
+
+
+async def _keep(house: House, words: Console) -> None:
+    """Keep everything running until Ctrl-C, and say how to explore it."""
+    words.print(f"\nThe gateway is at {house.url}. For example:")
+    key = house.key_of("operator")
+    words.print(f"  curl -H 'Authorization: Bearer {key}' {house.url}/v1/messages", markup=False, soft_wrap=True)
+    words.print("Keys of the partners: samples/partners/demo.toml. Ctrl-C ends it all.")
+    while True:
+        house.check_alive()
+        await asyncio.sleep(1)

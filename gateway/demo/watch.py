@@ -1,0 +1,118 @@
+"""What became of a case, read over the REST interface with the operator's key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Self
+
+import aiohttp
+
+DONE = ("delivered", "relayed", "answered")
+"""States of a delivery that its recipient has."""
+
+
+class Watcher:
+    """Reads payloads and cases."""
+
+    def __init__(self, url: str, key: str) -> None:
+        """`key` has the scope `admin`."""
+        self._url = url
+        self._session = aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"})
+
+    async def __aenter__(self) -> Self:
+        """Nothing is opened before it is needed."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close the connections."""
+        await self._session.close()
+
+    async def case(self, key: str) -> dict[str, Any] | None:
+        """The case that `key` finds; None where there is none yet."""
+        found = await self._get(f"/v1/cases/{key}")
+        return found["items"][0] if found else None
+
+    async def payload(self, payload_id: str) -> dict[str, Any]:
+        """A payload with all that became of it."""
+        found = await self._get(f"/v1/messages/{payload_id}")
+        assert found is not None, "what was answered 202 can be read"
+        return found
+
+    async def payload_ids(self) -> list[str]:
+        """Every payload the gateway has taken in."""
+        ids: list[str] = []
+        after = ""
+        while True:
+            page = await self._get(f"/v1/messages?limit=500{after}")
+            assert page is not None, "a list can be read, empty or not"
+            ids += [item["id"] for item in page["items"]]
+            if page["next"] is None:
+                return ids
+            after = f"&cursor={page['next']}"
+
+    async def _get(self, path: str) -> dict[str, Any] | None:
+        async with self._session.get(f"{self._url}{path}") as answer:
+            if answer.status == 404:
+                return None
+            answer.raise_for_status()
+            found: dict[str, Any] = await answer.json()
+            return found
+
+
+@dataclass(slots=True)
+class Evidence:
+    """All that is known of one case: its own view, and the payloads that the demo sent for it."""
+
+    case: Mapping[str, Any] | None
+    payloads: list[Mapping[str, Any]]
+    receipts: list[dict[str, Any]] = field(init=False)
+    """Receipts as they were written, in log order, with their `index`."""
+    deliveries: dict[str, Mapping[str, Any]] = field(init=False)
+    messages: dict[str, Mapping[str, Any]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Bring together what case and payloads say, each thing once."""
+        views = [*([self.case] if self.case else []), *self.payloads]
+        leaves = {r["index"]: r for view in views for r in view["receipts"]}
+        self.receipts = [{**json.loads(leaves[n]["body"]), "index": n} for n in sorted(leaves)]
+        self.deliveries = {d["id"]: d for view in views for d in _deliveries(view)}
+        self.messages = {m["id"]: m for view in views for m in view["messages"]}
+
+    @property
+    def status(self) -> str:
+        """Where the consignment stands; empty where there is none."""
+        return str(self.case["status"]) if self.case else ""
+
+    @property
+    def number(self) -> str:
+        """The declaration number; empty before it is issued."""
+        numbers = self.case["keys"].get("declaration", []) if self.case else []
+        return str(numbers[0]) if numbers else ""
+
+    @property
+    def attempts(self) -> int:
+        """Attempts beyond the first of each delivery."""
+        return sum(max(0, d["attempts"] - 1) for d in self.deliveries.values())
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything sent out has reached its recipient."""
+        return all(d["state"] in DONE for d in self.deliveries.values())
+
+    def at(self, receipt: Mapping[str, Any]) -> datetime:
+        """When a receipt was written."""
+        return datetime.fromisoformat(receipt["at"])
+
+
+async def evidence(watcher: Watcher, key: str, payload_ids: list[str]) -> Evidence:
+    """What is known by now."""
+    case = await watcher.case(key) if key else None
+    return Evidence(case, [await watcher.payload(p) for p in payload_ids])
+
+
+def _deliveries(view: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield from view.get("acknowledgements", ())
+    yield from view["deliveries"]
