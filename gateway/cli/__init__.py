@@ -41,7 +41,6 @@ def build() -> typer.Typer:
     """The whole command line."""
     cli = typer.Typer(
         name="gateway",
-        help="Exchange EDI messages: receive, check, translate, decide, deliver, and prove it.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,  # drawing boxes would double the time that --help takes
@@ -54,12 +53,18 @@ def build() -> typer.Typer:
     return cli
 
 
-def _root(
-    version: bool = typer.Option(False, "--version", help="Print the version and leave.", is_eager=True),
-) -> None:
-    if version:
+def _tell_version(asked: bool) -> None:
+    if asked:
         output.data(__version__)
         raise typer.Exit
+
+
+def _root(
+    version: bool = typer.Option(
+        False, "--version", help="Print the version and leave.", is_eager=True, callback=_tell_version
+    ),
+) -> None:
+    """Exchange EDI messages: receive, check, translate, decide, deliver, and prove it."""
 
 
 def main() -> None:
