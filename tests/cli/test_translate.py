@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import pytest
+
+from gateway import data
+
+GOOD = sorted(p for p in data.samples().glob("*/*/in.*") if (p.parent / "document.json").exists())
+
+
+@pytest.mark.parametrize("path", GOOD, ids=lambda p: f"{p.parent.parent.name}-{p.parent.name}")
+def test_what_was_translated_is_read_again(run, tmp_path, path):
+    """Any good sample is written as JSON, and what was written is itself a good message."""
+    done = run("translate", path, "--to", "json", "--time-zone", "Asia/Shanghai")
+    assert done.code == 0, done.err
+    (tmp_path / "again.json").write_text(done.out, "utf-8")
+    message, *_ = run("validate", "again.json", "--json").lines
+    assert not message["rejected"], message["findings"]
+
+
+def test_what_the_target_cannot_carry_is_told(run):
+    """Fields that the target has no place for are named on stderr, each with its value."""
+    path = data.samples() / "declaration/import_sea_container/in.edi"
+    done = run("translate", path, "--to", "xml")
+    assert done.code == 0
+    assert done.out.startswith("<?xml")
+    assert "(translate.dropped)" in done.err
+
+
+def test_a_format_that_is_not_there_is_usage(run):
+    """A format that the document has no table for is told with those it has."""
+    path = data.samples() / "declaration/import_sea_container/in.edi"
+    done = run("translate", path, "--to", "x12")
+    assert done.code == 2
+    assert "edifact:CUSDEC:D:96B:UN" in done.err
+
+
+def test_a_rejected_message_is_not_translated(run):
+    """A message with errors is not written in another format; its findings are told."""
+    path = next(p for p in sorted((data.samples() / "declaration").glob("rejected_*/in.*")))
+    done = run("translate", path, "--to", "json")
+    assert (done.code, done.out) == (1, "")
+    assert "error" in done.err

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from gateway import data
+
+SHARED = Path(__file__).resolve().parents[2] / "../shared/samples"
+FOREIGN = sorted(SHARED.glob("*/*")) if SHARED.is_dir() else []
+OURS = sorted(data.samples().glob("*/*/in.*"))
+
+
+@pytest.mark.parametrize("path", FOREIGN, ids=lambda p: p.name)
+def test_messages_of_other_software_are_read(run, path):
+    """Whatever other people's software wrote is read to its end, and said what is right and wrong with."""
+    done = run("validate", path, "--json")
+    assert done.err == ""
+    *items, totals = done.lines
+    assert totals["messages"] == sum(item["kind"] == "message" for item in items) >= 1
+    errors = sum(f["severity"] == "error" for item in items for f in found(item))
+    assert totals["errors"] == errors
+    assert done.code == (1 if errors else 0)
+    assert all(f["text"] and f["code"] not in f["text"] for item in items for f in found(item))
+
+
+def found(item):
+    """All findings of one line of the report."""
+    return [
+        *item.get("findings", []),
+        *item.get("refusals", []),
+        *(f for group in item.get("groups", []) for f in group["findings"]),
+    ]
+
+
+@pytest.mark.parametrize("path", OURS, ids=lambda p: f"{p.parent.name}-{p.name}")
+def test_our_samples_are_judged_as_they_say(run, path):
+    """A sample is rejected by syntax, schema or mapping where its folder holds no document, and only there."""
+    done = run("validate", path, "--json")
+    rejected = [line["rejected"] for line in done.lines if line["kind"] == "message"]
+    assert rejected == [not (path.parent / "document.json").exists()]
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_the_report_is_in_the_language_asked_for(run, lang):
+    """Every line for people is in English or in Chinese."""
+    path = data.samples() / "declaration/rejected_edifact/in.edi"
+    done = run("validate", path, "--lang", lang)
+    assert done.code == 1
+    for line in done.out.splitlines():
+        assert any("\u4e00" <= c <= "\u9fff" for c in line) == (lang == "zh"), line
+
+
+SMALL = b"UNB+UNOA:3+A+B+260101:0900+1'UNH+1+CUSDEC:D:96B:UN'UNT+2+1'UNZ+1+1'"
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"", "payload.unknown_syntax"),
+        (b"hello", "payload.unknown_syntax"),
+        (bytes(range(256)), "payload.unknown_syntax"),
+        (gzip.compress(SMALL)[:30], "payload.unreadable"),
+        (b"<a>", "xml."),
+        (b"{", "json."),
+        (b"UNB", "edifact."),
+        (b"ISA*", "x12."),
+        (SMALL[:40], "edifact."),
+    ],
+)
+def test_rubbish_gets_findings(run, tmp_path, body, code):
+    """What is no message gets a finding that says why, and exit code 1."""
+    (tmp_path / "f").write_bytes(body)
+    done = run("validate", "f", "--json")
+    assert done.code == 1
+    codes = [f["code"] for line in done.lines[:-1] for f in found(line)]
+    assert any(c.startswith(code) for c in codes), codes
+
+
+def test_compressed_files_are_unpacked(run, tmp_path):
+    """A gzip file is judged by what is in it."""
+    (tmp_path / "plain").write_bytes(SMALL)
+    (tmp_path / "packed").write_bytes(gzip.compress(SMALL))
+    plain, packed = run("validate", "plain", "--json"), run("validate", "packed", "--json")
+    assert packed.lines[:-1] == plain.lines[:-1]
+
+
+def test_another_format_than_expected_is_an_error(run, tmp_path):
+    """With --format, a message in another one is told so."""
+    (tmp_path / "f").write_bytes(SMALL)
+    done = run("validate", "f", "--format", "x12:309:004010", "--json")
+    assert "agreement.none" in [f["code"] for line in done.lines[:-1] for f in found(line)]
+
+
+def test_several_files_are_one_verdict(run, tmp_path):
+    """Each file has its totals; one bad file among them makes the exit code 1."""
+    good = data.samples() / "declaration/import_sea_container/in.edi"
+    (tmp_path / "bad").write_bytes(b"hello")
+    done = run("validate", good, "bad", "--json")
+    assert done.code == 1
+    assert [line["errors"] > 0 for line in done.lines if line["kind"] == "file"] == [False, True]
+
+
+def test_a_long_file_names_only_some_of_its_good_messages(run, tmp_path):
+    """Of many good messages the first are named, the others counted."""
+    path = data.samples() / "declaration/import_sea_container/in.edi"
+    (tmp_path / "many").write_bytes(path.read_bytes() * 120)
+    done = run("validate", "many")
+    assert done.code == 0
+    assert "120" in done.out.splitlines()[-1]
+    assert sum("edifact:" in line for line in done.out.splitlines()) == 50
