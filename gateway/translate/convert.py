@@ -289,7 +289,10 @@ def datetime(argument: str) -> Converter:
         return _first(tried, lambda layout: layout.read_instant(text.strip(" "), context.zone), qualifier)
 
     def write(value: Any, context: Context) -> str:
-        return layouts[0].write_instant(value, context.zone)
+        written = layouts[0].write_instant(value, context.zone)
+        if layouts[0].cuts(value):
+            raise Unconvertible("translate.moment_cut", written, written=written)
+        return written
 
     return Converter(f"datetime:{argument}", read, write, layouts[0].code, read_as)
 

@@ -59,6 +59,10 @@ class Iso:
         read = datetime.fromisoformat(text)
         return (read if read.tzinfo is not None else read.replace(tzinfo=zone)).astimezone(UTC)
 
+    def cuts(self, value: datetime) -> bool:  # noqa: ARG002 - as Layout
+        """Whether writing loses part of `value`."""
+        return False
+
     def write_date(self, value: date) -> str:
         """`value` as CCYY-MM-DD."""
         return value.isoformat()
@@ -77,6 +81,8 @@ class Layout:
     regex: re.Pattern[str]
     directives: str
     zoned: bool
+    smallest: str
+    """The directive of its smallest part."""
 
     def read_date(self, text: str) -> date:
         """The day `text` names; ValueError where it is none."""
@@ -108,6 +114,10 @@ class Layout:
         local = value.astimezone(zone)
         # 303 and 304 leave room for three characters, so an offset is written in whole hours.
         return local.strftime(self.directives) + (local.strftime("%z")[:3] if self.zoned else "")
+
+    def cuts(self, value: datetime) -> bool:
+        """Whether writing loses part of `value`."""
+        return bool(value.microsecond or (value.second and self.smallest != "%S"))
 
     def _parts(self, text: str) -> dict[str, str]:
         match = self.regex.fullmatch(text)
@@ -150,7 +160,7 @@ def layout(name: str) -> AnyLayout:
         directives += directive
     if not ("YY" in pattern and "MM" in tokens and "DD" in tokens):
         raise MappingInvalid(f"{name!r} is no date format: year, month and day must stand in it")
-    return Layout(name, name if name in CODES else "", re.compile(regex), directives, "ZZZ" in tokens)
+    return Layout(name, name if name in CODES else "", re.compile(regex), directives, "ZZZ" in tokens, directives[-2:])
 
 
 def known(code: str) -> AnyLayout | None:
