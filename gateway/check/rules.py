@@ -102,7 +102,7 @@ def _text(value: Any) -> str:
 def _declaration(document: Declaration, mandatory: DeclarationMandatory) -> Iterator[Finding]:
     if document.function is not Function.CANCELLATION:
         yield from _missing(document, mandatory)
-        if not document.goods:
+        if not document.goods and document.function is not Function.CHANGE:
             yield Finding("rules.goods.empty", place=Place(path="goods"))
     for index, goods in enumerate(document.goods):
         at = f"goods[{index}]"
@@ -147,12 +147,16 @@ def _release(document: ReleaseNotice) -> Iterator[Finding]:
 
 
 def _missing(document: Declaration, mandatory: DeclarationMandatory) -> Iterator[Finding]:
+    # A change (1225 = 4) holds what changes; but a list in it is the whole list, and its items are complete.
+    partial = document.function is Function.CHANGE
     told: set[str] = set()
     for item in mandatory.item:
         if document.direction.value not in item.directions:
             continue
         for place, value in walk(document, item.field):
             absent = value is None or value == ()
+            if partial and "[" not in place:
+                continue
             if absent and place not in told and all(holds(document, c, place) for c in item.when):
                 told.add(place)
                 yield _missing_item(item, place)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 from gateway.check.rulebook import Rules, Treatment
 from gateway.check.rules import holds, walk
@@ -19,6 +20,7 @@ from gateway.decide.cases import (
     bureau_questions,
     declaration_of,
     identified,
+    kept,
     keys_of,
     moved,
     owner_code,
@@ -319,6 +321,9 @@ def _change(
     taken = moved(case.id, case.status, event)
     if taken is None:
         return _not_allowed(incoming, declaration, case, event, now)
+    if event is Event.AMEND:
+        open_amendment = kept(case, "amendment", Declaration) if case.status == Status.AMENDING else None
+        declaration = _laid_over(open_amendment or earlier, declaration)
     if earlier.number:
         fixed = [
             fault("decide.amendment.fixed", path, getattr(declaration, path))
@@ -339,6 +344,19 @@ def _change(
     if asked is not None:
         effects.append(Send(case.id, "declaration", changed, _party(asked), Purpose.INSPECTION))
     return [*effects, *_told(incoming, changed, case.id, now, status, Outcome.RECEIVED, PRE_ENTERED)]
+
+
+def _laid_over(earlier: Declaration, change: Declaration) -> Declaration:
+    """`earlier` with what `change` says: a change (1225 = 4) holds what changes, a list in it the whole list."""
+    return Declaration.model_validate(_merged(earlier.to_json(), change.to_json()))
+
+
+def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    both = {
+        name: _merged(old[name], value) if isinstance(value, dict) and isinstance(old.get(name), dict) else value
+        for name, value in new.items()
+    }
+    return {**old, **both}
 
 
 def _cancel(incoming: Incoming, declaration: Declaration, case: Case, facts: Facts, now: datetime) -> list[Effect]:

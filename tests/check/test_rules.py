@@ -130,6 +130,14 @@ def test_a_cancellation_need_not_repeat_the_declaration():
     assert found(Declaration.model_validate(withdrawn)) == []
 
 
+def test_a_change_need_only_hold_what_changes():
+    """Items of a list that it does hold are complete, though."""
+    changed = {"function": "4", "direction": "outbound", "number": "370100226000001"}
+    assert found(Declaration.model_validate({**changed, "contract_number": "C-78"})) == []
+    goods = {**OUT["goods"][0], "use": None}
+    assert found(Declaration.model_validate({**changed, "goods": [goods]})) == [("rules.mandatory", "goods[0].use")]
+
+
 GOODS_FAULTS = [
     # No goods at all.
     ([], [("rules.goods.empty", "goods")]),

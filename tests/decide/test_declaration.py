@@ -7,6 +7,7 @@ import pytest
 from gateway.decide.effects import AddKeys, Alert, Keep, NewCase, Note, Publish, Refuse, Respond, Send, SetStatus
 from gateway.decide.facts import NextNumber
 from gateway.decide.status import Status
+from gateway.documents import Declaration
 from tests.decide.world import (
     AGENT,
     BUREAU,
@@ -239,6 +240,21 @@ def test_an_amendment_of_an_accepted_declaration_waits_for_the_bureau():
     assert world.case.status == Status.ACCEPTED
     assert world.case.documents["declaration"]["contract_number"] == "C-78"
     assert world.case.documents["declaration"]["number"] == number
+
+
+def test_a_change_holds_only_what_changes():
+    """What it does not mention stays; a second change is laid over the first; the bureau gets the whole."""
+    world = World()
+    number = responded(world.send(outbound(transport={"mode": "1", "voyage": "012E"}), FACTORY)).declaration_number
+    base = {"direction": "outbound", "function": "4", "number": number}
+    world.send(Declaration.model_validate(base | {"transport": {"voyage": "013E"}}), FACTORY)
+    effects = world.send(Declaration.model_validate(base | {"contract_number": "C-78"}), FACTORY)
+    (sent,) = [s.document for s in of(effects, Send)]
+    assert (sent.transport.mode, sent.transport.voyage) == ("1", "013E")
+    assert (sent.contract_number, sent.consignor.code) == ("C-78", "3701000001")
+    world.send(answer("accepted"), BUREAU)
+    assert world.case.documents["declaration"]["goods"][0]["name"] == "花生仁"
+    assert world.case.documents["declaration"]["transport"] == {"mode": "1", "voyage": "013E"}
 
 
 def test_a_declined_amendment_leaves_the_declaration_as_it_was():
