@@ -15,10 +15,12 @@ or too many and goes on behind it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import contains
+from typing import Any
 
 from gateway.check.segment import Reader, finding, reader
 from gateway.check.tables import Node, Table, service
@@ -151,8 +153,23 @@ class _Graph:
                 skipped.append((kind, index))
 
 
-_Step = tuple[int, int, int, int, Reader]
-"""A clean transition: node, how, group, limit, reader."""
+_Step = tuple[int, int, int, int, Callable[[str], re.Match[str] | None], frozenset[str | None] | None, Reader, Any]
+"""node, how, group, limit, match, the only code list, reader, other step: a plain tuple, since it is unpacked per segment."""
+
+
+class _Steps(dict[str, _Step]):
+    """The clean steps after one state, worked out at the first segment that comes there."""
+
+    def __init__(self, compiled: _Compiled, state: int) -> None:
+        super().__init__()
+        self._load: Callable[[], dict[str, _Step]] | None = lambda: compiled.steps(state)
+
+    def __missing__(self, key: str) -> _Step:
+        if self._load:
+            self.update(self._load())
+            self._load = None
+            return self[key]
+        raise KeyError(key)
 
 
 class _Compiled:
@@ -163,7 +180,7 @@ class _Compiled:
         self.delimiters = delimiters
         self.graph = _graph(table)
         self.readers: dict[str, Reader] = {}
-        self.states: list[dict[str, tuple[_Step, ...]] | None] = [None] * (len(table.nodes) + 1)
+        self.states = [_Steps(self, state) for state in (*range(len(table.nodes)), -1)]
         """Per node (the last: before the first segment), the steps by the first three characters of a segment."""
         self.complete = [not self.graph.lacking(node) for node in range(len(table.nodes))]
 
@@ -174,16 +191,19 @@ class _Compiled:
             self.readers[tag] = reader(self.table.nodes[node], self.delimiters)
         return self.readers[tag]
 
-    def steps(self, state: int) -> dict[str, tuple[_Step, ...]]:
+    def steps(self, state: int) -> dict[str, _Step]:
         """The clean steps after `state`, by key: three characters tell every tag apart (`N1*`, `N10`)."""
-        steps: dict[str, tuple[_Step, ...]] = {}
+        steps: dict[str, _Step] = {}
         for tag, candidates in self.graph.by_tag(state).items():
-            clean = tuple((c.node, c.how, c.group, c.limit, self.reader(c.node)) for c in candidates if not c.skipped)
-            if clean:
-                steps[tag[:3]] = clean
+            step: _Step | None = None
+            for c in reversed([c for c in candidates if not c.skipped]):
+                read = self.reader(c.node)
+                only = read.codes[0] if len(read.codes) == 1 else None
+                step = (c.node, c.how, c.group, c.limit, read.match, only, read, step)
+            if step:
+                steps[tag[:3]] = step
                 if len(tag) < 3:
-                    steps[(tag + self.delimiters.element)[:3]] = clean
-        self.states[state] = steps
+                    steps[(tag + self.delimiters.element)[:3]] = step
         return steps
 
     def check(self, message: SegmentMessage) -> Checked:
@@ -210,42 +230,45 @@ class _Compiled:
         give = nodes.append
         begun = [0] * len(self.table.groups)
         state, run = -1, 0
-        for raw in segments:
-            steps = states[state]
-            if steps is None:
-                steps = self.steps(state)
-            choices = steps.get(raw[:3])
-            if choices is None:
-                return None
-            for choice in choices:
-                node, how, group, limit, read = choice
-                if how == _NEXT:
-                    run = 1
-                elif how == _ENTER:
-                    begun[group] = run = 1
-                elif how == _AGAIN:
-                    if begun[group] >= limit:
-                        continue
-                    begun[group] += 1
-                    run = 1
-                elif run < limit:
-                    run += 1
-                else:
-                    continue
-                break
-            else:
-                return None
-            match = read.match(raw)
-            if (
-                match is None
-                or (match.lastindex and not all(map(contains, read.codes, match.groups())))
-                or (read.notes and not read.accepts(raw))
-            ):
-                if raw[: len(read.tag) + 1] not in (read.tag, read.tag + self.delimiters.element):
-                    return None
-                suspects.append(len(nodes))
-            state = node
-            give(node)
+        try:
+            for raw in segments:
+                step = states[state][raw[:3]]
+                while True:
+                    node, how, group, limit, match, only, read, other = step
+                    if how == _NEXT:
+                        run = 1
+                    elif how == _ENTER:
+                        begun[group] = run = 1
+                    elif how == _REPEAT:
+                        if run >= limit:
+                            if other is None:
+                                return None
+                            step = other
+                            continue
+                        run += 1
+                    else:
+                        if begun[group] >= limit:
+                            if other is None:
+                                return None
+                            step = other
+                            continue
+                        begun[group] += 1
+                        run = 1
+                    break
+                found = match(raw)
+                if (
+                    found is None
+                    or (only is not None and found[1] not in only)
+                    or (only is None and found.lastindex and not all(map(contains, read.codes, found.groups())))
+                    or read.notes
+                ) and not read.accepts(raw):
+                    if raw[: len(read.tag) + 1] not in (read.tag, read.tag + self.delimiters.element):
+                        return None
+                    suspects.append(len(nodes))
+                give(node)
+                state = node
+        except KeyError:
+            return None  # no step for the tag
         return nodes if nodes and self.complete[state] else None
 
 
@@ -316,7 +339,12 @@ class _Walk:
         if tag not in self.known:
             self._find("edi.segment.unknown", index)
             return -1
-        options = [*self._full(candidates), *self._behind(candidates), *self._untriggered(tag)]
+        full = self._full(candidates)
+        if full and self._told(full[0]):
+            # A run over its maximum was told once; it may be long, so it is not judged again.
+            self.at = self.at.after(full[0])
+            return full[0].node
+        options = [*full, *self._behind(candidates), *self._untriggered(tag)]
         best, chosen = self._score(self.at, index + 1), None
         for option in options:
             # A tie goes to the first option, but staying put wins over a group that did not begin.
@@ -335,6 +363,10 @@ class _Walk:
         """The nearest place without room; of a group that is full, the group and not its trigger."""
         full = [c for c in candidates if not c.skipped and not self.at.room(c)]
         return [c for c in full if c.how == _AGAIN and c.node == self.at.state][:1] or full[:1]
+
+    def _told(self, full: _Candidate) -> bool:
+        """Whether the maximum was passed before."""
+        return (self.at.run if full.how == _REPEAT else self.at.begun[full.group]) > full.limit
 
     def _behind(self, candidates: Sequence[_Candidate]) -> list[_Candidate]:
         return [c for c in candidates if c.skipped][:1]

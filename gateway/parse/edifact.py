@@ -32,11 +32,11 @@ from gateway.parse.segments import (
     MessageRead,
     MessageType,
     SegmentMessage,
-    ends_released,
     join,
     split,
     split_unreleased,
 )
+from gateway.parse.stream import BLANK as _BLANK
 from gateway.parse.stream import Stream
 
 MAX_MESSAGE = 16 * 1024 * 1024
@@ -49,7 +49,6 @@ DEFAULT = Delimiters("'", "+", ":", "?", "", ".")
 _LEVEL_B = Delimiters("\x1c", "\x1d", "\x1f", "", "", ".")
 """ISO 9735:1988, 4: the separators of level B, known by the one after UNB."""
 
-_BLANK = "\r\n\t \0\x1a\ufeff"
 _START = re.compile(r"UNA.{6}\s*UN[BGH]|UN[BGH](?![A-Za-z0-9])", re.DOTALL)
 _SURROGATE = re.compile("[\udc80-\udcff]")
 _LISTED = 10
@@ -104,7 +103,7 @@ class _Reader:
     def _find_start(self) -> tuple[str, bool]:
         """Go to the next interchange; what stands before it (its beginning), and whether there is one."""
         stream, garbage = self.stream, ""
-        stream.skip(_BLANK)
+        stream.skip()
         while True:
             stream.have(64)
             found = _START.search(stream.text, stream.at)
@@ -154,7 +153,7 @@ class _Reader:
             return []
         advice = stream.text[stream.at + 3 : stream.at + 9]
         stream.at += 9
-        stream.skip(_BLANK)
+        stream.skip()
         component, element, decimal, release, repetition, terminator = list(advice)
         used = [c for c in (component, element, release, terminator) if c != " "]
         if len(set(used)) < len(used) or " " in {component, element, terminator} or any(map(str.isalnum, used)):
@@ -212,7 +211,7 @@ class _Reader:
         """Groups, messages and packages, up to UNZ or to what shows that UNZ is missing."""
         stream, outside = self.stream, 0
         while True:
-            stream.skip(_BLANK)
+            stream.skip()
             if not stream.have(1):
                 return
             stream.have(64)
@@ -424,7 +423,7 @@ class _Reader:
             while kept < length and (dropped := self.stream.take_bytes(min(length - kept, 65_536))):
                 kept += len(dropped)
         segments = [opening]
-        self.stream.skip(_BLANK)
+        self.stream.skip()
         self.stream.have(64)
         if len(content) == min(length, self.max_message) and self.stream.text.startswith("UNP", self.stream.at):
             segments.append(self._segment())
@@ -475,9 +474,10 @@ class _Reader:
     def _is_released(self, index: int) -> bool:
         """Whether the character at `index` stands behind a release character that is not itself released."""
         release, text = self.delimiters.release, self.stream.text
-        if not release or text[index - 1] != release:
-            return False
-        return ends_released(text[max(self.stream.at, index - 256) : index], release)
+        first = index
+        while release and first > self.stream.at and text[first - 1] == release:
+            first -= 1
+        return bool((index - first) % 2)
 
 
 def _boundary(delimiters: Delimiters) -> re.Pattern[str]:

@@ -190,13 +190,14 @@ def split_repeated(raw: str, delimiters: Delimiters) -> list[list[list[str]]]:
 def split_unreleased(text: str, separator: str, release: str) -> list[str]:
     """`text` split at each `separator` that no release character stands before; escapes stay in place."""
     pieces: list[str] = []
-    open_ = False
-    for piece in text.split(separator):
-        if open_:
-            pieces[-1] += separator + piece
-        else:
-            pieces.append(piece)
-        open_ = ends_released(piece, release)
+    open_: list[str] = []  # parts of one piece; joined once, however many there are
+    for part in text.split(separator):
+        open_.append(part)
+        if not ends_released(part, release):
+            pieces.append(separator.join(open_))
+            open_.clear()
+    if open_:
+        pieces.append(separator.join(open_))
     return pieces
 
 

@@ -7,10 +7,15 @@ turned back into bytes and read under the next interchange's, or taken as a bina
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterable, Iterator
 
 CHUNK = 65_536
 """Bytes read at a time; more where what is held back is more, so that joining stays linear."""
+
+BLANK = "\r\n\t \0\x1a\ufeff"
+"""What may stand between segments: line breaks, and what editors and mainframes leave at an end."""
+_BLANKS = re.compile(f"[{BLANK}]*")
 
 
 class Stream:
@@ -66,11 +71,11 @@ class Stream:
                 return False
         return True
 
-    def skip(self, characters: str) -> None:
-        """Step over any of `characters`."""
+    def skip(self) -> None:
+        """Step over what may stand between segments and interchanges."""
         while True:
-            while self.at < len(self.text) and self.text[self.at] in characters:
-                self.at += 1
+            found = _BLANKS.match(self.text, self.at)
+            self.at = found.end() if found else self.at
             if self.at < len(self.text) or not self.more():
                 return
 

@@ -349,6 +349,18 @@ def test_a_segment_without_end_does_not_fill_memory():
     assert "edifact.segment.too_long" in found
 
 
+def test_runs_of_release_characters_cost_no_more_than_other_text():
+    """Parity decides, however long the run; a message of released terminators is one long segment."""
+    for run, segments in ((300_000, 3), (300_001, 2)):
+        body = f"UNH+M1+CUSDEC:D:96B:UN'FTX+{'?' * run}'UNT+3+M1'"
+        (message,) = messages(f"{UNB}{body}UNZ+1+REF1'")
+        assert len(message.segments) == segments
+    (message,) = messages(
+        f"{UNB}UNH+M1+CUSDEC:D:96B:UN'FTX+{chr(63) + chr(39)}" + "?'" * 300_000 + "'UNT+3+M1'UNZ+1+REF1'"
+    )
+    assert len(message.segments) == 3
+
+
 def test_an_unreleased_release_at_the_end():
     """A release character as the last of a payload releases nothing."""
     assert codes(WHOLE[:-1] + "?") == ["edifact.unz.reference"]
