@@ -55,8 +55,12 @@ def _acknowledged(step: Step, payload: Mapping[str, Any], house: House) -> Itera
             yield f"no response to {name} at {sender}"
         return
     references = {reference for m in payload["messages"] for reference in (m["interchange"], m["reference"])}
-    got = [line for line in house.got(sender).values() if line["kind"] in wanted and line["answers"] in references]
-    if not any(line["action"] in _ACTIONS[verdict] for line in got):
+    inbox = house.got(sender)
+    got = [line for line in inbox.values() if line["kind"] in wanted and line["answers"] in references]
+    responses = [inbox[d["id"]] for d in payload["acknowledgements"] if d["id"] in inbox]
+    # What the rules refuse was right as a message: its syntax is acknowledged, and a response refuses it.
+    refused = verdict == "rejected" and any(line["says"] == "refused" for line in responses)
+    if not got or not (refused or any(line["action"] in _ACTIONS[verdict] for line in got)):
         told = ", ".join(f"{line['kind']} {line['action']}" for line in got) or "nothing"
         yield f"{name} was {state}, and {sender} was told {told}"
 

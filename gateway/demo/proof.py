@@ -29,10 +29,13 @@ async def prove(house: House, payload_id: str) -> Proof:
     folder = house.folder / "evidence"
     folder.mkdir()
     log, bundle, key = folder / "log.jsonl", folder / f"{payload_id}.zip", folder / "log.vkey"
-    key.write_text(await house.command("receipt", "key"), "utf-8")
-    await house.command("receipt", "export", str(log))
-    await house.command("receipt", "bundle", payload_id, str(bundle))
-    vkey = key.read_text("utf-8").strip()
+    vkey, *_ = await asyncio.gather(
+        house.command("receipt", "key"),
+        house.command("receipt", "export", str(log)),
+        house.command("receipt", "bundle", payload_id, str(bundle)),
+    )
+    key.write_text(vkey, "utf-8")
+    vkey = vkey.strip()
     notes = list(split_notes((folder / "log.jsonl.checkpoint").read_text("utf-8").splitlines(keepends=True)))
     lines = log.read_bytes().splitlines(keepends=True)
     problems = [] if valid(found := verify_log(lines, notes, vkey)) else [p.text() for p in found]

@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from gateway.demo import plan, show
-from gateway.demo.house import DemoFailed, House
+from gateway.demo.house import SIMULATED, DemoFailed, House
 from gateway.demo.judge import judge
 from gateway.demo.plan import Case, Step
 from gateway.demo.proof import prove
@@ -44,10 +45,16 @@ async def run(folder: Path, *, keep: bool, as_json: bool) -> list[str]:
     words = Console(stderr=True)
     cases = plan.load()
     try:
-        async with House(folder, plan.partners()) as house, Watcher(house.url, house.key_of("operator")) as watcher:
+        house = House(folder, plan.partners())
+        async with AsyncExitStack() as stack:
+            with words.status("Starting the gateway and its partners"):
+                await stack.enter_async_context(house)
+            watcher = await stack.enter_async_context(Watcher(house.url, house.key_of("operator")))
+            words.print(f"The gateway is at {house.url}, with {len(SIMULATED)} simulated partners.", highlight=False)
             played = await _play_all(cases, house, watcher, words)
             problems = [f"{p.case.name}: {problem}" for p in played for problem in p.problems]
-            proof = await prove(house, played[0].payload_ids[0])
+            with words.status("Verifying the receipts"):
+                proof = await prove(house, played[0].payload_ids[0])
             problems += proof.problems
             figures = show.counts([p.found for p in played], proof, time.monotonic() - started)
             if not figures["retries"]:
