@@ -26,7 +26,7 @@ from gateway.errors import SchemaInvalid
 from gateway.model import Finding
 from gateway.parse import xml
 
-MAX_FINDINGS = 1000
+MAX_FINDINGS = 500
 """Faults worded for one message; a message with more is mostly wrong, and the rest says nothing new."""
 
 _SHOWN = 80
@@ -96,7 +96,7 @@ def check(root: etree._Element, format_: str) -> list[Finding]:
         words = (_worded(error) for error in _thorough(format_).iter_errors(root))
         found = list(itertools.islice(words, MAX_FINDINGS))
     if entry.any_order:
-        found += itertools.islice(_repeated(root, _records(format_)), MAX_FINDINGS)
+        found += itertools.islice(_repeated(root, _records(format_)), MAX_FINDINGS - len(found))
     return found
 
 
@@ -172,14 +172,16 @@ def _child(error: XMLSchemaChildrenValidationError, element: etree._Element) -> 
     if not etree.iselement(child):
         args = {"name": xml.local_name(element), "expected": expected or "–"}
         return Finding("xml.element.missing", place=xml.place_of(element), args=args)
-    name = xml.local_name(child)
-    previous = child.getprevious()
+    name, place = xml.local_name(child), xml.place_of(child)
     if expected:
-        return Finding("xml.element.unexpected", place=xml.place_of(child), args={"name": name, "expected": expected})
-    if previous is not None and previous.tag == child.tag:
-        occurs = str(max(error.occurs, 1))
-        return Finding("xml.element.too_many", place=xml.place_of(child), args={"name": name, "max": occurs})
-    return Finding("xml.element.unknown", place=xml.place_of(child), args={"name": name})
+        return Finding("xml.element.unexpected", place=place, args={"name": name, "expected": expected})
+    group: Any = error.validator
+    known = next((use for use in group.iter_elements() if use.name == child.tag), None)
+    if known is None:
+        return Finding("xml.element.unknown", place=place, args={"name": name})
+    if next(child.itersiblings(child.tag, preceding=True), None) is None:
+        return Finding("xml.element.order", place=place, args={"name": name})
+    return Finding("xml.element.too_many", place=place, args={"name": name, "max": str(known.max_occurs)})
 
 
 def _value(error: XMLSchemaValidationError) -> tuple[str, str, dict[str, str]]:

@@ -22,6 +22,9 @@ from gateway.model import Finding, Place
 MAX_BYTES = 32 << 20
 """Largest message read: the tree is built in memory whole; larger loads travel as EDI, which streams."""
 
+MAX_TAGS = 1_000_000
+"""Most tags read: an element takes some two hundred bytes in memory, however few it took on the wire."""
+
 MAX_DEPTH = 64
 """Deepest nesting read: the messages we know nest 6 levels deep, the WCO's declarations 12."""
 
@@ -117,15 +120,18 @@ def path_of(element: etree._Element) -> str:
     steps: list[str] = []
     at: etree._Element | None = element
     while at is not None:
-        above = at.getparent()
-        name = local_name(at)
-        if above is not None:
-            namesakes = above.findall(str(at.tag))
-            if len(namesakes) > 1:
-                name = f"{name}[{namesakes.index(at) + 1}]"
-        steps.append(name)
-        at = above
+        steps.append(local_name(at) + _ordinal(at))
+        at = at.getparent()
     return "/" + "/".join(reversed(steps))
+
+
+def _ordinal(element: etree._Element) -> str:
+    """`[n]` where the element is the n-th of several with its name, else nothing."""
+    tag = str(element.tag)
+    before = sum(1 for _ in element.itersiblings(tag, preceding=True))
+    if before == 0 and next(element.itersiblings(tag), None) is None:
+        return ""
+    return f"[{before + 1}]"
 
 
 def place_of(element: etree._Element) -> Place:
@@ -152,6 +158,8 @@ def _parse(body: bytes, max_bytes: int) -> tuple[etree._Element, str]:
     text = text.removeprefix("\ufeff")
     if not text.strip():
         raise _Unreadable("xml.empty")
+    if (tags := text.count("<")) > MAX_TAGS:
+        raise _Unreadable("xml.too_many_tags", count=str(tags), max=str(MAX_TAGS))
     prolog = _PROLOG.match(text)
     after = prolog.end() if prolog else 0
     if text.startswith("<!DOCTYPE", after):

@@ -65,12 +65,14 @@ def test_each_encoding_of_the_trade_is_read(encoding: str, declared: str):
         (b'<!DOCTYPE a [<!ENTITY b "c"><!ENTITY d "&b;&b;">]><a>&d;</a>', "xml.doctype", 1),
         (b"<a>" * 65 + b"</a>" * 65, "xml.too_deep", 1),
         (b"<a>" * 100_000, "xml.too_deep", 1),
+        (b"<a>" + b"<b/>" * xml.MAX_TAGS + b"</a>", "xml.too_many_tags", None),
         (b"<OBORMessage><MessageHead/></OBORMessage>", "xml.envelope.empty", 1),
         (b"<OBORMessage><MessageBody> </MessageBody></OBORMessage>", "xml.envelope.empty", 1),
         (b"<OBORMessage>\n<MessageBody><a/><b/></MessageBody></OBORMessage>", "xml.envelope.several", 2),
         (b"<DxpMsg><Data>no base64!</Data></DxpMsg>", "xml.envelope.base64", 1),
         (b"<DxpMsg><Data>" + base64.b64encode(b"<!DOCTYPE a><a/>") + b"</Data></DxpMsg>", "xml.doctype", 1),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_bad_input_is_a_finding(body: bytes, code: str, line: int | None):
     """Whatever cannot be read is told by its code and line, in both languages, and gives no tree."""

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lxml import etree
+
+from gateway import data, findings
+from gateway.check import xsd
+from gateway.parse import xml
+
+SHARED = Path(__file__).resolve().parents[2] / "../shared"
+CIQ = "http://www.chinaport.gov.cn/ciq"
+SAMPLES = sorted(path for path in data.samples().glob("*/*/*.xml") if path.parent.name[:8] != "rejected")
+
+
+def recognised(body: bytes) -> xsd.Recognised:
+    read = xml.read(body)
+    assert read.root is not None, read.findings
+    known = xsd.recognise(read.root)
+    assert known is not None
+    return known
+
+
+def declaration(content: str) -> xsd.Recognised:
+    body = f'<EEntDeclIo xmlns="{CIQ}"><ITF_DCL_IO_DECL>{content}</ITF_DCL_IO_DECL></EEntDeclIo>'
+    return recognised(body.encode())
+
+
+def transfer(content: str) -> xsd.Recognised:
+    return recognised(f'<Transfer xmlns="urn:edi-gateway:transfer">{content}</Transfer>'.encode())
+
+
+HEAD = (
+    "<Number>1</Number><Function>9</Function><Direction>inbound</Direction>"
+    "<DeclarationNumber>370200126000077</DeclarationNumber>"
+)
+ENDS = "<FromOrganisation>1</FromOrganisation><ToOrganisation>2</ToOrganisation>"
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_samples_are_valid(path: Path):
+    """Every XML sample that is to be accepted is valid."""
+    known = recognised(path.read_bytes())
+    assert xsd.check(known.root, known.format) == []
+
+
+@pytest.mark.parametrize(
+    ("known", "code", "args"),
+    [
+        (declaration("<OrgCode>12</OrgCode>"), "xml.value.pattern", {"name": "OrgCode", "pattern": "n6"}),
+        (declaration("<EntDeclNo>" + "1" * 33 + "</EntDeclNo>"), "xml.value.too_long", {"length": "33", "max": "32"}),
+        (declaration("<Foo/>"), "xml.element.unknown", {"name": "Foo"}),
+        (declaration("<OrgCode/><OrgCode/>"), "xml.element.too_many", {"name": "OrgCode", "max": "1"}),
+        (declaration("text"), "xml.text", {"name": "ITF_DCL_IO_DECL"}),
+        (declaration('<OrgCode a="1"/>'), "xml.attribute", {"name": "a"}),
+        (declaration("<OrgCode><b/></OrgCode>"), "xml.element.children", {"name": "OrgCode"}),
+        (transfer(HEAD + "<FromOrganisation>1</FromOrganisation>"), "xml.element.missing", {"name": "Transfer"}),
+        (transfer(HEAD + "<ToOrganisation>2</ToOrganisation>"), "xml.element.unexpected", {"name": "ToOrganisation"}),
+        (transfer(HEAD + ENDS + "<Goods/><Marks>1</Marks>"), "xml.element.order", {"name": "Marks"}),
+        (transfer(HEAD + ENDS + "<Marks>1</Marks><Marks>2</Marks>"), "xml.element.too_many", {"max": "1"}),
+        (transfer(HEAD + ENDS + "<Marks>1</Marks><Foo/>"), "xml.element.unknown", {"name": "Foo"}),
+        (transfer(HEAD.replace(">9<", ">7<") + ENDS), "xml.value.choice", {"list": "1, 4, 5, 9"}),
+        (transfer(HEAD.replace(">1<", "><") + ENDS), "xml.value.too_short", {"length": "0", "min": "1"}),
+        (transfer(HEAD + ENDS + "<Goods><IsQualified>2</IsQualified></Goods>"), "xml.value.type", {}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_each_kind_of_fault_has_its_code(known: xsd.Recognised, code: str, args: dict[str, str]):
+    """A fault is told once, by its own code, at its element, with what its words need, in both languages."""
+    (finding,) = xsd.check(known.root, known.format)
+    assert finding.code == code
+    assert args.items() <= finding.args.items()
+    assert finding.place.path.startswith(("/EEntDeclIo", "/Transfer"))
+    for language in ("en", "zh"):
+        assert "–" not in findings.text(finding, language)
+
+
+def test_every_fault_is_told_at_once():
+    """Faults in many elements are all told, not only the first."""
+    known = declaration(
+        "<OrgCode>1</OrgCode><AplKind>Q</AplKind><ITF_DCL_IO_DECL_GOODS><Qty>x</Qty><Foo/></ITF_DCL_IO_DECL_GOODS>"
+    )
+    found = xsd.check(known.root, known.format)
+    assert {finding.place.path.rpartition("/")[2] for finding in found} == {"OrgCode", "AplKind", "Qty", "Foo"}
+
+
+def test_faults_are_capped():
+    """A message that is wrong everywhere gets a bounded number of findings."""
+    known = declaration("<Foo/>" * (xsd.MAX_FINDINGS + 500))
+    assert len(xsd.check(known.root, known.format)) == xsd.MAX_FINDINGS
+
+
+def test_bare_record_is_qualified_in_place():
+    """The record alone, as platforms send it in OBORMessage, is the same message, its lines kept."""
+    body = b"<OBORMessage><MessageBody>\n<ITF_DCL_IO_DECL>\n<OrgCode>1</OrgCode></ITF_DCL_IO_DECL></MessageBody></OBORMessage>"
+    known = recognised(body)
+    assert known.format == "xml:EEntDeclIo:1"
+    assert known.root.tag == f"{{{CIQ}}}ITF_DCL_IO_DECL"
+    (finding,) = xsd.check(known.root, known.format)
+    assert (finding.place.line, finding.code) == (3, "xml.value.pattern")
+
+
+@pytest.mark.parametrize("body", [b"<EEntDeclIo/>", b'<Transfer xmlns="urn:x"/>', b"<a/>"])
+def test_foreign_roots_have_no_table(body: bytes):
+    """A root that no schema is for is told by its name and namespace."""
+    root = xml.read(body).root
+    assert root is not None
+    assert xsd.recognise(root) is None
+    assert xsd.unknown(root).code == "xml.no_table"
+
+
+@pytest.mark.parametrize("name", ["cds_export_TT_EX001a.xml", "ncts_cc015c-valid.xml"])
+def test_other_authorities_messages_have_no_table(name: str):
+    """Declarations of other customs are well-formed, and no table is held for them."""
+    path = SHARED / "samples" / "xml" / name
+    if not path.exists():
+        pytest.skip("the shared samples are not here")
+    root = xml.read(path.read_bytes()).root
+    assert root is not None
+    assert xsd.recognise(root) is None
+
+
+def test_synthetic_declaration_is_valid():
+    """A declaration as a broker's software lays it out is valid."""
+    path = SHARED / "reference" / "ciq" / "cn_ciq_EEntDeclIo_sample_synthetic.xml"
+    if not path.exists():
+        pytest.skip("the shared samples are not here")
+    known = recognised(path.read_bytes())
+    assert xsd.check(known.root, known.format) == []
+
+
+def _mutated(root: etree._Element, choose: st.DataObject) -> etree._Element:
+    """A copy of `root` with one thing changed."""
+    changed = copy.deepcopy(root)
+    elements = list(changed.iter())
+    element = elements[choose.draw(st.integers(0, len(elements) - 1))]
+    parent = element.getparent()
+    match choose.draw(st.sampled_from(["text", "drop", "repeat", "rename", "attribute", "move"])):
+        case "text":
+            element.text = choose.draw(st.sampled_from(["", " ", "x", "1" * 40, "-1", "2026-13-01", "检验", "123456"]))
+        case "drop" if parent is not None:
+            parent.remove(element)
+        case "repeat" if parent is not None:
+            element.addnext(copy.deepcopy(element))
+        case "rename":
+            element.tag = choose.draw(st.sampled_from([f"{element.tag}x", "plain", str(elements[-1].tag)]))
+        case "move" if parent is not None:
+            parent.insert(0, element)
+        case _:
+            element.set(choose.draw(st.sampled_from(["a", "unit", "function"])), "x")
+    return changed
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: f"{path.parent.name}-{path.name}")
+@settings(max_examples=60, deadline=None)
+@given(choose=st.data())
+def test_fast_and_thorough_verdicts_agree(path: Path, choose: st.DataObject):
+    """libxml2 refuses a changed message exactly where xmlschema finds a fault to word."""
+    known = recognised(path.read_bytes())
+    changed = _mutated(known.root, choose)
+    thorough = list(xsd._thorough(known.format).iter_errors(changed))
+    assert xsd.valid(changed, known.format) == (not thorough)
+    for finding in xsd.check(changed, known.format):
+        assert finding.code in findings.catalogue()
