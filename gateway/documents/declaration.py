@@ -283,8 +283,16 @@ class Declaration(Document):
     customs_office: Code | None = item("报关海关", "Customs office, n4.", source="CIQ DeclCustm")
 
     declarant: Declarant | None = item("报检单位", "Who declares.", source="UN/EDIFACT 3035=DT")
-    consignor: Party | None = item("发货人", "Consignor.", source="UN/EDIFACT 3035=CZ")
-    consignee: Party | None = item("收货人", "Consignee.", source="UN/EDIFACT 3035=CN")
+    consignor: Party | None = item(
+        "发货人",
+        "Consignor.",
+        source="CIQ ConsignorCode, ConsignorCname, ConsignorEname, ConsignorAddr; UN/EDIFACT 3035=CZ",
+    )
+    consignee: Party | None = item(
+        "收货人",
+        "Consignee.",
+        source="CIQ ConsigneeCode, ConsigneeCname, ConsigneeEname, ConsigneeAddr; UN/EDIFACT 3035=CN",
+    )
 
     trade_mode: Code | None = item("贸易方式", "Mode of trade, n2.", source="CIQ TradeModeCode (CIQ_TRADE_MODE)")
     contract_number: Reference | None = item("合同号", "Contract number.", source="CIQ ContractNo; UN/EDIFACT 1153=CT")
