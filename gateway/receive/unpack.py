@@ -92,6 +92,8 @@ def _unzip(body: bytes, limit: int) -> Iterator[Part]:
     try:
         archive = zipfile.ZipFile(io.BytesIO(body))
         members = [m for m in archive.infolist() if not m.is_dir()]
+        if not members:
+            raise PayloadUnreadable("The archive is empty.")
         if len(members) > MAX_PARTS:
             raise PayloadTooLarge(f"The archive holds more than {MAX_PARTS} files.")
         left = limit

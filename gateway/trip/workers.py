@@ -1,8 +1,9 @@
-"""Where payloads are examined: small ones here and now, large ones in a process of their own.
+"""Where payloads are examined: one small one here and now, large ones and crowds in processes of their own.
 
-The event loop must answer senders within milliseconds, so a large payload's parsing and checking goes
-to a pool of worker processes. What crosses is bytes and frozen agreements; what comes back goes through
-a file, chunk by chunk, so that an interchange of any size is handled in bounded memory on both sides.
+The event loop must answer senders within milliseconds, so a large payload's parsing and checking goes to
+a pool of worker processes; and so do small ones when many come at once, several in one parcel. What crosses
+is bytes and frozen agreements. What comes back of a large payload goes through a file, chunk by chunk,
+so that an interchange of any size is handled in bounded memory on both sides.
 """
 
 from __future__ import annotations
@@ -11,90 +12,190 @@ import asyncio
 import multiprocessing
 import pickle
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO
 
 from gateway.check.rulebook import RuleBook, Rules
 from gateway.check.rulebook import load as load_rules
 from gateway.errors import ExaminerLost
-from gateway.model import Agreement, Payload
+from gateway.model import Agreement, Payload, Place
 from gateway.trip.examine import Examined, Message, examine
 
 INLINE_BYTES = 64 * 1024
-"""Up to here a payload takes a few milliseconds to examine, less than handing it to another process costs."""
-
+"""Up to here a payload takes milliseconds to examine; above, it would keep the event loop from its senders."""
+CROWD = 3
+"""As many small payloads at once go to the workers: fewer cost more to hand over than they take."""
+PARCEL = 16
+"""Small payloads in one parcel: the pool's overhead is paid once for all, and no sender waits long for the others."""
 CHUNK = 100
 """Messages per record of the file: enough to make pickling cheap, few enough to hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What examining a payload takes: all that crosses to a worker."""
+
+    body: bytes
+    agreements: tuple[Agreement, ...]
+    day: date
+    """Picks the rules in force."""
+    unpacked_limit: int
+
+    def examined(self) -> Iterator[Examined]:
+        """Examine, in this process."""
+        return examine(self.body, self.agreements, _rules(self.day), unpacked_limit=self.unpacked_limit)
 
 
 class Examiners:
     """A pool of examiners; with 0 workers everything is examined in this process."""
 
     def __init__(self, workers: int, unpacked_limit: int) -> None:
-        """Worker processes start when the first large payload comes."""
+        """Worker processes start when they are first needed."""
         self._workers = workers
         self._unpacked_limit = unpacked_limit
         self._pool: ProcessPoolExecutor | None = None
+        self._present = 0
+        self._waiting: list[tuple[Work, asyncio.Future[list[Examined]]]] = []
+        self._parcels: set[asyncio.Task[None]] = set()
 
     async def examine(self, payload: Payload, agreements: Sequence[Agreement], day: date) -> AsyncIterator[Examined]:
-        """What the payload holds, in wire order; `day` picks the rules in force."""
-        if payload.size <= INLINE_BYTES or not self._workers:
-            for item in examine(payload.body, agreements, _rules(day), unpacked_limit=self._unpacked_limit):
+        """What the payload holds, in wire order."""
+        work = Work(payload.body, tuple(agreements), day, self._unpacked_limit)
+        if not self._workers:
+            for item in work.examined():
                 yield item
-            return
-        with tempfile.NamedTemporaryFile(prefix="examined-") as spool:
-            work = self._executor().submit(
-                _examine_into, spool.name, payload.body, list(agreements), day, self._unpacked_limit
-            )
+        elif payload.size > INLINE_BYTES:
+            with tempfile.NamedTemporaryFile(prefix="examined-") as spool:
+                await self._in_pool(_examine_into, spool.name, work)
+                for item in _items(spool.name):
+                    yield item
+        else:
+            for item in await self._small(work):
+                yield item
+
+    async def _small(self, work: Work) -> list[Examined]:
+        """A small payload: here and now, or in a parcel with the others of a crowd."""
+        self._present += 1
+        try:
+            await asyncio.sleep(0)  # let the others that were claimed with this one come forward
+            if self._present < CROWD:
+                return list(work.examined())
+            answer: asyncio.Future[list[Examined]] = asyncio.get_running_loop().create_future()
+            self._waiting.append((work, answer))
+            if len(self._parcels) < self._workers:
+                task = asyncio.create_task(self._send_parcels())
+                self._parcels.add(task)
+                task.add_done_callback(self._parcels.discard)
+            return await answer
+        finally:
+            self._present -= 1
+
+    async def _send_parcels(self) -> None:
+        """Hand over what waits, parcel by parcel, until nothing does."""
+        while self._waiting:
+            parcel, self._waiting = self._waiting[:PARCEL], self._waiting[PARCEL:]
             try:
-                await asyncio.wrap_future(work)
-            except BrokenProcessPool as error:
-                self._pool = None
-                raise ExaminerLost from error
-            for item in _items(cast("BinaryIO", spool)):
-                yield item
+                examined = await self._in_pool(_examine_parcel, [work for work, _ in parcel])
+            except Exception as error:  # noqa: BLE001 -- whoever waits for its payload hears what happened to the parcel
+                for _, answer in parcel:
+                    if not answer.done():
+                        answer.set_exception(error)
+                continue
+            for (work, answer), items in zip(parcel, examined, strict=True):
+                if not answer.done():
+                    answer.set_result([_traceable(item, work) for item in items])
+
+    async def _in_pool(self, function: Callable[..., Any], *arguments: object) -> Any:
+        """Run in a worker process; ExaminerLost where it ended meanwhile."""
+        if self._pool is None:
+            # spawn: a forked copy of a process with threads and an event loop is not safe to run.
+            self._pool = ProcessPoolExecutor(self._workers, multiprocessing.get_context("spawn"))
+        try:
+            return await asyncio.wrap_future(self._pool.submit(function, *arguments))
+        except BrokenProcessPool as error:
+            self._pool = None
+            raise ExaminerLost from error
 
     def close(self) -> None:
         """End the worker processes."""
+        for task in self._parcels:
+            task.cancel()
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
             self._pool = None
 
-    def _executor(self) -> ProcessPoolExecutor:
-        """The pool, started where it was not yet, or was broken."""
-        if self._pool is None:
-            # spawn: a forked copy of a process with threads and an event loop is not safe to run.
-            self._pool = ProcessPoolExecutor(self._workers, multiprocessing.get_context("spawn"))
-        return self._pool
+
+class Retraced(Mapping[str, Place]):
+    """Where the values of a message came from, found by examining its payload again once somebody asks."""
+
+    def __init__(self, work: Work, number: int) -> None:
+        self._work = work
+        self._number = number
+        self._places: Mapping[str, Place] | None = None
+
+    def _known(self) -> Mapping[str, Place]:
+        if self._places is None:
+            messages = (item for item in self._work.examined() if isinstance(item, Message))
+            self._places = next((m.origins for m in messages if m.number == self._number), {})
+        return self._places
+
+    def __getitem__(self, path: str) -> Place:
+        return self._known()[path]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known())
+
+    def __len__(self) -> int:
+        return len(self._known())
 
 
-def _examine_into(spool: str, body: bytes, agreements: Sequence[Agreement], day: date, unpacked_limit: int) -> None:
+def _traceable(item: Examined, work: Work) -> Examined:
+    """A message that came back from a worker, able to say again where its values stood."""
+    return replace(item, origins=Retraced(work, item.number)) if isinstance(item, Message) else item
+
+
+def _portable(item: Examined) -> Examined:
+    """A message without its lazily traced origins, which hold the whole wire message and cannot cross."""
+    return replace(item, origins={}) if isinstance(item, Message) else item
+
+
+def _examine_parcel(parcel: Sequence[Work]) -> list[list[Examined]]:
+    """In a worker process: examine several small payloads."""
+    return [[_portable(item) for item in work.examined()] for work in parcel]
+
+
+def _examine_into(spool: str, work: Work) -> None:
     """In a worker process: examine, and write chunks of what comes out to `spool`."""
     chunk: list[Examined] = []
     with Path(spool).open("wb") as file:
-        for item in examine(body, agreements, _rules(day), unpacked_limit=unpacked_limit):
-            # The lazily traced origins hold the message and cannot cross; the rules have used them already.
-            chunk.append(replace(item, origins={}) if isinstance(item, Message) else item)
+        for item in work.examined():
+            chunk.append(_portable(item))
             if len(chunk) == CHUNK:
                 pickle.dump(chunk, file, pickle.HIGHEST_PROTOCOL)
                 chunk.clear()
         pickle.dump(chunk, file, pickle.HIGHEST_PROTOCOL)
 
 
-def _items(file: BinaryIO) -> Iterator[Examined]:
-    """What a worker wrote. The file is ours alone, made by our own process a moment ago."""
-    while True:
-        try:
-            chunk: list[Examined] = pickle.load(file)  # noqa: S301 -- see above
-        except EOFError:
-            return
-        yield from chunk
+def _items(spool: str) -> Iterator[Examined]:
+    """What a worker wrote."""
+    with Path(spool).open("rb") as file:
+        while (chunk := _chunk(file)) is not None:
+            yield from chunk
+
+
+def _chunk(file: BinaryIO) -> list[Examined] | None:
+    """The next chunk; None at the end. The file is ours alone, made by our own process a moment ago."""
+    try:
+        chunk: list[Examined] = pickle.load(file)  # noqa: S301 -- see above
+    except EOFError:
+        return None
+    return chunk
 
 
 @cache
