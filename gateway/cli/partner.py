@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -48,7 +49,7 @@ def import_(
         totals = (0, 0, 0)
         with output.progress("Importing", size) as step:
             entries = read(file)
-            while chunk := [pair for pair, _ in zip(entries, range(_CHUNK), strict=False)]:
+            while chunk := list(islice(entries, _CHUNK)):
                 done = await store.import_partners(
                     [e.partner() for e, _ in chunk],
                     [a for e, _ in chunk for a in e.model_agreements()],

@@ -31,7 +31,12 @@ def serve(config: output.ConfigOption = None) -> None:
     settings = load(config)
     logs.configure(settings.logging)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(app.serve(settings, announce=lambda url: print(url, flush=True)))
+        try:
+            runner.run(app.serve(settings, announce=lambda url: print(url, flush=True)))
+        except app.BackgroundEnded as error:
+            output.stop(str(error), output.NO)
+        except OSError as error:
+            output.stop(f"{settings.http.host}:{settings.http.port}: {error.strerror or error}")
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

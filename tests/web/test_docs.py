@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gateway.web.api.feeds import READERS
+from gateway.web.problems import BAD_REQUEST, INTERNAL, KINDS, METHOD
+from gateway.web.routes import ROUTES
+
+TEXT = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda r: r.operation)
+def test_the_documentation_names_every_route(route):
+    """docs/api.md speaks of each path."""
+    assert route.path in TEXT or (route.path == "/v1/feeds/{name}/{sequence}" and "`link`" in TEXT)
+
+
+def test_the_documentation_names_every_problem_and_feed():
+    """docs/api.md lists each kind of problem with its status, and each feed."""
+    for kind in (BAD_REQUEST, METHOD, INTERNAL, *(kind for _, kind in KINDS)):
+        row = next(line for line in TEXT.splitlines() if line.startswith(f"| {kind.status} "))
+        assert f"`{kind.name}`" in row
+    for feed in READERS:
+        assert f"| `{feed}` |" in TEXT
