@@ -287,11 +287,13 @@ async def test_an_attached_document_waits_no_more(store: SqlStore) -> None:
 
 
 async def test_processing_again_draws_nothing_twice(store: SqlStore) -> None:
-    """A reprocessed message replaces its amount, its feed entry stays one, its deliveries stay one."""
+    """A reprocessed message replaces its amount; feed entry and delivery stay one; it is no duplicate of itself."""
     claimed = await claim(store)
+    ref = InterchangeRef(Syntax.EDIFACT, "FIRM", "GATEWAY", "0001")
     first = outcome(
         claimed,
         messages=(message(claimed),),
+        interchanges=((ref, WINDOW),),
         ledger=(LedgerMove("licence", "-3", "m1"),),
         feed=(feed_entry("f1"),),
         deliveries=(delivery("d1"),),

@@ -104,12 +104,13 @@ async def test_a_renewed_lease_holds(store: SqlStore) -> None:
 
 async def test_a_reopened_payload_is_claimed_under_a_new_fence(store: SqlStore) -> None:
     """Reprocessing starts from the first message, and no fence of the first time is good any more."""
-    first = await claim(store)
+    stale = await claim(store)
+    (first,) = await store.claim_payloads(1, LEASE, NOW + LEASE)
     await store.commit(outcome(first, position=7))
     await store.reopen_payload(first.payload.id)
     assert (await store.payload(first.payload.id)).state is PayloadState.RECEIVED
     (again,) = await store.claim_payloads(1, LEASE, NOW)
-    assert again.fence > first.fence
+    assert again.fence > first.fence > stale.fence
     assert again.position == 0
     with pytest.raises(LeaseLost):
         await store.commit(outcome(first))
