@@ -76,8 +76,7 @@ class Pipeline(Section):
     workers: int = Field(
         1, description="Processes for parsing and translating large payloads; 0 keeps all in one", ge=0
     )
-    batch: int = Field(32, description="Payloads claimed at once", gt=0)
-    concurrency: int = Field(16, description="Payloads decided at once: they share the store's commits", gt=0)
+    concurrency: int = Field(32, description="Payloads decided at once: they share the store's commits", gt=0)
     lease_seconds: float = Field(60, description="A crashed worker's payloads are taken over after this", gt=0)
     chunk: int = Field(500, description="Messages of one interchange per transaction", gt=0, le=500)
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 
 import structlog
 
@@ -20,7 +21,7 @@ from gateway.deliver.directory import Directory
 from gateway.deliver.loop import Loop
 from gateway.deliver.rendering import Renderer
 from gateway.errors import FactsMoved, LeaseLost, TemporaryError
-from gateway.model import Direction
+from gateway.model import Direction, Payload
 from gateway.receipt.notary import Notary
 from gateway.store.contract import Claimed, Outcome, Store
 from gateway.trip.carry import Trip
@@ -92,11 +93,16 @@ class Pipeline:
     async def process(self, claimed: Claimed) -> None:
         """One payload, to its last commit. Never raises: a fault of ours is recorded for the operator."""
         payload_id = claimed.payload.id
+        holding = asyncio.create_task(self._hold(claimed))
         try:
-            for _ in range(DECISIONS):
+            for attempt in range(DECISIONS):
+                now = self._clock()
+                trip = await self._begun(claimed, now, again=attempt > 0)
                 try:
-                    await self._trip(claimed)
+                    await self._carry(trip, claimed.payload, now.date())
                 except FactsMoved:
+                    # What earlier chunks have committed stands: deciding it anew would only meet itself.
+                    claimed = replace(claimed, position=trip.done)
                     continue
                 self._on_committed()
                 return
@@ -108,17 +114,40 @@ class Pipeline:
         except Exception as error:  # nothing may be lost: a fault of ours becomes the payload's state
             log.exception("payload_failed", payload=payload_id)
             await self._record_failure(claimed, f"{type(error).__name__}: {error}")
+        finally:
+            holding.cancel()
 
-    async def _trip(self, claimed: Claimed) -> None:
-        """Examine everything, then decide and commit."""
+    async def _hold(self, claimed: Claimed) -> None:
+        """Renew the lease while the payload is worked at: a large one takes longer than any one lease."""
+        while True:
+            await asyncio.sleep(self._lease.total_seconds() / 3)
+            try:
+                await self._store.renew_payload(claimed.payload.id, claimed.fence, self._lease, self._clock())
+            except LeaseLost:
+                return  # the next commit finds out as well, and ends the trip
+            except TemporaryError as error:
+                log.info("lease_not_renewed", payload=claimed.payload.id, reason=str(error))
+
+    async def _begun(self, claimed: Claimed, now: datetime, *, again: bool) -> Trip:
+        """A trip by the sender and the rules as they are now."""
         sender = await self._directory.partner(claimed.payload.partner_id)
-        agreements = await self._directory.agreements(sender.id, Direction.IN)
-        now = self._clock()
-        rules = self._rules.at(now.date())
-        trip = Trip(
-            self._store, self._directory, self._renderer, self._notary, claimed, sender, rules, now, self._chunk
+        return Trip(
+            self._store,
+            self._directory,
+            self._renderer,
+            self._notary,
+            claimed,
+            sender,
+            self._rules.at(now.date()),
+            now,
+            self._chunk,
+            again=again,
         )
-        async for item in self._examiners.examine(claimed.payload, agreements, now.date()):
+
+    async def _carry(self, trip: Trip, payload: Payload, day: date) -> None:
+        """Examine everything, then decide and commit."""
+        agreements = await self._directory.agreements(payload.partner_id, Direction.IN)
+        async for item in self._examiners.examine(payload, agreements, day):
             await trip.take(item)
         await trip.finish()
 

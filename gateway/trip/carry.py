@@ -23,7 +23,9 @@ from gateway.deliver.directory import Directory
 from gateway.deliver.dispatch import Dispatch, InHand
 from gateway.deliver.rendering import Renderer
 from gateway.documents import MODELS
+from gateway.errors import NotFound
 from gateway.model import DeliveryKind, Finding, InterchangeRef, MessageState, Partner, Place, Stage, Syntax, derive_id
+from gateway.parse.segments import SegmentMessage
 from gateway.receipt.notary import Notary
 from gateway.store.contract import Claimed, MessageRecord, NewReceipt, Outcome, Store
 from gateway.trip import answers
@@ -59,8 +61,13 @@ class Trip:
         rules: Rules,
         now: datetime,
         chunk: int,
+        *,
+        again: bool = False,
     ) -> None:
-        """`chunk` is how many messages one transaction holds at most; `now` is the time of all that is decided."""
+        """`chunk` is how many messages one transaction holds at most; `now` is the time of all that is decided.
+
+        `again`: an earlier commit was refused because facts had moved, or an interchange came before.
+        """
         self._store = store
         self._directory = directory
         self._renderer = renderer
@@ -72,11 +79,18 @@ class Trip:
         self._rules = rules
         self._now = now
         self._chunk = chunk
+        self._again = again
         self._messages: list[Message] = []
         self._staged = 0
+        self._controls: dict[int, SegmentMessage] = {}
         self._interchanges: list[Interchange] = []
         self._refs: list[tuple[InterchangeRef, timedelta]] = []
         self._transaction = self._begun()
+
+    @property
+    def done(self) -> int:
+        """How many messages have been dealt with by commits; another trip of the payload begins after them."""
+        return self._done
 
     async def take(self, item: Examined) -> None:
         """Gather one examined thing."""
@@ -110,9 +124,15 @@ class Trip:
 
     async def _stage(self, messages: Sequence[Message]) -> None:
         """Keep a chunk of a large payload until its trailers are seen."""
-        records = [self._record(m, MessageState.REJECTED if m.rejected else MessageState.HELD, "") for m in messages]
-        await self._store.stage(self._payload.id, self._fence, messages[-1].number, records)
+        records = [
+            self._record(m, MessageState.REJECTED if m.rejected else MessageState.HELD, "", staged=True)
+            for m in messages
+        ]
+        # Staged is not decided: where to go on after a crash is still where the last commit ended.
+        await self._store.stage(self._payload.id, self._fence, self._done, records)
         self._staged = messages[-1].number
+        # A record keeps no wire message; acknowledgements are small, and what they say is read from theirs.
+        self._controls.update((m.number, m.control) for m in messages if m.control is not None)
 
     async def _all_messages(self) -> AsyncIterator[Message]:
         """Every message in order, the staged ones first."""
@@ -120,7 +140,7 @@ class Trip:
         while after < self._staged:
             page = await self._store.staged(self._payload.id, after, self._chunk)
             for record in page:
-                yield _unstaged(record)
+                yield _unstaged(record, self._controls.get(record.number))
             after = page[-1].number
         for message in self._messages:
             yield message
@@ -129,11 +149,15 @@ class Trip:
         """An interchange that came before within the agreement's window is refused whole (its reference wraps later)."""
         if interchange.ref is None or interchange.rejected:
             return
-        ref = replace(interchange.ref, test=self._payload.test or interchange.ref.test)
+        # XML and JSON may name no sender: their references are each sender's own.
+        sender = interchange.ref.sender or self._sender.id
+        ref = replace(interchange.ref, sender=sender, test=self._payload.test or interchange.ref.test)
         days = interchange.agreement.duplicate_window_days if interchange.agreement is not None else 1
         window = timedelta(days=days)
-        first = await self._store.find_interchange(ref, window, self._now)
-        if first and first != self._payload.id:
+        # Duplicates are rare, and the commit finds them: only the second time round is it worth asking first.
+        first = await self._store.find_interchange(ref, window, self._now) if self._again else ""
+        here = any(ref == before for before, _ in self._refs)
+        if here or (first and first != self._payload.id):
             interchange.findings.append(
                 Finding("interchange.duplicate", place=Place(segment=0), args={"reference": ref.reference})
             )
@@ -210,8 +234,25 @@ class Trip:
         """Facts until the flow asks for no more; each round goes further than the one before."""
         known = Facts()
         while queries := needs(incoming, known, self._rules, self._now):
-            known = await self._store.facts(queries, known, incoming.message_id)
+            partners = [q for q in queries if isinstance(q, facts.PartnerById | facts.PartnerByIdentifier)]
+            if partners:
+                known = known.plus({q: facts.Answer(await self._partner(q)) for q in partners})
+            if len(partners) < len(queries):
+                others = [q for q in queries if q not in partners]
+                known = await self._store.facts(others, known, incoming.message_id)
         return known
+
+    async def _partner(self, query: facts.PartnerById | facts.PartnerByIdentifier) -> Partner | None:
+        """Who a query means, as the registry is now: it changes rarely, and a decision may rest on a second ago."""
+        found: Partner | None
+        if isinstance(query, facts.PartnerByIdentifier):
+            found = await self._directory.partner_by(query.scheme, query.value)
+        else:
+            try:
+                found = await self._directory.partner(query.id)
+            except NotFound:
+                return None
+        return found if found is not None and found.active else None
 
     def _meets(self, known: Facts) -> bool:
         """Whether `known` rests on something that this transaction is about to change."""
@@ -274,9 +315,9 @@ class Trip:
     def _in_hand(self, message_id: str) -> InHand:
         return InHand(message_id, self._sender, self._now, self._payload.test)
 
-    def _record(self, message: Message, state: MessageState, case_id: str) -> MessageRecord:
-        """What is kept of a message."""
-        interchange = self._interchange_of(message.number)
+    def _record(self, message: Message, state: MessageState, case_id: str, *, staged: bool = False) -> MessageRecord:
+        """What is kept of a message; of a `staged` one without its interchange, on which the verdict is out."""
+        interchange = None if staged else self._interchange_of(message.number)
         # What is wrong with the envelope is told once, with its first message.
         envelope: list[Finding] = []
         if interchange is not None and message.number == interchange.first:
@@ -302,7 +343,7 @@ class Trip:
         )
 
 
-def _unstaged(record: MessageRecord) -> Message:
+def _unstaged(record: MessageRecord, control: SegmentMessage | None) -> Message:
     """A staged message again. Where its values stood is not kept, so later reasons name the document's own fields."""
     model = MODELS.get(record.document_type)
     # What rejected a message came from syntax or schema; errors of one that was not are the rules'.
@@ -318,4 +359,5 @@ def _unstaged(record: MessageRecord) -> Message:
         document=model.model_validate(record.document) if model is not None and record.document is not None else None,
         schema=record.schema_digest,
         mapping=record.mapping_digest,
+        control=control,
     )

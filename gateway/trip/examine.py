@@ -271,8 +271,8 @@ class Examiner:
         read = json_reader.read(body)
         message = Message(self._number, Syntax.JSON, "json", "", list(read.findings))
         value = read.value if isinstance(read.value, dict) else {}
-        if "format" not in value and (document_type := _resembled(value)):
-            value = {"format": f"json:{document_type}:1", "document": value}
+        if "format" not in value and (resembled := _resembled(value)):
+            value = {"format": f"json:{resembled}:1", "document": value}
         if not message.rejected:
             message.reference = str(value.get("reference", ""))
             message.format = str(value.get("format", "json"))
