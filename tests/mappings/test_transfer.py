@@ -57,11 +57,11 @@ def test_sample_survives_the_way_through_each_format(case: Path, format_: str):
 
 @pytest.mark.parametrize("format_", FORMATS)
 @settings(generate.BRIEFLY)
-@given(data=st.data())
-def test_any_document_survives_the_way_through_each_format(format_: str, data: st.DataObject):
+@given(choose=st.data())
+def test_any_document_survives_the_way_through_each_format(format_: str, choose: st.DataObject):
     """Whatever a transfer holds that a format can carry comes back from it unchanged."""
     mapping = table.load(DOCUMENT, format_)
-    document = data.draw(generate.documents(mapping.document, mapping.format))
+    document = choose.draw(generate.documents(mapping.document, mapping.format))
     read = rig.through(document, mapping)
     assert read.document is not None, read.findings
     assert rig.carried(read.document, mapping) == rig.carried(document, mapping)
@@ -69,11 +69,11 @@ def test_any_document_survives_the_way_through_each_format(format_: str, data: s
 
 @pytest.mark.parametrize("key", [key for key in table.available() if key[0] in ("customs_entry", "response")], ids=str)
 @settings(generate.BRIEFLY)
-@given(data=st.data())
-def test_any_entry_or_response_survives_the_way_through_each_format(key: tuple[str, str], data: st.DataObject):
+@given(choose=st.data())
+def test_any_entry_or_response_survives_the_way_through_each_format(key: tuple[str, str], choose: st.DataObject):
     """Customs entries and responses, whose tables follow the same pattern, come back unchanged as well."""
     mapping = table.load(*key)
-    document = data.draw(generate.documents(mapping.document, mapping.format))
+    document = choose.draw(generate.documents(mapping.document, mapping.format))
     read = rig.through(document, mapping)
     assert read.document is not None, read.findings
     assert rig.carried(read.document, mapping) == rig.carried(document, mapping)
