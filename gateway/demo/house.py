@@ -21,6 +21,7 @@ STOP_SECONDS = 15.0
 
 SIMULATED: Mapping[str, Mapping[str, Any]] = {
     "exporter": {},
+    "factory": {"way": "fetching"},
     "agent": {"way": "folders"},
     "origin-bureau": {},
     "port-bureau": {"options": {"customs_office": "4227"}},

@@ -56,7 +56,7 @@ def _acknowledged(step: Step, payload: Mapping[str, Any], house: House) -> Itera
         return
     references = {reference for m in payload["messages"] for reference in (m["interchange"], m["reference"])}
     inbox = house.got(sender)
-    got = [line for line in inbox.values() if line["kind"] in wanted and line["answers"] in references]
+    got = [line for line in inbox.values() if line["kind"] in wanted and references & {*line["answers"]}]
     responses = [inbox[d["id"]] for d in payload["acknowledgements"] if d["id"] in inbox]
     # What the rules refuse was right as a message: its syntax is acknowledged, and a response refuses it.
     refused = verdict == "rejected" and any(line["says"] == "refused" for line in responses)

@@ -67,7 +67,7 @@ class Step:
     sender: str
     file: Path
     when: str = ""
-    """Sent once the case has this status; at once where empty."""
+    """Sent once the case has this status, or `delivered`: once all before it is; at once where empty."""
     verdict: str = "accepted"
     """What the gateway must make of it: accepted, rejected or held."""
     replace: Mapping[str, str] = field(default_factory=dict)
@@ -81,6 +81,7 @@ class Case:
     name: str
     title: str
     test: str
+    """The prefix of its test number; empty where nothing is put before the sample's own."""
     steps: tuple[Step, ...]
     status: str = ""
     """Where the consignment must end; empty where none begins."""
@@ -107,8 +108,9 @@ def body_of(step: Step, case: Case, number: str = "") -> bytes:
     body = step.file.read_bytes()
     own = {
         sample.reference: own_reference(sample.reference, case),
-        sample.contract: f"{case.test}-{sample.contract}",
-        sample.bill: f"{sample.bill[:-3]}{case.test}",
+        sample.contract: f"{case.test}-{sample.contract}" if case.test else "",
+        # A bill of lading keeps its length: X12 and the trade allow twelve characters.
+        sample.bill: f"{sample.bill[: -len(case.test)]}{case.test}" if case.test else "",
         sample.interchange: _digits(sample.interchange, case.name),
         sample.number: number,
         **step.replace,
@@ -158,7 +160,7 @@ def _case(values: Mapping[str, Any], known: Mapping[str, Sample]) -> Case:
     return Case(
         name=values["name"],
         title=values["title"],
-        test=values.get("test", "ACC"),
+        test=values.get("test", ""),
         steps=tuple(steps),
         status=values.get("status", ""),
         expect=tuple(Expected(*entry) for entry in values.get("expect", ())),

@@ -128,12 +128,19 @@ async def _until(one: Played, watcher: Watcher, house: House, deadline: float, s
             seen, seen_at = len(one.found.receipts), time.monotonic()
         if step is None and not any(judge(one.case, one.found, house)):
             return
-        if step is not None and one.found.status == step.when:
+        if step is not None and _ready(one, step):
             return
         if time.monotonic() > min(deadline, seen_at + QUIET_SECONDS):
             return
         house.check_alive()
         await asyncio.sleep(LOOK_SECONDS)
+
+
+def _ready(one: Played, step: Step) -> bool:
+    """Whether the time for `step` has come."""
+    if step.when == "delivered":
+        return one.found.complete and all(p["state"] != "received" for p in one.found.payloads)
+    return one.found.status == step.when
 
 
 def _report(played: Sequence[Played], figures: dict[str, Any], problems: list[str], house: House) -> dict[str, Any]:

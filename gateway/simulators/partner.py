@@ -94,9 +94,9 @@ class Partner:
             "delivery": arrival.delivery,
             "document": arrival.document,
             "kind": values["kind"],
-            "answers": values.get("answers", ""),
+            "answers": values.get("answers", []),
             "action": values.get("action", ""),
-            "says": find(values, "outcome") or find(values, "Outcome") or find(values, "decision"),
+            "says": said(values),
             "sha256": hashlib.sha256(arrival.body).hexdigest(),
             "file": file.name,
         }
@@ -177,6 +177,13 @@ def extension(body: bytes) -> str:
     """A file extension by what `body` begins with."""
     head = body.lstrip()[:3]
     return "edi" if head in (b"UNA", b"UNB") else "x12" if head == b"ISA" else "xml" if head[:1] == b"<" else "json"
+
+
+def said(values: Values) -> str:
+    """What a message says in one word: an outcome, a decision, an acknowledgement's action; empty for others."""
+    return str(values.get("action", "")) or next(
+        (word for name in ("outcome", "Outcome", "decision") if (word := find(values, name))), ""
+    )
 
 
 def _announce(url: str) -> None:

@@ -75,6 +75,7 @@ def _edifact(body: bytes) -> Values:
         "interchange": segments[0][5][0],
         "sender": segments[0][2][0],
         "references": {},
+        "answers": [],
         "segments": segments,
     }
     for parts in segments:
@@ -84,10 +85,13 @@ def _edifact(body: bytes) -> Values:
             case "RFF" if len(parts[1]) > 1:
                 values["references"].setdefault(parts[1][0], parts[1][1])
             case "UCI":
-                values["answers"], values["action"] = parts[1][0], parts[4][0]
-            case "UCM" if len(parts) > 3 and parts[3][0] == "4":
-                # The interchange may be acknowledged (7) and a message in it rejected.
-                values["action"] = "4"
+                values["answers"].append(parts[1][0])
+                values["action"] = parts[4][0]
+            case "UCM":
+                values["answers"].append(parts[1][0])
+                if parts[3][0] == "4":
+                    # The interchange may be acknowledged (7) and a message in it rejected.
+                    values["action"] = "4"
     return values
 
 
@@ -98,17 +102,18 @@ def _x12(body: bytes) -> Values:
     tags = [s[0] for s in segments]
     if tags[0] != "ISA" or tags[-1] != "IEA" or segments[0][13] != segments[-1][2]:
         raise ValueError("no complete interchange")
-    values: Values = {"kind": "x12", "interchange": segments[0][13], "segments": segments}
+    values: Values = {"kind": "x12", "interchange": segments[0][13], "answers": [], "segments": segments}
     for parts in segments:
         match parts[0]:
             case "ST":
                 values["kind"] = parts[1]
-            case "AK1":
-                values["answers"] = parts[2]
+            case "AK1" | "AK2":
+                values["answers"].append(parts[2])
             case "AK9":
                 values["action"] = parts[1]
             case "TA1":
-                values["kind"], values["answers"], values["action"] = "TA1", parts[1], parts[4]
+                values["kind"], values["action"] = "TA1", parts[4]
+                values["answers"].append(parts[1])
     return values
 
 
