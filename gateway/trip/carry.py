@@ -9,6 +9,7 @@ the same transaction waits for that one's commit, so that every decision sees wh
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -84,7 +85,7 @@ class Trip:
         self._staged = 0
         self._controls: dict[int, SegmentMessage] = {}
         self._interchanges: list[Interchange] = []
-        self._refs: list[tuple[InterchangeRef, timedelta]] = []
+        self._refs: dict[InterchangeRef, timedelta] = {}
         self._transaction = self._begun()
 
     @property
@@ -115,9 +116,9 @@ class Trip:
                 await self._commit(position)
         acknowledger = Acknowledger(self._directory, self._renderer, self._transaction.dispatch)
         for index, interchange in enumerate(self._interchanges):
-            in_hand = self._in_hand(self._message_id(interchange.first))
+            in_hand = self._in_hand(self._message_id(interchange.first), interchange)
             if interchange.last < interchange.first:
-                in_hand = self._in_hand(derive_id(self._payload.id, "interchange", index))
+                in_hand = self._in_hand(derive_id(self._payload.id, "interchange", index), interchange)
                 self._note_empty(interchange, in_hand, -index)
             await acknowledger.acknowledge(interchange, in_hand, derive_id(self._payload.id, "acknowledgement", index))
         await self._commit(position, finished=True)
@@ -151,26 +152,28 @@ class Trip:
             return
         # XML and JSON may name no sender: their references are each sender's own.
         sender = interchange.ref.sender or self._sender.id
-        ref = replace(interchange.ref, sender=sender, test=self._payload.test or interchange.ref.test)
+        ref = replace(interchange.ref, sender=sender, test=self._is_test(interchange))
         days = interchange.agreement.duplicate_window_days if interchange.agreement is not None else 1
         window = timedelta(days=days)
         # Duplicates are rare, and the commit finds them: only the second time round is it worth asking first.
         first = await self._store.find_interchange(ref, window, self._now) if self._again else ""
-        here = any(ref == before for before, _ in self._refs)
-        if here or (first and first != self._payload.id):
+        if ref in self._refs or (first and first != self._payload.id):
             interchange.findings.append(
                 Finding("interchange.duplicate", place=Place(segment=0), args={"reference": ref.reference})
             )
         else:
-            self._refs.append((ref, window))
+            self._refs[ref] = window
 
     def _interchange_of(self, number: int) -> Interchange | None:
         """The interchange that message `number` came in."""
-        return next((i for i in self._interchanges if i.first <= number <= i.last), None)
+        # By halving, since a payload may hold very many; an empty one stands before what begins at the same number.
+        place = bisect_right(self._interchanges, number, key=lambda interchange: interchange.first) - 1
+        found = self._interchanges[place] if place >= 0 else None
+        return found if found is not None and number <= found.last else None
 
     async def _decide(self, message: Message, interchange: Interchange | None) -> None:
         """What one message comes to, collected into the transaction."""
-        in_hand = self._in_hand(self._message_id(message.number))
+        in_hand = self._in_hand(self._message_id(message.number), interchange)
         state, case_id = MessageState.ACCEPTED, ""
         if interchange is None or interchange.rejects(message.number) or message.rejected:
             state = MessageState.REJECTED
@@ -199,7 +202,7 @@ class Trip:
     def _checked(self, message: Message, in_hand: InHand, state: MessageState) -> NewReceipt:
         """The `checked` receipt of a message."""
         body = self._notary.checked(
-            self._payload,
+            replace(self._payload, test=in_hand.test),
             at=self._now,
             message_id=in_hand.message_id,
             reference=message.reference,
@@ -214,9 +217,7 @@ class Trip:
     async def _flow(self, message: Message, in_hand: InHand) -> tuple[MessageState, str]:
         """Decide a document by its flow, with all the facts that takes."""
         assert message.document is not None, "only a read document has a flow"
-        incoming = Incoming(
-            message.document_type, message.document, self._sender, in_hand.message_id, self._payload.test
-        )
+        incoming = Incoming(message.document_type, message.document, self._sender, in_hand.message_id, in_hand.test)
         known = await self._known(incoming)
         if self._meets(known):
             await self._commit(message.number - 1)
@@ -225,9 +226,8 @@ class Trip:
         self._transaction.facts = self._transaction.facts.plus(known.answers)
         placed = [answers.placed(effect, message.origins) for effect in effects]
         state, case_id = await self._transaction.dispatch.carry_out(placed, known, in_hand)
-        await answers.answered(
-            message.document, case_id, self._sender, self._payload, self._store, self._notary, in_hand
-        )
+        payload = replace(self._payload, test=in_hand.test)
+        await answers.answered(message.document, case_id, self._sender, payload, self._store, self._notary, in_hand)
         return state, case_id
 
     async def _known(self, incoming: Incoming) -> Facts:
@@ -292,7 +292,7 @@ class Trip:
                 position=max(position, self._done),
                 finished=finished,
                 messages=tuple(transaction.records),
-                interchanges=tuple(self._refs),
+                interchanges=tuple(self._refs.items()),
                 facts=transaction.facts,
                 cases=dispatch.cases,
                 deliveries=tuple(dispatch.deliveries),
@@ -303,7 +303,7 @@ class Trip:
                 ledger=tuple(dispatch.ledger),
             )
         )
-        self._refs = []
+        self._refs = {}
         self._done = max(position, self._done)
 
     def _begun(self) -> _Transaction:
@@ -312,8 +312,13 @@ class Trip:
     def _message_id(self, number: int) -> str:
         return derive_id(self._payload.id, number)
 
-    def _in_hand(self, message_id: str) -> InHand:
-        return InHand(message_id, self._sender, self._now, self._payload.test)
+    def _in_hand(self, message_id: str, interchange: Interchange | None) -> InHand:
+        return InHand(message_id, self._sender, self._now, self._is_test(interchange))
+
+    def _is_test(self, interchange: Interchange | None) -> bool:
+        """Test traffic comes with a test key, or says so itself (UNB 0035, ISA15)."""
+        envelope = interchange.envelope if interchange is not None else None
+        return self._payload.test or (envelope is not None and envelope.test)
 
     def _record(self, message: Message, state: MessageState, case_id: str, *, staged: bool = False) -> MessageRecord:
         """What is kept of a message; of a `staged` one without its interchange, on which the verdict is out."""
@@ -337,7 +342,7 @@ class Trip:
             document=message.document.to_json() if message.document is not None else None,
             findings=(*envelope, *message.findings, *message.refusals),
             case_id=case_id,
-            test=self._payload.test,
+            test=self._is_test(interchange),
             schema_digest=message.schema,
             mapping_digest=message.mapping,
         )
