@@ -127,7 +127,7 @@ def examined(file: Path, agreement: Agreement, step: Callable[[int], None]) -> I
         syntax = sniff(stream.read(4096))
         stream.seek(0)
         if syntax in readers:
-            yield from Examiner((agreement,), rules).events(readers[syntax](_chunks(stream, step)))
+            yield from Examiner((agreement,), rules, acknowledged=False).events(readers[syntax](_chunks(stream, step)))
         else:
             yield from examine(
                 stream.read(), (agreement,), rules, unpacked_limit=Limits.model_validate({}).unpacked_bytes

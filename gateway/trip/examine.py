@@ -143,9 +143,13 @@ def examine(
 class Examiner:
     """Examines the parts of one payload; it counts messages across them."""
 
-    def __init__(self, agreements: Sequence[Agreement], rules: Rules) -> None:
-        """`agreements` are the sender's inbound ones; `rules` those in force."""
+    def __init__(self, agreements: Sequence[Agreement], rules: Rules, *, acknowledged: bool = True) -> None:
+        """`agreements` are the sender's inbound ones; `rules` those in force.
+
+        Where nothing will be `acknowledged`, no verdicts are kept for that, and memory stays flat.
+        """
         self._agreements = agreements
+        self._acknowledged = acknowledged
         self._rules = rules
         self._number = 0
 
@@ -189,15 +193,16 @@ class Examiner:
                     message = self._segments(event)
                     agreement = agreement or message.agreement
                     control = control and event.message.type.name in CONTROL
-                    verdicts.append(
-                        Verdict(
-                            event.message.type,
-                            event.message.reference,
-                            message.findings,
-                            in_group,
-                            len(event.message.segments),
+                    if self._acknowledged:
+                        verdicts.append(
+                            Verdict(
+                                event.message.type,
+                                event.message.reference,
+                                message.findings,
+                                in_group,
+                                len(event.message.segments),
+                            )
                         )
-                    )
                     yield message
                 case GroupEnded():
                     if in_group >= 0:
