@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -153,7 +154,7 @@ async def house(folder: Path, migrated: Path, **pipeline: Any) -> AsyncIterator[
     database = folder / "gateway.db"
     new = not database.exists()
     if new:
-        database.write_bytes(migrated.read_bytes())
+        shutil.copy(migrated, database)
         (folder / "seed").write_bytes(secrets.token_bytes(32))
     settings = Settings.model_validate(
         {

@@ -1,0 +1,219 @@
+"""Payloads side by side, faults of our own, large payloads in processes of their own, and processing again."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gateway.errors import StoreUnavailable
+from gateway.model import MessageState, Payload, PayloadState, Strictness
+from gateway.trip import workers
+from gateway.trip.examine import Examined, Message
+from gateway.trip.workers import Examiners
+from tests.trip.rig import (
+    SHARED,
+    START,
+    House,
+    codes,
+    declaration,
+    elements,
+    incoming,
+    interchange,
+    message,
+)
+
+OCEAN = SHARED / "samples" / "x12" / "x12_309_4010_apimeister_1.x12"
+
+
+# Facts that move.
+
+
+async def test_facts_that_move_are_decided_again(gateway: House) -> None:
+    """Of two payloads that declare the same, read side by side, one opens the case and the other finds it open."""
+    first = await gateway.send(interchange("A1", message(1, "same")))
+    second = await gateway.send(interchange("A2", message(1, "same")))
+    one, two = await gateway.claim()
+    original, overtaken = gateway.store.facts, []
+
+    async def facts(*arguments: Any) -> Any:
+        answer = await original(*arguments)
+        if not overtaken:
+            # Between what the first has read and what it commits, the second goes all the way.
+            overtaken.append(two.payload.id)
+            await gateway.pipeline.process(two)
+        return answer
+
+    gateway.store.facts = facts
+    await gateway.pipeline.process(one)
+    views = [await gateway.store.payload(a.payload_id) for a in (first, second)]
+    assert overtaken == [second.payload_id]
+    assert {v.state for v in views} == {PayloadState.PROCESSED}
+    assert len({m.case_id for v in views for m in v.messages} - {""}) == 1
+    assert len(await gateway.store.case("TD-same")) == 1
+    assert len(await gateway.deliveries("bureau")) == 1
+
+
+async def test_facts_that_keep_moving_leave_the_payload_for_later(gateway: House) -> None:
+    """A payload whose facts move at every try is not failed: its lease brings it back."""
+    from gateway.errors import FactsMoved
+
+    original = gateway.store.commit
+
+    async def moved(_outcome: Any) -> None:
+        raise FactsMoved
+
+    accepted = await gateway.send(declaration("A1"))
+    gateway.store.commit = moved
+    await gateway.work()
+    assert (await gateway.store.payload(accepted.payload_id)).state is PayloadState.RECEIVED
+    gateway.store.commit = original
+    gateway.clock.forward(seconds=61)
+    await gateway.work()
+    assert (await gateway.store.payload(accepted.payload_id)).state is PayloadState.PROCESSED
+
+
+# Faults of our own.
+
+
+async def test_a_fault_of_ours_is_recorded_and_loses_nothing(gateway: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception in the examiner becomes the payload's state; its bytes stay, and it can be processed again."""
+
+    def broken(*_: Any, **__: Any) -> Iterator[Examined]:
+        raise RuntimeError("a bug")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(workers, "examine", broken)
+        view = await gateway.through(declaration("A1"))
+    assert (view.state, view.failed) == (PayloadState.FAILED, "RuntimeError: a bug")
+    assert view.payload.body == declaration("A1")
+    assert await gateway.claim() == []
+    await gateway.store.reopen_payload(view.payload.id)
+    await gateway.work()
+    again = await gateway.store.payload(view.payload.id)
+    assert (again.state, again.failed) == (PayloadState.PROCESSED, "")
+    assert [m.state for m in again.messages] == [MessageState.ACCEPTED]
+
+
+async def test_one_payloads_fault_is_no_others(gateway: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Payloads beside one that fails are processed."""
+    original = workers.examine
+
+    def broken(body: bytes, *arguments: Any, **more: Any) -> Iterator[Examined]:
+        if b"BAD" in body:
+            raise RuntimeError("a bug")
+        return original(body, *arguments, **more)
+
+    monkeypatch.setattr(workers, "examine", broken)
+    sent = [await gateway.send(declaration(r)) for r in ("A1", "BAD", "A3")]
+    await gateway.work()
+    states = [(await gateway.store.payload(a.payload_id)).state.value for a in sent]
+    assert states == ["processed", "failed", "processed"]
+
+
+async def test_a_store_out_of_reach_defers(gateway: House) -> None:
+    """Where the store does not answer, nothing is recorded as failed, and the payload is taken up again."""
+    original = gateway.store.commit
+
+    async def away(_outcome: Any) -> None:
+        raise StoreUnavailable
+
+    accepted = await gateway.send(declaration("A1"))
+    gateway.store.commit = away
+    await gateway.work()
+    gateway.store.commit = original
+    assert (await gateway.store.payload(accepted.payload_id)).state is PayloadState.RECEIVED
+    gateway.clock.forward(seconds=61)
+    await gateway.work()
+    assert (await gateway.store.payload(accepted.payload_id)).state is PayloadState.PROCESSED
+
+
+# Processing again.
+
+
+async def test_processing_again_makes_the_same_things(gateway: House) -> None:
+    """A payload that is reprocessed keeps its message ids and its case, and nothing is delivered twice."""
+    view = await gateway.through(declaration("A1"))
+    deliveries = await gateway.deliveries("bureau")
+    inbox = await gateway.inbox()
+    gateway.clock.forward(hours=1)
+    await gateway.store.reopen_payload(view.payload.id)
+    await gateway.work()
+    again = await gateway.store.payload(view.payload.id)
+    assert again.state is PayloadState.PROCESSED
+    assert [(m.id, m.state, m.case_id) for m in again.messages] == [(m.id, m.state, m.case_id) for m in view.messages]
+    assert [d.id for d in await gateway.deliveries("bureau")] == [d.id for d in deliveries]
+    assert [e.document_id for e in (await gateway.inbox())[: len(inbox)]] == [e.document_id for e in inbox]
+    assert "interchange.duplicate" not in codes(again)
+
+
+# Processes of their own.
+
+
+def large() -> bytes:
+    """A payload that goes to another process: good messages, a broken one, and a wrong count."""
+    broken = message(2, "bad").replace("DTM+137:20260305093000:204", "DTM+137:2026-03-05:204")
+    many = [message(n + 3, f"m{n}") for n in range(60)]
+    return interchange("L1", message(1, "good"), broken, *many) + interchange("L2", message(1, "z"), count=2)
+
+
+async def _examined(examiners: Examiners, body: bytes, agreements: Sequence[Any]) -> list[Examined]:
+    payload = Payload("p", "acme", "http", "", "", len(body), START, body=body)
+    found = [item async for item in examiners.examine(payload, agreements, START.date())]
+    return [replace(item, origins={}) if isinstance(item, Message) else item for item in found]
+
+
+async def test_another_process_finds_the_same() -> None:
+    """A payload over 64 KB, and a compressed one, come to the same in a worker process as in this one."""
+    agreements = [incoming("acme", strictness=Strictness.LENIENT)]
+    here, there = Examiners(0, 1 << 24), Examiners(1, 1 << 24)
+    try:
+        assert len(large()) > workers.INLINE_BYTES > len(gzip.compress(large()))
+        expected = await _examined(here, large(), agreements)
+        assert len(expected) == 65
+        assert there._pool is None
+        for body in (large(), gzip.compress(large())):
+            assert await _examined(there, body, agreements) == expected
+        assert there._pool is not None
+    finally:
+        there.close()
+
+
+# Strict and lenient.
+
+
+def _ocean() -> bytes:
+    if not OCEAN.exists():
+        pytest.skip("the ocean manifest is not here")
+    return OCEAN.read_bytes()
+
+
+async def test_a_lenient_agreement_takes_the_ocean_manifest(gateway: House) -> None:
+    """A real 309 with tolerable faults: a 997 that accepts with errors and names them, CUSCAR and JSON go out."""
+    view = await gateway.through(_ocean(), "lenient-port")
+    assert [m.state for m in view.messages] == [MessageState.ACCEPTED]
+    (answer,) = await gateway.acknowledgements("lenient-port")
+    assert [a[1] for a in elements(answer, "AK9")] == ["E"]
+    named = [(a[1], a[2]) for a in elements(answer, "AK3")]
+    assert ("P4", "3") in named
+    assert len([n for n in named if n[0] == "N1"]) == 10
+    (cuscar,) = await gateway.deliveries("bureau")
+    (manifest,) = await gateway.deliveries("customs")
+    assert (cuscar.format, manifest.format) == ("edifact:CUSCAR:D:95B:UN", "json:manifest:1")
+    body = (await gateway.store.delivery(cuscar.id)).body
+    assert b"99XXZ022306X" in body
+    assert b"TCKU6877554" in body
+
+
+async def test_a_strict_agreement_rejects_the_ocean_manifest(gateway: House) -> None:
+    """The same 309 under a strict agreement: a 997 that rejects, and nothing goes out."""
+    view = await gateway.through(_ocean(), "strict-port")
+    assert [m.state for m in view.messages] == [MessageState.REJECTED]
+    (answer,) = await gateway.acknowledgements("strict-port")
+    assert [a[1] for a in elements(answer, "AK9")] == ["R"]
+    assert [a[1] for a in elements(answer, "AK5")] == ["R"]
+    assert await gateway.deliveries("bureau") == []
+    assert await gateway.deliveries("customs") == []
