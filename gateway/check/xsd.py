@@ -43,6 +43,7 @@ class Entry:
     schema: str
     bare: str = ""
     any_order: bool = False
+    secret: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,8 @@ def entries() -> Mapping[str, Entry]:
     """The messages whose schema is held, by format."""
     path = data.schemas() / "xml" / "index.toml"
     try:
-        found = [Entry(**fields) for fields in tomllib.loads(path.read_text("utf-8"))["message"]]
+        listed = tomllib.loads(path.read_text("utf-8"))["message"]
+        found = [Entry(**{**fields, "secret": tuple(fields.get("secret", ()))}) for fields in listed]
     except (TypeError, KeyError, tomllib.TOMLDecodeError) as error:
         raise SchemaInvalid(f"schemas/xml/index.toml: {error}") from error
     return {entry.format: entry for entry in found}
@@ -68,15 +70,19 @@ def recognise(root: etree._Element) -> Recognised | None:
     """The format of the message under `root`, or None where no schema is held for it.
 
     A bare root (one without namespace, as platforms put it into OBORMessage) is given the schema's
-    namespace, and all below it, in place: lines and paths stay.
+    namespace, and all below it, in place: lines and paths stay. Secrets are emptied here, before any
+    finding, document or page could show them.
     """
     namespace, name = xml.namespace(root), xml.local_name(root)
     for entry in entries().values():
-        if entry.namespace == namespace and name in (entry.root, entry.bare):
-            return Recognised(entry.format, root)
         if not namespace and name == entry.bare:
             _qualify(root, entry.namespace)
-            return Recognised(entry.format, root)
+        elif entry.namespace != namespace or name not in (entry.root, entry.bare):
+            continue
+        if entry.secret:
+            for element in root.iter(*(f"{{{entry.namespace}}}{secret}" for secret in entry.secret)):
+                element.text = None
+        return Recognised(entry.format, root)
     return None
 
 

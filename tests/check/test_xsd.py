@@ -104,6 +104,15 @@ def test_bare_record_is_qualified_in_place():
     assert (finding.place.line, finding.code) == (3, "xml.value.pattern")
 
 
+@pytest.mark.parametrize("namespace", [f' xmlns="{CIQ}"', ""], ids=["qualified", "bare"])
+def test_passwords_are_emptied(namespace: str):
+    """The mailbox's password, which the message carries, is gone before anything could show it."""
+    body = f"<ITF_DCL_IO_DECL{namespace}><spare1>box</spare1><spare2>opensesame</spare2></ITF_DCL_IO_DECL>"
+    known = recognised(body.encode())
+    assert b"opensesame" not in etree.tostring(known.root)
+    assert known.root[0].text == "box"
+
+
 @pytest.mark.parametrize("body", [b"<EEntDeclIo/>", b'<Transfer xmlns="urn:x"/>', b"<a/>"])
 def test_foreign_roots_have_no_table(body: bytes):
     """A root that no schema is for is told by its name and namespace."""
