@@ -160,7 +160,9 @@ def _text(annotation: Any, width: int) -> st.SearchStrategy[str]:
     longest = min(width, int(limits.get("max_length", width)))
     pattern = str(limits.get("pattern", ""))
     if pattern and not pattern.startswith("^[^") and pattern != r"^\S+$":
-        return st.from_regex(re.compile(pattern.replace("$", r"\Z"), re.ASCII)).filter(lambda text: len(text) <= width)
+        return st.from_regex(re.compile(pattern.replace("$", r"\Z"), re.ASCII)).filter(
+            lambda text: len(text) <= longest
+        )
     if pattern == r"^\S+$":
         return st.text(_LETTERS, min_size=1, max_size=longest)
     words = st.lists(st.text(_WORDS, min_size=1, max_size=8), min_size=1, max_size=6).map(" ".join)
