@@ -230,19 +230,6 @@ def code(argument: str) -> Converter:
     return Converter(f"code:{argument}", read, write)
 
 
-def prefixed(argument: str) -> Converter:
-    """`prefix:X`: text that the wire writes with a prefix, such as package codes among units (Recommendation 20)."""
-    if not argument:
-        raise MappingInvalid("converter prefix needs a prefix")
-
-    def read(text: str, _context: Context) -> str:
-        if not text.startswith(argument) or text == argument:
-            raise Unconvertible("translate.form", form=f"{argument}…")
-        return text[len(argument) :]
-
-    return Converter(f"prefix:{argument}", read, lambda value, _context: f"{argument}{value}")
-
-
 def separated(argument: str) -> Converter:
     """`list:,`: a list of plain texts in one slot, between separators (a comma where the argument is empty)."""
     mark = argument or ","
@@ -349,7 +336,6 @@ FACTORIES: dict[str, Factory] = {
     "flag": flag,
     "map": mapped,
     "code": code,
-    "prefix": prefixed,
     "list": separated,
     "date": date,
     "datetime": datetime,

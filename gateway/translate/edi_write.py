@@ -165,7 +165,9 @@ def _write_members(group: _Group, values: Values, prefix: str, position: int, ru
         if member.required and len(run.body) == before:
             run.find("translate.required", prefix.rstrip("."), "", target=member.name)
     if not filled and group.name:
-        del run.body[start:], run.findings[found:]
+        # Only its absence is silent: values that were lost in it stay told.
+        del run.body[start:]
+        run.findings[found:] = [f for f in run.findings[found:] if f.code != "translate.required"]
     return filled
 
 

@@ -124,13 +124,17 @@ Unmapped = dict[str, "Unmapped | None"]
 """The part of a document that rows do not mention: None for a plain value, a tree for a nested model."""
 
 
-def unmapped_tree(at: Shape, mapped: frozenset[str], prefix: str = "") -> Unmapped:
-    """The part of `at` that no path in `mapped` names."""
+def unmapped_tree(
+    at: Shape, mapped: frozenset[str], prefix: str = "", elsewhere: frozenset[str] = frozenset()
+) -> Unmapped:
+    """The part of `at` that no path in `mapped` names; what lies below `elsewhere` is left out whole."""
     tree: Unmapped = {}
     for name, below in at.fields.items():
         path = f"{prefix}{name}{'[]' if below.many else ''}"
+        if path in elsewhere:
+            continue
         if below.fields:
-            if inner := unmapped_tree(below, mapped, f"{path}."):
+            if inner := unmapped_tree(below, mapped, f"{path}.", elsewhere):
                 tree[name] = inner
         elif path not in mapped:
             tree[name] = None

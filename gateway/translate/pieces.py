@@ -16,14 +16,10 @@ End = Callable[[str, int], int]
 def join(parts: Sequence[str], widths: Sequence[int]) -> str:
     """The text that `parts` hold; `widths` are the slots' lengths, 0 where unknown (then pieces are words)."""
     text = ""
-    last = len(parts) - 1
-    while last > 0 and not parts[last]:
-        last -= 1
-    for index in range(last + 1):
-        part = parts[index].rstrip(" ")
-        text += part
-        if index < last and len(part) < (widths[index] or len(part) + 1):
-            text += " "
+    for part, width in zip(parts, widths, strict=False):
+        piece = part.rstrip(" ")
+        if piece:
+            text += piece if len(piece) == width else f"{piece} "
     return text.strip(" ")
 
 

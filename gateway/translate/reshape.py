@@ -42,6 +42,8 @@ class Reshape:
     model: type[Part]
     read: Callable[[Values], Reshaped]
     write: Callable[[Values], Reshaped]
+    elsewhere: frozenset[str]
+    """Fields of the document that the wire holds elsewhere, under names of the model's own."""
 
 
 class _Goods(ManifestGoods):
@@ -155,5 +157,7 @@ def _write_bill(bill: Values, path: str, equipment: dict[str, Values], outcome: 
     return {**{name: value for name, value in bill.items() if name != "containers"}, "goods": goods}
 
 
-RESHAPES: Mapping[str, Reshape] = {"equipment": Reshape(_EquipmentManifest, _read_equipment, _write_equipment)}
+RESHAPES: Mapping[str, Reshape] = {
+    "equipment": Reshape(_EquipmentManifest, _read_equipment, _write_equipment, frozenset({"bills[].containers[]"}))
+}
 """Every pair, by the name that tables use."""

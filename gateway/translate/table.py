@@ -124,6 +124,7 @@ def parse(body: bytes, name: str) -> Mapping:
     if parsed is not None:
         missing = fields.required_without_row(shape, mapped)
         faults.extend(f"{path}: is required and no row reads it" for path in missing)
+    elsewhere = frozenset[str]() if reshape is None else reshape.elsewhere
     if faults:
         raise MappingInvalid(f"{name}: {'; '.join(faults)}", faults=tuple(faults))
     return Mapping(
@@ -136,7 +137,7 @@ def parse(body: bytes, name: str) -> Mapping:
         wire=wire,
         defaults=defaults,
         carried=frozenset(row.field for row in parsed or () if row.place),
-        dropped={} if parsed is None else fields.unmapped_tree(shape, mapped),
+        dropped={} if parsed is None else fields.unmapped_tree(shape, mapped, "", elsewhere),
         reshape=reshape,
     )
 

@@ -182,7 +182,9 @@ def _write(writing: _Writing, values: Values, prefix: str, position: int, run: _
     filled |= _write_inside(writing, values, prefix, position, run)
     run.out.append(writing.closing)
     if not filled and not writing.required:
-        del run.out[start:], run.findings[found:]
+        # Only its absence is silent: values that were lost in it stay told.
+        del run.out[start:]
+        run.findings[found:] = [f for f in run.findings[found:] if f.code != "translate.required"]
     return filled
 
 

@@ -130,4 +130,4 @@ def _goods(draw: random.Random, item: int, country: str, code: str, declared: da
         "MOA+146:3",
         f"RFF+BT:L{draw.randrange(99999)}",
     ]
-    return rows + [f"DOC+519::ZZZ+JK-CL-{draw.randrange(9999)}::1", "GIS+1:110:ZZZ"] if item == 1 else rows
+    return [*rows, f"DOC+519::ZZZ+JK-CL-{draw.randrange(9999)}::1", "GIS+1:110:ZZZ"] if item == 1 else rows

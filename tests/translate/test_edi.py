@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from gateway.check import structure, tables
+from gateway.documents import ClearanceNotice
+from gateway.findings import text
+from gateway.model import Severity
+from gateway.translate import envelope, table
+from gateway.translate.context import Context, EDIFACT_DELIMITERS
+from gateway.translate.outcome import Read
+
+FORMAT = "edifact:CUSRES:D:96B:UN"
+BEIJING = Context("Asia/Shanghai")
+HEAD = ["BGM+962:::CLEARANCE NOTICE+370200126000077000+9", "GIS+23", "GIS+1:148:ZZZ", "RFF+ABT:370200126000077"]
+
+
+def read(segments: list[str], context: Context = BEIJING, mapping: Any = None) -> Read:
+    message = envelope.segment_message(segments, FORMAT, "1", EDIFACT_DELIMITERS)
+    schema = tables.find(message.type)
+    assert schema is not None
+    checked = structure.check(message, schema)
+    assert not checked.findings, checked.findings
+    return (mapping or table.load("clearance", FORMAT)).read((message, checked), context)
+
+
+def notice(**values: Any) -> ClearanceNotice:
+    fixed = {"number": "370200126000077000", "function": "9", "direction": "inbound", "status": "issued"}
+    return ClearanceNotice.model_validate({**fixed, "declaration_number": "370200126000077", **values})
+
+
+def write(document: ClearanceNotice, context: Context = BEIJING) -> tuple[list[str], list[tuple[str, str]]]:
+    written = table.load("clearance", FORMAT).write(document, context)
+    return written.body, [(f.code, f.place.path) for f in written.findings]
+
+
+def spliced(*extra: str) -> list[str]:
+    """The least notice with `extra` segments behind its BGM or its RFF, where the schema has them."""
+    before = [s for s in extra if s[:3] in ("DTM", "FTX", "TDT", "LOC")]
+    behind = [s for s in extra if s not in before]
+    return [HEAD[0], *before, *HEAD[1:], *behind]
+
+
+def test_what_no_row_mentions_is_reported_where_it_stands():
+    """An unknown qualifier, a second occurrence and an unused element are each told, none silently lost."""
+    segments = spliced("DTM+999:20260304:102", "LOC+22+4227:162:5+B", "LOC+22+4201")
+    segments[1] = "DTM+171:20260304:102"
+    found = read(segments).findings
+    assert [(f.code, str(f.place), f.value) for f in found] == [
+        ("translate.unmapped", "DTM 3", "DTM+171:20260304:102"),
+        ("translate.unmapped", "LOC 4, 2.2", "162"),
+        ("translate.unmapped", "LOC 4, 2.3", "5"),
+        ("translate.unmapped", "LOC 4, 3", "B"),
+        ("translate.unmapped", "LOC 5", "LOC+22+4201"),
+    ]
+    assert {f.severity for f in found} == {Severity.NOTE}
+
+
+@pytest.mark.parametrize(("unmapped", "found", "kept"), [("report", 1, 0), ("keep", 0, 1), ("ignore", 0, 0)])
+def test_a_table_says_what_becomes_of_the_unmapped(unmapped: str, found: int, kept: int):
+    """keep, report or ignore, as the table says."""
+    source = table.path_of("clearance", FORMAT).read_text("utf-8")
+    mapping = table.parse(source.replace('unmapped = "report"', f'unmapped = "{unmapped}"').encode(), "test.toml")
+    outcome = read(spliced("DTM+171:20260304:102"), mapping=mapping)
+    assert (len(outcome.findings), len(outcome.kept)) == (found, kept)
+
+
+def test_segments_are_told_apart_by_their_qualifiers():
+    """The same tag means another field by its qualifier, whatever the order."""
+    document = read(spliced("LOC+22+4227", "LOC+91+370200", "LOC+43+370210")).document
+    assert isinstance(document, ClearanceNotice)
+    assert (document.issuing_organisation, document.inspection_organisation, document.customs_office) == (
+        "370200",
+        "370210",
+        "4227",
+    )
+
+
+@pytest.mark.parametrize(
+    ("segment", "day"),
+    [
+        ("DTM+36:20260505:102", date(2026, 5, 5)),
+        ("DTM+36:260505:101", date(2026, 5, 5)),
+        ("DTM+36:202605051200:203", date(2026, 5, 5)),
+        ("DTM+36:20260505", date(2026, 5, 5)),  # no qualifier: the table's own
+    ],
+)
+def test_dates_are_read_in_the_senders_format(segment: str, day: date):
+    """The format qualifier 2379 that the sender gave decides, not the table's."""
+    outcome = read(spliced(segment))
+    assert outcome.findings == []
+    assert outcome.values["valid_until"] == day
+
+
+def test_local_times_are_in_the_agreements_zone():
+    """The same digits are another instant under another agreement."""
+    segments = spliced("DTM+137:20260306140500:204")
+    assert read(segments).values["issued_at"] == datetime(2026, 3, 6, 6, 5, tzinfo=UTC)
+    assert read(segments, Context("UTC")).values["issued_at"] == datetime(2026, 3, 6, 14, 5, tzinfo=UTC)
+
+
+def test_codes_are_the_partners_own():
+    """A country comes by the partner's table and goes by the recipient's."""
+    assert read(spliced("LOC+40+152"), Context(code_tables="ciq")).values["trade_country"] == "CL"
+    body, _ = write(notice(trade_country="CL"), Context(code_tables="customs"))
+    assert "LOC+40+CHL" in body
+
+
+def test_released_characters_are_values():
+    """Release characters are taken off on reading and put back on writing."""
+    outcome = read(spliced("FTX+AAI+++A?+B?:C?'D??"))
+    assert outcome.values["remarks"] == "A+B:C'D?"
+    assert isinstance(outcome.document, ClearanceNotice)
+    assert "FTX+AAI+++A?+B?:C?'D??" in write(outcome.document)[0]
+
+
+def test_long_text_runs_over_components_and_segments():
+    """350 characters fill one FTX, the rest goes into the next, and all of it comes back."""
+    words = " ".join(f"WORD{n:03}" for n in range(60))
+    body, found = write(notice(remarks=words))
+    assert sum(segment.startswith("FTX+AAI") for segment in body) == 2
+    assert found == []
+    assert read(body).values["remarks"] == words
+
+
+def test_too_long_text_is_cut_and_told():
+    """Nine FTX are not enough for 4,000 characters; what is lost is told."""
+    _, found = write(notice(remarks="X" * 4000))
+    assert found == [("translate.cut", "remarks")]
+
+
+def test_an_identifier_is_never_cut():
+    """A number longer than its element is left out whole, with a finding."""
+    body, found = write(notice(contract_number="C" * 40))
+    assert found == [("translate.too_long", "contract_number")]
+    assert not any("CCC" in segment for segment in body)
+
+
+def test_control_characters_become_blanks():
+    """A line break, which no repertoire has, is written as a blank and told."""
+    body, found = write(notice(remarks="A\nB"))
+    assert "FTX+AAI+++A B" in body
+    assert found == [("translate.delimiter", "remarks")]
+
+
+def test_counts_are_verified():
+    """CNT that contradicts the items is an error at its own place, with both figures in words."""
+    goods = ["DOC+929", "CST+1+2204210000"]
+    (found,) = read([*HEAD, *goods, "CNT+5:3"]).findings
+    assert (found.code, str(found.place), found.value) == ("translate.count", "CNT 8, 1.2", "3")
+    assert "3" in text(found)
+    assert "1" in text(found)
+    assert read([*HEAD, *goods, "CNT+5:1"]).findings == []
+
+
+def test_a_wrong_constant_is_told():
+    """What the table writes always is expected on reading as well."""
+    (found,) = read(["BGM+963:::CLEARANCE NOTICE+370200126000077000+9", *HEAD[1:]]).findings
+    assert (found.code, found.value, found.args["expected"]) == ("translate.constant", "963", "962")
+
+
+def test_faults_of_the_document_are_told_at_the_senders_place():
+    """What pydantic refuses has the segment and element it came from; what is missing, its neighbourhood."""
+    outcome = read(["BGM+962:::CLEARANCE NOTICE+3702+9", HEAD[1], HEAD[3]])
+    assert outcome.document is None
+    assert sorted((f.code, str(f.place), f.args["field"]) for f in outcome.findings) == [
+        ("document.missing", "", "status"),
+        ("document.pattern", "BGM 2, 2", "number"),
+    ]
+
+
+def test_order_comes_from_the_schema():
+    """However the table's rows are shuffled, the segments written are the same."""
+    source = table.path_of("clearance", FORMAT).read_text("utf-8")
+    head, rows = source.split("rows = [\n")
+    lines = [line for line in rows.split("\n") if line.strip().startswith("[")]
+    document = notice(trade_country="CL", goods=[{"hs_code": "2204210000", "quantity": {"value": "1", "unit": "KGM"}}])
+    shuffled = table.parse((head + "rows = [\n" + "\n".join(sorted(lines, key=hash)) + "\n]\n").encode(), "test.toml")
+    tags = [segment[:3] for segment in shuffled.write(document, BEIJING).body]
+    assert tags == [segment[:3] for segment in write(document)[0]]
+
+
+def test_nothing_is_written_for_what_is_not_there():
+    """The least notice gives the least message: no empty segments, no empty groups."""
+    body, found = write(notice())
+    assert body == HEAD
+    assert found == []
+
+
+def test_an_optional_composite_goes_whole_or_not_at_all():
+    """A weight without its unit, which MEA must hold, is left out and told, and leaves no empty segment."""
+    body, found = write(notice(goods=[{"hs_code": "2204210000", "weight": {"value": "5"}}]))
+    assert found == [("translate.incomplete", "goods[0].weight.unit")]
+    assert not any(segment.startswith("MEA") for segment in body)
+
+
+def test_what_the_recipients_codes_lack_is_left_out_and_told():
+    """A country that the recipient's table does not have is no guess."""
+    body, found = write(notice(trade_country="ZZ"), Context(code_tables="ciq"))
+    assert found == [("translate.code.unwritable", "trade_country")]
+    assert not any(segment.startswith("LOC") for segment in body)

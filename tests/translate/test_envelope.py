@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from lxml import etree
+
+from gateway.documents import ClearanceNotice, Declaration, Manifest
+from gateway.parse import edifact, x12, xml
+from gateway.parse.segments import InterchangeBegun, MessageRead
+from gateway.translate import table
+from gateway.translate.context import Context
+from gateway.translate.envelope import Frame, Rendered, render
+from tests.mappings import rig
+
+FRAME = Frame("ZZ:BUREAU", "CUSTOMS", "REF42", datetime(2026, 3, 6, 14, 5, tzinfo=UTC))
+CUSRES = "edifact:CUSRES:D:96B:UN"
+
+
+def notice(**values: Any) -> ClearanceNotice:
+    fixed = {"number": "370200126000077000", "function": "9", "direction": "inbound", "status": "issued"}
+    return ClearanceNotice.model_validate({**fixed, "declaration_number": "370200126000077", **values})
+
+
+def rendered(document: Any, kind: str, format_: str, frame: Frame = FRAME) -> Rendered:
+    return render(document, table.load(kind, format_), Context("Asia/Shanghai"), frame)
+
+
+def begun(body: bytes, charset: str = "") -> tuple[Any, Any]:
+    """(envelope, message) of an interchange that no finding is about."""
+    reader = x12 if body.startswith(b"ISA") else edifact
+    events = list(reader.read(body, charset))
+    assert not any(event.findings for event in events if hasattr(event, "findings"))
+    (first,) = (event for event in events if isinstance(event, InterchangeBegun))
+    (message,) = (event for event in events if isinstance(event, MessageRead))
+    return first.envelope, message.message
+
+
+def test_edifact_says_who_to_whom_and_under_which_reference():
+    """UNB carries both identifiers with their qualifiers, the time, the reference and the test flag."""
+    out = rendered(notice(), "clearance", CUSRES, replace(FRAME, test=True))
+    envelope, message = begun(out.body)
+    assert (envelope.sender_qualifier, envelope.sender, envelope.recipient) == ("ZZ", "BUREAU", "CUSTOMS")
+    assert (envelope.reference, envelope.date, envelope.time, envelope.test) == ("REF42", "260306", "1405", True)
+    assert message.type.format == CUSRES
+    assert out.content_type == "application/EDIFACT"
+
+
+@pytest.mark.parametrize(
+    ("remarks", "charset", "repertoire", "version"),
+    [
+        ("PLAIN", "", "UNOC", "3"),
+        ("Größe", "", "UNOC", "3"),
+        ("检验", "", "UNOW", "4"),  # syntax version 3 knows no repertoire for it
+        ("PLAIN", "utf-8", "UNOW", "4"),
+        ("检验", "gb18030", "UNOX", "3"),
+    ],
+)
+def test_the_repertoire_fits_the_text(remarks: str, charset: str, repertoire: str, version: str):
+    """The narrowest repertoire that carries the text, or the one that the agreement names; it is read again alike."""
+    out = rendered(notice(remarks=remarks), "clearance", CUSRES, replace(FRAME, charset=charset))
+    envelope, message = begun(out.body, charset)
+    assert (envelope.repertoire, envelope.version) == (repertoire, version)
+    assert f"FTX+AAI+++{remarks}" in message.segments
+
+
+def test_what_the_charset_lacks_is_told():
+    """Characters that the agreed charset cannot carry become question marks, with a finding."""
+    out = rendered(notice(remarks="检A"), "clearance", CUSRES, replace(FRAME, charset="latin-1"))
+    assert [f.code for f in out.findings] == ["translate.not_encodable"]
+    assert b"FTX+AAI+++???A" in out.body or b"FTX+AAI+++?A" in out.body
+
+
+def test_nothing_leaves_that_its_own_schema_refuses():
+    """A message that would be refused is not sent: no bytes, and the fault in words."""
+    manifest = Manifest.model_validate({"number": "M1", "function": "9", "transport": {"mode": "1"}})
+    out = rendered(manifest, "manifest", "x12:309:004010")
+    assert out.body == b""
+    assert {"translate.required", "translate.refused"} <= {f.code for f in out.findings}
+
+
+def test_x12_stands_in_one_group_of_its_version():
+    """ISA, GS, ST, SE, GE and IEA agree, the version is the format's, the set's own group identifier is used."""
+    document = rig.expected_document(table.data.samples() / "manifest/feeder")
+    out = rendered(document, "manifest", "x12:309:004010", replace(FRAME, reference="42"))
+    envelope, message = begun(out.body)
+    assert (envelope.version, envelope.reference, envelope.sender) == ("00401", "000000042", "BUREAU")
+    assert (message.group.identifier, message.group.version) == ("AQ", "004010")
+
+
+def test_xml_stands_alone_in_the_agreed_charset():
+    """The message proper, declared and encoded as agreed."""
+    out = rendered(notice(remarks="检验"), "clearance", "xml:ClearanceNotice:1", replace(FRAME, charset="gb18030"))
+    assert out.body.startswith(b"<?xml version='1.0' encoding='GB18030'?>")
+    assert "检验".encode("gb18030") in out.body
+    read = xml.read(out.body)
+    assert read.root is not None
+    assert xml.local_name(read.root) == "ClearanceNotice"
+
+
+def test_obor_message_holds_the_bare_declaration():
+    """In the platform's envelope the declaration stands without namespace, under its message id."""
+    values = {"function": "9", "direction": "inbound", "contract_number": "C-1"}
+    frame = replace(FRAME, transport_envelope="OBORMessage")
+    out = rendered(Declaration.model_validate(values), "declaration", "xml:EEntDeclIo:1", frame)
+    root = etree.fromstring(out.body)
+    assert root.findtext("MessageHead/MESSAGE_ID") == "REF42"
+    assert root.findtext("MessageHead/MESSAGE_TYPE") == "EEntDeclIo"
+    assert root.findtext("MessageHead/MESSAGE_TIME") == "2026-03-06 14:05:00"
+    assert root.findtext("MessageBody/ITF_DCL_IO_DECL/ContractNo") == "C-1"
+    assert xml.read(out.body).head["MESSAGE_SOURCE"] == "BUREAU"
+
+
+def test_json_names_its_format():
+    """JSON carries format and reference beside the document."""
+    out = rendered(notice(), "clearance", "json:clearance:1")
+    value = json.loads(out.body)
+    assert (value["format"], value["reference"]) == ("json:clearance:1", "REF42")
+    assert ClearanceNotice.model_validate(value["document"]) == notice()
