@@ -11,7 +11,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,10 @@ class Recipient:
         self.arrivals: list[str] = []
         self.headers: dict[str, Mapping[str, str]] = {}
         self.down = False
+        self.judge: Callable[[bytes], int] = lambda _body: 200
+        """The status each body is answered with; 0 closes the connection unanswered, -200 after keeping the body."""
+        self.refused: Counter[str] = Counter()
+        """How often each delivery was answered otherwise than 200."""
         recipient = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -156,15 +161,22 @@ class Recipient:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                if recipient.down:
-                    self.send_response(503)
+                identity = self.headers["Idempotency-Key"]
+                status = 503 if recipient.down else recipient.judge(body)
+                if abs(status) == 200:
+                    recipient.arrivals.append(identity)
+                    recipient.deliveries[identity] = body
+                    recipient.headers[identity] = dict(self.headers.items())
+                if status != 200:
+                    recipient.refused[identity] += 1
+                if status <= 0:
+                    self.close_connection = True
+                    return
+                if status != 200:
+                    self.send_response(status)
                     self.send_header("Content-Length", "0")
                     self.end_headers()
                     return
-                identity = self.headers["Idempotency-Key"]
-                recipient.arrivals.append(identity)
-                recipient.deliveries[identity] = body
-                recipient.headers[identity] = dict(self.headers.items())
                 digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
                 self.send_response(200)
                 self.send_header("Received-Digest", f"sha-256=:{digest}:")

@@ -10,7 +10,7 @@ from tests.harness import key_of
 SAMPLE = data.samples() / "declaration" / "import_sea_container" / "in.edi"
 
 
-def partners(bureau_url: str) -> str:
+def partners(bureau_url: str, attempts: int = 1000) -> str:
     """An enterprise whose declarations go to review at a bureau that listens on `bureau_url`."""
     return f"""
 [[partners]]
@@ -38,17 +38,22 @@ document = "declaration"
 format = "xml:EEntDeclIo:1"
 code_tables = "ciq"
 envelope = "OBORMessage"
-attempts = 1000
+attempts = {attempts}
 attempt_timeout = 2.0
 options = {{ url = "{bureau_url}" }}
 """
 
 
-def declaration(serial: int) -> bytes:
-    """The sample declaration under numbers of its own: reference, client reference, bill and contract."""
+def declaration(serial: int, revision: int = 0) -> bytes:
+    """The sample declaration under numbers of its own: reference, client reference, bill and contract.
+
+    A `revision` above 0 replaces the declaration (1225 = 5) within the same case.
+    """
     text = SAMPLE.read_text("utf-8")
     for old, new in (
-        ("IMP0001", f"F{serial:012}"),
+        ("IMP0001", f"F{revision:03}{serial:09}"),
+        ("SD-2026-0001+9'", f"SD-2026-0001+{5 if revision else 9}'"),
+        ("SAMPLE WINES LOT 7", f"REVISION {revision}"),
         ("SD-2026-0001", f"FD-{serial:08}"),
         ("SMPL26010077", f"FB{serial:010}"),
         ("CL-2026/07", f"FC-{serial:08}"),
@@ -60,5 +65,12 @@ def declaration(serial: int) -> bytes:
 def serial_of(body: bytes) -> int:
     """Which declaration a delivered EEntDeclIo is."""
     found = re.search(rb"<EntDeclNo>FD-(\d{8})</EntDeclNo>", body)
+    assert found is not None, "the bureau got something else"
+    return int(found[1])
+
+
+def revision_of(body: bytes) -> int:
+    """Which revision of its declaration a delivered EEntDeclIo is."""
+    found = re.search(rb"REVISION (\d+)", body)
     assert found is not None, "the bureau got something else"
     return int(found[1])
