@@ -21,6 +21,10 @@ IDLE_SECONDS = 0.25
 """How long to wait where nothing was due and nobody rang: bounds how late a retry, or another node's work, starts."""
 
 
+LONGEST_WAIT = 2.0
+"""Seconds until a store that did not answer is asked again: peers are told to wait longer, but nobody waits for this."""
+
+
 class Loop(Generic[T]):
     """Claims up to `concurrency` things and handles each in a task of its own."""
 
@@ -66,7 +70,7 @@ class Loop(Generic[T]):
             return await self._claim(free)
         except TemporaryError as error:
             log.warning("claim_deferred", reason=str(error))
-            await asyncio.sleep(error.retry_after)
+            await asyncio.sleep(min(error.retry_after, LONGEST_WAIT))
             return ()
 
     async def _rest(self) -> None:
