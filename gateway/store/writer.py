@@ -26,6 +26,10 @@ R = TypeVar("R")
 LARGEST_BATCH = 512
 """Operations in one transaction at most: it bounds what a failed batch repeats, and the memory it holds."""
 
+LINGER = 0.004
+"""Seconds a batch under load waits for company at most: a transaction's statements cost about the same for one
+operation as for ten. An idle store does not wait: only who follows another batch closely does."""
+
 Handler = Callable[[Batch, Sequence[V]], Sequence[R | GatewayError]]
 """Carries out operations of one kind; an operation's answer, or why it alone failed, in the same order.
 
@@ -73,13 +77,18 @@ class Writer:
         return cast("R", await operation.answered)
 
     async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        ended = 0.0
         while True:
             await self._arrived.wait()
+            if loop.time() - ended < LINGER and not self._closing:
+                await asyncio.sleep(LINGER)
             batch, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
             if not self._waiting and not self._closing:
                 self._arrived.clear()
             if batch:
                 await self._write(batch)
+                ended = loop.time()
             elif self._closing:
                 return
 
