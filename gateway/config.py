@@ -30,7 +30,7 @@ class Section(BaseModel):
 class Store(Section):
     """Where what must last is kept."""
 
-    url: str = Field("sqlite+aiosqlite:///var/gateway.db", description="SQLAlchemy URL: SQLite or PostgreSQL (asyncpg)")
+    url: str = Field("sqlite:///var/gateway.db", description="SQLAlchemy URL: SQLite or PostgreSQL (asyncpg)")
     payload_folder: Path = Field(Path("var/payloads"), description="Content-addressed files of large payloads")
     anchor_file: Path = Field(Path("var/anchor"), description="Newest checkpoint, kept outside the database")
     free_bytes: int = Field(256 * MIB, description="Below this free disk space senders are answered 503", ge=0)

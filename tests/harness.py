@@ -37,7 +37,7 @@ class GatewayProcess:
         self._process: subprocess.Popen[str] | None = None
         self._environment = {
             **os.environ,
-            "GATEWAY_STORE__URL": f"sqlite+aiosqlite:///{folder}/gateway.db",
+            "GATEWAY_STORE__URL": f"sqlite:///{folder}/gateway.db",
             "GATEWAY_STORE__PAYLOAD_FOLDER": f"{folder}/payloads",
             "GATEWAY_STORE__ANCHOR_FILE": f"{folder}/anchor",
             "GATEWAY_RECEIPTS__SIGNING_KEY_FILE": f"{folder}/signing.key",
