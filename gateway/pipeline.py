@@ -52,8 +52,12 @@ class Pipeline:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         on_committed: Callable[[], None] = lambda: None,
         arrivals: Callable[[], int] = lambda: 0,
+        observe: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
-        """`on_committed` is called after each commit 2, to wake the deliveries; `arrivals` counts what is being accepted."""
+        """`on_committed` is called after each commit 2, to wake the deliveries; `arrivals` counts what is being accepted.
+
+        `observe` is told how many seconds a payload took from its arrival to its last commit.
+        """
         self._store = store
         self._chunk = settings.pipeline.chunk
         self._lease = timedelta(seconds=settings.pipeline.lease_seconds)
@@ -62,6 +66,7 @@ class Pipeline:
         self._clock = clock
         self._on_committed = on_committed
         self._arrivals = arrivals
+        self._observe = observe
         self._directory = Directory(store)
         self._renderer = Renderer(settings.our_id, store)
         self._examiners = Examiners(settings.pipeline.workers, settings.limits.unpacked_bytes)
@@ -105,6 +110,7 @@ class Pipeline:
                     claimed = replace(claimed, position=trip.done)
                     continue
                 self._on_committed()
+                self._observe((self._clock() - claimed.payload.received_at).total_seconds())
                 return
             log.warning("facts_keep_moving", payload=payload_id)
         except LeaseLost:

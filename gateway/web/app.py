@@ -29,7 +29,7 @@ from gateway.transports.http import HttpSender
 from gateway.web import opening
 from gateway.web.application import application
 from gateway.web.identity import Gate
-from gateway.web.metrics import Metrics
+from gateway.web.metrics import Metered, Metrics
 from gateway.web.services import Services
 from gateway.web.tls import server_context
 
@@ -52,9 +52,10 @@ class Gateway:
     def __init__(self, settings: Settings, store: Store, notary: Notary) -> None:
         """Wire everything; nothing starts yet. Must be called in the running event loop."""
         self._settings = settings
+        metrics = Metrics()
         self._senders: dict[str, Sender] = {
-            "http": HttpSender(allow_private=settings.deliver.allow_private_addresses),
-            "folder": FolderSender(),
+            "http": Metered(HttpSender(allow_private=settings.deliver.allow_private_addresses), metrics),
+            "folder": Metered(FolderSender(), metrics),
         }
         worker = DeliveryWorker(store, self._senders, settings.deliver, notary)
         pipeline = Pipeline(
@@ -64,10 +65,11 @@ class Gateway:
             rulebook.load(),
             on_committed=worker.ring,
             arrivals=lambda: intake.in_flight,
+            observe=lambda seconds: metrics.observe_stage("process", seconds),
         )
         intake = Intake(store, settings, notary, on_accepted=pipeline.ring)
         gate = Gate(store, settings.limits.requests_per_second)
-        self.services = Services(settings, store, intake.accept, notary, gate, Metrics())
+        self.services = Services(settings, store, intake.accept, notary, gate, metrics)
         self._background: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
             "pipeline": pipeline.run,
             "deliveries": worker.run,

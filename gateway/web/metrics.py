@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from gateway.model import Agreement, Delivery
 from gateway.store.contract import Pressure
+from gateway.transports.base import Evidence, Sender
 
-__all__ = ["CONTENT_TYPE_LATEST", "Metrics"]
+__all__ = ["CONTENT_TYPE_LATEST", "Metered", "Metrics"]
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
@@ -34,7 +37,7 @@ class Metrics:
         )
         self.stage_seconds = Histogram(
             "gateway_stage_seconds",
-            "Time a payload or delivery spends in a stage of the trip",
+            "process: from a payload's arrival to its last commit; send: one attempt that was taken",
             ("stage",),
             buckets=_SECONDS,
             registry=self.registry,
@@ -58,3 +61,22 @@ class Metrics:
         self._deliveries_waiting.set(pressure.deliveries_waiting)
         self._deliveries_dead.set(pressure.deliveries_dead)
         return generate_latest(self.registry)
+
+
+class Metered:
+    """A sender whose sendings that were taken are timed."""
+
+    def __init__(self, sender: Sender, metrics: Metrics) -> None:
+        self._sender = sender
+        self._metrics = metrics
+
+    async def send(self, delivery: Delivery, agreement: Agreement) -> Evidence:
+        """See `Sender`."""
+        began = time.perf_counter()
+        evidence = await self._sender.send(delivery, agreement)
+        self._metrics.observe_stage("send", time.perf_counter() - began)
+        return evidence
+
+    async def close(self) -> None:
+        """See `Sender`."""
+        await self._sender.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ from gateway.config import Settings
 from gateway.model import Agreement, ApiKey, Direction, Identifier, Partner, Role
 from gateway.receipt.notary import Notary
 from gateway.receive.intake import Intake
+from gateway.store import migrate
 from gateway.store.contract import CaseChange, MessageRecord, NewReceipt, Outcome, Store
 from gateway.web import app, opening
 from gateway.web.application import application
@@ -119,6 +121,14 @@ def settings_in(folder: Path, **changes: Any) -> Settings:
     return Settings.model_validate(values)
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database at this version, to be copied: making its tables takes longer than most tests."""
+    path = tmp_path_factory.mktemp("migrated") / "gateway.db"
+    migrate(f"sqlite+aiosqlite:///{path}")
+    return path
+
+
 @pytest.fixture
 def changes() -> dict[str, Any]:
     """Settings that a test module or class wants otherwise."""
@@ -126,10 +136,11 @@ def changes() -> dict[str, Any]:
 
 
 @pytest.fixture
-async def client(tmp_path: Path, changes: dict[str, Any]) -> AsyncIterator[Client]:
+async def client(tmp_path: Path, migrated: Path, changes: dict[str, Any]) -> AsyncIterator[Client]:
     """A running gateway, and somebody who speaks to it."""
     import asyncio
 
+    shutil.copy(migrated, tmp_path / "gateway.db")
     settings = settings_in(tmp_path, **changes)
     stop = asyncio.Event()
     url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -169,8 +180,9 @@ class Filled:
 
 
 @pytest.fixture
-async def quiet(tmp_path: Path) -> AsyncIterator[Quiet]:
+async def quiet(tmp_path: Path, migrated: Path) -> AsyncIterator[Quiet]:
     """The interface over a real store with nothing running beside it, so that a test decides what is in there."""
+    shutil.copy(migrated, tmp_path / "gateway.db")
     settings = settings_in(tmp_path)
     signer = opening.signer(settings.receipts)
     async with opening.opened(settings, signer) as store:

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import asyncio
+import re
+
+import pytest
+
+from gateway.web import app
+from tests.web.conftest import Client
+
+
+def series(body: bytes) -> dict[str, float]:
+    """The series of a Prometheus text."""
+    lines = [line.rpartition(" ") for line in body.decode().splitlines() if line and not line.startswith("#")]
+    return {name: float(value) for name, _, value in lines}
+
+
+async def test_requests_and_stages_are_counted(client: Client):
+    """Each request is counted by operation, and the time from arrival to the last commit is measured."""
+    id_ = (await client.send(b"hello")).json["id"]
+    await client.processed(id_)
+    await client.ask("POST", "/v1/messages", as_="")
+    for _ in range(100):
+        found = series((await client.ask("GET", "/metrics", as_="")).body)
+        if found.get('gateway_stage_seconds_count{stage="process"}'):
+            break
+        await asyncio.sleep(0.02)
+    assert found['gateway_stage_seconds_count{stage="process"}'] == 1
+    assert found['gateway_http_requests_total{operation="postMessage",outcome="done"}'] == 1
+    assert found['gateway_http_requests_total{operation="postMessage",outcome="refused"}'] == 1
+    assert found["gateway_payloads_waiting"] == 0
+
+
+async def test_metrics_name_no_partner(client: Client):
+    """Nothing in the metrics tells who sends."""
+    await client.send(b"hello")
+    body = (await client.ask("GET", "/metrics", as_="")).body
+    assert not re.search(rb"acme|Exporting", body)
+
+
+async def test_health_and_readiness(client: Client):
+    """A running gateway is healthy and ready; one that is about to end is healthy and not ready."""
+    assert (await client.ask("GET", "/healthz", as_="")).json == {"status": "ok"}
+    assert (await client.ask("GET", "/readyz", as_="")).status == 200
+    client.services.stopping.set()
+    ready = await client.ask("GET", "/readyz", as_="")
+    assert (ready.status, ready.json["checks"]["serving"]) == (503, False)
+    assert (await client.ask("GET", "/healthz", as_="")).status == 200
+
+
+@pytest.mark.parametrize("ends", ["returns", "raises"])
+async def test_a_part_that_ends_ends_the_process(ends):
+    """A background task that returns or raises is told by its name, and never waited out."""
+
+    async def part() -> None:
+        if ends == "raises":
+            raise RuntimeError("lost")
+
+    tasks = {"pipeline": asyncio.create_task(part(), name="pipeline")}
+    with pytest.raises(app.BackgroundEnded, match="pipeline"):
+        await asyncio.wait_for(app._first_to_end(tasks, asyncio.Event()), 5)
