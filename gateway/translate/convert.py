@@ -145,6 +145,23 @@ def integer(argument: str) -> Converter:
     return Converter("integer", read, lambda value, _context: str(int(value)))
 
 
+def padded(argument: str) -> Converter:
+    """`padded:3`: a whole number in exactly so many digits, with zeros before it, as a representation `n3` wants it."""
+    width = _positive("padded", argument)
+    read = number("").read
+
+    def write(value: Any, _context: Context) -> str:
+        plain = plain_number(value)
+        whole = plain.partition(".")[0]
+        if len(whole) > width:
+            raise Unconvertible("translate.too_long", None, length=str(len(whole)), max=str(width))
+        if whole != plain:
+            raise Unconvertible("translate.precision", whole.zfill(width), max="0")
+        return whole.zfill(width)
+
+    return Converter(f"padded:{width}", read, write)
+
+
 def plain_number(value: Any) -> str:
     """`value` without exponent and without trailing zeros behind the mark."""
     if value.__class__ is int:
@@ -332,6 +349,7 @@ FACTORIES: dict[str, Factory] = {
     "cut": cut,
     "number": number,
     "integer": integer,
+    "padded": padded,
     "digits": digits,
     "flag": flag,
     "map": mapped,

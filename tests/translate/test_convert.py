@@ -33,6 +33,7 @@ def one(spec: str) -> Converter:
         ("number", UN, "1200", Decimal(1200), "1200"),
         ("number:2", UN, "1250", Decimal("12.50"), "1250"),
         ("integer", UN, "007", 7, "7"),
+        ("padded:3", UN, "024", Decimal(24), "024"),  # a representation n3 has three digits, always
         ("digits:4..12", UN, "2204210000", "2204210000", "2204210000"),
         ("flag:1,0", UN, "0", False, "0"),
         ("map:O=1,S=1,A=4", UN, "S", "1", "O"),  # of several wire values the first is written
@@ -87,6 +88,8 @@ def test_unreadable(spec: str, context: Context, wire: str, code: str, kept: Any
     [
         ("cut:5", UN, "SAMPLE", "translate.cut", "SAMPL"),
         ("number:2", UN, Decimal("1.234"), "translate.precision", "123"),
+        ("padded:3", UN, Decimal("24.5"), "translate.precision", "024"),
+        ("padded:3", UN, Decimal(1000), "translate.too_long", None),
         ("map:1=a", UN, "b", "translate.code.unwritable", None),
         ("code:transport_mode", CIQ, "6", "translate.code.unwritable", None),
         ("list:,", UN, ["a,b"], "translate.separator", None),
@@ -103,7 +106,7 @@ def test_unwritable(spec: str, context: Context, value: Any, code: str, kept: An
 @pytest.mark.parametrize(
     "spec",
     [
-        "nothing", "text:1", "cut", "cut:x", "cut:0", "number:x", "flag:1", "map:1", "digits:x", "code:nothing",
+        "nothing", "text:1", "cut", "cut:x", "cut:0", "padded:0", "number:x", "flag:1", "map:1", "digits:x", "code:nothing",
         "code:country:nothing", "date:HH", "joined:0", "equipment:1",
     ],
 )  # fmt: skip

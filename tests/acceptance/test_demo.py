@@ -1,0 +1,106 @@
+"""The demo as a person runs it: one command, processes of its own, sockets and folders."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.demo import plan
+
+pytestmark = pytest.mark.slow
+
+STARTED = "The gateway is at "
+
+
+def demo(folder: Path, *options: str, **streams: Any) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "gateway", "demo", "--folder", str(folder / "demo"), *options]
+    return subprocess.Popen(
+        command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def processes_over(folder: Path) -> list[str]:
+    """Command lines of processes that were started over `folder`."""
+    lines = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = file.read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue  # it has ended meanwhile
+        if str(folder) in line:
+            lines.append(line)
+    return lines
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, dict[str, Any], Path, str]:
+    """The demo, run once in an empty folder: exit status, its report, where it ran, and its words."""
+    folder = tmp_path_factory.mktemp("demo")
+    process = demo(folder, "--json")
+    output, words = process.communicate(timeout=170)
+    return process.returncode, json.loads(output or "{}"), folder, words
+
+
+def test_nothing_is_missing(ran: tuple[int, dict[str, Any], Path, str]) -> None:
+    """Every document reaches every partner it must reach, in the partner's format, with all its receipts."""
+    status, report, _, words = ran
+    assert report.get("problems") == [], words
+    assert status == 0, words
+
+
+def test_every_sample_is_sent(ran: tuple[int, dict[str, Any], Path, str]) -> None:
+    """No sample that a partner would send is left out, and each ends as its case says."""
+    _, report, _, _ = ran
+    cases = plan.load()
+    assert [outcome["name"] for outcome in report["outcomes"]] == [case.name for case in cases]
+    for case, outcome in zip(cases, report["outcomes"], strict=True):
+        assert [p["state"] for p in outcome["payloads"]] == [step.verdict for step in case.steps], case.name
+        assert (outcome["status"] or "") == case.status, case.name
+
+
+def test_retries_are_seen(ran: tuple[int, dict[str, Any], Path, str]) -> None:
+    """Customs refuses and hangs at first, and gets everything all the same."""
+    _, report, _, _ = ran
+    tried_again = [d for o in report["outcomes"] for d in o["deliveries"] if d["attempts"] > 1]
+    assert tried_again
+    assert {d["recipient"] for d in tried_again} == {"customs"}
+    assert {d["state"] for d in tried_again} <= {"delivered", "answered"}
+
+
+def test_everything_is_left_to_look_at(ran: tuple[int, dict[str, Any], Path, str]) -> None:
+    """What each partner sent and got, the log, its checkpoint and an evidence bundle stay in the folder."""
+    _, report, folder, _ = ran
+    evidence = folder / "demo" / "evidence"
+    assert len((evidence / "log.jsonl").read_bytes().splitlines()) == report["receipts"]
+    assert list(evidence.glob("*.zip"))
+    for name in ("exporter", "agent", "origin-bureau", "port-bureau", "customs", "port", "strict-port"):
+        assert list((folder / "demo" / "partners" / name / "inbox").iterdir()), name
+
+
+def test_nothing_is_left_running(ran: tuple[int, dict[str, Any], Path, str]) -> None:
+    """All that the demo started has ended with it."""
+    assert processes_over(ran[2]) == []
+
+
+def test_ctrl_c_ends_everything(tmp_path: Path) -> None:
+    """Interrupted in the middle, the demo ends what it started, and nothing else."""
+    process = demo(tmp_path)
+    assert process.stderr is not None
+    assert process.stdout is not None
+    said = ""
+    deadline = time.monotonic() + 60
+    while STARTED not in said and time.monotonic() < deadline:
+        said += process.stderr.readline()
+    assert len(processes_over(tmp_path)) > 5
+    process.send_signal(signal.SIGINT)
+    _, words = process.communicate(timeout=30)
+    assert process.returncode not in (0, None), words
+    assert "Traceback" not in words
+    assert processes_over(tmp_path) == []
