@@ -40,6 +40,9 @@ _OTHER_CODES = {
 # 0013 of version 3 and 0135 of version 4; UNA is no segment any more in version 4.
 _SERVICE_TAGS = frozenset({"UNB", "UNG", "UNH", "UNT", "UNE", "UNZ"})
 _MISSING = frozenset({"edi.segment.missing", "edi.group.missing"})
+_NO_TABLE = "edi.message.no_table"
+_TYPE_PLACE = Place(tag="UNH", element=2, component=1)
+"""S009 0065, where a message says what it is."""
 _MAX_MESSAGES, _MAX_SEGMENTS, _MAX_ELEMENTS = 99_999, 999, 99
 """UCM of one CONTRL, UCS of one UCM, UCD of one UCS."""
 
@@ -136,7 +139,7 @@ def contrl(
     """The CONTRL that answers an interchange; None where none may be sent.
 
     `findings` are of the interchange's own level, those in `groups` of theirs, all as the agreement judges
-    them. A repeated interchange has the finding `edifact.interchange.duplicate` among them.
+    them. A repeated interchange has the finding `interchange.duplicate` among them.
     `received_only` answers with action 8, before anything else is known.
 
     None where the interchange holds CONTRL only, or where what UCI must copy (0020, S002, S003) is
@@ -181,9 +184,10 @@ class _Writer:
         error = next((e for e in errors if e.place.tag in tags), errors[0] if errors else None)
         said: list[list[str]] = []
         if error:
-            said = [[self._code(error)], [error.place.tag if error.place.tag in _SERVICE_TAGS else ""]]
-            if said[1][0] and error.place.element is not None:
-                said.append(self._position(error.place))
+            place = _TYPE_PLACE if error.code == _NO_TABLE else error.place
+            said = [[self._code(error)], [place.tag if place.tag in _SERVICE_TAGS else ""]]
+            if said[1][0] and place.element is not None:
+                said.append(self._position(place))
         self.segments.append(join([[tag], *identity, [action], *said], self.delimiters))
 
     def group(self, ended: GroupEnded, errors: Sequence[Finding]) -> None:

@@ -46,7 +46,7 @@ def examined(payload):
             found = list(event.findings)
             table = tables.find(event.message.type)
             if table is None:
-                found.append(structure.finding("edi.message.no_table", Place("", 0, "UNH", 2, 1), format="x"))
+                found.append(structure.finding("edi.message.no_table", Place(segment=1, tag="UNH"), format="x"))
             else:
                 found += structure.check(event.message, table).findings
             group = len(groups) if event.message.group else -1
@@ -103,8 +103,8 @@ def test_faults_of_the_interchange_reject_it(payload, uci):
 
 def test_a_duplicate_is_refused():
     """The finding of intake becomes action 4 with code 26."""
-    duplicate = Finding("edifact.interchange.duplicate", place=Place("", 0, "UNB", 5), value="REF1")
-    assert answer(f"{UNB}{FAULTY}UNZ+1+REF1'", [duplicate]) == ["UCI+REF1+ALFA:ZZ+BETA:14+4+26+UNB+6"]
+    duplicate = Finding("interchange.duplicate", place=Place(segment=0), args={"reference": "REF1"})
+    assert answer(f"{UNB}{FAULTY}UNZ+1+REF1'", [duplicate]) == ["UCI+REF1+ALFA:ZZ+BETA:14+4+26"]
 
 
 def test_received_and_not_looked_at_yet():
