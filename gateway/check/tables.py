@@ -165,7 +165,7 @@ def _find(syntax: Syntax, name: str, format_: str) -> Table | None:
     if not _NAME.fullmatch(name):
         return None
     for path in sorted((data.schemas() / syntax.value).glob(f"*/{name}.json")):
-        if format_ in read_json(path)["formats"]:
+        if format_ in read_json(path).get("formats", ()):
             return load(path)
     return None
 
