@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -13,11 +14,16 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
+
+from gateway import config
+from gateway.cli import partner_file
+from gateway.web import opening
 
 READY_SECONDS = 30.0
 
@@ -25,6 +31,17 @@ READY_SECONDS = 30.0
 def key_of(partner_id: str) -> str:
     """The API key that the tests give a partner: long enough, and no secret."""
     return f"gwk_test_{partner_id}_".ljust(40, "0")
+
+
+async def _import_partners(settings: config.Settings, file: Path) -> None:
+    """What `gateway partner import` does."""
+    async with opening.opened(settings, opening.signer(settings.receipts)) as store:
+        entries = [entry for entry, _ in partner_file.read(file)]
+        await store.import_partners(
+            [entry.partner() for entry in entries],
+            [agreement for entry in entries for agreement in entry.model_agreements()],
+            [key for entry in entries for key in entry.model_keys()],
+        )
 
 
 class GatewayProcess:
@@ -54,7 +71,9 @@ class GatewayProcess:
         }
         file = folder / "partners.toml"
         file.write_text(partners, "utf-8")
-        self.cli("partner", "import", str(file))
+        # In this process, which has everything loaded; in a thread, since a test may be running a loop of its own.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(asyncio.run, _import_partners(config.load(environment=self._environment), file)).result()
 
     def cli(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a verb of the command line over the same folder."""

@@ -109,6 +109,6 @@ def _verify_log(gateway: GatewayProcess, folder: Path) -> None:
     """The exported log verifies offline with the public key alone, from its first entry to its last."""
     exported = folder / "log.jsonl"
     gateway.cli("receipt", "export", str(exported))
-    key = gateway.cli("receipt", "key").stdout.strip()
+    key = (folder / "signing.key.pub").read_text("utf-8").strip()
     result = gateway.cli("receipt", "verify", str(exported), "--key", key, check=False)
     assert result.returncode == 0, result.stdout + result.stderr

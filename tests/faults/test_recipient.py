@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,14 +29,27 @@ def send(gateway: GatewayProcess, serial: int, revision: int) -> str:
     """Send one declaration, and wait until it is decided; its payload's id."""
     status, answer = gateway.post("acme", declaration(serial, revision), f"{serial}-{revision}")
     assert status == 202, answer
+    view = wait_until(lambda: _decided(gateway, answer["id"]))
+    assert [m["state"] for m in view["messages"]] == ["accepted"], view
+    return str(answer["id"])
+
+
+def _decided(gateway: GatewayProcess, id_: str) -> Any:
+    view = gateway.get("acme", f"/v1/messages/{id_}")[1]
+    return view if view["state"] != "received" else None
+
+
+def _stages(gateway: GatewayProcess, id_: str) -> set[str]:
+    return {receipt["stage"] for receipt in gateway.get("acme", f"/v1/messages/{id_}")[1]["receipts"]}
+
+
+def wait_until(found: Callable[[], Any]) -> Any:
+    """What `found` gives as soon as it gives anything; AssertionError after half a minute."""
     deadline = time.monotonic() + 30
-    while True:
-        view = gateway.get("acme", f"/v1/messages/{answer['id']}")[1]
-        if view["state"] != "received":
-            assert [m["state"] for m in view["messages"]] == ["accepted"], view
-            return str(answer["id"])
-        assert time.monotonic() < deadline, view
+    while not (value := found()):
+        assert time.monotonic() < deadline, "nothing came"
         time.sleep(0.02)
+    return value
 
 
 def came(bureau: Recipient) -> dict[int, list[int]]:
@@ -64,14 +78,8 @@ def test_everything_arrives_in_order_when_it_is_back(tmp_path: Path, bureau: Rec
         bureau.wait_for(len(sent))
         assert came(bureau) == {serial: list(range(REVISIONS)) for serial in range(1, SERIALS + 1)}
         assert len(bureau.arrivals) > len(sent)  # the lost answers brought some again, under the same id
-        deadline = time.monotonic() + 30
         for id_ in ids:
-            while True:
-                view = gateway.get("acme", f"/v1/messages/{id_}")[1]
-                if "delivered" in {r["stage"] for r in view["receipts"]}:
-                    break
-                assert time.monotonic() < deadline, view
-                time.sleep(0.05)
+            wait_until(lambda id_=id_: "delivered" in _stages(gateway, id_))
     finally:
         gateway.kill()
 
@@ -96,6 +104,7 @@ def test_a_dead_letter_holds_its_lane_and_no_other(tmp_path: Path, bureau: Recip
             for revision in (0, 1):
                 send(gateway, serial, revision)
         bureau.wait_for(2)
+        wait_until(lambda: bureau.refused.total() == 4)
         dead = _dead(gateway, 2)
         assert came(bureau) == {3: [0, 1]}
         tried = {d["attempts"]: d["id"] for d in dead}
@@ -116,10 +125,12 @@ def test_a_dead_letter_holds_its_lane_and_no_other(tmp_path: Path, bureau: Recip
 
 def _dead(gateway: GatewayProcess, count: int) -> list[dict[str, object]]:
     """The dead letters, as soon as there are so many."""
+
+    def listed() -> list[dict[str, object]] | None:
+        lines = gateway.cli("message", "dead", "--json").stdout.splitlines()
+        return [json.loads(line) for line in lines] if len(lines) == count else None
+
     deadline = time.monotonic() + 30
-    while True:
-        listed = gateway.cli("message", "dead", "--json").stdout
-        dead = [json.loads(line) for line in listed.splitlines() if line]
-        if len(dead) == count:
-            return dead
-        assert time.monotonic() < deadline, dead
+    while (dead := listed()) is None:
+        assert time.monotonic() < deadline
+    return dead
