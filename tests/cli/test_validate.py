@@ -34,10 +34,15 @@ def found(item):
     ]
 
 
+def leniency(path):
+    """A sample that stands for a document may be tolerably wrong; one that must be rejected is judged strictly."""
+    return ["--lenient"] if (path.parent / "document.json").exists() else []
+
+
 @pytest.mark.parametrize("path", OURS, ids=lambda p: f"{p.parent.name}-{p.name}")
 def test_our_samples_are_judged_as_they_say(run, path):
     """A sample is rejected by syntax, schema or mapping where its folder holds no document, and only there."""
-    done = run("validate", path, "--json")
+    done = run("validate", path, "--json", *leniency(path))
     rejected = [line["rejected"] for line in done.lines if line["kind"] == "message"]
     assert rejected == [not (path.parent / "document.json").exists()]
 
@@ -61,7 +66,7 @@ SMALL = b"UNB+UNOA:3+A+B+260101:0900+1'UNH+1+CUSDEC:D:96B:UN'UNT+2+1'UNZ+1+1'"
         (b"", "payload.unknown_syntax"),
         (b"hello", "payload.unknown_syntax"),
         (bytes(range(256)), "payload.unknown_syntax"),
-        (gzip.compress(SMALL)[:30], "payload.unreadable"),
+        (gzip.compress(SMALL, mtime=0)[:30], "payload.unreadable"),
         (b"<a>", "xml."),
         (b"{", "json."),
         (b"UNB", "edifact."),
