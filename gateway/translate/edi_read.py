@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from gateway.check.tables import Table
 from gateway.model import Place
@@ -23,13 +23,16 @@ from gateway.translate.outcome import Raw, finding
 Take = Callable[[dict[str, Any], str, Sequence[str], Context], None]
 """Stores one slot's text: (values, text, the components of its element, context)."""
 
+_NOTHING = [""]
+"""An element left empty."""
+
 Handler = tuple[Take | None, Cell]
 """What to do with a slot; without a Take it is a constant or a control, which is only judged."""
 
 
 @dataclass(slots=True, eq=False)
 class _Segment:
-    """A compiled SegmentUse. `handlers[element - 1][component]`: None is unmapped, False is passed over."""
+    """A compiled SegmentUse. `handlers[element][component]`: None is unmapped, False is passed over."""
 
     tests: tuple[SlotTest, ...]
     further: tuple[SlotTest, ...]
@@ -38,7 +41,7 @@ class _Segment:
     counter: int
     """Where an instance of its group counts how often it occurred."""
     limit: int
-    handlers: tuple[tuple[Handler | bool | None, ...], ...]
+    handlers: tuple[tuple[Handler | Literal[False] | None, ...], ...]
     many: tuple[Cell, ...]
 
 
@@ -239,20 +242,24 @@ def _take(segment: _Segment, instance: _Instance, elements: list[list[str]], num
     values, prefix = instance.values, instance.prefix
     if segment.list_path:
         values, prefix = _new_item(values, segment.list_path, prefix, run)
-    handlers = segment.handlers
-    context = run.context
-    for position in range(1, len(elements)):
-        components = elements[position]
-        if len(components) == 1 and not components[0]:
+    handlers, context, trace = segment.handlers, run.context, run.trace
+    size = len(handlers)
+    position = -1
+    for components in elements:
+        position += 1
+        if components == _NOTHING:
             continue
-        mapped = handlers[position] if position < len(handlers) else ()
-        for component, text in enumerate(components):
+        mapped = handlers[position] if position < size else ()
+        known = len(mapped)
+        component = -1
+        for text in components:
+            component += 1
             if not text:
                 continue
-            handler = mapped[component] if component < len(mapped) else None
+            handler = mapped[component] if component < known else None
             if handler is False:
                 continue
-            if handler is None or handler is True:
+            if handler is None:
                 run.raw.kept.append((_place(run, elements, number, position, component), text))
                 continue
             take, cell = handler
@@ -265,9 +272,8 @@ def _take(segment: _Segment, instance: _Instance, elements: list[list[str]], num
                 run.find(fault, _place(run, elements, number, position, component), text)
                 if fault.kept is not None:
                     _store(values, cell, fault.kept)
-            if run.trace is not None:
-                path = prefix + cell.field_within
-                run.trace.setdefault(path, _place(run, elements, number, position, component))
+            if trace is not None:
+                trace.setdefault(prefix + cell.field_within, _place(run, elements, number, position, component))
     for cell in segment.many:
         if segment.limit == 1:
             _take_many(cell, values, prefix, elements, number, run)
@@ -289,14 +295,12 @@ def _judge(cell: Cell, text: str, place: Place, run: _Run) -> None:
 
 
 def _parts(cell: Cell, elements: list[list[str]]) -> list[str]:
-    """What stands in the slots of `cell`; the slots follow one another, most often within one composite."""
+    """What stands in the slots of `cell`."""
     parts = []
     size = len(elements)
     for slot in cell.slots:
-        if slot.element < size and slot.component < len(components := elements[slot.element]):
-            parts.append(components[slot.component])
-        else:
-            parts.append("")
+        components = elements[slot.element] if slot.element < size else ()
+        parts.append(components[slot.component] if slot.component < len(components) else "")
     return parts
 
 
@@ -416,7 +420,7 @@ def _choice(uses: list[_Use]) -> _Choice[_Use]:
 
 
 def _compile_segment(use: SegmentUse, group: GroupUse, counter: int) -> _Segment:
-    handlers: dict[tuple[int, int], Handler | bool] = {}
+    handlers: dict[tuple[int, int], Handler | Literal[False]] = {(0, 0): False}  # element 0 is the tag
     for test in (*use.tests, *(group.tests if use.trigger else ())):
         handlers[test.element, test.component] = False
     many: list[Cell] = []
@@ -439,7 +443,7 @@ def _compile_segment(use: SegmentUse, group: GroupUse, counter: int) -> _Segment
     return _Segment(use.tests, use.tests, use.list_path, counter, limit, tuple(rows), tuple(many))
 
 
-def _handler(cell: Cell) -> Handler | bool:
+def _handler(cell: Cell) -> Handler | Literal[False]:
     if isinstance(cell.converter, ManyConverter) or cell.kind == "position":
         return False
     return (_taker(cell) if cell.kind == "value" else None, cell)

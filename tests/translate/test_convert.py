@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -46,7 +46,7 @@ def one(spec: str) -> Converter:
         ("code:currency", CIQ, "840", "USD", "840"),
         ("code:unit", CIQ, "035", "KGM", "035"),
         ("code:transport_mode", CUSTOMS, "5", "4", "5"),
-        ("date:102,101", UN, "260304", datetime(2026, 3, 4).date(), "20260304"),
+        ("date:102,101", UN, "260304", date(2026, 3, 4), "20260304"),
     ],
 )
 def test_pair(spec: str, context: Context, wire: str, value: Any, written: str):
@@ -136,7 +136,7 @@ def test_format_qualifier_of_the_sender_decides():
     converter = one("date:102")
     assert converter.companion == "102"
     assert converter.read_as is not None
-    assert converter.read_as("202603041405", "203", UN) == datetime(2026, 3, 4).date()
+    assert converter.read_as("202603041405", "203", UN) == date(2026, 3, 4)
 
 
 @pytest.mark.parametrize(

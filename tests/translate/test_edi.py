@@ -10,7 +10,7 @@ from gateway.documents import ClearanceNotice
 from gateway.findings import text
 from gateway.model import Severity
 from gateway.translate import envelope, table
-from gateway.translate.context import Context, EDIFACT_DELIMITERS
+from gateway.translate.context import EDIFACT_DELIMITERS, Context
 from gateway.translate.outcome import Read
 
 FORMAT = "edifact:CUSRES:D:96B:UN"

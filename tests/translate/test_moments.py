@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -50,14 +50,14 @@ def test_instant_is_read(layout: str, text: str, instant: datetime):
 )
 def test_what_is_no_date_is_not_guessed(layout: str, text: str):
     """Days that do not exist, wrong lengths, blanks, other scripts' digits and unknown zones are refused."""
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError):  # noqa: PT011 - datetime words its own
         moments.layout(layout).read_instant(text, UTC)
 
 
-@given(st.datetimes(datetime(1992, 1, 1), datetime(2049, 12, 31)), st.sampled_from(["202", "204", "304", "iso"]))
-def test_instants_come_back(local: datetime, name: str):
+@given(st.integers(694_224_000, 2_500_000_000), st.sampled_from(["202", "204", "304", "iso"]))
+def test_instants_come_back(second: int, name: str):
     """Writing and reading gives the same second, wherever the agreement lies."""
-    instant = local.replace(microsecond=0, tzinfo=timezone(timedelta(hours=8)))
+    instant = datetime.fromtimestamp(second, UTC)
     layout = moments.layout(name)
     assert layout.read_instant(layout.write_instant(instant, BEIJING), BEIJING) == instant
 
