@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -30,8 +31,9 @@ from gateway.trip.workers import Examiners
 log = structlog.get_logger(__name__)
 
 DECISIONS = 5
-"""How often a payload is decided anew at once when facts move; after that its lease brings it back later."""
-
+"""How often a payload is decided anew at once when facts move; after that it waits a little."""
+COMES_BACK = timedelta(seconds=0.5)
+"""How soon a payload comes back that could not be decided or written just now; a whole lease is for crashes."""
 
 PEAK_ARRIVALS = 16
 """Arrivals waiting for their commit at once that count as a peak: at a steady few hundred a second there are fewer."""
@@ -71,6 +73,7 @@ class Pipeline:
         self._renderer = Renderer(settings.our_id, store)
         self._examiners = Examiners(settings.pipeline.workers, settings.limits.unpacked_bytes)
         self._loop = Loop(self._claim, self.process, settings.pipeline.concurrency)
+        self._once_more = asyncio.Lock()
 
     def ring(self) -> None:
         """A payload has come: look now."""
@@ -104,7 +107,9 @@ class Pipeline:
                 now = self._clock()
                 trip = await self._begun(claimed, now, again=attempt > 0)
                 try:
-                    await self._carry(trip, claimed.payload, now.date())
+                    # Those that met in the same case go one by one from then on, or they would meet again.
+                    async with self._once_more if attempt else nullcontext():
+                        await self._carry(trip, claimed.payload, now.date())
                 except FactsMoved:
                     # What earlier chunks have committed stands: deciding it anew would only meet itself.
                     claimed = replace(claimed, position=trip.done)
@@ -113,10 +118,12 @@ class Pipeline:
                 self._observe((self._clock() - claimed.payload.received_at).total_seconds())
                 return
             log.warning("facts_keep_moving", payload=payload_id)
+            await self._let_go(claimed)
         except LeaseLost:
             log.info("lease_lost", payload=payload_id)
         except TemporaryError as error:
             log.warning("payload_deferred", payload=payload_id, reason=str(error))
+            await self._let_go(claimed)
         except Exception as error:  # nothing may be lost: a fault of ours becomes the payload's state
             log.exception("payload_failed", payload=payload_id)
             await self._record_failure(claimed, f"{type(error).__name__}: {error}")
@@ -133,6 +140,13 @@ class Pipeline:
                 return  # the next commit finds out as well, and ends the trip
             except TemporaryError as error:
                 log.info("lease_not_renewed", payload=claimed.payload.id, reason=str(error))
+
+    async def _let_go(self, claimed: Claimed) -> None:
+        """Let the payload be claimed again soon."""
+        try:
+            await self._store.renew_payload(claimed.payload.id, claimed.fence, COMES_BACK, self._clock())
+        except (LeaseLost, TemporaryError) as error:
+            log.info("lease_not_renewed", payload=claimed.payload.id, reason=str(error))
 
     async def _begun(self, claimed: Claimed, now: datetime, *, again: bool) -> Trip:
         """A trip by the sender and the rules as they are now."""
