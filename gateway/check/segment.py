@@ -299,5 +299,5 @@ class _Builder:
         self.codes.append(use.codes | {None})
         if not followers:
             return f"({value})"
-        other = "|".join(self.component * n + f"[^{self.service}]" for n in range(1, followers + 1))
+        other = "|".join(self.component * n + self.character for n in range(1, followers + 1))
         return f"(?:{value}(?={other})|({value}))"

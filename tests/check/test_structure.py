@@ -493,6 +493,17 @@ def test_the_fast_verdict_on_a_message_is_the_thorough_one(seed):
         assert fast.findings
 
 
+@given(
+    st.lists(st.text(st.sampled_from("UNHTSBGMDLOC+:?'*19\n\u4e2d"), max_size=12), max_size=8),
+    st.sampled_from([DEFAULT, X12, replace(DEFAULT, repetition="*"), Delimiters("~", "^", "|")]),
+)
+def test_any_segments_are_checked_without_raising(segments, delimiters):
+    """Whatever text stands for segments, each has a node or -1, and every finding has its words."""
+    checked = check(*segments, delimiters=delimiters)
+    assert len(checked.nodes) == len(segments)
+    assert all(text(finding, language) for finding in checked.findings for language in ("en", "zh"))
+
+
 def random_message(rng):
     """Segments that a walk through the table gives, values at random."""
     graph = structure._graph(CUSDEC)
