@@ -132,6 +132,13 @@ class GatewayProcess:
         self._process = None
         return status
 
+    def memory(self) -> int:
+        """The most memory the process has held so far, in bytes (0 where the system does not tell)."""
+        assert self._process is not None
+        status = Path(f"/proc/{self._process.pid}/status")
+        lines = status.read_text().splitlines() if status.exists() else []
+        return next((int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM")), 0)
+
     def log(self) -> str:
         """What the process logged."""
         path = self.folder / "gateway.log"
