@@ -37,7 +37,6 @@ from gateway.transports.base import Arrival
 ORIGIN = "test.example/log"
 RULES = rulebook.load()
 START = datetime(2026, 3, 5, 1, 30, tzinfo=UTC)
-SHARED = Path(__file__).resolve().parents[3] / "shared"
 
 PARTNERS = (
     Partner(

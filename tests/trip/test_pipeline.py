@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from gateway import data
 from gateway.errors import StoreUnavailable
 from gateway.model import MessageState, Payload, PayloadState, Strictness
 from gateway.trip import workers
 from gateway.trip.examine import Examined, Message
 from gateway.trip.workers import Examiners
 from tests.trip.rig import (
-    SHARED,
     START,
     House,
     codes,
@@ -26,7 +26,7 @@ from tests.trip.rig import (
     message,
 )
 
-OCEAN = SHARED / "samples" / "x12" / "x12_309_4010_apimeister_1.x12"
+OCEAN = (data.samples() / "manifest" / "ocean" / "in.x12").read_bytes()
 
 
 # Facts that move.
@@ -185,15 +185,9 @@ async def test_another_process_finds_the_same() -> None:
 # Strict and lenient.
 
 
-def _ocean() -> bytes:
-    if not OCEAN.exists():
-        pytest.skip("the ocean manifest is not here")
-    return OCEAN.read_bytes()
-
-
 async def test_a_lenient_agreement_takes_the_ocean_manifest(gateway: House) -> None:
     """A real 309 with tolerable faults: a 997 that accepts with errors and names them, CUSCAR and JSON go out."""
-    view = await gateway.through(_ocean(), "lenient-port")
+    view = await gateway.through(OCEAN, "lenient-port")
     assert [m.state for m in view.messages] == [MessageState.ACCEPTED]
     (answer,) = await gateway.acknowledgements("lenient-port")
     assert [a[1] for a in elements(answer, "AK9")] == ["E"]
@@ -210,7 +204,7 @@ async def test_a_lenient_agreement_takes_the_ocean_manifest(gateway: House) -> N
 
 async def test_a_strict_agreement_rejects_the_ocean_manifest(gateway: House) -> None:
     """The same 309 under a strict agreement: a 997 that rejects, and nothing goes out."""
-    view = await gateway.through(_ocean(), "strict-port")
+    view = await gateway.through(OCEAN, "strict-port")
     assert [m.state for m in view.messages] == [MessageState.REJECTED]
     (answer,) = await gateway.acknowledgements("strict-port")
     assert [a[1] for a in elements(answer, "AK9")] == ["R"]
