@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import typer
 
 from gateway.cli import output
+
+_SWITCH_SECONDS = 0.001
 
 if TYPE_CHECKING:
     import asyncio
@@ -28,6 +31,9 @@ def serve(config: output.ConfigOption = None) -> None:
     from gateway.config import load
     from gateway.web import app, logs
 
+    # The store's thread gives the interpreter lock back at every statement, and by default waits 5 ms to get it
+    # again from a busy event loop: far longer than the statement takes.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     settings = load(config)
     logs.configure(settings.logging)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:

@@ -183,7 +183,12 @@ class Examiner:
         for event in events:
             match event:
                 case InterchangeBegun():
-                    found, groups, verdicts, agreement = list(event.findings), [], [], None
+                    found, groups, verdicts, agreement = (
+                        [*event.findings, *_header_findings(event.envelope)],
+                        [],
+                        [],
+                        None,
+                    )
                     control, first, in_group = True, self._number + 1, -1
                 case GroupBegun():
                     # Its findings wait for the group's end, where the verdict on the group is made.
@@ -374,6 +379,13 @@ def _document_of(format_: str) -> str | None:
 def _schema_digest(format_: str) -> str:
     """The SHA-256 of the XSD that judges a format."""
     return hashlib.sha256((data.schemas() / "xml" / xsd.entries()[format_].schema).read_bytes()).hexdigest()
+
+
+def _header_findings(envelope: Envelope) -> list[Finding]:
+    """What the table of UNB has against an interchange's header; X12's reader judges ISA, which goes by position."""
+    if envelope.syntax is not Syntax.EDIFACT or not envelope.header:
+        return []
+    return structure.check_service(envelope.header, envelope.delimiters, envelope.version)
 
 
 def _no_table(wire: SegmentMessage) -> Finding:
