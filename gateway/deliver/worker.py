@@ -83,12 +83,21 @@ class DeliveryWorker:
             return self._failed(delivery, "refused", str(error), None)
         except (DeliveryDeferred, TimeoutError) as error:
             asked = error.retry_after if isinstance(error, DeliveryDeferred) else 0.0
-            limit = agreement.attempts if agreement is not None else 0
-            at = next_attempt(delivery.attempts, limit, self._clock(), self._backoff, self._draw(), asked)
-            return self._failed(delivery, "deferred", str(error) or "No answer in time", at)
+            return self._deferred(delivery, agreement, str(error) or "No answer in time", asked)
         except GatewayError as error:
             return self._failed(delivery, "refused", str(error), None)
+        except Exception as error:  # a fault of ours, such as a token file that is not there, may be mended meanwhile
+            log.exception("sending_crashed", delivery=delivery.id)
+            return self._deferred(delivery, agreement, f"{type(error).__name__}: {error}")
         return await self._done(delivery, evidence)
+
+    def _deferred(
+        self, delivery: Delivery, agreement: Agreement | None, detail: str, asked: float = 0.0
+    ) -> AttemptResult:
+        """A result after which it is tried again, unless the agreement's limit is reached."""
+        limit = agreement.attempts if agreement is not None else 0
+        at = next_attempt(delivery.attempts, limit, self._clock(), self._backoff, self._draw(), asked)
+        return self._failed(delivery, "deferred", detail, at)
 
     async def _send(self, delivery: Delivery, agreement: Agreement | None) -> Evidence:
         """Hand the delivery to its transport; the timeout here only guards against a transport without one."""
