@@ -63,7 +63,8 @@ def canonical(value: object) -> bytes:
 
 def timestamp(at: datetime) -> str:
     """An aware time as receipts write it: RFC 3339, UTC, microseconds."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # isoformat takes a third of what strftime takes, and this stands in every receipt.
+    return at.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def received(payload: Payload, *, log: str) -> bytes:

@@ -30,6 +30,9 @@ LINGER = 0.004
 """Seconds a batch under load waits for company at most: a transaction's statements cost about the same for one
 operation as for ten. An idle store does not wait: only who follows another batch closely does."""
 
+COMPANY = 16
+"""Operations that are company enough to go at once."""
+
 Handler = Callable[[Batch, Sequence[V]], Sequence[R | GatewayError]]
 """Carries out operations of one kind; an operation's answer, or why it alone failed, in the same order.
 
@@ -81,7 +84,7 @@ class Writer:
         ended = 0.0
         while True:
             await self._arrived.wait()
-            if loop.time() - ended < LINGER and not self._closing:
+            if len(self._waiting) < COMPANY and loop.time() - ended < LINGER and not self._closing:
                 await asyncio.sleep(LINGER)
             batch, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
             if not self._waiting and not self._closing:
