@@ -17,7 +17,10 @@ def register(cli: typer.Typer) -> None:
 
 def demo(
     folder: Annotated[
-        Path, typer.Option("--folder", help="Where everything is left to look at; emptied first.", metavar="FOLDER")
+        Path,
+        typer.Option(
+            "--folder", help="Where everything is left to look at; an earlier demo there is removed.", metavar="FOLDER"
+        ),
     ] = Path("var/demo"),
     keep: Annotated[bool, typer.Option("--keep", help="Keep it all running afterwards, to explore.")] = False,
     json: output.JsonOption = False,

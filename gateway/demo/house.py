@@ -16,7 +16,9 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Self
 
-START_SECONDS = 30.0
+MARK = ".gateway-demo"
+"""Stands in a folder that the demo may empty."""
+START_SECONDS = 60.0
 STOP_SECONDS = 15.0
 
 SIMULATED: Mapping[str, Mapping[str, Any]] = {
@@ -78,9 +80,7 @@ class House:
         await self._stack.aclose()
 
     async def _start(self) -> None:
-        if self.folder.exists():
-            shutil.rmtree(self.folder)
-        self.folder.mkdir(parents=True)
+        self._empty()
         self.config.write_text(_CONFIG.format(folder=self.folder), "utf-8")
         self.url = await self._run("gateway", "gateway", "serve", "--config", str(self.config))
         addresses = dict(zip(SIMULATED, await asyncio.gather(*map(self._simulate, SIMULATED)), strict=True))
@@ -88,6 +88,16 @@ class House:
         lines = [json.dumps(self._placed(partner, addresses), ensure_ascii=False) for partner in self._partners]
         file.write_text("\n".join(lines) + "\n", "utf-8")
         await self.command("partner", "import", str(file))
+
+    def _empty(self) -> None:
+        """Begin anew; DemoFailed rather than empty a folder in which no demo has been."""
+        mark = self.folder / MARK
+        if self.folder.exists() and any(self.folder.iterdir()):
+            if not mark.is_file():
+                raise DemoFailed(f"{self.folder} holds other things than a demo; please name another folder")
+            shutil.rmtree(self.folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        mark.touch()
 
     async def _simulate(self, name: str) -> str:
         """Start one simulated partner; its address."""

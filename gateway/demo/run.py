@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -54,7 +55,7 @@ async def run(folder: Path, *, keep: bool, as_json: bool) -> list[str]:
             played = await _play_all(cases, house, watcher, words)
             problems = [f"{p.case.name}: {problem}" for p in played for problem in p.problems]
             with words.status("Verifying the receipts"):
-                proof = await prove(house, played[0].payload_ids[0])
+                proof = await prove(house, _any_payload(played))
             problems += proof.problems
             figures = show.counts([p.found for p in played], proof, time.monotonic() - started)
             if not figures["retries"]:
@@ -70,9 +71,11 @@ async def run(folder: Path, *, keep: bool, as_json: bool) -> list[str]:
                 show.summary(console, figures, proof, problems, str(folder))
             if keep:
                 await _keep(house, words)
-    except DemoFailed as error:
-        words.print(f"gateway demo: {error}", style="bold red", markup=False)
-        return [str(error)]
+    except (DemoFailed, aiohttp.ClientError) as error:
+        words.print(f"gateway demo: {error or type(error).__name__}", style="bold red", markup=False)
+        if as_json:
+            sys.stdout.write(json.dumps({"problems": [str(error)]}) + "\n")
+        return [str(error) or type(error).__name__]
     return problems
 
 
@@ -134,6 +137,14 @@ async def _until(one: Played, watcher: Watcher, house: House, deadline: float, s
             return
         house.check_alive()
         await asyncio.sleep(LOOK_SECONDS)
+
+
+def _any_payload(played: Sequence[Played]) -> str:
+    """A payload to make an evidence bundle of; DemoFailed where nothing was taken in."""
+    for one in played:
+        if one.payload_ids:
+            return one.payload_ids[0]
+    raise DemoFailed("no partner could send anything; the logs of the processes say why")
 
 
 def _ready(one: Played, step: Step) -> bool:

@@ -89,6 +89,17 @@ def test_nothing_is_left_running(ran: tuple[int, dict[str, Any], Path, str]) -> 
     assert processes_over(ran[2]) == []
 
 
+def test_other_things_are_not_emptied(tmp_path: Path) -> None:
+    """A folder in which no demo has been is left alone, and the demo says so."""
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "diary.txt").write_text("mine")
+    process = demo(tmp_path)
+    _, words = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "another folder" in words
+    assert (tmp_path / "demo" / "diary.txt").read_text() == "mine"
+
+
 def test_ctrl_c_ends_everything(tmp_path: Path) -> None:
     """Interrupted in the middle, the demo ends what it started, and nothing else."""
     process = demo(tmp_path)
