@@ -7,7 +7,9 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from gateway.decide.facts import Facts, NextNumber
+from gateway.deliver import advice
 from gateway.documents import Document
+from gateway.documents.response import Response
 from gateway.model import Agreement, Finding, Partner, Severity
 from gateway.store.contract import Store
 from gateway.translate import table
@@ -39,7 +41,8 @@ class Renderer:
     ) -> tuple[Rendered, str]:
         """The bytes and the control reference they carry; without a mapping, no bytes and a finding."""
         mapping = table.find(document_type, agreement.format)
-        if mapping is None:
+        as_advice = isinstance(document, Response) and agreement.format == advice.APERAK
+        if mapping is None and not as_advice:
             missing = Finding(
                 "mapping.none_outbound",
                 Severity.ERROR,
@@ -59,6 +62,9 @@ class Renderer:
             charset=agreement.charset,
             transport_envelope=agreement.envelope,
         )
+        if mapping is None:
+            assert isinstance(document, Response), "only a response goes without a mapping"
+            return Rendered(advice.aperak(document, frame), []), reference
         context = Context(time_zone=agreement.time_zone, code_tables=agreement.code_tables)
         return render(document, mapping, context, frame), reference
 
