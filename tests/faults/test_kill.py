@@ -13,6 +13,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from tests.faults.material import declaration, partners, serial_of
 from tests.harness import GatewayProcess, Recipient
 
@@ -58,6 +60,7 @@ class Load:
             thread.join(60)
 
 
+@pytest.mark.slow
 def test_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
     """Every message answered 202 is delivered, each delivery under one id; every receipt verifies; no gap."""
     seed = int(os.environ.get("FAULTS_SEED", "0")) or random.SystemRandom().randrange(10**9)

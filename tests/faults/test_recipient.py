@@ -61,6 +61,7 @@ def came(bureau: Recipient) -> dict[int, list[int]]:
     return lanes
 
 
+@pytest.mark.slow
 def test_everything_arrives_in_order_when_it_is_back(tmp_path: Path, bureau: Recipient) -> None:
     """After refusals, broken connections and lost answers a recipient gets each lane in order, once by distinct id."""
     gateway = GatewayProcess(tmp_path, partners(bureau.url))
@@ -84,6 +85,7 @@ def test_everything_arrives_in_order_when_it_is_back(tmp_path: Path, bureau: Rec
         gateway.kill()
 
 
+@pytest.mark.slow
 def test_a_dead_letter_holds_its_lane_and_no_other(tmp_path: Path, bureau: Recipient) -> None:
     """What was tried to the agreement's limit, or refused for good, waits for the operator: retried or skipped it moves on."""
     mended = False
