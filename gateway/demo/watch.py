@@ -41,18 +41,6 @@ class Watcher:
         assert found is not None, "what was answered 202 can be read"
         return found
 
-    async def payload_ids(self) -> list[str]:
-        """Every payload the gateway has taken in."""
-        ids: list[str] = []
-        after = ""
-        while True:
-            page = await self._get(f"/v1/messages?limit=500{after}")
-            assert page is not None, "a list can be read, empty or not"
-            ids += [item["id"] for item in page["items"]]
-            if page["next"] is None:
-                return ids
-            after = f"&cursor={page['next']}"
-
     async def _get(self, path: str) -> dict[str, Any] | None:
         async with self._session.get(f"{self._url}{path}") as answer:
             if answer.status == 404:
@@ -91,11 +79,6 @@ class Evidence:
         """The declaration number; empty before it is issued."""
         numbers = self.case["keys"].get("declaration", []) if self.case else []
         return str(numbers[0]) if numbers else ""
-
-    @property
-    def attempts(self) -> int:
-        """Attempts beyond the first of each delivery."""
-        return sum(max(0, d["attempts"] - 1) for d in self.deliveries.values())
 
     @property
     def complete(self) -> bool:
