@@ -206,7 +206,9 @@ def test_ta1_names_the_fault_of_the_interchange(old, new, strictness, expected):
 def test_a_repeated_interchange_is_refused_by_ta1():
     """Code 025 says that the control number was used before."""
     envelope, _, _ = read(GOOD)
-    line = interchange_acknowledgement(envelope, [Finding("interchange.duplicate", args={"reference": "000000007"})], AT)
+    line = interchange_acknowledgement(
+        envelope, [Finding("interchange.duplicate", args={"reference": "000000007"})], AT
+    )
     assert line.endswith("*R*025")
 
 
