@@ -9,6 +9,7 @@ rolled back and its operations are run one by one, so that only the one to blame
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
@@ -26,11 +27,11 @@ R = TypeVar("R")
 LARGEST_BATCH = 512
 """Operations in one transaction at most: it bounds what a failed batch repeats, and the memory it holds."""
 
-LINGER = 0.004
+LINGER = 0.008
 """Seconds a batch under load waits for company at most: a transaction's statements cost about the same for one
 operation as for ten. An idle store does not wait: only who follows another batch closely does."""
 
-COMPANY = 16
+COMPANY = 48
 """Operations that are company enough to go at once."""
 
 Handler = Callable[[Batch, Sequence[V]], Sequence[R | GatewayError]]
@@ -56,6 +57,7 @@ class Writer:
         self._order = {handler: place for place, handler in enumerate(handlers)}
         self._waiting: list[_Operation] = []
         self._arrived = asyncio.Event()
+        self._crowded = asyncio.Event()
         self._closing = False
         self._task: asyncio.Task[None] | None = None
 
@@ -67,6 +69,7 @@ class Writer:
         """Write what is queued, then stop."""
         self._closing = True
         self._arrived.set()
+        self._crowded.set()
         if self._task is not None:
             await self._task
 
@@ -77,6 +80,8 @@ class Writer:
         operation = _Operation(handler, value)
         self._waiting.append(operation)
         self._arrived.set()
+        if len(self._waiting) >= COMPANY:
+            self._crowded.set()
         return cast("R", await operation.answered)
 
     async def _run(self) -> None:
@@ -84,8 +89,8 @@ class Writer:
         ended = 0.0
         while True:
             await self._arrived.wait()
-            if len(self._waiting) < COMPANY and loop.time() - ended < LINGER and not self._closing:
-                await asyncio.sleep(LINGER)
+            if loop.time() - ended < LINGER:
+                await self._gather()
             batch, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
             if not self._waiting and not self._closing:
                 self._arrived.clear()
@@ -94,6 +99,13 @@ class Writer:
                 ended = loop.time()
             elif self._closing:
                 return
+
+    async def _gather(self) -> None:
+        """Wait for company, a little."""
+        self._crowded.clear()
+        if len(self._waiting) < COMPANY and not self._closing:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._crowded.wait(), LINGER)
 
     async def _write(self, operations: list[_Operation]) -> None:
         operations.sort(key=lambda operation: self._order[operation.handler])

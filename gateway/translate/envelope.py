@@ -238,8 +238,7 @@ def _obor_message(body: etree._Element, format_: str, frame: Frame) -> etree._El
     if entry.bare:
         bare = next(iter(body))
         for element in bare.iter(etree.Element):
-            element.tag = etree.QName(element).localname
-        etree.cleanup_namespaces(bare)
+            element.tag = element.tag.rpartition("}")[2]
         holder.append(bare)
     else:
         holder.append(body)

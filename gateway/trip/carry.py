@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from gateway import findings
 from gateway.check.rulebook import Rules
-from gateway.decide import FLOWS, decide, facts, needs
+from gateway.decide import FLOWS, decide, facts
 from gateway.decide.effects import Effect
 from gateway.decide.facts import Facts
 from gateway.decide.incoming import Incoming
@@ -150,8 +150,8 @@ class Trip:
         """An interchange that came before within the agreement's window is refused whole (its reference wraps later)."""
         if interchange.ref is None or interchange.rejected:
             return
-        # XML and JSON may name no sender: their references are each sender's own.
-        sender = interchange.ref.sender or self._sender.id
+        # Envelope identifiers are unique at best within a partner: two may use the same, and XML and JSON name none.
+        sender = f"{self._sender.id}/{interchange.ref.sender}"
         ref = replace(interchange.ref, sender=sender, test=self._is_test(interchange))
         days = interchange.agreement.duplicate_window_days if interchange.agreement is not None else 1
         window = timedelta(days=days)
@@ -218,11 +218,10 @@ class Trip:
         """Decide a document by its flow, with all the facts that takes."""
         assert message.document is not None, "only a read document has a flow"
         incoming = Incoming(message.document_type, message.document, self._sender, in_hand.message_id, in_hand.test)
-        known = await self._known(incoming)
+        effects, known = await self._decided(incoming)
         if self._meets(known):
             await self._commit(message.number - 1)
-            known = await self._known(incoming)
-        effects: list[Effect] = decide(incoming, known, self._rules, self._now)
+            effects, known = await self._decided(incoming)
         self._transaction.facts = self._transaction.facts.plus(known.answers)
         placed = [answers.placed(effect, message.origins) for effect in effects]
         state, case_id = await self._transaction.dispatch.carry_out(placed, known, in_hand)
@@ -230,17 +229,22 @@ class Trip:
         await answers.answered(message.document, case_id, self._sender, payload, self._store, self._notary, in_hand)
         return state, case_id
 
-    async def _known(self, incoming: Incoming) -> Facts:
-        """Facts until the flow asks for no more; each round goes further than the one before."""
+    async def _decided(self, incoming: Incoming) -> tuple[list[Effect], Facts]:
+        """What the flow comes to, and the facts it rests on: it is run, and asked for more, until it needs no more."""
         known = Facts()
-        while queries := needs(incoming, known, self._rules, self._now):
-            partners = [q for q in queries if isinstance(q, facts.PartnerById | facts.PartnerByIdentifier)]
-            if partners:
-                known = known.plus({q: facts.Answer(await self._partner(q)) for q in partners})
-            if len(partners) < len(queries):
-                others = [q for q in queries if q not in partners]
-                known = await self._store.facts(others, known, incoming.message_id)
-        return known
+        while True:
+            try:
+                return decide(incoming, known, self._rules, self._now), known
+            except facts.Unknown as unknown:
+                known = await self._answered(unknown.queries, known, incoming.message_id)
+
+    async def _answered(self, queries: Sequence[facts.Query], known: Facts, for_id: str) -> Facts:
+        """`known` with the answers to `queries`; who a partner is need not be asked of the store each time."""
+        partners = [q for q in queries if isinstance(q, facts.PartnerById | facts.PartnerByIdentifier)]
+        if partners:
+            known = known.plus({q: facts.Answer(await self._partner(q)) for q in partners})
+        others = [q for q in queries if q not in partners]
+        return await self._store.facts(others, known, for_id) if others else known
 
     async def _partner(self, query: facts.PartnerById | facts.PartnerByIdentifier) -> Partner | None:
         """Who a query means, as the registry is now: it changes rarely, and a decision may rest on a second ago."""

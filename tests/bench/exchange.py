@@ -25,7 +25,7 @@ from tests.harness import GatewayProcess, key_of
 SECONDS = 20
 CONNECTIONS = 16
 ON_THEIR_WAY = 400
-RUNS = 1
+RUNS = 3
 
 
 async def recipient() -> None:
