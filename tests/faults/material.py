@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from stdnum import iso6346
+
 from gateway import data
 from tests.harness import key_of
 
@@ -44,22 +46,26 @@ options = {{ url = "{bureau_url}" }}
 """
 
 
-def declaration(serial: int, revision: int = 0) -> bytes:
-    """The sample declaration under numbers of its own: reference, client reference, bill and contract.
-
-    A `revision` above 0 replaces the declaration (1225 = 5) within the same case.
-    """
+def declaration(serial: int) -> bytes:
+    """The sample declaration as another consignment: every number that finds a case is its own."""
     text = SAMPLE.read_text("utf-8")
     for old, new in (
-        ("IMP0001", f"F{revision:03}{serial:09}"),
-        ("SD-2026-0001+9'", f"SD-2026-0001+{5 if revision else 9}'"),
-        ("SAMPLE WINES LOT 7", f"REVISION {revision}"),
+        ("IMP0001", f"F{serial:012}"),
         ("SD-2026-0001", f"FD-{serial:08}"),
         ("SMPL26010077", f"FB{serial:010}"),
         ("CL-2026/07", f"FC-{serial:08}"),
+        ("DO77-01", f"FO-{serial:08}"),
+        ("CSQU3054383", container("FAA", serial)),
+        ("MSKU0000011", container("FBB", serial)),
     ):
         text = text.replace(old, new)
     return text.encode()
+
+
+def container(owner: str, serial: int) -> str:
+    """A container number with its check digit (ISO 6346); a million serials for an owner, then the next owner."""
+    code = f"{owner[:2]}{chr(ord(owner[2]) + serial // 1_000_000)}U{serial % 1_000_000:06}"
+    return f"{code}{iso6346.calc_check_digit(code)}"
 
 
 def serial_of(body: bytes) -> int:
