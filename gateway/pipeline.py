@@ -39,7 +39,7 @@ PEAK_ARRIVALS = 16
 """Arrivals waiting for their commit at once that count as a peak: at a steady few hundred a second there are fewer."""
 GIVES_WAY = 1.0
 """Seconds for which claiming gives way to a peak at most: a peak is kept first and explained after, but never starved."""
-CLAIMED_AT_PEAK = 8
+CLAIMED_AT_PEAK = 4
 """Payloads claimed at once while a peak lasts: a few hundredths of the processor's time."""
 
 

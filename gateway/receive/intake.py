@@ -7,7 +7,7 @@ are answers, given before memory or disk run out.
 from __future__ import annotations
 
 import hashlib
-import secrets
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -32,7 +32,7 @@ def now() -> datetime:
 
 def new_payload_id() -> str:
     """32 hex digits that sort by time: 12 of milliseconds, 20 random (as a UUID version 7 does)."""
-    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
+    return f"{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
 
 
 class Intake:
@@ -71,7 +71,7 @@ class Intake:
             partner_id=arrival.partner_id,
             transport=arrival.transport,
             transport_id=arrival.transport_id,
-            sha256=hashlib.sha256(arrival.body).hexdigest(),
+            sha256=(arrival.sha256 or hashlib.sha256(arrival.body).digest()).hex(),
             size=len(arrival.body),
             received_at=at,
             content_type=arrival.content_type,

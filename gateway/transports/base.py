@@ -22,6 +22,8 @@ class Arrival:
     content_encoding: str = ""
     filename: str = ""
     test: bool = False
+    sha256: bytes = b""
+    """The digest of `body`, where the transport has made it already."""
 
 
 Intake = Callable[[Arrival], Awaitable[Accepted]]

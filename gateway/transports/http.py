@@ -136,6 +136,7 @@ async def receive(request: web.Request, key: ApiKey, intake: Intake) -> web.Resp
     """
     body = await request.read()
     headers = request.headers
+    digest = hashlib.sha256(body).digest()
     accepted = await intake(
         Arrival(
             partner_id=key.partner_id,
@@ -145,6 +146,7 @@ async def receive(request: web.Request, key: ApiKey, intake: Intake) -> web.Resp
             content_type=headers.get("Content-Type", ""),
             content_encoding=headers.get("Content-Encoding", ""),
             test=key.test,
+            sha256=digest,
         )
     )
     # The receipt is JSON already, so the answer is put together around it instead of being encoded again.
@@ -160,6 +162,6 @@ async def receive(request: web.Request, key: ApiKey, intake: Intake) -> web.Resp
         content_type="application/json",
         headers={
             "Location": f"/v1/messages/{accepted.payload_id}",
-            RECEIVED_DIGEST: content_digest(hashlib.sha256(body).digest()),
+            RECEIVED_DIGEST: content_digest(digest),
         },
     )

@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.bench.figures import ROOT, Figure
 from tests.harness import GatewayProcess, key_of
 
-SECONDS, CONNECTIONS, SIZE, RUNS = 3, 64, 2048, 3
+SECONDS, CONNECTIONS, SIZE, RUNS = 4, 64, 2048, 5
 
 PARTNER = f"""
 [[partners]]
