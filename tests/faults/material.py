@@ -46,11 +46,16 @@ options = {{ url = "{bureau_url}" }}
 """
 
 
-def declaration(serial: int) -> bytes:
-    """The sample declaration as another consignment: every number that finds a case is its own."""
+def declaration(serial: int, revision: int = 0) -> bytes:
+    """The sample declaration as another consignment: every number that finds a case is its own.
+
+    A `revision` above 0 replaces the declaration (1225 = 5) within the same case.
+    """
     text = SAMPLE.read_text("utf-8")
     for old, new in (
-        ("IMP0001", f"F{serial:012}"),
+        ("IMP0001", f"F{revision:03}{serial:09}"),
+        ("SD-2026-0001+9'", f"SD-2026-0001+{5 if revision else 9}'"),
+        ("SAMPLE WINES LOT 7", f"REVISION {revision}"),
         ("SD-2026-0001", f"FD-{serial:08}"),
         ("SMPL26010077", f"FB{serial:010}"),
         ("CL-2026/07", f"FC-{serial:08}"),
