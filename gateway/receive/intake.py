@@ -7,6 +7,7 @@ are answers, given before memory or disk run out.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import shutil
 import time
@@ -30,9 +31,16 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+_PROCESS = os.urandom(6).hex()
+_serials = itertools.count()
+
+
 def new_payload_id() -> str:
-    """32 hex digits that sort by time: 12 of milliseconds, 20 random (as a UUID version 7 does)."""
-    return f"{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
+    """32 hex digits that sort by time: 12 of milliseconds, 8 that count on, 12 drawn once for this process.
+
+    The counter (RFC 9562, 6.2, method 1) spares a call of the system for each; nothing rests on ids being unguessable.
+    """
+    return f"{time.time_ns() // 1_000_000:012x}{next(_serials) & 0xFFFF_FFFF:08x}{_PROCESS}"
 
 
 class Intake:

@@ -14,9 +14,9 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, RootTransaction, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import QueuePool, StaticPool
@@ -44,8 +44,11 @@ class Database(Protocol):
     claims_apart: bool
     """Whether claims run beside the writer (rows are locked one by one) or as a part of its batches."""
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` in one transaction of the only writer of this process; durable when this returns."""
+    async def write(self, work: Callable[[Connection], T], *, brief: bool = False) -> T:
+        """Run `work` in one transaction of the only writer of this process; durable when this returns.
+
+        `brief` work takes a few milliseconds at most, and may be done in the caller's thread.
+        """
 
     async def claim(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction that may run beside the writer's."""
@@ -88,15 +91,43 @@ class SqliteDatabase:
         self._memory = in_memory(url)
         self._writing = sqlite_engine(url, begin="BEGIN IMMEDIATE", size=1)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
+        self._turn = asyncio.Lock()
         if self._memory:
             self._reading, self._readers = self._writing, self._writer
         else:
             self._reading = sqlite_engine(url, begin="BEGIN", size=READERS)
             self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
-        """See `Database`."""
-        return await _in_thread(self._writer, self._writing, work)
+    async def write(self, work: Callable[[Connection], T], *, brief: bool = False) -> T:
+        """See `Database`. Of brief work only the commit, which waits for the disk, is left to the thread.
+
+        A thread gives the interpreter lock away several times a statement, and has to wait for it again while
+        the event loop is busy: brief statements are done sooner, and for less, where they need not do that.
+        """
+        async with self._turn:
+            if brief and not self._memory:
+                try:
+                    return await self._write_here(work)
+                except _Locked:
+                    pass  # another process writes, and the event loop must not wait for it
+            return await _in_thread(self._writer, self._writing, work)
+
+    async def _write_here(self, work: Callable[[Connection], T]) -> T:
+        """`work` in this thread, and its commit in the writer's. _Locked where another process is writing."""
+        with translated(), self._writing.connect() as connection:
+            transaction = _begin_at_once(connection)
+            try:
+                result = work(connection)
+            except BaseException:
+                transaction.rollback()
+                raise
+            commit = asyncio.get_running_loop().run_in_executor(self._writer, transaction.commit)
+            try:
+                await asyncio.shield(commit)
+            except asyncio.CancelledError:
+                await asyncio.wait([commit])  # the connection is in use until then
+                raise
+            return result
 
     async def claim(self, work: Callable[[Connection], T]) -> T:
         """See `Database`; SQLite has one writer at a time."""
@@ -124,7 +155,7 @@ class PostgresDatabase:
             url.set(drivername="postgresql+asyncpg"), pool_size=8, max_overflow=8, pool_pre_ping=True
         )
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
+    async def write(self, work: Callable[[Connection], T], *, brief: bool = False) -> T:  # noqa: ARG002 - all work is done so
         """See `Database`."""
         with translated():
             async with self._engine.begin() as connection:
@@ -179,6 +210,24 @@ def sqlite_engine(url: URL, begin: str, size: int) -> Engine:
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+class _Locked(Exception):
+    """Another process is writing."""
+
+
+def _begin_at_once(connection: Connection) -> RootTransaction:
+    """Begin to write, or raise _Locked at once."""
+    driver: Any = connection.connection.driver_connection
+    driver.execute("PRAGMA busy_timeout = 0")
+    try:
+        return connection.begin()
+    except OperationalError as error:
+        if isinstance(_temporary(error), StoreUnavailable):
+            raise _Locked from error
+        raise
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {1000 * BUSY_SECONDS:.0f}")
 
 
 async def _in_thread(executor: ThreadPoolExecutor, engine: Engine, work: Callable[[Connection], T]) -> T:

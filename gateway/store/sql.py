@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import chain
 from typing import Any, Literal
 
 from sqlalchemy import (
@@ -34,9 +35,11 @@ from sqlalchemy.types import TypeEngine
 OnConflict = Literal["", "ignore", "replace"]
 Row = tuple[Any, ...]
 
-_CHUNKS = (64, 16, 4, 1)
-"""Rows per INSERT on SQLite. The driver lets go of the interpreter lock once per statement; under load
-getting it back costs far more than the row, so that one row per statement would starve the writer."""
+_LARGEST_INSERT = 128
+"""Rows in one INSERT on SQLite at most. The driver lets go of the interpreter lock several times a statement;
+under load getting it back costs far more than the row, so that one row per statement would starve the writer."""
+_INSERT_STEP = 8
+"""Rows by which INSERTs differ: a few sizes stay prepared, and any number of rows is two statements or three."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -51,12 +54,12 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Row], on_co
             connection.exec_driver_sql(_insert(table, on_conflict, 1, numbered=True), list(rows))
         return
     done = 0
-    for size in _CHUNKS:
-        while len(rows) - done >= size:
-            chunk = rows[done : done + size]
-            values = tuple(value for row in chunk for value in row)
-            connection.exec_driver_sql(_insert(table, on_conflict, size, numbered=False), values)
-            done += size
+    while done < len(rows):
+        left = min(len(rows) - done, _LARGEST_INSERT)
+        size = left - left % _INSERT_STEP or left
+        values = tuple(chain.from_iterable(rows[done : done + size]))
+        connection.exec_driver_sql(_insert(table, on_conflict, size, numbered=False), values)
+        done += size
 
 
 @cache

@@ -51,6 +51,8 @@ from gateway.store.writer import Handler, Writer
 
 T = TypeVar("T")
 
+BRIEF_BODY = 8 * 1024
+"""Bytes up to which a payload is written so fast that the event loop can do it between two senders."""
 LOG_PAGE = 1000
 """Receipts read at once while the log is walked."""
 ORPHAN_SECONDS = 24 * 3600.0
@@ -121,7 +123,8 @@ class SqlStore(Store):
 
     async def accept(self, payload: Payload, receipt: NewReceipt) -> Accepted:
         await self._keep_bodies([(payload.sha256, payload.body)])
-        return await self._writer.do(payloads.accept, payloads.Arrival(payload, receipt))
+        brief = payload.size <= BRIEF_BODY
+        return await self._writer.do(payloads.accept, payloads.Arrival(payload, receipt), brief=brief)
 
     async def _keep_bodies(self, bodies: Iterable[tuple[str, bytes]]) -> None:
         """Write large bodies to their files, before the transaction that mentions them.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection
@@ -27,12 +27,18 @@ R = TypeVar("R")
 LARGEST_BATCH = 512
 """Operations in one transaction at most: it bounds what a failed batch repeats, and the memory it holds."""
 
+LARGEST_BRIEF = 128
+"""Brief operations that are brief together: some milliseconds."""
+
 LINGER = 0.008
 """Seconds a batch under load waits for company at most: a transaction's statements cost about the same for one
 operation as for ten. An idle store does not wait: only who follows another batch closely does."""
 
-COMPANY = 48
-"""Operations that are company enough to go at once."""
+QUIET = 0.002
+"""Seconds without a newcomer after which nobody else is waited for."""
+
+LEAST_COMPANY = 16
+"""Operations that are waited for even where fewer were present lately."""
 
 Handler = Callable[[Batch, Sequence[V]], Sequence[R | GatewayError]]
 """Carries out operations of one kind; an operation's answer, or why it alone failed, in the same order.
@@ -45,7 +51,8 @@ It must not have collected or written anything for an operation that it answers 
 class _Operation:
     handler: Handler[Any, Any]
     value: Any
-    answered: asyncio.Future[Any] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    answered: asyncio.Future[Any]
+    brief: bool
 
 
 class Writer:
@@ -58,6 +65,7 @@ class Writer:
         self._waiting: list[_Operation] = []
         self._arrived = asyncio.Event()
         self._crowded = asyncio.Event()
+        self._company = LEAST_COMPANY
         self._closing = False
         self._task: asyncio.Task[None] | None = None
 
@@ -73,44 +81,58 @@ class Writer:
         if self._task is not None:
             await self._task
 
-    async def do(self, handler: Handler[V, R], value: V) -> R:
-        """Queue an operation; returns its answer, or raises its error, after the commit."""
+    async def do(self, handler: Handler[V, R], value: V, *, brief: bool = False) -> R:
+        """Queue an operation; returns its answer, or raises its error, after the commit.
+
+        A `brief` one takes some tens of microseconds: a few small rows, and nothing that must be looked for.
+        """
         if self._closing or self._task is None:
             raise StoreUnavailable("the store is closed")
-        operation = _Operation(handler, value)
+        operation = _Operation(handler, value, asyncio.get_running_loop().create_future(), brief)
         self._waiting.append(operation)
         self._arrived.set()
-        if len(self._waiting) >= COMPANY:
+        if len(self._waiting) >= self._company:
             self._crowded.set()
         return cast("R", await operation.answered)
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
-        ended = 0.0
+        ended = -LINGER
         while True:
             await self._arrived.wait()
-            if loop.time() - ended < LINGER:
-                await self._gather()
+            await self._gather(ended + LINGER)
             batch, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
             if not self._waiting and not self._closing:
                 self._arrived.clear()
             if batch:
                 await self._write(batch)
                 ended = loop.time()
+                self._company = max(LEAST_COMPANY, (len(batch) + len(self._waiting)) // 2)
             elif self._closing:
                 return
 
-    async def _gather(self) -> None:
-        """Wait for company, a little."""
+    async def _gather(self, until: float) -> None:
+        """Wait a little for about half of those who were present lately.
+
+        While one half is on its way to the disk the other half comes: so neither the disk nor the event loop
+        stands still while the other works.
+        """
+        loop = asyncio.get_running_loop()
         self._crowded.clear()
-        if len(self._waiting) < COMPANY and not self._closing:
+        while not self._closing and len(self._waiting) < self._company and loop.time() < until:
+            count = len(self._waiting)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._crowded.wait(), LINGER)
+                await asyncio.wait_for(self._crowded.wait(), QUIET)
+            if len(self._waiting) == count:
+                return
 
     async def _write(self, operations: list[_Operation]) -> None:
         operations.sort(key=lambda operation: self._order[operation.handler])
+        brief = len(operations) <= LARGEST_BRIEF and all(operation.brief for operation in operations)
         try:
-            answers, note = await self._database.write(lambda connection: self._carry_out(connection, operations))
+            answers, note = await self._database.write(
+                lambda connection: self._carry_out(connection, operations), brief=brief
+            )
         except StoreUnavailable as error:
             _fail(operations, error)
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to whoever asked, and the writer goes on

@@ -8,7 +8,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import Connection, make_url
 
 from gateway.errors import ConfigurationInvalid, StorageFull, StoreUnavailable
 from gateway.receipt.chain import Frontier, leaf_hash
@@ -172,6 +172,43 @@ async def test_a_database_held_by_another_process_is_unavailable(
     other.close()
     await accept(store, 1)
     await store.close()
+
+
+async def test_a_held_database_does_not_hold_the_event_loop(sqlite_url: str, tmp_path: Path) -> None:
+    """While another process writes, a payload waits for it, and everything else goes on."""
+    store = Place(sqlite_url, tmp_path, b"k" * 32).store()
+    await store.open()
+    other = sqlite3.connect(str(make_url(sqlite_url).database), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    waiting = asyncio.create_task(accept(store, 1))
+    for _ in range(20):  # had it waited in the event loop, these turns would last until BUSY_SECONDS
+        await asyncio.sleep(0.01)
+    assert not waiting.done()
+    other.execute("ROLLBACK")
+    other.close()
+    await waiting
+    await consistent(store)
+    await store.close()
+
+
+async def test_a_payload_that_is_given_up_while_it_is_written_is_whole_or_not_there(
+    sqlite_store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cancelling the writer itself waits for the commit under way: the connection is not taken from under it."""
+    database_ = sqlite_store._database
+    began = asyncio.Event()
+
+    def work(connection: Connection) -> None:
+        connection.exec_driver_sql("CREATE TABLE cancelled (n)")
+        began.set()
+
+    writing = asyncio.create_task(database_.write(work, brief=True))
+    await began.wait()
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    assert await database_.read(lambda c: c.exec_driver_sql("SELECT count(*) FROM cancelled").scalar_one()) == 0
+    await accept(sqlite_store, 1)
 
 
 async def test_a_closed_store_is_unavailable(place: Place) -> None:
