@@ -1,4 +1,4 @@
-"""Reads and writes EDIFACT interchanges, syntax versions 1 to 4 (ISO 9735).
+"""Reads EDIFACT interchanges, syntax versions 1 to 4 (ISO 9735).
 
 Theory of operation. `read` is a generator over a stream of text. Between messages it goes segment by
 segment (UNA, UNB, UNG, UNE, UNZ, UNO). At UNH it searches for the next service segment that can end a
@@ -32,7 +32,6 @@ from gateway.parse.segments import (
     MessageRead,
     MessageType,
     SegmentMessage,
-    join,
     split,
     split_unreleased,
 )
@@ -447,6 +446,8 @@ class _Reader:
             if len(raw) > MAX_SERVICE_SEGMENT:
                 self.findings.append(_finding("edifact.segment.too_long", raw[:3], max=MAX_SERVICE_SEGMENT))
                 raw = raw[:MAX_SERVICE_SEGMENT]
+            elif end == len(stream.text):
+                self.findings.append(_finding("edifact.segment.unterminated", raw[:3], raw[:40].rstrip(_BLANK)))
         return raw.rstrip(_BLANK)
 
     def _terminator(self, offset: int) -> int:
@@ -517,42 +518,3 @@ def _finding(
 ) -> Finding:
     place = Place("", segment, tag, element, component)
     return Finding(code, catalogue()[code].severity, place, value, {key: str(arg) for key, arg in args.items()})
-
-
-def write_interchange(
-    envelope: Envelope, messages: Iterable[tuple[MessageType, str, Sequence[str]]], *, advice: bool = True
-) -> bytes:
-    """An interchange of `messages`: type, reference, raw segments between UNH and UNT. Undone by `read`.
-
-    Of `envelope` the fields are written, not its `header`; `advice` writes UNA. UnicodeEncodeError where a
-    character is not in the envelope's repertoire.
-    """
-    d = envelope.delimiters
-    texts = []
-    if advice:
-        repetition = d.repetition or " "
-        texts.append(f"UNA{d.component}{d.element}{d.decimal}{d.release or ' '}{repetition}{d.terminator}")
-    header = [
-        ["UNB"],
-        [envelope.repertoire, envelope.version],
-        [envelope.sender, envelope.sender_qualifier],
-        [envelope.recipient, envelope.recipient_qualifier],
-        [envelope.date, envelope.time],
-        [envelope.reference],
-        [],
-        [envelope.application_reference],
-        [],
-        ["1" if envelope.acknowledgement_requested else ""],
-        [],
-        ["1" if envelope.test else ""],
-    ]
-    texts.append(join(header, d) + d.terminator)
-    count = 0
-    for type_, reference, segments in messages:
-        identifier = [type_.name, type_.version, type_.release, type_.agency, type_.association]
-        raws = [join([["UNH"], [reference], identifier], d), *segments]
-        raws.append(join([["UNT"], [str(len(raws) + 1)], [reference]], d))
-        texts.append("".join(raw + d.terminator for raw in raws))
-        count += 1
-    texts.append(join([["UNZ"], [str(count)], [envelope.reference]], d) + d.terminator)
-    return "".join(texts).encode(envelope.charset or CODECS.get(envelope.repertoire, "latin-1"))

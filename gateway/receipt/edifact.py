@@ -19,7 +19,8 @@ from gateway import findings as catalogue
 from gateway.check.structure import check_service
 from gateway.model import Finding, Place, Severity, Syntax
 from gateway.parse.charsets import CODECS, strangers
-from gateway.parse.edifact import DEFAULT, write_interchange
+from gateway.parse.edifact import DEFAULT
+from gateway.parse.edifact_writer import write_interchange
 from gateway.parse.segments import Envelope, GroupEnded, MessageType, join
 
 REJECTED, ACKNOWLEDGED, RECEIVED = "4", "7", "8"

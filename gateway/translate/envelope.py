@@ -18,7 +18,7 @@ from gateway import findings as catalogue
 from gateway.check import structure, tables, xsd
 from gateway.documents import Document
 from gateway.model import Finding, Place, Syntax
-from gateway.parse import charsets, edifact, segments, x12_writer
+from gateway.parse import charsets, edifact_writer, segments, x12_writer
 from gateway.parse.segments import Delimiters, Envelope, MessageType, SegmentMessage
 from gateway.translate.context import EDIFACT_DELIMITERS, Context
 from gateway.translate.engine import Mapping
@@ -183,7 +183,7 @@ def _edifact(body: list[str], format_: str, context: Context, frame: Frame, rend
         test=frame.test,
     )
     fit = _encodable(body, rendered.charset, rendered.findings)
-    return edifact.write_interchange(envelope, [(message_type(format_), frame.reference[-14:], fit)])
+    return edifact_writer.write_interchange(envelope, [(message_type(format_), frame.reference[-14:], fit)])
 
 
 def _x12(body: list[str], format_: str, context: Context, frame: Frame, rendered: Rendered) -> bytes:

@@ -1,13 +1,8 @@
-"""Figures edifact_check_vs_pydifact and stream_rss_mb.
+"""Figure edifact_check_vs_pydifact: a CUSDEC D.96B interchange of 5 MB, our parse and full check against a parse alone.
 
-The first: a CUSDEC D.96B interchange of 5 MB, our parse with structure, type, length and code check against pydifact's
-parse alone, in segments a second of processor time, so that others on the machine weigh on neither. Each
-measurement is a fresh process: imports are done, the file is in memory, nothing is read or compiled. pydifact's
-parser is drained and its segments are dropped, which is the least it can do.
-
-The second: the peak resident memory of `gateway validate`, as the kernel counted it: the larger of an interchange of
-200 MB of APERAK, which is parsed and checked, and one of 10 MB of declarations, which are mapped and
-judged by the rules as well (200 MB of those give the same figure, but take a quarter of an hour).
+Ours reads, and checks structure, types, lengths and codes; pydifact's parser is drained and its segments are dropped,
+which is the least it can do. In segments a second of processor time, so that others on the machine weigh on
+neither. Each measurement is a fresh process: imports are done, the file is in memory, nothing is read or compiled.
 
 Every message is drawn anew from one seeded generator; no value repeats but codes and dates.
 """
@@ -15,13 +10,12 @@ Every message is drawn anew from one seeded generator; no value repeats but code
 from __future__ import annotations
 
 import json
-import os
 import random
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from gateway.check import structure, tables
@@ -30,7 +24,6 @@ from gateway.parse.segments import MessageRead
 from tests.bench.figures import ROOT, Figure, peer_python
 
 SIZE = 5_000_000
-STREAM_SIZE = 200_000_000
 SEED = 96
 _ITEMS = 9
 
@@ -47,30 +40,25 @@ print(count / (time.process_time() - began))
 
 
 def measure(runs: int = 5) -> dict[str, Figure]:
-    """Both figures; the ratio over `runs` pairs, the memory once, since it takes minutes."""
+    """The ratio over `runs` pairs, and our own rate."""
     with tempfile.TemporaryDirectory() as folder:
         wire = Path(folder) / "declarations.edi"
         write(wire, SIZE)
         pairs = [(_ours(wire), _peer(wire)) for _ in range(runs)]
-        peaks = []
-        for size, message in ((STREAM_SIZE, _answer), (2 * SIZE, _declaration)):
-            write(wire, size, message)
-            peaks.append(peak_memory([sys.executable, "-m", "gateway", "validate", str(wire)]))
     return {
         "edifact_check_segments_per_s": Figure.of([ours for ours, _ in pairs], "segments/s"),
         "edifact_check_vs_pydifact": Figure.of([ours / peer for ours, peer in pairs]),
-        "stream_rss_mb": Figure.of([max(peaks)], "MB"),
     }
 
 
-def write(path: Path, size: int, message: Callable[[random.Random, int], Iterator[str]] | None = None) -> None:
-    """An interchange of at least `size` bytes to `path`, a message at a time; declarations, if not told otherwise."""
-    draw, count, message = random.Random(SEED), 0, message or _declaration
+def write(path: Path, size: int) -> None:
+    """An interchange of declarations of at least `size` bytes to `path`, a message at a time."""
+    draw, count = random.Random(SEED), 0
     with path.open("wb") as out:
         out.write(b"UNB+UNOC:3+ENTERPRISE:ZZ+BUREAU:ZZ+260301:0930+BENCH1'")
         while out.tell() < size:
             count += 1
-            out.write("".join(f"{raw}'" for raw in message(draw, count)).encode("latin-1"))
+            out.write("".join(f"{raw}'" for raw in _declaration(draw, count)).encode("latin-1"))
         out.write(f"UNZ+{count}+BENCH1'".encode())
 
 
@@ -116,15 +104,6 @@ def _declaration(draw: random.Random, number: int) -> Iterator[str]:
     yield f"UNT+{len(segments) + 1}+{number}"
 
 
-def _answer(draw: random.Random, number: int) -> Iterator[str]:
-    """An APERAK with a hundred reasons."""
-    yield from (f"UNH+{number}+APERAK:D:96B:UN", f"BGM++{draw.randrange(10**12)}+27+RE", f"RFF+ACW:{number}")
-    for reason in range(100):
-        code, position, text = draw.choice((12, 13, 39)), draw.randrange(1, 10**5), draw.randrange(10**12)
-        yield from (f"ERC+{code}", f"FTX+AAO+++REASON {reason} IN WORDS {text}", f"RFF+ACW:{number}:{position}")
-    yield f"UNT+304+{number}"
-
-
 def _ours(path: Path) -> float:
     command = [sys.executable, "-m", "tests.bench.edifact_check", str(path)]
     return float(json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout))
@@ -148,15 +127,6 @@ def checked_per_second(path: Path) -> float:
             assert not checked.findings, checked.findings
             count += len(checked.nodes)
     return count / (time.process_time() - began)
-
-
-def peak_memory(command: list[str]) -> float:
-    """The most memory `command` held, in MB."""
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode in {0, 1}, process.returncode
-    return usage.ru_maxrss / 1024
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from gateway.findings import catalogue, text
 from gateway.model import Severity, Syntax
 from gateway.parse import edifact
+from gateway.parse.edifact_writer import write_interchange
 from gateway.parse.segments import (
     Delimiters,
     Envelope,
@@ -364,7 +365,13 @@ def test_runs_of_release_characters_cost_no_more_than_other_text():
 
 def test_an_unreleased_release_at_the_end():
     """A release character as the last of a payload releases nothing."""
-    assert codes(WHOLE[:-1] + "?") == ["edifact.unz.reference"]
+    assert codes(WHOLE[:-1] + "?") == ["edifact.segment.unterminated", "edifact.unz.reference"]
+
+
+def test_a_missing_last_terminator_is_told_and_nothing_else():
+    """Whoever cuts off the last terminator may have cut off more: it is said, and what is there is read."""
+    assert codes(WHOLE[:-1]) == codes(WHOLE[:-1] + "\r\n") == ["edifact.segment.unterminated"]
+    assert codes(WHOLE) == codes(WHOLE + "\r\n") == []
 
 
 names = st.text(st.sampled_from("ABC129 ?+:'"), min_size=1, max_size=14).filter(lambda s: s.strip() == s)
@@ -394,7 +401,7 @@ def test_read_undoes_write(delimiters, sender, recipient, reference, bodies, tes
         (type_, f"M{number}", [join([["ABC"], *elements, ["END"]], delimiters) for elements in [body]])
         for number, body in enumerate(bodies, 1)
     ]
-    payload = edifact.write_interchange(envelope, written)
+    payload = write_interchange(envelope, written)
     begun, *read, ended = edifact.read(payload)
     assert [f.code for e in (begun, *read) for f in e.findings] == []
     assert [f.code for f in ended.findings] == ([] if bodies else ["edifact.interchange.empty"])
