@@ -8,6 +8,7 @@ GatewayError
 │   ├── FactsMoved            a fact that a decision read has changed since; decide again
 │   ├── LeaseLost             another worker has taken over the work in hand
 │   ├── ExaminerLost          a worker process ended while it examined a payload
+│   ├── EarlierUndecided      what the sender sent before must be decided first
 │   └── DeliveryDeferred      the recipient did not take the delivery this time
 └── PermanentError            trying again cannot succeed
     ├── ConfigurationInvalid  gateway.toml or an environment variable is wrong
@@ -76,6 +77,10 @@ class ExaminerLost(TemporaryError):
     """A worker process ended while it examined a payload."""
 
     retry_after = 5.0
+
+
+class EarlierUndecided(TemporaryError):
+    """What the sender sent before is not decided yet, and this changes it."""
 
 
 class DeliveryDeferred(TemporaryError):

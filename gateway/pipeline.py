@@ -21,7 +21,7 @@ from gateway.config import Settings
 from gateway.deliver.directory import Directory
 from gateway.deliver.loop import Loop
 from gateway.deliver.rendering import Renderer
-from gateway.errors import FactsMoved, LeaseLost, TemporaryError
+from gateway.errors import EarlierUndecided, ExaminerLost, FactsMoved, LeaseLost, TemporaryError
 from gateway.model import Direction, Payload
 from gateway.receipt.notary import Notary
 from gateway.store.contract import Claimed, Outcome, Store
@@ -34,6 +34,11 @@ DECISIONS = 5
 """How often a payload is decided anew at once when facts move; after that it waits a little."""
 COMES_BACK = timedelta(seconds=0.5)
 """How soon a payload comes back that could not be decided or written just now; a whole lease is for crashes."""
+
+SUSPECT_FENCE = 5
+"""Claims after which a payload is examined in a process of its own: it may be why those before came to nothing."""
+IN_ORDER_SECONDS, IN_ORDER_LOOKS = 0.2, 10
+"""How long a payload keeps its place while it waits for those before it, and how often it looks meanwhile."""
 
 PEAK_ARRIVALS = 16
 """Arrivals waiting for their commit at once that count as a peak: at a steady few hundred a second there are fewer."""
@@ -76,6 +81,8 @@ class Pipeline:
         self._examiners = Examiners(settings.pipeline.workers, settings.limits.unpacked_bytes)
         self._loop = Loop(self._claim, self.process, settings.pipeline.concurrency)
         self._once_more = asyncio.Lock()
+        self._suspects: set[str] = set()
+        """Payloads that were in a process when it ended."""
 
     def ring(self) -> None:
         """A payload has come: look now."""
@@ -113,11 +120,12 @@ class Pipeline:
                 try:
                     # Those that met in the same case go one by one from then on, or they would meet again.
                     async with self._once_more if attempt else nullcontext():
-                        await self._carry(trip, claimed.payload, now.date())
+                        await self._carry(trip, claimed, now.date())
                 except FactsMoved:
                     # What earlier chunks have committed stands: deciding it anew would only meet itself.
                     claimed = replace(claimed, position=trip.done)
                     continue
+                self._suspects.discard(payload_id)
                 self._on_committed()
                 self._observe((self._clock() - claimed.payload.received_at).total_seconds())
                 return
@@ -125,6 +133,17 @@ class Pipeline:
             await self._let_go(claimed)
         except LeaseLost:
             log.info("lease_lost", payload=payload_id)
+        except ExaminerLost as error:
+            if self._is_suspect(claimed):
+                log.exception("payload_ends_its_examiner", payload=payload_id)
+                await self._record_failure(claimed, f"{type(error).__name__}: it ended the process that examined it.")
+                self._suspects.discard(payload_id)
+            else:
+                log.warning("examiner_lost", payload=payload_id)
+                self._suspects.add(payload_id)
+                await self._let_go(claimed)
+        except EarlierUndecided:
+            await self._let_go(claimed)
         except TemporaryError as error:
             log.warning("payload_deferred", payload=payload_id, reason=str(error))
             await self._let_go(claimed)
@@ -133,6 +152,10 @@ class Pipeline:
             await self._record_failure(claimed, f"{type(error).__name__}: {error}")
         finally:
             holding.cancel()
+
+    def _is_suspect(self, claimed: Claimed) -> bool:
+        """Whether the payload may be one that ends whatever process examines it."""
+        return claimed.fence > SUSPECT_FENCE or claimed.payload.id in self._suspects
 
     async def _hold(self, claimed: Claimed) -> None:
         """Renew the lease while the payload is worked at: a large one takes longer than any one lease."""
@@ -168,12 +191,27 @@ class Pipeline:
             again=again,
         )
 
-    async def _carry(self, trip: Trip, payload: Payload, day: date) -> None:
+    async def _carry(self, trip: Trip, claimed: Claimed, day: date) -> None:
         """Examine everything, then decide and commit."""
+        payload = claimed.payload
         agreements = await self._directory.agreements(payload.partner_id, Direction.IN)
-        async for item in self._examiners.examine(payload, agreements, day):
+        suspect = self._is_suspect(claimed)
+        async for item in self._examiners.examine(payload, agreements, day, suspect=suspect):
             await trip.take(item)
+        if trip.changes_earlier:
+            await self._in_order(payload)
         await trip.finish()
+
+    async def _in_order(self, payload: Payload) -> None:
+        """Let what the sender sent before be decided first; EarlierUndecided where that takes long.
+
+        Payloads are decided side by side, which is right for all but those that amend, replace or cancel.
+        """
+        for _ in range(IN_ORDER_LOOKS):
+            if not await self._store.earlier_undecided(payload.id):
+                return
+            await asyncio.sleep(IN_ORDER_SECONDS / IN_ORDER_LOOKS)
+        raise EarlierUndecided
 
     async def _record_failure(self, claimed: Claimed, reason: str) -> None:
         """Keep what went wrong with the payload; its bytes stay, and it can be processed again."""

@@ -130,8 +130,8 @@ class Outcome:
     """Everything commit 2 writes about (a chunk of) one payload, in one transaction.
 
     `facts` are the answers the decision rests on: if one has another version by now, the commit
-    raises FactsMoved and writes nothing. `interchanges` that exist already within their window
-    raise FactsMoved too: reading again finds the duplicate.
+    raises FactsMoved and writes nothing. `interchanges` that another payload used within their
+    window of this one's arrival raise FactsMoved too: `find_interchange` then finds the duplicate.
     """
 
     payload_id: str
@@ -241,8 +241,13 @@ class Store(Protocol):
     async def renew_payload(self, payload_id: str, fence: int, lease: timedelta, now: datetime) -> None:
         """Hold a claimed payload longer; LeaseLost if another worker has it."""
 
-    async def find_interchange(self, ref: InterchangeRef, window: timedelta, now: datetime) -> str:
-        """The payload id in which the interchange `ref` was received before, or an empty string."""
+    async def earlier_undecided(self, payload_id: str) -> bool:
+        """Whether another payload of the same sender arrived before this one and is not decided yet."""
+
+    async def find_interchange(
+        self, ref: InterchangeRef, window: timedelta, received_at: datetime, payload_id: str
+    ) -> str:
+        """Which other payload than `payload_id` used `ref` within `window` of `received_at`; empty where none did."""
 
     async def facts(self, queries: Iterable[Query], known: Facts, for_id: str) -> Facts:
         """`known` with the answers to `queries`; a number is reserved for `for_id`, the same one each time."""

@@ -139,15 +139,21 @@ class _Judge:
             if head and head.test != change.test:
                 raise ValueError(f"test and live traffic meet in case {change.case_id}")
         for ref, window in outcome.interchanges:
-            since = row.received_at - _microseconds(window)
-            seen = self._interchanges.get(ref, [])
-            if any(one.payload_id != outcome.payload_id and one.at >= since for one in seen):
+            if used_before(self._interchanges.get(ref, ()), outcome.payload_id, row.received_at, window):
                 return FactsMoved(payload_id=outcome.payload_id, reference=ref.reference)
         return None
 
 
-def _microseconds(window: timedelta) -> int:
-    return window // timedelta(microseconds=1)
+def used_before(uses: Sequence[Row[Any]], payload_id: str, received_at: int, window: timedelta) -> str:
+    """The first payload but `payload_id` that used a reference within `window` of its arrival; empty where none did.
+
+    Both look-up and commit judge by this, from the arrivals alone: by the clock, a payload that waits across the
+    window's edge would be a duplicate for the one and none for the other.
+    """
+    reach = window // timedelta(microseconds=1)
+    return next(
+        (one.payload_id for one in uses if one.payload_id != payload_id and abs(one.at - received_at) <= reach), ""
+    )
 
 
 def find_interchanges(connection: Connection, refs: Collection[InterchangeRef]) -> dict[InterchangeRef, list[Row[Any]]]:

@@ -188,6 +188,21 @@ def claims(batch: Batch, wanted: Sequence[ClaimWanted]) -> Sequence[list[Claimed
     return [claim(batch.connection, one) for one in wanted]
 
 
+def earlier_undecided(connection: Connection, payload_id: str) -> bool:
+    """Whether the inbox holds a payload of the same sender, of its live or its test traffic, that arrived before."""
+    mine = tables.payloads.alias()
+    query = (
+        select(_inbox.payload_id)
+        .join(tables.payloads, _payloads.id == _inbox.payload_id)
+        .join(mine, mine.c.id == payload_id)
+        .where(
+            _inbox.arrival < mine.c.arrival, _payloads.partner_id == mine.c.partner_id, _payloads.test == mine.c.test
+        )
+        .limit(1)
+    )
+    return connection.execute(query).first() is not None
+
+
 def renew(batch: Batch, renewals: Sequence[Renewal]) -> Sequence[GatewayError | None]:
     """Prolong leases that are still held."""
     fences = read_fences(batch.connection, [renewal.payload_id for renewal in renewals])

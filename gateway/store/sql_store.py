@@ -159,10 +159,14 @@ class SqlStore(Store):
     async def renew_payload(self, payload_id: str, fence: int, lease: timedelta, now: datetime) -> None:
         await self._writer.do(payloads.renew, payloads.Renewal(payload_id, fence, to_time(now + lease)))
 
-    async def find_interchange(self, ref: InterchangeRef, window: timedelta, now: datetime) -> str:
-        since = to_time(now - window)
+    async def earlier_undecided(self, payload_id: str) -> bool:
+        return await self._read(lambda connection: payloads.earlier_undecided(connection, payload_id))
+
+    async def find_interchange(
+        self, ref: InterchangeRef, window: timedelta, received_at: datetime, payload_id: str
+    ) -> str:
         found = await self._interchanges.ask([ref])
-        return next((row.payload_id for row in found.get(ref, ()) if row.at >= since), "")
+        return outcome.used_before(found.get(ref, ()), payload_id, to_time(received_at), window)
 
     async def facts(self, queries: Iterable[Query], known: Facts, for_id: str) -> Facts:
         wanted = [query for query in queries if query not in known.answers]

@@ -24,6 +24,7 @@ from gateway.deliver.directory import Directory
 from gateway.deliver.dispatch import Dispatch, InHand
 from gateway.deliver.rendering import Renderer
 from gateway.documents import MODELS
+from gateway.documents.parts import Function
 from gateway.errors import NotFound
 from gateway.model import DeliveryKind, Finding, InterchangeRef, MessageState, Partner, Place, Stage, Syntax, derive_id
 from gateway.parse.segments import SegmentMessage
@@ -87,6 +88,8 @@ class Trip:
         self._interchanges: list[Interchange] = []
         self._refs: dict[InterchangeRef, timedelta] = {}
         self._transaction = self._begun()
+        self.changes_earlier = False
+        """Whether something in it amends, replaces or cancels what was sent before."""
 
     @property
     def done(self) -> int:
@@ -99,6 +102,7 @@ class Trip:
             self._interchanges.append(item)
             return
         self._messages.append(item)
+        self.changes_earlier |= getattr(item.document, "function", Function.ORIGINAL) is not Function.ORIGINAL
         if len(self._messages) > self._chunk:
             await self._stage(self._messages[: self._chunk])
             del self._messages[: self._chunk]
@@ -156,8 +160,10 @@ class Trip:
         days = interchange.agreement.duplicate_window_days if interchange.agreement is not None else 1
         window = timedelta(days=days)
         # Duplicates are rare, and the commit finds them: only the second time round is it worth asking first.
-        first = await self._store.find_interchange(ref, window, self._now) if self._again else ""
-        if ref in self._refs or (first and first != self._payload.id):
+        payload = self._payload
+        if ref in self._refs or (
+            self._again and await self._store.find_interchange(ref, window, payload.received_at, payload.id)
+        ):
             interchange.findings.append(
                 Finding("interchange.duplicate", place=Place(segment=0), args={"reference": ref.reference})
             )

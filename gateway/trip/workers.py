@@ -1,7 +1,8 @@
 """Where payloads are examined: one small one here and now, large ones and crowds in processes of their own.
 
 The event loop must answer senders within milliseconds, so a large payload's parsing and checking goes to
-a pool of worker processes; and so do small ones when many come at once, several in one parcel. What crosses
+a pool of worker processes; and so do small ones when many come at once, several in one parcel. A payload
+under suspicion of ending the process that examines it gets one of its own. What crosses
 is bytes and frozen agreements. What comes back of a large payload goes through a file, chunk by chunk,
 so that an interchange of any size is handled in bounded memory on both sides.
 """
@@ -53,21 +54,32 @@ class Work:
 
 
 class Examiners:
-    """A pool of examiners; with 0 workers everything is examined in this process."""
+    """A pool of examiners; with 0 workers everything but suspects is examined in this process."""
 
     def __init__(self, workers: int, unpacked_limit: int) -> None:
         """Worker processes start when they are first needed."""
         self._workers = workers
         self._unpacked_limit = unpacked_limit
         self._pool: ProcessPoolExecutor | None = None
+        self._one_suspect = asyncio.Lock()
         self._present = 0
         self._waiting: list[tuple[Work, asyncio.Future[list[Examined]]]] = []
         self._parcels: set[asyncio.Task[None]] = set()
 
-    async def examine(self, payload: Payload, agreements: Sequence[Agreement], day: date) -> AsyncIterator[Examined]:
-        """What the payload holds, in wire order."""
+    async def examine(
+        self, payload: Payload, agreements: Sequence[Agreement], day: date, *, suspect: bool = False
+    ) -> AsyncIterator[Examined]:
+        """What the payload holds, in wire order.
+
+        Raises ExaminerLost where the process that examined it ended; of a `suspect`, no other payload was in it.
+        """
         work = Work(payload.body, tuple(agreements), day, self._unpacked_limit)
-        if not self._workers:
+        if suspect:
+            with tempfile.NamedTemporaryFile(prefix="examined-") as spool:
+                await self._alone(_examine_into, spool.name, work)
+                for item in _items(spool.name):
+                    yield item
+        elif not self._workers:
             for item in work.examined():
                 yield item
         elif payload.size > INLINE_BYTES:
@@ -121,6 +133,17 @@ class Examiners:
         except BrokenProcessPool as error:
             self._pool = None
             raise ExaminerLost from error
+
+    async def _alone(self, function: Callable[..., Any], *arguments: object) -> Any:
+        """Run in a process of its own, one at a time; ExaminerLost where it ended meanwhile."""
+        async with self._one_suspect:
+            pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+            try:
+                return await asyncio.wrap_future(pool.submit(function, *arguments))
+            except BrokenProcessPool as error:
+                raise ExaminerLost from error
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
 
     def close(self) -> None:
         """End the worker processes."""

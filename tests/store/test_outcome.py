@@ -252,16 +252,30 @@ async def test_an_interchange_reference_is_used_once_within_its_window(store: Sq
     ref = InterchangeRef(Syntax.EDIFACT, "FIRM", "GATEWAY", "0001")
     first = await claim(store, 1)
     await store.commit(outcome(first, interchanges=((ref, WINDOW),)))
-    assert await store.find_interchange(ref, WINDOW, NOW) == first.payload.id
+    assert await store.find_interchange(ref, WINDOW, NOW, "another") == first.payload.id
+    assert not await store.find_interchange(ref, WINDOW, NOW, first.payload.id)
     for other in (replace(ref, test=True), replace(ref, sender="X"), replace(ref, syntax=Syntax.X12)):
-        assert not await store.find_interchange(other, WINDOW, NOW)
+        assert not await store.find_interchange(other, WINDOW, NOW, "another")
     second = await claim(store, 2, received_at=NOW + WINDOW)
     with pytest.raises(FactsMoved):
         await store.commit(outcome(second, interchanges=((ref, WINDOW),)))
     await store.commit(outcome(second))
     late = NOW + WINDOW + timedelta(microseconds=1)
-    assert not await store.find_interchange(ref, WINDOW, late)
+    assert not await store.find_interchange(ref, WINDOW, late, "another")
     await store.commit(outcome(await claim(store, 3, received_at=late), interchanges=((ref, WINDOW),)))
+
+
+async def test_a_payload_processed_again_is_no_repeat_of_what_came_after_its_window(store: SqlStore) -> None:
+    """An operator may reopen a payload whose reference another one has used since, a window later."""
+    ref = InterchangeRef(Syntax.EDIFACT, "FIRM", "GATEWAY", "0001")
+    first = await claim(store, 1)
+    await store.commit(outcome(first, interchanges=((ref, WINDOW),), finished=True))
+    later = await claim(store, 2, received_at=NOW + WINDOW + timedelta(seconds=1))
+    await store.commit(outcome(later, interchanges=((ref, WINDOW),), finished=True))
+    await store.reopen_payload(first.payload.id)
+    (again,) = await store.claim_payloads(1, LEASE, NOW)
+    assert not await store.find_interchange(ref, WINDOW, again.payload.received_at, again.payload.id)
+    await store.commit(outcome(again, interchanges=((ref, WINDOW),), finished=True))
 
 
 async def test_two_payloads_with_one_reference_in_one_batch(store: SqlStore) -> None:

@@ -136,3 +136,15 @@ async def test_payload_lists_are_newest_first_and_paged(store: SqlStore) -> None
     older = await store.payloads("a", "received", newest[-1].payload.id, 9)
     assert [one.payload.id[-1] for one in older] == ["3", "1"]
     assert older[0].payload.body == b""
+
+
+async def test_what_a_sender_sent_before_is_known_while_it_is_undecided(store: SqlStore) -> None:
+    """Of the same sender and traffic, and earlier: held by a worker or not, until its last commit."""
+    for number, fields in enumerate(({}, {"partner_id": "other"}, {"test": True}, {}), 1):
+        await accept(store, number, **fields)
+    held = await store.claim_payloads(4, LEASE, NOW)
+    assert [await store.earlier_undecided(one.payload.id) for one in held] == [False, False, False, True]
+    await store.commit(outcome(held[0], finished=False))
+    assert await store.earlier_undecided(held[3].payload.id)
+    await store.commit(outcome(held[0], position=2))
+    assert not await store.earlier_undecided(held[3].payload.id)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
+import os
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -12,10 +14,12 @@ import pytest
 from gateway import data
 from gateway.errors import StoreUnavailable
 from gateway.model import MessageState, Payload, PayloadState, Strictness
+from gateway.pipeline import SUSPECT_FENCE, Pipeline
 from gateway.trip import workers
 from gateway.trip.examine import Examined, Message
 from gateway.trip.workers import Examiners
 from tests.trip.rig import (
+    RULES,
     START,
     House,
     codes,
@@ -180,6 +184,105 @@ async def test_another_process_finds_the_same() -> None:
         assert there._pool is not None
     finally:
         there.close()
+
+
+# Payloads that end the process that examines them.
+
+
+@dataclass(frozen=True, slots=True)
+class Deadly(workers.Work):
+    """Work on a payload that ends its process if it says so: what a fault in a C library would do."""
+
+    def examined(self) -> Iterator[Examined]:
+        if b"DEADLY" in self.body:
+            os._exit(9)
+        return workers.Work.examined(self)
+
+
+async def test_a_payload_that_ends_its_examiner_is_failed_and_harms_no_other(
+    gateway: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those examined beside it are examined again and processed; it is tried alone once more, and then given up."""
+    monkeypatch.setattr(workers, "Work", Deadly)
+    pipeline = Pipeline(
+        gateway.store,
+        gateway.settings.model_copy(update={"pipeline": gateway.settings.pipeline.model_copy(update={"workers": 1})}),
+        gateway.notary,
+        RULES,
+        clock=gateway.clock,
+    )
+    sent = [await gateway.send(declaration(r)) for r in ("A1", "DEADLY", "A3", "A4")]
+    try:
+        for _ in range(3):
+            await asyncio.gather(*(pipeline.process(one) for one in await gateway.claim()))
+            gateway.clock.forward(seconds=1)
+    finally:
+        pipeline._examiners.close()
+    views = [await gateway.store.payload(a.payload_id) for a in sent]
+    assert [v.state.value for v in views] == ["processed", "failed", "processed", "processed"]
+    assert views[1].failed.startswith("ExaminerLost")
+    assert views[1].payload.body == declaration("DEADLY")
+    assert pipeline._suspects == set()
+
+
+async def test_a_payload_claimed_again_and_again_is_examined_apart(
+    gateway: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ended the whole gateway time after time is found out by a process of its own, and the gateway stays up."""
+    monkeypatch.setattr(workers, "Work", Deadly)
+    sent = await gateway.send(declaration("DEADLY"))
+    for _ in range(SUSPECT_FENCE):  # the gateway was killed in the middle of it so often
+        assert len(await gateway.claim()) == 1
+        gateway.clock.forward(seconds=61)
+    await gateway.work()
+    assert (await gateway.store.payload(sent.payload_id)).state is PayloadState.FAILED
+
+
+# The order of what changes an earlier document.
+
+
+def amendment(reference: str) -> bytes:
+    """A replacement of `declaration(reference)`, in an interchange of its own."""
+    text = message(1, reference)
+    assert f"BGM+855+TD-{reference}+9'" in text
+    return interchange(f"{reference}X", text.replace(f"TD-{reference}+9'", f"TD-{reference}+5'"))
+
+
+async def test_what_changes_a_document_waits_for_it(gateway: House) -> None:
+    """A replacement that is claimed beside its original is decided after it, whichever is taken first."""
+    original, replacement = await gateway.send(declaration("B1")), await gateway.send(amendment("B1"))
+    one, two = await gateway.claim()
+    late = asyncio.create_task(gateway.pipeline.process(two))
+    await asyncio.sleep(0.05)
+    assert not late.done()
+    await gateway.pipeline.process(one)
+    await late
+    views = [await gateway.store.payload(a.payload_id) for a in (original, replacement)]
+    assert [m.state for v in views for m in v.messages] == [MessageState.ACCEPTED] * 2
+    assert len({m.case_id for v in views for m in v.messages}) == 1
+    assert len(await gateway.deliveries("bureau")) == 2
+
+
+async def test_what_waits_too_long_comes_back(gateway: House) -> None:
+    """It gives its place up to the one it waits for, which may not have been claimed yet, and is not failed."""
+    await gateway.send(declaration("B1"))
+    replacement = await gateway.send(amendment("B1"))
+    one, two = await gateway.claim()
+    await gateway.pipeline.process(two)
+    assert (await gateway.store.payload(replacement.payload_id)).state is PayloadState.RECEIVED
+    await gateway.pipeline.process(one)
+    gateway.clock.forward(seconds=1)
+    await gateway.work()
+    assert (await gateway.store.payload(replacement.payload_id)).messages[0].state is MessageState.ACCEPTED
+
+
+async def test_nobody_waits_for_other_senders_or_for_test_traffic(gateway: House) -> None:
+    """Only what the same sender sent before, of the same kind of traffic, is waited for."""
+    await gateway.send(declaration("B1"), "rival")
+    await gateway.send(declaration("B2"), test=True)
+    replacement = await gateway.send(amendment("B3"))
+    await gateway.pipeline.process((await gateway.claim())[-1])
+    assert (await gateway.store.payload(replacement.payload_id)).state is PayloadState.PROCESSED
 
 
 # Strict and lenient.
