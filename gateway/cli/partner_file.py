@@ -54,7 +54,10 @@ class AgreementEntry(_Entry):
     id: str = Field("", description="Partner, direction and document where absent")
     direction: model.Direction = Field(description="in or out")
     document: str = Field("*", description="Type of the document, or * for any")
-    format: str = Field("*", description="Wire format; * for any, inbound only")
+    format: str = Field(
+        "*",
+        description="Wire format; * for any, inbound only; responses also as edifact:APERAK:D:96B:UN or x12:824:004010",
+    )
     transport: str = Field("http", description="http or folder")
     options: dict[str, str] = Field(default_factory=dict, description="url, token_file; folder")
     our_id: str = Field("", description="Envelope identifier we use (qualifier:id or id)")

@@ -1,20 +1,24 @@
-"""A response document as APERAK D.96B, for partners that speak EDIFACT: the business answer in their own syntax.
+"""A response document in the syntax of partners that speak EDI: APERAK D.96B, or X12 824.
 
-APERAK is no translation of a response by a table: which segments it has depends on whether it refuses,
-and its reasons carry their places as references (see `receipt.edifact.aperak`).
+Neither is a translation of a response by a table: which segments it has depends on whether it refuses,
+and its reasons carry their places as references or words (see `receipt.edifact.aperak`, `receipt.x12`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from gateway.documents.response import Outcome, Response
 from gateway.model import Syntax
+from gateway.parse import x12_writer
 from gateway.parse.segments import Envelope
-from gateway.receipt import edifact
+from gateway.receipt import edifact, x12
 from gateway.translate.context import EDIFACT_DELIMITERS
 from gateway.translate.envelope import Frame
 
 APERAK = "edifact:APERAK:D:96B:UN"
-"""The format under which an agreement asks for it, for the document type `response`."""
+APPLICATION_ADVICE = "x12:824:004010"
+"""The formats under which an agreement asks for them, for the document type `response`."""
 
 
 def aperak(response: Response, frame: Frame) -> bytes:
@@ -48,6 +52,44 @@ def aperak(response: Response, frame: Frame) -> bytes:
         refused=refused,
     )
     return edifact.interchange(answered, [reply], reference=frame.reference, at=frame.at)
+
+
+def application_advice(response: Response, frame: Frame) -> bytes:
+    """The same as an X12 interchange with one 824; what is held is told as accepted with errors, and why."""
+    qualifier, _, recipient = frame.recipient.rpartition(":")
+    our_qualifier, _, sender = frame.sender.rpartition(":")
+    reasons = [f"{_words(r.text or r.code, r.place)} ({r.code})" for r in response.reasons]
+    match response.outcome:
+        case Outcome.REFUSED:
+            outcome, reasons = x12.Outcome.REJECTED, reasons or [response.text or response.outcome.value]
+        case Outcome.HELD if reasons:
+            outcome = x12.Outcome.ACCEPTED_WITH_ERRORS
+        case _:
+            outcome, reasons = x12.Outcome.ACCEPTED, []
+    advice = x12.application_advice(
+        outcome,
+        response.reference or response.number or response.declaration_number or response.document,
+        reasons,
+        reference=response.id,
+        at=frame.at,
+    )
+    header = x12_writer.InterchangeHeader(
+        sender=sender,
+        recipient=recipient,
+        reference=frame.reference,
+        at=frame.at,
+        sender_qualifier=our_qualifier or "ZZ",
+        recipient_qualifier=qualifier or "ZZ",
+        test=frame.test,
+        charset=frame.charset or "utf-8",
+    )
+    group = x12_writer.GroupHeader(
+        x12_writer.FUNCTIONAL_GROUPS[advice.name], sender, recipient, frame.reference, "004010"
+    )
+    return x12_writer.write(header, [(group, [advice])])
+
+
+WRITERS: Mapping[str, Callable[[Response, Frame], bytes]] = {APERAK: aperak, APPLICATION_ADVICE: application_advice}
 
 
 def _words(text: str, place: str | None) -> str:

@@ -41,8 +41,8 @@ class Renderer:
     ) -> tuple[Rendered, str]:
         """The bytes and the control reference they carry; without a mapping, no bytes and a finding."""
         mapping = table.find(document_type, agreement.format)
-        as_advice = isinstance(document, Response) and agreement.format == advice.APERAK
-        if mapping is None and not as_advice:
+        advise = advice.WRITERS.get(agreement.format) if isinstance(document, Response) else None
+        if mapping is None and advise is None:
             missing = Finding(
                 "mapping.none_outbound",
                 Severity.ERROR,
@@ -64,7 +64,8 @@ class Renderer:
         )
         if mapping is None:
             assert isinstance(document, Response), "only a response goes without a mapping"
-            return Rendered(advice.aperak(document, frame), []), reference
+            assert advise is not None
+            return Rendered(advise(document, frame), []), reference
         context = Context(time_zone=agreement.time_zone, code_tables=agreement.code_tables)
         return render(document, mapping, context, frame), reference
 

@@ -15,7 +15,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from gateway.check import tables
-from gateway.findings import Entry, catalogue, rejects, text
+from gateway.findings import Entry, catalogue, rejects
 from gateway.model import Finding, Severity, Syntax
 from gateway.parse.segments import Delimiters, Envelope, Group, MessageType
 from gateway.parse.x12_writer import DELIMITERS, Body, GroupHeader, InterchangeHeader, plain, segment, write
@@ -141,66 +141,36 @@ def acknowledgement_version(group: Group) -> str:
 
 
 def application_advice(
-    group: Group,
-    verdict: SetVerdict,
     outcome: Outcome,
     business_reference: str,
+    reasons: Iterable[str] = (),
     *,
     reference: str,
     at: datetime,
-    language: str = "en",
     number: str = "0001",
+    version: str = "004010",
     delimiters: Delimiters = DELIMITERS,
 ) -> Body:
-    """The 824 that tells the sender of a transaction set what became of it, with a TED per finding.
+    """The 824 that tells the sender of a transaction set what became of it, with a TED for each reason.
 
-    `business_reference` is the number that the sender knows it by (OTI03), `reference` our own (BGN02),
-    `number` the control number of the 824 (ST02).
+    `business_reference` is the number that the sender knows it by (OTI03), `reference` our own (BGN02), `number` the
+    control number of the 824 (ST02).
     """
-    version = acknowledgement_version(group)
+    longest = 30 if version < "004011" else 50
 
     def line(tag: str, *elements: str) -> str:
         return segment(tag, *(plain(element, delimiters) for element in elements), delimiters=delimiters)
 
-    longest = 30 if version == "004010" else 50
     segments = [
         line("BGN", "11", reference[:longest], f"{at:%Y%m%d}", f"{at:%H%M}"),
-        line(
-            "OTI",
-            outcome.value,
-            "TN",
-            business_reference[:longest] or verdict.reference,
-            _fitting(group.sender, 2, 15),
-            _fitting(group.recipient, 2, 15),
-            "",
-            "",
-            _fitting(group.reference, 1, 9) if group.reference.isdigit() else "",
-            _fitting(verdict.reference, 4, 9),
-            _fitting(verdict.name, 3, 3),
-            _fitting(group.version, 1, 12),
-        ),
+        line("OTI", outcome.value, "TN", business_reference[:longest]),
     ]
-    for finding in [f for f in verdict.findings if f.severity is not Severity.NOTE][:_MOST_SEGMENTS]:
-        words = plain(text(finding, language), delimiters)
-        place = finding.place
-        element = str(place.element) if place.element and place.element <= 99 else ""
+    for reason in list(reasons)[:_MOST_SEGMENTS]:
+        words = plain(reason, delimiters)
         # 647 = ZZZ: mutually defined; the words say what it is
-        segments.append(
-            line(
-                "TED",
-                "ZZZ",
-                words[:60].strip(),
-                _tag(place.tag) if place.tag else "",
-                str(place.segment) if place.segment else "",
-                element,
-                _element_number(finding),
-                plain(finding.value, delimiters)[:_LONGEST_COPY],
-            )
-        )
+        segments.append(line("TED", "ZZZ", words[:60].strip()))
         rest = words[60:]
-        segments += [
-            line("NTE", "", rest[at : at + 80]) for at in range(0, len(rest), 80) if rest[at : at + 80].strip()
-        ]
+        segments += [line("NTE", "", rest[i : i + 80]) for i in range(0, len(rest), 80) if rest[i : i + 80].strip()]
     return Body("824", number, segments)
 
 
@@ -338,11 +308,6 @@ def _element_number(finding: Finding) -> str:
 def _tag(tag: str) -> str:
     """A segment identifier fit for element 721, two or three characters, whatever the sender wrote."""
     return re.sub(r"[^0-9A-Z]", "Z", tag.upper())[:3].ljust(2, "Z")
-
-
-def _fitting(value: str, shortest: int, longest: int) -> str:
-    """`value` if it can be repeated in an element of such a length, else nothing."""
-    return value if shortest <= len(value) <= longest else ""
 
 
 def _is_valid(pattern: str, value: str) -> bool:

@@ -222,21 +222,14 @@ def test_an_interchange_rejected_for_other_reasons_is_refused_by_ta1():
 @pytest.mark.parametrize("version", ["004010", "005010"])
 @pytest.mark.parametrize("outcome", list(Outcome))
 def test_application_advice_says_what_became_of_a_set(version, outcome):
-    """An 824 names the set and its number, and words each finding at its segment; it stands our own check."""
-    wire = GOOD.replace("*004010~", f"*{version}~")
-    envelope, _, [(group, _, _)] = read(wire)
-    found = [
-        Finding("edi.element.invalid_date", place=Place("0001", 3, "P4", 2), value="2026~301", args={"number": "373"}),
-        Finding("x12.se.count", Severity.WARNING, Place("0001", 5, "SE", 1), "6", {"claimed": "6", "found": "5"}),
-        Finding("edi.segment.trailing_separator", Severity.NOTE),
-    ]
-    verdict = SetVerdict("309", "0001", found)
-    body = application_advice(group, verdict, outcome, "320N", reference="A77", at=AT)
-    assert body.segments[0] == "BGN*11*A77*20260301*0930"
-    assert body.segments[1].startswith(f"OTI*{outcome.value}*TN*320N*SENDER*RECIPIENT***12*0001*309*{version}")
-    advised = [s.split("*") for s in body.segments if s.startswith("TED")]
-    assert [t[3:6] for t in advised] == [["P4", "3", "2"], ["SE", "5", "1"]]
-    assert advised[0][6:8] == ["373", "2026 301"]
+    """An 824 names the document's number and words each reason, a long one on; it stands our own check."""
+    envelope, _, [(group, _, _)] = read(GOOD.replace("*004010~", f"*{version}~"))
+    long = "The bill " + "0123456789" * 20
+    body = application_advice(outcome, "320N", ["2026~301 is no date", long], reference="A77", at=AT, version=version)
+    assert body.segments[:2] == ["BGN*11*A77*20260301*0930", f"OTI*{outcome.value}*TN*320N"]
+    assert body.segments[2] == "TED*ZZZ*2026 301 is no date"
+    told = [s.split("*")[2] for s in body.segments[3:]]
+    assert "".join(told) == long
     check_ours(reply(envelope, "1", AT, groups=[(reply_group(group, "1", "AG"), [body])]))
 
 
