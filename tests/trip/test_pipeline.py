@@ -28,6 +28,7 @@ from tests.trip.rig import (
     incoming,
     interchange,
     message,
+    outgoing,
 )
 
 OCEAN = (data.samples() / "manifest" / "ocean" / "in.x12").read_bytes()
@@ -314,3 +315,20 @@ async def test_a_strict_agreement_rejects_the_ocean_manifest(gateway: House) -> 
     assert [a[1] for a in elements(answer, "AK5")] == ["R"]
     assert await gateway.deliveries("bureau") == []
     assert await gateway.deliveries("customs") == []
+
+
+@pytest.mark.parametrize(
+    ("format_", "tag", "said"),
+    [("x12:824:004010", "OTI", ["TA", "TN", "0185320N"]), ("edifact:APERAK:D:96B:UN", "BGM", ["29", "AP"])],
+)
+async def test_what_became_of_a_manifest_is_told_in_the_syntax_agreed(
+    gateway: House, format_: str, tag: str, said: list[str]
+) -> None:
+    """Where an agreement asks for 824 or APERAK, the business answer is delivered as such, beside the 997."""
+    await gateway.store.import_partners((), (outgoing("lenient-port", "response", format_),), ())
+    await gateway.through(OCEAN, "lenient-port")
+    (answer,) = await gateway.deliveries("lenient-port")
+    assert answer.format == format_
+    (told,) = elements((await gateway.store.delivery(answer.id)).body, tag)
+    assert told[-len(said) :] == said
+    assert len(await gateway.acknowledgements("lenient-port")) == 1
