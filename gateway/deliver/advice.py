@@ -10,11 +10,10 @@ from collections.abc import Callable, Mapping
 
 from gateway.documents.response import Outcome, Response
 from gateway.model import Syntax
-from gateway.parse import x12_writer
 from gateway.parse.segments import Envelope
 from gateway.receipt import edifact, x12
 from gateway.translate.context import EDIFACT_DELIMITERS
-from gateway.translate.envelope import Frame
+from gateway.translate.envelope import Frame, x12_interchange
 
 APERAK = "edifact:APERAK:D:96B:UN"
 APPLICATION_ADVICE = "x12:824:004010"
@@ -56,8 +55,6 @@ def aperak(response: Response, frame: Frame) -> bytes:
 
 def application_advice(response: Response, frame: Frame) -> bytes:
     """The same as an X12 interchange with one 824; what is held is told as accepted with errors, and why."""
-    qualifier, _, recipient = frame.recipient.rpartition(":")
-    our_qualifier, _, sender = frame.sender.rpartition(":")
     reasons = [f"{_words(r.text or r.code, r.place)} ({r.code})" for r in response.reasons]
     match response.outcome:
         case Outcome.REFUSED:
@@ -73,20 +70,7 @@ def application_advice(response: Response, frame: Frame) -> bytes:
         reference=response.id,
         at=frame.at,
     )
-    header = x12_writer.InterchangeHeader(
-        sender=sender,
-        recipient=recipient,
-        reference=frame.reference,
-        at=frame.at,
-        sender_qualifier=our_qualifier or "ZZ",
-        recipient_qualifier=qualifier or "ZZ",
-        test=frame.test,
-        charset=frame.charset or "utf-8",
-    )
-    group = x12_writer.GroupHeader(
-        x12_writer.FUNCTIONAL_GROUPS[advice.name], sender, recipient, frame.reference, "004010"
-    )
-    return x12_writer.write(header, [(group, [advice])])
+    return x12_interchange(advice, "004010", frame, frame.charset or "utf-8")
 
 
 WRITERS: Mapping[str, Callable[[Response, Frame], bytes]] = {APERAK: aperak, APPLICATION_ADVICE: application_advice}

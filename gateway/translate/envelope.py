@@ -189,6 +189,15 @@ def _edifact(body: list[str], format_: str, context: Context, frame: Frame, rend
 def _x12(body: list[str], format_: str, context: Context, frame: Frame, rendered: Rendered) -> bytes:
     """ISA to IEA around one transaction set in one functional group."""
     type_: MessageType = message_type(format_)
+    fit = _encodable(body, rendered.charset, rendered.findings)
+    set_ = x12_writer.Body(type_.name, "0001", fit)
+    return x12_interchange(set_, type_.version, frame, rendered.charset, context.separators(Syntax.X12))
+
+
+def x12_interchange(
+    body: x12_writer.Body, version: str, frame: Frame, charset: str, delimiters: Delimiters = x12_writer.DELIMITERS
+) -> bytes:
+    """One transaction set of `version` (GS08) in a functional group and an interchange of its own."""
     sender, sender_qualifier = _identifier(frame.sender)
     recipient, recipient_qualifier = _identifier(frame.recipient)
     header = x12_writer.InterchangeHeader(
@@ -198,16 +207,15 @@ def _x12(body: list[str], format_: str, context: Context, frame: Frame, rendered
         at=frame.at,
         sender_qualifier=sender_qualifier or "ZZ",
         recipient_qualifier=recipient_qualifier or "ZZ",
-        version=type_.version[:5],
+        version=version[:5],
         acknowledgement_requested=frame.acknowledgement_requested,
         test=frame.test,
-        delimiters=context.separators(Syntax.X12),
-        charset=rendered.charset,
+        delimiters=delimiters,
+        charset=charset,
     )
-    identifier = x12_writer.FUNCTIONAL_GROUPS.get(type_.name, "ZZ")
-    group = x12_writer.GroupHeader(identifier, sender, recipient, frame.reference, type_.version)
-    fit = _encodable(body, rendered.charset, rendered.findings)
-    return x12_writer.write(header, [(group, [x12_writer.Body(type_.name, "0001", fit)])])
+    identifier = x12_writer.FUNCTIONAL_GROUPS.get(body.name, "ZZ")
+    group = x12_writer.GroupHeader(identifier, sender, recipient, frame.reference, version)
+    return x12_writer.write(header, [(group, [body])])
 
 
 def _xml(body: etree._Element, format_: str, context: Context, frame: Frame, rendered: Rendered) -> bytes:  # noqa: ARG001
