@@ -6,7 +6,7 @@ import re
 from typing import TypeVar
 
 from gateway.decide.answers import Subject, fault
-from gateway.decide.effects import Effect, Note, SetStatus
+from gateway.decide.effects import Effect, Keep, Note, SetStatus
 from gateway.decide.facts import Facts, Key, PartnerById, PartnerByIdentifier, Query
 from gateway.decide.status import Event, Status, step
 from gateway.documents.base import Document
@@ -88,14 +88,45 @@ def declarer(case: Case, facts: Facts) -> Partner:
     return facts[PartnerById(case.partner_id)] or Partner(case.partner_id, case.partner_id)
 
 
-def moved(case_id: str, status: str, event: Event, why: tuple[Finding, ...] = ()) -> tuple[Status, Effect] | None:
+class StatusLeft(Document):
+    """Where a case stood when it was asked for a change or a withdrawal, by the status that it took meanwhile."""
+
+    amending: Status | None = None
+    cancelling: Status | None = None
+
+    def behind(self, status: str) -> Status | None:
+        """The status that a case left for `status`; None where it left none to return to."""
+        return {Status.AMENDING: self.amending, Status.CANCELLING: self.cancelling}.get(Status(status))
+
+
+_STATUS_LEFT = "status_left"
+"""Under this name a case keeps its `StatusLeft`."""
+
+
+def leaving(case: Case, status: Status) -> list[Effect]:
+    """Keep where the case stands now, if `status` is one that it returns from; asked again, it has left that already."""
+    if status not in (Status.AMENDING, Status.CANCELLING) or case.status == status:
+        return []
+    left = kept(case, _STATUS_LEFT, StatusLeft) or StatusLeft()
+    return [Keep(case.id, _STATUS_LEFT, left.model_copy(update={status.value: Status(case.status)}))]
+
+
+def amendment_open(case: Case) -> bool:
+    """Whether the bureau owes an answer to an amendment; a cancellation asked for since does not settle it."""
+    left = kept(case, _STATUS_LEFT, StatusLeft)
+    behind = left.behind(case.status) if left and case.status == Status.CANCELLING else None
+    return Status.AMENDING in (case.status, behind)
+
+
+def moved(case: Case, event: Event, why: tuple[Finding, ...] = ()) -> tuple[Status, Effect] | None:
     """The status after `event` and the effect that says so: a move, or a note that it came too late.
 
     None where the table does not allow it.
     """
-    taken = step(status, event)
+    left = kept(case, _STATUS_LEFT, StatusLeft)
+    taken = step(case.status, event, left.behind(case.status) if left else None)
     if taken is None:
         return None
     if taken.late:
-        return taken.status, Note(case_id, "late", (fault("decide.late", event=event, status=status), *why))
-    return taken.status, SetStatus(case_id, taken.status, event, why)
+        return taken.status, Note(case.id, "late", (fault("decide.late", event=event, status=case.status), *why))
+    return taken.status, SetStatus(case.id, taken.status, event, why)

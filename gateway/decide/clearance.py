@@ -8,11 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from decimal import Decimal
-from enum import Enum
-from typing import Any
 
-from gateway.check.rulebook import MatchField, Rules
+from gateway.check.rulebook import Rules
 from gateway.check.rules import walk
 from gateway.decide.answers import CLEARED, Subject, fault, progress, refuse, response, tell
 from gateway.decide.cases import (
@@ -42,6 +39,7 @@ from gateway.decide.effects import (
 )
 from gateway.decide.facts import CasesByKeys, Facts, PartnerById, PartnerByIdentifier
 from gateway.decide.incoming import Incoming
+from gateway.decide.matching import mismatches
 from gateway.decide.status import Event, Status
 from gateway.documents.clearance import ClearanceNotice, NoticeStatus
 from gateway.documents.customs_entry import CustomsEntry, EntryStatus
@@ -66,8 +64,7 @@ def decide(incoming: Incoming, facts: Facts, rules: Rules, now: datetime) -> lis
     why = list(_notice_faults(incoming, notice, case))
     if why:
         return refuse(incoming, now, subject, why, case.id)
-    withdrawn = notice.function is Function.CANCELLATION or notice.status is NoticeStatus.CANCELLED
-    return _pass_on(incoming, notice, case, facts, now, Event.NOTICE_WITHDRAWN if withdrawn else Event.NOTIFY)
+    return _pass_on(incoming, notice, case, facts, now, Event.NOTICE_WITHDRAWN if _withdrawn(notice) else Event.NOTIFY)
 
 
 def match(incoming: Incoming, facts: Facts, rules: Rules, now: datetime) -> list[Effect]:
@@ -88,6 +85,9 @@ def match(incoming: Incoming, facts: Facts, rules: Rules, now: datetime) -> list
     ):
         why = [fault("decide.sender.not_concerned", value=incoming.sender.id)]
         return [*refuse(incoming, now, subject, why, case.id), Alert("sender", tuple(why), case.id)]
+    why = list(_void(entry, notice, case))
+    if why:
+        return [*refuse(incoming, now, subject, why, case.id), Alert("unmatched", tuple(why), case.id)]
     if entry.status in (EntryStatus.REFUSED, EntryStatus.CANCELLED) or entry.function is Function.CANCELLATION:
         why = [fault("decide.clearance.withdrawn", "status", entry.status)]
         found, event = tuple(why), Event.MISMATCH
@@ -97,24 +97,21 @@ def match(incoming: Incoming, facts: Facts, rules: Rules, now: datetime) -> list
     return _matched(incoming, entry, notice, case, facts, now, event, found)
 
 
-def mismatches(notice: ClearanceNotice, entry: CustomsEntry, fields: tuple[MatchField, ...]) -> Iterator[Finding]:
-    """Every field in which customs' data is not what the notice allows; goods are paired by their numbers."""
-    pairs, unpaired = _pairs(notice, entry)
-    yield from unpaired
-    for rule in fields:
-        if rule.theirs.startswith("goods[]."):
-            inside, ours_inside = rule.theirs.removeprefix("goods[]."), rule.ours.removeprefix("goods[].")
-            for ours_index, theirs_index in pairs:
-                ours = next(walk(notice.goods[ours_index], ours_inside))[1]
-                theirs = next(walk(entry.goods[theirs_index], inside))[1]
-                yield from _compare(rule, ours, theirs, f"goods[{theirs_index}].{inside}")
-        else:
-            ours, theirs = next(walk(notice, rule.ours))[1], next(walk(entry, rule.theirs))[1]
-            yield from _compare(rule, ours, theirs, rule.theirs)
-
-
 def _subject(notice: ClearanceNotice) -> Subject:
     return Subject("clearance", None, notice.number, notice.declaration_number, notice.number)
+
+
+def _withdrawn(notice: ClearanceNotice) -> bool:
+    """Whether the notice withdraws itself, by what it does or by what it says has become of it."""
+    return notice.function is Function.CANCELLATION or notice.status is NoticeStatus.CANCELLED
+
+
+def _void(entry: CustomsEntry, notice: ClearanceNotice, case: Case) -> Iterator[Finding]:
+    """Why a notice that we know can clear nothing under this entry: it was withdrawn, or another entry has used it."""
+    if _withdrawn(notice):
+        yield fault("decide.clearance.notice_withdrawn", "notice_number", notice.number)
+    elif case.status == Status.CLEARED and ("entry", entry.number) not in case.keys:
+        yield fault("decide.clearance.used", "notice_number", notice.number)
 
 
 def _notice_faults(incoming: Incoming, notice: ClearanceNotice, case: Case) -> Iterator[Finding]:
@@ -142,7 +139,7 @@ def _pass_on(
     incoming: Incoming, notice: ClearanceNotice, case: Case, facts: Facts, now: datetime, event: Event
 ) -> list[Effect]:
     subject = _subject(notice)
-    taken = moved(case.id, case.status, event)
+    taken = moved(case, event)
     if taken is None:
         why = [fault("decide.status.not_allowed", "function", event, event=event, status=case.status)]
         return refuse(incoming, now, subject, why, case.id)
@@ -195,7 +192,7 @@ def _matched(
 ) -> list[Effect]:
     """Carry out a match or a mismatch: status, answers to both sides, and customs' data to the bureau."""
     subject = Subject("customs_entry", None, entry.number, notice.declaration_number, notice.number)
-    taken = moved(case.id, case.status, event, found)
+    taken = moved(case, event, found)
     if taken is None:
         why = [fault("decide.status.not_allowed", value=event, event=event, status=case.status)]
         return [*refuse(incoming, now, subject, why, case.id), Alert("status", tuple(why), case.id)]
@@ -231,54 +228,3 @@ def _matched(
         tell(case.id, to, told),
         progress(case.id, case.partner_id, told, status),
     ]
-
-
-def _pairs(notice: ClearanceNotice, entry: CustomsEntry) -> tuple[list[tuple[int, int]], list[Finding]]:
-    """Which item of the entry stands for which of the notice, and those that stand for none."""
-    ours = {goods.sequence_number or index + 1: index for index, goods in enumerate(notice.goods)}
-    pairs: list[tuple[int, int]] = []
-    found: list[Finding] = []
-    for index, goods in enumerate(entry.goods):
-        named = goods.notice_sequence_number or goods.sequence_number or index + 1
-        if named in ours:
-            pairs.append((ours[named], index))
-        else:
-            found.append(fault("decide.clearance.goods_extra", f"goods[{index}]", named))
-    missing = set(ours.values()) - {pair[0] for pair in pairs}
-    found += [fault("decide.clearance.goods_missing", "goods", n + 1) for n in sorted(missing)]
-    return pairs, found
-
-
-def _compare(rule: MatchField, ours: Any, theirs: Any, place: str) -> Iterator[Finding]:
-    if _absent(ours) or _absent(theirs):
-        differ = rule.required and not (_absent(ours) and _absent(theirs))
-    else:
-        differ = not _agree(rule, ours, theirs)
-    if differ:
-        shown = {"field": rule.name, "ours": _shown(ours), "theirs": _shown(theirs)}
-        yield fault("decide.clearance.mismatch", place, _shown(theirs), **shown)
-
-
-def _absent(value: Any) -> bool:
-    return value is None or value == ()
-
-
-def _agree(rule: MatchField, ours: Any, theirs: Any) -> bool:
-    match rule.compare:
-        case "exact":
-            return bool(ours == theirs)
-        case "text":
-            return "".join(str(ours).split()).casefold() == "".join(str(theirs).split()).casefold()
-        case "set":
-            return set(ours) == set(theirs)
-        case "number" | "at_most":
-            over = theirs - ours if rule.compare == "at_most" else abs(theirs - ours)
-            return bool(over <= max(rule.tolerance, Decimal(ours) * rule.tolerance_percent / 100))
-
-
-def _shown(value: Any) -> str:
-    if _absent(value):
-        return "–"
-    if isinstance(value, tuple):
-        return ", ".join(sorted(str(v) for v in value))
-    return str(value.value) if isinstance(value, Enum) else str(value)

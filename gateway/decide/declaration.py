@@ -7,12 +7,12 @@ A declaration that needs no look gets its number here and now and goes to the in
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any
 
 from gateway.check.rulebook import Rules, Treatment
 from gateway.check.rules import holds, walk
-from gateway.decide import port_inspection
+from gateway.decide import china, port_inspection
 from gateway.decide.answers import PRE_ENTERED, REVIEW_PASSED, fault, progress, refuse, response
 from gateway.decide.cases import (
     REGISTRATION,
@@ -22,6 +22,7 @@ from gateway.decide.cases import (
     identified,
     kept,
     keys_of,
+    leaving,
     moved,
     owner_code,
     subject_of,
@@ -47,8 +48,6 @@ from gateway.documents.parts import Function, Movement
 from gateway.documents.response import Outcome
 from gateway.model import Case, Finding, Partner, Role
 
-CHINA = timezone(timedelta(hours=8))
-"""The year in a declaration number is the bureau's."""
 LAST_SEQUENCE = 999_999
 """The number has six digits for the sequence."""
 
@@ -107,7 +106,7 @@ def accepted(incoming: Incoming, case_id: str, declaration: Declaration, facts: 
 def number(incoming: Incoming, declaration: Declaration, facts: Facts, now: datetime) -> str | None:
     """A new declaration number: organisation 6, direction 1, year 2, sequence 6; None where the year's are used up."""
     direction = "1" if declaration.direction is Movement.INBOUND else "2"
-    stem = f"{declaration.declaration_organisation}{direction}{now.astimezone(CHINA):%y}"
+    stem = f"{declaration.declaration_organisation}{direction}{china.day(now):%y}"
     sequence = facts[NextNumber(f"declaration:{stem}", incoming.test)]
     return f"{stem}{sequence:06}" if sequence <= LAST_SEQUENCE else None
 
@@ -318,7 +317,7 @@ def _change(
     """An amendment (function 4) or a replacement (5, or an original again after a refusal)."""
     event = Event.AMEND if declaration.function is Function.CHANGE else Event.REPLACE
     earlier = declaration_of(case)
-    taken = moved(case.id, case.status, event)
+    taken = moved(case, event)
     if taken is None:
         return _not_allowed(incoming, declaration, case, event, now)
     if event is Event.AMEND:
@@ -338,7 +337,7 @@ def _change(
         return _admit(incoming, changed, case.id, [effect], facts, rules, now, treatment)
     asked = _in_charge(earlier, facts, case.status)
     what = "amendment" if status is Status.AMENDING else "declaration"
-    effects: list[Effect] = [effect, Keep(case.id, what, changed)]
+    effects: list[Effect] = [effect, *leaving(case, status), Keep(case.id, what, changed)]
     if what == "declaration":
         effects.append(AddKeys(case.id, keys_of(changed)))
     if asked is not None:
@@ -361,13 +360,13 @@ def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
 
 def _cancel(incoming: Incoming, declaration: Declaration, case: Case, facts: Facts, now: datetime) -> list[Effect]:
     """A cancellation: at once while nobody has acted on the declaration, else with the bureau's agreement."""
-    taken = moved(case.id, case.status, Event.CANCEL)
+    taken = moved(case, Event.CANCEL)
     if taken is None:
         return _not_allowed(incoming, declaration, case, Event.CANCEL, now)
     status, effect = taken
     earlier = declaration_of(case)
     withdrawn = earlier.model_copy(update={"function": Function.CANCELLATION})
-    effects: list[Effect] = [effect]
+    effects: list[Effect] = [effect, *leaving(case, status)]
     asked = _in_charge(earlier, facts, case.status)
     if asked is not None and isinstance(effect, SetStatus):
         effects.append(Send(case.id, "declaration", withdrawn, _party(asked), Purpose.INSPECTION))

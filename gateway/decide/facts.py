@@ -18,8 +18,8 @@ T = TypeVar("T")
 Key = tuple[str, str]
 """A business key: (kind, value).
 
-Kinds of cases: reference, declaration, notice, transfer, entry, bill, container, contract, response (ids of
-answers seen); what waits has bill, container and manifest.
+Kinds of cases: reference, declaration, notice, transfer, entry, bill, container, contract, response (a digest
+of the sender and id of each answer seen); what waits has bill, container and manifest.
 """
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway.check.rulebook import Rules
+from gateway.decide import china
 from gateway.decide.answers import Subject, fault, reasons, response
 from gateway.decide.cases import REGISTRATION, declaration_of, is_inbound, kept, owner_code
 from gateway.decide.effects import (
@@ -223,7 +224,7 @@ class _Inspection:
         for country in sorted(countries):
             found += [
                 fault("decide.port.epidemic", f"{at}.loading_port" if at else "", country, disease=disease)
-                for disease in self.rules.epidemic.diseases(country, self.now.date())
+                for disease in self.rules.epidemic.diseases(country, china.day(self.now))
             ]
         if setting.lock_negative_list:
             found += [

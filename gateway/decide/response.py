@@ -15,6 +15,7 @@ from gateway.decide.answers import Subject, fault, progress, response, tell
 from gateway.decide.cases import (
     BUREAU,
     CUSTOMS_OFFICE,
+    amendment_open,
     bureau,
     bureau_questions,
     declaration_of,
@@ -35,7 +36,7 @@ from gateway.documents.declaration import Declaration
 from gateway.documents.parts import Movement
 from gateway.documents.response import Outcome, Response
 from gateway.documents.transfer import Transfer
-from gateway.model import Case, Finding, Role
+from gateway.model import Case, Finding, Role, derive_id
 
 _ASSIGNED = frozenset({"1400", "1500"})
 """The inspection service's codes for "assigned to an inspector" (施检分单) and "inspection ordered" (查验指令)."""
@@ -60,7 +61,9 @@ def decide(incoming: Incoming, facts: Facts, rules: Rules, now: datetime) -> lis
     case = _case(incoming, answer, facts)
     if case is None:
         return _without_case(answer)
-    if ("response", answer.id) in case.keys:
+    # Every sender counts its answers by itself; the digest shows no participant who another one is.
+    known = ("response", derive_id(incoming.sender.id, answer.id))
+    if known in case.keys:
         return [Note(case.id, "repeat", (fault("decide.repeat"),))]
     declaration = declaration_of(case)
     asked = bureau_questions(declaration.declaration_organisation, declaration.inspection_organisation)
@@ -68,7 +71,7 @@ def decide(incoming: Incoming, facts: Facts, rules: Rules, now: datetime) -> lis
     if not _concerned(incoming, answer, case, declaration):
         why = (fault("decide.sender.not_concerned", value=incoming.sender.id),)
         return [Refuse(why, case.id), Alert("sender", why, case.id)]
-    seen: list[Effect] = [AddKeys(case.id, frozenset({("response", answer.id)}))]
+    seen: list[Effect] = [AddKeys(case.id, frozenset({known}))]
     if answer.document == "declaration":
         return [*seen, *_on_declaration(incoming, answer, case, declaration, facts, rules, now)]
     events = {"transfer": Event.TRANSFER_DECLINED, "clearance": Event.NOTICE_DECLINED}
@@ -153,7 +156,7 @@ def _on_declaration(
     event = _event(answer, Status(case.status))
     if event is None:
         return [Note(case.id, "answered", why)]
-    taken = moved(case.id, case.status, event, why)
+    taken = moved(case, event, why)
     if taken is None:
         held = (fault("decide.status.not_allowed", value=event, event=event, status=case.status),)
         return [Hold(case.id, held), Alert("status", held, case.id)]
@@ -177,9 +180,11 @@ def _on_declaration(
         effects = accepted(incoming, case.id, numbered, facts, event)
     elif issued != declaration.number:
         effects += [Keep(case.id, "declaration", numbered), AddKeys(case.id, keys_of(numbered))]
-    if issued != declaration.number or event is Event.AMENDMENT_AGREED:
+    stands_again = case.status == Status.CANCELLING and status is not Status.CANCELLED
+    if issued != declaration.number or event is Event.AMENDMENT_AGREED or stands_again:
+        # What came while the declaration did not count waits for it.
         effects += port_inspection.attach_waiting(incoming, case, numbered, facts, rules, now)
-    if case.status == Status.AMENDING and event in (Event.RELEASE, Event.FAIL):
+    if amendment_open(case) and event in (Event.RELEASE, Event.FAIL):
         why = (*why, fault("decide.amendment.overtaken"))
     return [*effects, *_forward(incoming, answer, case, numbered, status, why, facts, now)]
 
@@ -241,7 +246,7 @@ def _declined(
 ) -> list[Effect]:
     """The port's bureau refuses a transfer, or customs a notice: the case is held, and both sides learn why."""
     why = _told_reasons(answer)
-    taken = moved(case.id, case.status, event, why)
+    taken = moved(case, event, why)
     if taken is None or not isinstance(taken[1], SetStatus):
         return [Note(case.id, "late", why)]
     status, effect = taken

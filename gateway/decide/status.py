@@ -3,7 +3,8 @@
 Status is not a ladder on which the greater number wins: a refusal that arrives after the release must
 not undo it, and an amendment may well set a declaration back. So each event has a row that says from
 which status it moves the case to which, and in which it comes too late and changes nothing. What a row
-does not mention is not allowed, and the flow refuses or holds the message.
+does not mention is not allowed, and the flow refuses or holds the message. A row may also say that a case
+returns to where it stood before: a request that was declined leaves it where it was made.
 
     declared -> in_review -> accepted -> inspecting -> released -> transferred -> notified -> cleared
                    |            |            |             the middle steps may be skipped |
@@ -17,8 +18,9 @@ port by a table of their own, because a consignment's containers need not share 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Generic, TypeVar
 
 
@@ -99,14 +101,22 @@ class Step(Generic[StatusT]):
 
 @dataclass(frozen=True, slots=True)
 class Row(Generic[StatusT]):
-    """What one event does: `moves` from a status to the next, `late` where it changes nothing."""
+    """What one event does: `moves` from a status to the next, `late` where it changes nothing.
+
+    A status in `returns` leads back to the one left for it, if that is among those named; else it moves.
+    """
 
     moves: Mapping[StatusT, StatusT]
     late: frozenset[StatusT] = frozenset()
+    returns: Mapping[StatusT, frozenset[StatusT]] = field(default_factory=dict)
 
 
-def _row(moves: Mapping[StatusT, StatusT], late: Iterable[StatusT] = ()) -> Row[StatusT]:
-    return Row(moves, frozenset(late))
+def _row(
+    moves: Mapping[StatusT, StatusT],
+    late: Iterable[StatusT] = (),
+    returns: Mapping[StatusT, Iterable[StatusT]] = MappingProxyType({}),
+) -> Row[StatusT]:
+    return Row(moves, frozenset(late), {status: frozenset(left) for status, left in returns.items()})
 
 
 def _to(target: StatusT, *sources: StatusT) -> dict[StatusT, StatusT]:
@@ -135,6 +145,7 @@ CASE: Mapping[Event, Row[Status]] = {
     Event.AMENDMENT_DECLINED: _row(
         _to(_S.ACCEPTED, _S.AMENDING),
         (_S.ACCEPTED, _S.CANCELLING, _S.INSPECTING, _S.RELEASED, *_OVER, *_PAST_RELEASE),
+        {_S.AMENDING: (_S.ACCEPTED, _S.INSPECTING)},
     ),
     Event.REPLACE: _row({**_to(_S.DECLARED, _S.IN_REVIEW, _S.REFUSED), **_to(_S.AMENDING, *_AT_WORK)}),
     Event.CANCEL: _row(
@@ -148,6 +159,8 @@ CASE: Mapping[Event, Row[Status]] = {
     Event.CANCELLATION_DECLINED: _row(
         _to(_S.ACCEPTED, _S.CANCELLING),
         (*_AT_WORK, _S.RELEASED, *_OVER, *_PAST_RELEASE),
+        # An amendment that was open when the cancellation was asked for is open again.
+        {_S.CANCELLING: (*_AT_WORK, _S.RELEASED)},
     ),
     # A bureau's inspection or release says by itself that the declaration was accepted.
     Event.INSPECT: _row(
@@ -183,9 +196,9 @@ CONTAINER: Mapping[ContainerEvent, Row[ContainerStatus]] = {
 }
 
 
-def step(status: Status | str, event: Event) -> Step[Status] | None:
-    """Where `event` takes a case in `status`; None where it is not allowed there."""
-    return _step(CASE[event], Status(status))
+def step(status: Status | str, event: Event, left: Status | None = None) -> Step[Status] | None:
+    """Where `event` takes a case in `status`, which it took when it left `left`; None where it is not allowed there."""
+    return _step(CASE[event], Status(status), left)
 
 
 def container_step(status: ContainerStatus | str, event: ContainerEvent) -> Step[ContainerStatus] | None:
@@ -193,7 +206,9 @@ def container_step(status: ContainerStatus | str, event: ContainerEvent) -> Step
     return _step(CONTAINER[event], ContainerStatus(status))
 
 
-def _step(row: Row[StatusT], status: StatusT) -> Step[StatusT] | None:
+def _step(row: Row[StatusT], status: StatusT, left: StatusT | None = None) -> Step[StatusT] | None:
+    if left is not None and left in row.returns.get(status, ()):
+        return Step(left)
     if status in row.moves:
         return Step(row.moves[status])
     return Step(status, late=True) if status in row.late else None

@@ -13,6 +13,7 @@ from typing import Any
 
 from gateway.check.rulebook import Rules, TransferRules
 from gateway.check.rules import walk
+from gateway.decide import china
 from gateway.decide.answers import Subject, fault, progress, refuse, response
 from gateway.decide.cases import BUREAU, bureau, bureau_questions, declaration_of, declarer, identified, kept, moved
 from gateway.decide.effects import AddKeys, Effect, Keep, Note, Party, Publish, Purpose, Respond, Send
@@ -86,7 +87,7 @@ def _disagreements(transfer: Transfer, case: Case, now: datetime) -> Iterator[Fi
     declaration = declaration_of(case)
     if transfer.direction is not declaration.direction:
         yield fault("decide.differs", "direction", transfer.direction, ours=declaration.direction)
-    if transfer.valid_until is not None and transfer.valid_until < now.date():
+    if transfer.valid_until is not None and transfer.valid_until < china.day(now):
         yield fault("decide.transfer.expired", "valid_until", transfer.valid_until)
     declared = {goods.hs_code for goods in declaration.goods}
     for place, code in walk(transfer, "goods[].hs_code"):
@@ -105,7 +106,7 @@ def _hand_over(
 ) -> list[Effect]:
     """Pass the transfer (or its withdrawal) to the receiving bureau, and tell everybody."""
     subject = _subject(transfer)
-    taken = moved(case.id, case.status, event)
+    taken = moved(case, event)
     if taken is None:
         why = [fault("decide.status.not_allowed", "declaration_number", event, event=event, status=case.status)]
         return refuse(incoming, now, subject, why, case.id)

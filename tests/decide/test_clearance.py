@@ -4,6 +4,7 @@ import pytest
 
 from gateway.decide.effects import Alert, Hold, Note, Publish, Refuse, Respond, Send
 from gateway.decide.status import Status
+from gateway.documents import CustomsEntry
 from tests.decide.world import (
     BUREAU,
     CUSTOMS,
@@ -237,3 +238,62 @@ def test_a_withdrawn_notice_can_be_issued_again():
     assert [s.to.partner_id for s in of(effects, Send)] == ["customs"]
     world.send(notice(NUMBER), PORT_SIDE)
     assert world.case.status == Status.NOTIFIED
+
+
+def test_a_split_entry_clears_what_the_notice_allows():
+    """Two halves of the notice's one item clear the case; the whole twice holds it."""
+    whole = entry(NUMBER).to_json()["goods"][0] | {"notice_sequence_number": 1}
+    half = whole | {
+        "quantity": {"value": "500", "unit": "KGM"},
+        "weight": {"value": "500", "unit": "KGM"},
+        "value": {"value": "2500", "currency": "USD"},
+    }
+    for line, status in ((half, Status.CLEARED), (whole, Status.HELD)):
+        world = notified()
+        lines = [{**line, "sequence_number": n} for n in (1, 2)]
+        world.send(CustomsEntry.model_validate({**entry(NUMBER).to_json(), "goods": lines}), CUSTOMS)
+        assert world.case.status == status
+
+
+def test_a_withdrawn_notice_clears_nothing():
+    """Not even a case that is held for another reason: the data is refused, and an officer alerted."""
+    world = World()
+    world.send(outbound(), FACTORY)
+    world.send(notice(NUMBER), PORT_SIDE)
+    world.send(notice(NUMBER, function="1", status="cancelled"), PORT_SIDE)
+    for status in (Status.RELEASED, Status.HELD):
+        if status is Status.HELD:
+            world.send(transfer(NUMBER), BUREAU)
+            declined = answer("refused", "R-9", document="transfer", declaration_number=NUMBER, reference=None)
+            world.send(declined, PORT_SIDE)
+        effects = world.send(entry(NUMBER), CUSTOMS)
+        assert codes(of(effects, Refuse)[0].reasons) == ["decide.clearance.notice_withdrawn"]
+        assert of(effects, Alert)[0].kind == "unmatched"
+        assert of(effects, Respond)[0].document.outcome == "refused"
+        assert world.case.status == status
+    world.send(notice(NUMBER), PORT_SIDE)
+    world.send(entry(NUMBER), CUSTOMS)
+    assert world.case.status == Status.CLEARED
+
+
+WITHDRAWN = [{"function": "1"}, {"status": "cancelled"}, {"function": "1", "status": "cancelled"}]
+
+
+@pytest.mark.parametrize("changes", WITHDRAWN)
+def test_a_notice_is_withdrawn_by_function_or_by_status(changes):
+    """Either says that it stands no longer."""
+    world = notified()
+    world.send(notice(NUMBER, **changes), PORT_SIDE)
+    assert world.case.status == Status.RELEASED
+    assert codes(of(world.send(entry(NUMBER), CUSTOMS), Refuse)[0].reasons) == ["decide.clearance.notice_withdrawn"]
+
+
+def test_a_notice_is_used_once():
+    """A second customs declaration under it is not told that its goods are cleared; somebody must look."""
+    world = notified()
+    world.send(entry(NUMBER), CUSTOMS)
+    effects = world.send(entry(NUMBER, number="420020260000000002"), CUSTOMS)
+    assert codes(of(effects, Refuse)[0].reasons) == ["decide.clearance.used"]
+    assert of(effects, Respond)[0].document.outcome == "refused"
+    assert of(effects, Alert)[0].kind == "unmatched"
+    assert world.case.status == Status.CLEARED

@@ -100,9 +100,21 @@ def test_the_port_and_its_feed_learn_the_decision():
     assert of(effects, Respond)[0].document.outcome == "accepted"
 
 
+EPIDEMIC_DAYS = [
+    (NOW, "release"),
+    (datetime(2015, 5, 1, tzinfo=UTC), "lock"),
+    # The last minute of the last day in China, and the first of the next.
+    (datetime(2016, 3, 29, 15, 59, tzinfo=UTC), "lock"),
+    (datetime(2016, 3, 29, 16, 0, tzinfo=UTC), "release"),
+    # The first day begins in China while it is the day before by UTC.
+    (datetime(2014, 8, 7, 15, 59, tzinfo=UTC), "release"),
+    (datetime(2014, 8, 7, 16, 0, tzinfo=UTC), "lock"),
+]
+
+
 def test_an_epidemic_area_is_one_on_its_days_only():
-    """Liberia was an area in 2015 and is none now."""
-    for day, expected in ((NOW, "release"), (datetime(2015, 5, 1, tzinfo=UTC), "lock")):
+    """Liberia was an area from 8 August 2014 to 29 March 2016 by China's days, and is none now."""
+    for day, expected in EPIDEMIC_DAYS:
         world = World()
         world.send(inbound(departure_country="LR"), FACTORY)
         effects = world.send(manifest(bill("BL-1", "LRMLW")), PORT, now=day)
@@ -414,3 +426,17 @@ def test_a_reviewed_newcomers_goods_are_treated_like_everybodys():
     )
     world.send(answer("accepted"), PORT_SIDE)
     assert decisions(world.send(manifest(), PORT)) == {BOX: ("release", [])}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "expected"),
+    [("refused", {BOX: ("release", [])}), ("released", {BOX: ("release", [])}), ("cancelled", {})],
+)
+def test_what_came_during_a_cancellation_waits_for_its_end(outcome, expected):
+    """The manifest finds a declaration that may be withdrawn; it is decided if the declaration stands after all."""
+    world = declared()
+    world.send(inbound(function="1"), FACTORY)
+    locked = decisions(world.send(manifest(), PORT))
+    assert locked == {BOX: ("lock", ["decide.port.not_accepted"])}
+    assert decisions(world.send(answer(outcome), PORT_SIDE)) == expected
+    assert bool(world.waiting) is not bool(expected)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gateway.decide.effects import Alert, Effect, Hold, Note, Publish, Refuse, Respond, Send
@@ -19,6 +21,7 @@ from tests.decide.world import (
     inbound,
     of,
     outbound,
+    transfer,
 )
 
 NUMBER = f"{ORIGIN}226000001"
@@ -136,6 +139,93 @@ def test_the_same_answer_again_changes_nothing():
     effects = world.send(answer("accepted"), BUREAU)
     assert world.case.status == Status.AMENDING
     assert [type(effect) for effect in effects] == [Note]
+
+
+DECLINED = [
+    # Declined, a request leaves the case where it was made.
+    (["cancel", "refused"], Status.ACCEPTED),
+    (["1400", "cancel", "refused"], Status.INSPECTING),
+    (["released", "cancel", "refused"], Status.RELEASED),
+    (["1400", "amend", "refused"], Status.INSPECTING),
+    # Asked for again, and declined again.
+    (["released", "cancel", "refused", "cancel", "refused"], Status.RELEASED),
+    (["1400", "amend", "amend", "refused"], Status.INSPECTING),
+    # The goods have gone on between two requests.
+    (["cancel", "refused", "1400", "cancel", "refused"], Status.INSPECTING),
+    (["1400", "cancel", "refused", "released", "cancel", "refused"], Status.RELEASED),
+    # Once it is released again, a refusal is as late as it was before the cancellation.
+    (["released", "cancel", "refused", "refused"], Status.RELEASED),
+    # An amendment is still open when the cancellation asked for after it is declined.
+    (["1400", "amend", "cancel", "refused"], Status.AMENDING),
+    (["1400", "amend", "cancel", "refused", "refused"], Status.INSPECTING),
+    (["1400", "amend", "cancel", "refused", "accepted"], Status.ACCEPTED),
+    (["1400", "amend", "cancel", "cancelled"], Status.CANCELLED),
+    # An amendment agreed is accepted anew; what was left before it counts no longer.
+    (["1400", "amend", "accepted", "cancel", "refused"], Status.ACCEPTED),
+]
+
+
+def told_to_cancel(steps: list[str]) -> World:
+    """A declaration that went straight through, and then what the enterprise asks and the bureau answers."""
+    world = World()
+    world.send(outbound(), FACTORY)
+    for n, said in enumerate(steps):
+        if said in ("amend", "cancel"):
+            function, changes = ("4", {"contract_number": f"C-{n}"}) if said == "amend" else ("1", {})
+            world.send(outbound(function=function, **changes), FACTORY)
+        elif said == "1400":
+            world.send(answer("received", f"R-{n}", code=said), BUREAU)
+        else:
+            world.send(answer(said, f"R-{n}"), BUREAU)
+    return world
+
+
+@pytest.mark.parametrize(("steps", "status"), DECLINED)
+def test_a_declined_request_sets_nothing_back(steps, status):
+    """The bureau's refusal of a change or a cancellation refuses that, and takes nothing from what it said before."""
+    world = told_to_cancel(steps)
+    assert world.case.status == status
+
+
+def test_a_case_without_a_status_left_is_accepted():
+    """A case kept before statuses left behind were is taken back to its acceptance, as it was then."""
+    world = told_to_cancel(["released", "cancel"])
+    documents = {name: values for name, values in world.case.documents.items() if name != "status_left"}
+    world.pending.cases[world.case.id] = replace(world.case, documents=documents)
+    world.send(answer("refused", "R-9"), BUREAU)
+    assert world.case.status == Status.ACCEPTED
+
+
+def test_an_amendment_behind_a_cancellation_is_overtaken_too():
+    """A release while both are open: the enterprise is told that its amendment had no effect."""
+    world = told_to_cancel(["amend", "cancel"])
+    effects = world.send(answer("released", "R-9"), BUREAU)
+    assert world.case.status == Status.RELEASED
+    assert "decide.amendment.overtaken" in [reason.code for reason in told(effects).document.reasons]
+
+
+def test_every_sender_counts_its_answers_by_itself():
+    """The port's bureau answers with an id that the other bureau has used: it is heard; its repeat is not."""
+    world = World()
+    world.send(outbound(), FACTORY)
+    world.send(answer("received", "1", code="1400"), BUREAU)
+    world.send(transfer(NUMBER), BUREAU)
+    declined = answer("refused", "1", document="transfer", declaration_number=NUMBER, reference=None, number="T-1")
+    world.send(declined, PORT_SIDE)
+    assert world.case.status == Status.HELD
+    world.send(transfer(NUMBER, number="T-2"), BUREAU)
+    assert [type(effect) for effect in world.send(declined, PORT_SIDE)] == [Note]
+    assert world.case.status == Status.TRANSFERRED
+
+
+def test_an_id_seen_makes_no_stranger_concerned():
+    """A stranger that repeats a known id is refused like any stranger, and the keys tell nobody who has answered."""
+    world = reviewed()
+    world.send(answer("received"), BUREAU)
+    effects = world.send(answer("received"), STRANGER)
+    assert codes(of(effects, Refuse)[0].reasons) == ["decide.sender.not_concerned"]
+    (seen,) = [value for kind, value in world.case.keys if kind == "response"]
+    assert BUREAU.id not in seen
 
 
 def test_an_answer_from_a_stranger_is_refused():

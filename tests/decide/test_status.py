@@ -46,6 +46,7 @@ def test_an_event_either_moves_or_comes_late():
     """No row says two things about one status."""
     for row in (*CASE.values(), *CONTAINER.values()):
         assert row.late.isdisjoint(row.moves)
+        assert set(row.returns) <= set(row.moves)
 
 
 @given(st.lists(st.sampled_from(Event)))
@@ -72,6 +73,37 @@ def test_a_repeated_answer_moves_nothing_twice(events, event):
         return
     again = step(first.status, event)
     assert again is None or again.status == first.status
+
+
+DECLINED = {Status.AMENDING: Event.AMENDMENT_DECLINED, Status.CANCELLING: Event.CANCELLATION_DECLINED}
+ASKED = [
+    (left, asked)
+    for asked in (Event.AMEND, Event.REPLACE, Event.CANCEL)
+    for left, taken in CASE[asked].moves.items()
+    if taken in DECLINED and taken != left
+]
+
+
+@pytest.mark.parametrize(("left", "asked"), ASKED)
+def test_a_declined_request_returns_the_case_to_where_it_was_made(left, asked):
+    """Wherever a change or a cancellation may be asked for, the bureau's refusal leads back there."""
+    meanwhile = step(left, asked).status
+    assert step(meanwhile, DECLINED[meanwhile], left).status == left
+
+
+@pytest.mark.parametrize("left", [None, *(Status(s) for s in ("declared", "refused", "cleared", "cancelled"))])
+def test_a_case_returns_only_to_where_the_table_lets_it(left):
+    """A status that no request can have been made in, or none kept, leads to the acceptance."""
+    for meanwhile, event in DECLINED.items():
+        assert step(meanwhile, event, left).status == Status.ACCEPTED
+
+
+@pytest.mark.parametrize("event", sorted(set(Event) - set(DECLINED.values())))
+@pytest.mark.parametrize("left", [left for left, _ in ASKED])
+def test_only_a_refusal_returns(event, left):
+    """What a case left behind says nothing about any other event."""
+    for status in Status:
+        assert step(status, event, left) == step(status, event)
 
 
 @pytest.mark.parametrize("status", sorted(FINAL))

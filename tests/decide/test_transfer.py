@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from gateway.decide.effects import Hold, Note, Publish, Refuse, Respond, Send
@@ -96,6 +98,24 @@ def test_what_the_rules_exclude_is_refused(changes, expected):
     assert (codes(refusals[0].reasons) if refusals else []) == expected
     assert bool(of(effects, Send)) is not bool(expected)
     assert world.case.status == (Status.ACCEPTED if expected else Status.TRANSFERRED)
+
+
+LAST_DAYS = [
+    # The last minute of the 20th in China, and the first of the 21st.
+    (datetime(2026, 11, 20, 15, 59, tzinfo=UTC), []),
+    (datetime(2026, 11, 20, 16, 0, tzinfo=UTC), ["decide.transfer.expired"]),
+    (datetime(2026, 11, 20, 17, 0, tzinfo=UTC), ["decide.transfer.expired"]),
+    # The 20th has begun in China while it is the 19th by UTC.
+    (datetime(2026, 11, 19, 17, 0, tzinfo=UTC), []),
+]
+
+
+@pytest.mark.parametrize(("now", "expected"), LAST_DAYS)
+def test_a_result_runs_out_by_chinas_day(now, expected):
+    """A result valid until 20 November is good to the end of that day in China."""
+    effects = declared().send(transfer(NUMBER, valid_until="2026-11-20"), BUREAU, now=now)
+    refusals = of(effects, Refuse)
+    assert (codes(refusals[0].reasons) if refusals else []) == expected
 
 
 def test_a_transfer_of_nothing_is_refused():
