@@ -9,6 +9,7 @@ that doing it again makes the same things.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -18,6 +19,7 @@ import structlog
 
 from gateway.check.rulebook import RuleBook
 from gateway.config import Settings
+from gateway.decide import china
 from gateway.deliver.directory import Directory
 from gateway.deliver.loop import Loop
 from gateway.deliver.rendering import Renderer
@@ -35,8 +37,8 @@ DECISIONS = 5
 COMES_BACK = timedelta(seconds=0.5)
 """How soon a payload comes back that could not be decided or written just now; a whole lease is for crashes."""
 
-SUSPECT_FENCE = 5
-"""Claims after which a payload is examined in a process of its own: it may be why those before came to nothing."""
+SUSPECT_CLAIMS = 5
+"""Claims that came to nothing after which a payload is examined in a process of its own: it may be the reason."""
 IN_ORDER_SECONDS, IN_ORDER_LOOKS = 0.2, 10
 """How long a payload keeps its place while it waits for those before it, and how often it looks meanwhile."""
 
@@ -83,6 +85,8 @@ class Pipeline:
         self._once_more = asyncio.Lock()
         self._suspects: set[str] = set()
         """Payloads that were in a process when it ended."""
+        self._let_go_here = Counter[str]()
+        """How often this process gave payloads back in good order: these claims speak against none."""
 
     def ring(self) -> None:
         """A payload has come: look now."""
@@ -112,6 +116,10 @@ class Pipeline:
     async def process(self, claimed: Claimed) -> None:
         """One payload, to its last commit. Never raises: a fault of ours is recorded for the operator."""
         payload_id = claimed.payload.id
+        if len(claimed.payload.body) != claimed.payload.size:
+            log.error("payload_lost", payload=payload_id, sha256=claimed.payload.sha256)
+            await self._record_failure(claimed, f"LogDamaged: the file {claimed.payload.sha256} is missing.")
+            return
         holding = asyncio.create_task(self._hold(claimed))
         try:
             for attempt in range(DECISIONS):
@@ -120,12 +128,12 @@ class Pipeline:
                 try:
                     # Those that met in the same case go one by one from then on, or they would meet again.
                     async with self._once_more if attempt else nullcontext():
-                        await self._carry(trip, claimed, now.date())
+                        await self._carry(trip, claimed, china.day(now))
                 except FactsMoved:
                     # What earlier chunks have committed stands: deciding it anew would only meet itself.
                     claimed = replace(claimed, position=trip.done)
                     continue
-                self._suspects.discard(payload_id)
+                self._done_with(payload_id)
                 self._on_committed()
                 self._observe((self._clock() - claimed.payload.received_at).total_seconds())
                 return
@@ -137,7 +145,6 @@ class Pipeline:
             if self._is_suspect(claimed):
                 log.exception("payload_ends_its_examiner", payload=payload_id)
                 await self._record_failure(claimed, f"{type(error).__name__}: it ended the process that examined it.")
-                self._suspects.discard(payload_id)
             else:
                 log.warning("examiner_lost", payload=payload_id)
                 self._suspects.add(payload_id)
@@ -153,9 +160,15 @@ class Pipeline:
         finally:
             holding.cancel()
 
+    def _done_with(self, payload_id: str) -> None:
+        """Nothing need be remembered of a payload that has left the inbox."""
+        self._suspects.discard(payload_id)
+        del self._let_go_here[payload_id]
+
     def _is_suspect(self, claimed: Claimed) -> bool:
         """Whether the payload may be one that ends whatever process examines it."""
-        return claimed.fence > SUSPECT_FENCE or claimed.payload.id in self._suspects
+        came_to_nothing = claimed.fence - 1 - self._let_go_here[claimed.payload.id]
+        return came_to_nothing >= SUSPECT_CLAIMS or claimed.payload.id in self._suspects
 
     async def _hold(self, claimed: Claimed) -> None:
         """Renew the lease while the payload is worked at: a large one takes longer than any one lease."""
@@ -170,6 +183,7 @@ class Pipeline:
 
     async def _let_go(self, claimed: Claimed) -> None:
         """Let the payload be claimed again soon."""
+        self._let_go_here[claimed.payload.id] += 1
         try:
             await self._store.renew_payload(claimed.payload.id, claimed.fence, COMES_BACK, self._clock())
         except (LeaseLost, TemporaryError) as error:
@@ -185,7 +199,7 @@ class Pipeline:
             self._notary,
             claimed,
             sender,
-            self._rules.at(now.date()),
+            self._rules.at(china.day(now)),
             now,
             self._chunk,
             again=again,
@@ -215,6 +229,7 @@ class Pipeline:
 
     async def _record_failure(self, claimed: Claimed, reason: str) -> None:
         """Keep what went wrong with the payload; its bytes stay, and it can be processed again."""
+        self._done_with(claimed.payload.id)
         try:
             await self._store.commit(
                 Outcome(claimed.payload.id, claimed.fence, claimed.position, finished=True, failed=reason)

@@ -23,6 +23,11 @@ _QUALIFIERS = frozenset({"1131", "3055"})
 
 _DATE = r"(?:[0-9]{2})?[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
 _TIME = r"(?:[01][0-9]|2[0-3])[0-5][0-9](?:[0-5][0-9](?:[0-9]{1,2})?)?"
+_CONTROL = "\x00-\x1f\x7f-\x9f"
+"""X12.6, 3.3: neither the basic nor the extended character set has control characters; separators are taken out before."""
+_CONTROLS = re.compile(f"[{_CONTROL}]")
+_STRINGS = frozenset({"AN", "ID"})
+"""The kinds of X12 whose values are text; EDIFACT's characters are the reader's to judge, by repertoire."""
 _MAX_QUANTIFIER = 100_000
 """A longer maximum is no use in a regular expression; segments are capped before."""
 
@@ -67,8 +72,10 @@ class Reader:
         filled = ["".join(map("".join, repetitions)) for repetitions in elements]
         for note, code in _note_faults(self.notes, filled):
             positions = ", ".join(str(p) for p in note.positions)
+            at = note_position(note, filled, code)
+            number = self.elements[at - 1].item if at <= len(self.elements) else ""
             findings.append(
-                finding(code, replace(place, element=note.positions[0]), note=str(note), positions=positions)
+                finding(code, replace(place, element=at), note=str(note), positions=positions, number=number)
             )
         return findings
 
@@ -131,16 +138,20 @@ class Reader:
 
     def _value(self, use: ElementUse, value: str, place: Place, *, listed: bool) -> Iterator[Finding]:
         kind, length = use.kind, len(value)
-        if _numeric(kind):
+        if is_numeric(kind):
             length = sum(character in "0123456789" for character in value)
             marks = _marks(kind, self.delimiters)
-            if not re.fullmatch(_NUMBER.format(marks=marks), value):
+            if not re.fullmatch(_REAL if kind == "R" else _NUMBER.format(marks=marks), value):
                 if not re.fullmatch(_LOOSE_NUMBER.format(marks=marks), value):
                     yield finding("edi.element.not_numeric", place, value, number=use.item)
                     return
                 yield finding("edi.element.decimal", place, value, number=use.item)
         elif kind == "a" and any(character in "0123456789" for character in value):
             yield finding("edi.element.not_alphabetic", place, value, number=use.item)
+        elif kind in _STRINGS and _CONTROLS.search(value):
+            yield finding("x12.element.characters", place, value, number=use.item)
+        elif kind == "AN" and not value.strip(" "):
+            yield finding("edi.element.blank", place, value, number=use.item)
         if use.max_length is not None and length > use.max_length:
             yield finding("edi.element.too_long", place, value, number=use.item, length=length, max=use.max_length)
         elif use.min_length is not None and length < use.min_length:
@@ -172,10 +183,13 @@ def _match_released(node: Node, delimiters: Delimiters) -> Callable[[str], re.Ma
 
 
 _NUMBER = r"-?[0-9]+(?:[{marks}][0-9]+)?"
+_REAL = r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)"
+"""X12.6, type R: leading zeros are suppressed, so that `.5` is the proper form; a point at the end is allowed."""
 _LOOSE_NUMBER = r"-?(?:[0-9]*[{marks}][0-9]+|[0-9]+[{marks}])"
 
 
-def _numeric(kind: str) -> bool:
+def is_numeric(kind: str) -> bool:
+    """Whether an element of that type holds a number (EDIFACT n; X12 N, N0 to N9, R)."""
     return kind in {"n", "R"} or (kind[:1] == "N" and kind[1:].isdigit()) or kind == "N"
 
 
@@ -197,6 +211,15 @@ def _other_list(uses: Sequence[ElementUse], components: Sequence[str], index: in
     return False
 
 
+def note_position(note: Note, filled: Sequence[str], code: str) -> int:
+    """The position to name for a note that `filled` (elements by position) breaks: where something is absent, that."""
+    if code == "edi.note.required":
+        for position in note.positions:
+            if position >= len(filled) or not filled[position]:
+                return position
+    return note.positions[0]
+
+
 def _note_faults(notes: Sequence[Note], filled: Sequence[str]) -> Iterator[tuple[Note, str]]:
     """The notes that the elements `filled` (by position) break, each with its finding code."""
     for note in notes:
@@ -216,6 +239,10 @@ def _note_faults(notes: Sequence[Note], filled: Sequence[str]) -> Iterator[tuple
             yield note, "edi.note.excluded"
 
 
+_NO_BLANK = "(?<! )"
+"""Ends a string of X12: all blank is a fault, and ending in a blank rare enough for `explain` to tell the two apart."""
+
+
 class _Builder:
     """Writes the regular expression of one segment. Values hold no service character, so it cannot backtrack far."""
 
@@ -227,6 +254,8 @@ class _Builder:
         """What a value is made of."""
         if released:
             self.character = f"(?:{self.character}|{re.escape(delimiters.release)}.)"
+        self.printable = f"[^{self.service}{_CONTROL}]"
+        """What a value of X12's strings is made of; X12 has no release character."""
         self.element = re.escape(delimiters.element)
         self.component = re.escape(delimiters.component)
         self.codes: list[frozenset[str | None]] = []
@@ -272,9 +301,10 @@ class _Builder:
 
     def _optional(self, part: str) -> str:
         """`part` or nothing; as an alternative, which the engine tries much faster than a repetition of 0 to 1."""
-        size = part.removeprefix(self.character)
-        if re.fullmatch(r"\{1,[0-9]*\}", size):
-            return f"{self.character}{{0,{size[3:]}"
+        for character in (self.character, self.printable):
+            size = part.removeprefix(character)
+            if found := re.fullmatch(rf"\{{1,([0-9]*\}}(?:{re.escape(_NO_BLANK)})?)", size):
+                return f"{character}{{0,{found[1]}"
         return f"(?:{part}|)"
 
     def _value(self, use: ElementUse, followers: int) -> str:
@@ -283,15 +313,20 @@ class _Builder:
         size = f"{{{shortest},{longest}}}"
         if use.kind == "B":
             return f"{self.character}+"
-        if _numeric(use.kind):
+        if is_numeric(use.kind):
             mark = f"[{_marks(use.kind, self.delimiters)}]"
-            digits = f"(?=(?:[0-9]{mark}?){size}(?![0-9]|{mark}))[0-9]+{mark}[0-9]+"
+            form, lead = f"[0-9]+{mark}[0-9]+", ""
+            if use.kind == "R":
+                form, lead = rf"(?:[0-9]+\.[0-9]*|\.[0-9]+)", r"\.?"
+            digits = f"(?={lead}(?:[0-9]{mark}?){size}(?![0-9]|{mark})){form}"
             value = f"-?(?:[0-9]{size}|{digits})"
         elif use.kind in {"DT", "TM"}:
             form = _DATE if use.kind == "DT" else _TIME
             value = f"(?=[0-9]{size}(?![0-9])){form}"
         elif use.kind == "a":
             value = f"[^{self.service}0-9]{size}"
+        elif use.kind in _STRINGS:
+            value = self.printable + size + (_NO_BLANK if use.kind == "AN" else "")
         else:
             value = f"{self.character}{size}"
         if use.codes is None:

@@ -78,6 +78,8 @@ class Dispatch:
         self.waits: list[Wait] = []
         self.attached: list[str] = []
         self.ledger: list[LedgerMove] = []
+        self.alerts: list[tuple[do.Alert, InHand]] = []
+        """For the log, once they stand: a message that is decided again rings once."""
 
     @property
     def cases(self) -> tuple[CaseChange, ...]:
@@ -338,10 +340,8 @@ class Dispatch:
         self.feed.append(replace(entry, keys=dict(effect.keys), test=message.test))
 
     def _alert(self, alert: do.Alert, position: int, message: InHand) -> None:
-        """Somebody must look: on the case's timeline, on the operator's feed, and in the log."""
-        log.warning(
-            "alert", kind=alert.kind, case=alert.case, message=message.message_id, reasons=_codes(alert.reasons)
-        )
+        """Somebody must look: on the case's timeline, on the operator's feed, and, once it stands, in the log."""
+        self.alerts.append((alert, message))
         if alert.case:
             self._event(alert.case, message, "alert", alert.reasons, {"alert": alert.kind})
         body = canonical(
@@ -349,6 +349,13 @@ class Dispatch:
         )
         alert_id = derive_id(message.message_id, "alert", position)
         self.feed.append(_entry("alerts", OPERATOR, "alert", alert_id, body, message, alert.case))
+
+    def log_alerts(self) -> None:
+        """Tell the log, after the commit."""
+        for alert, message in self.alerts:
+            log.warning(
+                "alert", kind=alert.kind, case=alert.case, message=message.message_id, reasons=_codes(alert.reasons)
+            )
 
     def _event(
         self,

@@ -50,7 +50,7 @@ class Renderer:
             )
             return Rendered(b"", [missing]), ""
         if agreement.format.startswith("x12:"):
-            reference = await self.x12_reference(recipient.id, delivery_id)
+            reference = await self.x12_reference(recipient.id, delivery_id, test=test)
         else:
             reference = reference_of(delivery_id)
         frame = Frame(
@@ -69,9 +69,12 @@ class Renderer:
         context = Context(time_zone=agreement.time_zone, code_tables=agreement.code_tables)
         return render(document, mapping, context, frame), reference
 
-    async def x12_reference(self, partner_id: str, delivery_id: str) -> str:
-        """The next interchange control number towards a partner; the same again for the same delivery."""
-        counter = NextNumber(f"x12:{partner_id}")
+    async def x12_reference(self, partner_id: str, delivery_id: str, *, test: bool) -> str:
+        """The next interchange control number towards a partner; the same again for the same delivery.
+
+        Test traffic draws from numbers of its own.
+        """
+        counter = NextNumber(f"x12:{partner_id}", test=test)
         facts = await self._store.facts([counter], Facts(), delivery_id)
         return str((facts[counter] - 1) % X12_NUMBERS + 1)
 

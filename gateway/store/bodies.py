@@ -10,7 +10,7 @@ import hashlib
 import os
 import secrets
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from sqlalchemy import Connection, select
@@ -74,8 +74,19 @@ class BodyFiles:
 
     def old_files(self, age_seconds: float) -> Iterable[Path]:
         """Files that nobody has touched for so long, unfinished ones too."""
-        limit = time.time() - age_seconds
-        return (path for path in self._folder.glob("??/*") if path.stat().st_mtime < limit)
+        return (path for path in self._folder.glob("??/*") if _is_old(path, age_seconds))
+
+    @staticmethod
+    def remove_old(path: Path, age_seconds: float) -> bool:
+        """Remove one of `old_files` unless somebody has touched it since; whether it was removed."""
+        if not _is_old(path, age_seconds):
+            return False
+        path.unlink()
+        return True
+
+
+def _is_old(path: Path, age_seconds: float) -> bool:
+    return path.stat().st_mtime < time.time() - age_seconds
 
 
 def _sync_folder(folder: Path) -> None:
@@ -92,20 +103,41 @@ def insert_body(batch: Batch, sha256: str, body: bytes) -> None:
         batch.insert(tables.bodies, (sha256, body), "ignore")
 
 
-def read_bodies(connection: Connection, files: BodyFiles, digests: Iterable[str]) -> Mapping[str, bytes]:
-    """Bodies by digest, from rows and files."""
+def read_bodies(connection: Connection, files: BodyFiles, digests: Iterable[str]) -> dict[str, bytes]:
+    """Bodies by digest, from rows and files; LogDamaged where one is missing."""
+    found, missing = _bodies(connection, files, digests)
+    for error in missing.values():
+        raise error
+    return found
+
+
+def bodies_there(connection: Connection, files: BodyFiles, digests: Iterable[str]) -> dict[str, bytes]:
+    """As `read_bodies`, without those that are missing: one lost file must not keep all others from being read."""
+    return _bodies(connection, files, digests)[0]
+
+
+def _bodies(
+    connection: Connection, files: BodyFiles, digests: Iterable[str]
+) -> tuple[dict[str, bytes], dict[str, LogDamaged]]:
     wanted = set(digests)
     bodies = tables.bodies
     query = select(bodies.c.sha256, bodies.c.body).where(among(bodies.c.sha256, wanted))
     found = {row.sha256: row.body for row in connection.execute(query)}
-    return found | {sha256: files.read(sha256) for sha256 in wanted - found.keys()}
+    missing: dict[str, LogDamaged] = {}
+    for sha256 in wanted - found.keys():
+        try:
+            found[sha256] = files.read(sha256)
+        except LogDamaged as error:
+            missing[sha256] = error
+    return found, missing
 
 
 def mentioned(connection: Connection, digests: Iterable[str]) -> set[str]:
-    """Those of `digests` that a payload or a delivery has."""
+    """Those of `digests` that a payload, a delivery or a feed has."""
     wanted = list(digests)
     found: set[str] = set()
-    for table in (tables.payloads, tables.deliveries, tables.deliveries_done, tables.staged_deliveries):
+    owners = (tables.payloads, tables.deliveries, tables.deliveries_done, tables.staged_deliveries, tables.feed)
+    for table in owners:
         query = select(table.c.sha256).where(among(table.c.sha256, wanted))
         found.update(connection.execute(query).scalars())
     return found

@@ -126,6 +126,15 @@ class LedgerMove:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """A recipient's business answer to one of our deliveries, with the receipt that proves it."""
+
+    delivery_id: str
+    receipt: NewReceipt
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """Everything commit 2 writes about (a chunk of) one payload, in one transaction.
 
@@ -149,6 +158,8 @@ class Outcome:
     attached: tuple[str, ...] = ()
     """Ids of waiting documents that have found their case."""
     ledger: tuple[LedgerMove, ...] = ()
+    answers: tuple[Answered, ...] = ()
+    """Deliveries that the messages answer; each is answered once, by whichever comes first."""
     failed: str = ""
     """Why the payload could not be processed at all (our fault), for the operator."""
 
@@ -236,7 +247,7 @@ class Store(Protocol):
 
     # Between the commits
     async def claim_payloads(self, limit: int, lease: timedelta, now: datetime) -> Sequence[Claimed]:
-        """The oldest payloads that nobody holds, in order of arrival; bodies included."""
+        """The oldest payloads that nobody holds, in order of arrival; with their bodies, but for what was lost."""
 
     async def renew_payload(self, payload_id: str, fence: int, lease: timedelta, now: datetime) -> None:
         """Hold a claimed payload longer; LeaseLost if another worker has it."""
@@ -264,7 +275,13 @@ class Store(Protocol):
 
     # Deliver
     async def claim_deliveries(self, limit: int, lease: timedelta, now: datetime) -> Sequence[Delivery]:
-        """Lane heads that are due, each leased, with its attempt already recorded (`attempts` counts it)."""
+        """Lane heads that are due, each leased, with its attempt already recorded (`attempts` counts it).
+
+        One whose lease ran out in the last attempt that its agreement allows is dead instead.
+        """
+
+    async def renew_delivery(self, delivery_id: str, fence: int, lease: timedelta, now: datetime) -> None:
+        """Hold a claimed delivery longer; LeaseLost if another worker has it."""
 
     async def finish_attempt(self, result: AttemptResult) -> None:
         """Complete an attempt; LeaseLost if the fence is not the current one."""

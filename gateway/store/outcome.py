@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Row, delete, select, update
 
 from gateway.decide.facts import CaseById, CasesByKeys, LedgerBalance, Query, Waiting, WaitingDocument
 from gateway.errors import FactsMoved, GatewayError, LeaseLost
-from gateway.model import Case, CaseEvent, FeedEntry, InterchangeRef
+from gateway.model import Case, CaseEvent, FeedEntry, InterchangeRef, MessageState
 from gateway.store import deliveries, facts, payloads, tables
 from gateway.store.batch import Batch
 from gateway.store.bodies import insert_body
@@ -201,6 +201,9 @@ def _write(batch: Batch, outcomes: Sequence[Outcome], judged: _Judge) -> None:
     _write_ledgers(batch, outcomes, judged.test)
     _write_feeds(batch, [entry for outcome in outcomes for entry in outcome.feed])
     deliveries.enqueue(batch, [(outcome.payload_id, one) for outcome in outcomes for one in outcome.deliveries])
+    deliveries.answer(
+        batch, [deliveries.BusinessAnswer(one.delivery_id, one.receipt, one.at) for o in outcomes for one in o.answers]
+    )
     attached = [wait_id for outcome in outcomes for wait_id in outcome.attached]
     if attached:
         connection.execute(delete(tables.waits).where(among(tables.waits.c.id, attached)))
@@ -268,9 +271,13 @@ def _event_row(event: CaseEvent) -> tuple[Any, ...]:
 
 
 def _write_participants(batch: Batch, outcome: Outcome) -> None:
-    """Whoever sends to a case, or is sent something of it, takes part in it."""
-    sent = {(message.case_id, message.partner_id) for message in outcome.messages}
-    delivered = {(delivery.case_id, delivery.partner_id) for delivery in outcome.deliveries}
+    """Whoever sends to a case, or is sent something of it, takes part in it, and may read it.
+
+    A refused message gives no part, nor does the answer to it: numbers can be guessed.
+    """
+    refused = {message.id for message in outcome.messages if message.state is MessageState.REJECTED}
+    sent = {(message.case_id, message.partner_id) for message in outcome.messages if message.id not in refused}
+    delivered = {(made.case_id, made.partner_id) for made in outcome.deliveries if made.message_id not in refused}
     for case_id, partner_id in sorted(sent | delivered):
         if case_id and partner_id:
             batch.insert(tables.case_partners, (case_id, partner_id), "ignore")

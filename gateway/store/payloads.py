@@ -13,7 +13,7 @@ from gateway.errors import GatewayError, LeaseLost, NotFound, TransportIdReused
 from gateway.model import Payload, PayloadState, Receipt, Stage
 from gateway.store import tables
 from gateway.store.batch import Batch
-from gateway.store.bodies import BodyFiles, insert_body, read_bodies
+from gateway.store.bodies import BodyFiles, bodies_there, insert_body
 from gateway.store.contract import Accepted, Claimed, NewReceipt
 from gateway.store.sql import among, from_time, to_time
 
@@ -176,9 +176,9 @@ def claim(connection: Connection, wanted: ClaimWanted) -> list[Claimed]:
     )
     query = select(tables.payloads).where(among(_payloads.id, held)).order_by(_payloads.arrival)
     rows = connection.execute(query).all()
-    bodies = read_bodies(connection, wanted.files, {row.sha256 for row in rows})
+    bodies = bodies_there(connection, wanted.files, {row.sha256 for row in rows})
     return [
-        Claimed(payload_from(row, bodies[row.sha256]), held[row.id].fence + 1, until, held[row.id].position)
+        Claimed(payload_from(row, bodies.get(row.sha256, b"")), held[row.id].fence + 1, until, held[row.id].position)
         for row in rows
     ]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -66,6 +65,7 @@ _HANDLERS: tuple[Handler[Any, Any], ...] = (
     staging.stage,
     facts.reserve,
     outcome.commit,
+    deliveries.renew,
     deliveries.finish_attempts,
     deliveries.answer,
     deliveries.retry,
@@ -197,6 +197,9 @@ class SqlStore(Store):
             return await self._database.claim(lambda connection: deliveries.claim(connection, wanted))
         return await self._writer.do(deliveries.claims, wanted)
 
+    async def renew_delivery(self, delivery_id: str, fence: int, lease: timedelta, now: datetime) -> None:
+        await self._writer.do(deliveries.renew, deliveries.Renewal(delivery_id, fence, to_time(now + lease)))
+
     async def finish_attempt(self, result: AttemptResult) -> None:
         await self._writer.do(deliveries.finish_attempts, result)
 
@@ -319,8 +322,7 @@ class SqlStore(Store):
             kept = await self._read(partial(mentioned, digests=names))
             for path in page:
                 if path.name not in kept:
-                    await asyncio.to_thread(os.unlink, path)
-                    removed += 1
+                    removed += await asyncio.to_thread(self._files.remove_old, path, older_than)
         return removed
 
     async def _read(self, work: Callable[[Connection], T]) -> T:

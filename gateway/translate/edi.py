@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.check.segment import is_numeric
 from gateway.check.tables import ElementUse, Table
 from gateway.errors import MappingInvalid
 from gateway.translate import convert, fields, place
@@ -35,6 +36,13 @@ class Slot:
     def width(self) -> int:
         """The longest value it takes; 0 where no source says."""
         return self.use.max_length or 0
+
+    def holds(self, text: str) -> bool:
+        """Whether `text` is short enough; of a number only the digits count (ISO 9735-1, 10.1; X12.6, 3.5.1)."""
+        longest = self.use.max_length
+        if longest is None or len(text) <= longest:
+            return True
+        return is_numeric(self.use.kind) and len(text.lstrip("-").replace(".", "").replace(",", "")) <= longest
 
 
 @dataclass(frozen=True, slots=True)

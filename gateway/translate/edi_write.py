@@ -45,9 +45,7 @@ class _Cell:
     cell: Cell
     find: Callable[[Values], Any]
     write: Callable[[Any, Context], str] | None
-    element: int
-    component: int
-    width: int
+    slot: Slot
 
 
 @dataclass(slots=True, eq=False)
@@ -223,7 +221,7 @@ def _write_occurrence(segment: _Segment, values: Values, prefix: str, position: 
         if value is None or value == ():
             continue
         path = prefix + cell.cell.field_within
-        if cell.cell.kind == "position" and elements[cell.element - 1][cell.component]:
+        if cell.cell.kind == "position" and elements[cell.slot.element - 1][cell.slot.component]:
             continue
         if cell.write is None:
             parts = _parts(cell.cell, value, 1, path, run)
@@ -233,7 +231,7 @@ def _write_occurrence(segment: _Segment, values: Values, prefix: str, position: 
             continue
         text = _text(cell, value, path, run)
         if text:
-            elements[cell.element - 1][cell.component] = run.clean(text, path)
+            elements[cell.slot.element - 1][cell.slot.component] = run.clean(text, path)
             if (companion := cell.cell.companion) is not None and isinstance(cell.cell.converter, Converter):
                 elements[companion.element - 1][companion.component] = cell.cell.converter.companion
             filled |= cell.cell.kind != "position"
@@ -281,7 +279,9 @@ def _emit(segment: _Segment, elements: list[list[str]], filled: bool, prefix: st
                 # An optional composite goes whole or not at all; what else it holds would mean nothing.
                 run.find("translate.incomplete", path, ":".join(filter(None, components)), target=target)
                 components[:] = [""] * len(components)
-    if not segment.use.trigger and not any(elements[cell.element - 1][cell.component] for cell in segment.cells):
+    if not segment.use.trigger and not any(
+        elements[cell.slot.element - 1][cell.slot.component] for cell in segment.cells
+    ):
         filled = False
         if not segment.constant:
             return False
@@ -311,13 +311,13 @@ def _text(cell: _Cell, value: Any, path: str, run: _Run) -> str:
     except Unconvertible as fault:
         run.find(fault.code, path, value, **fault.words)
         text = fault.kept or ""
-    return _fitting(text, cell.width, path, run)
+    return _fitting(text, cell.slot, path, run)
 
 
-def _fitting(text: str, width: int, path: str, run: _Run) -> str:
+def _fitting(text: str, slot: Slot, path: str, run: _Run) -> str:
     """`text` where the slot holds it; an identifier or a number is never cut, so else nothing."""
-    if width and len(text) > width and len(text.lstrip("-").replace(".", "")) > width:
-        run.find("translate.too_long", path, text, length=str(len(text)), max=str(width))
+    if not slot.holds(text):
+        run.find("translate.too_long", path, text, length=str(len(text)), max=str(slot.width))
         return ""
     return text
 
@@ -325,7 +325,8 @@ def _fitting(text: str, width: int, path: str, run: _Run) -> str:
 def _parts(cell: Cell, value: Any, repeats: int, path: str, run: _Run) -> list[str]:
     """The texts for a cell of several slots, in the order of the slots and of the segment's repeats."""
     converter = cell.converter
-    widths = [slot.width for slot in cell.slots] * repeats
+    slots = cell.slots * repeats
+    widths = [slot.width for slot in slots]
     if isinstance(converter, ManyConverter):
         try:
             parts = converter.write(value, widths, run.context)
@@ -336,12 +337,12 @@ def _parts(cell: Cell, value: Any, repeats: int, path: str, run: _Run) -> list[s
         items = value if cell.is_list else [value]
         if len(items) > len(widths):
             run.find("translate.too_many", path, len(items), max=str(len(widths)))
-        single = _Cell(cell, _nothing, converter.write, 0, 0, widths[0])
+        single = _Cell(cell, _nothing, converter.write, slots[0])
         parts = [_text(single, item, f"{path}[{at}]", run) for at, item in enumerate(items[: len(widths)])]
         return [part for part in parts if part]
     else:
         parts = [_figure_text(value)] if cell.kind != "constant" else []
-    return [_fitting(part, width, path, run) for part, width in zip(parts, widths, strict=False)]
+    return [_fitting(part, slot, path, run) for part, slot in zip(parts, slots, strict=False)]
 
 
 def _nothing(_values: Values) -> Any:
@@ -466,4 +467,4 @@ def _compile_cell(cell: Cell) -> _Cell:
         write = _figure_text
     elif isinstance(converter, Converter) and not cell.is_list:
         write = converter.write
-    return _Cell(cell, _finder(cell.path), write, slot.element, slot.component, slot.width)
+    return _Cell(cell, _finder(cell.path), write, slot)

@@ -5,6 +5,7 @@ What does not pass our own check never leaves: then there is no body, and the fi
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -69,6 +70,10 @@ def render(document: Document, mapping: Mapping, context: Context, frame: Frame)
     syntax = Syntax(mapping.format.partition(":")[0])
     if syntax is Syntax.X12 and context.delimiters is None:
         context = replace(context, delimiters=x12_writer.DELIMITERS)
+    if not _is_known(frame.charset):
+        return Rendered(
+            b"", [finding("translate.charset", Place(), charset=frame.charset)], CONTENT_TYPES[syntax], frame.reference
+        )
     written = mapping.write(document, context)
     found = written.findings
     found += [_refused(fault) for fault in judge(written.body, mapping.format, context)]
@@ -119,6 +124,15 @@ def _own_charset(syntax: Syntax, body: Any) -> str:
     return "utf-8"
 
 
+def _is_known(charset: str) -> bool:
+    """Whether there is such a codec; an empty name stands for the syntax's own choice."""
+    try:
+        codecs.lookup(charset or "utf-8")
+    except LookupError:
+        return False
+    return True
+
+
 def _carries(charset: str, texts: Iterable[str]) -> bool:
     try:
         for text in texts:
@@ -127,6 +141,9 @@ def _carries(charset: str, texts: Iterable[str]) -> bool:
         return False
     return True
 
+
+_VERSION_3 = frozenset({"UNOA", "UNOB", "UNOC", "UNOD", "UNOE", "UNOF"})
+"""ISO 9735:1988 with amendment 1 (version 3), 0001; the others came with version 4."""
 
 _NOT_LETTERS = re.compile(r"[^a-z0-9]")
 
@@ -140,14 +157,19 @@ def _repertoire(charset: str) -> str:
     return next((name for name, codec in names.items() if _NOT_LETTERS.sub("", codec) == wanted), "UNOX")
 
 
-def _encodable(body: Iterable[str], charset: str, found: list[Finding]) -> list[str]:
-    """`body` with question marks for what `charset` cannot carry, each told."""
+def _encodable(body: Iterable[str], charset: str, delimiters: Delimiters, found: list[Finding]) -> list[str]:
+    """`body`, raw segments, with question marks for what `charset` cannot carry, each told."""
+    service = delimiters.terminator + delimiters.element + delimiters.component + delimiters.repetition
+    mark = "?"
+    if mark in service + delimiters.release:
+        # It stands in a raw segment, where it would release or separate what follows.
+        mark = f"{delimiters.release}?" if delimiters.release else " "
     fit: list[str] = []
     for number, raw in enumerate(body, 2):
         if not _carries(charset, (raw,)):
             place = Place(segment=number, tag=raw[:3])
             found.append(finding("translate.not_encodable", place, raw, charset=charset))
-            raw = raw.encode(charset, "replace").decode(charset)  # noqa: PLW2901 - the same segment, made fit
+            raw = "".join(c if _carries(charset, c) else mark for c in raw)  # noqa: PLW2901 - the same segment, made fit
         fit.append(raw)
     return fit
 
@@ -159,9 +181,9 @@ def _identifier(text: str) -> tuple[str, str]:
 
 
 def _edifact(body: list[str], format_: str, context: Context, frame: Frame, rendered: Rendered) -> bytes:
-    """UNB to UNZ around one message: syntax version 3 for the 8-bit repertoires, 4 for UTF-8, which 3 does not know."""
+    """UNB to UNZ around one message: syntax version 3 for the repertoires that it knows, 4 for all others."""
     repertoire = _repertoire(rendered.charset)
-    version = "4" if repertoire in ("UNOW", "UNOY") else "3"
+    version = "3" if repertoire in _VERSION_3 else "4"
     delimiters = context.delimiters or replace(EDIFACT_DELIMITERS, repetition="*" if version == "4" else "")
     sender, sender_qualifier = _identifier(frame.sender)
     recipient, recipient_qualifier = _identifier(frame.recipient)
@@ -182,14 +204,14 @@ def _edifact(body: list[str], format_: str, context: Context, frame: Frame, rend
         acknowledgement_requested=frame.acknowledgement_requested,
         test=frame.test,
     )
-    fit = _encodable(body, rendered.charset, rendered.findings)
+    fit = _encodable(body, rendered.charset, delimiters, rendered.findings)
     return edifact_writer.write_interchange(envelope, [(message_type(format_), frame.reference[-14:], fit)])
 
 
 def _x12(body: list[str], format_: str, context: Context, frame: Frame, rendered: Rendered) -> bytes:
     """ISA to IEA around one transaction set in one functional group."""
     type_: MessageType = message_type(format_)
-    fit = _encodable(body, rendered.charset, rendered.findings)
+    fit = _encodable(body, rendered.charset, context.separators(Syntax.X12), rendered.findings)
     set_ = x12_writer.Body(type_.name, "0001", fit)
     return x12_interchange(set_, type_.version, frame, rendered.charset, context.separators(Syntax.X12))
 
@@ -221,8 +243,18 @@ def x12_interchange(
 def _xml(body: etree._Element, format_: str, context: Context, frame: Frame, rendered: Rendered) -> bytes:  # noqa: ARG001
     """The XML message alone, or in the transport envelope that the agreement names."""
     root = _obor_message(body, format_, frame) if frame.transport_envelope == "OBORMessage" else body
-    text = etree.tostring(root, xml_declaration=True, encoding=rendered.charset.upper())
-    return text if isinstance(text, bytes) else text.encode()
+    name = _registered(rendered.charset)
+    try:
+        written = etree.tostring(root, xml_declaration=True, encoding=name)
+    except LookupError:  # libxml2 knows fewer character sets than Python
+        written = f"<?xml version='1.0' encoding='{name}'?>\n{etree.tostring(root, encoding='unicode')}"
+    return written if isinstance(written, bytes) else written.encode(rendered.charset, "xmlcharrefreplace")
+
+
+def _registered(charset: str) -> str:
+    """The registered (IANA) name of a codec, which is what an XML declaration holds."""
+    name = codecs.lookup(charset).name
+    return re.sub(r"^iso8859-", "iso-8859-", re.sub(r"^cp(125\d)$", r"windows-\1", name)).upper()
 
 
 def _obor_message(body: etree._Element, format_: str, frame: Frame) -> etree._Element:

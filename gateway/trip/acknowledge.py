@@ -2,7 +2,7 @@
 
 EDIFACT gets a CONTRL; X12 a TA1 where one is due and a 997 or 999 for each group; XML and JSON have no
 acknowledgement of their own and are answered with a response document. What cannot even be answered
-in its syntax (no header, no syntax) is answered with a response that says why.
+in its syntax (no header, or one that names nobody; no syntax) is answered with a response that says why.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from gateway.deliver.directory import Directory
 from gateway.deliver.dispatch import Dispatch, InHand
 from gateway.deliver.rendering import Renderer, reference_of
+from gateway.findings import rejects
 from gateway.model import Acknowledge, Agreement, DeliveryKind, Severity, Syntax
 from gateway.receipt import edifact as contrl
 from gateway.receipt import x12 as functional
@@ -34,11 +35,26 @@ class Acknowledger:
         agreement = interchange.agreement or ANY
         if interchange.control or not _wanted(interchange, agreement):
             return
-        envelope = interchange.envelope
-        if envelope is None or not envelope.header:
-            if interchange.rejected and interchange.first > interchange.last:
+        body, format_ = await self._answer(interchange, in_hand, ack_id)
+        if not body:
+            # XML and JSON messages have had their responses one by one; an empty payload has had none.
+            segmented = interchange.syntax in (Syntax.EDIFACT, Syntax.X12)
+            if _refused(interchange) and (segmented or interchange.first > interchange.last):
                 await self._refuse(interchange, in_hand)
             return
+        outbound = await self._directory.wanted(in_hand.sender.id, ACKNOWLEDGEMENT)
+        if outbound is None:
+            self._dispatch.offer(in_hand, ACKNOWLEDGEMENT, body, format_, ack_id)
+        else:
+            self._dispatch.push(
+                in_hand, outbound, DeliveryKind.ACKNOWLEDGEMENT, ACKNOWLEDGEMENT, body, "", "", ack_id, format_
+            )
+
+    async def _answer(self, interchange: Interchange, in_hand: InHand, ack_id: str) -> tuple[bytes, str]:
+        """The acknowledgement in the interchange's own syntax, and its format; empty where there can be none."""
+        envelope = interchange.envelope
+        if envelope is None or not envelope.header:
+            return b"", ""
         if interchange.syntax is Syntax.EDIFACT:
             body = contrl.acknowledge(
                 envelope,
@@ -48,19 +64,8 @@ class Acknowledger:
                 reference=reference_of(ack_id),
                 at=in_hand.at,
             )
-            format_ = "edifact:CONTRL"
-        else:
-            body = await self._x12(interchange, in_hand, ack_id)
-            format_ = "x12:997"
-        if not body:
-            return
-        outbound = await self._directory.wanted(in_hand.sender.id, ACKNOWLEDGEMENT)
-        if outbound is None:
-            self._dispatch.offer(in_hand, ACKNOWLEDGEMENT, body, format_, ack_id)
-        else:
-            self._dispatch.push(
-                in_hand, outbound, DeliveryKind.ACKNOWLEDGEMENT, ACKNOWLEDGEMENT, body, "", "", ack_id, format_
-            )
+            return body, "edifact:CONTRL"
+        return await self._x12(interchange, in_hand, ack_id), "x12:997"
 
     async def _x12(self, interchange: Interchange, in_hand: InHand, ack_id: str) -> bytes:
         """TA1 where due, and a functional acknowledgement per group; empty where nothing is to be said."""
@@ -86,7 +91,7 @@ class Acknowledger:
                     groups.append((header, [answer]))
         if ta1 is None and not groups:
             return b""
-        number = await self._renderer.x12_reference(in_hand.sender.id, ack_id)
+        number = await self._renderer.x12_reference(in_hand.sender.id, ack_id, test=in_hand.test)
         return functional.reply(
             envelope, number, in_hand.at, acknowledgements=[ta1] if ta1 is not None else [], groups=groups
         )
@@ -95,6 +100,11 @@ class Acknowledger:
         """What has no header to answer to: a response document says what was wrong."""
         document = unreadable(interchange, in_hand, in_hand.sender.language)
         await self._dispatch.hand_over(in_hand, in_hand.sender, "response", document, DeliveryKind.RESPONSE, "", -2)
+
+
+def _refused(interchange: Interchange) -> bool:
+    """Whether anything in it was refused for its syntax: the sender has to hear of it somehow."""
+    return interchange.rejected or any(rejects(verdict.findings) for verdict in interchange.verdicts)
 
 
 def _wanted(interchange: Interchange, agreement: Agreement) -> bool:

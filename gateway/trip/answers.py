@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from gateway.decide import effects as do
@@ -12,7 +12,7 @@ from gateway.documents import CustomsEntry, Document, Response
 from gateway.model import Delivery, DeliveryState, Finding, Partner, Payload, Place, Severity, Stage, Syntax
 from gateway.parse.segments import SegmentMessage, split
 from gateway.receipt.notary import Notary
-from gateway.store.contract import NewReceipt, Store
+from gateway.store.contract import Answered, NewReceipt, Store
 
 _SENT = frozenset({DeliveryState.SENDING, DeliveryState.DELIVERED, DeliveryState.RELAYED, DeliveryState.ANSWERED})
 """States in which a recipient may have a delivery: its answer can overtake the end of our own attempt."""
@@ -30,7 +30,8 @@ async def acknowledged(
     """A recipient's CONTRL, TA1, 997 or 999: the case it concerns; a refusal by syntax rings an alarm."""
     reference, action = _verdict(control)
     delivery = await store.delivery_by_reference(sender.id, reference) if reference else None
-    case_id = delivery.case_id if delivery is not None else ""
+    # Test traffic meets no live case, and references are drawn without regard to it.
+    case_id = delivery.case_id if delivery is not None and delivery.test == in_hand.test else ""
     if action not in _POSITIVE[control.type.syntax]:
         refused = Finding(
             "answer.syntax_refused",
@@ -49,24 +50,24 @@ async def answered(
     store: Store,
     notary: Notary,
     in_hand: InHand,
-) -> None:
-    """A recipient's business answer: the `answered` receipt of the delivery it answers, once."""
+) -> Answered | None:
+    """A recipient's business answer, with the `answered` receipt of the delivery it answers; None where it is none."""
     match document:
         case Response():
             wanted, verdict = document.document, document.outcome.value
         case CustomsEntry():
             wanted, verdict = "clearance", document.status.value
         case _:
-            return
+            return None
     if not case_id:
-        return
+        return None
     delivery = await _delivery(store, case_id, sender, wanted, test=payload.test)
     if delivery is None:
-        return
+        return None
     body = notary.answered(
         delivery, sender, at=in_hand.at, verdict=verdict, message_id=in_hand.message_id, answer=payload.body
     )
-    await store.answer_delivery(delivery.id, NewReceipt(Stage.ANSWERED, delivery.id, body), in_hand.at)
+    return Answered(delivery.id, NewReceipt(Stage.ANSWERED, delivery.id, body), in_hand.at)
 
 
 def placed(effect: do.Effect, origins: Mapping[str, Place]) -> do.Effect:
@@ -80,6 +81,12 @@ def placed(effect: do.Effect, origins: Mapping[str, Place]) -> do.Effect:
         for reason in effect.document.reasons
     )
     return replace(effect, document=effect.document.model_copy(update={"reasons": reasons}))
+
+
+def reasons(effects: Sequence[do.Effect], origins: Mapping[str, Place]) -> list[Finding]:
+    """Why a message was refused or held, placed in the sender's own message where the field came from one."""
+    found = [f for effect in effects if isinstance(effect, do.Refuse | do.Hold) for f in effect.reasons]
+    return [replace(f, place=origins[f.place.path]) if f.place.path in origins else f for f in found]
 
 
 async def _delivery(
@@ -100,15 +107,19 @@ async def _delivery(
 
 def _verdict(control: SegmentMessage) -> tuple[str, str]:
     """(control reference of the interchange or group acknowledged, the action or acknowledgement code)."""
-    segments = {(s := split(raw, control.delimiters))[0][0]: s for raw in control.segments}
+    segments = [split(raw, control.delimiters) for raw in control.segments]
+
+    def values(tag: str, element: int) -> list[str]:
+        return [s[element][0] for s in segments if s[0][0] == tag and element < len(s)]
 
     def value(tag: str, element: int) -> str:
-        parts = segments.get(tag, [])
-        return parts[element][0] if element < len(parts) else ""
+        return next(iter(values(tag, element)), "")
 
     match control.type.name:
         case "CONTRL":
-            return value("UCI", 1), value("UCI", 4)
+            # ISO 9735-4, 0083: 7 acknowledges all but what is rejected at a lower level.
+            rejected = "4" in (*values("UCF", 4), *values("UCM", 3))
+            return value("UCI", 1), "4" if rejected else value("UCI", 4)
         case "TA1":
             return value("TA1", 1), value("TA1", 4)
         case _:

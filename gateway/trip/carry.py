@@ -29,7 +29,7 @@ from gateway.errors import NotFound
 from gateway.model import DeliveryKind, Finding, InterchangeRef, MessageState, Partner, Place, Stage, Syntax, derive_id
 from gateway.parse.segments import SegmentMessage
 from gateway.receipt.notary import Notary
-from gateway.store.contract import Claimed, MessageRecord, NewReceipt, Outcome, Store
+from gateway.store.contract import Answered, Claimed, MessageRecord, NewReceipt, Outcome, Store
 from gateway.trip import answers
 from gateway.trip.acknowledge import Acknowledger
 from gateway.trip.examine import Examined, Interchange, Message
@@ -46,6 +46,7 @@ class _Transaction:
     dispatch: Dispatch
     records: list[MessageRecord] = field(default_factory=list)
     receipts: list[NewReceipt] = field(default_factory=list)
+    answers: list[Answered] = field(default_factory=list)
     facts: Facts = field(default_factory=Facts)
 
 
@@ -231,8 +232,13 @@ class Trip:
         self._transaction.facts = self._transaction.facts.plus(known.answers)
         placed = [answers.placed(effect, message.origins) for effect in effects]
         state, case_id = await self._transaction.dispatch.carry_out(placed, known, in_hand)
-        payload = replace(self._payload, test=in_hand.test)
-        await answers.answered(message.document, case_id, self._sender, payload, self._store, self._notary, in_hand)
+        message.refusals += answers.reasons(effects, message.origins)
+        if state is not MessageState.REJECTED:
+            payload = replace(self._payload, test=in_hand.test)
+            answered = await answers.answered(
+                message.document, case_id, self._sender, payload, self._store, self._notary, in_hand
+            )
+            self._transaction.answers += [answered] if answered else []
         return state, case_id
 
     async def _decided(self, incoming: Incoming) -> tuple[list[Effect], Facts]:
@@ -274,7 +280,8 @@ class Trip:
             match query:
                 case facts.CasesByKeys() | facts.Waiting():
                     found = answer.value if isinstance(answer.value, tuple) else ()
-                    if query.keys & keys or any(getattr(v, "id", "") in cases for v in found):
+                    touched = cases.union(dispatch.attached)  # a document that has found its case waits no more
+                    if query.keys & keys or any(getattr(v, "id", "") in touched for v in found):
                         return True
                 case facts.CaseById():
                     if query.id in cases:
@@ -311,8 +318,10 @@ class Trip:
                 waits=tuple(dispatch.waits),
                 attached=tuple(dispatch.attached),
                 ledger=tuple(dispatch.ledger),
+                answers=tuple(transaction.answers),
             )
         )
+        dispatch.log_alerts()
         self._refs = {}
         self._done = max(position, self._done)
 

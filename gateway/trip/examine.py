@@ -21,7 +21,7 @@ from gateway.check import second_opinion, structure, tables, xsd
 from gateway.check.rulebook import Rules
 from gateway.documents import MODELS, Document
 from gateway.errors import PayloadTooLarge, PayloadUnreadable
-from gateway.model import Agreement, Direction, Finding, InterchangeRef, Place, Strictness, Syntax
+from gateway.model import Agreement, Direction, Finding, InterchangeRef, Place, Severity, Strictness, Syntax
 from gateway.parse import edifact, x12
 from gateway.parse import json as json_reader
 from gateway.parse import xml as xml_reader
@@ -43,6 +43,9 @@ from gateway.translate.outcome import Read
 
 CONTROL = frozenset({"CONTRL", "997", "999", "TA1"})
 """Syntax acknowledgements: they are never acknowledged themselves (ISO 9735-1, 9; X12 997 and TA1 purpose)."""
+
+ADVICE = frozenset({"APERAK", "824"})
+"""What an application answers; unlike CONTROL it gets a syntax acknowledgement like any other message."""
 
 ANY = Agreement(id="", partner_id="", direction=Direction.IN, document="*", format="*")
 """An agreement that takes everything, strictly: what `gateway validate` checks by."""
@@ -177,22 +180,21 @@ class Examiner:
         groups: list[GroupEnded] = []
         verdicts: list[Verdict] = []
         agreement: Agreement | None = None
+        envelope: Envelope | None = None
         control = True
         first = self._number + 1
         in_group = -1
         for event in events:
             match event:
                 case InterchangeBegun():
-                    found, groups, verdicts, agreement = (
-                        [*event.findings, *_header_findings(event.envelope)],
-                        [],
-                        [],
-                        None,
-                    )
+                    envelope = event.envelope
+                    found = [*event.findings, *_service_findings(envelope.header, envelope)]
+                    groups, verdicts, agreement = [], [], None
                     control, first, in_group = True, self._number + 1, -1
                 case GroupBegun():
                     # Its findings wait for the group's end, where the verdict on the group is made.
-                    groups.append(GroupEnded(event.group, 0, list(event.findings)))
+                    begun = [*event.findings, *_service_findings(event.group.header, envelope)]
+                    groups.append(GroupEnded(event.group, 0, begun))
                     in_group = len(groups) - 1
                 case MessageRead():
                     message = self._segments(event)
@@ -211,14 +213,17 @@ class Examiner:
                     yield message
                 case GroupEnded():
                     if in_group >= 0:
-                        begun = groups[in_group].findings
-                        strictness = self._strictness(agreement)
-                        groups[in_group] = replace(
-                            event, findings=catalogue.judged([*begun, *event.findings], strictness)
-                        )
+                        of_group = [
+                            *groups[in_group].findings,
+                            *event.findings,
+                            *_service_findings(event.trailer, envelope),
+                        ]
+                        judged = catalogue.judged(of_group, self._strictness(agreement))
+                        groups[in_group] = replace(event, findings=judged)
                     in_group = -1
                 case InterchangeEnded():
-                    found += [*event.findings, *self._identity(event.envelope, agreement)]
+                    found += [*event.findings, *_service_findings(event.trailer, event.envelope)]
+                    found += self._identity(event.envelope, agreement)
                     yield Interchange(
                         event.envelope.syntax,
                         catalogue.judged(found, self._strictness(agreement)),
@@ -241,7 +246,7 @@ class Examiner:
         message = Message(self._number, wire.type.syntax, format_, wire.reference, [], agreement)
         table = tables.find(wire.type)
         if table is None:
-            message.findings = [*event.findings, _no_table(wire)]
+            message.findings = [*event.findings, _no_table(wire), *structure.check_ends(wire)]
             return self._judged(message)
         checked = structure.check(wire, table)
         message.findings = [*event.findings, *checked.findings]
@@ -281,16 +286,22 @@ class Examiner:
         read = json_reader.read(body)
         message = Message(self._number, Syntax.JSON, "json", "", list(read.findings))
         value = read.value if isinstance(read.value, dict) else {}
-        if "format" not in value and (resembled := _resembled(value)):
-            value = {"format": f"json:{resembled}:1", "document": value}
+        resembled = _resembled(value)
+        if "format" not in value and len(resembled) == 1:
+            value = {"format": f"json:{resembled[0]}:1", "document": value}
         if not message.rejected:
             message.reference = str(value.get("reference", ""))
             message.format = str(value.get("format", "json"))
             document_type = _document_of(message.format)
             message.agreement = self._agreement(message.format, document_type)
-            if document_type is None or not isinstance(value.get("document"), dict):
-                place = Place(path="/format" if document_type is None else "/document")
+            if "format" not in value:
+                likely = ", ".join(f"json:{name}:1" for name in resembled or MODELS)
+                message.findings.append(Finding("json.format_missing", args={"formats": likely}))
+            elif document_type is None:
+                place = Place(path="/format")
                 message.findings.append(Finding("schema.none", place=place, args={"format": message.format}))
+            elif not isinstance(value.get("document"), dict):
+                message.findings.append(Finding("json.document_missing", place=Place(path="/document")))
             self._judged(message)
             if not message.rejected:
                 self._read(message, message.format, value["document"])
@@ -311,7 +322,12 @@ class Examiner:
         """Read the checked wire message into its document, and judge that by the rules."""
         document_type = _document_of(format_)
         if document_type is None:
-            message.findings.append(Finding("mapping.none", args={"format": format_}))
+            # Its syntax is right, and is acknowledged so. An application's answer is not answered in turn, or two
+            # gateways would answer each other for ever; anything else was sent for something to come of it.
+            if format_.split(":")[1] in ADVICE:
+                message.findings.append(Finding("mapping.none", Severity.NOTE, args={"format": format_}))
+            else:
+                message.refusals.append(Finding("mapping.none", args={"format": format_}))
             return
         mapping = mappings.load(document_type, format_)
         read: Read = mapping.read(wire, context_of(message.agreement or ANY))
@@ -362,12 +378,11 @@ def context_of(agreement: Agreement) -> Context:
     return _context(agreement.time_zone, agreement.code_tables)
 
 
-def _resembled(value: Mapping[str, object]) -> str:
-    """Which document a bare JSON object is, by the names in it; empty where two fit as well, or none does."""
+def _resembled(value: Mapping[str, object]) -> list[str]:
+    """Which documents a bare JSON object may be, by the names in it: those that fit best, of which there may be two."""
     scores = {name: 2 * len(value.keys() & model.model_fields.keys()) - len(value) for name, model in MODELS.items()}
     best = max(scores.values())
-    fitting = [name for name, score in scores.items() if score == best > 0]
-    return fitting[0] if len(fitting) == 1 else ""
+    return [name for name, score in scores.items() if score == best > 0]
 
 
 def _document_of(format_: str) -> str | None:
@@ -381,11 +396,11 @@ def _schema_digest(format_: str) -> str:
     return hashlib.sha256((data.schemas() / "xml" / xsd.entries()[format_].schema).read_bytes()).hexdigest()
 
 
-def _header_findings(envelope: Envelope) -> list[Finding]:
-    """What the table of UNB has against an interchange's header; X12's reader judges ISA, which goes by position."""
-    if envelope.syntax is not Syntax.EDIFACT or not envelope.header:
+def _service_findings(segment: Sequence[Sequence[str]], envelope: Envelope | None) -> list[Finding]:
+    """What its table has against UNB, UNG, UNE or UNZ, where it is there; X12's reader judges its own envelopes."""
+    if envelope is None or envelope.syntax is not Syntax.EDIFACT or not segment:
         return []
-    return structure.check_service(envelope.header, envelope.delimiters, envelope.version)
+    return structure.check_service(segment, envelope.delimiters, envelope.version)
 
 
 def _no_table(wire: SegmentMessage) -> Finding:

@@ -21,9 +21,14 @@ def refusal(message: Message, reasons: Sequence[Finding], in_hand: InHand, langu
 
 
 def unreadable(interchange: Interchange, in_hand: InHand, language: str) -> Response:
-    """A refusal of what has no header that an acknowledgement could name."""
+    """A refusal of what no acknowledgement can name, with the faults of all that is in it."""
     syntax = interchange.syntax.value if interchange.syntax is not None else "payload"
-    return _refused(syntax, "", interchange.findings, in_hand, language)
+    found = [
+        *interchange.findings,
+        *(f for group in interchange.groups for f in group.findings),
+        *(f for verdict in interchange.verdicts for f in verdict.findings),
+    ]
+    return _refused(syntax, "", found, in_hand, language)
 
 
 def _refused(document: str, reference: str, reasons: Sequence[Finding], in_hand: InHand, language: str) -> Response:

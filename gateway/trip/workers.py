@@ -26,6 +26,7 @@ from gateway.check.rulebook import RuleBook, Rules
 from gateway.check.rulebook import load as load_rules
 from gateway.errors import ExaminerLost
 from gateway.model import Agreement, Payload, Place
+from gateway.store.database import translated
 from gateway.trip.examine import Examined, Message, examine
 
 INLINE_BYTES = 64 * 1024
@@ -72,21 +73,19 @@ class Examiners:
         """What the payload holds, in wire order.
 
         Raises ExaminerLost where the process that examined it ended; of a `suspect`, no other payload was in it.
+        StorageFull where the disk has no room for what comes out of a large one.
         """
         work = Work(payload.body, tuple(agreements), day, self._unpacked_limit)
-        if suspect:
+        if suspect or (self._workers and payload.size > INLINE_BYTES):
+            run = self._alone if suspect else self._in_pool
             with tempfile.NamedTemporaryFile(prefix="examined-") as spool:
-                await self._alone(_examine_into, spool.name, work)
+                with translated():  # a full disk is no fault of the payload
+                    await run(_examine_into, spool.name, work)
                 for item in _items(spool.name):
                     yield item
         elif not self._workers:
             for item in work.examined():
                 yield item
-        elif payload.size > INLINE_BYTES:
-            with tempfile.NamedTemporaryFile(prefix="examined-") as spool:
-                await self._in_pool(_examine_into, spool.name, work)
-                for item in _items(spool.name):
-                    yield item
         else:
             for item in await self._small(work):
                 yield item

@@ -41,6 +41,17 @@ HEAD = (
 ENDS = "<FromOrganisation>1</FromOrganisation><ToOrganisation>2</ToOrganisation>"
 
 
+@pytest.mark.parametrize("blank", ["\u3000", "\u00a0", "\u2003"], ids=["ideographic", "no-break", "em"])
+def test_blanks_that_xml_does_not_know_are_found(blank: str):
+    """What libxml2 refuses is never accepted: a Chinese blank in a number is a finding, though xmlschema takes it."""
+    body = (data.samples() / "declaration/import_sea_container/out.xml").read_text("utf-8")
+    assert "<DeclCode>13<" in body
+    known = recognised(body.replace("<DeclCode>13<", f"<DeclCode>13{blank}<").encode())
+    assert not xsd.valid(known.root, known.format)
+    (finding, *_) = xsd.check(known.root, known.format)
+    assert "DeclCode" in str(finding.args) + finding.place.path
+
+
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: f"{path.parent.name}-{path.name}")
 def test_samples_are_valid(path: Path):
     """Every XML sample that is to be accepted is valid."""

@@ -190,7 +190,7 @@ _PARTY = st.fixed_dictionaries(
 def _manifests(draw: st.DrawFn) -> Manifest:
     """Manifests that a 309 and a CUSCAR can both carry whole, in every shape of lists."""
     ports = draw(st.lists(st.sampled_from(["CNQDG", "CNSHA", "CNTAO", "CNLYG"]), min_size=1, max_size=3, unique=True))
-    numbers = iter(draw(st.permutations([f"CSQU{n:07}" for n in range(12)])))
+    numbers = iter(draw(st.permutations([f"CSQU{n:07}" for n in range(15)])))  # five bills of three
     bills = []
     # A 309 nests bills in their ports: each port has one at least, and they come in the order of the ports.
     places = [*ports, *draw(st.lists(st.sampled_from(ports), max_size=2))]

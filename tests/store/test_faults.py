@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, make_url
 
-from gateway.errors import ConfigurationInvalid, StorageFull, StoreUnavailable
+from gateway.errors import ConfigurationInvalid, LogDamaged, StorageFull, StoreUnavailable
 from gateway.receipt.chain import Frontier, leaf_hash
 from gateway.receipt.signed import Checkpoint
 from gateway.store import database
 from gateway.store.bodies import BodyFiles, digest
 from gateway.store.sql_store import SqlStore
 from tests.store.conftest import Place
-from tests.store.made import accept, claim, delivery, outcome, payload, received
+from tests.store.made import LEASE, NOW, accept, claim, delivery, feed_entry, outcome, payload, received
 
 
 @pytest.fixture
@@ -143,10 +143,11 @@ async def test_a_transaction_that_dies_leaves_nothing(
 
 
 async def test_a_sweep_removes_only_what_nothing_mentions(store: SqlStore) -> None:
-    """Files of payloads and deliveries stay; orphans and drafts of a certain age go."""
-    body, sent = b"x" * 70_000, b"y" * 70_000
+    """Files of payloads, deliveries and feeds stay; orphans and drafts of a certain age go."""
+    body, sent, published = b"x" * 70_000, b"y" * 70_000, b"w" * 70_000
     claimed = await claim(store, 1, body=body)
-    await store.commit(outcome(claimed, deliveries=(delivery("d", body=sent),)))
+    feed = (feed_entry("f", body=published),)
+    await store.commit(outcome(claimed, deliveries=(delivery("d", body=sent),), feed=feed))
     orphan = b"z" * 70_000
     store._files.keep(digest(orphan), orphan)
     draft = store._files.path(digest(orphan)).with_suffix(".part")
@@ -155,6 +156,19 @@ async def test_a_sweep_removes_only_what_nothing_mentions(store: SqlStore) -> No
     assert await store.sweep(-1) == 2
     assert (await store.payload(claimed.payload.id)).payload.body == body
     assert (await store.delivery("d")).body == sent
+    assert (await store.feed_entry("clearance", "", 1)).body == published
+
+
+async def test_a_lost_file_keeps_no_other_payload_from_being_claimed(store: SqlStore) -> None:
+    """A payload whose file is gone is claimed without its bytes, so that it can be failed; the others are whole."""
+    body = b"x" * 70_000
+    await accept(store, 1, body=body)
+    await accept(store, 2)
+    store._files.path(digest(body)).unlink()
+    claimed = await store.claim_payloads(9, LEASE, NOW)
+    assert [one.payload.body for one in claimed] == [b"", b"payload 2"]
+    with pytest.raises(LogDamaged):
+        await store.payload(claimed[0].payload.id)
 
 
 async def test_a_database_held_by_another_process_is_unavailable(

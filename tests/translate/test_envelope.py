@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from lxml import etree
 
+from gateway.check import structure, tables
 from gateway.documents import ClearanceNotice, Declaration, Manifest
 from gateway.parse import edifact, x12, xml
-from gateway.parse.segments import InterchangeBegun, MessageRead
+from gateway.parse.segments import InterchangeBegun, MessageRead, split
 from gateway.translate import table
 from gateway.translate.context import Context
 from gateway.translate.envelope import Frame, Rendered, render
@@ -56,7 +57,7 @@ def test_edifact_says_who_to_whom_and_under_which_reference():
         ("Größe", "", "UNOC", "3"),
         ("检验", "", "UNOW", "4"),  # syntax version 3 knows no repertoire for it
         ("PLAIN", "utf-8", "UNOW", "4"),
-        ("检验", "gb18030", "UNOX", "3"),
+        ("检验", "gb18030", "UNOX", "4"),
     ],
 )
 def test_the_repertoire_fits_the_text(remarks: str, charset: str, repertoire: str, version: str):
@@ -67,11 +68,39 @@ def test_the_repertoire_fits_the_text(remarks: str, charset: str, repertoire: st
     assert f"FTX+AAI+++{remarks}" in message.segments
 
 
-def test_what_the_charset_lacks_is_told():
-    """Characters that the agreed charset cannot carry become question marks, with a finding."""
-    out = rendered(notice(remarks="检A"), "clearance", CUSRES, replace(FRAME, charset="latin-1"))
+@pytest.mark.parametrize("charset", ["latin-1", "ascii", "iso8859-5", "iso8859-9"])
+@pytest.mark.parametrize(("remarks", "carried"), [("检A", "?A"), ("A检", "A?"), ("检", "?"), ("检验A+检", "??A+?")])
+def test_what_the_charset_lacks_is_told(charset: str, remarks: str, carried: str):
+    """Characters that the agreed charset cannot carry become question marks, released, with a finding; nothing else moves."""
+    out = rendered(notice(remarks=remarks), "clearance", CUSRES, replace(FRAME, charset=charset))
     assert [f.code for f in out.findings] == ["translate.not_encodable"]
-    assert b"FTX+AAI+++???A" in out.body or b"FTX+AAI+++?A" in out.body
+    _, written = begun(out.body, charset)
+    (text,) = [split(raw, written.delimiters) for raw in written.segments if raw.startswith("FTX")]
+    assert text[4] == [carried]
+    assert structure.check(written, tables.find(written.type)).findings == []
+
+
+@pytest.mark.parametrize(
+    ("charset", "declared"),
+    [("latin-1", "ISO-8859-1"), ("iso8859-5", "ISO-8859-5"), ("cp1251", "WINDOWS-1251"), ("gb18030", "GB18030")],
+)
+def test_an_xml_message_declares_the_registered_name_of_its_charset(charset: str, declared: str):
+    """Whatever name an agreement uses for it; what the charset lacks is written as a character reference."""
+    document = rig.expected_document(table.data.samples() / "clearance/inbound")
+    out = rendered(document, "clearance", "xml:ClearanceNotice:1", replace(FRAME, charset=charset))
+    assert out.body.startswith(f"<?xml version='1.0' encoding='{declared}'?>".encode())
+    out.body.decode(charset)
+    plain = rendered(document, "clearance", "xml:ClearanceNotice:1").body
+    assert etree.tostring(etree.fromstring(out.body), method="c14n") == etree.tostring(
+        etree.fromstring(plain), method="c14n"
+    )
+
+
+def test_an_unknown_charset_is_told_and_nothing_leaves():
+    """What an agreement calls its charset may be a slip: that is a finding, not a fault of ours."""
+    for format_ in (CUSRES, "xml:ClearanceNotice:1", "json:clearance:1"):
+        out = rendered(notice(), "clearance", format_, replace(FRAME, charset="nope"))
+        assert (out.body, [f.code for f in out.findings]) == (b"", ["translate.charset"])
 
 
 def test_nothing_leaves_that_its_own_schema_refuses():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ import pytest
 from gateway import data
 from gateway.errors import StoreUnavailable
 from gateway.model import MessageState, Payload, PayloadState, Strictness
-from gateway.pipeline import SUSPECT_FENCE, Pipeline
+from gateway.pipeline import SUSPECT_CLAIMS, Pipeline
 from gateway.trip import workers
 from gateway.trip.examine import Examined, Message
 from gateway.trip.workers import Examiners
@@ -136,6 +137,20 @@ async def test_a_store_out_of_reach_defers(gateway: House) -> None:
     assert (await gateway.store.payload(accepted.payload_id)).state is PayloadState.PROCESSED
 
 
+async def test_a_payload_whose_file_is_lost_is_failed_and_told_to_the_operator(gateway: House) -> None:
+    """The others go on; the failure names the file, so that it can be put back and the payload processed again."""
+    sent = await gateway.send(large())
+    other = await gateway.send(declaration("A1"))
+    file = gateway.store._files.path(hashlib.sha256(large()).hexdigest())
+    kept = file.read_bytes()
+    file.unlink()
+    await gateway.work()
+    file.write_bytes(kept)
+    view = await gateway.store.payload(sent.payload_id)
+    assert (view.state, file.name in view.failed) == (PayloadState.FAILED, True)
+    assert (await gateway.store.payload(other.payload_id)).state is PayloadState.PROCESSED
+
+
 # Processing again.
 
 
@@ -212,7 +227,13 @@ async def test_a_payload_that_ends_its_examiner_is_failed_and_harms_no_other(
         RULES,
         clock=gateway.clock,
     )
-    sent = [await gateway.send(declaration(r)) for r in ("A1", "DEADLY", "A3", "A4")]
+
+    def several(reference: str) -> bytes:
+        """More than is examined in this process."""
+        return interchange(reference, *(message(n, f"{reference}{n}") for n in range(1, 46)))
+
+    assert len(several("A1")) > workers.INLINE_BYTES
+    sent = [await gateway.send(several(r)) for r in ("A1", "DEADLY", "A3")]
     try:
         for _ in range(3):
             await asyncio.gather(*(pipeline.process(one) for one in await gateway.claim()))
@@ -220,9 +241,9 @@ async def test_a_payload_that_ends_its_examiner_is_failed_and_harms_no_other(
     finally:
         pipeline._examiners.close()
     views = [await gateway.store.payload(a.payload_id) for a in sent]
-    assert [v.state.value for v in views] == ["processed", "failed", "processed", "processed"]
+    assert [v.state.value for v in views] == ["processed", "failed", "processed"]
     assert views[1].failed.startswith("ExaminerLost")
-    assert views[1].payload.body == declaration("DEADLY")
+    assert views[1].payload.body == several("DEADLY")
     assert pipeline._suspects == set()
 
 
@@ -232,7 +253,7 @@ async def test_a_payload_claimed_again_and_again_is_examined_apart(
     """What ended the whole gateway time after time is found out by a process of its own, and the gateway stays up."""
     monkeypatch.setattr(workers, "Work", Deadly)
     sent = await gateway.send(declaration("DEADLY"))
-    for _ in range(SUSPECT_FENCE):  # the gateway was killed in the middle of it so often
+    for _ in range(SUSPECT_CLAIMS):  # the gateway was killed in the middle of it so often
         assert len(await gateway.claim()) == 1
         gateway.clock.forward(seconds=61)
     await gateway.work()

@@ -171,7 +171,9 @@ async def test_an_unknown_transaction_set_is_rejected_by_997(gateway: House) -> 
         (b"\x00\xff" * 400, "payload.unknown_syntax"),
         (b" ", "payload.unknown_syntax"),
         (b"<unknown/>", "xml.no_table"),
-        (b'{"a": 1}', "schema.none"),
+        (b'{"a": 1}', "json.format_missing"),
+        (b'{"format": "json:nothing:1", "document": {}}', "schema.none"),
+        (b'{"format": "json:declaration:1"}', "json.document_missing"),
         (b"\x1f\x8b\x08broken", "payload.unreadable"),
         (b"PK\x03\x04broken", "payload.unreadable"),
         (FOLDER_ONLY, "payload.unreadable"),
@@ -242,3 +244,68 @@ async def test_acknowledgements_are_never_acknowledged(gateway: House) -> None:
     assert await gateway.acknowledgements() == []
     alerts = await gateway.feed("alerts", "@operator")
     assert len(alerts) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        # A header that names no recipient cannot be copied into UCI.
+        f"UNB+UNOY:4+S:ZZ++20260305:0930+I6'{message(1, 'x')}UNZ+1+I6'",
+        f"UNB'{message(1, 'x')}UNZ+1+'",
+        f"{message(1, 'x')}",
+    ],
+    ids=["no recipient", "bare", "no header"],
+)
+async def test_a_message_that_no_contrl_can_answer_is_answered_with_a_response(gateway: House, body: str) -> None:
+    """There is always an answer: where the header cannot be answered to, a response document says why."""
+    view = await gateway.through(body.encode())
+    assert [m.state for m in view.messages] == [MessageState.REJECTED]
+    (entry,) = await gateway.inbox()
+    answer = json.loads(entry.body)
+    assert (entry.document_type, answer["outcome"]) == ("response", "refused")
+    assert {r["code"] for r in answer["reasons"]} <= set(codes(view))
+
+
+async def test_sets_without_an_interchange_header_are_answered_with_a_response(gateway: House) -> None:
+    """X12 from GS on is refused by a response document, since no TA1 or 997 could be addressed."""
+    body = x12("309", "M10*XXXX*O*SG*1*SHIP*1*2*1*Y~").decode()
+    view = await gateway.through(body[body.index("GS*") :].encode(), "strict-port")
+    assert {m.state for m in view.messages} == {MessageState.REJECTED}
+    assert [e.document_type for e in await gateway.inbox("strict-port")] == ["response"]
+
+
+@pytest.mark.parametrize(
+    ("body", "sender", "tag", "expected"),
+    [
+        (
+            (
+                "UNB+UNOC:3+BUREAU:ZZ+CIQ:ZZ+260305:0930+A7'UNH+1+APERAK:D:96B:UN'BGM++A1+29'"
+                "DTM+137:202603050930:203'UNT+4+1'UNZ+1+A7'"
+            ),
+            "bureau",
+            "UCI",
+            [["UCI", "A7", "BUREAU", "CIQ", "7"]],
+        ),
+        (x12("824", "BGN*11*A77*20260301*0930~OTI*TA*TN*320N~", gs="AG").decode(), "strict-port", "AK9", None),
+    ],
+)
+async def test_an_applications_answer_is_acknowledged_like_any_other_message(
+    gateway: House, body: str, sender: str, tag: str, expected: list[list[str]] | None
+) -> None:
+    """Its syntax is right, so CONTRL or 997 accept it; it gets no business answer, or two gateways would never end."""
+    view = await gateway.through(body.encode(), sender)
+    assert [m.state for m in view.messages] == [MessageState.ACCEPTED]
+    assert [e.document_type for e in await gateway.inbox(sender)] == ["acknowledgement"]
+    (answer,) = await gateway.acknowledgements(sender)
+    told = [[part.partition(":")[0] for part in line] for line in elements(answer, tag)]
+    assert told == (expected or [["AK9", "A", "1", "1", "1"]])
+
+
+async def test_test_traffic_draws_control_numbers_of_its_own(gateway: House) -> None:
+    """An acknowledgement of a test interchange takes no number from those that live answers count by."""
+    numbers = []
+    for control, test in (("000000001", False), ("000000002", True), ("000000003", False)):
+        body = x12("858", "BX*00*J*PP*1*ABCD*L~", control=control)
+        await gateway.through(body.replace(b"*0*P*>", b"*0*T*>") if test else body, "strict-port")
+        numbers.append(elements((await gateway.acknowledgements("strict-port", test=test))[-1], "ISA")[0][13])
+    assert numbers == ["000000001", "000000001", "000000002"]

@@ -1,0 +1,158 @@
+"""What comes back from partners, and what a message gives its sender to see: answers, refusals, participation."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from gateway import data
+from gateway.model import DeliveryState, MessageState, Stage
+from gateway.store import tables
+from gateway.store.contract import AttemptResult, PayloadView
+from tests.trip.rig import House, codes, declaration, incoming, interchange, message, outgoing
+
+
+def as_json(document_type: str, under: str, **document: Any) -> bytes:
+    """A JSON message."""
+    return json.dumps(
+        {"format": f"json:{document_type}:1", "reference": under, "document": document}, ensure_ascii=False
+    ).encode()
+
+
+def answer(reference: str, of: str, outcome: str, id_: str) -> bytes:
+    """The bureau's answer to a declaration of `of`."""
+    return as_json("response", reference, id=id_, document="declaration", outcome=outcome, reference=of)
+
+
+async def delivered(gateway: House) -> list[str]:
+    """Everything due is delivered; the deliveries' ids in the order they were made."""
+    due = await gateway.store.claim_deliveries(9, timedelta(seconds=60), gateway.clock())
+    for one in due:
+        await gateway.store.finish_attempt(AttemptResult(one.id, one.fence, one.attempts, "delivered", gateway.clock()))
+    return [one.id for one in sorted(due, key=lambda d: d.sequence)]
+
+
+def states(view: PayloadView) -> list[MessageState]:
+    """What became of each message."""
+    return [m.state for m in view.messages]
+
+
+# Who sees a case.
+
+
+async def test_a_refused_message_gives_its_sender_no_part_in_the_case_it_names(gateway: House) -> None:
+    """Numbers can be guessed: a stranger who names one is refused, and sees nothing of the case, then or later."""
+    view = await gateway.through(declaration("R1"))
+    await gateway.through(answer("RR1", "TD-R1", "accepted", "A1"), "bureau")
+    (case,) = await gateway.store.case(view.messages[0].case_id)
+    number = dict(case.keys)["declaration"]
+    await gateway.store.import_partners(
+        (), (incoming("stranger"), outgoing("stranger", "response", "json:response:1")), ()
+    )
+    notice = as_json(
+        "clearance", "X1", number=f"{number}000", function="9", direction="inbound", declaration_number=number,
+        status="issued", goods=[{"sequence_number": 1, "hs_code": "2204210000"}],
+    )  # fmt: skip
+    for who in ("rival", "stranger"):
+        refused = await gateway.through(notice, who)
+        assert states(refused) == [MessageState.REJECTED]
+        assert "decide.sender.not_concerned" in codes(refused)
+        assert await gateway.store.case(number, who) == []
+    assert len(await gateway.store.case(number, "acme")) == len(await gateway.store.case(number, "bureau")) == 1
+
+
+async def test_reasons_of_a_refusal_stand_with_the_message(gateway: House) -> None:
+    """What the rules decided is among the message's findings and in its receipt, at the sender's own place."""
+    text = message(1, "R9").replace("+TD-R9+9'", "+TD-R9+1'")
+    assert "+TD-R9+1'" in text
+    view = await gateway.through(interchange("R9", text))  # cancels what was never declared
+    assert states(view) == [MessageState.REJECTED]
+    (finding,) = view.messages[0].findings
+    assert (finding.code, finding.place.tag) == ("decide.declaration.unknown", "BGM")
+    (checked,) = [r for r in await gateway.store.receipts_of([view.messages[0].id]) if r.stage is Stage.CHECKED]
+    assert json.loads(checked.body)["findings_total"] == 1
+
+
+# Business answers.
+
+
+async def test_an_answer_that_is_refused_answers_nothing(gateway: House) -> None:
+    """A repeated interchange is no answer: the delivery stays delivered until the real one comes, once."""
+    for reference in ("R1", "R2"):
+        await gateway.through(declaration(reference))
+    first, second = await delivered(gateway)
+    assert states(await gateway.through(answer("RR1", "TD-R1", "accepted", "A1"), "bureau")) == [MessageState.ACCEPTED]
+    repeated = await gateway.through(answer("RR1", "TD-R2", "refused", "A2"), "bureau")
+    assert (states(repeated), codes(repeated)) == ([MessageState.REJECTED], ["interchange.duplicate"])
+    assert (await gateway.store.delivery(first)).state is DeliveryState.ANSWERED
+    assert (await gateway.store.delivery(second)).state is DeliveryState.DELIVERED
+    await gateway.through(answer("RR2", "TD-R2", "accepted", "A3"), "bureau")
+    answered = [r for r in await gateway.store.receipts_of([second]) if r.stage is Stage.ANSWERED]
+    assert [json.loads(r.body)["verdict"] for r in answered] == ["accepted"]
+
+
+# Syntax acknowledgements from recipients.
+
+
+@pytest.mark.parametrize(
+    ("segments", "alarms"),
+    [
+        ("UCI+{ref}+CIQ:ZZ+PARTNER:ZZ+7'", 0),
+        ("UCI+{ref}+CIQ:ZZ+PARTNER:ZZ+8'", 0),
+        ("UCI+{ref}+CIQ:ZZ+PARTNER:ZZ+4+12'", 1),
+        # ISO 9735-4, 0083: 7 acknowledges all but what is rejected below.
+        ("UCI+{ref}+CIQ:ZZ+PARTNER:ZZ+7'UCM+1+CUSRES:D:96B:UN+4'UCS+3+13'", 1),
+        ("UCI+{ref}+CIQ:ZZ+PARTNER:ZZ+7'UCM+1+CUSRES:D:96B:UN+7'UCM+2+CUSRES:D:96B:UN+4+12'", 1),
+    ],
+)
+async def test_a_contrl_that_rejects_anything_rings_an_alarm(gateway: House, segments: str, alarms: int) -> None:
+    """A refusal below an acknowledged interchange is a refusal."""
+    count = segments.count("'") + 2
+    body = f"UNH+1+CONTRL:D:3:UN'{segments.format(ref='REF1')}UNT+{count}+1'"
+    view = await gateway.through(f"UNB+UNOA:3+BUREAU:ZZ+CIQ:ZZ+260305:0930+C1'{body}UNZ+1+C1'".encode(), "bureau")
+    assert states(view) == [MessageState.ACCEPTED]
+    assert len(await gateway.feed("alerts", "@operator")) == alarms
+
+
+async def test_a_test_acknowledgement_meets_no_live_case(gateway: House) -> None:
+    """A CONTRL under the test indicator that names a live interchange is not kept with the live case."""
+    await gateway.store.import_partners((), (outgoing("bureau", "declaration", "edifact:CUSDEC:D:96B:UN"),), ())
+    await gateway.through(declaration("R1"))
+    (sent,) = [d for d in await gateway.deliveries("bureau") if d.document_type == "declaration"]
+    body = f"UNH+1+CONTRL:D:3:UN'UCI+{sent.reference}+CIQ:ZZ+BUREAU:ZZ+7'UNT+3+1'"
+    for test, expected in (("++++++1", ""), ("", sent.case_id)):
+        wire = f"UNB+UNOA:3+BUREAU:ZZ+CIQ:ZZ+260305:0930+C{len(test)}{test}'{body}UNZ+1+C{len(test)}'"
+        view = await gateway.through(wire.encode(), "bureau")
+        assert [m.case_id for m in view.messages] == [expected]
+
+
+# Documents that wait.
+
+
+async def test_what_is_cancelled_and_sent_anew_in_one_interchange_waits(gateway: House) -> None:
+    """The second message of an interchange sees what the first has taken back, as it would in one of its own."""
+    text = (data.samples() / "manifest" / "feeder" / "out.edi").read_text("utf-8")
+    begins, ends = text.index("UNH+"), text.index("UNZ+")
+    head = text[:begins].replace("+CIQ:ZZ+PORTBUREAU:ZZ+", "+PORT:ZZ+GATEWAY:ZZ+")
+
+    def manifest(reference: str, *functions: str) -> bytes:
+        found = head.replace("CM0001", reference)
+        for number, function in enumerate(functions, 1):
+            one = text[begins:ends].replace("UNH+1+", f"UNH+{number}+").replace("+9'\n", f"+{function}'\n", 1)
+            found += re.sub(r"UNT\+(\d+)\+1'", rf"UNT+\1+{number}'", one)
+        return f"{found}UNZ+{len(functions)}+{reference}'\n".encode()
+
+    async def waiting() -> int:
+        return await gateway.store._read(
+            lambda c: c.execute(select(func.count()).select_from(tables.waits)).scalar_one()
+        )
+
+    await gateway.through(manifest("M1", "9"), "lenient-port")
+    before = await waiting()
+    await gateway.through(manifest("M2", "1", "9"), "lenient-port")
+    assert await waiting() == before > 0
