@@ -125,6 +125,11 @@ class LedgerMove:
     message_id: str
 
 
+def storable(text: str) -> str:
+    """`text` as every engine can keep it and look for it: PostgreSQL's texts hold no U+0000."""
+    return text.replace("\0", "\ufffd") if "\0" in text else text
+
+
 @dataclass(frozen=True, slots=True)
 class Answered:
     """A recipient's business answer to one of our deliveries, with the receipt that proves it."""

@@ -12,7 +12,7 @@ from gateway.documents import CustomsEntry, Document, Response
 from gateway.model import Delivery, DeliveryState, Finding, Partner, Payload, Place, Severity, Stage, Syntax
 from gateway.parse.segments import SegmentMessage, split
 from gateway.receipt.notary import Notary
-from gateway.store.contract import Answered, NewReceipt, Store
+from gateway.store.contract import Answered, NewReceipt, Store, storable
 
 _SENT = frozenset({DeliveryState.SENDING, DeliveryState.DELIVERED, DeliveryState.RELAYED, DeliveryState.ANSWERED})
 """States in which a recipient may have a delivery: its answer can overtake the end of our own attempt."""
@@ -29,7 +29,7 @@ async def acknowledged(
 ) -> str:
     """A recipient's CONTRL, TA1, 997 or 999: the case it concerns; a refusal by syntax rings an alarm."""
     reference, action = _verdict(control)
-    delivery = await store.delivery_by_reference(sender.id, reference) if reference else None
+    delivery = await store.delivery_by_reference(sender.id, storable(reference)) if reference else None
     # Test traffic meets no live case, and references are drawn without regard to it.
     case_id = delivery.case_id if delivery is not None and delivery.test == in_hand.test else ""
     if action not in _POSITIVE[control.type.syntax]:

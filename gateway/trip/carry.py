@@ -29,7 +29,7 @@ from gateway.errors import NotFound
 from gateway.model import DeliveryKind, Finding, InterchangeRef, MessageState, Partner, Place, Stage, Syntax, derive_id
 from gateway.parse.segments import SegmentMessage
 from gateway.receipt.notary import Notary
-from gateway.store.contract import Answered, Claimed, MessageRecord, NewReceipt, Outcome, Store
+from gateway.store.contract import Answered, Claimed, MessageRecord, NewReceipt, Outcome, Store, storable
 from gateway.trip import answers
 from gateway.trip.acknowledge import Acknowledger
 from gateway.trip.examine import Examined, Interchange, Message
@@ -156,8 +156,13 @@ class Trip:
         if interchange.ref is None or interchange.rejected:
             return
         # Envelope identifiers are unique at best within a partner: two may use the same, and XML and JSON name none.
-        sender = f"{self._sender.id}/{interchange.ref.sender}"
-        ref = replace(interchange.ref, sender=sender, test=self._is_test(interchange))
+        ref = replace(
+            interchange.ref,
+            sender=storable(f"{self._sender.id}/{interchange.ref.sender}"),
+            recipient=storable(interchange.ref.recipient),
+            reference=storable(interchange.ref.reference),
+            test=self._is_test(interchange),
+        )
         days = interchange.agreement.duplicate_window_days if interchange.agreement is not None else 1
         window = timedelta(days=days)
         # Duplicates are rare, and the commit finds them: only the second time round is it worth asking first.
@@ -352,11 +357,11 @@ class Trip:
             number=message.number,
             partner_id=self._sender.id,
             syntax=message.syntax,
-            format=message.format,
-            reference=message.reference,
+            format=storable(message.format),
+            reference=storable(message.reference),
             state=state,
             at=self._now,
-            interchange=interchange.ref.reference if interchange is not None and interchange.ref is not None else "",
+            interchange=storable(interchange.ref.reference) if interchange is not None and interchange.ref else "",
             document_type=message.document_type,
             document=message.document.to_json() if message.document is not None else None,
             findings=(*envelope, *message.findings, *message.refusals),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.store import migrate
+from tests.store.conftest import migrated_database, postgres_url  # noqa: F401 - the fixtures of that folder
 from tests.trip.rig import House, house
 
 
@@ -23,4 +24,11 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def gateway(tmp_path: Path, migrated: Path) -> AsyncIterator[House]:
     """A gateway's middle with the partners of the rig."""
     async with house(tmp_path, migrated) as one:
+        yield one
+
+
+@pytest.fixture
+async def on_postgres(tmp_path: Path, postgres_url: str) -> AsyncIterator[House]:  # noqa: F811 - it is asked for by its name
+    """The same on PostgreSQL, where one is reachable."""
+    async with house(tmp_path, postgres_url) as one:
         yield one

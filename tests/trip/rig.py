@@ -148,17 +148,19 @@ class House:
 
 
 @asynccontextmanager
-async def house(folder: Path, migrated: Path, **pipeline: Any) -> AsyncIterator[House]:
-    """A gateway's middle over the database in `folder`, which outlives it."""
+async def house(folder: Path, migrated: Path | str, **pipeline: Any) -> AsyncIterator[House]:
+    """A gateway's middle over a copy in `folder`, which outlives it, of a migrated file; or over a migrated URL."""
     database = folder / "gateway.db"
-    new = not database.exists()
+    url = migrated if isinstance(migrated, str) else f"sqlite+aiosqlite:///{database}"
+    new = not (folder / "seed").exists()
     if new:
-        shutil.copy(migrated, database)
         (folder / "seed").write_bytes(secrets.token_bytes(32))
+        if isinstance(migrated, Path):
+            shutil.copy(migrated, database)
     settings = Settings.model_validate(
         {
             "store": {
-                "url": f"sqlite+aiosqlite:///{database}",
+                "url": url,
                 "payload_folder": folder / "payloads",
                 "anchor_file": folder / "anchor",
                 "free_bytes": 0,
