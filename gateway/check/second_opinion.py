@@ -9,6 +9,7 @@ What it finds is put into our own codes, so that both verdicts can be compared p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,8 +24,8 @@ from pyx12.error_item import EleError, SegError
 from pyx12.map_walker import walk_tree
 
 from gateway.check import tables
-from gateway.check.segment import finding
-from gateway.check.tables import UNBOUNDED, ElementUse, Group, Node, Table
+from gateway.check.segment import finding, note_position
+from gateway.check.tables import UNBOUNDED, ElementUse, Group, Node, Note, Table
 from gateway.model import Finding, Place, Syntax
 from gateway.parse.segments import Delimiters, MessageType, SegmentMessage
 
@@ -214,7 +215,8 @@ class _Walk:
                 yield finding("x12.second_opinion.failed", place)
                 continue
             for error in errors:
-                yield self._elementary(error, place)
+                if not self._mistaken(error):
+                    yield self._elementary(error, place, raw)
 
     def _structural(self, error: SegError, place: Place) -> Finding:
         node = error.map_node
@@ -229,11 +231,18 @@ class _Walk:
             return finding("edi.segment.too_many", place, max=node.get_max_repeat())
         return finding("edi.segment.misplaced" if place.tag in self.known else "edi.segment.unknown", place)
 
-    def _elementary(self, error: EleError, place: Place) -> Finding:
+    def _mistaken(self, error: EleError) -> bool:
+        """Whether pyx12 rejects a number of type R for the point at its end, which X12.6 allows."""
+        named = self.compiled.uses.get(error.map_node.id) if error.map_node is not None else None
+        if named is None or error.err_cde != "6" or named[0].kind != "R":
+            return False
+        return re.fullmatch(r"-?[0-9]+\.", error.err_val or "") is not None
+
+    def _elementary(self, error: EleError, place: Place, raw: str) -> Finding:
         code = _ELEMENT_CODES[error.err_cde]
         value = error.err_val or ""
         if error.map_node is None or error.map_node.id not in self.compiled.uses:
-            return self._of_segment(error, code, place, value)
+            return self._of_segment(error, code, place, value, raw)
         use, element, component = self.compiled.uses[error.map_node.id]
         at = Place(place.message, place.segment, place.tag, element, component)
         if error.err_cde == "6" and error.err_str.endswith("is an invalid composite"):
@@ -243,13 +252,15 @@ class _Walk:
         arguments = {"number": use.item, "length": len(value), "min": use.min_length, "max": use.max_length}
         return finding(code, at, value, **arguments)
 
-    def _of_segment(self, error: EleError, code: str, place: Place, value: str) -> Finding:
+    def _of_segment(self, error: EleError, code: str, place: Place, value: str, raw: str) -> Finding:
         """A fault that pyx12 ties to no element: a syntax note, too many elements, a missing composite."""
         if code.startswith("edi.note."):
-            note = error.err_str.partition("(")[2].partition(")")[0]
-            positions = ", ".join(str(int(note[i : i + 2])) for i in range(1, len(note), 2))
-            at = Place(place.message, place.segment, place.tag, int(note[1:3]))
-            return finding(code, at, note=note, positions=positions)
+            text = error.err_str.partition("(")[2].partition(")")[0]
+            note = Note(text[0], tuple(int(text[i : i + 2]) for i in range(1, len(text), 2)))
+            positions = ", ".join(map(str, note.positions))
+            element = note_position(note, raw.split(self.message.delimiters.element), code)
+            at = Place(place.message, place.segment, place.tag, element)
+            return finding(code, at, note=text, positions=positions)
         digits = (error.refdes or "").removeprefix(place.tag)[:2]
         at = Place(place.message, place.segment, place.tag, int(digits) if digits.isdigit() else None)
         return finding(code, at, value, number=error.refdes or "")

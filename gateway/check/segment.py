@@ -24,7 +24,7 @@ _QUALIFIERS = frozenset({"1131", "3055"})
 _DATE = r"(?:[0-9]{2})?[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
 _TIME = r"(?:[01][0-9]|2[0-3])[0-5][0-9](?:[0-5][0-9](?:[0-9]{1,2})?)?"
 _CONTROL = "\x00-\x1f\x7f-\x9f"
-"""X12.6, 3.3: neither the basic nor the extended character set has control characters; separators are taken out before."""
+"""Neither the basic nor the extended character set of X12.6 has control characters; separators are taken out before."""
 _CONTROLS = re.compile(f"[{_CONTROL}]")
 _STRINGS = frozenset({"AN", "ID"})
 """The kinds of X12 whose values are text; EDIFACT's characters are the reader's to judge, by repertoire."""
@@ -150,7 +150,7 @@ class Reader:
             yield finding("edi.element.not_alphabetic", place, value, number=use.item)
         elif kind in _STRINGS and _CONTROLS.search(value):
             yield finding("x12.element.characters", place, value, number=use.item)
-        elif kind == "AN" and not value.strip(" "):
+        elif _needs_text(use) and not value.strip(" "):
             yield finding("edi.element.blank", place, value, number=use.item)
         if use.max_length is not None and length > use.max_length:
             yield finding("edi.element.too_long", place, value, number=use.item, length=length, max=use.max_length)
@@ -186,6 +186,11 @@ _NUMBER = r"-?[0-9]+(?:[{marks}][0-9]+)?"
 _REAL = r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)"
 """X12.6, type R: leading zeros are suppressed, so that `.5` is the proper form; a point at the end is allowed."""
 _LOOSE_NUMBER = r"-?(?:[0-9]*[{marks}][0-9]+|[0-9]+[{marks}])"
+
+
+def _needs_text(use: ElementUse) -> bool:
+    """X12.6, type AN: one character at least is no blank. Those of the interchange (`I02`) are padded as they are."""
+    return use.kind == "AN" and not use.item.startswith("I")
 
 
 def is_numeric(kind: str) -> bool:
@@ -317,7 +322,7 @@ class _Builder:
             mark = f"[{_marks(use.kind, self.delimiters)}]"
             form, lead = f"[0-9]+{mark}[0-9]+", ""
             if use.kind == "R":
-                form, lead = rf"(?:[0-9]+\.[0-9]*|\.[0-9]+)", r"\.?"
+                form, lead = r"(?:[0-9]+\.[0-9]*|\.[0-9]+)", r"\.?"
             digits = f"(?={lead}(?:[0-9]{mark}?){size}(?![0-9]|{mark})){form}"
             value = f"-?(?:[0-9]{size}|{digits})"
         elif use.kind in {"DT", "TM"}:
@@ -326,7 +331,7 @@ class _Builder:
         elif use.kind == "a":
             value = f"[^{self.service}0-9]{size}"
         elif use.kind in _STRINGS:
-            value = self.printable + size + (_NO_BLANK if use.kind == "AN" else "")
+            value = self.printable + size + (_NO_BLANK if _needs_text(use) else "")
         else:
             value = f"{self.character}{size}"
         if use.codes is None:

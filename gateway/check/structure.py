@@ -17,15 +17,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from operator import contains
 from typing import Any
 
 from gateway.check.segment import Reader, finding, reader
 from gateway.check.tables import Node, Table, service
-from gateway.model import Finding, Place
-from gateway.parse.segments import Delimiters, SegmentMessage, join
+from gateway.model import Finding, Place, Syntax
+from gateway.parse.segments import Delimiters, SegmentMessage, join, split
 
 MAX_FINDINGS = 2_000
 """More of one message help nobody, and a hostile one could fill memory with them."""
@@ -60,6 +60,20 @@ def check_service(segment: Sequence[Sequence[str]], delimiters: Delimiters, vers
     return [] if read.accepts(raw) else read.explain(raw, Place("", 0, tag))
 
 
+def check_ends(message: SegmentMessage) -> list[Finding]:
+    """The findings of UNH and UNT (UNO and UNP) of a message for which no table is there; X12's reader judges ST and SE."""
+    if message.type.syntax is not Syntax.EDIFACT:
+        return []
+    ends = [(1, message.segments[0]), (len(message.segments), message.segments[-1])]
+    return [
+        replace(fault, place=replace(fault.place, message=message.reference, segment=position))
+        for position, raw in ends[: len(message.segments)]
+        for fault in check_service(split(raw, message.delimiters), message.delimiters, message.envelope.version)
+        if fault.place.tag in _ENDS
+    ]
+
+
+_ENDS = frozenset({"UNH", "UNT", "UNO", "UNP"})
 _REPEAT, _NEXT, _ENTER, _AGAIN = range(4)
 """How a candidate is reached: the same node again, another node, a group's first or a further occurrence."""
 

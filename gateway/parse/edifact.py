@@ -6,6 +6,9 @@ message and cuts the message out in one piece, which is then split at the termin
 a release character stands before a terminator are pieces joined again. So each message is in memory once,
 and never more than one of them; a message over the limit is skipped and said to be so.
 
+A message that broke off ends where the next interchange begins, even one with other separators; that is looked for
+only where UNT did not end it, so that a message may hold any text.
+
 What cannot be read is told in findings on the events. Each package (UNO to UNP) is given as a message of type
 `UNO` with its two segments and its object in `packages`.
 """
@@ -17,9 +20,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from gateway.findings import catalogue
-from gateway.model import Finding, Place, Syntax
-from gateway.parse.charsets import CODECS, strangers
+from gateway.model import Finding, Syntax
+from gateway.parse.charsets import CODECS
+from gateway.parse.edifact_text import ADVICE, LISTED, START, boundary, interruption, mend
+from gateway.parse.edifact_text import finding as _finding
+from gateway.parse.references import References
 from gateway.parse.segments import (
     Delimiters,
     Envelope,
@@ -36,7 +41,7 @@ from gateway.parse.segments import (
     split_unreleased,
 )
 from gateway.parse.stream import BLANK as _BLANK
-from gateway.parse.stream import Stream
+from gateway.parse.stream import Stream, mended, undecodable
 
 MAX_MESSAGE = 16 * 1024 * 1024
 """Characters of one message. A manifest of 9,999 consignments has about 5 million; the rest is room."""
@@ -48,10 +53,11 @@ DEFAULT = Delimiters("'", "+", ":", "?", "", ".")
 _LEVEL_B = Delimiters("\x1c", "\x1d", "\x1f", "", "", ".")
 """ISO 9735:1988, 4: the separators of level B, known by the one after UNB."""
 
-_START = re.compile(r"UNA.{6}\s*UN[BGH]|UN[BGH](?![A-Za-z0-9])", re.DOTALL)
-_SURROGATE = re.compile("[\udc80-\udcff]")
-_LISTED = 10
-"""How many faulty segments of a kind are listed each; the fault of the others is the same."""
+_OVERLAP = 512
+"""Characters that are searched again when more have come: a terminator, line breaks or padding, and what follows."""
+_MOST_RESCANNED = 4 * MAX_MESSAGE
+"""Characters of a payload that are read again after messages that broke off, so that no number of such messages makes
+reading quadratic; a payload has few of them."""
 
 
 def read(source: bytes | Iterable[bytes], charset: str = "", *, max_message: int = MAX_MESSAGE) -> Iterator[Event]:
@@ -74,7 +80,10 @@ class _Reader:
         self.group: Group | None = None
         self.group_types: set[str] = set()
         self.messages = self.groups = self.group_messages = 0
-        self.boundary = _boundary(DEFAULT)
+        self.references, self.packages, self.group_references = References(), References(), References()
+        self.repertoire = ""
+        self.rescanned = 0
+        self.boundary, self.interruption = boundary(DEFAULT), interruption(DEFAULT)
         self.advised = self.closed = False
         self.ended: InterchangeEnded | None = None
         self.findings: list[Finding] = []
@@ -105,22 +114,24 @@ class _Reader:
         stream.skip()
         while True:
             stream.have(64)
-            found = _START.search(stream.text, stream.at)
+            found = START.search(stream.text, stream.at)
             end = found.start() if found else max(stream.at, len(stream.text) - 64)
             garbage = garbage or stream.text[stream.at : min(end, stream.at + 40)]
             stream.at = end
             if found:
-                return garbage, True
+                return mended(garbage), True
             if not stream.more():
                 garbage = garbage or stream.text[stream.at : stream.at + 40].strip(_BLANK)
                 stream.at = len(stream.text)
-                return garbage, False
+                return mended(garbage), False
 
     # The interchange.
 
     def _interchange(self, findings: list[Finding]) -> Iterator[Event]:
         """From UNA, UNB or, where both are missing, from the first message on."""
         self.group, self.messages, self.groups, self.findings = None, 0, 0, []
+        self.references, self.packages, self.group_references = References(), References(), References()
+        self.repertoire, self.trailer = "", list[list[str]]()
         findings += self._advice()
         has_header = self.stream.text.startswith("UNB", self.stream.at)
         if has_header:
@@ -129,7 +140,7 @@ class _Reader:
             self.stream.use(self.charset or "latin-1")
             self.envelope = Envelope(Syntax.EDIFACT, self.delimiters, [], charset=self.stream.codec)
             findings.append(_finding("edifact.unb.missing", "UNB"))
-        self.boundary = _boundary(self.delimiters)
+        self.boundary, self.interruption = boundary(self.delimiters), interruption(self.delimiters)
         yield InterchangeBegun(self.envelope, findings)
         self.closed = not has_header
         yield from self._content()
@@ -139,7 +150,7 @@ class _Reader:
             self.findings.append(_finding("edifact.unz.missing", "UNZ"))
         if not self.messages:
             self.findings.append(_finding("edifact.interchange.empty", "UNB"))
-        self.ended = InterchangeEnded(self.envelope, self.messages, self.groups, self.findings)
+        self.ended = InterchangeEnded(self.envelope, self.messages, self.groups, self.findings, self.trailer)
 
     def _advice(self) -> list[Finding]:
         """UNA, where there is one; otherwise the default service characters."""
@@ -155,17 +166,21 @@ class _Reader:
         stream.skip()
         component, element, decimal, release, repetition, terminator = list(advice)
         used = [c for c in (component, element, release, terminator) if c != " "]
-        if len(set(used)) < len(used) or " " in {component, element, terminator} or any(map(str.isalnum, used)):
+        unusable = any(map(str.isalnum, used)) or undecodable(advice)
+        if len(set(used)) < len(used) or " " in {component, element, terminator} or unusable:
             self.delimiters, self.advised = DEFAULT, False
-            return [_finding("edifact.una.invalid", "UNA", advice)]
+            return [_finding("edifact.una.invalid", "UNA", mended(advice))]
         mark = "," if decimal == "," else "."
-        # The position of the repetition separator is reserved until version 4; `_header` sees to that.
+        # Version 4 reserves the position of the decimal mark, the others that of the repetition separator; `_header`
+        # sees to that.
         self.delimiters = Delimiters(terminator, element, component, release.strip(" "), repetition.strip(" "), mark)
         return []
 
     def _header(self) -> list[Finding]:
         """UNB: read once for its character set, and once more in it."""
-        start = split(self._segment(advance=False), replace(self.delimiters, repetition=""))
+        stream = self.stream
+        end = self._terminator(0)
+        start = split(mended(stream.text[stream.at : end]), replace(self.delimiters, repetition=""))
         repertoire, version = _at(start, 1, 0), _at(start, 1, 1)
         findings = []
         if version not in {"1", "2", "3", "4"}:
@@ -177,6 +192,8 @@ class _Reader:
             if repetition and (repetition in service + self.delimiters.release or repetition.isalnum()):
                 findings.append(_finding("edifact.una.invalid", "UNA", repetition))
                 repetition = ""
+            # ISO 9735-1:1998, 10.1: comma and point are both decimal marks; the recipient ignores what UNA says.
+            self.delimiters = replace(self.delimiters, decimal=".")
         self.delimiters = replace(self.delimiters, repetition=repetition)
         codec = self.charset or CODECS.get(repertoire, "")
         # 0133, character encoding: 7 is UTF-8.
@@ -184,8 +201,9 @@ class _Reader:
             codec = "utf-8"
         if not codec:
             findings.append(_finding("edifact.charset.unsupported", "UNB", repertoire, element=1, component=1))
-        self.stream.use(codec or "latin-1")
-        header = split(self._segment(), replace(self.delimiters, repetition=""))
+        stream.use(codec or "latin-1")
+        self.repertoire = repertoire
+        header = split(self._segment(findings), replace(self.delimiters, repetition=""))
         self.envelope = Envelope(
             Syntax.EDIFACT,
             self.delimiters,
@@ -196,7 +214,7 @@ class _Reader:
             recipient_qualifier=_at(header, 3, 1),
             reference=_at(header, 5, 0),
             version=version,
-            charset=self.stream.codec,
+            charset=stream.codec,
             repertoire=repertoire,
             date=_at(header, 4, 0),
             time=_at(header, 4, 1),
@@ -228,20 +246,22 @@ class _Reader:
             elif tag == "UNZ":
                 self._close()
                 return
-            elif _START.match(stream.text, stream.at):
+            elif START.match(stream.text, stream.at):
                 return
             elif self.closed and self.messages:
                 return  # no UNB, so what follows the message need not belong to it
             else:
-                raw = self._segment()
+                characters = list[Finding]()
+                raw = self._segment(characters)
                 outside += 1
-                if outside <= _LISTED:
+                if outside <= LISTED:
+                    self.findings += characters
                     name = split(raw, self.delimiters)[0][0][:6]
                     self.findings.append(_finding("edifact.segment.outside", name, raw[:40]))
 
     def _close(self) -> None:
         """UNZ (ISO 9735-1, 8.1 and 0036: the count is of groups where there are any, else of messages and packages)."""
-        trailer = split(self._segment(), self.delimiters)
+        trailer = self.trailer = self._service(self.findings)
         self.closed = True
         if self.envelope.header and _at(trailer, 2, 0) != self.envelope.reference:
             self.findings.append(
@@ -256,8 +276,8 @@ class _Reader:
     # Groups.
 
     def _begin_group(self) -> GroupBegun:
-        header = split(self._segment(), self.delimiters)
-        findings = []
+        findings = list[Finding]()
+        header = self._service(findings)
         if self.messages and not self.groups:
             findings.append(_finding("edifact.group.mixed", "UNG"))
         self.group = Group(
@@ -268,13 +288,16 @@ class _Reader:
             reference=_at(header, 5, 0),
             version=":".join(header[7]) if len(header) > 7 else "",
         )
+        if self.group.reference and self.group_references.repeats(self.group.reference):
+            findings.append(_finding("edifact.group.repeated", "UNG", self.group.reference, element=5))
         self.groups += 1
         self.group_messages, self.group_types = 0, set()
+        self.references, self.packages = References(), References()
         return GroupBegun(self.group, findings)
 
     def _close_group(self, group: Group) -> GroupEnded:
-        trailer = split(self._segment(), self.delimiters)
-        findings = []
+        findings = list[Finding]()
+        trailer = self._service(findings)
         if not _counts(_at(trailer, 1, 0), self.group_messages):
             findings.append(
                 _finding("edifact.une.count", "UNE", _at(trailer, 1, 0), count=self.group_messages, element=1)
@@ -283,14 +306,14 @@ class _Reader:
             findings.append(
                 _finding("edifact.une.reference", "UNE", _at(trailer, 2, 0), reference=group.reference, element=2)
             )
-        return self._end_group(findings)
+        return self._end_group(findings, trailer)
 
-    def _end_group(self, findings: list[Finding]) -> GroupEnded:
+    def _end_group(self, findings: list[Finding], trailer: Sequence[list[str]] = ()) -> GroupEnded:
         assert self.group is not None
         group, self.group = self.group, None
         if len(self.group_types) > 1:
             findings.append(_finding("edifact.group.types", "UNG"))
-        return GroupEnded(group, self.group_messages, findings)
+        return GroupEnded(group, self.group_messages, findings, list(trailer))
 
     # Messages.
 
@@ -309,10 +332,10 @@ class _Reader:
             count = segments.count("")
             segments = [raw for raw in segments if raw]
             findings.append(_finding("edifact.segment.empty", count=count))
+        findings += self._characters(body, segments, 1)
         header = split(segments[0], delimiters)
         identifier = [*(header[2] if len(header) > 2 else []), *[""] * 5]
         type_ = MessageType(Syntax.EDIFACT, *identifier[:5])
-        findings += self._characters(body, segments)
         if not whole:
             findings.append(_finding("edifact.message.too_large", "UNH", max=self.max_message))
         elif not ended:
@@ -328,20 +351,38 @@ class _Reader:
         while True:
             found = self._find(self.boundary, stream.at + offset)
             if found:
+                end = found.start()
                 break
-            offset = max(0, len(stream.text) - stream.at - 16)
+            offset = max(0, len(stream.text) - stream.at - _OVERLAP)
             if offset > self.max_message:
+                end = self._broken_off(len(stream.text))
+                if end < len(stream.text):
+                    break
                 head = head or stream.text[stream.at : stream.at + MAX_SERVICE_SEGMENT]
                 stream.at, offset = stream.at + offset, 0
             if not stream.more():
-                body = stream.text[stream.at :].rstrip(_BLANK)
-                stream.at = len(stream.text)
-                return self._first(head) or body.removesuffix(self.delimiters.terminator), False, not head
-        ended = found[1] == "UNT"
-        end = found.start() if not ended else self._terminator(found.end() - stream.at)
-        body = self._first(head) or stream.text[stream.at : end]
-        stream.at = end + len(self.delimiters.terminator)
-        return body, ended, not head
+                end = len(stream.text)
+                break
+        if ended := found is not None and found[1] == "UNT":
+            end = self._terminator(found.end() - stream.at)
+        else:
+            end = self._broken_off(end)
+        body = stream.text[stream.at : end]
+        if not stream.text.startswith(self.delimiters.terminator, end):
+            body = body.rstrip(_BLANK).removesuffix(self.delimiters.terminator)
+        self._pass(end)
+        return self._first(head) or body, ended, not head
+
+    def _broken_off(self, end: int) -> int:
+        """Where before `end` the next interchange begins; `end` where none does."""
+        text, at = self.stream.text, self.stream.at
+        if self.rescanned > _MOST_RESCANNED:
+            return end
+        found = self.interruption.search(text, at + 3, min(len(text), end + _OVERLAP))
+        if not found or found.start() >= end:
+            return end
+        self.rescanned += end - found.start()
+        return found.start()
 
     def _first(self, head: str) -> str:
         """The first segment of what was too large to keep."""
@@ -358,25 +399,11 @@ class _Reader:
                 "edifact.unt.reference", "UNT", _at(trailer, 2, 0), reference=reference, segment=at, element=2
             )
 
-    def _characters(self, body: str, segments: list[str]) -> Iterator[Finding]:
-        """Characters that the repertoire does not have, bytes that the character set does not have (mended in place)."""
-        d, repertoire = self.delimiters, self.envelope.repertoire
+    def _characters(self, text: str, segments: list[str], first: int) -> Iterator[Finding]:
+        """What `mend` finds in `segments` of this interchange."""
+        d = self.delimiters
         service = d.terminator + d.element + d.component + d.release + d.repetition
-        if strangers(body, repertoire, service):
-            faults = [(i, found) for i, raw in enumerate(segments) if (found := strangers(raw, repertoire, service))]
-            for index, found in faults[:_LISTED]:
-                shown = " ".join(c if c.isprintable() else f"U+{ord(c):04X}" for c in found[:_LISTED])
-                tag = segments[index][:3]
-                yield _finding(
-                    "edifact.character.outside", tag, segment=index + 1, repertoire=repertoire, characters=shown
-                )
-        if not body.isascii() and _SURROGATE.search(body):
-            faulty = [index for index, raw in enumerate(segments) if _SURROGATE.search(raw)]
-            for index in faulty:
-                segments[index] = _SURROGATE.sub("\ufffd", segments[index])
-            for index in faulty[:_LISTED]:
-                tag = segments[index][:3]
-                yield _finding("edifact.charset.undecodable", tag, segment=index + 1, charset=self.envelope.charset)
+        return mend(text, segments, self.repertoire, self.stream.codec, service, first)
 
     def _read(
         self,
@@ -389,6 +416,9 @@ class _Reader:
         packages: Sequence[bytes] = (),
     ) -> MessageRead:
         self.messages += 1
+        # 0062 and 0800 are unique in their interchange, or in their group where there are groups.
+        if reference and (self.packages if type_.name == "UNO" else self.references).repeats(reference):
+            findings.append(_finding("edifact.message.repeated", segments[0][:3], reference, segment=1, element=1))
         if self.group:
             self.group_messages += 1
             if len(self.group_types) < 2:
@@ -411,11 +441,12 @@ class _Reader:
 
     def _package(self) -> MessageRead:
         """UNO, an object of as many octets as S022 0810 says, UNP."""
-        opening = self._segment()
+        findings = list[Finding]()
+        opening = self._segment(findings, 1)
         header = split(opening, self.delimiters)
         reference, stated = _at(header, 1, 0), _at(header, 4, 0)
         length = int(stated) if stated.isascii() and stated.isdigit() and len(stated) < 12 else 0
-        findings, kept = [], min(length, self.max_message)
+        kept = min(length, self.max_message)
         content = self.stream.take_bytes(kept)
         if length > kept:
             findings.append(_finding("edifact.message.too_large", "UNO", max=self.max_message))
@@ -425,7 +456,7 @@ class _Reader:
         self.stream.skip()
         self.stream.have(64)
         if len(content) == min(length, self.max_message) and self.stream.text.startswith("UNP", self.stream.at):
-            segments.append(self._segment())
+            segments.append(self._segment(findings, 2))
             trailer = split(segments[1], self.delimiters)
             if [_at(trailer, 1, 0), _at(trailer, 2, 0)] != [stated, reference]:
                 said = " ".join(map("".join, trailer[1:3]))
@@ -436,33 +467,56 @@ class _Reader:
 
     # The text.
 
-    def _segment(self, *, advance: bool = True) -> str:
-        """The segment at hand, without its terminator; what is longer than any service segment is cut off."""
+    def _service(self, findings: list[Finding]) -> list[list[str]]:
+        """The service segment at hand, split; what is wrong with its characters is added to `findings`."""
+        return split(self._segment(findings), self.delimiters)
+
+    def _segment(self, findings: list[Finding], position: int = 0) -> str:
+        """The segment at hand, at `position` of its message, without its terminator.
+
+        What is longer than any service segment is cut off. What is wrong with its characters is added to `findings`.
+        """
         stream = self.stream
         end = self._terminator(0)
         raw = stream.text[stream.at : end]
-        if advance:
-            stream.at = min(end + len(self.delimiters.terminator), len(stream.text))
-            if len(raw) > MAX_SERVICE_SEGMENT:
-                self.findings.append(_finding("edifact.segment.too_long", raw[:3], max=MAX_SERVICE_SEGMENT))
-                raw = raw[:MAX_SERVICE_SEGMENT]
-            elif end == len(stream.text):
-                self.findings.append(_finding("edifact.segment.unterminated", raw[:3], raw[:40].rstrip(_BLANK)))
-        return raw.rstrip(_BLANK)
+        segments = [raw[:MAX_SERVICE_SEGMENT].rstrip(_BLANK)]
+        findings += self._characters(segments[0], segments, position)
+        if len(raw) > MAX_SERVICE_SEGMENT:
+            self.findings.append(_finding("edifact.segment.too_long", segments[0][:3], max=MAX_SERVICE_SEGMENT))
+        elif not stream.text.startswith(self.delimiters.terminator, end):
+            self.findings.append(_finding("edifact.segment.unterminated", segments[0][:3], segments[0][:40]))
+        self._pass(end)
+        return segments[0]
+
+    def _pass(self, end: int) -> None:
+        """Go on at `end`, behind the terminator where one stands there."""
+        stream, terminator = self.stream, self.delimiters.terminator
+        stream.at = end + len(terminator) if stream.text.startswith(terminator, end) else end
 
     def _terminator(self, offset: int) -> int:
-        """Index in the text of the first terminator from `offset` on; of the end where there is none within reach."""
+        """Index in the text of the first terminator from `offset` on; of the end where there is none within reach.
+
+        Where the segment broke off and the next interchange's UNA follows, the index of that.
+        """
         stream, terminator = self.stream, self.delimiters.terminator
-        reach = offset + 2 * MAX_SERVICE_SEGMENT
+        start, reach = max(offset, 3), offset + 2 * MAX_SERVICE_SEGMENT
         while True:
             found = stream.text.find(terminator, stream.at + offset)
             while found >= 0 and self._is_released(found):
                 found = stream.text.find(terminator, found + 1)
             if found >= 0:
-                return found
+                end = found - stream.at
+                break
             offset = max(offset, len(stream.text) - stream.at - 1)
             if offset > reach or not stream.more():
-                return len(stream.text)
+                end = len(stream.text) - stream.at
+                break
+        if stream.text.find("UNA", stream.at + start, stream.at + end) >= 0:
+            stream.have(end + _OVERLAP)
+            found_advice = ADVICE.search(stream.text, stream.at + start)
+            if found_advice and found_advice.start() - stream.at < end:
+                return found_advice.start()
+        return stream.at + end
 
     def _find(self, pattern: re.Pattern[str], start: int) -> re.Match[str] | None:
         """The first match whose terminator is not released."""
@@ -479,12 +533,6 @@ class _Reader:
         while release and first > self.stream.at and text[first - 1] == release:
             first -= 1
         return bool((index - first) % 2)
-
-
-def _boundary(delimiters: Delimiters) -> re.Pattern[str]:
-    """A terminator and the service segment after it that ends a message, or shows that it was not ended."""
-    follows = re.escape(delimiters.element + delimiters.component + delimiters.terminator)
-    return re.compile(f"{re.escape(delimiters.terminator)}[\r\n\t \0]*(UN[TZHEGBO])(?=[{follows}])")
 
 
 def _known(charset: str) -> str:
@@ -504,17 +552,3 @@ def _at(elements: Sequence[Sequence[str]], element: int, component: int) -> str:
 
 def _counts(stated: str, count: int) -> bool:
     return stated.isascii() and stated.isdigit() and len(stated) < 12 and int(stated) == count
-
-
-def _finding(
-    code: str,
-    tag: str = "",
-    value: str = "",
-    *,
-    segment: int = 0,
-    element: int | None = None,
-    component: int | None = None,
-    **args: object,
-) -> Finding:
-    place = Place("", segment, tag, element, component)
-    return Finding(code, catalogue()[code].severity, place, value, {key: str(arg) for key, arg in args.items()})

@@ -144,6 +144,8 @@ class GroupEnded:
     group: Group
     message_count: int
     findings: list[Finding] = field(default_factory=list)
+    trailer: list[list[str]] = field(default_factory=list)
+    """The UNE segment, split; empty where it is missing, and for X12, whose reader judges GE itself."""
 
 
 @dataclass(slots=True)
@@ -154,6 +156,8 @@ class InterchangeEnded:
     message_count: int
     group_count: int
     findings: list[Finding] = field(default_factory=list)
+    trailer: list[list[str]] = field(default_factory=list)
+    """The UNZ segment, split; empty where it is missing, and for X12, whose reader judges IEA itself."""
 
 
 Event = InterchangeBegun | GroupBegun | MessageRead | GroupEnded | InterchangeEnded

@@ -1,7 +1,8 @@
 """Text of a payload as it comes in, decoded piece by piece, with the bytes still to be had back.
 
 Undecodable bytes become lone surrogates (PEP 383), so that what was read under one character set can be
-turned back into bytes and read under the next interchange's, or taken as a binary object.
+turned back into bytes and read under the next interchange's, or taken as a binary object. They are for `text` alone:
+whoever takes a value from it has it `mended`, since a surrogate cannot be written in any character set.
 """
 
 from __future__ import annotations
@@ -16,6 +17,36 @@ CHUNK = 65_536
 BLANK = "\r\n\t \0\x1a\ufeff"
 """What may stand between segments: line breaks, and what editors and mainframes leave at an end."""
 _BLANKS = re.compile(f"[{BLANK}]*")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_ESCAPED = re.compile("[\udc00-\udcff]*")
+_ESCAPE = "gateway.parse.stream"
+
+
+def undecodable(text: str) -> bool:
+    """Whether `text` holds what stands for bytes that its character set does not have."""
+    return not text.isascii() and _SURROGATE.search(text) is not None
+
+
+def mended(text: str, stand_in: str = "\ufffd") -> str:
+    """`text` with `stand_in` for each byte that its character set does not have."""
+    return text if text.isascii() else _SURROGATE.sub(stand_in, text)
+
+
+def _escaped(error: UnicodeError) -> tuple[str | bytes, int]:
+    """As `surrogateescape`, but never raises: that one gives up on bytes below 0x80, and on single ones in UTF-16."""
+    if isinstance(error, UnicodeDecodeError):
+        return "".join(chr(0xDC00 + byte) for byte in error.object[error.start : error.end]), error.end
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    found = _ESCAPED.match(error.object, error.start)
+    if not found or not found[0]:
+        return "?", error.start + 1
+    raw = bytes(ord(character) - 0xDC00 for character in found[0])
+    # An odd byte in UTF-16 is the payload's last; zeros are blank there.
+    return raw + b"\0" * (len(raw) % 2 if error.encoding.startswith("utf-16") else 0), found.end()
+
+
+codecs.register_error(_ESCAPE, _escaped)
 
 
 class Stream:
@@ -27,6 +58,8 @@ class Stream:
         self.text = ""
         self.at = 0
         self._held = b""
+        self._wire = ""
+        """The codec that turns text back into its bytes, where `codec` would add a byte order mark."""
         self._sniff()
 
     def _sniff(self) -> None:
@@ -36,15 +69,17 @@ class Stream:
             self._held += piece
         if self._held.startswith(codecs.BOM_UTF8):
             self._held = self._held[3:]
-        for mark, codec in (
-            (codecs.BOM_UTF16_LE, "utf-16"),
-            (codecs.BOM_UTF16_BE, "utf-16"),
-            (b"U\0N\0", "utf-16-le"),
-            (b"\0U\0N", "utf-16-be"),
+        for mark, codec, wire in (
+            (codecs.BOM_UTF16_LE, "utf-16", "utf-16-le"),
+            (codecs.BOM_UTF16_BE, "utf-16", "utf-16-be"),
+            (b"U\0N\0", "utf-16-le", "utf-16-le"),
+            (b"\0U\0N", "utf-16-be", "utf-16-be"),
         ):
             if self._held.startswith(mark):
-                self.codec = codec
-        self._decoder = _decoder(self.codec)
+                self.codec, self._wire = codec, wire
+                self._held = self._held[2:] if codec == "utf-16" else self._held
+                break
+        self._decoder = _decoder(self._wire or self.codec)
 
     @property
     def wide(self) -> bool:
@@ -80,8 +115,8 @@ class Stream:
                 return
 
     def use(self, codec: str) -> None:
-        """Read what is left under another character set."""
-        if codec == self.codec or self.wide:
+        """Read what is left under another character set; UTF-16 shows by itself or is not there."""
+        if codec == self.codec or self.wide or codec.startswith("utf-16"):
             return
         self._held = self._bytes()
         self.codec = codec
@@ -98,17 +133,19 @@ class Stream:
             size += len(piece)
         raw = b"".join(parts)
         self._held = raw[count:]
-        self._decoder = _decoder(self.codec)
+        self._decoder = _decoder(self._wire or self.codec)
         self.text, self.at = "", 0
         return raw[:count]
 
     def _bytes(self) -> bytes:
-        rest = self.text[self.at :].encode(self.codec, "surrogateescape")
+        rest = self.text[self.at :].encode(self._wire or self.codec, _ESCAPE)
         return rest + self._decoder.getstate()[0] + self._held
 
 
 def _decoder(codec: str) -> codecs.IncrementalDecoder:
-    return codecs.getincrementaldecoder(codec)("surrogateescape")
+    # UTF-16 and ISO 2022 reject bytes below 0x80 too; the others are faster without a handler of our own.
+    errors = _ESCAPE if codec.startswith(("utf-16", "utf_16", "iso2022")) else "surrogateescape"
+    return codecs.getincrementaldecoder(codec)(errors)
 
 
 def _pieces(source: bytes | Iterable[bytes]) -> Iterator[bytes]:

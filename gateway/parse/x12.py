@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from gateway.model import Finding, Place, Severity, Syntax
+from gateway.parse.references import References
 from gateway.parse.segments import (
     Event,
     Group,
@@ -76,7 +77,7 @@ class _Reader:
         self._group: Group | None = None
         self._body: list[str] | None = None
         self._message_count = self._group_count = self._in_group = 0
-        self._references: set[str] = set()
+        self._references = References()
         self._ended = self._endless = self._outside_told = False
         self._ungrouped = False
         self._stray: list[Finding] = []
@@ -289,9 +290,8 @@ class _Reader:
             found.append(Finding("x12.st.identifier", place=_with(place, 1), value=name))
         if not re.fullmatch(r"\S{4,9}", self._reference):
             found.append(Finding("x12.st.reference", place=_with(place, 2), value=self._reference))
-        if self._reference in self._references:
+        if self._references.repeats(self._reference):
             found.append(Finding("x12.st.repeated", place=_with(place, 2), value=self._reference))
-        self._references.add(self._reference)
         if convention and convention[:6] != version[:6]:
             args = {"version": version}
             found.append(Finding("x12.st.convention", Severity.WARNING, _with(place, 3), convention, args))
@@ -356,7 +356,7 @@ class _Reader:
         begun.findings[:0] = self._take()
         self._group = begun.group
         self._in_group = 0
-        self._references = set()
+        self._references = References()
         self._outside_told = False
         return begun
 

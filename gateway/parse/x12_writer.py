@@ -13,7 +13,7 @@ from gateway.parse.segments import Delimiters
 DELIMITERS = Delimiters(terminator="~", element="*", component=">", repetition="^")
 """What we write with. X12 has no release character, so what is written must not contain them."""
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 FUNCTIONAL_GROUPS = {"309": "AQ", "824": "AG", "997": "FA", "999": "FA"}
 """GS01 by transaction set; partners differ (309 travels under SO as well), so an agreement may name another."""
@@ -75,12 +75,15 @@ def segment(tag: str, *elements: str, delimiters: Delimiters = DELIMITERS) -> st
 
 
 def plain(text: str, delimiters: Delimiters = DELIMITERS) -> str:
-    """`text` with every separator and control character in it turned into a blank, fit for an element or component."""
+    """`text` with every separator and control character in it turned into a blank, fit for an element or component.
+
+    Empty where nothing but blanks would be left, which is no value of a string (X12.6, type AN).
+    """
     text = _CONTROL.sub(" ", text)
     for separator in (delimiters.terminator, delimiters.element, delimiters.component, delimiters.repetition):
         if separator:
             text = text.replace(separator, " ")
-    return text
+    return text if text.strip(" ") else ""
 
 
 def write(

@@ -87,6 +87,9 @@ def instead(index, raw):
         # a sign and a decimal point do not count
         (instead(22, "M11*BILL00000002*35177*1*PKG*-123456789.5*K***00***ABCD"), set()),
         (instead(22, "M11*BILL00000002*35177*1*PKG*-1234567890.5*K***00***ABCD"), {("edi.element.too_long", 23, 5)}),
+        # a number need not begin with a zero, and may end in its point
+        (instead(22, "M11*BILL00000002*35177*1*PKG*.5*K***00***ABCD"), set()),
+        (instead(22, "M11*BILL00000002*35177*1*PKG*4500.*K***00***ABCD"), set()),
         # types
         (instead(3, "LX*ONE"), {("edi.element.not_numeric", 4, 1)}),
         (instead(3, "LX*1.5"), {("edi.element.not_numeric", 4, 1)}),
@@ -96,8 +99,9 @@ def instead(index, raw):
         # syntax notes
         (instead(11, "N1*CN*CONSIGNEE**C77"), {("edi.note.required", 12, 3)}),
         (instead(11, "N1*CN"), {("edi.note.required", 12, 2)}),
-        (instead(9, "DTM*011***UT"), {("edi.note.required", 10, 2), ("edi.note.required", 10, 4)}),
-        (instead(10, "PER*IC*CONTACT*TE"), {("edi.note.required", 11, 3)}),
+        (instead(9, "DTM*011***UT"), {("edi.note.required", 10, 2), ("edi.note.required", 10, 3)}),
+        (instead(10, "PER*IC*CONTACT*TE"), {("edi.note.required", 11, 4)}),
+        (instead(11, "N1*CN*CONSIGNEE*93"), {("edi.note.required", 12, 4)}),
         # too many
         (instead(3, "LX*1*2"), {("edi.segment.too_many_elements", 4, 2)}),
         (with_(8, "N3*STREET 2"), set()),
@@ -169,7 +173,7 @@ def test_both_verdicts_agree_where_a_loop_is_too_often():
             "824",
             "004010",
             ["ST*824*0001", "BGN*11*A77*20260301**ET", "OTI*TA*TN*320N", "REF*BM", "QTY*01*1**X", "SE*6*0001"],
-            {("edi.note.required", 2, 5), ("edi.note.required", 4, 2), ("edi.note.excluded", 5, 2)},
+            {("edi.note.required", 2, 4), ("edi.note.required", 4, 2), ("edi.note.excluded", 5, 2)},
         ),
     ],
 )

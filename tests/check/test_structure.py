@@ -323,6 +323,26 @@ def test_syntax_notes(note, raw, found):
     assert [f.code for f in checked.findings] == ([found] if found else [])
 
 
+@pytest.mark.parametrize(
+    ("note", "raw", "position", "number"),
+    [
+        ("P0103", "AAA+X", 3, "3"),
+        ("P0103", "AAA+++ABC", 1, "1"),
+        ("R0203", "AAA+X", 2, "2"),
+        ("C010203", "AAA+X+1", 3, "3"),
+        ("L010203", "AAA+X", 2, "2"),
+        ("O0203", "AAA+X", 2, "2"),
+        # where there is too much, the first of them
+        ("E0103", "AAA+X++ABC", 1, "1"),
+    ],
+)
+def test_a_note_names_what_is_absent(note, raw, position, number):
+    """Who must add an element is told which: the first position without a value, with its element's number."""
+    table = table_of(["UNH M 1", "AAA M 1"], {"UNH": [], "AAA": ["1 C", "2 C", "3 C"]}, notes={"AAA": [note]})
+    (found,) = check("UNH", raw, table=table).findings
+    assert (found.place.element, found.args["number"]) == (position, number)
+
+
 def test_unchecked_facts_are_not_checked():
     """What no source says about an element is taken as it comes, and counted."""
     table = table_of(["UNH M 1", "AAA M 1"], {"UNH": [], "AAA": ["1 ?", "- ?", "5 C an", "2 C"]}, elements={"5": "an"})
@@ -349,6 +369,27 @@ X12 = Delimiters("~", "*", ">")
         ("N2 1..3", "1.5", "edi.element.not_numeric"),
         ("R 1..4", "-12.34", None),
         ("R 1..4", "12,34", "edi.element.not_numeric"),
+        # leading zeros are suppressed, and a point may end a number; neither it nor the sign counts
+        ("R 1..4", ".5", None),
+        ("R 1..4", "-.1234", None),
+        ("R 1..4", "4500.", None),
+        ("R 1..4", ".12345", "edi.element.too_long"),
+        ("R 1..4", "12345.", "edi.element.too_long"),
+        ("R 2..4", ".5", "edi.element.too_short"),
+        ("R 1..4", ".", "edi.element.not_numeric"),
+        ("R 1..4", "-", "edi.element.not_numeric"),
+        ("R 1..4", ".5.", "edi.element.not_numeric"),
+        ("N2 1..3", ".5", "edi.element.not_numeric"),
+        # a string holds something, and no control characters
+        ("AN 1..4", " ", "edi.element.blank"),
+        ("AN 1..4", "    ", "edi.element.blank"),
+        ("AN 1..4", " A", None),
+        ("AN 1..4", "A  ", None),
+        ("AN 1..4", "A\x07", "x12.element.characters"),
+        ("AN 1..4", "A\nB", "x12.element.characters"),
+        ("AN 1..4", "A\x85", "x12.element.characters"),
+        ("ID 1..4", "A\tB", "x12.element.characters"),
+        ("AN 1..4", "\u4e2d\u6587", None),
         ("AN 2..4", "A", "edi.element.too_short"),
         ("ID 2..4", "ABCDE", "edi.element.too_long"),
         ("B 1..9", "ANY LENGTH AT ALL", None),
@@ -366,6 +407,31 @@ def test_element_kinds_of_x12(type_, value, found):
     table = tables.resolve(Syntax.X12, facts, [], "test")
     checked = check("ST*000", f"N1*{value}", table=table, delimiters=X12)
     assert [f.code for f in checked.findings] == ([found] if found else [])
+
+
+@settings(max_examples=400)
+@given(
+    st.sampled_from(
+        ["R 1..6", "R 2..3", "N2 1..4", "AN 1..5", "AN 2..3", "AN", "ID 2..3", "DT 8", "TM 4..8", "B 1..9"]
+    ),
+    st.text("019.- A\x07\n\u4e2d", max_size=8),
+    st.sampled_from(["M", "O"]),
+)
+def test_the_fast_verdict_on_a_value_of_x12_is_the_thorough_one(type_, value, status):
+    """The same for the kinds of X12; only what ends in a blank is left to the thorough reader."""
+    facts = {
+        "formats": ["x12:000:004010"],
+        "source": "test",
+        "structure": ["N1 M 1"],
+        "segments": {"N1": ["8 O", f"9 {status}", "8 O"]},
+        "elements": {"8": "AN 1..3", "9": type_},
+    }
+    (node,) = tables.resolve(Syntax.X12, facts, [], "test").nodes
+    read = reader(node, X12)
+    for raw in (f"N1**{value}", f"N1*A*{value}*B"):
+        accepted, findings = read.accepts(raw), read.explain(raw, Place())
+        assert not (accepted and findings), raw
+        assert accepted or findings or value.endswith(" "), raw
 
 
 def test_tags_of_two_characters_are_told_from_those_of_three():

@@ -3,7 +3,7 @@
 import itertools
 import random
 import re
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.findings import catalogue, text
 from gateway.model import Severity, Syntax
-from gateway.parse import edifact
+from gateway.parse import edifact, edifact_text
 from gateway.parse.edifact_writer import write_interchange
 from gateway.parse.segments import (
     Delimiters,
@@ -147,7 +147,8 @@ def test_unusable_una(advice):
 def test_groups():
     """Messages in a group know it; UNZ counts groups, UNE messages; nothing is found in a sound one."""
     group = "UNG+CUSDEC+A+B+240102:0304+G1+UN+D:96B'"
-    payload = f"{UNB}{group}{MESSAGE}{MESSAGE}UNE+2+G1'{group}{MESSAGE}UNE+1+G1'UNZ+2+REF1'"
+    other, second = group.replace("G1", "G2"), MESSAGE.replace("M1", "M2")
+    payload = f"{UNB}{group}{MESSAGE}{second}UNE+2+G1'{other}{MESSAGE}UNE+1+G2'UNZ+2+REF1'"
     found = events(payload)
     assert [type(e) for e in found] == [
         InterchangeBegun,
@@ -164,6 +165,7 @@ def test_groups():
     assert found[2].message.group.version == "D:96B"
     assert found[4].message_count == 2
     assert (found[-1].message_count, found[-1].group_count) == (3, 2)
+    assert (found[4].trailer, found[-1].trailer) == ([["UNE"], ["2"], ["G1"]], [["UNZ"], ["2"], ["REF1"]])
 
 
 @pytest.mark.parametrize(
@@ -171,15 +173,52 @@ def test_groups():
     [
         ("UNG+X+A+B+240102:0304+G1+UN+D:96B'{m}UNE+2+G1'UNZ+1+REF1'", "edifact.une.count"),
         ("UNG+X+A+B+240102:0304+G1+UN+D:96B'{m}UNE+1+G2'UNZ+1+REF1'", "edifact.une.reference"),
-        ("UNG+X+A+B+240102:0304+G1+UN+D:96B'{m}UNE+1+G1'{m}UNZ+1+REF1'", "edifact.group.mixed"),
+        ("UNG+X+A+B+240102:0304+G1+UN+D:96B'{m}UNE+1+G1'{o}UNZ+1+REF1'", "edifact.group.mixed"),
         ("{m}UNG+X+A+B+240102:0304+G1+UN+D:96B'{m}UNE+1+G1'UNZ+1+REF1'", "edifact.group.mixed"),
         ("UNG+X+A+B+240102:0304+G1+UN+D:96B'{m}{o}UNE+2+G1'UNZ+1+REF1'", "edifact.group.types"),
     ],
 )
 def test_group_faults(payload, code):
     """Counts, references and mixtures of groups are checked."""
-    other = MESSAGE.replace("CUSDEC", "CUSRES")
+    other = MESSAGE.replace("CUSDEC", "CUSRES").replace("M1", "M2")
     assert codes(UNB + payload.format(m=MESSAGE, o=other)) == [code]
+
+
+_UNG = "UNG+X+A+B+240102:0304+{}+UN+D:96B'"
+_UNO = "UNO+P1+1:X+1:Y+3'123UNP+3+P1'"
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        # (between UNB and UNZ, [finding, tag, value])
+        (f"{MESSAGE}{MESSAGE}", [("message", "UNH", "M1")]),
+        (f"{MESSAGE}{MESSAGE.replace('M1', 'm1')}", []),
+        (f"{MESSAGE}{MESSAGE.replace('M1', 'M01')}", []),
+        (f"{_UNO}{_UNO}", [("message", "UNO", "P1")]),
+        (f"{_UNO}{MESSAGE.replace('M1', 'P1')}", []),
+        (f"{_UNG.format('G1')}{MESSAGE}{MESSAGE}UNE+2+G1'", [("message", "UNH", "M1")]),
+        (f"{_UNG.format('G1')}{MESSAGE}UNE+1+G1'{_UNG.format('G2')}{MESSAGE}UNE+1+G2'", []),
+        (
+            f"{_UNG.format('G1')}{MESSAGE}UNE+1+G1'{_UNG.format('G1')}{MESSAGE}UNE+1+G1'",
+            [("group", "UNG", "G1")],
+        ),
+        (f"{_UNG.format('')}{MESSAGE}UNE+1+'{_UNG.format('')}{MESSAGE}UNE+1+'", []),
+    ],
+)
+def test_references_are_unique(content, found):
+    """A message's reference stands once in its interchange, or in its group; a group's once in its interchange."""
+    count = content.count("UNG+") or content.count("UNH+") + content.count("UNO+")
+    faults = [f for e in events(f"{UNB}{content}UNZ+{count}+REF1'") for f in e.findings]
+    assert [(f.code, f.place.tag, f.value) for f in faults] == [
+        (f"edifact.{level}.repeated", tag, value) for level, tag, value in found
+    ]
+    assert all(catalogue()[f.code].contrl == "26" for f in faults)
+
+
+def test_the_same_reference_in_the_next_interchange_is_no_fault():
+    """What was remembered is forgotten when an interchange ends."""
+    assert codes(WHOLE + WHOLE.replace("REF1", "REF2")) == []
 
 
 def test_several_interchanges_each_with_its_own_una():
@@ -234,6 +273,64 @@ def test_undecodable_bytes_are_findings():
     assert read.message.segments[1] == "BGM+929+\ufffd\ufffd+9"
 
 
+_FOUR = "UNB+UNOY:4+S:ZZ+R:ZZ+20260305:0930+I1'"
+_GROUPED = f"{_FOUR}UNG+CUSDEC+S+R+20260305:0930+G1+UN+D:96B'{MESSAGE}UNE+1+G1'UNZ+1+I1'"
+_PACKAGED = f"{_FOUR}UNO+P1+1:X+1:Y+3'123UNP+3+P1'UNZ+1+I1'"
+
+
+@pytest.mark.parametrize(
+    ("text_", "at", "event", "segment"),
+    [
+        # (text, where a byte is put in, the event that tells it, the segment's position in its message)
+        (_GROUPED, "S:ZZ", InterchangeBegun, 0),
+        (_GROUPED, "930+I1", InterchangeBegun, 0),
+        (_GROUPED, "DEC+S", GroupBegun, 0),
+        (_GROUPED, "D:96B'UNH", GroupBegun, 0),
+        (_GROUPED, "M1+CUSDEC", MessageRead, 1),
+        (_GROUPED, "DEC:D", MessageRead, 1),
+        (_GROUPED, "929", MessageRead, 2),
+        (_GROUPED, "UNT+3", MessageRead, 3),
+        (_GROUPED, "E+1+G1'UNZ", GroupEnded, 0),
+        (_GROUPED, "UNZ+1", InterchangeEnded, 0),
+        (_PACKAGED, "P1+1:X", MessageRead, 1),
+        (_PACKAGED, "3+P1'UNZ", MessageRead, 2),
+        (_GROUPED.replace("UNH", "QQQ+X'UNH"), "QQQ+X", InterchangeEnded, 0),
+    ],
+)
+@pytest.mark.parametrize("repertoire", ["UNOY", "UNOF", "UNOX"])
+def test_undecodable_bytes_in_service_segments_are_findings(text_, at, event, segment, repertoire):
+    """They are told where they stand, and what was read of them can be written back in the same character set."""
+    damaged = text_.replace("UNOY", repertoire).replace(at, at[:1] + "\xff" + at[1:], 1)
+    told = [
+        (type(e), f.place.segment)
+        for e in events(damaged)
+        for f in e.findings
+        if f.code == "edifact.charset.undecodable"
+    ]
+    assert told == [(event, segment)]
+    codec = events(damaged)[0].envelope.charset
+    repr(events(damaged)).replace("\\ufffd", "").encode(codec)
+    for read in events(damaged):
+        if isinstance(read, MessageRead):
+            "".join([read.message.reference, *read.message.segments]).encode(codec)
+
+
+def test_characters_of_service_segments_are_checked():
+    """UNB, UNG, UNE and UNZ hold what the repertoire has, as messages do."""
+    sound = f"{UNB.replace('UNOC', 'UNOA')}{_UNG.format('G1')}{MESSAGE}UNE+1+G1'UNZ+1+REF1'"
+    assert codes(sound) == []
+    for old, new in [("ALFA", "Alfa"), ("+X+A", "+x+A"), ("E+1+G1", "E+1+g1"), ("Z+1+REF1", "Z+1+Ref1")]:
+        assert "edifact.character.outside" in codes(sound.replace(old, new)), new
+    assert all(catalogue()[f"edifact.{code}"].contrl == "21" for code in ("character.outside", "charset.undecodable"))
+
+
+def test_a_una_of_undecodable_bytes_is_unusable():
+    """Behind an interchange in UTF-8, a byte that is none cannot separate anything."""
+    payload = WHOLE.replace("UNOC", "UNOY").encode() + b"UNA\xff+.? '" + WHOLE.replace("REF1", "REF2").encode()
+    assert codes(payload) == ["edifact.una.invalid"]
+    assert len(messages(payload)) == 2
+
+
 @pytest.mark.parametrize(
     ("repertoire", "value", "strangers"),
     [("UNOA", "ABC a-b", "a b"), ("UNOA", 'A!"%&*;<>=/', None), ("UNOB", "abc", None), ("UNOB", "a_b#", "_ #")],
@@ -276,13 +373,95 @@ def test_version_4_repetition_separator():
     assert messages("UNA:+.?~'" + WHOLE)[0].delimiters.repetition == ""
 
 
+def test_version_4_ignores_the_decimal_mark_of_una():
+    """ISO 9735-1:1998: comma and point are both decimal marks, whatever UNA says; before version 4 UNA chooses."""
+    four = WHOLE.replace("UNOC:3", "UNOC:4")
+    for advice in ("UNA:+,? '", "UNA:+.? '", "UNA:+ ? '"):
+        assert messages(advice + four)[0].delimiters.decimal == "."
+    assert messages("UNA:+,? '" + WHOLE)[0].delimiters.decimal == ","
+
+
+_CUT = WHOLE[: WHOLE.index("+9'UNT")]
+_NEXT = WHOLE.replace("REF1", "REF2").replace("N1", "N2")
+_OTHER_MARKS = str.maketrans(":+'?", "|*~!")
+
+
+@pytest.mark.parametrize("between", ["'", "'\r\n", "", "\n", "'" + "\n" * 400, " " * 79])
+@pytest.mark.parametrize(
+    "following",
+    [
+        "UNA:+,? '" + _NEXT,
+        "UNA:+,? '\r\n" + _NEXT,
+        _NEXT,
+        # other separators: all of them, the terminator alone, all but the terminator; those of level B
+        "UNA|*,! ~" + _NEXT.translate(_OTHER_MARKS),
+        "UNA:+,? ~" + _NEXT.replace("'", "~"),
+        "UNA|*,! '" + _NEXT.translate(str.maketrans(":+?", "|*!")),
+        _NEXT.translate(str.maketrans(":+'", "\x1f\x1d\x1c")),
+    ],
+)
+@pytest.mark.parametrize("pieces", [False, True])
+def test_an_interchange_behind_one_that_broke_off_is_read(between, following, pieces):
+    """A message that was cut off swallows nothing of the next interchange, nor its UNA, whatever separates either."""
+    payload = (_CUT + between + following).encode()
+    begun, cut, ended, *rest = edifact.read((bytes([b]) for b in payload) if pieces else payload)
+    assert begun.envelope.reference == "REF1"
+    assert [f.code for f in cut.findings] == ["edifact.unt.missing"]
+    assert cut.message.segments == ["UNH+M1+CUSDEC:D:96B:UN", "BGM+929+N1"]
+    assert [f.code for f in ended.findings] == ["edifact.unz.missing"]
+    assert [type(e) for e in rest] == [InterchangeBegun, MessageRead, InterchangeEnded]
+    assert [f.code for e in rest for f in e.findings] == []
+    assert rest[0].envelope.reference == "REF2"
+    assert rest[0].envelope.delimiters.decimal == ("," if following.startswith("UNA") else ".")
+
+
+def test_a_trailer_that_broke_off_leaves_the_next_una():
+    """UNT and UNZ without their terminators end where the next interchange's UNA begins."""
+    for end in (WHOLE.index("'UNZ"), len(WHOLE) - 1):
+        *_, begun, read, _ = events(f"{WHOLE[:end]}UNA|*,! ~{_NEXT.translate(_OTHER_MARKS)}")
+        assert (begun.envelope.reference, read.message.segments[1]) == ("REF2", "BGM*929*N2*9")
+        assert (begun.findings, read.findings) == ([], [])
+
+
+def test_a_message_may_quote_an_interchange():
+    """Text that looks like another interchange's beginning is text in a message that UNT ends."""
+    quoted = "UNA|*,! ~UNB*UNOC|3*A*B"
+    payload = WHOLE.replace("N1", quoted).replace("929", "UNB!UNOC")
+    assert codes(payload) == []
+    assert messages(payload)[0].segments[1] == f"BGM+UNB!UNOC+{quoted}+9"
+    other = "UNA|*,! ~" + WHOLE.translate(_OTHER_MARKS).replace("N1", "UNA:+.? 'UNB+UNOC:3+A+B")
+    assert codes(other) == []
+
+
+def test_interchanges_that_broke_off_do_not_make_reading_slow():
+    """However many broke off, each with separators of its own, what is searched again is bounded."""
+    marks = [chr(code) for code in range(0xA1, 0x180) if not chr(code).isalnum() and code != 0xAD and code < 0x100]
+    cut = "UNA{c}{e}.  {t}UNB{e}UNOC{c}3{e}A{e}B{e}260305{c}0930{e}R{t}UNH{e}1{e}CUSDEC{c}D{c}96B{c}UN{t}BGM{e}9"
+    triples = itertools.permutations(marks, 3)
+    text_ = "".join(cut.format(c=c, e=e, t=t) for c, e, t in itertools.islice(triples, 2_000))
+    assert len(messages(text_)) == 2_000
+    reader = edifact._Reader(edifact.Stream(text_.encode("latin-1")), "", edifact.MAX_MESSAGE)
+    reader.rescanned = edifact._MOST_RESCANNED + 1
+    assert len([e for e in reader.payload() if isinstance(e, MessageRead)]) < 10
+
+
+def test_a_large_interchange_behind_one_that_broke_off_streams():
+    """The next interchange is found within the longest message, or within each stretch of that length behind it."""
+    big = "".join(f"UNH*{n}*CUSDEC|D|96B|UN~FTX*{'X' * 4_000}~UNT*3*{n}~" for n in range(200))
+    following = f"UNA|*.! ~UNB*UNOC|3*A*B*260305|0930*REF2~{big}UNZ*200*REF2~"
+    for lost in ("", "FTX+Y'" * 40_000):
+        *_, ended = edifact.read((_CUT + lost + following).encode(), max_message=100_000)
+        assert (ended.envelope.reference, ended.message_count, ended.findings) == ("REF2", 200, [])
+
+
 @given(st.data())
 def test_pieces_do_not_matter(data):
     """However a payload is cut into chunks, the same is read."""
     first = "UNA|*,!^~" + WHOLE.translate(str.maketrans(":+'", "|*~"))
     second = WHOLE.replace("UNOC", "UNOY").replace("N1", "\u62a5?'\u68c0").replace("'", "'\r\n")
     uno = f"{UNB}UNO+P1+1:X+1:Y+5'12'45UNP+5+P1'UNZ+1+REF1'"
-    payload = (first + second + uno + "garbage").encode()
+    cut = "UNA|*,!^~" + WHOLE.translate(str.maketrans(":+'", "|*~"))[:-30]
+    payload = (first + second + uno + "garbage" + cut + WHOLE).encode()
     cuts = sorted(data.draw(st.lists(st.integers(0, len(payload)), max_size=12)))
     pieces = [payload[a:b] for a, b in itertools.pairwise([0, *cuts, len(payload)])]
     assert list(edifact.read(iter(pieces))) == list(edifact.read(payload))
@@ -300,6 +479,52 @@ def test_any_bytes_are_read_without_raising(payload):
     found = list(edifact.read(payload))
     assert isinstance(found[0], InterchangeBegun)
     assert isinstance(found[-1], InterchangeEnded)
+
+
+def _surrogates(value):
+    """The lone surrogates anywhere in the fields of events, envelopes, findings."""
+    if isinstance(value, str):
+        return re.findall("[\ud800-\udfff]", value)
+    if is_dataclass(value):
+        return [found for name in (f.name for f in fields(value)) for found in _surrogates(getattr(value, name))]
+    if isinstance(value, dict):
+        value = [*value, *value.values()]
+    if isinstance(value, list | tuple):
+        return [found for part in value for found in _surrogates(part)]
+    return []
+
+
+@settings(max_examples=600)
+@given(
+    sound=st.sampled_from([_GROUPED, _PACKAGED, "UNA:+.?*'" + _GROUPED + "X" + _PACKAGED, f"{_GROUPED}{_CUT}{_NEXT}"]),
+    encoding=st.sampled_from(["utf-8", "utf-8", "utf-16", "utf-16-le", "utf-16-be"]),
+    repertoire=st.sampled_from(["UNOY", "UNOA", "UNOF", "UNOX", "????"]),
+    charset=st.sampled_from(["", "", "gb18030", "utf-8", "utf-16", "shift_jis"]),
+    damage=st.lists(
+        st.tuples(
+            st.integers(0, 600),
+            st.one_of(st.sampled_from([b"\xff", b"\x1b", b"\xd8\0", b"\0\xdc", b"\xe2\x80"]), st.binary(max_size=3)),
+        ),
+        min_size=1,
+        max_size=5,
+    ),
+    noise=st.binary(max_size=20),
+)
+def test_no_surrogate_leaves_the_reader(sound, encoding, repertoire, charset, damage, noise):
+    """Whatever bytes come, under whatever character set: each field and each finding's value is text that can be written."""
+    payload = bytearray(sound.replace("UNOY", repertoire).encode(encoding))
+    for at, raw in damage:
+        payload[at % len(payload) : at % len(payload)] = raw
+    found = list(edifact.read(bytes(payload) + noise, charset))
+    assert isinstance(found[-1], InterchangeEnded)
+    assert _surrogates(found) == []
+
+
+@given(st.binary(max_size=300))
+def test_no_surrogate_of_any_bytes_leaves_the_reader(payload):
+    """The same for bytes that are nothing."""
+    for start in (b"", b"\xff\xfe", _FOUR.encode(), _GROUPED.encode()):
+        assert _surrogates(list(edifact.read(start + payload))) == []
 
 
 @settings(max_examples=300)
@@ -438,7 +663,7 @@ def test_messages_of_other_software(name, segments, expected):
 
 def test_every_code_of_the_reader_is_in_the_catalogue_and_used():
     """The reader's codes and schemas/findings/edifact.toml agree, both ways."""
-    source = Path(edifact.__file__).read_text("utf-8")
+    source = "".join(Path(module.__file__).read_text("utf-8") for module in (edifact, edifact_text))
     listed = {code for code in catalogue() if code.startswith("edifact.")}
     assert set(re.findall(r'"(edifact\.[a-z_.]+)"', source)) == listed
     assert all(catalogue()[code].contrl for code in listed)

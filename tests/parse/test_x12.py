@@ -325,6 +325,7 @@ DELIMITERS = st.sampled_from(
 VALUES = st.text(
     st.characters(codec="utf-8", exclude_characters="~*>^\n\r|<!'+:\ufffd", categories=("L", "N", "P", "Zs"))
 )
+_CONTROL = frozenset({"BIN", "BDS", "GE", "IEA"})
 BODIES = st.builds(
     lambda number, rows: Body("309", f"{number:04}", tuple(rows)),
     st.integers(1, 999_999_999),
@@ -345,9 +346,7 @@ def test_what_is_written_is_read_again(delimiters, bodies, group_count, packages
     element = delimiters.element
 
     def raw(body):
-        rows = [
-            segment(tag, *values, delimiters=delimiters) for tag, values in body.segments if tag not in ("BIN", "BDS")
-        ]
+        rows = [segment(tag, *values, delimiters=delimiters) for tag, values in body.segments if tag not in _CONTROL]
         rows += [f"BIN{element}{len(package)}{element}" for package in packages]
         return Body(body.name, body.reference, rows, packages=packages)
 
@@ -390,6 +389,8 @@ def test_separators_in_written_values_become_blanks():
     """X12 has no release character: separators inside what we write turn into blanks."""
     assert segment("TED", "024", "a*b~c", "") == "TED*024*a b c"
     assert plain("a*b~c>d^e") == "a b c d e"
+    assert plain("a\x07b\x85c") == "a b c"
+    assert plain("*~ \n") == ""
 
 
 @pytest.mark.skipif(not SAMPLES.exists(), reason="the samples are not here")
