@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test check format serve bench faults fuzz lock clean help
+.PHONY: setup demo test check format serve bench faults lock clean help
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -13,10 +13,13 @@ help:
 setup: $(READY)
 
 $(READY): requirements.lock pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@echo "Setting up $(VENV), once: installing what requirements.lock names. It takes about half a minute." >&2
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11")'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(READY)
+	@echo "$(VENV) is ready." >&2
 
 ## make demo     run the gateway and simulated partners through the whole trip
 demo: $(READY)
@@ -50,12 +53,13 @@ bench: $(READY)
 faults: $(READY)
 	FAULTS=long $(BIN)/python -m pytest -n 0 tests/faults -s
 
-## make lock     renew requirements.lock
+## make lock     renew requirements.lock, and requirements.runtime.lock without the developers' tools
+LOCK := compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --universal
 lock: $(READY)
 	$(PYTHON) -m venv var/lock-venv
 	var/lock-venv/bin/python -m pip install --quiet uv
-	var/lock-venv/bin/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-annotate --no-header \
-	    --extra dev --python-version 3.11 --universal pyproject.toml -o requirements.lock
+	var/lock-venv/bin/uv pip $(LOCK) --upgrade --extra dev pyproject.toml -o requirements.lock
+	var/lock-venv/bin/uv pip $(LOCK) --upgrade --constraint requirements.lock pyproject.toml -o requirements.runtime.lock
 
 clean:
 	rm -rf $(VENV) .bench-venv var build dist

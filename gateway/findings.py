@@ -11,14 +11,20 @@ The catalogue is data, schemas/findings/*.toml, one file per room that finds thi
     x12_set = ""                    # X12 718 (AK502, IK502)
     x12_segment = "8"               # X12 720 (AK304, IK304)
     x12_element = "5"               # X12 723 (AK403, IK403)
+
+In the words, `{name:item}` says a data item by its label (schemas/labels.toml), `{format:form}` a pattern in
+words. Arguments that hold a code of ours (`status`, `event`, `document`) are said in words by themselves.
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from string import Formatter
+from typing import Any
 
 from gateway import data
 from gateway.errors import SchemaInvalid
@@ -57,11 +63,122 @@ def catalogue() -> Mapping[str, Entry]:
     return entries
 
 
-class _Blank(dict[str, str]):
-    """Renders a missing argument as a dash, so that words never fail."""
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What people call data items and codes: schemas/labels.toml."""
 
-    def __missing__(self, key: str) -> str:
-        return "–"
+    items: Mapping[str, str]
+    """Chinese names of data items, by `name` or `parent.name`."""
+    parts: frozenset[str]
+    """Items that say little without what they belong to."""
+    matched: Mapping[str, str]
+    """Items that customs' data is matched by, where they are named otherwise."""
+    words: Mapping[str, Mapping[str, str]]
+    """Codes of ours, in English and Chinese."""
+    lists: Mapping[str, Mapping[str, str]]
+    schemes: Mapping[str, Mapping[str, str]]
+    events: Mapping[str, Mapping[str, str]]
+    """Words of a timeline's lines."""
+
+
+@cache
+def labels() -> Labels:
+    """The labels; SchemaInvalid where their file is incomplete."""
+    content = tomllib.loads((data.schemas() / "labels.toml").read_text("utf-8"))
+    try:
+        parts = frozenset(content.pop("parts")["names"])
+        return Labels(parts=parts, **content)
+    except (KeyError, TypeError) as error:
+        raise SchemaInvalid(f"labels.toml: {error}") from error
+
+
+_PATH = re.compile(r"[a-z][a-z0-9_]*(\[\d*\])?(\.[a-z][a-z0-9_]*(\[\d*\])?)*")
+_STEP = re.compile(r"([a-z0-9_]+)(?:\[(\d*)\])?")
+
+
+def label(path: str, language: str = "zh") -> str:
+    """What readers of `language` call the item at `path`: `goods[0].use` is 第 1 项货物的用途; else `path` itself."""
+    if not _chinese(language) or _PATH.fullmatch(path) is None:
+        return path
+    known = labels()
+    steps = _STEP.findall(path)
+    said: list[str] = []
+    parent = ""
+    for name, index in steps:
+        own = known.items.get(f"{parent}.{name}", "")
+        words = own or known.items.get(name, "")
+        if not words:
+            return path
+        said.append(f"第 {int(index) + 1} 项{words}的" if index else words)
+        if not own and name in known.parts and parent:
+            said[-2:] = ["".join(said[-2:])]  # the weight's unit: 重量计量单位
+        parent = name
+    # Of groups without a number, only the last step says more than the item by itself.
+    return "".join([*(words for words in said[:-1] if words.endswith("的")), said[-1].removesuffix("的")])
+
+
+def word(code: str, language: str) -> str:
+    """A code of ours (a status, an event, a document) in words of `language`; else the code itself."""
+    return labels().words.get(code, {}).get("zh" if _chinese(language) else "en", code)
+
+
+def _code_list(name: str, language: str) -> str:
+    """A code list in words: `country:ciq` are countries (codes of the inspection service); else the codes allowed."""
+    list_, _, scheme = name.partition(":")
+    known, key = labels(), "zh" if _chinese(language) else "en"
+    if list_ not in known.lists:
+        return ("、" if key == "zh" else ", ").join(name.split(","))
+    of = known.schemes.get(scheme, {}).get(key, scheme)
+    words = known.lists[list_][key]
+    return f"{words}（{of}）" if key == "zh" else f"{words} ({of})"
+
+
+def _chinese(language: str) -> bool:
+    return language.startswith("zh")
+
+
+_CODED = frozenset({"decision", "document", "event", "status", "treatment"})
+"""Arguments that hold a code of ours."""
+
+
+class _Words(Formatter):
+    """Renders the words of one finding. A missing argument is a dash, so that words never fail."""
+
+    def __init__(self, finding: Finding, language: str) -> None:
+        self._path = finding.place.path
+        self._language = language
+
+    def get_value(self, key: int | str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """The argument `key`, a code of ours in words."""
+        if key not in kwargs:
+            return "–"
+        value = super().get_value(key, args, kwargs)
+        if key in _CODED:
+            return word(value, self._language)
+        if key == "field" and _chinese(self._language):
+            return labels().matched.get(value) or label(value)
+        return value
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        """`value` as it stands, or as a data item (`item`), a code of ours (`word`), a code list or a pattern."""
+        match format_spec:
+            case "item":
+                return label(self._whole(value), self._language)
+            case "word":
+                return word(value, self._language)
+            case "list":
+                return _code_list(value, self._language)
+            case "form":
+                return form(value, self._language)
+            case _:
+                return str(value)
+
+    def _whole(self, name: str) -> str:
+        """The path that ends in `name`, where the finding stands at one."""
+        steps = self._path.removeprefix("/").split("/")
+        if not self._path.startswith("/") or steps[-1] != name:
+            return name
+        return re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", ".".join(steps)).removeprefix("document.")
 
 
 def text(finding: Finding, language: str = "en") -> str:
@@ -69,8 +186,71 @@ def text(finding: Finding, language: str = "en") -> str:
     entry = catalogue().get(finding.code)
     if entry is None:
         return finding.code
-    words = _Blank({"value": finding.value, "place": str(finding.place), "tag": finding.place.tag, **finding.args})
-    return (entry.zh if language.startswith("zh") else entry.en).format_map(words)
+    words = {"value": finding.value, "place": str(finding.place), "tag": finding.place.tag, **finding.args}
+    return _Words(finding, language).vformat(entry.zh if _chinese(language) else entry.en, (), words)
+
+
+_CLASSES: Mapping[str, tuple[str, str]] = {
+    # A class of characters in a pattern -> its name in English, in Chinese
+    "n": ("digits", "数字"),
+    "a": ("letters", "字母"),
+    "an": ("letters or digits", "字母或数字"),
+    "[0-9]": ("digits", "数字"),
+    r"\d": ("digits", "数字"),
+    "[A-Z]": ("capital letters", "大写字母"),
+    "[A-Z0-9]": ("capital letters or digits", "大写字母或数字"),
+    r"\S": ("characters other than blanks", "非空格字符"),
+}
+_REGEX = re.compile(r"\^(\[[^]]+\]|\\[dS])(?:\{(\d+)(?:,(\d*))?\}|([+*]))?\$")
+_NOTATION = re.compile(r"(an|a|n)(\.\.)?(\d+)(?:\.\.(\d+))?")
+_DECIMAL = re.compile(r"n\.\.(\d+)\[\.n\.\.(\d+)\]")
+_DATES: Mapping[str, str] = {
+    # UN/EDIFACT 2379
+    "101": "YYMMDD",
+    "102": "CCYYMMDD",
+    "203": "CCYYMMDDHHMM",
+    "204": "CCYYMMDDHHMMSS",
+    "303": "CCYYMMDDHHMMZZZ",
+    "304": "CCYYMMDDHHMMSSZZZ",
+    # X12 1250
+    "D8": "CCYYMMDD",
+    "DT": "CCYYMMDDHHMM",
+}
+
+
+def form(pattern: str, language: str) -> str:
+    """A pattern in words: `^[0-9]{15}$` and `n15` are 15 digits; what is not known stands as it is."""
+    zh = _chinese(language)
+    if (found := _REGEX.fullmatch(pattern)) and found[1] in _CLASSES:
+        least, most = (found[2] or "1", found[2] or "1") if found[3] is None else (found[2], found[3])
+        return _counted(_CLASSES[found[1]][zh], *(("", "") if found[4] else (least, most)), zh=zh)
+    if found := _NOTATION.fullmatch(pattern):
+        least = "" if found[2] else found[3]
+        return _counted(_CLASSES[found[1]][zh], least, found[4] or found[3], zh=zh)
+    if found := _DECIMAL.fullmatch(pattern):
+        whole, places = found.groups()
+        return f"最多 {whole} 位数字，小数不超过 {places} 位" if zh else f"at most {whole} digits and {places} decimals"
+    if pattern.startswith(r"^[^\x00"):
+        return "不含控制字符的文本" if zh else "text without control characters"
+    if re.fullmatch(r"\w+(\|\w+)+", pattern):
+        return ("、" if zh else ", ").join(pattern.split("|")) + (" 之一" if zh else " (one of these)")
+    if date := _DATES.get(pattern):
+        return f"{date}（{pattern}）" if zh else f"{date} ({pattern})"
+    return pattern
+
+
+def _counted(characters: str, least: str, most: str, *, zh: bool) -> str:
+    """So many characters of a class; empty bounds are none."""
+    if not most and not least:
+        return f"只含{characters}" if zh else f"{characters} only"
+    if not most:
+        return f"至少 {least} 位{characters}" if zh else f"{least} or more {characters}"
+    if least == most:
+        # One digit, not digits.
+        return f"{most} 位{characters}" if zh else f"{most} {characters if most != '1' else characters.rstrip('s')}"
+    if not least:
+        return f"最多 {most} 位{characters}" if zh else f"at most {most} {characters}"
+    return f"{least} 至 {most} 位{characters}" if zh else f"{least} to {most} {characters}"
 
 
 def judged(found: Iterable[Finding], strictness: Strictness) -> list[Finding]:

@@ -106,3 +106,32 @@ def test_every_code_is_worded_in_both_languages() -> None:
         assert entry.en, code
         assert entry.zh, code
         assert re.search("[\u4e00-\u9fff]", entry.zh) or entry.en == entry.zh, code
+
+
+# Lock files.
+
+
+def locked(name: str) -> dict[str, str]:
+    """Packages of a lock file, each with its version."""
+    return dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", (ROOT / name).read_text("utf-8"), re.MULTILINE))
+
+
+def test_the_image_runs_what_was_tested() -> None:
+    """What the image installs is part of what the developers' lock file names, in the same versions."""
+    runtime, whole = locked("requirements.runtime.lock"), locked("requirements.lock")
+    assert runtime.items() <= whole.items()
+    assert "aiohttp" in runtime
+    assert runtime.keys().isdisjoint({"pytest", "hypothesis", "ruff", "mypy", "import-linter", "hatchling"})
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements.runtime.lock"])
+def test_lock_files_name_no_address(name: str) -> None:
+    """A lock file holds names, versions and hashes only, so that it serves behind any mirror."""
+    assert "://" not in (ROOT / name).read_text("utf-8")
+
+
+def test_every_phony_target_has_a_rule() -> None:
+    """Whatever the Makefile calls a target can be made."""
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    phony = re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)[0].split()
+    assert sorted(set(phony) - set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))) == []

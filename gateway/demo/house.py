@@ -8,13 +8,19 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shutil
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
+
+from gateway.simulators.partner import said
+from gateway.simulators.readers import summary
 
 MARK = ".gateway-demo"
 """Stands in a folder that the demo may empty."""
@@ -39,6 +45,31 @@ _CODES = ("ciq-org", "customs-office")
 
 class DemoFailed(Exception):
     """The demo could not be run, with the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """Something a partner without an address fetched from its inbox feed."""
+
+    partner: str
+    at: datetime
+    document: str
+    kind: str
+    """What the partner's own reader found it to be."""
+    says: str
+    names: frozenset[str]
+    """What it answers, and every number and reference in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the simulated partners hold, as their own readers read it."""
+
+    got: Mapping[str, Mapping[str, Any]]
+    """By delivery: the line of the recipient's inbox."""
+    sent: Mapping[str, str]
+    """By payload: what it says in one word."""
+    fetched: Sequence[Fetched]
 
 
 class House:
@@ -196,6 +227,32 @@ class House:
             return {}
         lines = [json.loads(line) for line in index.read_text("utf-8").splitlines()]
         return {line["delivery"]: line for line in lines}
+
+    def held(self) -> Held:
+        """What all simulated partners hold by now."""
+        inboxes = {name: self.got(name) for name in SIMULATED}
+        fetching = [name for name, values in SIMULATED.items() if values.get("way") == "fetching"]
+        return Held(
+            got={delivery: line for inbox in inboxes.values() for delivery, line in inbox.items()},
+            sent={id_: said for name in SIMULATED for id_, said in self._said(name)},
+            fetched=[self._fetched(name, line) for name in fetching for line in inboxes[name].values()],
+        )
+
+    def _said(self, name: str) -> Iterator[tuple[str, str]]:
+        """What each message that a partner sent says in one word, by payload."""
+        folder = self.partner_folder(name)
+        for receipt in (folder / "receipts").glob("*.json"):
+            id_ = json.loads(receipt.read_bytes()).get("id", "")
+            try:
+                yield id_, said(summary((folder / "sent" / receipt.stem).read_bytes()))
+            except (OSError, ValueError, KeyError, IndexError, TypeError):
+                continue  # a sample that nobody can read
+
+    def _fetched(self, name: str, line: Mapping[str, Any]) -> Fetched:
+        file = self.partner_folder(name) / "inbox" / line["file"]
+        words = re.findall(r"[\w.-]+", file.read_text("utf-8", "replace"))
+        at = datetime.fromtimestamp(file.stat().st_mtime, UTC)
+        return Fetched(name, at, line["document"], line["kind"], line["says"], frozenset([*line["answers"], *words]))
 
     def _placed(self, partner: dict[str, Any], addresses: Mapping[str, str]) -> dict[str, Any]:
         """The partner with its agreements pointing to where its simulator is."""

@@ -6,8 +6,8 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from gateway.demo.house import SIMULATED, DemoFailed, House
 from gateway.demo.judge import judge
 from gateway.demo.plan import Case, Step
 from gateway.demo.proof import prove
+from gateway.demo.show import plural
 from gateway.demo.watch import Evidence, Watcher, evidence
 
 CASE_SECONDS = 45.0
@@ -28,6 +29,11 @@ CASE_SECONDS = 45.0
 QUIET_SECONDS = 12.0
 """A case in which nothing more happens for so long is over: longer than any pause between two attempts."""
 LOOK_SECONDS = 0.3
+TELL_SECONDS = 3.0
+"""How often a log, which shows no bar, is told how far it has come."""
+
+TIMELINES = "timelines.txt"
+INDEX = "README.md"
 
 
 @dataclass(slots=True)
@@ -48,13 +54,13 @@ async def run(folder: Path, *, keep: bool, as_json: bool) -> list[str]:
     try:
         house = House(folder, plan.partners())
         async with AsyncExitStack() as stack:
-            with words.status("Starting the gateway and its partners"):
+            with _doing(words, "Starting the gateway and its partners"):
                 await stack.enter_async_context(house)
             watcher = await stack.enter_async_context(Watcher(house.url, house.key_of("operator")))
             words.print(f"The gateway is at {house.url}, with {len(SIMULATED)} simulated partners.", highlight=False)
             played = await _play_all(cases, house, watcher, words)
             problems = [f"{p.case.name}: {problem}" for p in played for problem in p.problems]
-            with words.status("Verifying the receipts"):
+            with _doing(words, "Verifying the receipts"):
                 proof = await prove(house, _any_payload(played))
             problems += proof.problems
             figures = show.counts([p.found for p in played], proof, time.monotonic() - started)
@@ -64,11 +70,14 @@ async def run(folder: Path, *, keep: bool, as_json: bool) -> list[str]:
                 sys.stdout.write(
                     f"{json.dumps(_report(played, figures, problems, house), ensure_ascii=False, indent=2)}\n"
                 )
-            else:
-                console = Console()
-                for one in played:
-                    show.timeline(console, one.case, one.found, one.problems)
-                show.summary(console, figures, proof, problems, str(folder))
+            held = house.held()
+            with (house.folder / TIMELINES).open("w", encoding="utf-8") as file:
+                consoles = [Console(file=file, width=show.WIDE), *([] if as_json else [Console()])]
+                for console in consoles:
+                    for one in played:
+                        show.timeline(console, one.case, one.found, one.problems, held)
+                    show.summary(console, figures, proof, problems, str(folder))
+            _write_index(house, played)
             if keep:
                 await _keep(house, words)
     except (DemoFailed, aiohttp.ClientError) as error:
@@ -79,8 +88,19 @@ async def run(folder: Path, *, keep: bool, as_json: bool) -> list[str]:
     return problems
 
 
+@contextmanager
+def _doing(words: Console, what: str) -> Iterator[None]:
+    """Say what is being done: while it lasts on a terminal, once elsewhere."""
+    if words.is_terminal:
+        with words.status(what):
+            yield
+    else:
+        words.print(what)
+        yield
+
+
 async def _play_all(cases: Sequence[Case], house: House, watcher: Watcher, words: Console) -> list[Played]:
-    """Play every case at once; the bar moves as they end."""
+    """Play every case at once; the bar moves as they end, or, without a terminal, a line says how many have."""
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -88,7 +108,10 @@ async def _play_all(cases: Sequence[Case], house: House, watcher: Watcher, words
         TimeElapsedColumn(),
         console=words,
         transient=True,
+        disable=not words.is_terminal,
     )
+    if not words.is_terminal:
+        words.print(f"Playing {plural(len(cases), 'case')}", highlight=False)
     with bar:
         task = bar.add_task(f"Playing {len(cases)} cases", total=len(cases))
 
@@ -97,7 +120,17 @@ async def _play_all(cases: Sequence[Case], house: House, watcher: Watcher, words
             bar.advance(task)
             return one
 
-        return list(await asyncio.gather(*map(play, cases)))
+        async def tell() -> None:
+            while True:
+                await asyncio.sleep(TELL_SECONDS)
+                words.print(f"{bar.tasks[0].completed:.0f} of {plural(len(cases), 'case')} played", highlight=False)
+
+        telling = None if words.is_terminal else asyncio.create_task(tell())
+        try:
+            return list(await asyncio.gather(*map(play, cases)))
+        finally:
+            if telling is not None:
+                telling.cancel()
 
 
 async def _play(case: Case, house: House, watcher: Watcher) -> Played:
@@ -137,6 +170,16 @@ async def _until(one: Played, watcher: Watcher, house: House, deadline: float, s
             return
         house.check_alive()
         await asyncio.sleep(LOOK_SECONDS)
+
+
+def _write_index(house: House, played: Sequence[Played]) -> None:
+    """Say in the folder itself what lies where."""
+    cases = [
+        f"| {one.case.name} | {one.found.number or '–'} | "
+        f"{one.found.status or ', '.join(p['state'] for p in one.found.payloads)} | {one.case.title} |"
+        for one in played
+    ]
+    (house.folder / INDEX).write_text(_INDEX.format(folder=house.folder, cases="\n".join(cases)), "utf-8")
 
 
 def _any_payload(played: Sequence[Played]) -> str:
@@ -187,3 +230,33 @@ async def _keep(house: House, words: Console) -> None:
     while True:
         house.check_alive()
         await asyncio.sleep(1)
+
+
+_INDEX = """\
+# What the demo left here
+
+| | |
+|---|---|
+| `timelines.txt` | every case as a timeline, and the summary |
+| `partners/<name>/sent`, `receipts` | what a partner sent, and what the gateway answered at once |
+| `partners/<name>/inbox` | what it got, one file for each delivery, in order of arrival |
+| `partners/<name>/inbox.jsonl` | what its own reader made of each of them |
+| `exchange/agent` | the folders that the agent exchanges by: OutBox, SentBox, FailBox, InBox |
+| `evidence/log.jsonl`, `log.jsonl.checkpoint` | the whole receipt log, and the signed checkpoints over it |
+| `evidence/*.zip`, `log.vkey` | an evidence bundle, and the public key that verifies it |
+| `gateway.toml`, `gateway.db*`, `payloads` | the gateway's configuration and store |
+| `signing.key*`, `anchor*` | what signs the receipt log, and its newest checkpoint outside the store |
+| `partners.jsonl` | the partners, agreements and keys, as they were imported |
+| `*.log` | what each process said |
+
+To go on from here, where the checkout is:
+
+    .venv/bin/gateway message list --config {folder}/gateway.toml
+    .venv/bin/gateway receipt verify {folder}/evidence/*.zip --key {folder}/evidence/log.vkey
+
+## Cases
+
+| case | declaration number | ended as | |
+|---|---|---|---|
+{cases}
+"""

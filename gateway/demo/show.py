@@ -3,41 +3,81 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
+from gateway.demo.house import Held
 from gateway.demo.plan import Case
 from gateway.demo.proof import Proof
 from gateway.demo.watch import Evidence
 
-Row = tuple[datetime, str, str, str, str, str, float]
-"""When it began, from whom, to whom, which document, in which format, its receipts, how many seconds it took."""
+WIDE = 160
+"""Columns from which a row stands on one line; on narrower screens its receipts stand below it."""
+_ACTIONS: Mapping[str, str] = {
+    "4": "rejected", "7": "accepted", "8": "received",  # CONTRL: UN/EDIFACT 0083
+    "A": "accepted", "E": "accepted with errors", "P": "partly accepted", "R": "rejected",  # 997: X12 715; TA1: I17
+}  # fmt: skip
+_SHORTEST = 4
+"""Characters that a reference needs to tell one case from another: many number their messages from 1."""
+_FINDINGS = 3
+"""How many findings of a rejected message are shown."""
+_MARGIN = 12
+"""Columns before what stands below a row: `    0.00 s  `."""
 
 
-def rows(found: Evidence) -> list[Row]:
-    """Everything that moved for a case, in order: messages that came in, deliveries that went out."""
-    return sorted([*_came(found), *_went(found)], key=lambda row: row[0])
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Something that moved: a message that came in, a delivery that went out, something fetched."""
+
+    at: datetime
+    sender: str
+    recipient: str
+    document: str
+    says: str
+    """What it says, where it says something in one word: `released`."""
+    format: str
+    receipts: str
+    seconds: float | None = None
+    """From its arrival to its last receipt; None where nothing tells."""
+    findings: Sequence[Mapping[str, Any]] = ()
+    """Why it was rejected."""
 
 
-def _came(found: Evidence) -> Iterator[Row]:
+def rows(found: Evidence, held: Held) -> list[Row]:
+    """Everything that moved for a case, in order."""
+    return sorted([*_came(found, held), *_went(found, held), *_fetched(found, held)], key=lambda row: row.at)
+
+
+def _came(found: Evidence, held: Held) -> Iterator[Row]:
     received = {r["payload"]: r for r in found.receipts if r["stage"] == "received"}
     for checked in (r for r in found.receipts if r["stage"] == "checked"):
         came = received.get(checked["payload"])
         if came is None:
             continue
         message = found.messages.get(checked["message"], {})
-        findings = len(message.get("findings", ()))
-        verdict = checked["verdict"] + (f", {findings} findings" if findings else "")
-        receipts = f"received #{came['index']}, checked #{checked['index']} {verdict}"
-        took = (found.at(checked) - found.at(came)).total_seconds()
-        document = message.get("document") or "unread"
-        yield found.at(came), came["sender"], "gateway", document, checked["format"], receipts, took
+        findings = message.get("findings", ())
+        rejected = checked["verdict"] == "rejected"
+        told = f", {plural(len(findings), 'finding')}" if findings else ""
+        yield Row(
+            found.at(came),
+            came["sender"],
+            "gateway",
+            message.get("document") or "unread",
+            held.sent.get(checked["payload"], ""),
+            checked["format"],
+            f"received #{came['index']}, checked #{checked['index']} {checked['verdict']}{told}",
+            (found.at(checked) - found.at(came)).total_seconds(),
+            findings if rejected else (),
+        )
 
 
-def _went(found: Evidence) -> Iterator[Row]:
+def _went(found: Evidence, held: Held) -> Iterator[Row]:
     decided = {r["message"]: r for r in found.receipts if r["stage"] == "checked"}
     answered = {r["delivery"]: r for r in found.receipts if r["stage"] == "answered"}
     for delivered in (r for r in found.receipts if r["stage"] in ("delivered", "relayed")):
@@ -50,37 +90,82 @@ def _went(found: Evidence) -> Iterator[Row]:
             receipts += f" at attempt {delivery['attempts']}"
         if answer := answered.get(delivered["delivery"]):
             receipts += f", answered #{answer['index']} {answer['verdict']}"
-        took = (found.at(delivered) - found.at(begun)).total_seconds()
-        yield (
+        line = held.got.get(delivered["delivery"], {})
+        yield Row(
             found.at(begun),
             "gateway",
             delivery["recipient"],
             delivery["document"],
+            line.get("says", ""),
             delivery["format"],
             receipts,
-            took,
+            (found.at(delivered) - found.at(begun)).total_seconds(),
         )
 
 
-def timeline(console: Console, case: Case, found: Evidence, problems: Sequence[str]) -> None:
+def _fetched(found: Evidence, held: Held) -> Iterator[Row]:
+    """What partners without an address fetched from their inbox about the case: no delivery, so no receipt."""
+    names = {m["interchange"] for m in found.messages.values()} | {m["reference"] for m in found.messages.values()}
+    names = {name for name in names if len(name) >= _SHORTEST}
+    names |= {number for numbers in (found.case or {"keys": {}})["keys"].values() for number in numbers}
+    senders = {r["sender"] for r in found.receipts if r["stage"] == "received"}
+    for one in held.fetched:
+        if one.partner in senders and names & one.names:
+            yield Row(one.at, "gateway", one.partner, one.document, one.says, one.kind, "fetched from its inbox")
+
+
+def timeline(console: Console, case: Case, found: Evidence, problems: Sequence[str], held: Held) -> None:
     """Print one case."""
-    moved = rows(found)
-    mark = Text("✘ ", style="bold red") if problems else Text("✔ ", style="bold green")
+    moved = rows(found, held)
     number = found.number or (found.payloads[0]["id"] if found.payloads else "")
     state = found.status or ", ".join(p["state"] for p in found.payloads)
+    title = Table.grid(padding=0)
+    title.add_column(width=2)
+    title.add_column()
+    mark = Text("✘", style="bold red") if problems else Text("✔", style="bold green")
+    title.add_row(mark, Text(case.title, style="bold"))
     console.print()
-    console.print(mark + Text(case.title, style="bold"))
-    console.print(Text.assemble("  ", (number, "cyan"), "  ", (state, "bold"), f"   test {case.test or '–'}"))
-    start = moved[0][0] if moved else None
-    for at, sender, recipient, document, format_, receipts, took in moved:
-        assert start is not None, "what moved began at some time"
-        ways = f"{sender} → {recipient}"
-        line = (
-            f"  {(at - start).total_seconds():6.2f} s  {ways:<24} {document:<16} {format_:<24} {took * 1000:6.0f} ms  "
-        )
-        console.print(Text(line).append(receipts, style="dim"), soft_wrap=True)
+    console.print(title)
+    test = f"   test number {case.test}" if case.test else ""
+    console.print(Text.assemble("  ", (number, "cyan"), "  ", (state, "bold"), test))
+    for row in moved:
+        _print(console, row, (row.at - moved[0].at).total_seconds())
     for problem in problems:
-        console.print(Text(f"  {problem}", style="red"), soft_wrap=True)
+        console.print(Padding(Text(problem, style="red"), (0, 0, 0, 2), expand=False))
+
+
+def _print(console: Console, row: Row, seconds: float) -> None:
+    """Print one row, on one line or two."""
+    says = _ACTIONS.get(row.says, row.says) if row.document == "acknowledgement" else row.says
+    what = f"{row.document}: {says}" if says else row.document
+    head = f"  {seconds:6.2f} s  {f'{row.sender} → {row.recipient}':<24} "
+    took = "" if row.seconds is None else f"{row.seconds * 1000:.0f} ms"
+    if console.width >= WIDE:
+        console.print(Text(f"{head}{what:<38} {row.format:<24} {took:>7}  ").append(row.receipts, style="dim"))
+    else:
+        console.print(Text(f"{head}{what}"))
+        below = "  ".join(part for part in (row.format, took, row.receipts) if part)
+        console.print(Padding(Text(below, style="dim"), (0, 0, 0, _MARGIN), expand=False))
+    for finding in row.findings[:_FINDINGS]:
+        console.print(Padding(Text(_line(finding), style="yellow"), (0, 0, 0, _MARGIN), expand=False))
+    if len(row.findings) > _FINDINGS:
+        more = f"and {len(row.findings) - _FINDINGS} more"
+        console.print(Padding(Text(more, style="yellow"), (0, 0, 0, _MARGIN), expand=False))
+
+
+def _line(finding: Mapping[str, Any]) -> str:
+    """A finding with its place."""
+    place = finding.get("place") or {}
+    numbers = ".".join(str(place[n]) for n in ("element", "component") if place.get(n))
+    where = place.get("path") or f"{place.get('tag') or ''} {place.get('segment') or ''}".strip()
+    line = f" (line {place['line']})" if place.get("line") else ""
+    return f"{f'{where}{line}' + (f', {numbers}' if numbers else '')}: {finding['text']}".removeprefix(": ")
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 finding`, `2 findings`, `2 retries`."""
+    many = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{count} {noun if count == 1 else many}"
 
 
 def counts(evidence: Sequence[Evidence], proof: Proof, seconds: float) -> dict[str, Any]:
@@ -103,15 +188,13 @@ def summary(console: Console, figures: Mapping[str, Any], proof: Proof, problems
     stages = ", ".join(f"{count} {stage}" for stage, count in figures["receipts_by_stage"].items())
     console.print()
     console.print(
-        f"{figures['cases']} cases, {figures['messages']} messages in, {figures['deliveries']} deliveries out, "
-        f"{figures['retries']} retries, {figures['seconds']} s"
+        f"{plural(figures['cases'], 'case')}, {plural(figures['messages'], 'message')} in, "
+        f"{plural(figures['deliveries'], 'delivery')} out, {plural(figures['retries'], 'retry')}, {figures['seconds']} s"
     )
-    console.print(f"{figures['receipts']} receipts in the log ({stages})")
+    console.print(f"{plural(figures['receipts'], 'receipt')} in the log ({stages})")
     if not proof.problems:
         console.print("The whole log and an evidence bundle verify offline, by the public key alone.")
         console.print(f"With one byte changed: {proof.changed_byte}")
     for problem in problems:
         console.print(Text(problem, style="bold red"), soft_wrap=True)
-    console.print(
-        f"To look at: {folder}/partners (what each sent and got), {folder}/evidence (log, bundle, key)", soft_wrap=True
-    )
+    console.print(f"To look at, {folder}/README.md says what lies where.", soft_wrap=True)

@@ -23,7 +23,9 @@ def application(services: Services) -> web.Application:
     description = describe(tuple(documents.MODELS.values()))
     app[DESCRIPTION] = json.dumps(description, ensure_ascii=False).encode()
     for route in ROUTES:
-        app.router.add_route(route.method, route.path, _counted(route, services.metrics))
+        handler = _counted(route, services.metrics)
+        for method in (route.method, *(("HEAD",) if route.head else ())):
+            app.router.add_route(method, route.path, handler)
     return app
 
 

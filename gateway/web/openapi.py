@@ -15,7 +15,7 @@ from gateway.web.problems import CONTENT_TYPE, KINDS, OF_STATUS, Kind
 from gateway.web.routes import ROUTES, Route
 
 SchemaOf = Callable[[type[BaseModel] | None], dict[str, Any]]
-"""The schema of a model by reference; of no model, any text."""
+"""The schema of a model by reference; of no model, any text, or any object where the media type is JSON."""
 
 _REFERENCE = "#/components/schemas/{model}"
 
@@ -65,6 +65,8 @@ _ACCEPTED_HEADERS: dict[str, Any] = {
         "schema": {"type": "string"},
     },
 }
+
+_OBJECT: dict[str, Any] = {"type": "object", "description": "An OpenAPI 3.1 document"}
 
 _LANGUAGE: dict[str, Any] = {
     "name": "Accept-Language",
@@ -151,9 +153,10 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
 
 
 def _responses(route: Route, schema_of: SchemaOf) -> dict[str, Any]:
+    is_document = route.answers is None and route.media_type == "application/json"
     success: dict[str, Any] = {
         "description": "Done",
-        "content": {route.media_type: {"schema": schema_of(route.answers)}},
+        "content": {route.media_type: {"schema": _OBJECT if is_document else schema_of(route.answers)}},
     }
     if route.status == 202:
         success |= {"description": "Durably stored; its receipt is in the log", "headers": _ACCEPTED_HEADERS}

@@ -6,6 +6,8 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from math import ceil
+from re import Pattern
+from re import compile as pattern
 
 import structlog
 from aiohttp import web
@@ -61,6 +63,35 @@ KINDS: tuple[tuple[type[errors.GatewayError], Kind], ...] = (
 )
 """By exception class, the most precise first; whatever is not here is 500."""
 
+_CHINESE: tuple[tuple[Pattern[str], str], ...] = tuple(
+    (pattern(en), zh)
+    for en, zh in (
+        # Parameters
+        (r"(\w+) must be a whole number from (\d+) to (\d+)\.", r"参数 \1 应为 \2 至 \3 的整数。"),
+        (r"(\w+) must be a whole number\.", r"\1 应为整数。"),
+        (r"(\w+) must be one of (.+)\.", r"参数 \1 只能取以下值之一：\2。"),
+        (r"(\w+) must be true or false\.", r"参数 \1 只能为 true 或 false。"),
+        (r"The cursor was not given out by this gateway\.", "该游标不是本网关给出的。"),
+        (r"The cursor belongs to another list\.", "该游标属于另一列表。"),
+        # Who asks
+        (r"The key has expired\.", "密钥已过期。"),
+        (r"The partner is not active\.", "该交换方已停用。"),
+        (r"The key does not have the scope (\w+)\.", r"该密钥没有 \1 权限。"),
+        (r"More requests a second than agreed\.", "每秒请求数超过约定。"),
+        # What was sent
+        (r"An Idempotency-Key has at most (\d+) characters\.", r"Idempotency-Key 最多 \1 个字符。"),
+        (r"Of the content encodings, gzip is supported\.", "内容编码只支持 gzip。"),
+        (r"The content does not have the Content-Digest it came with\.", "内容与所附 Content-Digest 不符。"),
+        (r"Content-Digest must be written (\S+) as RFC 9530 says\.", r"Content-Digest 应按 RFC 9530 写作 \1"),
+        (r"At most (\d+) bytes are taken in one payload\.", r"一次最多接收 \1 字节。"),
+        (r"The payload is empty\.", "未收到任何内容。"),
+        # The log
+        (r"the log has no such receipt", "日志中没有该回执。"),
+        (r"the log has never had that size", "日志从未达到该条数。"),
+    )
+)
+"""What is told of an error, in Chinese, by its English; of what is not here, Chinese readers get the title alone."""
+
 OF_STATUS = {kind.status: kind for kind in (BAD_REQUEST, NOT_FOUND, METHOD, INTERNAL, *(k for _, k in KINDS[:6]))}
 
 
@@ -84,7 +115,7 @@ def answer(
         "title": kind.zh if language == "zh" else kind.en,
         "status": status or kind.status,
     }
-    if detail and detail != kind.en:
+    if detail:
         body["detail"] = detail
     return web.Response(
         status=status or kind.status,
@@ -103,7 +134,20 @@ def from_error(error: errors.GatewayError, language: str) -> web.Response:
     if isinstance(error, errors.TemporaryError):
         # RFC 9110, 10.2.3: whole seconds; never 0, which would invite an immediate repeat.
         headers["Retry-After"] = str(max(1, ceil(error.retry_after)))
-    return answer(kind, language, str(error) if kind.tell else "", headers)
+    return answer(kind, language, _detail(error, language) if kind.tell else "", headers)
+
+
+def _detail(error: errors.GatewayError, language: str) -> str:
+    """What `error` says of this one time; empty where it says no more than its kind."""
+    said = str(error)
+    if said == (type(error).__doc__ or "").strip():
+        return ""
+    return in_chinese(said) if language == "zh" else said[:1].upper() + said[1:].removesuffix(".") + "."
+
+
+def in_chinese(detail: str) -> str:
+    """A detail in Chinese; empty where there are no words for it."""
+    return next((found.expand(zh) for en, zh in _CHINESE if (found := en.fullmatch(detail))), "")
 
 
 @web.middleware
@@ -123,7 +167,11 @@ async def problems(
             raise
         kind = OF_STATUS.get(error.status, BAD_REQUEST if error.status < 500 else INTERNAL)
         headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
-        return answer(kind, preferred(request), headers=headers, status=error.status)
+        language = preferred(request)
+        if isinstance(error, web.HTTPRequestEntityTooLarge):
+            limit = errors.PayloadTooLarge(f"At most {request.client_max_size} bytes are taken in one payload.")
+            return from_error(limit, language)
+        return answer(kind, language, headers=headers, status=error.status)
     except ConnectionError:
         raise
     except Exception:  # noqa: BLE001 -- whatever it is, the log gets the traceback and the caller a problem

@@ -52,7 +52,10 @@ class Receipt(Resource):
     stage: Literal["received", "checked", "relayed", "delivered", "answered"]
     subject: str = Field(description="Id of the payload, message or delivery it is about")
     body: str = Field(description="The receipt: canonical JSON (RFC 8785); its bytes in UTF-8 are the leaf")
-    proof: str = Field(description="Where its proof is found", examples=["/v1/receipts/7"])
+    link: str = Field(description="Where it is found with what proves it, as JSON", examples=["/v1/receipts/7"])
+    proof: str = Field(
+        description="Where the same is found as one C2SP tlog-proof file", examples=["/v1/receipts/7/proof"]
+    )
 
 
 class ProvenReceipt(Resource):
@@ -166,8 +169,10 @@ class Event(Resource):
     """One line of a case's timeline."""
 
     at: datetime
-    kind: str
-    text: str | None = None
+    kind: str = Field(description="Stable name of what happened, for programs", examples=["status"])
+    text: str | None = Field(None, description="What happened, in the language of Accept-Language")
+    status_from: str | None = Field(None, description="Where `status` changed: the status before")
+    status_to: str | None = Field(None, description="Where `status` changed, or a case was opened: the status after")
     message: str | None = None
     delivery: str | None = None
 
@@ -176,7 +181,8 @@ class Case(Resource):
     """Everything the caller may see about one consignment."""
 
     id: str
-    status: str
+    status: str = Field(description="Where the consignment stands; stable, for programs", examples=["in_review"])
+    status_text: str = Field(description="The same in words, in the language of Accept-Language")
     test: bool
     keys: dict[str, list[str]] = Field(description="Business keys by kind: declaration, notice, bill, container, ...")
     documents: dict[str, Any] = Field(description="Newest document of each type the caller sent or was sent")

@@ -36,6 +36,8 @@ class Route:
     """Statuses of the problems that may be answered, apart from those every route has."""
     also: dict[int, type[BaseModel]] = field(default_factory=dict)
     """Other statuses that answer with a resource."""
+    head: bool = False
+    """Whether HEAD is answered too, as load balancers ask."""
 
 
 ROUTES: tuple[Route, ...] = (
@@ -154,7 +156,7 @@ ROUTES: tuple[Route, ...] = (
         problems=(400, 404),
     ),
     Route("GET", "/v1/openapi.json", "getDescription", description.get),
-    Route("GET", "/healthz", "getHealth", operations.health, answers=resources.Health),
+    Route("GET", "/healthz", "getHealth", operations.health, answers=resources.Health, head=True),
     Route(
         "GET",
         "/readyz",
@@ -162,6 +164,7 @@ ROUTES: tuple[Route, ...] = (
         operations.ready,
         answers=resources.Readiness,
         also={503: resources.Readiness},
+        head=True,
     ),
     Route("GET", "/metrics", "getMetrics", operations.metrics, media_type="text/plain", problems=(401, 403)),
 )

@@ -23,7 +23,8 @@ def receipt(leaf: model.Receipt) -> resources.Receipt:
         stage=leaf.stage.value,
         subject=leaf.subject_id,
         body=leaf.body.decode(),
-        proof=f"/v1/receipts/{leaf.index}",
+        link=f"/v1/receipts/{leaf.index}",
+        proof=f"/v1/receipts/{leaf.index}/proof",
     )
 
 
@@ -169,15 +170,17 @@ def case(view: contract.CaseView, caller: Caller, language: str, roles: Mapping[
     own_deliveries = [d for d in view.deliveries if d.partner_id == caller.partner.id]
     seen = {m.document_type for m in own_messages} | {d.document_type for d in own_deliveries}
     keys: dict[str, list[str]] = {}
+    deliveries = {d.id: d for d in view.deliveries}
     for kind, value in sorted(view.keys):
         keys.setdefault(kind, []).append(value)
     return resources.Case(
         id=view.id,
         status=view.status,
+        status_text=findings.word(view.status, language),
         test=view.test,
         keys=keys,
         documents={name: dict(document) for name, document in view.documents.items() if everything or name in seen},
-        events=[_event(e, caller) for e in view.events],
+        events=[_event(e, caller, language, owner, deliveries.get(e.delivery_id), roles) for e in view.events],
         messages=[message(m, language) for m in own_messages],
         deliveries=[delivery(d, caller, roles) for d in view.deliveries if owner or d.partner_id == caller.partner.id],
         receipts=[receipt(r) for r in view.receipts if everything or _concerns(r, own_messages, own_deliveries)],
@@ -192,16 +195,67 @@ def _concerns(
     return leaf.subject_id in subjects or json.loads(leaf.body).get("message") in subjects
 
 
-def _event(event: model.CaseEvent, caller: Caller) -> resources.Event:
-    """An event; of another partner's only its kind and time are told."""
+def _event(
+    event: model.CaseEvent,
+    caller: Caller,
+    language: str,
+    owner: bool,
+    sent: model.Delivery | None,
+    roles: Mapping[str, str],
+) -> resources.Event:
+    """An event in words. Of another partner's doings only the kind, the time and the statuses are told.
+
+    The owner of the case learns what went to whom by role, as it sees the deliveries themselves.
+    """
     own = caller.everything or event.partner_id in ("", caller.partner.id)
+    before, after = _text(event, "from"), _text(event, "to") or _text(event, "status")
     return resources.Event(
         at=event.at,
         kind=event.kind,
-        text=(event.text or None) if own else None,
+        text=_words(event, language, own, sent if own or owner else None, roles),
+        status_from=before or None,
+        status_to=after or None,
         message=(event.message_id or None) if own else None,
         delivery=(event.delivery_id or None) if own else None,
     )
+
+
+def _words(
+    event: model.CaseEvent,
+    language: str,
+    own: bool,
+    sent: model.Delivery | None,
+    roles: Mapping[str, str],
+) -> str | None:
+    """What an event says: its kind in words, and the reasons that were kept with it."""
+    kind = event.kind
+    words = {name: findings.word(_text(event, name), language) for name in ("from", "to", "event", "status", "alert")}
+    if kind == "sent":
+        if sent is None:
+            return None
+        role = roles.get(sent.partner_id, "")
+        kind = "sent_to" if role else "sent"
+        words |= {"document": findings.word(sent.document_type, language), "recipient": findings.word(role, language)}
+    elif not own and kind in ("alert", "held"):
+        return None
+    known = findings.labels().events.get(kind)
+    said = known["zh" if language == "zh" else "en"].format_map(words) if known else ""
+    reasons = _reasons(event, language) if own and event.kind != "sent" else ""
+    return ("：" if language == "zh" else ": ").join(filter(None, (said, reasons))) or None
+
+
+def _reasons(event: model.CaseEvent, language: str) -> str:
+    """Why it happened. The store keeps it in English, and the codes: those that need no arguments are said anew."""
+    codes = event.details.get("reasons")
+    entries = [findings.catalogue().get(str(code)) for code in codes] if isinstance(codes, list) else []
+    if language == "zh" and entries and all(entry is not None and "{" not in entry.zh for entry in entries):
+        return "；".join(entry.zh.removesuffix("。") for entry in entries if entry is not None)
+    return event.text
+
+
+def _text(event: model.CaseEvent, name: str) -> str:
+    """One of an event's details; empty where it has none."""
+    return str(event.details.get(name, ""))
 
 
 def feed(entries: Sequence[model.FeedEntry]) -> list[resources.FeedEntry]:

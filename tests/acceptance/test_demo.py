@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
 import time
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +84,35 @@ def test_everything_is_left_to_look_at(ran: tuple[int, dict[str, Any], Path, str
     assert list(evidence.glob("*.zip"))
     for name in ("exporter", "agent", "origin-bureau", "port-bureau", "customs", "port", "strict-port"):
         assert list((folder / "demo" / "partners" / name / "inbox").iterdir()), name
+
+
+def test_the_folder_says_what_lies_where(ran: tuple[int, dict[str, Any], Path, str]) -> None:
+    """An index names every file and folder that is left, and every case with its number."""
+    _, report, folder, _ = ran
+    index = (folder / "demo" / "README.md").read_text("utf-8")
+    named = [name.partition("/")[0] for name in re.findall(r"`([^`]+)`", index)]
+    left = [p.name for p in (folder / "demo").iterdir() if not p.name.startswith(".") and p.name != "README.md"]
+    assert [name for name in left if not any(fnmatch(name, pattern) for pattern in named)] == []
+    for outcome in report["outcomes"]:
+        assert f"| {outcome['name']} | {outcome['number'] or '–'} |" in index
+
+
+def test_progress_is_told_without_a_terminal(ran: tuple[int, dict[str, Any], Path, str]) -> None:
+    """In a log, which shows no bar, lines say what is being done and how far it has come."""
+    words = ran[3]
+    assert words.index("Starting") < words.index(STARTED) < words.index("Playing") < words.index("Verifying")
+    assert "cases played" in words
+
+
+def test_the_timelines_show_what_was_said(ran: tuple[int, dict[str, Any], Path, str]) -> None:
+    """Answers are shown with what they say, those fetched from an inbox too, and rejections with their findings."""
+    _, _, folder, _ = ran
+    text = (folder / "demo" / "timelines.txt").read_text("utf-8")
+    assert "acknowledgement: rejected" in text.partition("strict-port")[2]
+    for words in ("response: released", "acknowledgement: accepted", "gateway → factory", "gateway → strict-port"):
+        assert words in text, words
+    assert "was received before." in text
+    assert "1 findings" not in text
 
 
 def test_nothing_is_left_running(ran: tuple[int, dict[str, Any], Path, str]) -> None:

@@ -8,7 +8,13 @@ import json
 
 import pytest
 
-from tests.web.conftest import KEYS, Client
+from gateway import model
+from gateway.data import samples
+from gateway.receipt.proof import Proof
+from gateway.store.contract import PayloadView
+from gateway.web.api import messages
+from gateway.web.identity import Caller
+from tests.web.conftest import KEYS, NOW, PARTNERS, Client
 
 BODY = b"UNB+UNOA:3+ACME+GATEWAY+260101:0900+1'UNH+1+CUSDEC:D:96B:UN'UNT+2+1'UNZ+1+1'"
 
@@ -62,6 +68,11 @@ async def test_simultaneous_repeats_make_one_payload(client: Client):
         (BODY, {"Content-Encoding": "br"}, 415, "unreadable"),  # an encoding that is not read
         (BODY, {"Idempotency-Key": "x" * 256}, 400, "bad-request"),
         (BODY, {"Content-Digest": f"sha-256=:{base64.b64encode(bytes(32)).decode()}:"}, 400, "bad-request"),
+        (BODY, {"Content-Digest": hashlib.sha256(BODY).hexdigest()}, 400, "bad-request"),  # not as RFC 9530 says
+        (BODY, {"Content-Digest": f"sha-256={base64.b64encode(bytes(32)).decode()}"}, 400, "bad-request"),
+        (BODY, {"Content-Digest": "sha-256=:AAAA:"}, 400, "bad-request"),  # no digest of that length
+        (BODY, {"Content-Digest": "sha-256=:A:"}, 400, "bad-request"),  # no base64
+        (BODY, {"Content-Digest": ""}, 400, "bad-request"),
     ],
 )
 async def test_what_cannot_be_taken_is_refused(client: Client, body, headers, status, kind):
@@ -97,15 +108,18 @@ class TestSmallLimit:
 
     @pytest.mark.parametrize("chunked", [False, True])
     async def test_too_large_is_413(self, client: Client, chunked):
-        """More than the limit is 413, whether its length was announced or not."""
+        """More than the limit is 413 and told so, whether its length was announced or not."""
 
         async def pieces():
             for _ in range(5):
                 yield bytes(300)
 
-        answer = await client.send(pieces() if chunked else bytes(1500))
-        assert answer.status == 413
-        assert answer.json["type"].endswith(":too-large")
+        for language, detail in (("en", "At most 1000 bytes"), ("zh", "一次最多接收 1000 字节。")):
+            body = pieces() if chunked else bytes(1500)
+            answer = await client.send(body, headers={"Accept-Language": language})
+            assert answer.status == 413
+            assert answer.json["type"].endswith(":too-large")
+            assert answer.json["detail"].startswith(detail)
 
 
 class TestWatermark:
@@ -156,9 +170,11 @@ async def test_receipts_of_a_message_can_be_proven(client: Client):
     view = await client.processed(id_)
     assert [r["stage"] for r in view["receipts"]][:2] == ["received", "checked"]
     for receipt in view["receipts"]:
+        proven = await client.ask("GET", receipt["link"])
+        assert proven.status == 200
+        assert proven.json["receipt"] == receipt
         proof = await client.ask("GET", receipt["proof"])
-        assert proof.status == 200
-        assert proof.json["receipt"] == receipt
+        assert Proof.parse(proof.body.decode()).receipt == receipt["body"].encode()
 
 
 async def test_a_list_is_paged_newest_first(client: Client):
@@ -180,6 +196,72 @@ async def test_a_wrong_parameter_is_400(client: Client, query):
     answer = await client.ask("GET", f"/v1/messages?{query}")
     assert answer.status == 400
     assert answer.json["detail"]
+
+
+async def test_the_list_takes_every_state_that_is_shown(client: Client):
+    """`state` takes each state that an item may show, and gives those items and no others."""
+    rejected = (await client.send(BODY)).json["id"]
+    await client.processed(rejected)
+    accepted = (await client.send((samples() / "declaration/cancellation/in.json").read_bytes())).json["id"]
+    shown = (await client.processed(accepted))["state"]
+    for state in messages.STATES:
+        page = (await client.ask("GET", f"/v1/messages?state={state}")).json
+        assert [item["id"] for item in page["items"]] == [
+            id_ for id_, is_ in ((accepted, shown), (rejected, "rejected")) if is_ == state
+        ], state
+        assert page["next"] is None
+
+
+class _Store:
+    """Payloads, of which every 70th was rejected, newest first."""
+
+    def __init__(self, count: int) -> None:
+        self.read = 0
+        self._views = [
+            PayloadView(
+                model.Payload(f"{n:05}", "acme", "http", "", "", 0, NOW), model.PayloadState.PROCESSED, "",
+                () if n % 70 == 0 else (message,), (), (),
+            )
+            for n in range(count, 0, -1)
+        ]  # fmt: skip
+
+    async def payloads(self, partner_id: str, state: str, after: str, limit: int):
+        self.read += limit
+        return [view for view in self._views if not after or view.payload.id < after][:limit]
+
+
+message = type("Accepted", (), {"state": model.MessageState.ACCEPTED})()
+
+
+async def test_a_rare_state_is_found_in_bounded_pages():
+    """Following `next` finds every payload of a rare state once, and no page looks at more than it may."""
+    store, caller = _Store(3000), Caller(PARTNERS[0], KEYS[0])
+    seen, place, pages = [], "", 0
+    while pages == 0 or place:
+        before = store.read
+        items, place = await messages._page(store, caller, "rejected", place, 2)
+        assert store.read - before <= messages._SCANNED
+        assert len(items) <= 2
+        seen += [item.id for item in items]
+        pages += 1
+    assert seen == [f"{n:05}" for n in range(2940, 0, -70)]
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+async def test_a_json_document_comes_in_its_envelope_or_bare(client: Client, wrapped):
+    """A document as JSON is taken with its envelope and without, as docs/api.md says."""
+    document = json.loads((samples() / "declaration/import_sea_container/document.json").read_bytes())
+    body = {"format": "json:declaration:1", "reference": "R-1", "document": document} if wrapped else document
+    view = await client.processed((await client.send(json.dumps(body).encode())).json["id"])
+    assert [(m["format"], m["reference"]) for m in view["messages"]] == [
+        ("json:declaration:1", "R-1" if wrapped else "")
+    ]
+
+
+async def test_a_json_document_that_could_be_anything_needs_its_envelope(client: Client):
+    """A bare object that resembles no document is rejected, and told what is missing."""
+    view = await client.processed((await client.send(b'{"a": 1}')).json["id"])
+    assert [f["code"] for m in view["messages"] for f in m["findings"]] == ["json.format_missing"]
 
 
 async def test_a_partner_sees_its_own_only(client: Client):

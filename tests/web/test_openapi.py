@@ -46,6 +46,12 @@ def test_path_parameters_are_those_of_the_path():
             assert described == set(re.findall(r"{(\w+)}", path))
 
 
+def test_the_description_describes_itself():
+    """What /v1/openapi.json answers is an object, not a text."""
+    (content,) = DESCRIPTION["paths"]["/v1/openapi.json"]["get"]["responses"]["200"]["content"].values()
+    assert content["schema"]["type"] == "object"
+
+
 def test_the_documents_are_described():
     """Each canonical document has its schema among the components."""
     for model in documents.MODELS.values():

@@ -48,6 +48,15 @@ async def test_health_and_readiness(client: Client):
     assert (await client.ask("GET", "/healthz", as_="")).status == 200
 
 
+async def test_load_balancers_may_ask_with_head(client: Client):
+    """HEAD is answered as GET is, without the body."""
+    for path, status in (("/healthz", 200), ("/readyz", 200)):
+        answer = await client.ask("HEAD", path, as_="")
+        assert (answer.status, answer.body) == (status, b"")
+    client.services.stopping.set()
+    assert (await client.ask("HEAD", "/readyz", as_="")).status == 503
+
+
 @pytest.mark.parametrize("ends", ["returns", "raises"])
 async def test_a_part_that_ends_ends_the_process(ends):
     """A background task that returns or raises is told by its name, and never waited out."""

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import ast
 import inspect
+import json
+import re
+from pathlib import Path
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from gateway import errors
-from gateway.web.problems import INTERNAL, kind_of, problems
+from gateway import web as web_room
+from gateway.web.problems import INTERNAL, KINDS, from_error, in_chinese, kind_of, problems
 from tests.web.conftest import Client
 
 EXCEPTIONS = [
@@ -54,6 +59,50 @@ async def test_problems_speak_both_languages(client: Client):
     assert english.json["title"].isascii()
     assert not chinese.json["title"].isascii()
     assert chinese.headers["Content-Language"] == "zh"
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("class_", EXCEPTIONS)
+def test_a_detail_says_more_than_the_title(class_, language):
+    """What says no more than its kind has no detail: neither the title again, nor the words of the inside."""
+    assert "detail" not in json.loads(from_error(class_(), language).body)
+
+
+def told() -> set[str]:
+    """Every detail that the code of gateway/web tells callers, as the pattern of its English."""
+    kinds = {class_.__name__ for class_, kind in KINDS if kind.tell} | {"BadRequest"}
+    found = set()
+    for path in Path(inspect.getfile(web_room)).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and node.args and getattr(node.func, "id", "") in kinds:
+                found.add(_example(node.args[0]))
+    return found - {""}
+
+
+def _example(node: ast.expr) -> str:
+    """A text, or what an f-string may come to."""
+    parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+    return "".join(str(part.value) if isinstance(part, ast.Constant) else "7" for part in parts)
+
+
+@pytest.mark.parametrize("detail", sorted(told()))
+def test_each_detail_is_told_in_chinese(detail):
+    """Whatever is told of a refusal is told in Chinese too."""
+    chinese = in_chinese(detail)
+    assert re.search("[\u4e00-\u9fff]", chinese), detail
+    assert chinese.count("7") == detail.count("7")
+
+
+async def test_a_refusal_is_all_in_the_callers_language(client: Client):
+    """Under Accept-Language: zh the detail is Chinese, as the title is."""
+    for path in ("/v1/messages?limit=0", "/v1/messages?state=lost", "/v1/feeds/status?after=zzz", "/v1/receipts/-1"):
+        answer = await client.ask("GET", path, headers={"Accept-Language": "zh"})
+        assert answer.status == 400
+        assert re.search("[\u4e00-\u9fff]", answer.json["detail"]), path
+        english = await client.ask("GET", path, headers={"Accept-Language": "en"})
+        assert english.json["detail"].isascii()
+    reused = [await client.send(body, headers={"Idempotency-Key": "k"}) for body in (b"a", b"b")][-1]
+    assert reused.json.keys() == {"type", "title", "status"}
 
 
 @pytest.mark.parametrize("class_", EXCEPTIONS)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from gateway import model
 from gateway.receipt.verify import valid, verify, verify_proof
-from gateway.web import opening
-from tests.web.conftest import Filled, Quiet
+from gateway.store.contract import CaseView
+from gateway.web import opening, views
+from gateway.web.identity import Caller
+from gateway.web.keys import hash_key
+from tests.web.conftest import KEYS, NOW, PARTNERS, Filled, Quiet, key_of
 
 
 async def test_the_sender_sees_how_far_it_has_come(filled: Filled):
@@ -48,7 +53,7 @@ async def test_each_party_sees_its_part_of_a_case(filled: Filled):
     (senders,) = (await client.ask("GET", "/v1/cases/c-1")).json["items"]
     assert list(senders["documents"]) == ["declaration"]
     assert [e["kind"] for e in senders["events"]] == ["declared", "sent"]
-    assert [e["text"] for e in senders["events"]] == ["taken", None]
+    assert [e["text"] for e in senders["events"]] == ["taken", "向海关发出通关单"]
     (recipients,) = (await client.ask("GET", "/v1/cases/c-1", as_="customs")).json["items"]
     assert list(recipients["documents"]) == ["clearance"]
     assert recipients["messages"] == []
@@ -57,6 +62,52 @@ async def test_each_party_sees_its_part_of_a_case(filled: Filled):
     (all_,) = (await client.ask("GET", "/v1/cases/c-1", as_="operator")).json["items"]
     assert set(all_["documents"]) == {"declaration", "clearance"}
     assert len(all_["receipts"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("as_", "language", "texts"),
+    [
+        (
+            "acme",
+            "en",
+            ["From in review to accepted: acceptance: Because it is so.", "Sent to customs: clearance notice"],
+        ),
+        ("acme", "zh", ["状态由“审单中”变为“已受理”：受理：Because it is so.", "向海关发出通关单"]),
+        ("operator", "zh", ["状态由“审单中”变为“已受理”：受理：Because it is so.", "向海关发出通关单"]),
+        ("customs", "zh", ["状态由“审单中”变为“已受理”：受理", "向海关发出通关单"]),  # the reasons are the sender's
+    ],
+)
+async def test_each_event_is_told_in_words(filled: Filled, quiet: Quiet, as_, language, texts):
+    """An event says what happened, with the status before and after, in the caller's language."""
+    (view,) = await quiet.store.case("c-1")
+    moved = model.CaseEvent(
+        "c-1", NOW, "status", "Because it is so.", "acme", "m-1",
+        details={"from": "in_review", "to": "accepted", "event": "accept"},
+    )  # fmt: skip
+    partner, key = next(
+        (p, k) for k in KEYS for p in PARTNERS if k.hash == hash_key(key_of(as_)) and p.id == k.partner_id
+    )
+    shown = views.case(
+        replace(view, events=(moved, view.events[1])), Caller(partner, key), language, {"customs": "customs"}
+    )
+    assert [e.text for e in shown.events] == texts
+    assert (shown.events[0].status_from, shown.events[0].status_to) == ("in_review", "accepted")
+    assert shown.status_text == {"en": "cleared", "zh": "已通关"}[language]
+
+
+def test_reasons_are_told_in_chinese_where_their_words_are_complete():
+    """A reason whose words need nothing else is told anew in the caller's language; others stay as they were kept."""
+    caller = Caller(PARTNERS[0], KEYS[0])
+    whole = model.CaseEvent(
+        "c-1", NOW, "repeat", "The message came again.", "acme", details={"reasons": ["decide.repeat"]}
+    )
+    part = model.CaseEvent("c-1", NOW, "late", "Too late.", "acme", details={"reasons": ["decide.late"]})
+    view = CaseView("c-1", 1, "cleared", "acme", False, frozenset(), {}, (whole, part), (), (), (), ())
+    shown = views.case(view, caller, "zh", {})
+    assert [e.text for e in shown.events] == [
+        "重复报文，状态不变：重复报文，不改变状态",
+        "报文迟到，状态不变：Too late.",
+    ]
 
 
 async def test_a_test_key_does_not_find_a_live_case(filled: Filled):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import binascii
 import hashlib
+import re
+from base64 import b64decode
+from typing import get_args
 
 from aiohttp import web
 
 from gateway.errors import NotFound, PayloadUnreadable
-from gateway.store.contract import PayloadView
+from gateway.store.contract import PayloadView, Store
 from gateway.transports import http
 from gateway.web import cursor, resources, views
 from gateway.web.api.answers import answer
@@ -18,9 +22,18 @@ from gateway.web.parameters import Text, Whole, identifier
 from gateway.web.problems import BadRequest
 from gateway.web.services import services
 
+STATES = get_args(resources.State)
+"""The states that are shown; of them the store knows `received` and `failed`, the others are those of the messages."""
+
+_SCANNED = 1000
+"""Payloads looked at for one page of a state that the store does not know, so that each page is answered soon."""
+
+_READ = 100
+"""Payloads read from the store at once where not all of them are shown."""
+
 LIMIT = Whole("limit", "Items on a page", default=50, minimum=1, maximum=500)
 CURSOR = Text("cursor", "Where the page before ended (its `next`)")
-STATE = Text("state", "Only payloads in this state", choices=("received", "processed", "failed"))
+STATE = Text("state", "Only payloads in this state; a page may hold fewer then, while `next` goes on", choices=STATES)
 
 _ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip"})
 """gzip is recognised by its first bytes whenever the stored payload is read; other encodings are not."""
@@ -45,9 +58,33 @@ async def post(request: web.Request) -> web.Response:
 
 async def _check_digest(request: web.Request, header: str) -> None:
     """Refuse a body that was damaged on its way (RFC 9530); algorithms other than sha-256 are not judged."""
-    claimed = http.confirmed_digest(header)
-    if claimed and claimed != hashlib.sha256(await request.read()).hexdigest():
+    claimed = _claimed_digest(header)
+    if claimed and claimed != hashlib.sha256(await request.read()).digest():
         raise BadRequest("The content does not have the Content-Digest it came with.")
+
+
+def _claimed_digest(header: str) -> bytes:
+    """The SHA-256 that a Content-Digest gives, empty where it gives others only; BadRequest where it is malformed."""
+    claimed = b""
+    for member in header.split(","):
+        found = _DIGEST.fullmatch(member.strip())
+        try:
+            digest = b64decode(found["digest"], validate=True) if found else b""
+        except binascii.Error:
+            digest = b""
+        if (
+            found is None
+            or not digest
+            or (found["algorithm"] == "sha-256" and len(digest) != hashlib.sha256().digest_size)
+        ):
+            raise BadRequest("Content-Digest must be written sha-256=:BASE64: as RFC 9530 says.")
+        if found["algorithm"] == "sha-256":
+            claimed = digest
+    return claimed
+
+
+_DIGEST = re.compile(r"(?P<algorithm>[a-z*][a-z0-9_.*-]*)=:(?P<digest>[A-Za-z0-9+/=]+):(?:;.*)?")
+"""A member of the dictionary (RFC 8941, 3.2): an algorithm and a byte sequence, maybe with parameters."""
 
 
 async def get(request: web.Request) -> web.Response:
@@ -68,13 +105,29 @@ async def list_(request: web.Request) -> web.Response:
     caller = await service.gate.admit(request, READ)
     limit, state, after = LIMIT.of(request), STATE.of(request), CURSOR.of(request)
     place = identifier(cursor.decode("messages", after)) if after else ""
-    found = await service.store.payloads(caller.partner_id, state, place, limit)
-    return answer(
-        resources.PayloadPage(
-            items=[views.summary(v) for v in found if _may_see(v, caller)],
-            next=cursor.encode("messages", found[-1].payload.id) if len(found) == limit else None,
-        )
-    )
+    items, place = await _page(service.store, caller, state, place, limit)
+    return answer(resources.PayloadPage(items=items, next=cursor.encode("messages", place) if place else None))
+
+
+async def _page(
+    store: Store, caller: Caller, state: str, place: str, limit: int
+) -> tuple[list[resources.PayloadSummary], str]:
+    """At most `limit` payloads in `state` after `place`, and where the next page begins; empty at the end."""
+    known = state if state in ("", "received", "failed") else "processed"
+    sifted = known == "processed" or caller.key.test
+    size = max(limit, _READ) if sifted else limit
+    items: list[resources.PayloadSummary] = []
+    for _ in range(0, _SCANNED, size):
+        found = await store.payloads(caller.partner_id, known, place, size)
+        for view in found:
+            place = view.payload.id
+            if _may_see(view, caller) and (not state or views.state(view) == state):
+                items.append(views.summary(view))
+            if len(items) == limit:
+                return items, place if len(found) == size or view is not found[-1] else ""
+        if len(found) < size:
+            return items, ""
+    return items, place
 
 
 def _may_see(view: PayloadView, caller: Caller) -> bool:

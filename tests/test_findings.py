@@ -1,0 +1,187 @@
+"""The words of findings: labels of data items, patterns in words, codes in the reader's language."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any, get_args
+
+import pytest
+from pydantic import BaseModel
+
+from gateway import documents, findings
+from gateway.check import codes
+from gateway.decide.status import ContainerEvent, ContainerStatus, Event, Status
+from gateway.documents.parts import Movement
+from gateway.model import Finding, Place, Role
+
+ENGLISH = re.compile(r"[a-z_]{3,}")
+
+
+def fields(model: type[BaseModel], parent: str = "") -> Iterator[tuple[str, str, str]]:
+    """Every field below a document, as (parent's name, name, title)."""
+    for name, info in model.model_fields.items():
+        yield parent, name, info.title or ""
+        inner = _model(info.annotation)
+        if inner is not None:
+            yield from fields(inner, name)
+
+
+def _model(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for inner in get_args(annotation) if (found := _model(inner))), None)
+
+
+def titles() -> dict[str, set[tuple[str, str]]]:
+    """By name: every (parent, title)."""
+    found = defaultdict(set)
+    for model in documents.MODELS.values():
+        for parent, name, title in fields(model):
+            found[name].add((parent, title))
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(titles()))
+def test_every_item_has_its_label(name: str) -> None:
+    """A data item is called in Chinese what its document calls it, or, where documents differ, something of its own."""
+    known = titles()[name]
+    label = findings.labels().items.get(name)
+    assert label is not None, f'{name} = "{min(title for _, title in known)}" is missing in schemas/labels.toml'
+    if len({title for _, title in known}) == 1:
+        assert label == next(iter(known))[1]
+
+
+def test_labels_name_items_that_exist() -> None:
+    """No label is left over from an item that is gone, and none below a parent contradicts every document."""
+    known = titles()
+    for key, label in findings.labels().items.items():
+        parent, _, name = key.rpartition(".")
+        assert name in known, key
+        if parent:
+            assert parent in known, key
+            assert any(of == parent for of, _ in known[name]), key
+            assert label != findings.labels().items[name], f"{key} says no more than {name}"
+    assert findings.labels().parts <= known.keys()
+
+
+@pytest.mark.parametrize(
+    ("path", "label"),
+    [
+        ("value", "数值"),
+        ("consignor.code", "发货人代码"),
+        ("transport.mode", "运输方式"),
+        ("goods[]", "货物"),
+        ("goods[0].use", "第 1 项货物的用途"),
+        ("goods[1].weight.unit", "第 2 项货物的重量计量单位"),
+        ("goods[0].packs[1].type", "第 1 项货物的第 2 项包装的包装种类"),
+        ("CST 12, 3", "CST 12, 3"),  # a place on the wire stays as it is
+        ("captain", "captain"),  # what no document knows, too
+    ],
+)
+def test_a_path_is_said_in_chinese(path: str, label: str) -> None:
+    """The path of a data item becomes its Chinese name, with the numbers of what it stands in."""
+    assert findings.label(path) == label
+    assert findings.label(path, "en") == path
+
+
+@pytest.mark.parametrize(
+    ("pattern", "en", "zh"),
+    [
+        (r"^[0-9]{15}$", "15 digits", "15 位数字"),
+        (r"^[A-Z]{2}$", "2 capital letters", "2 位大写字母"),
+        (r"^[0-9]{4,12}$", "4 to 12 digits", "4 至 12 位数字"),
+        (r"^[A-Z0-9]+$", "capital letters or digits only", "只含大写字母或数字"),
+        (r"^\S+$", "characters other than blanks only", "只含非空格字符"),
+        ("n15", "15 digits", "15 位数字"),
+        ("an..35", "at most 35 letters or digits", "最多 35 位字母或数字"),
+        ("n..18[.n..8]", "at most 18 digits and 8 decimals", "最多 18 位数字，小数不超过 8 位"),
+        ("I|O|E", "I, O, E (one of these)", "I、O、E 之一"),
+        ("203", "CCYYMMDDHHMM (203)", "CCYYMMDDHHMM（203）"),
+        ("yyyy-MM-dd", "yyyy-MM-dd", "yyyy-MM-dd"),
+    ],
+)
+def test_a_pattern_is_said_in_words(pattern: str, en: str, zh: str) -> None:
+    """Nobody has to read a regular expression."""
+    assert (findings.form(pattern, "en"), findings.form(pattern, "zh")) == (en, zh)
+
+
+def test_every_pattern_of_a_document_is_said_in_words() -> None:
+    """Each pattern that a document's field has is one that is put in words."""
+    for model in documents.MODELS.values():
+        for pattern in re.findall(r"'pattern': (?:'([^']+)'|\"([^\"]+)\")", str(model.model_json_schema())):
+            shown = (pattern[0] or pattern[1]).encode().decode("unicode_escape")
+            for language in ("en", "zh"):
+                assert "^" not in findings.form(shown, language), shown
+
+
+@pytest.mark.parametrize(
+    ("finding", "en", "zh"),
+    [
+        (
+            Finding("document.missing", place=Place(segment=12, tag="MEA"), args={"name": "value"}),
+            "The mandatory item value is missing.",
+            "缺少必填数据项“数值”。",
+        ),
+        (
+            Finding("document.missing", place=Place(path="/goods/0/value/currency"), args={"name": "currency"}),
+            "The mandatory item currency is missing.",
+            "缺少必填数据项“第 1 项货物的货值币种”。",
+        ),
+        (
+            Finding("document.type.whole", value="1.", args={}),
+            "A whole number is expected, not “1.”.",
+            "应为整数，而不是“1.”。",
+        ),
+        (
+            Finding("document.pattern", value="12", args={"pattern": "^[0-9]{15}$"}),
+            "The value “12” does not have the form expected: 15 digits.",
+            "值“12”不符合格式要求：15 位数字。",
+        ),
+        (
+            Finding("translate.code", value="QQ", args={"list": "country:ciq"}),
+            "The code “QQ” is not among those allowed here: countries (codes of the inspection service).",
+            "代码“QQ”不在此处允许的代码之内：国家/地区代码（检验检疫代码）。",
+        ),
+        (
+            Finding("translate.code", value="24", args={"list": "22,23"}),
+            "The code “24” is not among those allowed here: 22, 23.",
+            "代码“24”不在此处允许的代码之内：22、23。",
+        ),
+        (
+            Finding("decide.late", args={"event": "accept", "status": "in_review"}),
+            "The message came too late and changed nothing: acceptance, while the case is in review.",
+            "报文迟到，不改变状态：事件 受理，当前状态 审单中。",
+        ),
+    ],
+)
+def test_findings_are_words_for_people(finding: Finding, en: str, zh: str) -> None:
+    """A finding says items, patterns and codes as its reader calls them, and sets values apart."""
+    assert findings.text(finding, "en") == en
+    assert findings.text(finding, "zh") == zh
+
+
+def test_codes_have_words_in_both_languages() -> None:
+    """Each status, event, document, role and code list has its words."""
+    wanted = [*Status, *Event, *ContainerStatus, *ContainerEvent, *Movement, *Role, *documents.MODELS]
+    for code in wanted:
+        assert findings.word(str(code), "en"), code
+        assert not ENGLISH.search(findings.word(str(code), "zh")), code
+    assert findings.labels().lists.keys() >= set(codes.available())
+
+
+def test_words_are_rendered_whatever_is_missing() -> None:
+    """No finding fails for want of an argument; what is not there is a dash."""
+    for code in findings.catalogue():
+        for language in ("en", "zh"):
+            assert findings.text(Finding(code, value="x"), language)
+
+
+def test_catalogue_says_arguments_in_known_ways() -> None:
+    """Each argument is said as it stands, or in a way that the renderer knows."""
+    for code, entry in findings.catalogue().items():
+        for words in (entry.en, entry.zh):
+            ways = {way for _, name, way, _ in string.Formatter().parse(words) if name is not None}
+            assert ways <= {"", "item", "word", "list", "form"}, code
