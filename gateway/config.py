@@ -2,45 +2,91 @@
 
 Each setting can be overridden by an environment variable `GATEWAY_<SECTION>__<NAME>`, for example
 `GATEWAY_STORE__URL`. Secrets come from files only (`signing_key_file`), never from gateway.toml.
+
+What a value alone shows is judged here, for every verb; what only the machine shows (whether a file is
+there, whether a folder can be made) is judged by `gateway config check`.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from gateway.errors import ConfigurationInvalid
 
 ENVIRONMENT_PREFIX = "GATEWAY_"
 KIB = 1024
 MIB = 1024 * KIB
+DAY = 24 * 3600
+
+_STORES = re.compile(r"(sqlite|postgresql)(\+[a-z0-9_]+)?://")
+
+
+def _store_url(url: str) -> str:
+    # The URL is not repeated: it may hold a password.
+    if not _STORES.match(url):
+        raise ValueError("the store is SQLite or PostgreSQL: sqlite:///FILE or postgresql://HOST/DATABASE")
+    return url
+
+
+def _named(path: Path) -> Path:
+    if not path.name:
+        raise ValueError("a path is needed")
+    return path
+
+
+StoreUrl = Annotated[str, AfterValidator(_store_url)]
+NamedPath = Annotated[Path, AfterValidator(_named)]
+"""A path that may not be empty, since an empty one would mean the folder one happens to be in."""
+MaybePath = Annotated[NamedPath | None, BeforeValidator(lambda value: None if value == "" else value)]
+"""A path, or an empty text for none."""
+Lower = BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value)
 
 
 class Section(BaseModel):
     """A table of gateway.toml: frozen, and strict about names, so that a misspelt setting is told."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, bool) and cls.model_fields[info.field_name or ""].annotation is not bool:
+            raise ValueError("true and false are no value for this")
+        return value
 
 
 class Store(Section):
     """Where what must last is kept."""
 
-    url: str = Field("sqlite:///var/gateway.db", description="SQLAlchemy URL: SQLite or PostgreSQL (asyncpg)")
-    payload_folder: Path = Field(Path("var/payloads"), description="Content-addressed files of large payloads")
-    anchor_file: Path = Field(Path("var/anchor"), description="Newest checkpoint, kept outside the database")
+    url: StoreUrl = Field("sqlite:///var/gateway.db", description="SQLAlchemy URL: SQLite or PostgreSQL (asyncpg)")
+    payload_folder: NamedPath = Field(Path("var/payloads"), description="Content-addressed files of large payloads")
+    anchor_file: NamedPath = Field(Path("var/anchor"), description="Newest checkpoint, kept outside the database")
     free_bytes: int = Field(256 * MIB, description="Below this free disk space senders are answered 503", ge=0)
 
 
 class Receipts(Section):
     """Who signs the receipt log."""
 
-    origin: str = Field("gateway.example/log", description="The log's name in every checkpoint")
-    signing_key_file: Path = Field(
+    origin: str = Field(
+        "gateway.example/log", description="The log's name in every checkpoint", pattern=r"^[^\s+\x00-\x1f]+$"
+    )
+    signing_key_file: NamedPath = Field(
         Path("var/signing.key"), description="Ed25519 key (signed-note form); made at first start where absent"
     )
 
@@ -48,11 +94,11 @@ class Receipts(Section):
 class Http(Section):
     """The HTTP side: REST and the way in."""
 
-    host: str = Field("127.0.0.1", description="Address to listen on")
+    host: str = Field("127.0.0.1", description="Address to listen on", min_length=1)
     port: int = Field(8080, description="Port to listen on; 0 takes a free one", ge=0, le=65535)
-    tls_certificate: Path | None = Field(None, description="PEM certificate chain; TLS is off where absent")
-    tls_key: Path | None = Field(None, description="PEM key of the certificate")
-    tls_client_ca: Path | None = Field(None, description="PEM of authorities for client certificates (mutual TLS)")
+    tls_certificate: MaybePath = Field(None, description="PEM certificate chain; TLS is off where absent")
+    tls_key: MaybePath = Field(None, description="PEM key of the certificate")
+    tls_client_ca: MaybePath = Field(None, description="PEM of authorities for client certificates (mutual TLS)")
 
 
 class Limits(Section):
@@ -77,7 +123,7 @@ class Pipeline(Section):
         1, description="Processes for parsing and translating large payloads; 0 keeps all in one", ge=0
     )
     concurrency: int = Field(32, description="Payloads decided at once: they share the store's commits", gt=0)
-    lease_seconds: float = Field(60, description="A crashed worker's payloads are taken over after this", gt=0)
+    lease_seconds: float = Field(60, description="A crashed worker's payloads are taken over after this", gt=0, le=DAY)
     chunk: int = Field(500, description="Messages of one interchange per transaction", gt=0, le=500)
 
 
@@ -85,9 +131,9 @@ class Deliver(Section):
     """Sending out."""
 
     concurrency: int = Field(64, description="Sendings under way at once", gt=0)
-    lease_seconds: float = Field(90, description="A crashed worker's sendings are tried again after this", gt=0)
-    first_delay: float = Field(1.0, description="Seconds to the second attempt; doubled from there", gt=0)
-    longest_delay: float = Field(3600.0, description="Seconds between attempts at most", gt=0)
+    lease_seconds: float = Field(90, description="A crashed worker's sendings are tried again after this", gt=0, le=DAY)
+    first_delay: float = Field(1.0, description="Seconds to the second attempt; doubled from there", gt=0, le=30 * DAY)
+    longest_delay: float = Field(3600.0, description="Seconds between attempts at most", gt=0, le=30 * DAY)
     allow_private_addresses: bool = Field(
         False, description="Let partners' URLs point to loopback and private networks (SSRF guard off)"
     )
@@ -96,23 +142,27 @@ class Deliver(Section):
 class Folder(Section):
     """A folder in which a partner leaves files."""
 
-    path: Path = Field(description="Folder that is watched")
-    partner: str = Field(description="Id of the partner whose folder it is")
+    path: NamedPath = Field(description="Folder that is watched")
+    partner: str = Field(description="Id of the partner whose folder it is", min_length=1)
     test: bool = Field(False, description="Whether its traffic is test traffic")
 
 
 class Logging(Section):
     """What the operator reads."""
 
-    level: str = Field("info", description="debug, info, warning or error")
+    level: Annotated[Literal["debug", "info", "warning", "error"], Lower] = Field(
+        "info", description="debug, info, warning or error"
+    )
     json_lines: Annotated[bool, Field(description="JSON lines instead of coloured text")] = True
 
 
 class Settings(Section):
     """The whole configuration."""
 
-    our_id: str = Field("GATEWAY", description="Our interchange id where an agreement gives none")
-    language: str = Field("en", description="Language of words for people without a preference: en or zh")
+    our_id: str = Field("GATEWAY", description="Our interchange id where an agreement gives none", min_length=1)
+    language: Literal["en", "zh"] = Field(
+        "en", description="Language of words for people without a preference: en or zh"
+    )
     store: Store = Store()
     receipts: Receipts = Receipts()
     http: Http = Http()
@@ -120,33 +170,67 @@ class Settings(Section):
     pipeline: Pipeline = Pipeline()
     deliver: Deliver = Deliver()
     folders: tuple[Folder, ...] = ()
-    folder_poll_seconds: float = Field(0.5, description="How often folders are looked at", gt=0)
+    folder_poll_seconds: float = Field(0.5, description="How often folders are looked at", gt=0, le=DAY)
     logging: Logging = Logging()
 
 
 def load(path: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
     """Settings from `path` (default: gateway.toml where it exists) overlaid by the environment.
 
-    Raises ConfigurationInvalid with every fault named.
+    Raises ConfigurationInvalid with every fault named, each where it stands: in the file, or in a variable.
     """
     environment = os.environ if environment is None else environment
-    chosen = path or Path(environment.get(f"{ENVIRONMENT_PREFIX}CONFIG", "gateway.toml"))
-    values: dict[str, object] = {}
-    if chosen.is_file():
-        try:
-            values = tomllib.loads(chosen.read_text("utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigurationInvalid(f"{chosen}: {error}") from error
-    elif path is not None:
-        raise ConfigurationInvalid(f"{path} does not exist")
-    for name, value in environment.items():
-        if name.startswith(ENVIRONMENT_PREFIX) and "__" in name:
-            section, _, key = name.removeprefix(ENVIRONMENT_PREFIX).lower().partition("__")
-            table = values.setdefault(section, {})
-            if isinstance(table, dict):
-                table[key] = value
+    named = environment.get(f"{ENVIRONMENT_PREFIX}CONFIG", "")
+    chosen = path or Path(named or "gateway.toml")
+    values: dict[str, Any] = {}
+    if chosen.exists():
+        values = _toml(chosen)
+    elif path is not None or named:
+        by = "" if path is not None else f"{ENVIRONMENT_PREFIX}CONFIG: "
+        raise ConfigurationInvalid(f"{by}{chosen} does not exist")
+    variables, faults = _overlay(values, environment)
     try:
-        return Settings.model_validate(values)
+        settings = Settings.model_validate(values)
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in error.errors())
-        raise ConfigurationInvalid(f"{chosen}: {faults}") from error
+        faults += [_worded(fault, chosen, variables) for fault in error.errors(include_input=False)]
+    else:
+        if not faults:
+            return settings
+    raise ConfigurationInvalid("; ".join(faults), faults=tuple(faults))
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigurationInvalid(f"{path}: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationInvalid(f"{path}: {error}") from error
+
+
+def _overlay(values: dict[str, Any], environment: Mapping[str, str]) -> tuple[dict[tuple[str, str], str], list[str]]:
+    """Lay the environment over `values`: which variable gave which setting, and the variables that mean none."""
+    variables: dict[tuple[str, str], str] = {}
+    faults: list[str] = []
+    for name, value in environment.items():
+        if not name.startswith(ENVIRONMENT_PREFIX) or "__" not in name:
+            continue
+        section, _, key = name.removeprefix(ENVIRONMENT_PREFIX).lower().partition("__")
+        known = Settings.model_fields.get(section)
+        model = known.annotation if known is not None else None
+        if not (isinstance(model, type) and issubclass(model, Section) and key in model.model_fields):
+            faults.append(f"{name}: there is no such setting")
+            continue
+        table = values.setdefault(section, {})
+        if isinstance(table, dict):  # where it is none, that is told of the file
+            table[key] = value
+            variables[section, key] = name
+    return variables, faults
+
+
+def _worded(fault: Any, file: Path, variables: Mapping[tuple[str, str], str]) -> str:
+    """A fault with where it stands. The faulty value is not repeated: it may hold a password."""
+    place = tuple(str(part) for part in fault["loc"])
+    words = fault["msg"].removeprefix("Value error, ")
+    variable = variables.get(place[:2]) if len(place) > 1 else None  # type: ignore[arg-type]
+    return f"{variable}: {words}" if variable else f"{file}: {'.'.join(place)}: {words}"

@@ -60,6 +60,16 @@ def test_a_named_file_must_exist(tmp_path):
         ('[limits]\npayload_bytes = "many"', "limits.payload_bytes"),  # another type
         ("[http", "gateway.toml"),  # no TOML
         ("[[folders]]\npath = '/x'", "partner"),  # a required one missing in a list
+        ("[[folders]]\npath = ''\npartner = 'x'", "folders.0.path"),
+        ("language = 'fr'", "language"),
+        ("[logging]\nlevel = 'loud'", "logging.level"),
+        ("[store]\nurl = 'nonsense'", "store.url"),
+        ("[store]\nurl = 'mysql://x'", "store.url"),
+        ("[store]\nfree_bytes = true", "store.free_bytes"),
+        ("[pipeline]\nlease_seconds = inf", "pipeline.lease_seconds"),
+        ("[deliver]\nlongest_delay = 1e300", "deliver.longest_delay"),
+        ("[receipts]\norigin = 'two words'", "receipts.origin"),
+        ("[receipts]\nsigning_key_file = ''", "receipts.signing_key_file"),
     ],
 )
 def test_faults_are_named(tmp_path, text, told):
@@ -94,8 +104,9 @@ def test_each_variable_named_in_the_example_is_read(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for setting in config_text.settings():
         if setting.variable and isinstance(setting.default, str):
-            settings = load(environment={setting.variable: "changed"})
-            assert getattr(getattr(settings, setting.section), setting.name) == "changed"
+            changed = {"url": "sqlite:///changed.db", "level": "error"}.get(setting.name, "changed")
+            settings = load(environment={setting.variable: changed})
+            assert getattr(getattr(settings, setting.section), setting.name) == changed
 
 
 def test_a_password_is_not_shown():
@@ -110,3 +121,42 @@ def test_what_is_shown_can_be_read_back():
     """`config show` prints a file that means the same."""
     settings = Settings.model_validate({"folders": [{"path": "in", "partner": "p"}], "http": {"port": 9}})
     assert Settings.model_validate(tomllib.loads(config_text.toml(config_text.shown(settings)))) == settings
+
+
+def test_a_fault_is_told_where_it_stands(tmp_path):
+    """A variable's fault names the variable, a file's the file, and a variable that means nothing is told as well."""
+    path = tmp_path / "gateway.toml"
+    path.write_text('[http]\nport = -1\n[[folders]]\npath = "in"\npartner = "p"\n', "utf-8")
+    variables = {"GATEWAY_LOGGING__LEVEL": "loud", "GATEWAY_HTTP__PROT": "1", "GATEWAY_FOLDERS__PATH": "x"}
+    with pytest.raises(ConfigurationInvalid) as caught:
+        load(path, variables)
+    told = str(caught.value).split("; ")
+    assert any(one.startswith(f"{path}: http.port: ") for one in told)
+    assert any(one.startswith("GATEWAY_LOGGING__LEVEL: ") for one in told)
+    assert "GATEWAY_HTTP__PROT: there is no such setting" in told
+    assert "GATEWAY_FOLDERS__PATH: there is no such setting" in told
+
+
+def test_no_fault_repeats_a_password():
+    """A faulty URL of the store is not repeated, since a password may be in it."""
+    with pytest.raises(ConfigurationInvalid) as caught:
+        load(environment={"GATEWAY_STORE__URL": "mysql://gate:s3cret@db/gate"})
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_file_named_by_the_environment_must_exist():
+    """GATEWAY_CONFIG that names a missing file is an error, not the defaults; an empty one names none."""
+    with pytest.raises(ConfigurationInvalid, match="GATEWAY_CONFIG: /nonexist does not exist"):
+        load(environment={"GATEWAY_CONFIG": "/nonexist"})
+    with pytest.raises(ConfigurationInvalid, match="directory"):
+        load(environment={"GATEWAY_CONFIG": "/"})
+
+
+def test_an_empty_path_means_none_where_none_may_be():
+    """TLS is switched off by an empty variable."""
+    assert load(environment={"GATEWAY_HTTP__TLS_CERTIFICATE": ""}).http.tls_certificate is None
+
+
+def test_a_level_is_taken_in_any_case():
+    """INFO and info are the same level."""
+    assert load(environment={"GATEWAY_LOGGING__LEVEL": "INFO"}).logging.level == "info"

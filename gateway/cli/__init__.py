@@ -81,5 +81,9 @@ def main() -> None:
         # The reader of our output has left (`| head`). Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(output.NO)
+    except OSError as error:
+        # A file or folder that was named and cannot be read, written or made.
+        output.say(f"gateway: {output.reason(error)}")
+        sys.exit(output.USAGE)
     except KeyboardInterrupt:
         sys.exit(130)

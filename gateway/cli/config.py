@@ -16,17 +16,29 @@ def register(cli: typer.Typer) -> None:
     cli.add_typer(noun, name="config")
 
 
-def check(config: output.ConfigOption = None) -> None:
-    """Check the configuration: names, values, and the files it points to."""
-    from gateway.config import load
-    from gateway.web.tls import server_context
+def check(config: output.ConfigOption = None, json: output.JsonOption = False) -> None:
+    """Check the configuration: names, values, the store, and the files and folders it points to.
 
-    settings = load(config)
-    server_context(settings.http)
-    for folder in settings.folders:
-        if folder.path.exists() and not folder.path.is_dir():
-            output.stop(f"folders: {folder.path} is no folder")
-    output.say("The configuration is good.")
+    Nothing is made by asking.
+    """
+    from gateway.cli.config_faults import faults
+    from gateway.config import load
+    from gateway.errors import ConfigurationInvalid
+
+    try:
+        found = list(faults(load(config)))
+    except ConfigurationInvalid as error:
+        told = error.details.get("faults")
+        found = [str(one) for one in told] if isinstance(told, tuple) else [str(error)]
+    if json:
+        output.as_json({"good": not found, "faults": found})
+    else:
+        for fault in found:
+            output.say(f"gateway: {fault}")
+        if not found:
+            output.say("The configuration is good.")
+    if found:
+        raise typer.Exit(output.USAGE)
 
 
 def show(config: output.ConfigOption = None, json: output.JsonOption = False) -> None:

@@ -33,7 +33,7 @@ def list_(json: output.JsonOption = False) -> None:
 def lint(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(help="Mapping files; all of this gateway's where none is named.", metavar="FILE..."),
+        typer.Argument(help="Mapping files; all of this gateway's where none is named.", metavar="FILE"),
     ] = None,
     json: output.JsonOption = False,
 ) -> None:
@@ -57,7 +57,8 @@ def lint(
         for result in results:
             for fault in result["faults"]:
                 output.data(f"{result['file']}: {fault}")
-        output.say(f"{len(results)} tables, {sum(len(r['faults']) for r in results)} faults")
+        faulty = sum(len(r["faults"]) for r in results)
+        output.say(f"{output.many(len(results), 'table')}, {output.many(faulty, 'fault')}")
     if any(r["faults"] for r in results):
         raise typer.Exit(output.NO)
 
@@ -71,7 +72,15 @@ def try_(
     from dataclasses import asdict
 
     from gateway.cli.mapping_trials import trials
+    from gateway.translate import table
 
+    pairs = table.available()
+    if document and document not in (names := {name for name, _ in pairs}):
+        output.stop(f"there is no document {document}{output.near(document, names)}; `gateway mapping list` names them")
+    if format_ and format_ not in (formats := {of for _, of in pairs}):
+        output.stop(f"there is no format {format_}{output.near(format_, formats)}; `gateway mapping list` names them")
+    if document and format_ and (document, format_) not in pairs:
+        output.stop(f"there is no mapping of {document} as {format_}; `gateway mapping list` names them")
     count = faults = 0
     for trial in trials(document, format_):
         count += 1
@@ -80,6 +89,6 @@ def try_(
             output.as_json_line(asdict(trial))
         elif trial.fault:
             output.data(f"{trial.document} as {trial.format}, {trial.sample}, {trial.what}: {trial.fault}")
-    output.say(f"{count} trials, {faults} failed")
+    output.say(f"{output.many(count, 'trial')}, {faults} failed")
     if faults:
         raise typer.Exit(output.NO)

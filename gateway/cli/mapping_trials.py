@@ -7,11 +7,11 @@ messages that it must be written as (`out.*`). Folders without document.json hol
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from lxml import etree
 
@@ -19,7 +19,7 @@ from gateway import data
 from gateway.check import structure, tables, xsd
 from gateway.documents import MODELS, Document
 from gateway.findings import rejects, text
-from gateway.model import Syntax
+from gateway.model import Finding, Syntax
 from gateway.parse import edifact, x12, xml
 from gateway.parse import json as json_reader
 from gateway.parse.segments import MessageRead, SegmentMessage
@@ -87,7 +87,10 @@ def _write_fault(mapping: Mapping, document: Document, expected: bytes) -> str:
 
 
 def _round_trip_fault(mapping: Mapping, document: Document) -> str:
-    """What is lost of the fields that the mapping has rows for; a sample the format cannot carry is passed over."""
+    """What is lost of the fields that the mapping has rows for, and is not reported by the writer itself.
+
+    A sample the format cannot carry at all is passed over.
+    """
     rendered = envelope.render(document, mapping, CONTEXT, _FRAME)
     if not rendered.body:
         return ""
@@ -97,8 +100,42 @@ def _round_trip_fault(mapping: Mapping, document: Document) -> str:
     again = mapping.read(wire, CONTEXT)
     if not isinstance(again.document, Document):
         return _read_fault(again, document)
-    dropped = mapping.dropped
-    return _difference(_carried(again.document.model_dump(), dropped), _carried(document.model_dump(), dropped))
+    found = _carried(again.document.model_dump(), mapping.dropped)
+    expected = _carried(document.model_dump(), mapping.dropped)
+    return _difference(found, _without(expected, _Reported(rendered.findings), ""))
+
+
+_REPORTED: Final = object()
+"""Stands where the writer has said that it cannot carry the value, or not all of it: anything may come back."""
+
+
+class _Reported:
+    """What the writer has said it could not carry."""
+
+    def __init__(self, said: Iterable[Finding]) -> None:
+        self._paths: set[str] = set()
+        self._beside: set[tuple[str, str]] = set()
+        for finding in said:
+            self._paths.add(finding.place.path)
+            if finding.code == "translate.incomplete":
+                # It names what is missing; left out are the values that would have stood beside it.
+                around = finding.place.path.rpartition(".")[0]
+                self._beside.update((around, value) for value in finding.value.split(":"))
+
+    def has(self, path: str, value: object) -> bool:
+        """Whether this value is among it."""
+        return path in self._paths or (path.rpartition(".")[0], str(value)) in self._beside
+
+
+def _without(value: Any, reported: _Reported, path: str) -> Any:
+    """`value` with what is `reported` marked."""
+    if reported.has(path, value):
+        return _REPORTED
+    if isinstance(value, dict):
+        return {name: _without(v, reported, f"{path}.{name}".lstrip(".")) for name, v in value.items()}
+    if isinstance(value, list):
+        return [_without(v, reported, f"{path}[{index}]") for index, v in enumerate(value)]
+    return value
 
 
 def _carried(values: dict[str, Any], dropped: Any) -> dict[str, Any]:
@@ -154,7 +191,14 @@ def _tree(element: etree._Element) -> list[Any]:
 
 
 def _difference(found: Any, expected: Any, place: str = "") -> str:
-    """The first place where two plain values differ, in words; empty where they are equal."""
+    """The first place where two plain values differ, in words; empty where they are equal.
+
+    What is expected may be marked as reported (see `_without`), and then need not come back.
+    """
+    if expected is _REPORTED:
+        return ""
+    if isinstance(expected, list) and _REPORTED in expected and len(found or ()) != len(expected):
+        return _difference(found or [], [value for value in expected if value is not _REPORTED], place)
     if isinstance(found, dict) and isinstance(expected, dict):
         for key in [*expected, *(k for k in found if k not in expected)]:
             if told := _difference(found.get(key), expected.get(key), f"{place}/{key}"):

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.cli import output
+from gateway.cli.words import state as state_word
+from gateway.cli.words import word
 
 if TYPE_CHECKING:
+    from gateway.model import Delivery
     from gateway.store.contract import PayloadView, Store
 
 _TIME = "%Y-%m-%d %H:%M:%S"
@@ -85,7 +88,7 @@ def show(
     output.language(lang)
 
     async def work(store: Store) -> PayloadView:
-        return await store.payload(payload)
+        return await payload_of(store, payload)
 
     view = with_store(config, work)
     if original:
@@ -95,24 +98,70 @@ def show(
         output.as_json(_payload(view, lang))
         return
     stored = view.payload
-    output.data(f"{stored.id}  {view.state}{f'  ({view.failed})' if view.failed else ''}")
-    output.data(
-        f"  from {stored.partner_id} over {stored.transport}, {stored.size} bytes, {stored.received_at:{_TIME}} UTC"
-    )
+    output.data(f"{stored.id}  {state_word(view.state, lang)}{f'  ({view.failed})' if view.failed else ''}")
+    at = f"{stored.received_at:{_TIME}} UTC"
+    origin = word("origin", lang, partner=stored.partner_id, transport=stored.transport, size=stored.size, at=at)
+    output.data(f"  {origin}")
     output.data(f"  sha256 {stored.sha256}")
     for message in view.messages:
-        case = f"  case {message.case_id}" if message.case_id else ""
-        output.data(f"message {message.number}  {message.format}  {message.reference}  {message.state}{case}")
+        case = f"  {word('case', lang, case=message.case_id)}" if message.case_id else ""
+        name = f"{word('message', lang)} {message.number}"
+        output.data(f"{name}  {message.format}  {message.reference}  {state_word(message.state, lang)}{case}")
         for found in message.findings:
-            output.data(f"  {found.severity}  {found.code}  {found.place}  {findings.text(found, lang)}")
+            severity = state_word(found.severity, lang)
+            output.data(f"  {severity}  {found.code}  {found.place}  {findings.text(found, lang)}")
     for delivery in view.deliveries:
-        error = f"  {delivery.last_error}" if delivery.last_error else ""
-        output.data(
-            f"delivery {delivery.id}  {delivery.kind} {delivery.document_type} as {delivery.format} "
-            f"to {delivery.partner_id}  {delivery.state}, {delivery.attempts} attempts{error}"
-        )
+        output.data(_delivery_line(delivery, lang))
     for receipt in view.receipts:
-        output.data(f"receipt {receipt.index}  {receipt.stage}  {receipt.subject_id}")
+        stage = state_word(receipt.stage, lang)
+        output.data(f"{word('receipt', lang)} {receipt.index}  {stage}  {receipt.subject_id}")
+
+
+def _delivery_line(delivery: Delivery, lang: str) -> str:
+    """A delivery and where it stands, for people."""
+    kind = state_word(delivery.kind, lang)
+    document = delivery.document_type if delivery.document_type != delivery.kind else ""
+    handed = word("handed", lang, kind=kind, document=document, format=delivery.format, partner=delivery.partner_id)
+    attempts = word("one_attempt" if delivery.attempts == 1 else "attempts", lang, count=delivery.attempts)
+    error = f"  {delivery.last_error}" if delivery.last_error else ""
+    handed = handed.replace("  ", " ").replace(" ，", "，")
+    standing = f"{state_word(delivery.state, lang)}, {attempts}{error}"
+    return f"{word('delivery', lang)} {delivery.id}  {handed}  {standing}"
+
+
+async def payload_of(store: Store, id_: str) -> PayloadView:
+    """The payload asked for; the end where there is none."""
+    from gateway.errors import NotFound
+
+    try:
+        return await store.payload(id_)
+    except NotFound:
+        output.stop(f"there is no payload {id_}", output.NO)
+
+
+async def _dead_delivery(store: Store, id_: str) -> Delivery:
+    """The dead delivery asked for; the end where there is none, or it is not dead."""
+    from gateway.errors import NotFound
+
+    try:
+        delivery = await store.delivery(id_)
+    except NotFound:
+        output.stop(f"there is no delivery {id_}{await _instead(store, id_)}", output.NO)
+    if delivery.state != "dead":
+        output.stop(f"delivery {id_} is {delivery.state}, not dead", output.NO)
+    return delivery
+
+
+async def _instead(store: Store, id_: str) -> str:
+    """What `id_` is where it is no delivery's: a payload, with the deliveries made of it; as a further clause."""
+    from gateway.errors import NotFound
+
+    try:
+        view = await store.payload(id_)
+    except NotFound:
+        return ""
+    made = ", ".join(f"{d.id} ({d.state})" for d in view.deliveries) or "none"
+    return f": it is a payload, and its deliveries are: {made}"
 
 
 def dead(
@@ -123,7 +172,6 @@ def dead(
 ) -> None:
     """List deliveries that were given up; each holds its lane until it is retried or skipped."""
     from gateway.cli.opening import with_store
-    from gateway.model import Delivery
 
     async def work(store: Store) -> list[Delivery]:
         return list(await store.deliveries(partner, "dead", limit))
@@ -143,34 +191,57 @@ def dead(
 def retry(
     delivery: Annotated[str, typer.Argument(help="Id of a dead delivery.", metavar="ID")],
     config: output.ConfigOption = None,
+    json: output.JsonOption = False,
 ) -> None:
     """Send a dead delivery again: the same bytes under the same id."""
     from gateway.cli.opening import with_store
 
-    with_store(config, lambda store: store.retry_delivery(delivery, datetime.now(UTC)))
-    output.say(f"{delivery} is due; a running gateway sends it.")
+    async def work(store: Store) -> None:
+        await _dead_delivery(store, delivery)
+        await store.retry_delivery(delivery, datetime.now(UTC))
+
+    with_store(config, work)
+    _done(delivery, "pending", f"{delivery} is due; a running gateway sends it.", json=json)
 
 
 def skip(
     delivery: Annotated[str, typer.Argument(help="Id of a dead delivery.", metavar="ID")],
     config: output.ConfigOption = None,
+    json: output.JsonOption = False,
 ) -> None:
     """Take a dead delivery out of its lane, so that the next one goes."""
     from gateway.cli.opening import with_store
 
-    with_store(config, lambda store: store.skip_delivery(delivery, datetime.now(UTC)))
-    output.say(f"{delivery} is skipped.")
+    async def work(store: Store) -> None:
+        await _dead_delivery(store, delivery)
+        await store.skip_delivery(delivery, datetime.now(UTC))
+
+    with_store(config, work)
+    _done(delivery, "skipped", f"{delivery} is skipped.", json=json)
 
 
 def reprocess(
     payload: Annotated[str, typer.Argument(help="Id of a payload.", metavar="ID")],
     config: output.ConfigOption = None,
+    json: output.JsonOption = False,
 ) -> None:
     """Run a stored payload through today's tables; what it makes anew has the ids it had."""
     from gateway.cli.opening import with_store
 
-    with_store(config, lambda store: store.reopen_payload(payload))
-    output.say(f"{payload} is waiting; a running gateway processes it.")
+    async def work(store: Store) -> None:
+        await payload_of(store, payload)
+        await store.reopen_payload(payload)
+
+    with_store(config, work)
+    _done(payload, "received", f"{payload} is waiting; a running gateway processes it.", json=json)
+
+
+def _done(id_: str, state: str, words: str, *, json: bool) -> None:
+    """Say in which state something is now."""
+    if json:
+        output.as_json({"id": id_, "state": state})
+    else:
+        output.say(words)
 
 
 def _payload(view: PayloadView, language: str = "en") -> dict[str, Any]:

@@ -16,7 +16,11 @@ def migrate(config: output.ConfigOption = None) -> None:
     """Bring the store's tables to this version; safe to repeat."""
     from gateway import store
     from gateway.config import load
+    from gateway.errors import StoreUnavailable
 
-    settings = load(config)
-    store.migrate(settings.store.url)
+    url = load(config).store.url
+    try:
+        store.migrate(url)
+    except StoreUnavailable as error:
+        output.stop(f"the store {store.shown(url)} does not answer: {error}", output.NO)
     output.say("The store is at this version.")

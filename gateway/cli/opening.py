@@ -7,21 +7,67 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from gateway.cli import output
+
 if TYPE_CHECKING:
+    from gateway.config import Settings
+    from gateway.receipt.signed import Signer
     from gateway.store.contract import Store
 
 T = TypeVar("T")
 
 
-def with_store(config: Path | None, work: Callable[[Store], Awaitable[T]]) -> T:
-    """What `work` makes of the configured store, which is opened before and closed after it."""
-    from gateway.config import load
-    from gateway.web.opening import opened, signer
+def with_store(config: Path | None, work: Callable[[Store], Awaitable[T]], *, make: bool = False) -> T:
+    """What `work` makes of the configured store, which is opened before and closed after it.
 
-    settings = load(config)
+    Only with `make` a store, or a signing key, that is not there is made.
+    """
+    from gateway.config import load
+
+    return with_store_of(load(config), work, make=make)
+
+
+def with_store_of(settings: Settings, work: Callable[[Store], Awaitable[T]], *, make: bool = False) -> T:
+    """The same for settings that are loaded already."""
+    from gateway import store
+    from gateway.errors import ConfigurationInvalid, StoreUnavailable
+    from gateway.web import opening
+
+    url = settings.store.url
+    if not make and not has_store(settings):
+        raise ConfigurationInvalid(f"there is no store at {store.shown(url)}; `gateway migrate` makes one")
+    signer = opening.signer(settings.receipts) if make else _reader(settings)
 
     async def run() -> T:
-        async with opened(settings, signer(settings.receipts)) as store:
-            return await work(store)
+        async with opening.opened(settings, signer) as opened:
+            return await work(opened)
 
-    return asyncio.run(run())
+    with store.explained(url):
+        try:
+            return asyncio.run(run())
+        except StoreUnavailable as error:
+            output.stop(f"the store {store.shown(url)} does not answer: {error}", output.NO)
+
+
+def has_store(settings: Settings) -> bool:
+    """Whether a store is there; none is made."""
+    from gateway import store
+    from gateway.errors import StoreUnavailable
+
+    url = settings.store.url
+    try:
+        return bool(store.version(url))
+    except StoreUnavailable as error:
+        output.stop(f"the store {store.shown(url)} does not answer: {error}", output.NO)
+
+
+def _reader(settings: Settings) -> Signer:
+    """The log's signer; before the first start, when nothing is signed yet, one whose key nobody keeps."""
+    import secrets
+
+    from gateway.receipt.signed import Signer
+    from gateway.web import opening
+
+    if settings.receipts.signing_key_file.exists():
+        return opening.signer(settings.receipts)
+    return Signer(settings.receipts.origin, secrets.token_bytes(32))

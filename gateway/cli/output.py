@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -34,12 +37,45 @@ def data(text: str) -> None:
 
 def as_json(value: Any) -> None:
     """Print `value` as JSON, indented; what JSON does not know becomes text."""
-    print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+    print(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
 
 
 def as_json_line(value: Any) -> None:
     """Print `value` as one line of JSON."""
-    print(json.dumps(value, ensure_ascii=False, default=str))
+    print(json.dumps(value, ensure_ascii=False, default=_plain))
+
+
+def say_json_line(value: Any) -> None:
+    """Tell a program something, as one line of JSON: where stdout is taken by the data itself."""
+    print(json.dumps(value, ensure_ascii=False, default=_plain), file=sys.stderr)
+
+
+def _plain(value: Any) -> str:
+    """What JSON does not know, as text; times as RFC 3339."""
+    return moment(value) if isinstance(value, datetime) else str(value)
+
+
+def moment(at: datetime) -> str:
+    """An aware time as RFC 3339 in UTC, such as 2026-01-02T03:04:05.678901Z."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+
+
+def many(count: int, noun: str) -> str:
+    """`count` of `noun`, such as `1 partner` or `2 partners`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """What may have been meant by `name`, as a further clause; empty where nothing is like it."""
+    lowered = {one.lower(): one for one in known}
+    found = difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=0.5)
+    found = found or [one for one in sorted(lowered) if len(name) > 2 and name.lower() in one][:3]
+    return f"; near it: {', '.join(lowered[one] for one in found)}" if found else ""
+
+
+def reason(error: OSError) -> str:
+    """What the operating system has against a file, with the file's name."""
+    return ": ".join(str(part) for part in (error.filename, error.strerror or error) if part is not None)
 
 
 def say(text: str) -> None:
@@ -91,6 +127,8 @@ def existing_file(path: Path) -> Path:
     """`path`, or the end where it is no readable file."""
     if not path.exists() or path.is_dir():
         stop(f"{path} is no file")
+    if not os.access(path, os.R_OK):  # not by opening it: it may be a pipe, which is read once
+        stop(f"{path} may not be read")
     return path
 
 

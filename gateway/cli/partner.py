@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gateway.cli import output
+
+if TYPE_CHECKING:
+    from gateway.store.contract import Store
 
 _CHUNK = 1000
 """Partners imported in one transaction: bounded memory, and few commits."""
@@ -24,28 +27,34 @@ def register(cli: typer.Typer) -> None:
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(help="TOML, or JSON Lines (.jsonl) for bulk; see docs/cli.md.")],
+    file: Annotated[
+        Path, typer.Argument(help="TOML, or JSON Lines (.jsonl) for bulk; see docs/cli.md.", metavar="FILE")
+    ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check the file.")] = False,
     config: output.ConfigOption = None,
     json: output.JsonOption = False,
 ) -> None:
     """Add or replace partners with their agreements and keys; nothing is imported unless all of FILE is good."""
-    from gateway.cli.opening import with_store
+    from gateway.cli.opening import has_store, with_store_of
     from gateway.cli.partner_file import read
-    from gateway.store.contract import Store
+    from gateway.config import load
 
     output.existing_file(file)
+    settings = load(config)
     size = file.stat().st_size
     with output.progress("Checking", size) as step:
-        checked = 0
-        for _entry, read_bytes in read(file):
-            checked += 1
+        checked = (0, 0, 0)
+        for entry, read_bytes in read(file):
+            checked = (checked[0] + 1, checked[1] + len(entry.agreements), checked[2] + len(entry.keys))
             step(read_bytes)
     if dry_run:
-        output.say(f"{checked} partners are good; nothing was imported.")
+        if has_store(settings):
+            with_store_of(settings, lambda store: _refuse_moved_keys(store, file))
+        _told(checked, imported=False, json=json)
         return
 
     async def work(store: Store) -> tuple[int, int, int]:
+        await _refuse_moved_keys(store, file)
         totals = (0, 0, 0)
         with output.progress("Importing", size) as step:
             entries = read(file)
@@ -59,11 +68,33 @@ def import_(
                 step(sum(read_bytes for _, read_bytes in chunk))
         return totals
 
-    partners, agreements, keys = with_store(config, work)
+    _told(with_store_of(settings, work, make=True), imported=True, json=json)
+
+
+def _told(counts: tuple[int, int, int], *, imported: bool, json: bool) -> None:
+    """Say what a file holds, and whether that is in the registry now."""
     if json:
-        output.as_json({"partners": partners, "agreements": agreements, "keys": keys})
-    else:
-        output.say(f"{partners} partners, {agreements} agreements, {keys} keys.")
+        output.as_json({**dict(zip(("partners", "agreements", "keys"), counts, strict=True)), "imported": imported})
+        return
+    words = ", ".join(output.many(n, noun) for n, noun in zip(counts, ("partner", "agreement", "key"), strict=True))
+    output.say(f"{words}." if imported else f"{words}: all good; nothing was imported.")
+
+
+async def _refuse_moved_keys(store: Store, file: Path) -> None:
+    """The end where a key of `file` is another partner's in the registry: it would open the other's door."""
+    import asyncio
+
+    from gateway.cli.partner_file import read
+
+    entries = read(file)
+    while chunk := list(islice(entries, _CHUNK)):
+        keys = [key for entry, _ in chunk for key in entry.model_keys()]
+        for key, present in zip(keys, await asyncio.gather(*(store.api_key(k.hash) for k in keys)), strict=True):
+            if present is not None and present.partner_id != key.partner_id:
+                output.stop(
+                    f"{file}: partner {key.partner_id}: key {key.id} is already {present.partner_id}'s, as {present.id}; "
+                    "a key belongs to one partner"
+                )
 
 
 def list_(
@@ -75,7 +106,6 @@ def list_(
     """List partners by id; `--json` with their agreements, one partner a line."""
     from gateway.cli.opening import with_store
     from gateway.model import Agreement, Partner
-    from gateway.store.contract import Store
 
     async def work(store: Store) -> list[tuple[Partner, list[Agreement]]]:
         found = await store.partners(after, limit)

@@ -23,18 +23,78 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from gateway import model
+from gateway.cli import output
+from gateway.deliver import advice
 from gateway.errors import ConfigurationInvalid
+from gateway.translate import table
+from gateway.trip.acknowledge import ACKNOWLEDGEMENT
 from gateway.web.keys import SCOPES, hash_key
+
+_ANY = "*"
+_RESPONSE = "response"
+_ACKNOWLEDGEMENTS = ("edifact:CONTRL", "x12:997", "x12:999", "x12:TA1")
+"""Formats of syntax acknowledgements, with or without a version: which one is sent follows what is acknowledged."""
+_OPTIONS = {"http": {"url", "token_file"}, "folder": {"folder"}}
+"""What each transport lets an outbound agreement say."""
 
 _HASH = r"^[0-9a-f]{64}$"
 _ID = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$"
+
+
+@cache
+def _pairs() -> frozenset[tuple[str, str]]:
+    """Every (document, format) that can be read or written; those of acknowledgements apart."""
+    return frozenset({*table.available(), *((_RESPONSE, format_) for format_ in advice.WRITERS)})
+
+
+def _document(name: str) -> str:
+    known = {document for document, _ in _pairs()} | {ACKNOWLEDGEMENT}
+    if name != _ANY and name not in known:
+        raise ValueError(f"there is no document {name}{output.near(name, known)}; `gateway mapping list` names them")
+    return name
+
+
+def _acknowledges(format_: str) -> bool:
+    return any(format_ == known or format_.startswith(f"{known}:") for known in _ACKNOWLEDGEMENTS)
+
+
+def _format(name: str) -> str:
+    known = {format_ for _, format_ in _pairs()}
+    if name != _ANY and name not in known and not _acknowledges(name):
+        raise ValueError(f"there is no format {name}{output.near(name, known)}; `gateway mapping list` names them")
+    return name
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"there is no time zone {name}") from None
+    return name
+
+
+def _charset(name: str) -> str:
+    """A codec of text. LookupError is what Python raises for a name it does not know, or one of another kind."""
+    try:
+        "A".encode(name or "ascii")
+    except (LookupError, ValueError):
+        raise ValueError(f"there is no character set {name}") from None
+    return name
+
+
+Zone = Annotated[str, AfterValidator(_zone)]
 
 
 class _Entry(BaseModel):
@@ -53,12 +113,12 @@ class AgreementEntry(_Entry):
 
     id: str = Field("", description="Partner, direction and document where absent")
     direction: model.Direction = Field(description="in or out")
-    document: str = Field("*", description="Type of the document, or * for any")
-    format: str = Field(
+    document: Annotated[str, AfterValidator(_document)] = Field("*", description="Type of the document, or * for any")
+    format: Annotated[str, AfterValidator(_format)] = Field(
         "*",
         description="Wire format; * for any, inbound only; responses also as edifact:APERAK:D:96B:UN or x12:824:004010",
     )
-    transport: str = Field("http", description="http or folder")
+    transport: Literal["http", "folder"] = Field("http", description="http or folder")
     options: dict[str, str] = Field(default_factory=dict, description="url, token_file; folder")
     our_id: str = Field("", description="Envelope identifier we use (qualifier:id or id)")
     their_id: str = Field("", description="Envelope identifier the partner uses")
@@ -66,20 +126,63 @@ class AgreementEntry(_Entry):
     acknowledge: model.Acknowledge = Field(
         model.Acknowledge.ALWAYS, description="always, on_error, on_request or never"
     )
-    duplicate_window_days: int = Field(90, ge=0, description="Days in which a control reference may not come again")
-    time_zone: str = Field("UTC", description="Of times without offset")
+    duplicate_window_days: int = Field(
+        90, ge=0, le=36500, description="Days in which a control reference may not come again"
+    )
+    time_zone: Zone = Field("UTC", description="Of times without offset")
     code_tables: str = Field("un", pattern="^(un|ciq|customs)$", description="un, ciq or customs")
-    charset: str = Field("", description="Character set, where another than the envelope says is agreed")
-    envelope: str = Field("", description="XML transport envelope to write, such as OBORMessage")
+    charset: Annotated[str, AfterValidator(_charset)] = Field(
+        "", description="Character set, where another than the envelope says is agreed"
+    )
+    envelope: Literal["", "OBORMessage"] = Field("", description="XML transport envelope to write: OBORMessage")
     second_opinion: bool = Field(False, description="Whether pyx12 checks X12 as well")
-    attempts: int = Field(12, gt=0, description="How often a delivery is tried")
-    attempt_timeout: float = Field(30.0, gt=0, description="Seconds one attempt may take")
+    attempts: int = Field(12, gt=0, le=1000, description="How often a delivery is tried")
+    attempt_timeout: float = Field(30.0, ge=0.1, le=600, description="Seconds one attempt may take")
 
     @model_validator(mode="after")
-    def _format_outbound(self) -> AgreementEntry:
-        if self.direction is model.Direction.OUT and self.format == "*":
-            raise ValueError("an outbound agreement names its format")
+    def _fitting(self) -> AgreementEntry:
+        """That what is named one by one also fits together."""
+        if self.format != _ANY and not self._format_fits():
+            raise ValueError(
+                f"no {self.document} can be exchanged as {self.format}; `gateway mapping list` says what can"
+            )
+        # Separators are found as single bytes, before anything is decoded.
+        if self.charset and not self.format.startswith("xml:") and "UNB+ISA*'~".encode(self.charset) != b"UNB+ISA*'~":
+            raise ValueError(f"the character set {self.charset} does not hold ASCII as it stands")
+        if self.direction is model.Direction.OUT:
+            self._judge_outbound()
         return self
+
+    def _format_fits(self) -> bool:
+        if self.document == ACKNOWLEDGEMENT:
+            return _acknowledges(self.format)
+        if self.document == _ANY:
+            return True
+        return (self.document, self.format) in _pairs()
+
+    def _judge_outbound(self) -> None:
+        if self.format == _ANY:
+            raise ValueError("an outbound agreement names its format")
+        if stray := self.options.keys() - _OPTIONS[self.transport]:
+            raise ValueError(f"options: {', '.join(sorted(stray))} is no option of {self.transport}")
+        if self.transport == "folder":
+            if not self.options.get("folder"):
+                raise ValueError("options: an outbound agreement over folder names its folder")
+            return
+        if not self.options.get("url"):
+            raise ValueError("options: an outbound agreement over http names its url")
+        try:
+            parts = urlsplit(self.options["url"])
+            sound = (
+                parts.scheme in ("http", "https")
+                and bool(parts.hostname)
+                and parts.port != 0
+                and "@" not in parts.netloc
+            )
+        except ValueError:
+            sound = False
+        if not sound:
+            raise ValueError("options: the url is an http or https address, without a password in it")
 
 
 class KeyEntry(_Entry):
@@ -123,8 +226,8 @@ class PartnerEntry(_Entry):
     roles: frozenset[model.Role] = Field(frozenset(), description="enterprise, agent, bureau, customs, port, yard")
     identifiers: tuple[IdentifierEntry, ...] = Field((), description="Names it goes by on the wire")
     language: str = Field("en", pattern="^(en|zh)$", description="en or zh")
-    time_zone: str = Field("UTC", description="IANA name")
-    credit_grade: str = Field("", description="AA, A, B, C or D")
+    time_zone: Zone = Field("UTC", description="IANA name")
+    credit_grade: Literal["", "AA", "A", "B", "C", "D"] = Field("", description="AA, A, B, C or D")
     acts_for: frozenset[str] = Field(frozenset(), description="Ids of the enterprises that appointed this agent")
     active: bool = Field(True, description="Whether it may do anything")
     agreements: tuple[AgreementEntry, ...] = Field((), description="What it sends and gets")
@@ -159,26 +262,62 @@ class PartnerEntry(_Entry):
 
 
 def read(path: Path) -> Iterator[tuple[PartnerEntry, int]]:
-    """The partners of a file, each with the bytes read for it; a `.jsonl` file in bounded memory.
+    """The partners of a file, each with the bytes read for it; of a `.jsonl` file only the names are held.
 
-    ConfigurationInvalid names the line (or the partner) and every fault of the first bad one.
+    ConfigurationInvalid names the line (or the partner) and every fault of the first bad one, and says where
+    two of the file have one name.
     """
-    if path.suffix in (".jsonl", ".ndjson"):
-        yield from _lines(path)
-        return
+    taken = _Taken()
+    found = False
+    for entry, size, place in _lines(path) if path.suffix in (".jsonl", ".ndjson") else _tables(path):
+        taken.add(entry, place)
+        found = True
+        yield entry, size
+    if not found:
+        raise ConfigurationInvalid(f"{path}: holds no partners")
+
+
+class _Taken:
+    """The names that a file has used so far: a second use would silently replace the first."""
+
+    def __init__(self) -> None:
+        self._owners: defaultdict[str, dict[str, str]] = defaultdict(dict)
+
+    def add(self, entry: PartnerEntry, place: str) -> None:
+        """Take the names of `entry`; ConfigurationInvalid where one is taken."""
+        self._take("partner", entry.id, entry.id, place)
+        for agreement, named in zip(entry.model_agreements(), entry.agreements, strict=True):
+            # What an agreement is called by default holds its partner's id, so it need only be kept within the partner.
+            self._take("agreement" if named.id else f"agreement of {entry.id}", agreement.id, entry.id, place)
+        self._owners.pop(f"agreement of {entry.id}", None)
+        for key, given in zip(entry.model_keys(), entry.keys, strict=True):
+            self._take("key with the hash", key.hash, entry.id, place)
+            if given.id:
+                self._take("key", key.id, entry.id, place)
+
+    def _take(self, kind: str, name: str, owner: str, place: str) -> None:
+        owners = self._owners[kind]
+        if name in owners:
+            by = f", first with partner {owners[name]}" if owners[name] != owner else ""
+            raise ConfigurationInvalid(f"{place}: {kind} {name} is there twice{by}")
+        owners[name] = owner
+
+
+def _tables(path: Path) -> Iterator[tuple[PartnerEntry, int, str]]:
     try:
         values = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationInvalid(f"{path}: {error}") from error
-    partners = values.pop("partners", None)
+    partners = values.pop("partners", [])
     if not isinstance(partners, list) or values:
-        raise ConfigurationInvalid(f"{path}: holds [[partners]] and nothing else")
+        raise ConfigurationInvalid(f"{path}: a partner file holds [[partners]] and nothing else")
     for position, value in enumerate(partners, 1):
         name = value.get("id", position) if isinstance(value, dict) else position
-        yield _entry(value, f"{path}: partner {name}"), 0
+        place = f"{path}: partner {name}"
+        yield _entry(value, place), 0, place
 
 
-def _lines(path: Path) -> Iterator[tuple[PartnerEntry, int]]:
+def _lines(path: Path) -> Iterator[tuple[PartnerEntry, int, str]]:
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
@@ -187,7 +326,8 @@ def _lines(path: Path) -> Iterator[tuple[PartnerEntry, int]]:
                 value = json.loads(line)
             except ValueError as error:
                 raise ConfigurationInvalid(f"{path}: line {number}: {error}") from error
-            yield _entry(value, f"{path}: line {number}"), len(line)
+            place = f"{path}: line {number}"
+            yield _entry(value, place), len(line), place
 
 
 def _entry(value: object, place: str) -> PartnerEntry:
@@ -196,6 +336,7 @@ def _entry(value: object, place: str) -> PartnerEntry:
     except ValidationError as error:
         # The faulty input is not repeated: it may be a key.
         faults = "; ".join(
-            f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in error.errors(include_input=False)
+            f"{'.'.join(str(p) for p in e['loc'])}: {e['msg'].removeprefix('Value error, ')}"
+            for e in error.errors(include_input=False)
         )
         raise ConfigurationInvalid(f"{place}: {faults}") from error

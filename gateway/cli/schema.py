@@ -23,19 +23,30 @@ def register(cli: typer.Typer) -> None:
 
 
 def import_(
-    archive: Annotated[Path, typer.Argument(help="A directory as the UNECE publishes it, such as d21b.zip.")],
-    messages: Annotated[list[str], typer.Argument(help="Messages, such as CUSDEC GOVCBR.", metavar="MESSAGE...")],
+    archive: Annotated[
+        Path, typer.Argument(help="A directory as the UNECE publishes it, such as d21b.zip.", metavar="ARCHIVE")
+    ],
+    messages: Annotated[list[str], typer.Argument(help="Messages, such as CUSDEC GOVCBR.", metavar="MESSAGE")],
     into: Annotated[
         Path | None, typer.Option(help="Folder of EDIFACT tables; schemas/edifact of this gateway where absent.")
     ] = None,
+    json: output.JsonOption = False,
 ) -> None:
     """Make tables for MESSAGEs from a UN/EDIFACT directory."""
     from gateway import data
     from gateway.check import unece
+    from gateway.errors import DirectoryUnreadable
 
     output.existing_file(archive)
-    directory = unece.read_directory(archive.read_bytes())
-    for path in unece.write(directory, [m.upper() for m in messages], into or data.schemas() / "edifact"):
+    try:
+        directory = unece.read_directory(archive.read_bytes())
+        written = unece.write(directory, [m.upper() for m in messages], into or data.schemas() / "edifact")
+    except DirectoryUnreadable as error:
+        output.stop(f"{archive}: {error}")
+    if json:
+        output.as_json({"files": [str(path) for path in written]})
+        return
+    for path in written:
         output.data(str(path))
 
 
@@ -71,24 +82,58 @@ def list_(json: output.JsonOption = False) -> None:
 
 def show(
     format_: Annotated[
-        str, typer.Argument(help="Such as edifact:CUSDEC:D:96B:UN or x12:309:004010.", metavar="FORMAT")
+        str,
+        typer.Argument(
+            help="Such as edifact:CUSDEC:D:96B:UN, x12:309:004010, xml:EEntDeclIo:1 or json:declaration:1.",
+            metavar="FORMAT",
+        ),
     ],
     elements: Annotated[bool, typer.Option("--elements", help="Also what each segment holds.")] = False,
     json: output.JsonOption = False,
 ) -> None:
-    """Show a message's table: its segments and groups in order."""
+    """Show a message's table: its segments and groups in order; of XML and JSON, the schema itself."""
     from gateway.check import tables
 
+    if _show_schema(format_, json=json):
+        return
     every = [tables.load(path) for path in tables.available()]
     table = next((t for t in every if format_ in t.formats), None)
     if table is None:
-        output.stop(f"there is no table for {format_}; `gateway schema list` names them", output.NO)
+        near = output.near(format_, [*_schemas(), *(name for t in every for name in t.formats)])
+        output.stop(f"there is no table for {format_}{near}; `gateway schema list` names them", output.NO)
     if json:
         output.as_json(_as_dict(table))
         return
     output.data(f"{format_}   {table.source}")
     for text in _lines(table, elements=elements):
         output.data(text)
+
+
+def _schemas() -> list[str]:
+    """The formats whose schema is no table: XML's XSD, and JSON's JSON Schema."""
+    from gateway.check import xsd
+    from gateway.translate import table
+
+    return sorted({*xsd.entries(), *(format_ for _, format_ in table.available() if format_.startswith("json:"))})
+
+
+def _show_schema(format_: str, *, json: bool) -> bool:
+    """Print the schema of an XML or JSON format; whether `format_` is one."""
+    if format_ not in _schemas():
+        return False
+    from gateway import data
+    from gateway.check import xsd
+    from gateway.documents import MODELS
+    from gateway.translate import table
+
+    if format_.startswith("xml:"):
+        path = data.schemas() / "xml" / xsd.entries()[format_].schema
+        text = path.read_text("utf-8")
+        output.as_json({"format": format_, "file": str(path), "xsd": text}) if json else output.data(text.rstrip())
+    else:
+        # The document's own JSON: its schema is JSON in either case.
+        output.as_json(MODELS[table.documents_of(format_)[0]].model_json_schema())
+    return True
 
 
 def _lines(table: Table, *, elements: bool) -> list[str]:

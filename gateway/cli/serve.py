@@ -28,17 +28,24 @@ def serve(config: output.ConfigOption = None) -> None:
     """
     import asyncio
 
+    from gateway import store
+    from gateway.cli.config_faults import tls
     from gateway.config import load
+    from gateway.errors import StoreUnavailable
     from gateway.web import app, logs
 
+    settings = load(config)
+    for fault in tls(settings.http):
+        output.stop(fault)
     # The store's thread gives the interpreter lock back at every statement, and by default waits 5 ms to get it
     # again from a busy event loop: far longer than the statement takes.
     sys.setswitchinterval(_SWITCH_SECONDS)
-    settings = load(config)
     logs.configure(settings.logging)
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with store.explained(settings.store.url), asyncio.Runner(loop_factory=_loop_factory()) as runner:
         try:
             runner.run(app.serve(settings, announce=lambda url: print(url, flush=True)))
+        except StoreUnavailable as error:
+            output.stop(f"the store {store.shown(settings.store.url)} does not answer: {error}", output.NO)
         except app.BackgroundEnded as error:
             output.stop(str(error), output.NO)
         except OSError as error:

@@ -1,4 +1,7 @@
-"""`gateway translate` writes a file's messages in another format, and says what that format cannot carry."""
+"""`gateway translate` writes a file's messages in another format, and says what that format cannot carry.
+
+The messages written are the data, on stdout; with --json the findings are lines of JSON on stderr.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway.cli import output
+from gateway.cli.words import word
 
 if TYPE_CHECKING:
     from gateway.model import Agreement, Finding
@@ -40,6 +44,7 @@ def translate(
     sender: Annotated[str, typer.Option(help="Sender in the envelope written.", metavar="ID")] = "SENDER",
     recipient: Annotated[str, typer.Option(help="Recipient in the envelope written.", metavar="ID")] = "RECIPIENT",
     lang: output.LanguageOption = "en",
+    json: Annotated[bool, typer.Option("--json", help="Tell findings as lines of JSON, on stderr.")] = False,
 ) -> None:
     """Translate FILE to another format, on stdout; findings go to stderr. Exit code 1 where a message cannot be."""
     from dataclasses import replace
@@ -52,14 +57,16 @@ def translate(
     if code_tables not in ("un", "ciq", "customs"):
         output.stop(f"--code-tables is un, ciq or customs, not {code_tables}")
     agreement = replace(expectation("*", lenient=lenient), time_zone=time_zone, code_tables=code_tables)
+    _require_zone(time_zone)
+    teller = _Teller(lang, json=json)
     failed = False
     for item in examined(file, agreement, lambda _bytes: None):
         if not isinstance(item, Message):
-            _tell("envelope", item.findings, lang)
+            teller.tell(item.findings)
             failed = failed or item.rejected
             continue
-        _tell(f"message {item.number}", [*item.findings, *item.refusals], lang)
-        body = _written(item, to, agreement, sender, recipient, lang)
+        teller.tell([*item.findings, *item.refusals], item.number)
+        body = _written(item, to, agreement, sender, recipient, teller)
         failed = failed or not body
         sys.stdout.buffer.write(body)
     sys.stdout.buffer.flush()
@@ -67,7 +74,7 @@ def translate(
         raise typer.Exit(output.NO)
 
 
-def _written(message: Message, to: str, agreement: Agreement, sender: str, recipient: str, language: str) -> bytes:
+def _written(message: Message, to: str, agreement: Agreement, sender: str, recipient: str, teller: _Teller) -> bytes:
     """A message's document in the format that `to` means; empty where there is none, or it cannot be written."""
     from datetime import UTC, datetime
     from zoneinfo import ZoneInfo
@@ -76,7 +83,7 @@ def _written(message: Message, to: str, agreement: Agreement, sender: str, recip
     from gateway.trip.examine import context_of
 
     if message.document is None:
-        output.say(f"message {message.number}: not translated")
+        teller.untranslated(message.number)
         return b""
     frame = envelope.Frame(
         sender,
@@ -86,7 +93,7 @@ def _written(message: Message, to: str, agreement: Agreement, sender: str, recip
     )
     mapping = table.load(message.document_type, _format(message.document_type, to))
     rendered = envelope.render(message.document, mapping, context_of(agreement), frame)
-    _tell(f"message {message.number} as {mapping.format}", rendered.findings, language)
+    teller.tell(rendered.findings, message.number, mapping.format)
     return rendered.body and rendered.body.rstrip(b"\n") + b"\n"
 
 
@@ -97,14 +104,51 @@ def _format(document: str, to: str) -> str:
     known = sorted(format_ for name, format_ in table.available() if name == document)
     fitting = [to] if to in known else [f for f in known if f.startswith(to)]
     if len(fitting) != 1:
-        output.stop(f"a {document} can be written as {', '.join(known)}; --to {to} does not say which")
+        output.stop(f"{document} can be written as {', '.join(known)}; --to {to} does not say which")
     return fitting[0]
 
 
-def _tell(what: str, found: list[Finding], language: str) -> None:
-    """Say findings on stderr."""
-    from gateway import findings
+def _require_zone(name: str) -> None:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-    for one in found:
-        place = f"  {one.place}" if str(one.place) else ""
-        output.say(f"{what}: {one.severity}{place}  {findings.text(one, language)}  ({one.code})")
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        output.stop(f"--time-zone: there is no time zone {name}")
+
+
+class _Teller:
+    """Says findings on stderr, as words or as lines of JSON."""
+
+    def __init__(self, language: str, *, json: bool) -> None:
+        self._language = language
+        self._json = json
+
+    def tell(self, found: list[Finding], number: int | None = None, format_: str = "") -> None:
+        """Findings about the envelope, about message `number` as it came, or about it as it is written in `format_`."""
+        from gateway import findings
+
+        name = "envelope" if number is None else "numbered_as" if format_ else "numbered"
+        what = word(name, self._language, number=number, format=format_)
+        for one in found:
+            text = findings.text(one, self._language)
+            if self._json:
+                output.say_json_line(
+                    {
+                        "message": number,
+                        "written_as": format_ or None,
+                        "code": one.code,
+                        "severity": one.severity,
+                        "place": str(one.place),
+                        "value": one.value,
+                        "text": text,
+                    }
+                )
+                continue
+            place = f"  {one.place}" if str(one.place) else ""
+            output.say(f"{what}: {word(one.severity, self._language)}{place}  {text}  ({one.code})")
+
+    def untranslated(self, number: int) -> None:
+        """That there is nothing of message `number` to write; why, its findings have told."""
+        if not self._json:
+            output.say(word("untranslated", self._language, number=number))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.cli import output
+from gateway.cli.words import word
 
 if TYPE_CHECKING:
     from gateway.model import Agreement, Finding
@@ -25,42 +26,6 @@ _SHOWN = 50
 """Messages without findings that are named one by one; more are only counted."""
 
 _COLOURS = {"error": "red", "warning": "yellow", "note": "blue"}
-_WORDS = {
-    "en": {
-        "good": "good",
-        "rejected": "rejected",
-        "refused": "well-formed, but refused",
-        "read": "read as {document}",
-        "interchange": "interchange {reference}",
-        "from": "from {sender} to {recipient}",
-        "message": "1 message",
-        "messages": "{count} messages",
-        "none": "no message in it",
-        "group": "group {reference}",
-        "total": "{file}: messages {messages}, interchanges {interchanges}; errors {error}, warnings {warning}, notes {note}",
-        "more": "... and further messages without findings",
-        "error": "error",
-        "warning": "warning",
-        "note": "note",
-    },
-    "zh": {
-        "good": "正确",
-        "rejected": "拒收",
-        "refused": "格式正确，但业务规则不予受理",
-        "read": "读作 {document}",
-        "interchange": "交换 {reference}",
-        "from": "发送方 {sender}，接收方 {recipient}",
-        "message": "1 个报文",
-        "messages": "{count} 个报文",
-        "none": "其中没有报文",
-        "group": "功能组 {reference}",
-        "total": "{file}：报文 {messages}，交换 {interchanges}；错误 {error}，警告 {warning}，提示 {note}",
-        "more": "……其余报文均无问题，不再逐一列出",
-        "error": "错误",
-        "warning": "警告",
-        "note": "提示",
-    },
-}
 
 
 def register(cli: typer.Typer) -> None:
@@ -69,9 +34,7 @@ def register(cli: typer.Typer) -> None:
 
 
 def validate(
-    files: Annotated[
-        list[Path], typer.Argument(help="EDIFACT, X12, XML or JSON; also gzip or zip.", metavar="FILE...")
-    ],
+    files: Annotated[list[Path], typer.Argument(help="EDIFACT, X12, XML or JSON; also gzip or zip.", metavar="FILE")],
     format_: Annotated[
         str, typer.Option("--format", help="Expect this format, and nothing else.", metavar="FORMAT")
     ] = "*",
@@ -86,11 +49,12 @@ def validate(
     With --json each line is one message, one interchange or one file's totals.
     """
     output.language(lang)
+    require_format(format_)
     agreement = expectation(format_, lenient=lenient)
     errors = 0
     for file in files:
         output.existing_file(file)
-        report: _Report = _JsonReport(file, lang) if json else _TextReport(file, lang)
+        report: _Report = _JsonReport(file, lang) if json else _TextReport(file, lang, named=len(files) > 1)
         with output.progress(file.name, file.stat().st_size) as step:
             for item in examined(file, agreement, step):
                 report.take(item)
@@ -98,6 +62,20 @@ def validate(
         errors += report.severities["error"]
     if errors:
         raise typer.Exit(output.NO)
+
+
+def require_format(format_: str) -> None:
+    """The end where no message can be in `format_`: it is neither `*` nor a format of ours."""
+    from gateway.check import tables, xsd
+    from gateway.translate import table
+
+    if format_ == "*" or any(format_ == known for _, known in table.available()):
+        return
+    # Formats that are checked and not translated, such as acknowledgements; slower to find, since all are read.
+    every = {name for path in tables.available() for name in tables.read_json(path).get("formats", ())}
+    every |= {*xsd.entries(), *(known for _, known in table.available())}
+    if format_ not in every:
+        output.stop(f"there is no such format {format_}{output.near(format_, every)}; `gateway schema list` names them")
 
 
 def expectation(format_: str, *, lenient: bool) -> Agreement:
@@ -149,6 +127,7 @@ class _Report(ABC):
         self.severities: Counter[str] = Counter()
         self.messages = 0
         self.interchanges = 0
+        self.empty = file.is_file() and not file.stat().st_size
 
     def take(self, item: Examined) -> None:
         """One message or one finished interchange."""
@@ -191,13 +170,15 @@ class _Report(ABC):
 class _TextReport(_Report):
     """For people."""
 
-    def __init__(self, file: Path, language: str) -> None:
+    def __init__(self, file: Path, language: str, *, named: bool) -> None:
+        """With `named`, the file's name goes before what there is to say about it."""
         from rich.console import Console
 
         super().__init__(file, language)
-        self._words = _WORDS[language]
         self._console = Console(highlight=False, soft_wrap=True)
         self._quiet = 0
+        if named:
+            self._line(self._word("file", file=file), "bold")
 
     def message(self, message: Message) -> None:
         found = [*message.findings, *message.refusals]
@@ -205,12 +186,12 @@ class _TextReport(_Report):
             self._quiet += 1
             if self._quiet > _SHOWN:
                 if self._quiet == _SHOWN + 1:
-                    self._line(f"  {self._words['more']}")
+                    self._line(f"  {self._word('more')}")
                 return
         verdict = "rejected" if message.rejected else "refused" if _refused(message) else "good"
-        parts = [str(message.number), message.format, message.reference, self._words[verdict]]
+        parts = [str(message.number), message.format, message.reference, self._word(verdict)]
         if message.document is not None:
-            parts.append(self._words["read"].format(document=message.document_type))
+            parts.append(self._word("read", document=message.document_type))
         self._line("  ".join(p for p in parts if p), "green" if verdict == "good" else "red")
         self._findings(found)
 
@@ -221,26 +202,24 @@ class _TextReport(_Report):
             self._line(
                 "  ".join(
                     (
-                        self._words["interchange"].format(reference=envelope.reference or "?"),
-                        self._words["from"].format(sender=envelope.sender or "?", recipient=envelope.recipient or "?"),
-                        self._words["message" if count == 1 else "messages"].format(count=count),
+                        self._word("interchange", reference=envelope.reference or "?"),
+                        self._word("parties", sender=envelope.sender or "?", recipient=envelope.recipient or "?"),
+                        self._word("one_message" if count == 1 else "messages", count=count),
                     )
                 )
             )
         elif interchange.findings or not count:
-            self._line(self._words["none"])
+            self._line(self._word("empty" if self.empty else "none"))
         self._findings(interchange.findings)
         for group in interchange.groups:
             if group.findings:
-                self._line(self._words["group"].format(reference=group.group.reference))
+                self._line(self._word("group", reference=group.group.reference))
                 self._findings(group.findings)
 
     def end(self) -> None:
         counts = {name: self.severities[name] for name in ("error", "warning", "note")}
         self._line(
-            self._words["total"].format(
-                file=self.file.name, messages=self.messages, interchanges=self.interchanges, **counts
-            ),
+            self._word("total", file=self.file.name, messages=self.messages, interchanges=self.interchanges, **counts),
             "bold",
         )
 
@@ -249,8 +228,11 @@ class _TextReport(_Report):
             severity = str(one.severity)
             text = self.text(one)
             value = f"[{one.value}]" if one.value and one.value not in text else ""
-            parts = (f"    {self._words[severity]}", str(one.place), text, value, f"({one.code})")
+            parts = (f"    {self._word(severity)}", str(one.place), text, value, f"({one.code})")
             self._line("  ".join(part for part in parts if part), _COLOURS[severity])
+
+    def _word(self, name: str, **values: object) -> str:
+        return word(name, self.language, **values)
 
     def _line(self, text: str, style: str = "") -> None:
         self._console.print(text, style=style, markup=False)
@@ -301,6 +283,7 @@ class _JsonReport(_Report):
             {
                 "kind": "file",
                 "file": str(self.file),
+                "empty": self.empty,
                 "messages": self.messages,
                 "interchanges": self.interchanges,
                 **totals,

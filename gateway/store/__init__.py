@@ -9,10 +9,10 @@ from pathlib import Path
 
 from gateway.receipt.signed import Signer
 from gateway.store.contract import Store
-from gateway.store.migrations import migrate, version
+from gateway.store.migrations import explained, file_of, migrate, shown, version
 from gateway.store.sql_store import SqlStore
 
-__all__ = ["Store", "migrate", "open_store", "version"]
+__all__ = ["Store", "explained", "file_of", "migrate", "open_store", "shown", "version"]
 
 
 def open_store(url: str, *, signer: Signer, payload_folder: Path, anchor_file: Path | None = None) -> SqlStore:
@@ -20,5 +20,7 @@ def open_store(url: str, *, signer: Signer, payload_folder: Path, anchor_file: P
 
     `signer` signs the receipt log and names it; large bodies go to `payload_folder`, the newest
     checkpoint to `anchor_file`. A SQLite database in memory migrates itself and keeps nothing.
+    ConfigurationInvalid where no store can be at `url`.
     """
-    return SqlStore(url, signer, payload_folder, anchor_file)
+    with explained(url):
+        return SqlStore(url, signer, payload_folder, anchor_file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -123,6 +124,26 @@ def test_it_runs_as_a_module(tmp_path):
         ("config", "check", "--config", "missing.toml"),
         ("send", "gateway.toml"),  # no key
         ("send", "gateway.toml", "--key", "x", "--url", "file:///etc/passwd"),
+        ("send", "gateway.toml", "--key", "密钥"),
+        ("send", "gateway.toml", "--key", "one\ntwo"),
+        ("send", "gateway.toml", "--key", "x", "--id", "编号"),
+        ("send", "gateway.toml", "--key", "x", "--id", "a\nb"),
+        ("send", "gateway.toml", "--key", "x", "--id", "x" * 256),
+        ("validate", "gateway.toml", "--format", "foo"),
+        ("mapping", "test", "--document", "nosuch"),
+        ("mapping", "test", "--format", "nosuch"),
+        ("mapping", "test", "--document", "release", "--format", "x12:309:004010"),
+        ("translate", "gateway.toml", "--to", "json", "--time-zone", "Nowhere/At_all"),
+        ("schema", "import", "gateway.toml", "CUSDEC"),  # no archive
+        ("receipt", "verify", "gateway.toml", "--key", "foo"),
+        ("receipt", "export", "/proc/x/log"),
+        ("message", "list"),  # no store
+        ("message", "show", "0" * 32),  # no store
+        ("partner", "list"),
+        ("receipt", "show", "0"),
+        ("receipt", "bundle", "0" * 32, "b.zip"),
+        ("receipt", "key"),
+        ("demo", "--folder", "/proc/x"),
         ("partner", "import", "gateway.toml"),  # no partners in it
         ("schema", "show"),
     ],
@@ -141,18 +162,93 @@ def test_wrong_usage_is_2_and_told_in_words(run, arguments):
     [
         ("message", "show", "0" * 32),
         ("message", "retry", "0" * 32),
+        ("message", "skip", "0" * 32),
         ("message", "reprocess", "0" * 32),
         ("receipt", "show", "99"),
+        ("receipt", "bundle", "0" * 32, "b.zip"),
         ("schema", "show", "edifact:NOSUCH:D:96B:UN"),
         ("send", "gateway.toml", "--key", "x", "--url", "http://127.0.0.1:1"),
     ],
 )
 def test_what_is_not_there_is_1_and_told_in_words(run, arguments):
-    """What was asked rightly and is not there ends with 1 and a line on stderr."""
+    """What was asked rightly and is not there ends with 1 and a line on stderr, which names it."""
+    run("migrate")
     done = run(*arguments)
     assert done.code == 1
     assert done.err.startswith("gateway: ")
+    assert arguments[2] in done.err or "http://127.0.0.1:1" in done.err or "no such receipt" in done.err
     assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ("message", "list"),
+        ("message", "show", "x"),
+        ("message", "dead"),
+        ("message", "retry", "x"),
+        ("message", "skip", "x"),
+        ("message", "reprocess", "x"),
+        ("partner", "list"),
+        ("receipt", "show", "0"),
+        ("receipt", "bundle", "x", "b.zip"),
+        ("receipt", "export", "log.jsonl"),
+        ("receipt", "key"),
+        ("config", "check"),
+    ],
+)
+def test_who_only_reads_makes_nothing(run, tmp_path, verb):
+    """Where no store is, a verb that reads says so with 2, and leaves the folder as it was."""
+    before = sorted(tmp_path.rglob("*"))
+    done = run(*verb)
+    assert done.code == (0 if verb[0] == "config" else 2)
+    assert "makes one" in done.err or verb[0] == "config"
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("nonsense", "SQLite or PostgreSQL"),
+        ("mysql://x", "SQLite or PostgreSQL"),
+        ("postgresql://user:s3cret@host:port/x", "no URL"),
+        ("sqlite:////proc/x/g.db", "/proc/x"),
+        ("sqlite:////etc/hostname", "not a database"),
+        ("sqlite:////tmp", "/tmp is a folder"),
+    ],
+)
+@pytest.mark.parametrize(
+    "verb", [("migrate",), ("message", "list"), ("config", "check"), ("partner", "import", "p.toml")]
+)
+def test_a_store_that_cannot_be_is_told(run, tmp_path, monkeypatch, verb, url, told):
+    """A store's URL under which none can be ends every verb with 2 and a sentence, without its password."""
+    (tmp_path / "p.toml").write_text('[[partners]]\nid = "x"\nname = "X"\n', "utf-8")
+    monkeypatch.setenv("GATEWAY_STORE__URL", url)
+    done = run(*verb)
+    assert done.code == 2
+    assert told in done.err
+    assert "s3cret" not in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_lost_file_is_told_by_name(run, tmp_path, monkeypatch):
+    """GATEWAY_CONFIG that names a missing file is an error of every verb that reads the configuration."""
+    monkeypatch.setenv("GATEWAY_CONFIG", "/nonexist/gateway.toml")
+    for verb in (("config", "check"), ("config", "show"), ("migrate",), ("serve",), ("message", "list")):
+        done = run(*verb)
+        assert (done.code, done.out) == (2, "")
+        assert "GATEWAY_CONFIG: /nonexist/gateway.toml does not exist" in done.err
+
+
+def test_the_usage_names_lists_plainly(run):
+    """What may be given more than once has its dots once."""
+    for verb, shown in (
+        (("validate",), " {FILE}..."),
+        (("mapping", "lint"), " [FILE]..."),
+        (("schema", "import"), " {ARCHIVE} {MESSAGE}..."),
+        (("partner", "import"), " {FILE}"),
+    ):
+        assert run(*verb, "--help").out.splitlines()[0].endswith(shown)
 
 
 def test_a_reader_that_leaves_is_no_error(tmp_path):
@@ -162,3 +258,19 @@ def test_a_reader_that_leaves_is_no_error(tmp_path):
         cwd=tmp_path,
     )  # fmt: skip
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("verb", [("serve",), ("migrate",), ("message", "list")])
+def test_a_database_that_does_not_answer_is_named(tmp_path, verb):
+    """A server that is down ends a verb with 1, since trying again may help; which store it is, without its password."""
+    done = subprocess.run(
+        [sys.executable, "-m", "gateway", *verb],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "GATEWAY_STORE__URL": "postgresql://gate:s3cret@127.0.0.1:1/gate"},
+    )
+    assert done.returncode == 1
+    assert "the store postgresql://gate:***@127.0.0.1:1/gate does not answer" in done.stderr

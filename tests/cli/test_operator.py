@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from gateway import data
+from gateway.receipt.signed import Signer
 
 KEY = "gwk_" + "0123456789" * 4
 PARTNERS = f"""
@@ -21,7 +26,10 @@ PARTNERS = f"""
 id = "acme"
 name = "Acme Exporting"
 roles = ["enterprise"]
-agreements = [{{ direction = "in" }}]
+agreements = [
+    {{ direction = "in" }},
+    {{ direction = "out", document = "acknowledgement", format = "edifact:CONTRL", transport = "folder", options = {{ folder = "exchange" }} }},
+]
 keys = [{{ key = "{KEY}" }}]
 """
 GOOD = data.samples() / "declaration/import_sea_container/in.edi"
@@ -33,6 +41,13 @@ def gateway(run, tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """A gateway in a process of its own over this folder: its URL, and the process."""
     (tmp_path / "partners.toml").write_text(PARTNERS, "utf-8")
     assert run("partner", "import", "partners.toml").code == 0
+    with serving(tmp_path) as served:
+        yield served
+
+
+@contextmanager
+def serving(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """`gateway serve` over the store in this folder."""
     environment = {
         **os.environ,
         "GATEWAY_HTTP__PORT": "0",
@@ -107,13 +122,103 @@ def test_damaged_evidence_is_told(run, gateway, tmp_path):
         good = path.read_bytes()
         assert old in good
         path.write_bytes(good.replace(old, new))
-        for lang in ("en", "zh"):
+        for lang, begins, ends in (("en", "error", "It does NOT hold."), ("zh", "错误", "验证不通过。")):
             done = run("receipt", "verify", name, "--key", vkey, "--lang", lang)
             assert done.code == 1
-            assert done.out.startswith("error")
+            assert done.out.startswith(begins)
+            assert done.err == f"{ends}\n"
         path.write_bytes(good)
-        other = vkey[:-10] + ("A" if vkey[-10] != "A" else "B") + vkey[-9:]
+        other = Signer(vkey.partition("+")[0], bytes(32)).vkey
         assert run("receipt", "verify", name, "--key", other).code == 1
+        for bad in ("foo", vkey[:-10] + ("A" if vkey[-10] != "A" else "B") + vkey[-9:], name):
+            done = run("receipt", "verify", name, "--key", bad)
+            assert (done.code, done.out) == (2, "")
+            assert bad in done.err
+    assert run("receipt", "verify", "gateway.toml", "--key", vkey).code == 2
+
+
+def test_verified_evidence_says_what_it_shows(run, gateway, tmp_path):
+    """`receipt verify` names the log, the receipts by stage, when they were written, and the checkpoint's size."""
+    url, _ = gateway
+    id_ = run("send", BAD, "--url", url, "--key", KEY, "--wait", "30", "--json").json["id"]
+    (tmp_path / "key").write_text(run("receipt", "key").out, "utf-8")
+    run("receipt", "bundle", id_, "b.zip")
+    run("receipt", "export", "log.jsonl")
+    (tmp_path / "p.tlog-proof").write_text(run("receipt", "show", "0", "--proof").out, "utf-8")
+    for name in ("b.zip", "log.jsonl", "p.tlog-proof"):
+        proven = run("receipt", "verify", name, "--key", "key", "--json").json["proven"]
+        assert proven["origin"] == "gateway.example/log"
+        assert proven["receipts"]["received"] == 1
+        assert proven["checkpoint_size"] >= sum(proven["receipts"].values())
+        assert proven["first_at"] <= proven["last_at"]
+        done = run("receipt", "verify", name, "--key", "key")
+        assert done.err == "It holds.\n"
+        assert "received 1" in done.out
+        assert proven["last_at"] in done.out
+        chinese = run("receipt", "verify", name, "--key", "key", "--lang", "zh")
+        assert chinese.err == "验证通过。\n"
+        assert "已接收 1" in chinese.out
+
+
+def test_shown_in_chinese_every_label_is(run, gateway):
+    """`message show` and `send` put their own words in the language asked for."""
+    url, _ = gateway
+    done = run("send", BAD, "--url", url, "--key", KEY, "--wait", "30", "--lang", "zh")
+    id_ = done.out.split()[0]
+    assert done.out.splitlines()[0].endswith("拒收")
+    assert "已接收，编号" in done.err
+    for line in run("message", "show", id_, "--lang", "zh").out.splitlines():
+        assert any("\u4e00" <= c <= "\u9fff" for c in line) or "sha256" in line, line
+    shown = run("message", "show", id_).out
+    assert not any("\u4e00" <= c <= "\u9fff" for c in shown)
+    assert "1 attempts" not in shown
+
+
+def test_a_finding_comes_with_its_place(run, gateway):
+    """`send --wait` says of each finding where in the message it stands."""
+    url, _ = gateway
+    done = run("send", BAD, "--url", url, "--key", KEY, "--wait", "30")
+    assert "error  translate.datetime  DTM 4, 1.2  " in done.out
+
+
+def test_any_file_name_can_be_sent(run, gateway, tmp_path):
+    """A Chinese, an overlong or a blank-ridden name becomes an id that a header can hold, the same one each time."""
+    url, _ = gateway
+    for name in ("出口报检单 一.edi", "x" * 200 + ".edi", "a b.edi", "报" * 80):
+        path = tmp_path / name
+        path.write_bytes(GOOD.read_bytes())
+        first, again = (run("send", path, "--url", url, "--key", KEY, "--json") for _ in range(2))
+        assert (first.code, again.code) == (0, 0), (name, first.err)
+        assert first.json["id"] == again.json["id"]
+        assert again.json["duplicate"]
+
+
+def test_what_is_not_dead_is_not_retried(run, gateway):
+    """`retry` and `skip` of a delivery that is not dead say its state; of a payload, which deliveries it has."""
+    url, _ = gateway
+    id_ = run("send", BAD, "--url", url, "--key", KEY, "--wait", "30", "--json").json["id"]
+    for _ in range(200):
+        (delivery,) = run("message", "show", id_, "--json").json["deliveries"]
+        if delivery["state"] == "delivered":
+            break
+        time.sleep(0.05)
+    assert "delivered, 1 attempt\n" in run("message", "show", id_).out
+    for verb in ("retry", "skip"):
+        done = run("message", verb, delivery["id"])
+        assert (done.code, done.out) == (1, "")
+        assert f"delivery {delivery['id']} is delivered, not dead" in done.err
+        done = run("message", verb, id_)
+        assert done.code == 1
+        assert f"it is a payload, and its deliveries are: {delivery['id']} (delivered)" in done.err
+    assert run("message", "reprocess", id_, "--json").json == {"id": id_, "state": "received"}
+
+
+def test_times_are_rfc_3339(run, gateway):
+    """JSON for programs holds times as RFC 3339 in UTC."""
+    url, _ = gateway
+    run("send", GOOD, "--url", url, "--key", KEY)
+    (listed,) = run("message", "list", "--json").lines
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", listed["received_at"])
 
 
 def test_a_rejected_message_makes_send_fail(run, gateway):
@@ -121,7 +226,7 @@ def test_a_rejected_message_makes_send_fail(run, gateway):
     url, _ = gateway
     done = run("send", BAD, "--url", url, "--key", KEY, "--wait", "30", "--lang", "zh")
     assert done.code == 1
-    assert "rejected" in done.out
+    assert "拒收" in done.out
     assert any("\u4e00" <= c <= "\u9fff" for c in done.out)
 
 
@@ -131,6 +236,34 @@ def test_a_refusal_is_told(run, gateway):
     done = run("send", GOOD, "--url", url, "--key", "wrong")
     assert (done.code, done.out) == (1, "")
     assert "401" in done.err
+    as_json = run("send", GOOD, "--url", url, "--key", "wrong", "--json")
+    assert (as_json.code, as_json.json["status"]) == (1, 401)
+    nobody = run("send", GOOD, "--url", "http://127.0.0.1:1", "--key", "x", "--json")
+    assert (nobody.code, nobody.json["status"]) == (1, None)
+
+
+def test_a_stranger_is_told_from_a_gateway(run):
+    """A server that answers, but not as a gateway does, and an address that is none, end `send` with 1 in words."""
+
+    class Stranger(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"<html>")
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Stranger) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        done = run("send", GOOD, "--url", f"http://127.0.0.1:{server.server_port}", "--key", "x")
+        server.shutdown()
+    assert (done.code, done.out) == (1, "")
+    assert "does not answer like a gateway" in done.err
+    for url in ("http://x:port", "http://[::1", "http://a b", "http://"):
+        done = run("send", GOOD, "--url", url, "--key", "x")
+        assert done.code == 1
+        assert "Traceback" not in done.err
 
 
 def test_sigterm_ends_in_order(run, gateway, tmp_path):
@@ -147,16 +280,23 @@ def test_sigterm_ends_in_order(run, gateway, tmp_path):
 
 def test_a_broken_part_ends_the_process(run, tmp_path):
     """Where a part that must run cannot, the process ends with an error instead of living half a life."""
-    (tmp_path / "in").write_text("a file where a folder must be", "utf-8")
-    (tmp_path / "gateway.toml").write_text(
-        "[http]\nport = 0\n[[folders]]\npath = 'in'\npartner = 'acme'\n[store]\nfree_bytes = 0\n", "utf-8"
-    )
-    done = subprocess.run(
-        [sys.executable, "-m", "gateway", "serve"], capture_output=True, text=True, timeout=60, check=False
-    )
+    (tmp_path / "gateway.toml").write_text("[http]\nport = 0\n[store]\nfree_bytes = 0\n", "utf-8")
+    broken = """
+import sys
+from gateway.cli import main
+from gateway.pipeline import Pipeline
+
+async def run(self):
+    raise RuntimeError("broken")
+
+Pipeline.run = run
+sys.argv = ["gateway", "serve"]
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", broken], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert '"event": "background_ended"' in done.stderr
-    assert done.stderr.splitlines()[-1].startswith("gateway: folder in ended by itself")
+    assert done.stderr.splitlines()[-1].startswith("gateway: pipeline ended by itself")
 
 
 def test_a_taken_port_is_told(run, gateway):
@@ -180,3 +320,30 @@ def test_migrating_is_safe_to_repeat(run):
     """`migrate` makes the tables, and does nothing when they are there."""
     assert run("migrate").code == 0
     assert run("migrate").code == 0
+
+
+def test_a_dead_delivery_is_retried_and_skipped(run, tmp_path):
+    """A delivery that was given up is due again after `retry`, and out of its lane after `skip`."""
+    (tmp_path / "partners.toml").write_text(
+        PARTNERS.replace('folder = "exchange"', 'folder = "/proc/none"').replace(
+            'transport = "folder"', 'transport = "folder", attempts = 1'
+        ),
+        "utf-8",
+    )
+    assert run("partner", "import", "partners.toml").code == 0
+    with serving(tmp_path) as (url, _):
+        run("send", BAD, "--url", url, "--key", KEY, "--wait", "30")
+        for _ in range(200):
+            if found := run("message", "dead", "--json").lines:
+                break
+            time.sleep(0.05)
+    (delivery,) = found
+    assert run("message", "retry", delivery["id"], "--json").json == {"id": delivery["id"], "state": "pending"}
+    assert "is pending, not dead" in run("message", "skip", delivery["id"]).err
+    with serving(tmp_path):
+        for _ in range(200):
+            if run("message", "dead", "--json").lines:
+                break
+            time.sleep(0.05)
+    assert run("message", "skip", delivery["id"], "--json").json == {"id": delivery["id"], "state": "skipped"}
+    assert run("message", "dead", "--json").out == ""

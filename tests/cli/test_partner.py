@@ -44,7 +44,7 @@ def test_a_file_fills_the_registry(run, tmp_path):
     """What stands in a file is in the registry afterwards, and can be written out as it was read."""
     (tmp_path / "p.toml").write_text(FILE, "utf-8")
     done = run("partner", "import", "p.toml", "--json")
-    assert (done.code, done.json) == (0, {"partners": 1, "agreements": 2, "keys": 1})
+    assert (done.code, done.json) == (0, {"partners": 1, "agreements": 2, "keys": 1, "imported": True})
     (listed,) = run("partner", "list", "--json").lines
     assert (listed["id"], listed["acts_for"], listed["language"]) == ("acme", ["other"], "zh")
     assert {a["id"] for a in listed["agreements"]} == {"acme-in-declaration", "acme-out-any"}
@@ -101,10 +101,116 @@ def test_a_faulty_file_changes_nothing(run, tmp_path, line, told):
 
 
 def test_a_dry_run_only_checks(run, tmp_path):
-    """--dry-run says that a file is good and imports nothing."""
+    """--dry-run says that a file is good and imports nothing, not even a store."""
     (tmp_path / "p.toml").write_text(FILE, "utf-8")
-    assert run("partner", "import", "p.toml", "--dry-run").code == 0
-    assert run("partner", "list", "--json").out == ""
+    done = run("partner", "import", "p.toml", "--dry-run")
+    assert (done.code, done.err) == (0, "1 partner, 2 agreements, 1 key: all good; nothing was imported.\n")
+    as_json = run("partner", "import", "p.toml", "--dry-run", "--json")
+    assert as_json.json == {"partners": 1, "agreements": 2, "keys": 1, "imported": False}
+    assert not (tmp_path / "var").exists()
+
+
+def agreement(text: str) -> str:
+    """A line with one partner that has one agreement."""
+    return f'{{"id": "x", "name": "X", "agreements": [{{{text}}}]}}'
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (agreement('"direction": "in", "transport": "ftp"'), "transport"),
+        (agreement('"direction": "in", "format": "nonsense:1"'), "there is no format nonsense:1"),
+        (agreement('"direction": "in", "format": "x12:309"'), "near it: x12:309:004010"),
+        (agreement('"direction": "in", "document": "declartion"'), "near it: declaration"),
+        (agreement('"direction": "in", "document": "release", "format": "x12:309:004010"'), "no release can be"),
+        (
+            agreement('"direction": "out", "document": "acknowledgement", "format": "json:response:1"'),
+            "no acknowledgement",
+        ),
+        (agreement('"direction": "out", "format": "json:response:1"'), "names its url"),
+        (agreement('"direction": "out", "format": "json:response:1", "options": {"url": "ftp://x/"}'), "http or https"),
+        (agreement('"direction": "out", "format": "json:response:1", "options": {"url": "http://u:p@x/"}'), "password"),
+        (
+            agreement('"direction": "out", "format": "json:response:1", "options": {"url": "http://x:port/"}'),
+            "http or https",
+        ),
+        (
+            agreement(
+                '"direction": "out", "format": "json:response:1", "options": {"url": "http://x/", "tokenfile": "t"}'
+            ),
+            "tokenfile",
+        ),
+        (agreement('"direction": "out", "format": "json:response:1", "transport": "folder"'), "names its folder"),
+        (agreement('"direction": "in", "charset": "utf-99"'), "no character set utf-99"),
+        (agreement('"direction": "in", "charset": "base64"'), "no character set base64"),
+        (agreement('"direction": "in", "charset": "utf-16"'), "does not hold ASCII"),
+        (agreement('"direction": "in", "attempt_timeout": 1e9'), "attempt_timeout"),
+        (agreement('"direction": "in", "attempts": 1000000'), "attempts"),
+        (agreement('"direction": "in", "duplicate_window_days": 99999999999'), "duplicate_window_days"),
+        (agreement('"direction": "in", "time_zone": "Nowhere"'), "no time zone Nowhere"),
+        (agreement('"direction": "in", "envelope": "SOAP"'), "envelope"),
+        (agreement('"direction": "in"}, {"direction": "in"'), "agreement of x x-in-any is there twice"),
+        ('{"id": "x", "name": "X", "credit_grade": "Z"}', "credit_grade"),
+        ('{"id": "good", "name": "Again"}', "partner good is there twice"),
+        (f'{{"id": "x", "name": "X", "keys": [{{"key": "{KEY}"}}]}}', "first with partner good"),
+    ],
+)
+@pytest.mark.parametrize("how", [(), ("--dry-run",)])
+def test_nonsense_is_refused(run, tmp_path, line, told, how):
+    """What no gateway could do anything with is told with its line, by a dry run as well."""
+    good = f'{{"id": "good", "name": "Good", "keys": [{{"key": "{KEY}"}}]}}'
+    (tmp_path / "p.jsonl").write_text(f"{good}\n{line}\n", "utf-8")
+    done = run("partner", "import", "p.jsonl", *how)
+    assert done.code == 2
+    assert told in done.err
+    assert "line 2" in done.err
+    assert KEY not in done.err
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"direction": "in", "document": "declaration", "format": "*", "charset": "gb18030"',
+        '"direction": "out", "document": "response", "format": "edifact:APERAK:D:96B:UN", "options": {"url": "https://x/in"}',
+        '"direction": "out", "document": "response", "format": "x12:824:004010", "options": {"url": "https://x/in"}',
+        '"direction": "out", "document": "acknowledgement", "format": "x12:999", "options": {"url": "https://x/in"}',
+        '"direction": "out", "format": "xml:Response:1", "charset": "utf-16", "options": {"url": "https://x/in"}',
+        '"direction": "out", "format": "json:response:1", "transport": "folder", "options": {"folder": "out"}',
+    ],
+)
+def test_what_can_be_agreed_is_taken(run, tmp_path, text):
+    """Formats of acknowledgements and of answers, a charset in its place, and any document are good."""
+    (tmp_path / "p.jsonl").write_text(agreement(text), "utf-8")
+    done = run("partner", "import", "p.jsonl", "--dry-run")
+    assert done.code == 0, done.err
+
+
+@pytest.mark.parametrize(("name", "text"), [("p.toml", ""), ("p.jsonl", ""), ("p.toml", "partners = []")])
+def test_an_empty_file_is_told_as_empty(run, tmp_path, name, text):
+    """A file without partners says so, instead of being good."""
+    (tmp_path / name).write_text(text, "utf-8")
+    done = run("partner", "import", name)
+    assert done.code == 2
+    assert "holds no partners" in done.err
+
+
+@pytest.mark.parametrize("how", [(), ("--dry-run",)])
+def test_a_key_does_not_move(run, tmp_path, how):
+    """A file that gives one partner's key to another is refused, naming the owner; nothing of it is imported."""
+    (tmp_path / "p.toml").write_text(FILE, "utf-8")
+    assert run("partner", "import", "p.toml").code == 0
+    assert run("partner", "import", "p.toml").code == 0  # the owner's own again
+    (tmp_path / "q.jsonl").write_text(
+        '{"id": "first", "name": "First"}\n' + f'{{"id": "thief", "name": "Thief", "keys": [{{"key": "{KEY}"}}]}}\n',
+        "utf-8",
+    )
+    done = run("partner", "import", "q.jsonl", *how)
+    assert done.code == 2
+    assert "partner thief" in done.err
+    assert "already acme's" in done.err
+    assert KEY not in done.err
+    assert [line["id"] for line in run("partner", "list", "--json").lines] == ["acme"]
 
 
 def test_a_fresh_key_can_be_imported(run, tmp_path):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from gateway import data
@@ -41,3 +43,24 @@ def test_a_rejected_message_is_not_translated(run):
     done = run("translate", path, "--to", "json")
     assert (done.code, done.out) == (1, "")
     assert "error" in done.err
+
+
+def test_findings_for_programs_are_lines_of_json_on_stderr(run):
+    """With --json the message is on stdout as it is without, and each finding a line of JSON on stderr."""
+    path = data.samples() / "declaration/import_sea_container/in.edi"
+    plain, done = (run("translate", path, "--to", "xml", *how) for how in ((), ("--json",)))
+    assert done.code == 0
+    # Only the moment of writing may differ.
+    assert done.out.splitlines()[0] == plain.out.splitlines()[0]
+    told = [json.loads(line) for line in done.err.splitlines()]
+    assert {"message": 1, "written_as": "xml:EEntDeclIo:1", "code": "translate.dropped"}.items() <= told[0].items()
+    assert len(told) == len(plain.err.splitlines())
+
+
+def test_labels_are_in_the_language_asked_for(run):
+    """Every line that `translate` tells is in Chinese where that is asked for."""
+    path = data.samples() / "declaration/rejected_edifact/in.edi"
+    done = run("translate", path, "--to", "json", "--lang", "zh")
+    assert done.code == 1
+    assert all(line.startswith("报文 1") for line in done.err.splitlines())
+    assert done.err.splitlines()[-1] == "报文 1：未转换"

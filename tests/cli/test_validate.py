@@ -115,3 +115,28 @@ def test_a_long_file_names_only_some_of_its_good_messages(run, tmp_path):
     assert done.code == 0
     assert "120" in done.out.splitlines()[-1]
     assert sum("edifact:" in line for line in done.out.splitlines()) == 50
+
+
+@pytest.mark.parametrize(("lang", "words"), [("en", "the file is empty"), ("zh", "文件是空的")])
+def test_an_empty_file_is_called_empty(run, tmp_path, lang, words):
+    """Of a file without a byte, the report says just that."""
+    (tmp_path / "nothing").write_bytes(b"")
+    assert words in run("validate", "nothing", "--lang", lang).out
+    assert run("validate", "nothing", "--json").lines[-1]["empty"]
+
+
+def test_of_several_files_each_is_named_before_its_findings(run, tmp_path):
+    """What is said about a file stands under its name; a single file needs none."""
+    for name in ("one", "two"):
+        (tmp_path / name).write_bytes(b"hello")
+    lines = run("validate", "one", "two").out.splitlines()
+    assert lines[0] == "file one"
+    assert lines[lines.index("file two") - 1].startswith("one: messages")
+    assert "file one" not in run("validate", "one").out
+
+
+@pytest.mark.parametrize("format_", ["edifact:CUSDEC:D:96B:UN", "x12:997:004010", "xml:Response:1", "json:release:1"])
+def test_any_checked_format_can_be_expected(run, tmp_path, format_):
+    """--format takes each format that is checked, be it translated or not."""
+    (tmp_path / "f").write_bytes(SMALL)
+    assert run("validate", "f", "--format", format_).code == 1

@@ -7,18 +7,22 @@ wheel brings everything it needs. docs/store.md says how to write one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
+import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, make_url
+from sqlalchemy import URL, Connection, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
+from gateway.errors import ConfigurationInvalid
 from gateway.store.database import connect, in_memory, lock_writers
 
 T = TypeVar("T")
@@ -46,17 +50,64 @@ def head() -> str:
 
 
 def migrate(url: str) -> str:
-    """Bring the tables at `url` to this version, in one transaction; safe to repeat. Gives the version."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite" and not in_memory(parsed):
-        Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
-    _run(url, migrate_connection)
-    return version(url)
+    """Bring the tables at `url` to this version, in one transaction; safe to repeat. Gives the version.
+
+    ConfigurationInvalid where no store can be at `url`.
+    """
+    with explained(url):
+        file = file_of(url)
+        if file is not None:
+            try:
+                file.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise ConfigurationInvalid(f"store.url: {error.filename}: {error.strerror}") from error
+        _run(url, migrate_connection)
+        return _run(url, current)
 
 
 def version(url: str) -> str:
-    """The version of the tables at `url`; empty where there are none."""
-    return _run(url, current)
+    """The version of the tables at `url`; empty where there are none, and then none are made, nor a file for them.
+
+    ConfigurationInvalid where no store can be at `url`.
+    """
+    with explained(url):
+        file = file_of(url)
+        return "" if file is not None and not file.exists() else _run(url, current)
+
+
+@contextmanager
+def explained(url: str) -> Iterator[None]:
+    """What the database or its driver has against being opened, as ConfigurationInvalid; no password is repeated."""
+    _parsed(url)
+    try:
+        yield
+    except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        reason = error.orig if isinstance(error, DBAPIError) else error
+        raise ConfigurationInvalid(f"store.url {shown(url)}: {reason}") from error
+
+
+def shown(url: str) -> str:
+    """`url` as it may be shown: without its password."""
+    return _parsed(url).render_as_string(hide_password=True)
+
+
+def _parsed(url: str) -> URL:
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError) as error:
+        # The URL itself is not repeated: its password cannot be found in it.
+        raise ConfigurationInvalid("store.url is no URL of a database, such as sqlite:///var/gateway.db") from error
+
+
+def file_of(address: str) -> Path | None:
+    """The file of a SQLite database; None of a database in memory, of one named by a URI, or of PostgreSQL."""
+    url = _parsed(address)
+    if url.get_backend_name() != "sqlite" or in_memory(url) or str(url.database).startswith("file:"):
+        return None
+    path = Path(str(url.database))
+    if path.is_dir():
+        raise ConfigurationInvalid(f"store.url {shown(address)}: {path} is a folder")
+    return path
 
 
 def _run(url: str, work: Callable[[Connection], T]) -> T:

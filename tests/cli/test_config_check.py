@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import pytest
+
+TOML = "[store]\nfree_bytes = 0\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            '[store]\nurl = "sqlite:////nonexist/dir/g.db"',
+            "store.url sqlite:////nonexist/dir/g.db: there is no /nonexist",
+        ),
+        ('[store]\nurl = "sqlite:////proc/x/g.db"', "store.url sqlite:////proc/x/g.db: nothing can be made in /proc"),
+        ('[store]\nurl = "sqlite:////etc/hostname"', "not a database"),
+        ('[store]\npayload_folder = "gateway.toml"', "store.payload_folder gateway.toml: "),
+        ('[store]\nanchor_file = "/etc"', "store.anchor_file /etc: is a folder"),
+        ('[receipts]\nsigning_key_file = "/etc/hostname"', "receipts.signing_key_file /etc/hostname: "),
+        ('[receipts]\nsigning_key_file = "/proc/x/key"', "receipts.signing_key_file /proc/x/key: nothing can be made"),
+        ('[http]\ntls_certificate = "/nonexist.pem"', "http.tls_certificate /nonexist.pem: No such file"),
+        ('[http]\ntls_certificate = "gateway.toml"', "http.tls_certificate gateway.toml: holds no PEM certificate"),
+        ('[[folders]]\npath = "/nonexist"\npartner = "x"', "folders.0.path /nonexist: there is no /nonexist"),
+        ('[[folders]]\npath = "gateway.toml"\npartner = "x"', "folders.0.path gateway.toml: "),
+        (
+            '[[folders]]\npath="in"\npartner="x"\n[[folders]]\npath="in"\npartner="y"',
+            "folders.1.path in: is watched already",
+        ),
+        ('language = "fr"', "language: "),
+        ('[logging]\nlevel = "loud"', "logging.level: "),
+    ],
+)
+def test_a_fault_is_named_by_setting_and_value(run, tmp_path, text, told):
+    """What the value shows or only this machine shows is told with its setting, in words and as JSON, and made nowhere."""
+    (tmp_path / "gateway.toml").write_text(text, "utf-8")
+    before = sorted(tmp_path.rglob("*"))
+    done = run("config", "check")
+    assert (done.code, done.out) == (2, "")
+    assert told in done.err
+    as_json = run("config", "check", "--json")
+    assert (as_json.code, as_json.json["good"]) == (2, False)
+    assert any(told in fault for fault in as_json.json["faults"])
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_all_faults_of_the_machine_are_told_at_once(run, tmp_path):
+    """Two missing files are told together."""
+    (tmp_path / "gateway.toml").write_text(
+        '[http]\ntls_certificate = "a.pem"\n[receipts]\nsigning_key_file = "/proc/x/key"\n', "utf-8"
+    )
+    assert len(run("config", "check", "--json").json["faults"]) == 2
+
+
+def test_what_the_first_start_makes_need_not_be_there(run):
+    """Store, signing key and folders that can be made are no faults; nor are they once they are there."""
+    assert run("config", "check", "--json").json == {"good": True, "faults": []}
+    assert run("migrate").code == 0
+    assert run("config", "check").code == 0
+
+
+def test_serve_names_a_missing_certificate(run, tmp_path):
+    """`serve` says which setting names which file, as `config check` does."""
+    (tmp_path / "gateway.toml").write_text('[http]\ntls_certificate = "/nonexist.pem"\n', "utf-8")
+    done = run("serve")
+    assert done.code == 2
+    assert "http.tls_certificate /nonexist.pem: No such file" in done.err

@@ -1,0 +1,89 @@
+"""`mapping` and `schema`."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from gateway.cli import mapping_trials
+from gateway.model import Finding, Place
+from gateway.translate import table
+from tests.check.test_unece import archive
+
+
+def test_every_shipped_table_passes_its_trials(run):
+    """`mapping test` finds no fault in what we ship, and tries every table."""
+    done = run("mapping", "test", "--json")
+    assert [line for line in done.lines if line["fault"]] == []
+    assert done.code == 0
+    assert {(line["document"], line["format"]) for line in done.lines} == {
+        pair for pair in table.available() if pair[0] in {"clearance", "declaration", "manifest", "transfer"}
+    }
+
+
+def test_what_the_writer_reports_is_no_fault_and_all_else_is():
+    """A value that the writer reports may be missing or changed when it is read again; no other may."""
+    reported = mapping_trials._Reported(
+        [
+            Finding("translate.too_long", place=Place(path="seals[0]")),
+            Finding("translate.incomplete", place=Place(path="hs_code"), value="169"),
+        ]
+    )
+
+    def difference(found, expected):
+        return mapping_trials._difference(found, mapping_trials._without(expected, reported, ""))
+
+    assert difference({"seals": None}, {"seals": ["long"]}) == ""
+    assert difference({"seals": ["b"]}, {"seals": ["long", "b"]}) == ""
+    assert difference({"seals": ["lon", "b"]}, {"seals": ["long", "b"]}) == ""
+    assert difference({"seals": ["c"]}, {"seals": ["long", "b"]}) != ""
+    assert difference({"qualifier": None}, {"qualifier": "169"}) == ""
+    assert difference({"qualifier": None}, {"qualifier": "170"}) != ""
+    assert difference({"other": None}, {"other": "x"}) != ""
+
+
+@pytest.mark.parametrize(
+    ("format_", "near"),
+    [
+        ("edifact:CUSDEC:D:96B", "edifact:CUSDEC:D:96B:UN"),
+        ("cusdec", "edifact:CUSDEC:D:96B:UN"),
+        ("xml:Respons:1", "xml:Response:1"),
+    ],
+)
+def test_a_near_name_is_suggested(run, format_, near):
+    """`schema show` of a format that is not there names those like it."""
+    done = run("schema", "show", format_)
+    assert done.code == 1
+    assert near in done.err
+
+
+def test_every_format_can_be_shown(run):
+    """`schema show` knows each format that documents are exchanged in: tables, XSDs and JSON Schemas."""
+    for _, format_ in sorted(table.available()):
+        done = run("schema", "show", format_)
+        assert done.code == 0, format_
+        assert done.out
+    assert run("schema", "show", "xml:Response:1").out.startswith("<?xml")
+    assert json.loads(run("schema", "show", "json:release:1").out)["type"] == "object"
+    assert run("schema", "show", "xml:Response:1", "--json").json["xsd"].startswith("<?xml")
+
+
+def test_a_mistyped_name_is_suggested(run):
+    """`mapping test` and `validate` offer what may have been meant."""
+    assert "near it: declaration" in run("mapping", "test", "--document", "declartion").err
+    assert "near it: x12:309:004010" in run("mapping", "test", "--format", "x12:309").err
+    assert "near it: edifact:CUSDEC:D:96B:UN" in run("validate", "gateway.toml", "--format", "edifact:CUSDEC:D96B").err
+
+
+def test_a_directory_is_imported_and_what_is_none_refused(run, tmp_path):
+    """`schema import` names the files it made; no archive, or a message the directory lacks, ends with 2."""
+    (tmp_path / "d.zip").write_bytes(archive())
+    done = run("schema", "import", "d.zip", "tester", "--into", "tables", "--json")
+    assert done.code == 0
+    assert all((tmp_path / name).is_file() for name in done.json["files"])
+    assert any(name.endswith("TESTER.json") for name in done.json["files"])
+    for arguments in (("gateway.toml", "TESTER"), ("d.zip", "NOSUCH")):
+        done = run("schema", "import", *arguments, "--into", "tables")
+        assert (done.code, done.out) == (2, "")
+        assert done.err.startswith(f"gateway: {arguments[0]}: ")
