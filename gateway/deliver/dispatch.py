@@ -25,6 +25,7 @@ from gateway.model import (
     CaseEvent,
     Delivery,
     DeliveryKind,
+    Direction,
     FeedEntry,
     Finding,
     MessageState,
@@ -227,18 +228,20 @@ class Dispatch:
         *,
         purpose: str = "",
     ) -> None:
-        """One document to one recipient: pushed under its agreement, or put into its inbox to be fetched."""
-        agreement = await self._directory.wanted(recipient.id, document_type)
+        """One document to one recipient: pushed under its agreement, or put into its inbox to be fetched.
+
+        What is fetched is the JSON message that would be pushed, so that software may change from one to the other.
+        """
+        pushed = await self._directory.wanted(recipient.id, document_type)
+        agreement = pushed or _to_fetch(recipient, document_type)
         delivery_id = derive_id(message.message_id, "delivery", position, recipient.id)
-        if agreement is None:
-            body = canonical(_json(document))
-            self.feed.append(_entry(INBOX, recipient.id, document_type, delivery_id, body, message, case_id))
-            self._sent(message, recipient, document_type, kind, case_id, delivery_id, "json", purpose, ())
-            return
         rendered, reference = await self._renderer.render(
             document_type, document, agreement, recipient, delivery_id, message.at, test=message.test
         )
-        if rendered.body:
+        if pushed is None and rendered.body:
+            entry = _entry(INBOX, recipient.id, document_type, delivery_id, rendered.body, message, case_id)
+            self.feed.append(replace(entry, format=agreement.format))
+        elif rendered.body:
             self.push(message, agreement, kind, document_type, rendered.body, reference, case_id, delivery_id)
         self._sent(
             message,
@@ -377,6 +380,11 @@ class Dispatch:
                 details={**(details or {}), **({"reasons": _codes(reasons)} if reasons else {})},
             )
         )
+
+
+def _to_fetch(recipient: Partner, document_type: str) -> Agreement:
+    """What a recipient without an agreement for such documents gets: JSON, in its inbox."""
+    return Agreement("", recipient.id, Direction.OUT, document_type, f"json:{document_type}:1", transport=INBOX)
 
 
 def _entry(

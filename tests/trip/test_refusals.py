@@ -91,7 +91,7 @@ async def test_a_repeated_json_message_is_answered_with_a_response(gateway: Hous
     first = await gateway.through(body.encode())
     again = await gateway.through(f"{body}\n".encode())
     assert "interchange.duplicate" not in codes(first)
-    documents = [json.loads(e.body) for e in await gateway.inbox() if e.document_type == "response"]
+    documents = [json.loads(e.body)["document"] for e in await gateway.inbox() if e.document_type == "response"]
     reasons = [[r["code"] for r in d["reasons"]] for d in documents]
     assert again.messages[0].state is MessageState.REJECTED
     assert len(reasons) == 2
@@ -185,7 +185,7 @@ async def test_what_is_no_syntax_of_ours_is_answered_with_a_response(gateway: Ho
     assert (view.state, view.failed) == (PayloadState.PROCESSED, "")
     assert {m.state for m in view.messages} == {MessageState.REJECTED}
     assert code in codes(view)
-    responses = [json.loads(e.body) for e in await gateway.inbox()]
+    responses = [json.loads(e.body)["document"] for e in await gateway.inbox()]
     assert [r["outcome"] for r in responses] == ["refused"]
     assert code in [reason["code"] for reason in responses[0]["reasons"]]
 
@@ -261,7 +261,7 @@ async def test_a_message_that_no_contrl_can_answer_is_answered_with_a_response(g
     view = await gateway.through(body.encode())
     assert [m.state for m in view.messages] == [MessageState.REJECTED]
     (entry,) = await gateway.inbox()
-    answer = json.loads(entry.body)
+    answer = json.loads(entry.body)["document"]
     assert (entry.document_type, answer["outcome"]) == ("response", "refused")
     assert {r["code"] for r in answer["reasons"]} <= set(codes(view))
 
