@@ -69,8 +69,11 @@ class Directory:
         if key in self._answers:
             self._answers.move_to_end(key)
             return cast("T", self._answers[key])
+        version = self._version
         answer = await read()
-        self._answers[key] = answer
-        if len(self._answers) > CACHED:
-            self._answers.popitem(last=False)
+        # What was read before an import must not outlive the emptying that the import brought about meanwhile.
+        if version == self._version:
+            self._answers[key] = answer
+            if len(self._answers) > CACHED:
+                self._answers.popitem(last=False)
         return answer

@@ -1,7 +1,8 @@
 """Takes due deliveries from the store, sends each over its agreement's transport, and records what came of it.
 
 The attempt is in the store before the sending starts; the result, with its receipt, after it. A crash
-in between leaves a lease that runs out, and the delivery goes again under the same id.
+in between leaves a lease that runs out, and the delivery goes again under the same id. While a sending
+lasts its lease is renewed, however long the agreement lets it last.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -17,7 +19,7 @@ from gateway.config import Deliver
 from gateway.deliver.directory import Directory
 from gateway.deliver.loop import Loop
 from gateway.deliver.retry import Backoff, next_attempt
-from gateway.errors import DeliveryDeferred, DeliveryRefused, GatewayError, LeaseLost, TemporaryError
+from gateway.errors import DeliveryRefused, LeaseLost, PermanentError, TemporaryError
 from gateway.model import Agreement, Delivery, Stage
 from gateway.receipt.notary import Notary
 from gateway.store.contract import AttemptResult, NewReceipt, Store
@@ -63,29 +65,53 @@ class DeliveryWorker:
         return await self._store.claim_deliveries(limit, self._lease, self._clock())
 
     async def _deliver(self, delivery: Delivery) -> None:
-        """One attempt, from sending to its recorded result."""
+        """One attempt, from sending to its recorded result. Never raises: nobody would hear it."""
+        holding = asyncio.create_task(self._hold(delivery))
         try:
             # As it is now: a mended URL counts for the next attempt.
             agreement = await self._directory.agreement(delivery.partner_id, delivery.agreement_id)
-            result = await self._attempt(delivery, agreement)
-            await self._store.finish_attempt(result)
+            await self._record(await self._attempt(delivery, agreement))
         except LeaseLost:
             log.info("lease_lost", delivery=delivery.id)
         except TemporaryError as error:
             # The result could not be recorded: the lease runs out and the delivery goes again.
             log.warning("result_not_recorded", delivery=delivery.id, reason=str(error))
+        except Exception:  # a fault of ours; the attempt is counted, so that it ends at the agreement's limit
+            log.exception("result_not_recorded", delivery=delivery.id)
+        finally:
+            holding.cancel()
+
+    async def _hold(self, delivery: Delivery) -> None:
+        """Renew the lease while the delivery is sent: an agreement may let that last longer than any one lease."""
+        while True:
+            await asyncio.sleep(self._lease.total_seconds() / 3)
+            try:
+                await self._store.renew_delivery(delivery.id, delivery.fence, self._lease, self._clock())
+            except LeaseLost:
+                return  # the report finds out as well
+            except TemporaryError as error:
+                log.info("lease_not_renewed", delivery=delivery.id, reason=str(error))
+
+    async def _record(self, result: AttemptResult) -> None:
+        """Keep a result. Where it cannot be kept as it is, what was said is left out: how it ended must be known."""
+        try:
+            await self._store.finish_attempt(result)
+        except TemporaryError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- each engine refuses a value by an error of its own
+            log.warning("result_not_recorded_as_it_is", delivery=result.delivery_id, reason=ascii(error))
+            detail = f"What was said could not be recorded ({type(error).__name__})."
+            await self._store.finish_attempt(replace(result, detail=detail))
 
     async def _attempt(self, delivery: Delivery, agreement: Agreement | None) -> AttemptResult:
         """Send once; every way it can end becomes a result."""
         try:
             evidence = await self._send(delivery, agreement)
-        except DeliveryRefused as error:
+        except PermanentError as error:
             return self._failed(delivery, "refused", str(error), None)
-        except (DeliveryDeferred, TimeoutError) as error:
-            asked = error.retry_after if isinstance(error, DeliveryDeferred) else 0.0
+        except (TemporaryError, TimeoutError) as error:
+            asked = error.retry_after if isinstance(error, TemporaryError) else 0.0
             return self._deferred(delivery, agreement, str(error) or "No answer in time", asked)
-        except GatewayError as error:
-            return self._failed(delivery, "refused", str(error), None)
         except Exception as error:  # a fault of ours, such as a token file that is not there, may be mended meanwhile
             log.exception("sending_crashed", delivery=delivery.id)
             return self._deferred(delivery, agreement, f"{type(error).__name__}: {error}")

@@ -6,10 +6,11 @@ always of the bytes the partner sent.
 
 from __future__ import annotations
 
+import gzip
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from gateway.errors import PayloadTooLarge, PayloadUnreadable
@@ -23,6 +24,12 @@ _WHITE = b" \t\r\n"
 
 MAX_PARTS = 1000
 """Files in one zip: a partner's day batch holds hundreds; more is taken for an attack."""
+
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""What zip tools write unasked. Others decompress without a bound on the memory they take."""
+
+_PIECE = 1024 * 1024
+"""Bytes that are unpacked at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,47 +71,84 @@ def unpack(body: bytes, limit: int, content_encoding: str = "") -> Iterator[Part
     if encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
         raise PayloadUnreadable(f"Content-Encoding {encoding} is not supported.")
     if encoding == "deflate":
-        body = _inflate(body, limit, zlib.MAX_WBITS)
+        body = _inflate(body, limit)
     elif encoding.endswith("gzip") or body.startswith(b"\x1f\x8b"):
-        body = _inflate(body, limit, zlib.MAX_WBITS | 16)
+        body = _gunzip(body, limit)
     if body.startswith(b"PK\x03\x04"):
         yield from _unzip(body, limit)
     else:
         yield Part("", sniff(body), body)
 
 
-def _inflate(body: bytes, limit: int, window_bits: int) -> bytes:
-    """`body` decompressed, never holding more than `limit` bytes of output."""
-    inflater = zlib.decompressobj(window_bits)
+def _inflate(body: bytes, limit: int) -> bytes:
+    """A zlib stream (RFC 1950), never holding more than `limit` bytes of output."""
+    inflater = zlib.decompressobj()
     try:
         plain = inflater.decompress(body, limit + 1)
     except zlib.error as error:
         raise PayloadUnreadable("The compressed payload is damaged.") from error
     if len(plain) > limit:
-        raise PayloadTooLarge(f"The payload unpacks to more than {limit} bytes.")
+        raise _too_large(limit)
     if not inflater.eof:
         raise PayloadUnreadable("The compressed payload is cut short.")
+    if inflater.unused_data:
+        raise PayloadUnreadable("Something stands behind the compressed payload.")
     return plain
+
+
+def _gunzip(body: bytes, limit: int) -> bytes:
+    """All members of a gzip file, which are one file together (RFC 1952, 2.2)."""
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(body)) as file:
+            plain = _read(file.read, limit + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise PayloadUnreadable("The compressed payload is damaged, cut short, or not all of it is gzip.") from error
+    if len(plain) > limit:
+        raise _too_large(limit)
+    return plain
+
+
+def _read(read: Callable[[int], bytes], most: int) -> bytes:
+    """What there is to read, `most` bytes of it at most; in pieces, so that no room is taken for what does not come."""
+    pieces = []
+    while most > 0 and (piece := read(min(most, _PIECE))):
+        most -= len(piece)
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _too_large(limit: int) -> PayloadTooLarge:
+    return PayloadTooLarge(f"The payload unpacks to more than {limit} bytes.")
 
 
 def _unzip(body: bytes, limit: int) -> Iterator[Part]:
     """The files of a zip archive, their sizes counted as they come out, whatever its directory claims."""
+    left = limit
     try:
         archive = zipfile.ZipFile(io.BytesIO(body))
         members = [m for m in archive.infolist() if not m.is_dir()]
-        if not members:
-            raise PayloadUnreadable("The archive is empty.")
-        if len(members) > MAX_PARTS:
-            raise PayloadTooLarge(f"The archive holds more than {MAX_PARTS} files.")
-        left = limit
-        for member in members:
+    except Exception as error:
+        raise _damaged() from error
+    if not members:
+        raise PayloadUnreadable("The archive is empty.")
+    if len(members) > MAX_PARTS:
+        raise PayloadTooLarge(f"The archive holds more than {MAX_PARTS} files.")
+    if any(member.compress_type not in _METHODS for member in members):
+        raise PayloadUnreadable("Of the compressions within an archive, deflate is supported.")
+    for member in members:
+        try:
             with archive.open(member) as file:
-                plain = file.read(left + 1)
-            left -= len(plain)
-            if left < 0:
-                raise PayloadTooLarge(f"The payload unpacks to more than {limit} bytes.")
-            if plain.startswith((b"PK\x03\x04", b"\x1f\x8b")):
-                raise PayloadUnreadable("An archive inside an archive is not read.")
-            yield Part(member.filename, sniff(plain), plain)
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
-        raise PayloadUnreadable("The archive is damaged or encrypted.") from error
+                plain = _read(file.read, left + 1)
+        except Exception as error:
+            raise _damaged() from error
+        left -= len(plain)
+        if left < 0:
+            raise _too_large(limit)
+        if plain.startswith((b"PK\x03\x04", b"\x1f\x8b")):
+            raise PayloadUnreadable("An archive inside an archive is not read.")
+        yield Part(member.filename, sniff(plain), plain)
+
+
+def _damaged() -> PayloadUnreadable:
+    """For whatever the library runs into: on damaged archives it raises far more than it documents."""
+    return PayloadUnreadable("The archive is damaged or encrypted.")

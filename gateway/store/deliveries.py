@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, func, select, text, union_all, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, func, select, text, union_all, update
 
 from gateway.errors import GatewayError, LeaseLost, NotFound, TransitionRefused
 from gateway.model import Attempt, Delivery, DeliveryKind, DeliveryState
@@ -21,12 +21,22 @@ from gateway.store import tables
 from gateway.store.batch import Batch
 from gateway.store.bodies import BodyFiles, insert_body, read_bodies
 from gateway.store.contract import AttemptResult, NewReceipt
-from gateway.store.sql import among, from_time, insert_rows, listed, maybe_from_time, maybe_to_time, to_time
+from gateway.store.sql import (
+    among,
+    from_json,
+    from_time,
+    insert_rows,
+    listed,
+    maybe_from_time,
+    maybe_to_time,
+    to_time,
+)
 
 SEQUENCE = "deliveries"
 """The counter that orders deliveries; it follows commit order."""
 _hot = tables.deliveries.c
 _COMMON = tuple(column.name for column in tables.staged_deliveries.columns)
+NO_WORD = "The last attempt ended without a word, so whether the recipient has it is not known."
 _HEAD = text("head")
 _AT_ONCE = 0
 
@@ -159,9 +169,20 @@ class ClaimWanted:
 
 
 def claim(connection: Connection, wanted: ClaimWanted) -> list[Delivery]:
-    """Lease the heads that are due, longest due first, and record an attempt of each."""
+    """Lease the heads that are due, longest due first, and record an attempt of each.
+
+    A head whose last allowed attempt ended without a word, its lease run out, is dead instead.
+    """
     moment, until = to_time(wanted.now), to_time(wanted.now + wanted.lease)
-    rows = connection.execute(due(moment, wanted.limit)).all()
+    found = connection.execute(due(moment, wanted.limit)).all()
+    lapsed = _lapsed_for_good(connection, found)
+    if lapsed:
+        connection.execute(
+            update(tables.deliveries)
+            .where(among(_hot.id, lapsed))
+            .values(state=DeliveryState.DEAD.value, next_at=None, due_at=None, last_error=NO_WORD)
+        )
+    rows = [row for row in found if row.id not in lapsed]
     if not rows:
         return []
     connection.execute(
@@ -183,9 +204,53 @@ def claim(connection: Connection, wanted: ClaimWanted) -> list[Delivery]:
     ]
 
 
+def _lapsed_for_good(connection: Connection, rows: Sequence[Row[Any]]) -> set[str]:
+    """Ids of those that were being sent when their lease ran out, and have had all the attempts of their agreement.
+
+    One that an operator retries waits, and so has its further attempt. One that is answered by now goes once
+    more: the report of that finds the answer. Where the agreement is gone, the worker says so.
+    """
+    lost = [row for row in rows if row.state == DeliveryState.SENDING]
+    if not lost:
+        return set()
+    agreements = tables.agreements.c
+    query = select(agreements.id, agreements.terms).where(among(agreements.id, {row.agreement_id for row in lost}))
+    allowed = {id_: from_json(terms)["attempts"] for id_, terms in connection.execute(query)}
+    over = {row.id for row in lost if row.attempts >= allowed.get(row.agreement_id, row.attempts + 1)}
+    return over - _answered(connection, list(over)) if over else set()
+
+
 def claims(batch: Batch, wanted: Sequence[ClaimWanted]) -> Sequence[list[Delivery] | GatewayError]:
     """`claim` as a part of a batch."""
     return [claim(batch.connection, one) for one in wanted]
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """A lease to prolong."""
+
+    delivery_id: str
+    fence: int
+    until: int
+
+
+def renew(batch: Batch, renewals: Sequence[Renewal]) -> Sequence[GatewayError | None]:
+    """Prolong leases that are still held."""
+    rows = _held(batch.connection, [renewal.delivery_id for renewal in renewals])
+    answers: list[GatewayError | None] = []
+    held: list[dict[str, object]] = []
+    for renewal in renewals:
+        row = rows.get(renewal.delivery_id)
+        if row is None or row.fence != renewal.fence or row.state != DeliveryState.SENDING:
+            answers.append(LeaseLost(delivery_id=renewal.delivery_id))
+        else:
+            held.append({"held": renewal.delivery_id, "until": renewal.until})
+            answers.append(None)
+    if held:
+        batch.connection.execute(
+            update(tables.deliveries).where(_hot.id == bindparam("held")).values(due_at=bindparam("until")), held
+        )
+    return answers
 
 
 def finish_attempts(batch: Batch, results: Sequence[AttemptResult]) -> Sequence[GatewayError | None]:

@@ -1,27 +1,41 @@
 """Folders, in and out, laid out as the trade's client software does it: OutBox, SentBox, FailBox, InBox.
 
 In: a partner's software puts files into OutBox (writing under another name and renaming, or ending in
-.tmp or .part while it writes). After the commit a file moves to SentBox with its receipt beside it;
-a file that is refused moves to FailBox with the reason beside it. Out: a delivery is written to InBox
-under a name made of its id, so that a repetition overwrites itself and nothing is delivered twice.
+.tmp or .part while it writes). A file that rests is first moved into a folder of its own, OutBox/.taken-…,
+so that another one of the same name is another file, whenever it comes. After the commit it moves to SentBox
+with its receipt beside it; a file that is refused moves to FailBox with the reason beside it. What a crash or
+an overload leaves in .taken-… is taken up again, under the same transport id. Out: a delivery is written to
+InBox under a name made of its id, so that a repetition overwrites itself and nothing is delivered twice.
+
+The boxes are the partner's, so that nothing in them is trusted to be what it was a moment ago: what is a
+link is not followed, be it a box, a file or a temporary name.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import json
 import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
-from gateway.errors import DeliveryDeferred, DeliveryRefused, PermanentError, TemporaryError
+from gateway.errors import DeliveryDeferred, DeliveryRefused, PayloadUnreadable, PermanentError, TemporaryError
 from gateway.model import Agreement, Delivery
-from gateway.transports.base import Arrival, Evidence, Intake
+from gateway.transports.base import Arrival, Evidence, Intake, storable
 
 EXTENSIONS = {"edifact": "edi", "x12": "x12", "xml": "xml", "json": "json"}
 _UNFINISHED = (".tmp", ".part", ".filepart", ".swp")
+_TAKEN = ".taken-"
+_LONGEST_NAME = 255
+"""Bytes in a file's name (NAME_MAX of the file systems in use)."""
 
 log = structlog.get_logger(__name__)
 
@@ -35,15 +49,29 @@ class FolderSender:
         if not folder:
             raise DeliveryRefused("The agreement names no folder.")
         extension = EXTENSIONS.get(delivery.format.partition(":")[0], "bin")
-        target = Path(folder) / "InBox" / f"{delivery.document_type or delivery.kind}-{delivery.id}.{extension}"
+        name = f"{delivery.document_type or delivery.kind}-{delivery.id}.{extension}"
         try:
-            await asyncio.to_thread(_write_durably, target, delivery.body)
+            await asyncio.to_thread(_write_durably, Path(folder) / "InBox", name, delivery.body)
         except OSError as error:
             raise DeliveryDeferred(f"{type(error).__name__}: {error.strerror}") from error
-        return Evidence("delivered", "folder_rename", target.name, b"", hashlib.sha256(delivery.body).hexdigest())
+        return Evidence("delivered", "folder_rename", name, b"", hashlib.sha256(delivery.body).hexdigest())
 
     async def close(self) -> None:
         """Nothing is kept open."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A file of the partner's, under its own name in a folder of its own, where nothing replaces it."""
+
+    outbox: Path
+    folder: str
+    name: str
+
+
+def _text(name: str) -> str:
+    """A file's name as text, whatever bytes it is made of; the same for the same bytes, since it is in transport ids."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 class FolderReceiver:
@@ -58,77 +86,224 @@ class FolderReceiver:
         self._intake = intake
         self._poll_seconds = poll_seconds
         self._test = test
-        self._sizes: dict[str, int] = {}
+        self._seen: dict[str, _Look] = {}
+        self._taken: list[_Taken] | None = None
+        """Files that are taken and not dealt with yet; None until those of an earlier process are looked for."""
+        self._waiting: set[str] = set()
+        """Names of files that cannot be dealt with just now, as the operator has been told."""
 
     async def run(self) -> None:
         """Poll until cancelled. Polling sees files on network shares too, which notifications do not."""
-        for name in ("OutBox", "SentBox", "FailBox", "InBox"):
-            (self._folder / name).mkdir(parents=True, exist_ok=True)
         while True:
             try:
+                if self._taken is None:
+                    await asyncio.to_thread(_make_boxes, self._folder)
                 await self.poll()
             except TemporaryError as error:
                 log.warning("folder_deferred", partner=self._partner_id, reason=str(error))
                 await asyncio.sleep(error.retry_after)
             except OSError as error:
-                log.warning("folder_unreadable", partner=self._partner_id, reason=str(error))
+                log.warning("folder_unreadable", partner=self._partner_id, reason=storable(str(error)))
             await asyncio.sleep(self._poll_seconds)
 
     async def poll(self) -> int:
-        """Take in every file whose size has not changed since the last look; how many were taken."""
-        found = await asyncio.to_thread(_finished_files, self._folder / "OutBox")
-        taken = 0
-        for path, size in found:
-            if self._sizes.get(path.name) == size:
-                await self._take(path)
-                taken += 1
-        self._sizes = {path.name: size for path, size in found}
-        return taken
+        """Take in every file that has not changed since the last look; how many were dealt with.
 
-    async def _take(self, path: Path) -> None:
-        """Hand one file to the intake and move it to where its fate is seen."""
-        body = await asyncio.to_thread(path.read_bytes)
-        # A crash between commit and move finds the file again: its name and digest make it the same sending.
-        transport_id = f"{path.name}:{hashlib.sha256(body).hexdigest()}"
+        What is wrong with one file stops no other. TemporaryError where the gateway takes nothing just now,
+        OSError where OutBox cannot be read.
+        """
+        outbox = self._folder / "OutBox"
+        if self._taken is None:
+            self._taken = await asyncio.to_thread(_left_behind, outbox)
+        found = await asyncio.to_thread(_finished_files, outbox)
+        before, self._seen = self._seen, dict(found)
+        done = 0
+        for taken in tuple(self._taken):
+            done += await self._deal_with(taken)
+        for name, look in found:
+            if before.get(name) != look:
+                continue
+            del self._seen[name]  # whatever has this name at the next look is another file
+            try:
+                taken = await asyncio.to_thread(_take, outbox, name)
+            except FileNotFoundError:
+                continue  # withdrawn, or taken by another node
+            except OSError as error:
+                self._complain(name, error)
+                continue
+            self._taken.append(taken)
+            done += await self._deal_with(taken)
+        return done
+
+    async def _deal_with(self, taken: _Taken) -> bool:
+        """Bring one file to where its fate is seen; whether that could be done now."""
         try:
+            await self._settle(taken)
+        except OSError as error:
+            if await asyncio.to_thread(os.path.lexists, taken.outbox / taken.folder / taken.name):
+                self._complain(taken.name, error)
+                return False
+        if self._taken is not None:
+            self._taken.remove(taken)
+        self._waiting.discard(taken.name)
+        return True
+
+    def _complain(self, name: str, error: OSError) -> None:
+        """Tell the operator, once, that a file cannot be dealt with just now."""
+        if name not in self._waiting:
+            log.warning("folder_file_waits", partner=self._partner_id, file=_text(name), reason=error.strerror)
+            self._waiting.add(name)
+
+    async def _settle(self, taken: _Taken) -> None:
+        """Hand one file to the intake and move it by the answer. TemporaryError or OSError where it has to wait."""
+        name = _text(taken.name)
+        try:
+            body = await asyncio.to_thread(_read, taken)
+            # A crash between commit and move finds the file again: its name and digest make it the same sending.
+            transport_id = f"{name}:{hashlib.sha256(body).hexdigest()}"
             accepted = await self._intake(
-                Arrival(self._partner_id, "folder", body, transport_id, filename=path.name, test=self._test)
+                Arrival(self._partner_id, "folder", body, transport_id, filename=name, test=self._test)
             )
+        except (TemporaryError, OSError):
+            raise
         except PermanentError as error:
-            reason = json.dumps({"refused": type(error).__name__, "reason": str(error)}, ensure_ascii=False).encode()
-            await asyncio.to_thread(_move, path, self._folder / "FailBox", ".reason.json", reason)
-            log.info("folder_refused", partner=self._partner_id, file=path.name, reason=str(error))
-            return
-        await asyncio.to_thread(_move, path, self._folder / "SentBox", ".receipt.json", accepted.receipt.body)
+            log.info("folder_refused", partner=self._partner_id, file=name, reason=str(error))
+            await self._refuse(taken, type(error).__name__, str(error))
+        except Exception:  # a fault of ours with this one; it stands in FailBox, and those after it go on
+            log.exception("folder_file_failed", partner=self._partner_id, file=name)
+            await self._refuse(taken, "GatewayError", "The gateway failed with this file; the fault is ours.")
+        else:
+            await asyncio.to_thread(_move, taken, self._folder / "SentBox", ".receipt.json", accepted.receipt.body)
+
+    async def _refuse(self, taken: _Taken, kind: str, reason: str) -> None:
+        """Move one file to FailBox, with the reason beside it."""
+        said = json.dumps({"refused": kind, "reason": storable(reason)}, ensure_ascii=False).encode()
+        await asyncio.to_thread(_move, taken, self._folder / "FailBox", ".reason.json", said)
 
 
-def _finished_files(folder: Path) -> list[tuple[Path, int]]:
-    """Files that are not marked as unfinished, oldest first, with their sizes."""
+def _make_boxes(folder: Path) -> None:
+    for name in ("OutBox", "SentBox", "FailBox", "InBox"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+
+
+_Look = tuple[int, int]
+"""When a file was last written (nanoseconds), and its size: a file that rests has the same at the next look."""
+
+
+def _finished_files(outbox: Path) -> list[tuple[str, _Look]]:
+    """Files that are not marked as unfinished, oldest first."""
     files = []
-    for entry in os.scandir(folder):
-        if entry.is_file(follow_symlinks=False) and not entry.name.endswith(_UNFINISHED) and entry.name[0] != ".":
-            status = entry.stat()
-            files.append((status.st_mtime_ns, entry.name, status.st_size))
-    return [(folder / name, size) for _, name, size in sorted(files)]
+    with _opened(outbox) as box, os.scandir(box) as entries:
+        for entry in entries:
+            if entry.name.startswith(".") or entry.name.endswith(_UNFINISHED):
+                continue
+            with suppress(FileNotFoundError):  # withdrawn meanwhile
+                status = entry.stat(follow_symlinks=False)
+                if stat.S_ISREG(status.st_mode):
+                    files.append((entry.name, (status.st_mtime_ns, status.st_size)))
+    return sorted(files, key=lambda file: (file[1][0], file[0]))
 
 
-def _move(path: Path, folder: Path, suffix: str, beside: bytes) -> None:
-    """Move `path` to `folder`, with `beside` written next to it first."""
-    _write_durably(folder / f"{path.name}{suffix}", beside)
-    path.replace(folder / path.name)
+def _take(outbox: Path, name: str) -> _Taken:
+    """Move a file into a folder of its own. FileNotFoundError where it is there no more."""
+    folder = f"{_TAKEN}{secrets.token_hex(8)}"
+    with _opened(outbox) as box:
+        os.mkdir(folder, 0o700, dir_fd=box)
+        try:
+            os.rename(name, f"{folder}/{name}", src_dir_fd=box, dst_dir_fd=box)
+        except OSError:
+            os.rmdir(folder, dir_fd=box)
+            raise
+    return _Taken(outbox, folder, name)
 
 
-def _write_durably(target: Path, body: bytes) -> None:
-    """Write and fsync under a temporary name, rename, fsync the folder."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.tmp")
-    with temporary.open("wb") as file:
-        file.write(body)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(target)
-    folder = os.open(target.parent, os.O_RDONLY)
+def _left_behind(outbox: Path) -> list[_Taken]:
+    """What an earlier process has taken and not dealt with, oldest first; its empty folders are removed."""
+    left: list[tuple[int, _Taken]] = []
+    with _opened(outbox) as box, os.scandir(box) as folders:
+        for folder in [entry.name for entry in folders if entry.name.startswith(_TAKEN)]:
+            with suppress(OSError), _opened(outbox, folder) as inside, os.scandir(inside) as files:
+                found = [(file.stat(follow_symlinks=False).st_mtime_ns, file.name) for file in files]
+                left += [(written, _Taken(outbox, folder, name)) for written, name in found]
+                if not found:
+                    os.rmdir(folder, dir_fd=box)
+    return [taken for _, taken in sorted(left, key=lambda one: one[0])]
+
+
+def _read(taken: _Taken) -> bytes:
+    """The file's bytes. PayloadUnreadable where it is no plain file, or not ours to read."""
     try:
-        os.fsync(folder)
+        with _opened(taken.outbox, taken.folder) as folder:
+            # Without waiting: a pipe without a writer would be waited for.
+            file = os.open(taken.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    except OSError as error:
+        if error.errno in _NOT_PLAIN:
+            raise PayloadUnreadable("This is not a file that can be read.") from error
+        raise
+    try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise PayloadUnreadable("This is not a plain file.")
+        with os.fdopen(file, "rb", closefd=False) as stream:
+            return stream.read()
     finally:
-        os.close(folder)
+        os.close(file)
+
+
+_NOT_PLAIN = {errno.ELOOP, errno.EACCES, errno.EPERM, errno.ENXIO}
+"""What opening a link, a file of somebody else's, or a socket comes to; other errors may be over at the next look."""
+
+
+def _move(taken: _Taken, box: Path, suffix: str, beside: bytes) -> None:
+    """Move a taken file to `box`, with `beside` written next to it first."""
+    _write_durably(box, _beside(taken.name, suffix), beside)
+    with _opened(taken.outbox, taken.folder) as source, _opened(box) as target:
+        os.replace(taken.name, taken.name, src_dir_fd=source, dst_dir_fd=target)
+    with suppress(OSError), _opened(taken.outbox) as outbox:  # an empty one that stays is removed at the next start
+        os.rmdir(taken.folder, dir_fd=outbox)
+
+
+def _beside(name: str, suffix: str) -> str:
+    """`name` with `suffix`; of a name that is too long for both, the beginning and a digest."""
+    if len(os.fsencode(name + suffix)) <= _LONGEST_NAME:
+        return name + suffix
+    whole = os.fsencode(name)
+    end = f"~{hashlib.sha256(whole).hexdigest()[:16]}{suffix}"
+    return whole[: _LONGEST_NAME - len(end)].decode("utf-8", "ignore") + end
+
+
+def _write_durably(box: Path, name: str, body: bytes) -> None:
+    """Write and fsync under a temporary name, rename, fsync the folder."""
+    box.mkdir(parents=True, exist_ok=True)
+    with _opened(box) as folder:
+        # A name that nobody can foresee, and that must not exist: what stands under it is ours alone.
+        temporary = f".{secrets.token_hex(8)}.tmp"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        with os.fdopen(os.open(temporary, flags, 0o666, dir_fd=folder), "wb") as file:
+            try:
+                file.write(body)
+                file.flush()
+                os.fsync(file.fileno())
+                os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+            except OSError:
+                with suppress(OSError):
+                    os.unlink(temporary, dir_fd=folder)
+                raise
+        os.fsync(folder)
+
+
+@contextmanager
+def _opened(box: Path, folder: str = ".") -> Iterator[int]:
+    """A descriptor of a box, or of a folder in it; OSError where either is a link.
+
+    Whoever swaps names meanwhile, what is done through the descriptor is done there.
+    """
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+    outer = os.open(box, flags)
+    try:
+        inner = os.open(folder, flags, dir_fd=outer)
+    finally:
+        os.close(outer)
+    try:
+        yield inner
+    finally:
+        os.close(inner)

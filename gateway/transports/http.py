@@ -17,12 +17,11 @@ from pathlib import Path
 
 import aiohttp
 from aiohttp import web
-from yarl import URL
 
 from gateway.errors import DeliveryDeferred, DeliveryRefused
 from gateway.model import Agreement, ApiKey, Delivery
-from gateway.transports.base import Arrival, Evidence, Intake
-from gateway.transports.guard import PublicResolver, require_allowed
+from gateway.transports.base import Arrival, Evidence, Intake, storable
+from gateway.transports.guard import PublicResolver, allowed, public_socket
 
 MEDIA_TYPES = {
     "edifact": "application/EDIFACT",  # RFC 1767
@@ -36,6 +35,10 @@ RECEIVED_DIGEST = "Received-Digest"
 
 DETAIL_LENGTH = 500
 """Characters of a peer's answer that are kept for the operator."""
+
+ANSWER_LENGTH = 64 * 1024
+"""Bytes of a peer's answer that are read, and that `answer_sha256` is the digest of: a recipient answers with a
+receipt or with a few words, and a longer answer must not fill our memory, sixty-four at once."""
 
 _REFUSALS = frozenset({400, 405, 406, 409, 410, 411, 413, 414, 415, 421, 422, 426, 431, 451})
 """Answers that say these bytes will never be taken. Others of 4xx (401, 403, 404, 408, 425, 429) are what a
@@ -70,13 +73,13 @@ class HttpSender:
             limit=connections,
             limit_per_host=per_host,
             resolver=None if allow_private else PublicResolver(),
+            socket_factory=None if allow_private else public_socket,
         )
         self._session = aiohttp.ClientSession(connector=connector, auto_decompress=False)
 
     async def send(self, delivery: Delivery, agreement: Agreement) -> Evidence:
         """POST the delivery to the agreement's `url`; options: url, token_file."""
-        url = agreement.options.get("url", "")
-        require_allowed(url, allow_private=self._allow_private)
+        url = allowed(agreement.options.get("url", ""), allow_private=self._allow_private)
         headers = {
             "Content-Type": MEDIA_TYPES.get(delivery.format.partition(":")[0], "application/octet-stream"),
             "Idempotency-Key": delivery.id,
@@ -90,41 +93,55 @@ class HttpSender:
             headers["Authorization"] = f"Bearer {Path(token_file).read_text('utf-8').strip()}"  # noqa: ASYNC240 -- a few bytes, so that a rotated secret is seen at once
         try:
             async with self._session.post(
-                URL(url),
+                url,
                 data=delivery.body,
                 headers=headers,
                 allow_redirects=False,  # a redirect would carry the bytes to where no agreement sends them
                 timeout=aiohttp.ClientTimeout(total=agreement.attempt_timeout),
             ) as answer:
-                return _judge(answer, delivery, await answer.content.read(DETAIL_LENGTH))
+                said, whole = await _said(answer)
+                return _judge(answer, delivery, said, whole=whole)
         except (aiohttp.ClientSSLError, ssl.SSLError) as error:
-            raise DeliveryDeferred(f"TLS: {error}") from error
+            raise DeliveryDeferred(storable(f"TLS: {error}")) from error
         except TimeoutError as error:
             raise DeliveryDeferred(f"No answer within {agreement.attempt_timeout:g} s") from error
         except (aiohttp.ClientError, OSError) as error:
-            raise DeliveryDeferred(f"{type(error).__name__}: {error}") from error
+            raise DeliveryDeferred(storable(f"{type(error).__name__}: {error}")) from error
 
     async def close(self) -> None:
         """Close the kept-alive connections."""
         await self._session.close()
 
 
-def _judge(answer: aiohttp.ClientResponse, delivery: Delivery, said: bytes) -> Evidence:
+async def _said(answer: aiohttp.ClientResponse) -> tuple[bytes, bool]:
+    """The answer's content, its first ANSWER_LENGTH bytes at most, and whether that is all of it.
+
+    Raises where it breaks off before: a recipient that did not finish its answer has not answered.
+    """
+    said = bytearray()
+    async for piece in answer.content.iter_any():
+        said += piece
+        if len(said) > ANSWER_LENGTH:
+            return bytes(said[:ANSWER_LENGTH]), False
+    return bytes(said), True
+
+
+def _judge(answer: aiohttp.ClientResponse, delivery: Delivery, said: bytes, *, whole: bool) -> Evidence:
     """What an answer proves; raises where it is no acceptance."""
-    line = f"{answer.status} {answer.reason or ''}".strip()
+    line = storable(f"{answer.status} {answer.reason or ''}".strip())[:DETAIL_LENGTH]
     if 200 <= answer.status < 300:
         confirmed = confirmed_digest(answer.headers.get(RECEIVED_DIGEST, ""))
-        if not confirmed:
-            return Evidence("delivered", "http_status", line, said)
-        if confirmed != delivery.sha256:
+        if confirmed and confirmed != delivery.sha256:
             raise DeliveryDeferred(f"{line}: the recipient confirmed another digest, {confirmed}")
-        return Evidence("delivered", "http_digest", line, said, confirmed)
-    detail = f"{line}: {said.decode('utf-8', 'replace')}"[:DETAIL_LENGTH]
+        kind = "http_digest" if confirmed else "http_status"
+        detail = line if whole else f"{line} (of a longer answer, {len(said)} bytes were read)"
+        return Evidence("delivered", kind, detail, said, confirmed)
+    detail = storable(f"{line}: {said.decode('utf-8', 'replace')}")[:DETAIL_LENGTH]
     if answer.status in _REFUSALS:
         raise DeliveryRefused(detail)
     deferred = DeliveryDeferred(detail)
     asked = answer.headers.get("Retry-After", "")
-    if asked.isdigit():
+    if asked.isascii() and asked.isdigit():
         deferred.retry_after = float(asked)
     raise deferred
 
@@ -132,10 +149,14 @@ def _judge(answer: aiohttp.ClientResponse, delivery: Delivery, said: bytes) -> E
 async def receive(request: web.Request, key: ApiKey, intake: Intake) -> web.Response:
     """Take in the body of an authenticated POST: 202 with Location, digest and receipt, after the commit.
 
-    Raises what `Intake` raises; the caller turns that into a problem.
+    Raises what `Intake` raises, and HTTPBadRequest for a header that is no text; the caller turns that into a problem.
     """
-    body = await request.read()
     headers = request.headers
+    for name in ("Idempotency-Key", "Content-Type"):
+        # aiohttp hands on bytes that are no UTF-8 as lone surrogates. Replaced, two keys could become one.
+        if storable(headers.get(name, "")) != headers.get(name, ""):
+            raise web.HTTPBadRequest(reason=f"The {name} header is not UTF-8.")
+    body = await request.read()
     digest = hashlib.sha256(body).digest()
     accepted = await intake(
         Arrival(

@@ -6,6 +6,7 @@ import gzip
 import io
 import zipfile
 import zlib
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -47,9 +48,9 @@ def test_sniff_never_raises(body: bytes) -> None:
     assert sniff(body) in (None, *Syntax)
 
 
-def _zip(*files: tuple[str, bytes]) -> bytes:
+def _zip(*files: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(buffer, "w", method) as archive:
         for name, body in files:
             archive.writestr(name, body)
     return buffer.getvalue()
@@ -72,7 +73,22 @@ def test_unpack_gives_what_was_wrapped(wrapped: bytes, encoding: str) -> None:
     assert part.syntax is Syntax.XML
 
 
-@pytest.mark.parametrize("wrapped", [gzip.compress(b"0" * 10_000_000, mtime=0), _zip(("bomb", b"0" * 10_000_000))])
+def test_all_members_of_a_gzip_file_are_read() -> None:
+    """Files that were compressed one by one and put together are read to the end; zeros behind them are padding."""
+    together = gzip.compress(b"<a>", mtime=0) + gzip.compress(b"", mtime=0) + gzip.compress(b"</a>", mtime=0)
+    for wrapped in (together, together + bytes(512)):
+        assert [part.body for part in unpack(wrapped, 1000)] == [b"<a></a>"]
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        gzip.compress(b"0" * 10_000_000, mtime=0),
+        gzip.compress(b"0" * 60_000, mtime=0) * 2,  # the limit is of all members together
+        _zip(("bomb", b"0" * 10_000_000)),
+        _zip(("half", b"0" * 60_000), ("of a bomb", b"0" * 60_000)),
+    ],
+)
 def test_a_bomb_is_refused_at_the_limit(wrapped: bytes) -> None:
     """What unpacks to more than the limit is refused, however small it came."""
     with pytest.raises(PayloadTooLarge):
@@ -84,6 +100,11 @@ def test_a_bomb_is_refused_at_the_limit(wrapped: bytes) -> None:
     [
         (gzip.compress(b"<a/>" * 100, mtime=0)[:-9], ""),  # cut short
         (b"\x1f\x8b\x08\x00nonsense", ""),
+        (gzip.compress(b"<a/>", mtime=0) + b"UNB+UNOA:1", ""),  # more than is compressed
+        (gzip.compress(b"<a/>", mtime=0) + gzip.compress(b"<b/>" * 100, mtime=0)[:-9], ""),
+        (zlib.compress(b"<a/>") + b"UNB+UNOA:1", "deflate"),
+        (_zip(("a", b"<a/>"), method=zipfile.ZIP_BZIP2), ""),
+        (_zip(("a", b"<a/>"), method=zipfile.ZIP_LZMA), ""),
         (b"PK\x03\x04nonsense", ""),
         (_zip(("inner.zip", _zip(("a", b"<a/>")))), ""),
         (b"<a/>", "br"),
@@ -99,3 +120,16 @@ def test_too_many_files_are_refused() -> None:
     """An archive of very many files is refused before any of them is read."""
     with pytest.raises(PayloadTooLarge):
         list(unpack(_zip(*((f"{n}.edi", b"x") for n in range(MAX_PARTS + 1))), 10**9))
+
+
+@given(
+    st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]),
+    st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), min_size=1, max_size=4),
+)
+def test_a_mangled_archive_is_unreadable_or_read(method: int, mangled: list[tuple[int, int]]) -> None:
+    """Whatever bytes of an archive are changed, it is read or refused with a reason; nothing else comes of it."""
+    wrapped = bytearray(_zip(("a.edi", b"UNB+" * 50), ("b.edi", b"x" * 300), method=method))
+    for place, value in mangled:
+        wrapped[4 + place % (len(wrapped) - 4)] = value  # it still begins as an archive
+    with suppress(PayloadUnreadable, PayloadTooLarge):
+        list(unpack(bytes(wrapped), 100_000))

@@ -8,8 +8,9 @@ from datetime import timedelta
 import pytest
 
 from gateway.errors import LeaseLost, NotFound, TransitionRefused
-from gateway.model import Delivery, DeliveryState, Stage
+from gateway.model import Agreement, Delivery, DeliveryState, Direction, Stage
 from gateway.store.contract import AttemptResult
+from gateway.store.deliveries import NO_WORD
 from gateway.store.sql_store import SqlStore
 from tests.store.made import LEASE, NOW, accept, claim, deliver_later, delivery, outcome, receipt
 
@@ -112,6 +113,77 @@ async def test_a_lost_lease_may_not_report(store: SqlStore) -> None:
     with pytest.raises(LeaseLost):
         await store.finish_attempt(result(second))
     assert [one.stage for one in await store.receipts_of(["a"])] == [Stage.DELIVERED]
+
+
+async def test_a_renewed_lease_lasts(store: SqlStore) -> None:
+    """A lease that is renewed runs out later; only who holds it may renew it, and only while it is sent."""
+    await deliver_later(store, delivery("a"))
+    (held,) = await store.claim_deliveries(1, LEASE, NOW)
+    await store.renew_delivery("a", held.fence, LEASE, NOW + LEASE / 2)
+    assert not await claim_ids(store, NOW + LEASE)
+    (again,) = await store.claim_deliveries(1, LEASE, NOW + LEASE * 1.5)
+    for id_, fence in (("a", held.fence), ("unknown", 1)):
+        with pytest.raises(LeaseLost):
+            await store.renew_delivery(id_, fence, LEASE, NOW)
+    both = [store.renew_delivery("a", again.fence, LEASE, NOW + 9 * LEASE), store.finish_attempt(result(again))]
+    assert await asyncio.gather(*both) == [None, None]
+    with pytest.raises(LeaseLost):
+        await store.renew_delivery("a", again.fence, LEASE, NOW)
+    assert (await store.delivery("a")).state is DeliveryState.DELIVERED
+
+
+async def test_a_deferred_delivery_has_no_lease(store: SqlStore) -> None:
+    """A late renewal does not move the moment at which a deferred delivery is due."""
+    await deliver_later(store, delivery("a"))
+    (held,) = await store.claim_deliveries(1, LEASE, NOW)
+    await store.finish_attempt(result(held, "deferred", next_at=NOW + LEASE))
+    with pytest.raises(LeaseLost):
+        await store.renew_delivery("a", held.fence, 9 * LEASE, NOW)
+    assert await claim_ids(store, NOW + LEASE) == ["a"]
+
+
+async def test_attempts_without_a_word_end_at_the_agreements_limit(store: SqlStore) -> None:
+    """A delivery whose leases run out is dead after as many attempts as its agreement allows, and holds its lane."""
+    await store.import_partners((), (Agreement("twice", "customs", Direction.OUT, "*", "json:x:1", attempts=2),), ())
+    await deliver_later(store, delivery("a", agreement_id="twice"), delivery("b", agreement_id="twice"))
+    moment = NOW
+    for attempts in (1, 2):
+        (held,) = await store.claim_deliveries(9, LEASE, moment)
+        assert (held.id, held.attempts) == ("a", attempts)
+        moment += LEASE
+    assert not await claim_ids(store, moment)
+    dead = await store.delivery("a")
+    assert (dead.state, dead.attempts, dead.last_error) == (DeliveryState.DEAD, 2, NO_WORD)
+    with pytest.raises(LeaseLost):
+        await store.finish_attempt(result(held))
+    assert not await claim_ids(store, moment + timedelta(days=365))
+    await store.retry_delivery("a", moment)  # which allows one more
+    assert await claim_ids(store, moment) == ["a"]
+    assert not await claim_ids(store, moment + LEASE)
+    assert (await store.delivery("a")).state is DeliveryState.DEAD
+    await store.skip_delivery("a", moment)
+    assert await claim_ids(store, moment) == ["b"]
+
+
+async def test_a_deferred_delivery_is_no_lapsed_one(store: SqlStore) -> None:
+    """Attempts whose end is known are the worker's to count: a delivery that waits goes, whatever the limit is by now."""
+    await deliver_later(store, delivery("a", agreement_id="once"))
+    (held,) = await store.claim_deliveries(1, LEASE, NOW)
+    await store.finish_attempt(result(held, "deferred", next_at=NOW))
+    await store.import_partners((), (Agreement("once", "customs", Direction.OUT, "*", "json:x:1", attempts=1),), ())
+    assert await claim_ids(store) == ["a"]
+    assert not await claim_ids(store, NOW + LEASE)
+
+
+async def test_an_answered_delivery_does_not_die_of_its_lease(store: SqlStore) -> None:
+    """Who answers has it: the worker that sent it is lost, and the next one's report finds the answer."""
+    await store.import_partners((), (Agreement("once", "customs", Direction.OUT, "*", "json:x:1", attempts=1),), ())
+    await deliver_later(store, delivery("a", agreement_id="once"))
+    await store.claim_deliveries(1, LEASE, NOW)
+    await store.answer_delivery("a", receipt("a", Stage.ANSWERED), NOW)
+    (again,) = await store.claim_deliveries(1, LEASE, NOW + LEASE)
+    await store.finish_attempt(result(again, "refused"))
+    assert (await store.delivery("a")).state is DeliveryState.ANSWERED
 
 
 async def test_late_joiners_of_a_lane_wait_for_its_head(store: SqlStore) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.errors import DeliveryRefused, Overloaded, PayloadTooLarge
+from gateway.errors import DeliveryDeferred, DeliveryRefused, Overloaded, PayloadTooLarge
 from gateway.model import Receipt, Stage
 from gateway.store.contract import Accepted
 from gateway.transports.base import Arrival
@@ -73,17 +73,21 @@ async def test_a_refused_file_moves_to_failbox_with_the_reason(tmp_path: Path) -
     assert "At most 1 byte." in (tmp_path / "FailBox" / "a.edi.reason.json").read_text()
 
 
-async def test_a_temporary_refusal_leaves_the_file(tmp_path: Path) -> None:
-    """Under overload the file stays where it is, and is taken in later under the same transport id."""
-    inlet = Inlet(Overloaded())
+async def test_under_overload_a_file_waits(tmp_path: Path) -> None:
+    """Under overload a file waits where nothing replaces it, and is taken in later under the same transport id."""
+    inlet = Inlet(Overloaded(), Overloaded())
     folder = receiver(tmp_path, inlet)
     (tmp_path / "OutBox" / "a.edi").write_bytes(b"UNB")
+    (tmp_path / "OutBox" / "b.edi").write_bytes(b"UNB+")
     await folder.poll()
-    with pytest.raises(Overloaded):
-        await folder.poll()
-    assert (tmp_path / "OutBox" / "a.edi").exists()
-    await folder.poll()
-    assert len(inlet.arrivals) == 1
+    for _ in range(2):
+        with pytest.raises(Overloaded):
+            await folder.poll()
+    assert inlet.arrivals == []
+    assert (tmp_path / "OutBox" / "b.edi").exists()  # nothing is taken that cannot be dealt with
+    assert await folder.poll() == 2
+    assert [arrival.filename for arrival in inlet.arrivals] == ["a.edi", "b.edi"]
+    assert list((tmp_path / "OutBox").iterdir()) == []
 
 
 async def test_a_delivery_appears_whole_and_once(tmp_path: Path) -> None:
@@ -96,6 +100,29 @@ async def test_a_delivery_appears_whole_and_once(tmp_path: Path) -> None:
     assert file.read_bytes() == DELIVERY.body
     assert first == second
     assert first.digest == DELIVERY.sha256
+
+
+async def test_a_delivery_follows_no_link(tmp_path: Path) -> None:
+    """Whatever a recipient puts in the way, a delivery is written into its InBox and nowhere else."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    terms = replace(agreement(""), transport="folder", options={"folder": str(tmp_path / "box")})
+    victim = elsewhere / "victim"
+    victim.write_bytes(b"precious")
+    inbox = tmp_path / "box" / "InBox"
+    inbox.mkdir(parents=True)
+    name = f"clearance-{DELIVERY.id}.edi"
+    for link in (name, f".{name}.tmp"):
+        (inbox / link).symlink_to(victim)
+    await FolderSender().send(DELIVERY, terms)
+    assert not (inbox / name).is_symlink()
+    assert (inbox / name).read_bytes() == DELIVERY.body
+    assert victim.read_bytes() == b"precious"
+    inbox.rename(tmp_path / "box" / "old")
+    inbox.symlink_to(elsewhere)
+    with pytest.raises(DeliveryDeferred):
+        await FolderSender().send(DELIVERY, terms)
+    assert [path.name for path in elsewhere.iterdir()] == ["victim"]
 
 
 async def test_no_folder_is_refused() -> None:

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import re
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from gateway.errors import DeliveryDeferred, DeliveryRefused
-from gateway.model import Agreement, Delivery, DeliveryKind, Direction
-from gateway.transports.http import RECEIVED_DIGEST, HttpSender, confirmed_digest, content_digest
+from gateway.model import Agreement, ApiKey, Delivery, DeliveryKind, Direction, Receipt, Stage
+from gateway.store.contract import Accepted
+from gateway.transports import guard
+from gateway.transports.base import Arrival, Evidence
+from gateway.transports.http import (
+    ANSWER_LENGTH,
+    RECEIVED_DIGEST,
+    HttpSender,
+    confirmed_digest,
+    content_digest,
+    receive,
+)
 
 BODY = b"UNB+UNOA:3+A+B+260101:1200+1'UNZ+0+1'"
 DELIVERY = Delivery(
@@ -47,6 +60,43 @@ async def recipient(handler: Callable[[web.Request], Awaitable[web.StreamRespons
     app.router.add_post("/in", handler)
     async with TestServer(app) as server:
         yield str(server.make_url("/in"))
+
+
+@asynccontextmanager
+async def raw_recipient(*pieces: bytes) -> AsyncIterator[str]:
+    """A server that answers one request with these bytes, piece by piece, and closes; yields its URL."""
+    done = asyncio.Event()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+        assert length is not None
+        await reader.readexactly(int(length[1]))
+        with suppress(ConnectionError):
+            for piece in pieces:
+                writer.write(piece)
+                await writer.drain()
+                await asyncio.sleep(0.02)
+            writer.close()
+            await writer.wait_closed()
+        done.set()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/in"
+        await asyncio.wait_for(done.wait(), 5)
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+async def send(url: str, *, allow_private: bool = True) -> Evidence:
+    """One attempt by a sender of its own."""
+    sender = HttpSender(allow_private=allow_private)
+    try:
+        return await sender.send(DELIVERY, agreement(url))
+    finally:
+        await sender.close()
 
 
 async def test_a_confirmed_digest_is_the_evidence() -> None:
@@ -129,6 +179,12 @@ async def test_nobody_there_is_deferred() -> None:
         "ftp://example.com/",
         "file:///etc/passwd",
         "http://user:secret@example.com/",
+        "http://１２７.0.0.1:1/",  # written in full-width digits, sent as 127.0.0.1
+        "http://127。0。0。1:1/",
+        "http://[64:ff9b::127.0.0.1]/",
+        "http://[::ffff:127.0.0.1%251]/",
+        "http://[::1/",
+        "http:///",
         "",
     ],
 )
@@ -146,6 +202,151 @@ async def test_a_name_that_resolves_to_loopback_is_guarded() -> None:
     with pytest.raises(DeliveryDeferred, match="no public address"):
         await sender.send(DELIVERY, agreement("http://localhost:1/"))
     await sender.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("8.8.8.8", True),
+        ("2606:4700::1111", True),
+        ("127.0.0.1", False),
+        ("100.64.0.1", False),
+        ("224.0.0.1", False),
+        ("::ffff:8.8.8.8", True),
+        ("::ffff:127.0.0.1", False),
+        ("::127.0.0.1", False),  # IPv4-compatible
+        ("::ffff:0:127.0.0.1", False),  # IPv4-translated
+        ("64:ff9b::8.8.8.8", True),  # NAT64
+        ("64:ff9b::10.0.0.1", False),
+        ("64:ff9b:1::a00:1", False),  # NAT64 of a site's own
+        ("2002:808:808::1", True),  # 6to4
+        ("2002:7f00:1::", False),
+        ("2001:0:4136:e378:8000:63bf:3fff:fdd2", False),  # Teredo
+        ("fec0::1", False),  # site-local
+        ("fe80::1%eth0", False),
+        ("::", False),
+        ("::1", False),
+    ],
+)
+def test_what_is_public(address: str, public: bool) -> None:
+    """An address is public where it leads is: IPv4 in IPv6 is judged as the IPv4 it is carried to."""
+    assert guard.is_public(address) is public
+
+
+async def test_the_connected_address_is_judged_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where everything before has let an address pass, no socket is connected to it unless it is public."""
+    seen = 0
+
+    async def handler(_request: web.Request) -> web.Response:
+        nonlocal seen
+        seen += 1
+        return web.Response()
+
+    async with recipient(handler) as url:
+        monkeypatch.setattr(guard.PublicResolver, "resolve", guard.DefaultResolver().resolve)
+        with pytest.raises(DeliveryDeferred, match="private network"):
+            await send(url.replace("127.0.0.1", "localhost"), allow_private=False)
+    assert seen == 0
+    for address in ("127.1", "::ffff:10.0.0.1"):
+        with pytest.raises(PermissionError):
+            guard.public_socket((socket.AF_INET, socket.SOCK_STREAM, 0, "", (address, 80)))
+    guard.public_socket((socket.AF_INET, socket.SOCK_STREAM, 0, "", ("8.8.8.8", 80))).close()
+
+
+# What a recipient says.
+
+
+async def test_the_answer_is_read_to_its_end() -> None:
+    """However slowly it comes, all of the answer is the evidence; the operator's line is the status line."""
+    said = b"A" * 700 + b"B" * 700
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(said)
+    async with raw_recipient(head + said[:4], said[4:900], said[900:]) as url:
+        evidence = await send(url)
+    assert (evidence.answer, evidence.detail) == (said, "200 OK")
+
+
+@pytest.mark.parametrize(("length", "whole"), [(ANSWER_LENGTH, True), (ANSWER_LENGTH + 1, False), (10**7, False)])
+async def test_a_long_answer_is_cut_at_a_fixed_length(length: int, *, whole: bool) -> None:
+    """Of an answer that is too long the first bytes are the evidence, always as many, and the operator is told so."""
+
+    async def handler(_request: web.Request) -> web.Response:
+        return web.Response(body=b"x" * length)
+
+    async with recipient(handler) as url:
+        evidence = await send(url)
+    assert evidence.answer == b"x" * min(length, ANSWER_LENGTH)
+    assert (evidence.detail == "200 OK") is whole
+
+
+async def test_an_answer_that_breaks_off_is_none() -> None:
+    """A recipient that ends its answer before its end has confirmed nothing, and is sent the delivery again."""
+    async with raw_recipient(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n", b"half") as url:
+        with pytest.raises(DeliveryDeferred):
+            await send(url)
+
+
+@pytest.mark.parametrize(
+    ("answer", "detail"),
+    [
+        (b"HTTP/1.1 500 \xb4\xed\xce\xf3\r\nContent-Length: 3\r\n\r\na\0b", "500 \ufffd\ufffd\ufffd\ufffd: a\ufffdb"),
+        (b"HTTP/1.1 422 \xb4\r\nContent-Length: 1\r\n\r\n\xff", "422 \ufffd: \ufffd"),
+    ],
+)
+async def test_words_that_are_no_text_are_replaced(answer: bytes, detail: str) -> None:
+    """What no store can keep, lone surrogates and U+0000, is replaced in what the operator reads of a refusal."""
+    async with raw_recipient(answer) as url:
+        with pytest.raises((DeliveryDeferred, DeliveryRefused)) as caught:
+            await send(url)
+    assert str(caught.value) == detail
+
+
+async def test_an_accepting_status_line_that_is_no_text_is_accepted() -> None:
+    """A recipient that accepts in GBK has accepted; its words stand in the evidence as they can be kept."""
+    async with raw_recipient(b"HTTP/1.1 200 \xb3\xa6\r\nContent-Length: 2\r\n\r\n\xb3\0") as url:
+        evidence = await send(url)
+    assert (evidence.detail, evidence.answer) == ("200 \ufffd\ufffd", b"\xb3\0")
+
+
+async def test_a_retry_after_that_is_no_number_is_ignored() -> None:
+    """Digits of other scripts and dates in Retry-After lengthen nothing, and are no fault."""
+    async with raw_recipient("HTTP/1.1 503 Later\r\nRetry-After: ²\r\nContent-Length: 0\r\n\r\n".encode()) as url:
+        with pytest.raises(DeliveryDeferred, match="503 Later") as caught:
+            await send(url)
+    assert caught.value.retry_after == DeliveryDeferred.retry_after
+
+
+# The way in.
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [
+        (b"Content-Type: text/\xb1\xa8", 400),
+        (b"Idempotency-Key: \xb1\xa8", 400),
+        ("Idempotency-Key: 报检".encode(), 202),
+        (b"X-Other: \xb1\xa8", 202),
+    ],
+)
+async def test_a_header_that_is_no_text_is_refused(header: bytes, status: int) -> None:
+    """A Content-Type or Idempotency-Key that is no UTF-8 is the sender's fault, and nothing is kept."""
+    arrivals: list[Arrival] = []
+
+    async def intake(arrival: Arrival) -> Accepted:
+        arrivals.append(arrival)
+        return Accepted("p1", Receipt(0, Stage.RECEIVED, "p1", b"{}"))
+
+    async def handler(request: web.Request) -> web.Response:
+        return await receive(request, ApiKey("k", "acme", "hash"), intake)
+
+    async with recipient(handler) as url:
+        port = re.findall(r":(\d+)/", url)[0]
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(port))
+        writer.write(b"POST /in HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n%s\r\n\r\nUNB" % header)
+        line = await reader.readline()
+        writer.close()
+        await writer.wait_closed()
+    assert line.split()[1] == b"%d" % status
+    assert len(arrivals) == (status == 202)
 
 
 def test_digest_header_round_trip() -> None:
