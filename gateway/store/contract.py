@@ -8,6 +8,7 @@ fact, a lost lease, a repeated id) fails alone; the others of its batch go on.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -125,9 +126,15 @@ class LedgerMove:
     message_id: str
 
 
+_NOT_STORABLE = re.compile("[\0\ud800-\udfff]")
+
+
 def storable(text: str) -> str:
-    """`text` as every engine can keep it and look for it: PostgreSQL's texts hold no U+0000."""
-    return text.replace("\0", "\ufffd") if "\0" in text else text
+    """`text` as every engine keeps it and finds it again: U+FFFD for lone surrogates (bytes that were no UTF-8) and U+0000.
+
+    What a peer says can hold both; neither engine keeps the one, and PostgreSQL does not keep the other.
+    """
+    return _NOT_STORABLE.sub("\ufffd", text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,10 +307,6 @@ class Store(Protocol):
     async def delivery_by_reference(self, partner_id: str, reference: str) -> Delivery | None:
         """The newest delivery to a partner that carries `reference`; by it an answer finds what it answers."""
 
-    async def answer_delivery(self, delivery_id: str, receipt: NewReceipt, now: datetime) -> None:
-        """Record the recipient's business answer to a delivery; a second answer changes nothing."""
-
-    # Read
     async def payload(self, payload_id: str) -> PayloadView:
         """NotFound where there is none."""
 

@@ -19,8 +19,8 @@ from gateway.errors import GatewayError, LeaseLost, NotFound, TransitionRefused
 from gateway.model import Attempt, Delivery, DeliveryKind, DeliveryState
 from gateway.store import tables
 from gateway.store.batch import Batch
-from gateway.store.bodies import BodyFiles, insert_body, read_bodies
-from gateway.store.contract import AttemptResult, NewReceipt
+from gateway.store.bodies import BodyFiles, bodies_there, insert_body
+from gateway.store.contract import Answered, AttemptResult
 from gateway.store.sql import (
     among,
     from_json,
@@ -171,18 +171,19 @@ class ClaimWanted:
 def claim(connection: Connection, wanted: ClaimWanted) -> list[Delivery]:
     """Lease the heads that are due, longest due first, and record an attempt of each.
 
-    A head whose last allowed attempt ended without a word, its lease run out, is dead instead.
+    A head whose last allowed attempt ended without a word, its lease run out, is dead instead; so is one whose
+    bytes are lost, which no other must wait for.
     """
     moment, until = to_time(wanted.now), to_time(wanted.now + wanted.lease)
     found = connection.execute(due(moment, wanted.limit)).all()
     lapsed = _lapsed_for_good(connection, found)
     if lapsed:
-        connection.execute(
-            update(tables.deliveries)
-            .where(among(_hot.id, lapsed))
-            .values(state=DeliveryState.DEAD.value, next_at=None, due_at=None, last_error=NO_WORD)
-        )
-    rows = [row for row in found if row.id not in lapsed]
+        _end(connection, lapsed, NO_WORD)
+    bodies = bodies_there(connection, wanted.files, {row.sha256 for row in found})
+    for row in found:
+        if row.sha256 not in bodies:
+            _end(connection, [row.id], f"The file of its body, {row.sha256}, is missing.")
+    rows = [row for row in found if row.id not in lapsed and row.sha256 in bodies]
     if not rows:
         return []
     connection.execute(
@@ -192,7 +193,6 @@ def claim(connection: Connection, wanted: ClaimWanted) -> list[Delivery]:
     )
     started = [(row.id, row.attempts + 1, moment, None, "", "") for row in rows]
     insert_rows(connection, tables.attempts, started)
-    bodies = read_bodies(connection, wanted.files, {row.sha256 for row in rows})
     return [
         replace(
             delivery_from(row, bodies[row.sha256]),
@@ -202,6 +202,15 @@ def claim(connection: Connection, wanted: ClaimWanted) -> list[Delivery]:
         )
         for row in rows
     ]
+
+
+def _end(connection: Connection, ids: Iterable[str], why: str) -> None:
+    """Make deliveries dead: their lanes wait for an operator."""
+    connection.execute(
+        update(tables.deliveries)
+        .where(among(_hot.id, ids))
+        .values(state=DeliveryState.DEAD.value, next_at=None, due_at=None, last_error=why)
+    )
 
 
 def _lapsed_for_good(connection: Connection, rows: Sequence[Row[Any]]) -> set[str]:
@@ -356,15 +365,6 @@ class Order:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class BusinessAnswer:
-    """The recipient's business answer to one delivery, with its receipt."""
-
-    delivery_id: str
-    receipt: NewReceipt
-    at: datetime
-
-
 def retry(batch: Batch, orders: Sequence[Order]) -> Sequence[GatewayError | None]:
     """Make dead deliveries due again. One that only waits for its next attempt is due at once."""
     rows = _held(batch.connection, [order.delivery_id for order in orders])
@@ -401,8 +401,8 @@ def skip(batch: Batch, orders: Sequence[Order]) -> Sequence[GatewayError | None]
     return answers
 
 
-def answer(batch: Batch, given: Sequence[BusinessAnswer]) -> Sequence[GatewayError | None]:
-    """Record business answers. Whoever answers has the delivery, so it need not be sent again.
+def answer(batch: Batch, given: Sequence[Answered]) -> None:
+    """Record business answers, of each delivery the first. Whoever answers has it, so it need not be sent again.
 
     One that is being sent just now stays with its worker, whose report then finds the answer.
     """
@@ -411,14 +411,10 @@ def answer(batch: Batch, given: Sequence[BusinessAnswer]) -> Sequence[GatewayErr
     finished = set(connection.execute(select(done.c.id).where(among(done.c.id, ids))).scalars())
     over: list[_Over] = []
     now_answered: list[str] = []
-    answers: list[GatewayError | None] = []
     for one in given:
         row = rows.get(one.delivery_id)
-        if row is None and one.delivery_id not in finished:
-            answers.append(NotFound(delivery_id=one.delivery_id))
-            continue
-        answers.append(None)
-        if one.delivery_id in answered:
+        unknown = row is None and one.delivery_id not in finished
+        if unknown or one.delivery_id in answered:
             continue
         answered.add(one.delivery_id)
         at = to_time(one.at)
@@ -430,7 +426,6 @@ def answer(batch: Batch, given: Sequence[BusinessAnswer]) -> Sequence[GatewayErr
             over.append(_Over(row, DeliveryState.ANSWERED, at, row.last_error))
     connection.execute(update(done).where(among(done.c.id, now_answered)).values(state=DeliveryState.ANSWERED.value))
     _leave(batch, over)
-    return answers
 
 
 def _absent(connection: Connection, delivery_id: str) -> GatewayError:

@@ -201,9 +201,7 @@ def _write(batch: Batch, outcomes: Sequence[Outcome], judged: _Judge) -> None:
     _write_ledgers(batch, outcomes, judged.test)
     _write_feeds(batch, [entry for outcome in outcomes for entry in outcome.feed])
     deliveries.enqueue(batch, [(outcome.payload_id, one) for outcome in outcomes for one in outcome.deliveries])
-    deliveries.answer(
-        batch, [deliveries.BusinessAnswer(one.delivery_id, one.receipt, one.at) for o in outcomes for one in o.answers]
-    )
+    deliveries.answer(batch, [one for outcome in outcomes for one in outcome.answers])
     attached = [wait_id for outcome in outcomes for wait_id in outcome.attached]
     if attached:
         connection.execute(delete(tables.waits).where(among(tables.waits.c.id, attached)))

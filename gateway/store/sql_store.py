@@ -67,7 +67,6 @@ _HANDLERS: tuple[Handler[Any, Any], ...] = (
     outcome.commit,
     deliveries.renew,
     deliveries.finish_attempts,
-    deliveries.answer,
     deliveries.retry,
     deliveries.skip,
     payloads.reopen,
@@ -208,9 +207,6 @@ class SqlStore(Store):
 
     async def skip_delivery(self, delivery_id: str, now: datetime) -> None:
         await self._writer.do(deliveries.skip, deliveries.Order(delivery_id, now))
-
-    async def answer_delivery(self, delivery_id: str, receipt: NewReceipt, now: datetime) -> None:
-        await self._writer.do(deliveries.answer, deliveries.BusinessAnswer(delivery_id, receipt, now))
 
     async def delivery_by_reference(self, partner_id: str, reference: str) -> Delivery | None:
         return await self._read(

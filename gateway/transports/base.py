@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.model import Agreement, Delivery
 from gateway.store.contract import Accepted
-
-_NOT_STORABLE = re.compile("[\0\ud800-\udfff]")
-
-
-def storable(text: str) -> str:
-    """`text` as every store takes it: U+FFFD for lone surrogates (bytes that were no UTF-8) and for U+0000.
-
-    What a peer says can hold both; neither engine keeps the one, and PostgreSQL does not keep the other.
-    """
-    return _NOT_STORABLE.sub("\ufffd", text)
 
 
 @dataclass(frozen=True, slots=True)

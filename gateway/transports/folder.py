@@ -29,7 +29,8 @@ import structlog
 
 from gateway.errors import DeliveryDeferred, DeliveryRefused, PayloadUnreadable, PermanentError, TemporaryError
 from gateway.model import Agreement, Delivery
-from gateway.transports.base import Arrival, Evidence, Intake, storable
+from gateway.store.contract import storable
+from gateway.transports.base import Arrival, Evidence, Intake
 
 EXTENSIONS = {"edifact": "edi", "x12": "x12", "xml": "xml", "json": "json"}
 _UNFINISHED = (".tmp", ".part", ".filepart", ".swp")

@@ -20,7 +20,8 @@ from aiohttp import web
 
 from gateway.errors import DeliveryDeferred, DeliveryRefused
 from gateway.model import Agreement, ApiKey, Delivery
-from gateway.transports.base import Arrival, Evidence, Intake, storable
+from gateway.store.contract import storable
+from gateway.transports.base import Arrival, Evidence, Intake
 from gateway.transports.guard import PublicResolver, allowed, public_socket
 
 MEDIA_TYPES = {

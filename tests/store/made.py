@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gateway.model import Delivery, DeliveryKind, FeedEntry, MessageState, Payload, Stage, Syntax
 from gateway.receipt import signed
-from gateway.store.contract import Accepted, Claimed, MessageRecord, NewReceipt, Outcome
+from gateway.store.contract import Accepted, Answered, Claimed, MessageRecord, NewReceipt, Outcome
 from gateway.store.sql_store import SqlStore
 
 ORIGIN = "gateway.example/log"
@@ -107,6 +108,16 @@ def feed_entry(name: str, feed: str = "clearance", **fields: Any) -> FeedEntry:
 
 def receipt(subject: str, stage: Stage = Stage.DELIVERED) -> NewReceipt:
     return NewReceipt(stage, subject, signed.canonical({"stage": stage.value, "subject": subject}))
+
+
+_ANSWERING = itertools.count(1000)
+
+
+async def answer(store: SqlStore, delivery_id: str) -> None:
+    """Commit a payload that answers this delivery."""
+    claimed = await claim(store, next(_ANSWERING))
+    given = Answered(delivery_id, receipt(delivery_id, Stage.ANSWERED), NOW)
+    await store.commit(outcome(claimed, answers=(given,)))
 
 
 async def deliver_later(store: SqlStore, *made: Delivery, number: int = 1) -> None:

@@ -12,7 +12,7 @@ from gateway.model import Agreement, Delivery, DeliveryState, Direction, Stage
 from gateway.store.contract import AttemptResult
 from gateway.store.deliveries import NO_WORD
 from gateway.store.sql_store import SqlStore
-from tests.store.made import LEASE, NOW, accept, claim, deliver_later, delivery, outcome, receipt
+from tests.store.made import LEASE, NOW, accept, answer, claim, deliver_later, delivery, outcome, receipt, sha256
 
 
 def result(held: Delivery, outcome_: str = "delivered", **fields: object) -> AttemptResult:
@@ -180,10 +180,20 @@ async def test_an_answered_delivery_does_not_die_of_its_lease(store: SqlStore) -
     await store.import_partners((), (Agreement("once", "customs", Direction.OUT, "*", "json:x:1", attempts=1),), ())
     await deliver_later(store, delivery("a", agreement_id="once"))
     await store.claim_deliveries(1, LEASE, NOW)
-    await store.answer_delivery("a", receipt("a", Stage.ANSWERED), NOW)
+    await answer(store, "a")
     (again,) = await store.claim_deliveries(1, LEASE, NOW + LEASE)
     await store.finish_attempt(result(again, "refused"))
     assert (await store.delivery("a")).state is DeliveryState.ANSWERED
+
+
+async def test_a_lost_body_makes_its_own_delivery_dead_and_no_other_wait(store: SqlStore) -> None:
+    """A delivery whose file is gone waits for an operator in its lane; those of other lanes go."""
+    body = b"x" * 70_000
+    await deliver_later(store, delivery("a", "x", body=body), delivery("b", "y"))
+    store._files.path(sha256(body)).unlink()
+    assert await claim_ids(store) == ["b"]
+    (dead,) = await store.deliveries("", "dead", 9)
+    assert (dead.id, sha256(body) in dead.last_error) == ("a", True)
 
 
 async def test_late_joiners_of_a_lane_wait_for_its_head(store: SqlStore) -> None:
@@ -248,11 +258,11 @@ async def test_an_answer_is_found_by_reference_and_recorded_once(store: SqlStore
     for held in await store.claim_deliveries(9, LEASE, NOW):
         await store.finish_attempt(result(held))
     for _ in range(2):
-        await store.answer_delivery("b", receipt("b", Stage.ANSWERED), NOW)
+        await answer(store, "b")
     assert len(await store.receipts_of(["b"])) == 1
     assert (await store.delivery("b")).state is DeliveryState.ANSWERED
-    with pytest.raises(NotFound):
-        await store.answer_delivery("unknown", receipt("unknown", Stage.ANSWERED), NOW)
+    await answer(store, "unknown")
+    assert await store.receipts_of(["unknown"]) == []
 
 
 async def test_an_answer_that_overtakes_the_report(store: SqlStore) -> None:
@@ -260,8 +270,8 @@ async def test_an_answer_that_overtakes_the_report(store: SqlStore) -> None:
     await deliver_later(store, delivery("a", "x"), delivery("b", "x"), delivery("c", "y"))
     held = {one.id: one for one in await store.claim_deliveries(9, LEASE, NOW)}
     await store.finish_attempt(result(held["c"], "deferred", next_at=NOW + LEASE))
-    await store.answer_delivery("a", receipt("a", Stage.ANSWERED), NOW)
-    await store.answer_delivery("c", receipt("c", Stage.ANSWERED), NOW)
+    await answer(store, "a")
+    await answer(store, "c")
     assert (await store.delivery("c")).state is DeliveryState.ANSWERED
     assert (await store.delivery("a")).state is DeliveryState.SENDING
     await store.finish_attempt(result(held["a"], "deferred", next_at=NOW + LEASE))
