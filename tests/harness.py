@@ -44,6 +44,17 @@ async def _import_partners(settings: config.Settings, file: Path) -> None:
         )
 
 
+class _Patient(ThreadingHTTPServer):
+    """A server whose peers may be killed in the middle of a request."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A connection that was broken off is no fault; others are printed."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class GatewayProcess:
     """`gateway serve` in a process of its own, over one folder that outlives it."""
 
@@ -212,8 +223,7 @@ class Recipient:
             def log_message(self, *_: object) -> None:
                 """Nothing is logged."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Patient(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}/inbox"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
