@@ -82,9 +82,10 @@ def test_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
         load.stop()
     wanted = set(load.accepted)
     deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and not wanted <= {serial_of(b) for b in bureau.deliveries.values()}:
+    # Copied first: the bureau's threads add to it meanwhile.
+    while time.monotonic() < deadline and not wanted <= {serial_of(b) for b in list(bureau.deliveries.values())}:
         time.sleep(0.2)
-    delivered = Counter(serial_of(body) for body in bureau.deliveries.values())
+    delivered = Counter(serial_of(body) for body in list(bureau.deliveries.values()))
     assert len(wanted) > KILLS, "the load was no load"
     assert wanted - set(delivered) == set(), "acknowledged, and lost"
     assert {serial for serial, count in delivered.items() if count > 1} == set(), "one declaration under two ids"
