@@ -66,6 +66,8 @@ class Writer:
         self._arrived = asyncio.Event()
         self._crowded = asyncio.Event()
         self._company = LEAST_COMPANY
+        self._senders = self._senders_company = 0
+        """Brief operations that wait, and how many of them are enough: a sender waits for their answer."""
         self._closing = False
         self._task: asyncio.Task[None] | None = None
 
@@ -90,8 +92,9 @@ class Writer:
             raise StoreUnavailable("the store is closed")
         operation = _Operation(handler, value, asyncio.get_running_loop().create_future(), brief)
         self._waiting.append(operation)
+        self._senders += brief
         self._arrived.set()
-        if len(self._waiting) >= self._company:
+        if self._is_company():
             self._crowded.set()
         return cast("R", await operation.answered)
 
@@ -102,12 +105,15 @@ class Writer:
             await self._arrived.wait()
             await self._gather(ended + LINGER)
             batch, self._waiting = self._waiting[:LARGEST_BATCH], self._waiting[LARGEST_BATCH:]
+            senders = sum(operation.brief for operation in batch)
+            self._senders -= senders
             if not self._waiting and not self._closing:
                 self._arrived.clear()
             if batch:
                 await self._write(batch)
                 ended = loop.time()
                 self._company = max(LEAST_COMPANY, (len(batch) + len(self._waiting)) // 2)
+                self._senders_company = (senders + self._senders) // 2
             elif self._closing:
                 return
 
@@ -119,12 +125,16 @@ class Writer:
         """
         loop = asyncio.get_running_loop()
         self._crowded.clear()
-        while not self._closing and len(self._waiting) < self._company and loop.time() < until:
+        while not self._closing and not self._is_company() and loop.time() < until:
             count = len(self._waiting)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._crowded.wait(), QUIET)
             if len(self._waiting) == count:
                 return
+
+    def _is_company(self) -> bool:
+        """Whether about half of those present lately are waiting, of all or of the senders alone."""
+        return len(self._waiting) >= self._company or 0 < self._senders >= self._senders_company
 
     async def _write(self, operations: list[_Operation]) -> None:
         operations.sort(key=lambda operation: self._order[operation.handler])
