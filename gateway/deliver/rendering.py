@@ -41,8 +41,8 @@ class Renderer:
     ) -> tuple[Rendered, str]:
         """The bytes and the control reference they carry; without a mapping, no bytes and a finding."""
         mapping = table.find(document_type, agreement.format)
-        advise = advice.WRITERS.get(agreement.format) if isinstance(document, Response) else None
-        if mapping is None and advise is None:
+        as_advice = isinstance(document, Response) and agreement.format in advice.WRITERS
+        if mapping is None and not as_advice:
             missing = Finding(
                 "mapping.none_outbound",
                 Severity.ERROR,
@@ -62,12 +62,11 @@ class Renderer:
             charset=agreement.charset,
             transport_envelope=agreement.envelope,
         )
-        if mapping is None:
-            assert isinstance(document, Response), "only a response goes without a mapping"
-            assert advise is not None
-            return Rendered(advise(document, frame), []), reference
-        context = Context(time_zone=agreement.time_zone, code_tables=agreement.code_tables)
-        return render(document, mapping, context, frame), reference
+        if mapping is not None:
+            context = Context(time_zone=agreement.time_zone, code_tables=agreement.code_tables)
+            return render(document, mapping, context, frame), reference
+        assert isinstance(document, Response), "only a response goes without a mapping"
+        return Rendered(advice.WRITERS[agreement.format](document, frame), []), reference
 
     async def x12_reference(self, partner_id: str, delivery_id: str, *, test: bool) -> str:
         """The next interchange control number towards a partner; the same again for the same delivery.
