@@ -122,6 +122,20 @@ class GatewayProcess:
                 time.sleep(0.05)
         raise RuntimeError(f"the gateway is not ready:\n{self.log()[-3000:]}")
 
+    @property
+    def pid(self) -> int:
+        """The number of the running process."""
+        assert self._process is not None
+        return self._process.pid
+
+    def pause(self) -> None:
+        """SIGSTOP: the process holds what it holds, and does nothing more."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        os.kill(self.pid, signal.SIGCONT)
+
     def kill(self) -> None:
         """kill -9: nothing is flushed, nothing is closed."""
         if self._process is not None:
@@ -154,6 +168,10 @@ class GatewayProcess:
         """What the process logged."""
         path = self.folder / "gateway.log"
         return path.read_text("utf-8", "replace") if path.exists() else ""
+
+    def ready(self) -> int:
+        """The status that /readyz answers with; 0 where nobody answers."""
+        return self._ask(Request(f"{self.url}/readyz"))[0]
 
     def post(self, partner_id: str, body: bytes, transport_id: str = "") -> tuple[int, dict[str, Any]]:
         """Send a message as `partner_id`: status and answer; status 0 where nobody answered."""

@@ -138,7 +138,9 @@ class DeliveryWorker:
     def _failed(self, delivery: Delivery, outcome: str, detail: str, next_at: datetime | None) -> AttemptResult:
         """A result that is no delivery; without `next_at` it is dead and holds its lane."""
         log.info("delivery_failed", delivery=delivery.id, outcome=outcome, attempt=delivery.attempts, detail=detail)
-        return AttemptResult(delivery.id, delivery.fence, delivery.attempts, outcome, self._clock(), detail, next_at)
+        return AttemptResult(
+            delivery.id, delivery.fence, delivery.attempts, outcome, self._clock(), detail, next_at, lane=delivery.lane
+        )
 
     async def _done(self, delivery: Delivery, evidence: Evidence) -> AttemptResult:
         """A result with the receipt that proves it."""
@@ -150,5 +152,12 @@ class DeliveryWorker:
         )
         receipt = NewReceipt(stage, delivery.id, body)
         return AttemptResult(
-            delivery.id, delivery.fence, delivery.attempts, evidence.outcome, at, evidence.detail, None, (receipt,)
+            delivery.id,
+            delivery.fence,
+            delivery.attempts,
+            evidence.outcome,
+            at,
+            evidence.detail,
+            receipts=(receipt,),
+            lane=delivery.lane,
         )

@@ -19,7 +19,7 @@ from gateway.receipt.anchor import Judgement, base_name, compare, next_origin
 from gateway.receipt.chain import Frontier
 from gateway.receipt.signed import Checkpoint, Signer
 from gateway.store import tables
-from gateway.store.database import lock_writers
+from gateway.store.database import lock_log
 from gateway.store.log import LogState, consistency_proof, newest_checkpoint, read_state, root_at, write_state
 from gateway.store.sql import insert_rows
 
@@ -81,7 +81,7 @@ class Checkpointer:
 
     def check(self, connection: Connection) -> str:
         """Compare log, newest checkpoint and anchor. Gives the alert where the log had to take a new name."""
-        lock_writers(connection)
+        lock_log(connection)
         state = read_state(connection) or LogState(self.name, Frontier())
         self._check_tree(connection, state)
         fault = self._anchor_fault(connection, state)

@@ -1,14 +1,14 @@
 """A batch: the one transaction that many operations share, and what its last statements write.
 
-Handlers check their operations against the database, collect rows, and are told log indexes and
-sequence numbers as they go; `flush` writes what was collected with a few statements, and `seal`
-ends the transaction's work with the receipts, the Merkle nodes and one signed checkpoint.
+It has two halves. In the first, handlers judge their operations against the database and collect rows;
+on PostgreSQL the batch holds the names that its operations touch meanwhile, so that facts, duplicates and
+lanes are judged against everything that was committed before, without a race to think about, while other
+nodes judge what has other names. In the second half it holds the log's lock as well: receipts get their
+index, deliveries and feeds their sequence numbers, and `seal` ends the transaction's work with the
+receipts, the Merkle nodes and one signed checkpoint. That lock is held through the commit's disk write, since
+numbers must follow the order of commits; so it is taken last, when nothing is left to wait for but the disk.
 
-The numbers may be told early because the whole transaction holds one lock: SQLite has one writer by
-its nature, and on PostgreSQL each node takes the same advisory lock first. The lock covers the
-checks too, not only the last statements: it would be held through the commit's disk write in any
-case, which is by far its longest part, and so facts, duplicates and lanes are judged against
-everything that was committed before, without a race to think about.
+SQLite has one writer by its nature; there neither lock is a lock.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from gateway.receipt.chain import Frontier, leaf_hash
 from gateway.store import tables
 from gateway.store.anchor import Checkpointer
 from gateway.store.contract import NewReceipt
-from gateway.store.database import lock_writers
+from gateway.store.database import Name, lock_log, lock_names, try_names
 from gateway.store.log import LogState, read_state, write_state
 from gateway.store.sql import OnConflict, Row, among, insert_rows
 
@@ -31,16 +31,41 @@ _OWNERS_FIRST = tables.metadata.sorted_tables
 
 
 class Batch:
-    """One transaction under the writers' lock."""
+    """One transaction, which holds the names that its operations touch."""
 
-    def __init__(self, connection: Connection, checkpointer: Checkpointer) -> None:
+    def __init__(self, connection: Connection, checkpointer: Checkpointer, names: set[Name]) -> None:
+        """`names` are held from now on; those that turn up meanwhile are added to it, for the next run."""
         self.connection = connection
         self._checkpointer = checkpointer
-        lock_writers(connection)
+        self._names = names
+        self._held = lock_names(connection, names)
+        self._in_log = False
         self._rows: dict[tuple[Table, OnConflict], list[Row]] = defaultdict(list)
         self._receipts: list[Receipt] = []
         self._state: LogState | None = None
         self._counters: dict[str, int] = {}
+
+    @property
+    def shared(self) -> bool:
+        """Whether other nodes may be writing meanwhile; where not, nothing need be looked for only to be held."""
+        return self.connection.dialect.name == "postgresql"
+
+    def hold(self, names: Iterable[Name]) -> None:
+        """Hold further names, that only the database could tell. RunAgain where another transaction holds one.
+
+        To be asked for in the first half: whoever is in the log waits for no name, and nobody may wait for it.
+        """
+        assert not self._in_log, "names are held before the log is entered"
+        wanted = set(names)
+        self._names |= wanted
+        self._held = try_names(self.connection, wanted, self._held)
+
+    def enter_log(self) -> None:
+        """Begin the second half: what is collected is written first, and then the log's lock is taken, last of all."""
+        if not self._in_log:
+            self.flush()
+            lock_log(self.connection)
+            self._in_log = True
 
     def insert(self, table: Table, row: Row, on_conflict: OnConflict = "") -> None:
         """Collect a row for the next flush."""
@@ -55,12 +80,16 @@ class Batch:
     @property
     def log(self) -> LogState:
         """The log as committed before this batch."""
+        assert self._in_log, "the log is read by whoever is the only one to append to it"
         if self._state is None:
             self._state = read_state(self.connection) or LogState(self._checkpointer.name, Frontier())
         return self._state
 
     def next_number(self, counter: str) -> int:
-        """The next number of `counter`, from 1, without gaps unless this transaction fails."""
+        """The next number of `counter`, from 1, without gaps unless this transaction fails.
+
+        Nobody else may draw from it meanwhile: its name is held, or the log has been entered.
+        """
         if counter not in self._counters:
             self.read_counters([counter])
         self._counters[counter] += 1
@@ -84,7 +113,8 @@ class Batch:
             for mode in ("", "ignore", "replace"):
                 rows = self._rows.get((table, mode))
                 if rows:
-                    insert_rows(self.connection, table, rows, mode)
+                    # What another node may be inserting too is waited for, and by all nodes in the same order.
+                    insert_rows(self.connection, table, sorted(rows) if mode == "ignore" else rows, mode)
         self._rows.clear()
 
     def seal(self) -> str:
@@ -92,6 +122,8 @@ class Batch:
 
         The note must not leave before the commit.
         """
+        if self._receipts:
+            self.enter_log()
         for name, value in self._counters.items():
             self.insert(tables.counters, (name, value), "replace")
         if not self._receipts:

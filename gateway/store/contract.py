@@ -189,6 +189,8 @@ class AttemptResult:
     detail: str = ""
     next_at: datetime | None = None
     receipts: tuple[NewReceipt, ...] = ()
+    lane: str = ""
+    """The delivery's lane, by which the store knows what the report touches before it looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,6 +337,9 @@ class Store(Protocol):
 
     async def pressure(self) -> Pressure:
         """How much waits."""
+
+    async def probe(self) -> None:
+        """Commit a trace, as commit 1 would; StoreUnavailable or StorageFull where nothing can be committed."""
 
     # The receipt log
     async def proven(self, index: int) -> Proven:

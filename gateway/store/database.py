@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
+import random
 import sqlite3
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
@@ -34,8 +37,26 @@ WAL_PAGES = 8192
 keeps commits even, and 32 MiB are still read again quickly after a crash."""
 
 
-_WRITERS = 0x4544_4947
-"""The advisory lock of PostgreSQL that writers take: any number that all nodes share."""
+_LOG_LOCK = 0x4544_4947
+"""The advisory lock of PostgreSQL under which the log grows and what is ordered gets its numbers: any number that
+all nodes share."""
+_NAME_LOCKS = 0x4544_494E
+"""The class of the advisory locks on names (the two-key form, which never meets the one-key form above)."""
+BUCKETS = 1024
+"""Locks that names are folded to: a transaction of hundreds of operations must fit into the server's lock table
+(max_locks_per_transaction * max_connections, 6,400 by default), however many names it touches."""
+
+IDLE_SECONDS = 4
+"""How long the server lets a transaction of ours wait for its node: a node that stops (SIGSTOP, a frozen machine)
+loses its transaction and its locks then. A healthy node's event loop is never away for so long."""
+LOCK_SECONDS = 6
+"""How long a statement waits for a lock: longer than IDLE_SECONDS, so that others outlast a node that stopped."""
+STATEMENT_SECONDS = 30
+"""How long a statement may take: every statement of the store is a look into an index or a small write."""
+SILENCE_SECONDS = 40
+"""How long a server may say nothing at all (its machine gone, the network cut) before it counts as unavailable."""
+TRIES = 5
+"""How often a transaction is run at most that PostgreSQL, or a name held elsewhere, made it give up."""
 
 
 class Database(Protocol):
@@ -47,7 +68,8 @@ class Database(Protocol):
     async def write(self, work: Callable[[Connection], T], *, brief: bool = False) -> T:
         """Run `work` in one transaction of the only writer of this process; durable when this returns.
 
-        `brief` work takes a few milliseconds at most, and may be done in the caller's thread.
+        `brief` work takes a few milliseconds at most, and may be done in the caller's thread. Where another node
+        was in the way `work` is run again, in a transaction of its own.
         """
 
     async def claim(self, work: Callable[[Connection], T]) -> T:
@@ -60,14 +82,17 @@ class Database(Protocol):
         """Disconnect."""
 
 
-def connect(url: str) -> Database:
-    """The database at a SQLAlchemy URL: SQLite (file or `:memory:`) or PostgreSQL."""
+def connect(url: str, *, patient: bool = False) -> Database:
+    """The database at a SQLAlchemy URL: SQLite (file or `:memory:`) or PostgreSQL.
+
+    A `patient` one lets a transaction take, and wait, as long as it does: a migration copies whole tables.
+    """
     parsed = make_url(url)
     match parsed.get_backend_name():
         case "sqlite":
             return SqliteDatabase(parsed)
         case "postgresql":
-            return PostgresDatabase(parsed)
+            return PostgresDatabase(parsed, patient=patient)
     raise ConfigurationInvalid(f"the store is SQLite or PostgreSQL, not {parsed.get_backend_name()}")
 
 
@@ -150,13 +175,26 @@ class PostgresDatabase:
 
     claims_apart = True
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, *, patient: bool = False) -> None:
         self._engine: AsyncEngine = create_async_engine(
-            url.set(drivername="postgresql+asyncpg"), pool_size=8, max_overflow=8, pool_pre_ping=True
+            url.set(drivername="postgresql+asyncpg"),
+            pool_size=8,
+            max_overflow=8,
+            connect_args={
+                "server_settings": _SESSION if patient else _SESSION | _BOUNDS,
+                "command_timeout": None if patient else SILENCE_SECONDS,
+                "prepared_statement_cache_size": 512,
+            },
         )
+        # Each statement is a transaction of its own: a read needs no BEGIN, and no ROLLBACK behind it. Under READ
+        # COMMITTED, which writers use as well, several statements see several snapshots in any case.
+        self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
     async def write(self, work: Callable[[Connection], T], *, brief: bool = False) -> T:  # noqa: ARG002 - all work is done so
         """See `Database`."""
+        return await _again(lambda: self._write_once(work))
+
+    async def _write_once(self, work: Callable[[Connection], T]) -> T:
         with translated():
             async with self._engine.begin() as connection:
                 return await connection.run_sync(work)
@@ -167,8 +205,11 @@ class PostgresDatabase:
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """See `Database`."""
+        return await _again(lambda: self._read_once(work))
+
+    async def _read_once(self, work: Callable[[Connection], T]) -> T:
         with translated():
-            async with self._engine.connect() as connection:
+            async with self._reading.connect() as connection:
                 return await connection.run_sync(work)
 
     async def close(self) -> None:
@@ -176,10 +217,93 @@ class PostgresDatabase:
         await self._engine.dispose()
 
 
-def lock_writers(connection: Connection) -> None:
-    """Be the only writer until this transaction ends, on every node. SQLite has only one in any case."""
+_SESSION = {
+    "application_name": f"edi-gateway {os.getpid()}",  # in pg_stat_activity an operator sees whose a session is
+    # A plan that was made once for all values, on a table that was empty then, scans it when it has grown.
+    "plan_cache_mode": "force_custom_plan",
+    # Compiling a plan takes far longer than any of our statements, and the server does it by its estimates alone.
+    "jit": "off",
+    "synchronous_commit": "on",
+}
+"""What our sessions ask of the server, whatever its configuration says."""
+_BOUNDS = {
+    "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
+    "lock_timeout": f"{LOCK_SECONDS}s",
+    "statement_timeout": f"{STATEMENT_SECONDS}s",
+}
+"""What no node may take longer for, since others wait for it."""
+
+
+class RunAgain(StoreUnavailable):
+    """The transaction was rolled back because another one was in its way, or its connection had ended; it may run again."""
+
+
+async def _again(run: Callable[[], Awaitable[T]]) -> T:
+    """What `run` gives; it is run anew a few times where it ends in RunAgain.
+
+    All our transactions may run twice. Where a connection ends while it commits, nobody knows whether it did: then
+    fences, transport ids and payload ids tell the second run that the first one stands.
+    """
+    for _ in range(TRIES - 1):
+        try:
+            return await run()
+        except RunAgain:
+            await asyncio.sleep(random.uniform(0, 0.01))  # noqa: S311 - so that two that met do not meet again
+    return await run()
+
+
+Name = tuple[object, ...]
+"""What a transaction reads or changes, such as ("case", id): a name need not exist yet to be held."""
+
+
+def lock_names(connection: Connection, names: Iterable[Name]) -> frozenset[int]:
+    """Hold `names` until this transaction ends; gives the locks that are held. To be the first statement of it.
+
+    Locks are taken in the order of their numbers, so that two transactions never wait for each other. SQLite has
+    only one writer in any case, and holds nothing.
+    """
+    if connection.dialect.name != "postgresql":
+        return frozenset()
+    wanted = sorted({_bucket(name) for name in names})
+    if wanted:
+        connection.execute(_LOCK_IN_ORDER, {"space": _NAME_LOCKS, "buckets": wanted})
+    return frozenset(wanted)
+
+
+def try_names(connection: Connection, names: Iterable[Name], held: frozenset[int]) -> frozenset[int]:
+    """Hold further `names` beside the locks in `held`; gives all. RunAgain where one is not free.
+
+    They turned up after others were taken, so that waiting for them could be waiting in a circle.
+    """
+    if connection.dialect.name != "postgresql":
+        return held
+    wanted = sorted({_bucket(name) for name in names} - held)
+    if wanted and not connection.execute(_TRY_EACH, {"space": _NAME_LOCKS, "buckets": wanted}).scalar_one():
+        raise RunAgain("what the transaction touches is held by another one")
+    return held.union(wanted)
+
+
+_LOCK_IN_ORDER = text(
+    "SELECT pg_advisory_xact_lock(:space, bucket)"
+    " FROM unnest(CAST(:buckets AS integer[])) WITH ORDINALITY AS wanted (bucket, place) ORDER BY place"
+)
+_TRY_EACH = text(
+    "SELECT bool_and(pg_try_advisory_xact_lock(:space, bucket)) FROM unnest(CAST(:buckets AS integer[])) AS bucket"
+)
+
+
+def _bucket(name: Name) -> int:
+    """The lock of a name, the same on every node."""
+    return zlib.crc32("\x1f".join(map(str, name)).encode("utf-8", "surrogatepass")) % BUCKETS
+
+
+def lock_log(connection: Connection) -> None:
+    """Be the only one that appends to the log until this transaction ends, on every node.
+
+    Taken after all names: whoever has it waits for nobody any more but the disk.
+    """
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _WRITERS})
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOG_LOCK})
 
 
 def sqlite_engine(url: URL, begin: str, size: int) -> Engine:
@@ -260,8 +384,10 @@ _FULL_ERRORS = {errno.ENOSPC, errno.EDQUOT}
 _POSTGRES_FULL = "53100"
 _POSTGRES_AWAY = ("08", "57P", "53")
 """SQLSTATE classes: connection exception, operator intervention (shutdown), insufficient resources."""
-_POSTGRES_RETRY = {"40001", "40P01", "55P03"}
-"""Serialization failure, deadlock, lock not available: the transaction was rolled back and may run again."""
+_POSTGRES_BUSY = ("55P03", "57014")
+"""Lock not available, statement timeout: somebody was waited for in vain; the sender may try again later."""
+_POSTGRES_AGAIN = ("40001", "40P01")
+"""Serialization failure, deadlock: the transaction was rolled back and may run again at once."""
 _SQLITE_REASONS = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
 
 
@@ -275,7 +401,9 @@ def _temporary(error: DBAPIError) -> StorageFull | StoreUnavailable | None:
     state = str(getattr(origin, "sqlstate", "") or "")
     if state == _POSTGRES_FULL:
         return StorageFull(str(origin))
-    if state.startswith(_POSTGRES_AWAY) or state in _POSTGRES_RETRY or error.connection_invalidated:
+    if state in _POSTGRES_AGAIN or error.connection_invalidated:
+        return RunAgain(str(origin))
+    if state.startswith(_POSTGRES_AWAY) or state in _POSTGRES_BUSY:
         return StoreUnavailable(str(origin))
     if not state and isinstance(error, (OperationalError, InterfaceError)):
         return StoreUnavailable(str(origin))

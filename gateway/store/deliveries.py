@@ -8,7 +8,7 @@ holds its lane, and no other, until an operator retries or skips it. A row that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,8 +19,9 @@ from gateway.errors import GatewayError, LeaseLost, NotFound, TransitionRefused
 from gateway.model import Attempt, Delivery, DeliveryKind, DeliveryState
 from gateway.store import tables
 from gateway.store.batch import Batch
-from gateway.store.bodies import BodyFiles, bodies_there, insert_body
-from gateway.store.contract import Answered, AttemptResult
+from gateway.store.bodies import BodyFiles, bodies_there
+from gateway.store.contract import Answered, AttemptResult, NewReceipt
+from gateway.store.database import Name
 from gateway.store.sql import (
     among,
     from_json,
@@ -31,6 +32,7 @@ from gateway.store.sql import (
     maybe_to_time,
     to_time,
 )
+from gateway.store.writer import Answers
 
 SEQUENCE = "deliveries"
 """The counter that orders deliveries; it follows commit order."""
@@ -82,7 +84,6 @@ def enqueue(batch: Batch, made: Sequence[tuple[str, Delivery]]) -> None:
     fresh = [(payload_id, delivery) for payload_id, delivery in made if delivery.id not in existing]
     taken = _lanes_with_head(batch.connection, {delivery.lane for _, delivery in fresh})
     for payload_id, delivery in fresh:
-        insert_body(batch, delivery.sha256, delivery.body)
         common = (
             delivery.id,
             batch.next_number(SEQUENCE),
@@ -106,6 +107,14 @@ def enqueue(batch: Batch, made: Sequence[tuple[str, Delivery]]) -> None:
         rest = (DeliveryState.PENDING.value, 0, next_at, 0, "", delivery.lane not in taken, next_at or _AT_ONCE)
         batch.insert(tables.deliveries, (*common, *rest))
         taken.add(delivery.lane)
+
+
+def staged_lanes(connection: Connection, payload_ids: Iterable[str]) -> set[str]:
+    """The lanes into which `release` would let staged deliveries of these payloads."""
+    staged = tables.staged_deliveries.c
+    return set(
+        connection.execute(select(staged.lane).where(among(staged.payload_id, payload_ids)).distinct()).scalars()
+    )
 
 
 def release(batch: Batch, payload_ids: Iterable[str]) -> None:
@@ -229,9 +238,19 @@ def _lapsed_for_good(connection: Connection, rows: Sequence[Row[Any]]) -> set[st
     return over - _answered(connection, list(over)) if over else set()
 
 
-def claims(batch: Batch, wanted: Sequence[ClaimWanted]) -> Sequence[list[Delivery] | GatewayError]:
-    """`claim` as a part of a batch."""
-    return [claim(batch.connection, one) for one in wanted]
+def claims(batch: Batch, wanted: Sequence[ClaimWanted]) -> Callable[[], Answers[list[Delivery]]]:
+    """`claim` as a part of a batch; it finds what the same batch has just made."""
+    return lambda: [claim(batch.connection, one) for one in wanted]
+
+
+def delivery_names(delivery_id: str) -> Iterable[Name]:
+    """What an operation on one delivery touches, but for its lane, which only the database can tell."""
+    yield ("delivery", delivery_id)
+
+
+def lane_names(lanes: Iterable[str]) -> Iterable[Name]:
+    """What is touched by whatever gives a lane another head: at most one may do so at a time."""
+    return (("lane", lane) for lane in lanes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,13 +281,20 @@ def renew(batch: Batch, renewals: Sequence[Renewal]) -> Sequence[GatewayError | 
     return answers
 
 
-def finish_attempts(batch: Batch, results: Sequence[AttemptResult]) -> Sequence[GatewayError | None]:
+def result_names(result: AttemptResult) -> Iterable[Name]:
+    """What the end of an attempt touches."""
+    yield from delivery_names(result.delivery_id)
+    yield from lane_names([result.lane])
+
+
+def finish_attempts(batch: Batch, results: Sequence[AttemptResult]) -> Callable[[], Answers[None]]:
     """Complete attempts of deliveries whose lease is still the one the worker had."""
     ids = [result.delivery_id for result in results]
     rows = _held(batch.connection, ids)
     answered = _answered(batch.connection, ids)
     started = _started(batch.connection, ids)
     over: list[_Over] = []
+    receipts: list[NewReceipt] = []
     answers: list[GatewayError | None] = []
     for result in results:
         row = rows.get(result.delivery_id)
@@ -280,8 +306,7 @@ def finish_attempts(batch: Batch, results: Sequence[AttemptResult]) -> Sequence[
         at = to_time(result.at)
         begun = started.get((row.id, result.number), at)
         batch.insert(tables.attempts, (row.id, result.number, begun, at, result.outcome, result.detail), "replace")
-        for receipt in result.receipts:
-            batch.append(receipt)
+        receipts += result.receipts
         if row.id in answered:
             over.append(_Over(row, DeliveryState.ANSWERED, at, ""))
         elif result.outcome in _SUCCESS:
@@ -297,8 +322,15 @@ def finish_attempts(batch: Batch, results: Sequence[AttemptResult]) -> Sequence[
                 row, state=DeliveryState.DEAD.value, next_at=None, last_error=result.detail or result.outcome
             )
             batch.insert(tables.deliveries, (*common, True, None), "replace")
-    _leave(batch, over)
-    return answers
+    batch.hold(lane_names(gone.row.lane for gone in over))
+
+    def finish() -> list[GatewayError | None]:
+        for receipt in receipts:
+            batch.append(receipt)
+        _leave(batch, over)
+        return answers
+
+    return finish
 
 
 _SUCCESS = frozenset({DeliveryState.DELIVERED.value, DeliveryState.RELAYED.value})
@@ -383,7 +415,7 @@ def retry(batch: Batch, orders: Sequence[Order]) -> Sequence[GatewayError | None
     return answers
 
 
-def skip(batch: Batch, orders: Sequence[Order]) -> Sequence[GatewayError | None]:
+def skip(batch: Batch, orders: Sequence[Order]) -> Callable[[], Answers[None]]:
     """Take dead deliveries out of their lanes."""
     rows = _held(batch.connection, [order.delivery_id for order in orders])
     over: list[_Over] = []
@@ -397,35 +429,60 @@ def skip(batch: Batch, orders: Sequence[Order]) -> Sequence[GatewayError | None]
         else:
             over.append(_Over(row, DeliveryState.SKIPPED, to_time(order.at), row.last_error))
             answers.append(None)
-    _leave(batch, over)
-    return answers
+    batch.hold(lane_names(gone.row.lane for gone in over))
+
+    def finish() -> list[GatewayError | None]:
+        _leave(batch, over)
+        return answers
+
+    return finish
 
 
-def answer(batch: Batch, given: Sequence[Answered]) -> None:
-    """Record business answers, of each delivery the first. Whoever answers has it, so it need not be sent again.
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Business answers as judged: those that count, and what becomes of their deliveries."""
 
-    One that is being sent just now stays with its worker, whose report then finds the answer.
-    """
+    given: Sequence[Answered]
+    finished: Sequence[str]
+    """Ids of deliveries that were over, and are answered now."""
+    over: Sequence[_Over]
+    """Deliveries that waited, or were dead. One that is being sent just now stays with its worker, whose report
+    then finds the answer."""
+
+
+def hear(batch: Batch, given: Sequence[Answered]) -> Heard:
+    """Judge business answers: of each delivery the first counts. Whoever answers has it, so it need not be sent again."""
     connection, ids = batch.connection, [one.delivery_id for one in given]
+    if not ids:
+        return Heard((), (), ())
     rows, answered, done = _held(connection, ids), _answered(connection, ids), tables.deliveries_done
     finished = set(connection.execute(select(done.c.id).where(among(done.c.id, ids))).scalars())
+    counting: list[Answered] = []
     over: list[_Over] = []
-    now_answered: list[str] = []
     for one in given:
         row = rows.get(one.delivery_id)
         unknown = row is None and one.delivery_id not in finished
         if unknown or one.delivery_id in answered:
             continue
         answered.add(one.delivery_id)
-        at = to_time(one.at)
-        batch.insert(tables.answers, (one.delivery_id, at))
+        batch.insert(tables.answers, (one.delivery_id, to_time(one.at)))
+        counting.append(one)
+        if row is not None and row.state != DeliveryState.SENDING:
+            over.append(_Over(row, DeliveryState.ANSWERED, to_time(one.at), row.last_error))
+    batch.hold(lane_names(gone.row.lane for gone in over))
+    return Heard(counting, [one.delivery_id for one in counting if one.delivery_id not in rows], over)
+
+
+def answer(batch: Batch, heard: Heard) -> None:
+    """Record what business answers come to."""
+    for one in heard.given:
         batch.append(one.receipt)
-        if row is None:
-            now_answered.append(one.delivery_id)
-        elif row.state != DeliveryState.SENDING:
-            over.append(_Over(row, DeliveryState.ANSWERED, at, row.last_error))
-    connection.execute(update(done).where(among(done.c.id, now_answered)).values(state=DeliveryState.ANSWERED.value))
-    _leave(batch, over)
+    if heard.finished:
+        done = tables.deliveries_done
+        batch.connection.execute(
+            update(done).where(among(done.c.id, heard.finished)).values(state=DeliveryState.ANSWERED.value)
+        )
+    _leave(batch, heard.over)
 
 
 def _absent(connection: Connection, delivery_id: str) -> GatewayError:

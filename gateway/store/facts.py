@@ -31,6 +31,7 @@ from gateway.errors import GatewayError
 from gateway.model import Case, Identifier, Partner
 from gateway.store import registry, tables
 from gateway.store.batch import Batch
+from gateway.store.database import Name
 from gateway.store.sql import among, from_json
 
 _cases, _keys, _documents = tables.cases.c, tables.case_keys.c, tables.case_documents.c
@@ -222,6 +223,11 @@ class Reservation:
 
     for_id: str
     queries: tuple[NextNumber, ...]
+
+
+def reservation_names(wanted: Reservation) -> Iterable[Name]:
+    """What reserving numbers touches: their counters."""
+    return (("counter", _counter(query)) for query in wanted.queries)
 
 
 def reserve(batch: Batch, wanted: Sequence[Reservation]) -> Sequence[dict[Query, Answer] | GatewayError]:

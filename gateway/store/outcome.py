@@ -7,7 +7,7 @@ first has been written, so that it sees what moved.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -22,14 +22,17 @@ from gateway.store import deliveries, facts, payloads, tables
 from gateway.store.batch import Batch
 from gateway.store.bodies import insert_body
 from gateway.store.contract import CaseChange, LedgerMove, MessageRecord, Outcome, Wait
+from gateway.store.database import Name
 from gateway.store.sql import among, to_json, to_time
+from gateway.store.writer import Answers
 
 _payloads, _interchanges, _inbox = tables.payloads.c, tables.interchanges.c, tables.inbox.c
 
 
-def commit(batch: Batch, outcomes: Sequence[Outcome]) -> Sequence[GatewayError | None]:
+def commit(batch: Batch, outcomes: Sequence[Outcome]) -> Callable[[], Answers[None]]:
     """Write outcomes; FactsMoved or LeaseLost for those that may not be written any more."""
     answers: dict[int, GatewayError | None] = {}
+    numbered: list[Callable[[], None]] = []
     for wave in _waves(outcomes):
         judged = _Judge(batch.connection, [outcomes[place] for place in wave])
         accepted: list[Outcome] = []
@@ -37,9 +40,18 @@ def commit(batch: Batch, outcomes: Sequence[Outcome]) -> Sequence[GatewayError |
             answers[place] = judged.fault(outcomes[place])
             if answers[place] is None:
                 accepted.append(outcomes[place])
-        _write(batch, accepted, judged)
-        batch.flush()
-    return [answers[place] for place in range(len(outcomes))]
+        if accepted:
+            numbered.append(_write(batch, accepted, judged))
+            batch.flush()
+
+    def finish() -> list[GatewayError | None]:
+        batch.read_counters(_counters(outcomes))
+        for write in numbered:
+            write()
+            batch.flush()
+        return [answers[place] for place in range(len(outcomes))]
+
+    return finish
 
 
 # Which outcomes may be judged side by side.
@@ -52,7 +64,7 @@ def _waves(outcomes: Sequence[Outcome]) -> Iterable[list[int]]:
     while remaining:
         wave: list[int] = []
         later: list[int] = []
-        written: set[tuple[object, ...]] = set()
+        written: set[Name] = set()
         for place in remaining:
             reads, writes = touched[place]
             if written.isdisjoint(reads) and written.isdisjoint(writes):
@@ -64,9 +76,9 @@ def _waves(outcomes: Sequence[Outcome]) -> Iterable[list[int]]:
         remaining = later
 
 
-def _reads(outcome: Outcome) -> set[tuple[object, ...]]:
+def _reads(outcome: Outcome) -> set[Name]:
     """Names of everything the outcome rests on."""
-    found: set[tuple[object, ...]] = set()
+    found: set[Name] = set()
     for query, answer in (outcome.facts.answers if outcome.facts else {}).items():
         match query:
             case CasesByKeys(keys=keys, test=test):
@@ -82,10 +94,13 @@ def _reads(outcome: Outcome) -> set[tuple[object, ...]]:
     return found
 
 
-def _writes(outcome: Outcome) -> set[tuple[object, ...]]:
+def _writes(outcome: Outcome) -> set[Name]:
     """Names of everything the outcome changes that another one may rest on."""
-    found: set[tuple[object, ...]] = {("payload", outcome.payload_id)}
-    found.update(("interchange", ref) for ref, _ in outcome.interchanges)
+    found: set[Name] = {("payload", outcome.payload_id)}
+    found.update(
+        ("interchange", ref.syntax, ref.sender, ref.recipient, ref.reference, ref.test)
+        for ref, _ in outcome.interchanges
+    )
     for change in outcome.cases:
         found.add(("case", change.case_id))
         found.update(("key", *key, change.test) for key in change.add_keys)
@@ -96,8 +111,16 @@ def _writes(outcome: Outcome) -> set[tuple[object, ...]]:
     for move in outcome.ledger:
         found.update((("ledger", move.ledger, True), ("ledger", move.ledger, False)))
     found.update(("delivery", delivery.id) for delivery in outcome.deliveries)
+    found.update(("delivery", answer.delivery_id) for answer in outcome.answers)
     found.update(("document", entry.document_id) for entry in outcome.feed)
     return found
+
+
+def outcome_names(outcome: Outcome) -> Iterable[Name]:
+    """What commit 2 of a payload touches: all that it rests on, and all that it changes."""
+    yield from _reads(outcome)
+    yield from _writes(outcome)
+    yield from deliveries.lane_names(delivery.lane for delivery in outcome.deliveries)
 
 
 # Whether an outcome may still be written.
@@ -176,11 +199,9 @@ def find_interchanges(connection: Connection, refs: Collection[InterchangeRef]) 
 # Writing.
 
 
-def _write(batch: Batch, outcomes: Sequence[Outcome], judged: _Judge) -> None:
-    if not outcomes:
-        return
+def _write(batch: Batch, outcomes: Sequence[Outcome], judged: _Judge) -> Callable[[], None]:
+    """Write what needs no number; gives what writes the rest, once the log has been entered."""
     connection = batch.connection
-    batch.read_counters(_counters(outcomes))
     for outcome in outcomes:
         received_at = judged.inbox[outcome.payload_id].received_at
         for ref, _ in outcome.interchanges:
@@ -196,16 +217,33 @@ def _write(batch: Batch, outcomes: Sequence[Outcome], judged: _Judge) -> None:
         _write_participants(batch, outcome)
         for wait in outcome.waits:
             _write_wait(batch, wait)
-        for receipt in outcome.receipts:
-            batch.append(receipt)
+        for delivery in outcome.deliveries:
+            insert_body(batch, delivery.sha256, delivery.body)
+        for entry in outcome.feed:
+            insert_body(batch, entry.sha256, entry.body)
     _write_ledgers(batch, outcomes, judged.test)
-    _write_feeds(batch, [entry for outcome in outcomes for entry in outcome.feed])
-    deliveries.enqueue(batch, [(outcome.payload_id, one) for outcome in outcomes for one in outcome.deliveries])
-    deliveries.answer(batch, [one for outcome in outcomes for one in outcome.answers])
     attached = [wait_id for outcome in outcomes for wait_id in outcome.attached]
     if attached:
         connection.execute(delete(tables.waits).where(among(tables.waits.c.id, attached)))
-    _advance(batch, outcomes)
+    heard = deliveries.hear(batch, [one for outcome in outcomes for one in outcome.answers])
+    finished = {outcome.payload_id: outcome.failed for outcome in outcomes if outcome.finished}
+    processed = [payload_id for payload_id, why in finished.items() if not why]
+    if processed and batch.shared:
+        batch.hold(deliveries.lane_names(deliveries.staged_lanes(connection, processed)))
+    _advance(batch, outcomes, finished)
+
+    def number() -> None:
+        for outcome in outcomes:
+            for receipt in outcome.receipts:
+                batch.append(receipt)
+        _write_feeds(batch, [entry for outcome in outcomes for entry in outcome.feed])
+        deliveries.enqueue(batch, [(outcome.payload_id, one) for outcome in outcomes for one in outcome.deliveries])
+        deliveries.answer(batch, heard)
+        if processed:
+            batch.flush()  # what the last chunk staged is released with the rest
+            deliveries.release(batch, processed)
+
+    return number
 
 
 def _counters(outcomes: Sequence[Outcome]) -> Iterable[str]:
@@ -342,7 +380,6 @@ def _write_feeds(batch: Batch, entries: Sequence[FeedEntry]) -> None:
         if name in present:
             continue
         present.add(name)
-        insert_body(batch, entry.sha256, entry.body)
         batch.insert(
             tables.feed,
             (
@@ -362,20 +399,20 @@ def _write_feeds(batch: Batch, entries: Sequence[FeedEntry]) -> None:
         )
 
 
-def _advance(batch: Batch, outcomes: Sequence[Outcome]) -> None:
-    """Move each payload's resume position, or take it out of the inbox with all that was staged for it."""
+def _advance(batch: Batch, outcomes: Sequence[Outcome], finished: Mapping[str, str]) -> None:
+    """Move each payload's resume position, or take it out of the inbox with all that was staged for it.
+
+    `finished` says of each payload that leaves why it failed; empty where it was processed.
+    """
     connection = batch.connection
-    failed = {outcome.payload_id: outcome.failed for outcome in outcomes if outcome.finished}
     for outcome in outcomes:
         if not outcome.finished:
             connection.execute(
                 update(tables.inbox).where(_inbox.payload_id == outcome.payload_id).values(position=outcome.position)
             )
-    if not failed:
+    if not finished:
         return
-    batch.flush()  # what the last chunk staged is released with the rest
-    deliveries.release(batch, [payload_id for payload_id, why in failed.items() if not why])
-    deliveries.drop_staged(connection, [payload_id for payload_id, why in failed.items() if why])
+    deliveries.drop_staged(connection, [payload_id for payload_id, why in finished.items() if why])
     staged = tables.staged_messages
-    connection.execute(delete(staged).where(among(staged.c.payload_id, failed)))
-    payloads.finish(connection, failed)
+    connection.execute(delete(staged).where(among(staged.c.payload_id, finished)))
+    payloads.finish(connection, finished)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +15,9 @@ from gateway.store import tables
 from gateway.store.batch import Batch
 from gateway.store.bodies import BodyFiles, bodies_there, insert_body
 from gateway.store.contract import Accepted, Claimed, NewReceipt
+from gateway.store.database import Name
 from gateway.store.sql import among, from_time, to_time
+from gateway.store.writer import Answers
 
 _payloads, _inbox, _receipts = tables.payloads.c, tables.inbox.c, tables.receipts.c
 
@@ -55,25 +57,43 @@ def _transport_key(payload: Payload) -> _TransportKey:
     return payload.partner_id, payload.transport, payload.transport_id, payload.test
 
 
-def accept(batch: Batch, arrivals: Sequence[Arrival]) -> Sequence[Accepted | GatewayError]:
+def arrival_names(arrival: Arrival) -> Iterable[Name]:
+    """What commit 1 touches: the payload's id and its transport id."""
+    yield from payload_names(arrival.payload.id)
+    if arrival.payload.transport_id:
+        yield ("transport id", *_transport_key(arrival.payload))
+
+
+def payload_names(payload_id: str) -> Iterable[Name]:
+    """What an operation on one payload touches."""
+    yield ("payload", payload_id)
+
+
+def accept(batch: Batch, arrivals: Sequence[Arrival]) -> Callable[[], Answers[Accepted]]:
     """Commit 1. The same transport id or payload id with the same digest gets the stored receipt again."""
     known_ids, known_keys = _known(batch.connection, [arrival.payload for arrival in arrivals])
-    answers: list[Accepted | GatewayError] = []
     for arrival in arrivals:
-        payload = arrival.payload
-        before = known_ids.get(payload.id)
-        if before is None and payload.transport_id:
-            before = known_keys.get(_transport_key(payload))
-        if before is None:
-            accepted = Accepted(payload.id, batch.append(arrival.receipt))
-            _insert(batch, payload, accepted.receipt.index)
-            known_ids[payload.id] = known_keys[_transport_key(payload)] = (payload.sha256, accepted)
-            answers.append(accepted)
-        elif before[0] == payload.sha256:
-            answers.append(Accepted(before[1].payload_id, before[1].receipt, duplicate=True))
-        else:
-            answers.append(TransportIdReused(payload_id=before[1].payload_id, transport_id=payload.transport_id))
-    return answers
+        insert_body(batch, arrival.payload.sha256, arrival.payload.body)
+
+    def finish() -> list[Accepted | GatewayError]:
+        answers: list[Accepted | GatewayError] = []
+        for arrival in arrivals:
+            payload = arrival.payload
+            before = known_ids.get(payload.id)
+            if before is None and payload.transport_id:
+                before = known_keys.get(_transport_key(payload))
+            if before is None:
+                accepted = Accepted(payload.id, batch.append(arrival.receipt))
+                _insert(batch, payload, accepted.receipt.index)
+                known_ids[payload.id] = known_keys[_transport_key(payload)] = (payload.sha256, accepted)
+                answers.append(accepted)
+            elif before[0] == payload.sha256:
+                answers.append(Accepted(before[1].payload_id, before[1].receipt, duplicate=True))
+            else:
+                answers.append(TransportIdReused(payload_id=before[1].payload_id, transport_id=payload.transport_id))
+        return answers
+
+    return finish
 
 
 _Known = tuple[str, Accepted]
@@ -135,7 +155,6 @@ def _insert(batch: Batch, payload: Payload, arrival: int) -> None:
             0,
         ),
     )
-    insert_body(batch, payload.sha256, payload.body)
     batch.insert(tables.inbox, (payload.id, arrival, 0, 0, 0, received_at))
 
 
@@ -183,9 +202,9 @@ def claim(connection: Connection, wanted: ClaimWanted) -> list[Claimed]:
     ]
 
 
-def claims(batch: Batch, wanted: Sequence[ClaimWanted]) -> Sequence[list[Claimed] | GatewayError]:
-    """`claim` as a part of a batch."""
-    return [claim(batch.connection, one) for one in wanted]
+def claims(batch: Batch, wanted: Sequence[ClaimWanted]) -> Callable[[], Answers[list[Claimed]]]:
+    """`claim` as a part of a batch; it finds what the same batch has just made."""
+    return lambda: [claim(batch.connection, one) for one in wanted]
 
 
 def earlier_undecided(connection: Connection, payload_id: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ from gateway.model import (
     Receipt,
 )
 from gateway.receipt.signed import Signer
-from gateway.store import deliveries, facts, log, outcome, payloads, registry, staging, views
+from gateway.store import deliveries, facts, log, outcome, payloads, probe, registry, staging, views
 from gateway.store.anchor import Checkpointer
 from gateway.store.bodies import LARGEST_ROW, BodyFiles, check_digest, mentioned
 from gateway.store.contract import (
@@ -46,7 +46,7 @@ from gateway.store.database import connect, in_memory, translated
 from gateway.store.migrations import current, head, migrate_connection
 from gateway.store.reader import SharedReader
 from gateway.store.sql import to_time
-from gateway.store.writer import Handler, Writer
+from gateway.store.writer import Handler, Names, Writer
 
 T = TypeVar("T")
 
@@ -59,22 +59,24 @@ ORPHAN_SECONDS = 24 * 3600.0
 SWEEP_PAGE = 500
 """Files judged with one query."""
 
-_HANDLERS: tuple[Handler[Any, Any], ...] = (
-    payloads.accept,
-    payloads.renew,
-    staging.stage,
-    facts.reserve,
-    outcome.commit,
-    deliveries.renew,
-    deliveries.finish_attempts,
-    deliveries.retry,
-    deliveries.skip,
-    payloads.reopen,
-    registry.import_entries,
-    # Last, so that they find what the same batch has just made.
-    payloads.claims,
-    deliveries.claims,
-)
+_HANDLERS: Mapping[Handler[Any, Any], Names[Any]] = {
+    payloads.accept: payloads.arrival_names,
+    payloads.renew: lambda renewal: payloads.payload_names(renewal.payload_id),
+    staging.stage: lambda chunk: payloads.payload_names(chunk.payload_id),
+    facts.reserve: facts.reservation_names,
+    outcome.commit: outcome.outcome_names,
+    deliveries.renew: lambda renewal: deliveries.delivery_names(renewal.delivery_id),
+    deliveries.finish_attempts: deliveries.result_names,
+    deliveries.retry: lambda order: deliveries.delivery_names(order.delivery_id),
+    deliveries.skip: lambda order: deliveries.delivery_names(order.delivery_id),
+    payloads.reopen: payloads.payload_names,
+    registry.import_entries: registry.import_names,
+    probe.write: probe.names,
+    # Last, so that they find what the same batch has just made. Rows that are claimed are locked one by one.
+    payloads.claims: lambda _wanted: (),
+    deliveries.claims: lambda _wanted: (),
+}
+"""Every operation that writes, in the order in which a batch carries them out, each with the names it touches."""
 
 
 class SqlStore(Store):
@@ -89,6 +91,7 @@ class SqlStore(Store):
         self._facts = SharedReader(self._database, facts.answer)
         self._interchanges = SharedReader(self._database, outcome.find_interchanges)
         self._anchoring: asyncio.Task[None] | None = None
+        self._probing: asyncio.Future[None] | None = None
         self.origin = signer.name
         self.alert = ""
 
@@ -245,6 +248,12 @@ class SqlStore(Store):
 
     async def pressure(self) -> Pressure:
         return await self._read(views.pressure)
+
+    async def probe(self) -> None:
+        # Anybody may ask whether we are ready: one probe at a time answers all who ask meanwhile.
+        if self._probing is None or self._probing.done():
+            self._probing = asyncio.ensure_future(self._writer.do(probe.write, None))
+        await asyncio.shield(self._probing)
 
     # The receipt log
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, groupby
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection
@@ -19,7 +20,7 @@ from sqlalchemy import Connection
 from gateway.errors import GatewayError, StoreUnavailable
 from gateway.store.anchor import Checkpointer
 from gateway.store.batch import Batch
-from gateway.store.database import Database
+from gateway.store.database import Database, Name
 
 V = TypeVar("V")
 R = TypeVar("R")
@@ -40,11 +41,20 @@ QUIET = 0.002
 LEAST_COMPANY = 16
 """Operations that are waited for even where fewer were present lately."""
 
-Handler = Callable[[Batch, Sequence[V]], Sequence[R | GatewayError]]
-"""Carries out operations of one kind; an operation's answer, or why it alone failed, in the same order.
+Answers = Sequence[R | GatewayError]
+"""An operation's answer, or why it alone failed, in the order of the operations."""
+
+Handler = Callable[[Batch, Sequence[V]], Answers[R] | Callable[[], Answers[R]]]
+"""Carries out operations of one kind, and gives their answers.
+
+One that numbers what it writes gives the rest of its work instead, as a function that does it and gives the
+answers: it is called when all handlers of the batch have judged, and the log has been entered.
 
 It must not have collected or written anything for an operation that it answers with an error.
 """
+
+Names = Callable[[V], Iterable[Name]]
+"""The names that an operation touches, as far as it tells by itself (see `Batch.hold` for those that turn up)."""
 
 
 @dataclass(slots=True)
@@ -58,9 +68,12 @@ class _Operation:
 class Writer:
     """The one task that writes. Handlers run in the order of `handlers`, each with all its operations."""
 
-    def __init__(self, database: Database, checkpointer: Checkpointer, handlers: Sequence[Handler[Any, Any]]) -> None:
+    def __init__(
+        self, database: Database, checkpointer: Checkpointer, handlers: Mapping[Handler[Any, Any], Names[Any]]
+    ) -> None:
         self._database = database
         self._checkpointer = checkpointer
+        self._names = handlers
         self._order = {handler: place for place, handler in enumerate(handlers)}
         self._waiting: list[_Operation] = []
         self._arrived = asyncio.Event()
@@ -139,9 +152,10 @@ class Writer:
     async def _write(self, operations: list[_Operation]) -> None:
         operations.sort(key=lambda operation: self._order[operation.handler])
         brief = len(operations) <= LARGEST_BRIEF and all(operation.brief for operation in operations)
+        names = set(self._touched(operations)) if self._database.claims_apart else set()
         try:
             answers, note = await self._database.write(
-                lambda connection: self._carry_out(connection, operations), brief=brief
+                lambda connection: self._carry_out(connection, operations, names), brief=brief
             )
         except StoreUnavailable as error:
             _fail(operations, error)
@@ -162,15 +176,27 @@ class Writer:
                 else:
                     operation.answered.set_result(answer)
 
-    def _carry_out(self, connection: Connection, operations: list[_Operation]) -> tuple[list[Any], str]:
-        batch = Batch(connection, self._checkpointer)
-        answers: list[Any] = []
-        while len(answers) < len(operations):
-            handler = operations[len(answers)].handler
-            values = [operation.value for operation in operations[len(answers) :] if operation.handler is handler]
-            answers.extend(handler(batch, values))
+    def _carry_out(
+        self, connection: Connection, operations: list[_Operation], names: set[Name]
+    ) -> tuple[list[Any], str]:
+        """One transaction's work: the answers, and the signed note that may leave after the commit."""
+        batch = Batch(connection, self._checkpointer, names)
+        given: list[Answers[Any] | Callable[[], Answers[Any]]] = []
+        for handler, alike in groupby(operations, key=lambda operation: operation.handler):
+            given.append(handler(batch, [operation.value for operation in alike]))
             batch.flush()
+        answers: list[Any] = []
+        for one in given:
+            if callable(one):
+                batch.enter_log()
+                answers.extend(one())
+                batch.flush()
+            else:
+                answers.extend(one)
         return answers, batch.seal()
+
+    def _touched(self, operations: list[_Operation]) -> Iterable[Name]:
+        return chain.from_iterable(self._names[operation.handler](operation.value) for operation in operations)
 
 
 def _fail(operations: list[_Operation], error: Exception) -> None:

@@ -23,7 +23,7 @@ from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from gateway.errors import ConfigurationInvalid
-from gateway.store.database import connect, in_memory, lock_writers
+from gateway.store.database import connect, in_memory, lock_log
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ _FOLDER = Path(__file__).parent
 
 def migrate_connection(connection: Connection) -> None:
     """Apply what is missing, inside the transaction of `connection`."""
-    lock_writers(connection)  # nodes that start together migrate one after the other
+    lock_log(connection)  # nodes that start together migrate one after the other
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
@@ -114,7 +114,7 @@ def _run(url: str, work: Callable[[Connection], T]) -> T:
     """Run `work` in a transaction, on a thread of its own because the caller may be inside an event loop."""
 
     async def run() -> T:
-        database = connect(url)
+        database = connect(url, patient=True)
         try:
             return await database.write(work)
         finally:

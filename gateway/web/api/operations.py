@@ -29,7 +29,7 @@ async def ready(request: web.Request) -> web.Response:
     """Whether messages can be taken in: 503 where not, with what is missing."""
     service = services(request)
     checks = {
-        "store": await _answers(request),
+        "store": await _commits(request),
         "disk": _has_room(service.settings.store.payload_folder, service.settings.store.free_bytes),
     }
     checks["serving"] = not service.stopping.is_set()
@@ -46,9 +46,10 @@ async def metrics(request: web.Request) -> web.Response:
     return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
-async def _answers(request: web.Request) -> bool:
+async def _commits(request: web.Request) -> bool:
+    """Whether the store can commit: a node that only reads takes nothing in."""
     try:
-        await asyncio.wait_for(services(request).store.pressure(), _PATIENCE)
+        await asyncio.wait_for(services(request).store.probe(), _PATIENCE)
     except (GatewayError, TimeoutError):
         return False
     return True
