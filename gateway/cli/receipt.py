@@ -92,7 +92,8 @@ def bundle(
     if len(checkpoints) != 1:
         output.stop("the log grew meanwhile; please try again", output.NO)
     receipts = [(p.receipt, p.proof) for p in proven]
-    into.write_bytes(make_bundle(checkpoints.pop(), receipts, [view.payload.body]))
+    with output.new_file(into) as file:
+        file.write(make_bundle(checkpoints.pop(), receipts, [view.payload.body]))
     output.say(f"{output.many(len(receipts), 'receipt')} in {into}")
 
 
@@ -110,12 +111,13 @@ def export(
         # The checkpoint first: the log may grow while it is read, and is written as far as this one vouches.
         note = await store.checkpoint()
         size = int(note.split("\n")[1]) if note else 0
-        with into.open("wb") as file:
+        with output.new_file(into) as file:
             async for receipt in store.log():
                 if receipt.index >= size:
                     break
                 file.write(log_line(receipt.index, receipt.body))
-        into.with_name(into.name + _CHECKPOINT).write_text(note, "utf-8")
+        with output.new_file(into.with_name(into.name + _CHECKPOINT)) as file:
+            file.write(note.encode())
         return size
 
     output.say(f"{output.many(with_store(config, work), 'receipt')} in {into}")
@@ -124,12 +126,12 @@ def export(
 def key(config: output.ConfigOption = None) -> None:
     """Print the log's public key, which partners verify by. Give it to them by a way they trust."""
     from gateway.config import load
-    from gateway.web.opening import signer
+    from gateway.web.opening import read_signer
 
     receipts = load(config).receipts
     if not receipts.signing_key_file.exists():
         output.stop(f"there is no signing key at {receipts.signing_key_file}; the first start makes one")
-    output.data(signer(receipts).vkey)
+    output.data(read_signer(receipts).vkey)
 
 
 def verify(

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
 from sqlalchemy import Connection, select
 
+from gateway import durable
 from gateway.errors import LogDamaged
 from gateway.store import tables
 from gateway.store.batch import Batch
@@ -46,24 +46,22 @@ class BodyFiles:
         return self._folder / sha256[:2] / sha256
 
     def keep(self, sha256: str, body: bytes) -> None:
-        """Write a body unless it is there; it is on the disk when this returns. OSError where it cannot be."""
+        """Keep a body; it is on the disk when this returns, whoever wrote it. OSError where it cannot be."""
         target = self.path(sha256)
-        if target.exists():
-            os.utime(target)  # young again, so that a sweep under way leaves it alone
-            return
-        target.parent.mkdir(parents=True, exist_ok=True)
-        draft = target.with_name(f"{sha256}.{secrets.token_hex(4)}.part")
-        try:
-            with draft.open("xb") as file:
-                file.write(body)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(target)
-        except OSError:
-            draft.unlink(missing_ok=True)
-            raise
-        for folder in (target.parent, self._folder):
-            _sync_folder(folder)
+        if not _settle(target, len(body)):
+            durable.write_file(target, body)
+
+    def adopt(self, sha256: str, path: Path) -> None:
+        """Keep what the finished file at `path` holds, as `keep` does; the file is gone from there when this returns.
+
+        It is moved where it lies on the same file system as the folder, else copied. The caller has found that
+        its digest is `sha256`.
+        """
+        target = self.path(sha256)
+        if _settle(target, path.stat().st_size):
+            path.unlink()
+        else:
+            durable.adopt_file(path, target)
 
     def read(self, sha256: str) -> bytes:
         """The body of that digest; LogDamaged where its file is missing."""
@@ -89,12 +87,20 @@ def _is_old(path: Path, age_seconds: float) -> bool:
     return path.stat().st_mtime < time.time() - age_seconds
 
 
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
+def _settle(path: Path, size: int) -> bool:
+    """Make a body durable that is there already; whether it is, in its size, and no sweep has taken it.
+
+    Whoever wrote it may still be waiting for the disk, so that each one who answers for it syncs it. That costs
+    little where it is on the disk, and much less than writing it again.
+    """
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        if path.stat().st_size != size:
+            return False
+        durable.settle(path)
+        os.utime(path)  # young again, so that a sweep under way leaves it alone; one that came before is seen by it
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def insert_body(batch: Batch, sha256: str, body: bytes) -> None:

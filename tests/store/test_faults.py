@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import sqlite3
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from gateway.errors import ConfigurationInvalid, LogDamaged, StorageFull, StoreU
 from gateway.receipt.chain import Frontier, leaf_hash
 from gateway.receipt.signed import Checkpoint
 from gateway.store import database
-from gateway.store.bodies import BodyFiles, digest
+from gateway.store.bodies import digest
 from gateway.store.sql_store import SqlStore
 from tests.store.conftest import Place
 from tests.store.made import LEASE, NOW, accept, claim, delivery, feed_entry, outcome, payload, received
@@ -73,21 +74,15 @@ async def test_small_operations_still_fit_when_a_large_one_does_not(sqlite_store
 
 async def test_a_full_payload_folder_is_told(sqlite_store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """No room for a large body's file: StorageFull, and no half file stays."""
-    real = BodyFiles.path
 
-    class NoRoom(Path):
-        _flavour = type(Path())._flavour  # type: ignore[attr-defined]
-
-        def open(self, *_args: object, **_options: object):
-            raise OSError(errno.ENOSPC, "No space left on device")
-
-        def with_name(self, name: str):
-            return NoRoom(super().with_name(name))
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(BodyFiles, "path", lambda files, sha256: NoRoom(real(files, sha256)))
+        patch.setattr(os, "fsync", full)  # where file systems tell it that allocate late
         with pytest.raises(StorageFull):
             await accept(sqlite_store, 1, body=b"x" * 70_000)
+    assert list(sqlite_store._files._folder.glob("*/*")) == []
     await accept(sqlite_store, 1, body=b"x" * 70_000)
     assert not [path for path in sqlite_store._files._folder.glob("*/*") if path.suffix == ".part"]
 
