@@ -209,8 +209,7 @@ def _finished_files(outbox: Path) -> list[tuple[str, _Look]]:
 def _take(outbox: Path, name: str) -> _Taken:
     """Move a file into a folder of its own. FileNotFoundError where it is there no more.
 
-    That folder is durable before the file is in it, or a power cut could take both. The move need not be: where it is
-    undone, the file stands in OutBox, and is taken again.
+    That folder is durable before the file is in it, or a power cut could take both; `_read` makes the move durable.
     """
     folder = f"{_TAKEN}{secrets.token_hex(8)}"
     with _opened(outbox) as box:
@@ -238,9 +237,11 @@ def _left_behind(outbox: Path) -> list[_Taken]:
 
 
 def _read(taken: _Taken) -> bytes:
-    """The file's bytes. PayloadUnreadable where it is no plain file, or not ours to read."""
+    """The file's bytes, durable with its name. PayloadUnreadable where it is no plain file, or not ours to read."""
     try:
         with _opened(taken.outbox, taken.folder) as folder:
+            # Here, since whoever took it may have been killed before: it must not stand in OutBox too when it moves on.
+            os.fsync(folder)
             # Without waiting: a pipe without a writer would be waited for.
             file = os.open(taken.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     except OSError as error:

@@ -8,22 +8,30 @@ repeats a run.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import random
+import shutil
+import subprocess
+import sys
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from gateway import durable
 from tests.faults.forgetful import MountedDisk
 from tests.faults.material import declaration, partners, serial_of
 from tests.harness import GatewayProcess
 
 LONG = os.environ.get("FAULTS") == "long"
-CUTS = 200 if LONG else 4
+CUTS = 200 if LONG else 3
+STARTS = 60 if LONG else 2
+ORIGIN = "test.example/log"
+"""The log's name that the harness gives."""
 SLOW = 0.01
 """Longest sync, in seconds: long enough that another sender comes in between, short enough for many rounds."""
 PADDING = b"\n" * (80 << 10)
@@ -59,15 +67,42 @@ class House:
         }
         self.gateway = GatewayProcess(tmp_path, by_folder, places)
 
-    def boxes_of(self, name: str) -> list[str]:
-        """Where a file of acme's is: the boxes in which it stands."""
+        self._delivered: dict[str, int] = {}
+
+    def places_of_files(self) -> dict[str, list[str]]:
+        """The boxes of acme's in which each file stands."""
+        places: dict[str, list[str]] = defaultdict(list)
         acme = self.exchange / "acme"
-        found = [box for box in ("OutBox", "SentBox", "FailBox") if (acme / box / name).exists()]
-        return found + [str(path.parent) for path in (acme / "OutBox").glob(f".taken-*/{name}")]
+        for box in (*(acme / name for name in ("OutBox", "SentBox", "FailBox")), *acme.glob("OutBox/.taken-*")):
+            if box.is_dir():
+                for path in box.iterdir():
+                    places[path.name].append(box.name)
+        return places
 
     def delivered(self) -> Counter[int]:
         """How often each declaration stands in the bureau's InBox."""
-        return Counter(serial_of(path.read_bytes()) for path in (self.exchange / "bureau" / "InBox").glob("[!.]*"))
+        for path in (self.exchange / "bureau" / "InBox").glob("[!.]*"):
+            if path.name not in self._delivered:
+                self._delivered[path.name] = serial_of(path.read_bytes())
+        return Counter(self._delivered.values())
+
+    def start_in_vain(self, seconds: float) -> bool:
+        """Start the gateway, and kill it after so long; whether it had told by then that it is there."""
+        command = [sys.executable, "-m", "gateway", "serve"]
+        to, quiet = subprocess.PIPE, subprocess.DEVNULL
+        with subprocess.Popen(command, env=self.gateway._environment, stdout=to, stderr=quiet) as process:
+            time.sleep(seconds)
+            process.kill()
+            assert process.stdout is not None
+            return bool(process.stdout.read())
+
+
+@pytest.fixture
+def house(tmp_path: Path, disk: MountedDisk) -> Iterator[House]:
+    """A gateway on the disk, which is gone before the disk is."""
+    made = House(tmp_path, disk)
+    yield made
+    made.gateway.kill()
 
 
 class Traffic:
@@ -141,31 +176,60 @@ class Traffic:
         time.sleep(0.1)
 
 
-@pytest.mark.slow
-def test_nothing_promised_is_lost(tmp_path: Path, disk: MountedDisk) -> None:
-    """After any power cut all that was answered for is there, and delivered once; the key stays, receipts verify."""
+def drawn() -> random.Random:
+    """Chance by a seed that is printed."""
     seed = int(os.environ.get("FAULTS_SEED", "0")) or random.SystemRandom().randrange(10**9)
     print(f"seed {seed}")
-    chance = random.Random(seed)
-    house = House(tmp_path, disk)
+    return random.Random(seed)
+
+
+@pytest.mark.slow
+def test_nothing_promised_is_lost(tmp_path: Path, disk: MountedDisk, house: House) -> None:
+    """After any power cut all that was answered for is there, and delivered once; the key stays, receipts verify."""
+    chance = drawn()
     key = house.key.read_bytes()
     traffic = Traffic(house)
+    checked = 0
     for cut in range(CUTS):
         house.gateway.start()
         traffic.flow(chance.uniform(0.1, 1.0))
+        # Alternately the worst that may be, and what a disk may have come to; now and then again while it starts.
         lost = disk.cut(None if cut % 2 == 0 else chance.randrange(10**9))
+        if cut % 4 == 1:
+            house.start_in_vain(chance.uniform(0.3, 2.0))
+            lost += f"; at a start, {disk.cut(chance.randrange(10**9))}"
         print(f"cut {cut + 1}: {len(traffic.accepted)} accepted, {len(traffic.left)} files left; {lost}")
         assert house.key.read_bytes() == key
         assert house.key.with_suffix(".key.pub").read_text().strip()
-        for name in traffic.left:
-            assert len(house.boxes_of(name)) == 1, (name, house.boxes_of(name))
-        for body in [*traffic.accepted.values()]:
+        places = house.places_of_files()
+        assert {name: places[name] for name in traffic.left if len(places[name]) != 1} == {}
+        bodies = list(traffic.accepted.values())
+        for body in bodies[checked:]:
             if len(body) > len(PADDING):
                 name = hashlib.sha256(body).hexdigest()
                 assert (house.payloads / name[:2] / name).read_bytes() == body
+        checked = len(bodies)
     house.gateway.start()
     _check_all_is_delivered(house, traffic)
     _check_receipts(house, tmp_path, traffic)
+
+
+@pytest.mark.slow
+def test_a_first_start_may_be_cut_off_anywhere(disk: MountedDisk, house: House) -> None:
+    """Wherever in its first start the power fails, the next one starts; the key of one that was there stays."""
+    chance = drawn()
+    for start in range(STARTS):
+        for place in list(disk.folder.iterdir()):
+            shutil.rmtree(place)
+        durable.sync_folder(disk.folder)
+        served = house.start_in_vain(chance.uniform(0.2, 2.5))
+        seen = house.key.read_bytes() if served else b""
+        print(f"start {start + 1}, {served=}: {disk.cut(None if start % 2 else chance.randrange(10**9))}")
+        house.gateway.start()
+        house.gateway.kill()
+        assert house.key.read_bytes().startswith(seen)
+        assert house.key.with_suffix(".key.pub").read_text().startswith(f"{ORIGIN}+")
+    assert "judged_by_anchor" not in house.gateway.log()
 
 
 def _check_all_is_delivered(house: House, traffic: Traffic) -> None:
@@ -174,18 +238,18 @@ def _check_all_is_delivered(house: House, traffic: Traffic) -> None:
     wanted = {int(body.partition(b"FD-")[2][:8]) for body in bodies}
     assert len(wanted) > CUTS, "the load was no load"
     deadline = time.monotonic() + 120
-    while not wanted <= house.delivered().keys():
-        assert time.monotonic() < deadline, sorted(wanted - house.delivered().keys())
+    while missing := wanted - house.delivered().keys():
+        assert time.monotonic() < deadline, sorted(missing)
         time.sleep(0.2)
-    acme = house.exchange / "acme"
-    while not all((acme / "SentBox" / name).exists() for name in traffic.left):
-        assert time.monotonic() < deadline
+    while waiting := [name for name in traffic.left if house.places_of_files()[name] != ["SentBox"]]:
+        assert time.monotonic() < deadline, waiting
         time.sleep(0.2)
     assert {serial: count for serial, count in house.delivered().items() if count > 1} == {}
+    sent = house.exchange / "acme" / "SentBox"
     for name, body in traffic.left.items():
-        assert house.boxes_of(name) == ["SentBox"]
-        assert (acme / "SentBox" / name).read_bytes() == body
-        assert (acme / "SentBox" / f"{name}.receipt.json").stat().st_size
+        assert (sent / name).read_bytes() == body
+        receipt = json.loads((sent / f"{name}.receipt.json").read_bytes())
+        assert receipt["sha256"] == hashlib.sha256(body).hexdigest()
 
 
 def _check_receipts(house: House, folder: Path, traffic: Traffic) -> None:
@@ -196,6 +260,7 @@ def _check_receipts(house: House, folder: Path, traffic: Traffic) -> None:
         assert view["sha256"] == hashlib.sha256(body).hexdigest()
         assert "received" in {receipt["stage"] for receipt in view["receipts"]}
     assert house.gateway.stop() == 0
+    assert "judged_by_anchor" not in house.gateway.log()
     exported = folder / "log.jsonl"
     house.gateway.cli("receipt", "export", str(exported))
     public = house.key.with_suffix(".key.pub").read_text().strip()
