@@ -84,7 +84,10 @@ class Receipts(Section):
     """Who signs the receipt log."""
 
     origin: str = Field(
-        "gateway.example/log", description="The log's name in every checkpoint", pattern=r"^[^\s+\x00-\x1f]+$"
+        "gateway.example/log",
+        description="The log's name in every checkpoint and receipt, at most 255 characters",
+        pattern=r"^[^\s+\x00-\x1f]+$",
+        max_length=255,
     )
     signing_key_file: NamedPath = Field(
         Path("var/signing.key"), description="Ed25519 key (signed-note form); made at first start where absent"

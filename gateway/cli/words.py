@@ -71,6 +71,10 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "log": ("log {origin}", "日志 {origin}"),
     "one_receipt": ("1 receipt: {stages}", "1 份收据：{stages}"),
     "receipts": ("{count} receipts: {stages}", "{count} 份收据：{stages}"),
+    "test_receipts": ("{count} of them of test traffic", "其中测试业务 {count} 份"),
+    "recipient": ("receipt {index} is about {partner}", "第 {index} 号回执的接收方为 {partner}"),
+    "vouched": ("files whose digest is in a receipt: {count}", "摘要载于收据的文件：{count} 个"),
+    "uncovered": ("covered by nothing that was signed: {file}", "未受任何签名覆盖：{file}"),
     "span": ("written between {first} and {last}", "写入时间 {first} 至 {last}"),
     "checkpoint": ("checkpoint over {size} entries, signed by the log's key", "检查点含 {size} 条记录，由日志密钥签名"),
 }

@@ -11,7 +11,7 @@ from gateway.errors import NotFound
 from gateway.model import Receipt, Stage
 from gateway.receipt.bundle import make_bundle
 from gateway.receipt.proof import Proof
-from gateway.receipt.signed import recipient_commitment, recipient_salt
+from gateway.receipt.signed import recipient_commitment, recipient_salt, whole_findings
 from gateway.store.contract import Proven
 from gateway.web import resources, views
 from gateway.web.api.answers import answer
@@ -43,15 +43,21 @@ async def bundle(request: web.Request) -> web.Response:
     said = json.loads(found.receipt.body)
     payloads: list[bytes] = []
     recipients: dict[int, tuple[str, bytes]] = {}
+    findings: list[bytes] = []
     if "payload" in said:
-        payloads.append((await service.store.payload(said["payload"])).payload.body)
+        view = await service.store.payload(said["payload"])
+        payloads.append(view.payload.body)
+        if "findings" in said:
+            kept = next((m.findings for m in view.messages if m.id == said["message"]), ())
+            findings += filter(None, [whole_findings(found.receipt.body, kept)])
     else:
         delivery = await service.store.delivery(said["delivery"])
         if caller.everything or delivery.partner_id == caller.partner.id:
             salt = recipient_salt(service.notary.secret, delivery.id)
             payloads.append(delivery.body)
             recipients[found.receipt.index] = (delivery.partner_id, salt)
-    packed = make_bundle(found.checkpoint, [(found.receipt, found.proof)], payloads, recipients=recipients)
+    proven = [(found.receipt, found.proof)]
+    packed = make_bundle(found.checkpoint, proven, payloads, recipients=recipients, findings=findings)
     return web.Response(body=packed, content_type="application/zip", headers={"Cache-Control": "no-store"})
 
 
