@@ -192,6 +192,26 @@ class AttemptResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Alert:
+    """Something that somebody must look at."""
+
+    kind: str
+    """Groups alerts, such as `delivery_dead`."""
+    subject: str
+    """What it is about and which time of it: the same subject alerts once, such as a delivery's id and attempt."""
+    reasons: tuple[Finding, ...]
+    """Why, as findings of the catalogue."""
+    at: datetime
+    case_id: str = ""
+    partner_id: str = ""
+    message_id: str = ""
+    delivery_id: str = ""
+    test: bool = False
+    details: Mapping[str, object] = field(default_factory=dict)
+    """What a program may want of it besides; JSON-ready."""
+
+
+@dataclass(frozen=True, slots=True)
 class PayloadView:
     """A payload with all that became of it, for GET /v1/messages/{id}."""
 
@@ -335,6 +355,10 @@ class Store(Protocol):
 
     async def pressure(self) -> Pressure:
         """How much waits."""
+
+    # Alerts
+    async def raise_alert(self, alert: Alert) -> None:
+        """Put an alert that no message raises on the operator's feed and its case's timeline; once per subject."""
 
     # The receipt log
     async def proven(self, index: int) -> Proven:

@@ -26,11 +26,12 @@ from gateway.model import (
     Receipt,
 )
 from gateway.receipt.signed import Signer
-from gateway.store import deliveries, facts, log, outcome, payloads, registry, staging, views
+from gateway.store import alerts, deliveries, facts, log, outcome, payloads, registry, staging, views
 from gateway.store.anchor import Checkpointer
 from gateway.store.bodies import LARGEST_ROW, BodyFiles, check_digest, mentioned
 from gateway.store.contract import (
     Accepted,
+    Alert,
     AttemptResult,
     CaseView,
     Claimed,
@@ -70,6 +71,7 @@ _HANDLERS: tuple[Handler[Any, Any], ...] = (
     deliveries.retry,
     deliveries.skip,
     payloads.reopen,
+    alerts.raise_alerts,
     registry.import_entries,
     # Last, so that they find what the same batch has just made.
     payloads.claims,
@@ -245,6 +247,11 @@ class SqlStore(Store):
 
     async def pressure(self) -> Pressure:
         return await self._read(views.pressure)
+
+    # Alerts
+
+    async def raise_alert(self, alert: Alert) -> None:
+        await self._writer.do(alerts.raise_alerts, alert)
 
     # The receipt log
 

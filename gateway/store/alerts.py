@@ -1,0 +1,74 @@
+"""Alerts that no message raises: a delivery that died, a log that is not as it was. The operator's feed has them.
+
+An alert of a message is an effect of its decision and is written with it (`deliver.dispatch`); it looks the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+from gateway import findings
+from gateway.errors import GatewayError
+from gateway.model import FeedEntry, Finding, derive_id
+from gateway.receipt.signed import canonical
+from gateway.store import tables
+from gateway.store.batch import Batch
+from gateway.store.contract import Alert
+from gateway.store.feeds import append_entries
+from gateway.store.sql import to_json, to_time
+
+ALERTS = "alerts"
+"""The feed of what an operator or officer must look at."""
+OPERATOR = "@operator"
+"""Whose entry an alert is; no partner can have this id."""
+
+
+def alert_body(
+    kind: str, case_id: str, reasons: Sequence[Finding], details: Mapping[str, object] | None = None
+) -> bytes:
+    """The canonical JSON of an alert, as its entry on the feed has it."""
+    words = [findings.text(reason) for reason in reasons]
+    return canonical({**(details or {}), "alert": kind, "case": case_id, "reasons": words})
+
+
+def raise_alert(batch: Batch, alert: Alert) -> None:
+    """Put `alert` on the operator's feed and on the timeline of its case, in this transaction; once per subject."""
+    named = {"partner": alert.partner_id, "delivery": alert.delivery_id}
+    details = {**{name: value for name, value in named.items() if value}, **alert.details}
+    body = alert_body(alert.kind, alert.case_id, alert.reasons, details)
+    entry = FeedEntry(
+        feed=ALERTS,
+        partner_id=OPERATOR,
+        document_type="alert",
+        document_id=derive_id("alert", alert.kind, alert.subject),
+        sha256=hashlib.sha256(body).hexdigest(),
+        test=alert.test,
+        body=body,
+        message_id=alert.message_id,
+        case_id=alert.case_id,
+        at=alert.at,
+    )
+    if not append_entries(batch, [entry]) or not alert.case_id:
+        return
+    batch.insert(
+        tables.case_events,
+        (
+            alert.case_id,
+            to_time(alert.at),
+            "alert",
+            "; ".join(findings.text(reason) for reason in alert.reasons),
+            alert.partner_id,
+            alert.message_id,
+            alert.delivery_id,
+            to_json({**details, "alert": alert.kind, "reasons": [reason.code for reason in alert.reasons]}),
+        ),
+    )
+
+
+def raise_alerts(batch: Batch, raised: Sequence[Alert]) -> Sequence[GatewayError | None]:
+    """`raise_alert` as a part of a batch."""
+    for alert in raised:
+        raise_alert(batch, alert)
+        batch.flush()  # so that the next one finds it
+    return [None] * len(raised)
