@@ -137,7 +137,15 @@ class DeliveryWorker:
 
     def _failed(self, delivery: Delivery, outcome: str, detail: str, next_at: datetime | None) -> AttemptResult:
         """A result that is no delivery; without `next_at` it is dead and holds its lane."""
-        log.info("delivery_failed", delivery=delivery.id, outcome=outcome, attempt=delivery.attempts, detail=detail)
+        log.info(
+            "delivery_failed",
+            delivery=delivery.id,
+            partner=delivery.partner_id,
+            case=delivery.case_id,
+            outcome=outcome,
+            attempt=delivery.attempts,
+            detail=detail,
+        )
         return AttemptResult(delivery.id, delivery.fence, delivery.attempts, outcome, self._clock(), detail, next_at)
 
     async def _done(self, delivery: Delivery, evidence: Evidence) -> AttemptResult:

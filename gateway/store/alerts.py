@@ -8,6 +8,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 
+import structlog
+from sqlalchemy import select
+
 from gateway import findings
 from gateway.errors import GatewayError
 from gateway.model import FeedEntry, Finding, derive_id
@@ -17,6 +20,8 @@ from gateway.store.batch import Batch
 from gateway.store.contract import Alert
 from gateway.store.feeds import append_entries
 from gateway.store.sql import to_json, to_time
+
+log = structlog.get_logger(__name__)
 
 ALERTS = "alerts"
 """The feed of what an operator or officer must look at."""
@@ -32,10 +37,12 @@ def alert_body(
     return canonical({**(details or {}), "alert": kind, "case": case_id, "reasons": words})
 
 
-def raise_alert(batch: Batch, alert: Alert) -> None:
-    """Put `alert` on the operator's feed and on the timeline of its case, in this transaction; once per subject."""
-    named = {"partner": alert.partner_id, "delivery": alert.delivery_id}
-    details = {**{name: value for name, value in named.items() if value}, **alert.details}
+def raise_alert(batch: Batch, alert: Alert) -> bool:
+    """Put `alert` on the operator's feed and on the timeline of its case, in this transaction; once per subject.
+
+    Whether it is new, and so must be told to the log once the transaction is committed.
+    """
+    details = _details(alert)
     body = alert_body(alert.kind, alert.case_id, alert.reasons, details)
     entry = FeedEntry(
         feed=ALERTS,
@@ -49,8 +56,27 @@ def raise_alert(batch: Batch, alert: Alert) -> None:
         case_id=alert.case_id,
         at=alert.at,
     )
-    if not append_entries(batch, [entry]) or not alert.case_id:
-        return
+    if not append_entries(batch, [entry]):
+        return False
+    if _has_timeline(batch, alert.case_id):
+        _write_event(batch, alert, details)
+    return True
+
+
+def _details(alert: Alert) -> dict[str, object]:
+    """What is known of the alert besides kind, case and reasons."""
+    named = {"partner": alert.partner_id, "delivery": alert.delivery_id}
+    return {**{name: value for name, value in named.items() if value}, **alert.details}
+
+
+def _has_timeline(batch: Batch, case_id: str) -> bool:
+    """Whether there is such a case: an alert is told even where what it is about is gone."""
+    cases = tables.cases.c
+    return bool(case_id) and batch.connection.execute(select(cases.id).where(cases.id == case_id)).first() is not None
+
+
+def _write_event(batch: Batch, alert: Alert, details: Mapping[str, object]) -> None:
+    """The line on the timeline. It is the operator's: its words may tell of our own machine, or of other partners."""
     batch.insert(
         tables.case_events,
         (
@@ -58,7 +84,7 @@ def raise_alert(batch: Batch, alert: Alert) -> None:
             to_time(alert.at),
             "alert",
             "; ".join(findings.text(reason) for reason in alert.reasons),
-            alert.partner_id,
+            OPERATOR,
             alert.message_id,
             alert.delivery_id,
             to_json({**details, "alert": alert.kind, "reasons": [reason.code for reason in alert.reasons]}),
@@ -66,9 +92,17 @@ def raise_alert(batch: Batch, alert: Alert) -> None:
     )
 
 
-def raise_alerts(batch: Batch, raised: Sequence[Alert]) -> Sequence[GatewayError | None]:
-    """`raise_alert` as a part of a batch."""
+def raise_alerts(batch: Batch, raised: Sequence[Alert]) -> Sequence[Alert | GatewayError | None]:
+    """`raise_alert` as a part of a batch; each alert that is new."""
+    answers: list[Alert | GatewayError | None] = []
     for alert in raised:
-        raise_alert(batch, alert)
+        answers.append(alert if raise_alert(batch, alert) else None)
         batch.flush()  # so that the next one finds it
-    return [None] * len(raised)
+    return answers
+
+
+def tell(alert: Alert | None) -> None:
+    """Tell the log of an alert that stands by now; None was none."""
+    if alert is not None:
+        words = [findings.text(reason) for reason in alert.reasons]
+        log.error(alert.kind, case=alert.case_id, message=alert.message_id, reasons=words, **_details(alert))

@@ -16,11 +16,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, bindparam, delete, func, select, text, union_all, update
 
 from gateway.errors import GatewayError, LeaseLost, NotFound, TransitionRefused
-from gateway.model import Attempt, Delivery, DeliveryKind, DeliveryState
+from gateway.model import Attempt, Delivery, DeliveryKind, DeliveryState, Finding
 from gateway.store import tables
+from gateway.store.alerts import raise_alert
 from gateway.store.batch import Batch
 from gateway.store.bodies import BodyFiles, bodies_there, insert_body
-from gateway.store.contract import Answered, AttemptResult
+from gateway.store.contract import Alert, Answered, AttemptResult
 from gateway.store.sql import (
     among,
     from_json,
@@ -168,24 +169,41 @@ class ClaimWanted:
     now: datetime
 
 
-def claim(connection: Connection, wanted: ClaimWanted) -> list[Delivery]:
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A head that was due and cannot go any more, as it was seen; whoever gives it up looks again."""
+
+    delivery_id: str
+    fence: int
+    why: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What a claim found: deliveries to be sent, and heads to be given up."""
+
+    leased: tuple[Delivery, ...] = ()
+    lost: tuple[Lost, ...] = ()
+
+
+def claim(connection: Connection, wanted: ClaimWanted) -> Due:
     """Lease the heads that are due, longest due first, and record an attempt of each.
 
-    A head whose last allowed attempt ended without a word, its lease run out, is dead instead; so is one whose
-    bytes are lost, which no other must wait for.
+    A head whose last allowed attempt ended without a word, its lease run out, is to be given up instead; so is one
+    whose bytes are lost, which no other must wait for. The claim only names these: a death is an alert, and alerts
+    are numbered under the writers' lock, which a claim does not hold.
     """
     moment, until = to_time(wanted.now), to_time(wanted.now + wanted.lease)
     found = connection.execute(due(moment, wanted.limit)).all()
     lapsed = _lapsed_for_good(connection, found)
-    if lapsed:
-        _end(connection, lapsed, NO_WORD)
     bodies = bodies_there(connection, wanted.files, {row.sha256 for row in found})
-    for row in found:
-        if row.sha256 not in bodies:
-            _end(connection, [row.id], f"The file of its body, {row.sha256}, is missing.")
-    rows = [row for row in found if row.id not in lapsed and row.sha256 in bodies]
+    why = {row.id: f"The file of its body, {row.sha256}, is missing." for row in found if row.sha256 not in bodies}
+    why |= dict.fromkeys(lapsed, NO_WORD)
+    lost = tuple(Lost(row.id, row.fence, why[row.id], wanted.now) for row in found if row.id in why)
+    rows = [row for row in found if row.id not in why]
     if not rows:
-        return []
+        return Due((), lost)
     connection.execute(
         update(tables.deliveries)
         .where(among(_hot.id, [row.id for row in rows]))
@@ -193,7 +211,7 @@ def claim(connection: Connection, wanted: ClaimWanted) -> list[Delivery]:
     )
     started = [(row.id, row.attempts + 1, moment, None, "", "") for row in rows]
     insert_rows(connection, tables.attempts, started)
-    return [
+    leased = tuple(
         replace(
             delivery_from(row, bodies[row.sha256]),
             state=DeliveryState.SENDING,
@@ -201,16 +219,8 @@ def claim(connection: Connection, wanted: ClaimWanted) -> list[Delivery]:
             attempts=row.attempts + 1,
         )
         for row in rows
-    ]
-
-
-def _end(connection: Connection, ids: Iterable[str], why: str) -> None:
-    """Make deliveries dead: their lanes wait for an operator."""
-    connection.execute(
-        update(tables.deliveries)
-        .where(among(_hot.id, ids))
-        .values(state=DeliveryState.DEAD.value, next_at=None, due_at=None, last_error=why)
     )
+    return Due(leased, lost)
 
 
 def _lapsed_for_good(connection: Connection, rows: Sequence[Row[Any]]) -> set[str]:
@@ -229,9 +239,55 @@ def _lapsed_for_good(connection: Connection, rows: Sequence[Row[Any]]) -> set[st
     return over - _answered(connection, list(over)) if over else set()
 
 
-def claims(batch: Batch, wanted: Sequence[ClaimWanted]) -> Sequence[list[Delivery] | GatewayError]:
+def claims(batch: Batch, wanted: Sequence[ClaimWanted]) -> Sequence[Due | GatewayError]:
     """`claim` as a part of a batch."""
     return [claim(batch.connection, one) for one in wanted]
+
+
+def give_up(batch: Batch, lost: Sequence[Lost]) -> Sequence[Alert | GatewayError | None]:
+    """Make heads dead that cannot go any more: each death is an alert. None where something happened to it since."""
+    rows = _held(batch.connection, [one.delivery_id for one in lost])
+    answers: list[Alert | GatewayError | None] = []
+    for one in lost:
+        row = rows.pop(one.delivery_id, None)
+        if row is None or row.fence != one.fence or row.due_at is None or row.due_at > to_time(one.at):
+            answers.append(None)
+        else:
+            answers.append(_die(batch, row, one.why, one.at))
+    return answers
+
+
+DEAD = "delivery_dead"
+"""The kind of the alert that each death is."""
+
+
+def _die(batch: Batch, row: Row[Any], why: str, at: datetime) -> Alert:
+    """Make a delivery dead, with an alert in the same transaction: its lane waits for an operator, who must know."""
+    common = _common(row, state=DeliveryState.DEAD.value, next_at=None, last_error=why)
+    batch.insert(tables.deliveries, (*common, True, None), "replace")
+    reason = Finding(
+        "deliver.dead",
+        args={
+            "document": row.document_type,
+            "partner": row.partner_id,
+            "attempts": str(row.attempts),
+            "said": why,
+        },
+    )
+    alert = Alert(
+        DEAD,
+        f"{row.id}:{to_time(at)}",  # one that an operator retries may die again, and alerts again
+        (reason,),
+        at,
+        row.case_id,
+        row.partner_id,
+        row.message_id,
+        row.id,
+        row.test,
+        {"document": row.document_type, "attempts": row.attempts, "said": why},
+    )
+    raise_alert(batch, alert)
+    return alert
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,26 +318,26 @@ def renew(batch: Batch, renewals: Sequence[Renewal]) -> Sequence[GatewayError | 
     return answers
 
 
-def finish_attempts(batch: Batch, results: Sequence[AttemptResult]) -> Sequence[GatewayError | None]:
-    """Complete attempts of deliveries whose lease is still the one the worker had."""
+def finish_attempts(batch: Batch, results: Sequence[AttemptResult]) -> Sequence[Alert | GatewayError | None]:
+    """Complete attempts of deliveries whose lease is still the one the worker had; the alerts of those that died."""
     ids = [result.delivery_id for result in results]
     rows = _held(batch.connection, ids)
     answered = _answered(batch.connection, ids)
     started = _started(batch.connection, ids)
     over: list[_Over] = []
-    answers: list[GatewayError | None] = []
+    answers: list[Alert | GatewayError | None] = []
     for result in results:
         row = rows.get(result.delivery_id)
         if row is None or row.fence != result.fence or row.state != DeliveryState.SENDING:
             answers.append(LeaseLost(delivery_id=result.delivery_id))
             continue
         del rows[result.delivery_id]  # a second report of the same attempt is late
-        answers.append(None)
         at = to_time(result.at)
         begun = started.get((row.id, result.number), at)
         batch.insert(tables.attempts, (row.id, result.number, begun, at, result.outcome, result.detail), "replace")
         for receipt in result.receipts:
             batch.append(receipt)
+        died: Alert | None = None
         if row.id in answered:
             over.append(_Over(row, DeliveryState.ANSWERED, at, ""))
         elif result.outcome in _SUCCESS:
@@ -293,10 +349,8 @@ def finish_attempts(batch: Batch, results: Sequence[AttemptResult]) -> Sequence[
             )
             batch.insert(tables.deliveries, (*common, True, next_at), "replace")
         else:
-            common = _common(
-                row, state=DeliveryState.DEAD.value, next_at=None, last_error=result.detail or result.outcome
-            )
-            batch.insert(tables.deliveries, (*common, True, None), "replace")
+            died = _die(batch, row, result.detail or result.outcome, result.at)
+        answers.append(died)
     _leave(batch, over)
     return answers
 

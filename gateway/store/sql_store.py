@@ -68,6 +68,7 @@ _HANDLERS: tuple[Handler[Any, Any], ...] = (
     outcome.commit,
     deliveries.renew,
     deliveries.finish_attempts,
+    deliveries.give_up,
     deliveries.retry,
     deliveries.skip,
     payloads.reopen,
@@ -195,14 +196,18 @@ class SqlStore(Store):
     async def claim_deliveries(self, limit: int, lease: timedelta, now: datetime) -> Sequence[Delivery]:
         wanted = deliveries.ClaimWanted(self._files, limit, lease, now)
         if self._database.claims_apart:
-            return await self._database.claim(lambda connection: deliveries.claim(connection, wanted))
-        return await self._writer.do(deliveries.claims, wanted)
+            due = await self._database.claim(lambda connection: deliveries.claim(connection, wanted))
+        else:
+            due = await self._writer.do(deliveries.claims, wanted)
+        for alert in await asyncio.gather(*(self._writer.do(deliveries.give_up, one) for one in due.lost)):
+            alerts.tell(alert)
+        return due.leased
 
     async def renew_delivery(self, delivery_id: str, fence: int, lease: timedelta, now: datetime) -> None:
         await self._writer.do(deliveries.renew, deliveries.Renewal(delivery_id, fence, to_time(now + lease)))
 
     async def finish_attempt(self, result: AttemptResult) -> None:
-        await self._writer.do(deliveries.finish_attempts, result)
+        alerts.tell(await self._writer.do(deliveries.finish_attempts, result))
 
     async def retry_delivery(self, delivery_id: str, now: datetime) -> None:
         await self._writer.do(deliveries.retry, deliveries.Order(delivery_id, now))
@@ -251,7 +256,7 @@ class SqlStore(Store):
     # Alerts
 
     async def raise_alert(self, alert: Alert) -> None:
-        await self._writer.do(alerts.raise_alerts, alert)
+        alerts.tell(await self._writer.do(alerts.raise_alerts, alert))
 
     # The receipt log
 

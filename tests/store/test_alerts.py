@@ -34,7 +34,7 @@ async def test_an_alert_stands_on_the_operators_feed_and_on_its_case(store: SqlS
     }
     (case,) = await store.case("c1")
     (event,) = [one for one in case.events if one.kind == "alert"]
-    assert (event.text, event.partner_id, event.delivery_id, event.at) == (WORDS, "port9", "d1", NOW)
+    assert (event.text, event.partner_id, event.delivery_id, event.at) == (WORDS, OPERATOR, "d1", NOW)
     assert event.details["reasons"] == ["deliver.recipient_unknown"]
 
 
