@@ -62,6 +62,8 @@ class Claimed:
     lease_until: datetime
     position: int = 0
     """How many messages of it earlier commits have dealt with."""
+    begun: int = 0
+    """Examinations of it that were begun before, one after the other, and of whose end nobody has told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,8 +283,13 @@ class Store(Protocol):
     async def claim_payloads(self, limit: int, lease: timedelta, now: datetime) -> Sequence[Claimed]:
         """The oldest payloads that nobody holds, in order of arrival; with their bodies, but for what was lost."""
 
-    async def renew_payload(self, payload_id: str, fence: int, lease: timedelta, now: datetime) -> None:
-        """Hold a claimed payload longer; LeaseLost if another worker has it."""
+    async def renew_payload(
+        self, payload_id: str, fence: int, lease: timedelta, now: datetime, begun: int | None = None
+    ) -> None:
+        """Hold a claimed payload longer, or give it back by a lease that ends; LeaseLost if another worker has it.
+
+        `begun` is what the next claim shall see as `Claimed.begun`; without it, this claim's examination counts.
+        """
 
     async def earlier_undecided(self, payload_id: str) -> bool:
         """Whether another payload of the same sender arrived before this one and is not decided yet."""
@@ -304,6 +311,10 @@ class Store(Protocol):
     # Commit 2
     async def commit(self, outcome: Outcome) -> None:
         """Write `outcome` whole, or raise FactsMoved or LeaseLost and write nothing."""
+
+    # Nodes
+    async def hold_as(self, node: str, now: datetime) -> int:
+        """Claim as `node` from now on. What it held before it was started again is due at once; how much that was."""
 
     # Deliver
     async def claim_deliveries(self, limit: int, lease: timedelta, now: datetime) -> Sequence[Delivery]:

@@ -104,7 +104,7 @@ def enqueue(batch: Batch, made: Sequence[tuple[str, Delivery]]) -> None:
         if delivery.state is DeliveryState.STAGED:
             batch.insert(tables.staged_deliveries, (*common, delivery.state.value, 0, next_at, 0, ""))
             continue
-        rest = (DeliveryState.PENDING.value, 0, next_at, 0, "", delivery.lane not in taken, next_at or _AT_ONCE)
+        rest = (DeliveryState.PENDING.value, 0, next_at, 0, "", delivery.lane not in taken, next_at or _AT_ONCE, "")
         batch.insert(tables.deliveries, (*common, *rest))
         taken.add(delivery.lane)
 
@@ -119,7 +119,7 @@ def release(batch: Batch, payload_ids: Iterable[str]) -> None:
     taken = _lanes_with_head(batch.connection, {row.lane for row in rows})
     for row in rows:
         common = _common(row, sequence=batch.next_number(SEQUENCE), state=DeliveryState.PENDING.value)
-        batch.insert(tables.deliveries, (*common, row.lane not in taken, row.next_at or _AT_ONCE))
+        batch.insert(tables.deliveries, (*common, row.lane not in taken, row.next_at or _AT_ONCE, ""))
         taken.add(row.lane)
     drop_staged(batch.connection, {row.payload_id for row in rows})
 
@@ -167,6 +167,7 @@ class ClaimWanted:
     limit: int
     lease: timedelta
     now: datetime
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +208,13 @@ def claim(connection: Connection, wanted: ClaimWanted) -> Due:
     connection.execute(
         update(tables.deliveries)
         .where(among(_hot.id, [row.id for row in rows]))
-        .values(state=DeliveryState.SENDING.value, fence=_hot.fence + 1, attempts=_hot.attempts + 1, due_at=until)
+        .values(
+            state=DeliveryState.SENDING.value,
+            fence=_hot.fence + 1,
+            attempts=_hot.attempts + 1,
+            due_at=until,
+            holder=wanted.node,
+        )
     )
     started = [(row.id, row.attempts + 1, moment, None, "", "") for row in rows]
     insert_rows(connection, tables.attempts, started)
@@ -264,7 +271,7 @@ DEAD = "delivery_dead"
 def _die(batch: Batch, row: Row[Any], why: str, at: datetime) -> Alert:
     """Make a delivery dead, with an alert in the same transaction: its lane waits for an operator, who must know."""
     common = _common(row, state=DeliveryState.DEAD.value, next_at=None, last_error=why)
-    batch.insert(tables.deliveries, (*common, True, None), "replace")
+    batch.insert(tables.deliveries, (*common, True, None, ""), "replace")
     reason = Finding(
         "deliver.dead",
         args={
@@ -347,7 +354,7 @@ def finish_attempts(batch: Batch, results: Sequence[AttemptResult]) -> Sequence[
             common = _common(
                 row, state=DeliveryState.PENDING.value, next_at=next_at, last_error=result.detail or result.outcome
             )
-            batch.insert(tables.deliveries, (*common, True, next_at), "replace")
+            batch.insert(tables.deliveries, (*common, True, next_at, ""), "replace")
         else:
             died = _die(batch, row, result.detail or result.outcome, result.at)
         answers.append(died)
@@ -432,7 +439,7 @@ def retry(batch: Batch, orders: Sequence[Order]) -> Sequence[GatewayError | None
         else:
             moment = to_time(order.at)
             common = _common(row, state=DeliveryState.PENDING.value, next_at=moment)
-            batch.insert(tables.deliveries, (*common, row.head, moment), "replace")
+            batch.insert(tables.deliveries, (*common, row.head, moment, ""), "replace")
             answers.append(None)
     return answers
 

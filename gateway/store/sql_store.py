@@ -26,7 +26,7 @@ from gateway.model import (
     Receipt,
 )
 from gateway.receipt.signed import Signer
-from gateway.store import alerts, deliveries, facts, log, outcome, payloads, registry, staging, views
+from gateway.store import alerts, deliveries, facts, log, nodes, outcome, payloads, registry, staging, views
 from gateway.store.anchor import Checkpointer
 from gateway.store.bodies import LARGEST_ROW, BodyFiles, check_digest, mentioned
 from gateway.store.contract import (
@@ -72,6 +72,7 @@ _HANDLERS: tuple[Handler[Any, Any], ...] = (
     deliveries.retry,
     deliveries.skip,
     payloads.reopen,
+    nodes.take_back,
     alerts.raise_alerts,
     registry.import_entries,
     # Last, so that they find what the same batch has just made.
@@ -92,6 +93,7 @@ class SqlStore(Store):
         self._facts = SharedReader(self._database, facts.answer)
         self._interchanges = SharedReader(self._database, outcome.find_interchanges)
         self._anchoring: asyncio.Task[None] | None = None
+        self._node = ""
         self.origin = signer.name
         self.alert = ""
 
@@ -153,13 +155,15 @@ class SqlStore(Store):
     # Between the commits
 
     async def claim_payloads(self, limit: int, lease: timedelta, now: datetime) -> Sequence[Claimed]:
-        wanted = payloads.ClaimWanted(self._files, limit, lease, now)
+        wanted = payloads.ClaimWanted(self._files, limit, lease, now, self._node)
         if self._database.claims_apart:
             return await self._database.claim(lambda connection: payloads.claim(connection, wanted))
         return await self._writer.do(payloads.claims, wanted)
 
-    async def renew_payload(self, payload_id: str, fence: int, lease: timedelta, now: datetime) -> None:
-        await self._writer.do(payloads.renew, payloads.Renewal(payload_id, fence, to_time(now + lease)))
+    async def renew_payload(
+        self, payload_id: str, fence: int, lease: timedelta, now: datetime, begun: int | None = None
+    ) -> None:
+        await self._writer.do(payloads.renew, payloads.Renewal(payload_id, fence, to_time(now + lease), begun))
 
     async def earlier_undecided(self, payload_id: str) -> bool:
         return await self._read(lambda connection: payloads.earlier_undecided(connection, payload_id))
@@ -191,10 +195,16 @@ class SqlStore(Store):
         await self._keep_bodies((one.sha256, one.body) for one in made)
         await self._writer.do(outcome.commit, outcome_)
 
+    # Nodes
+
+    async def hold_as(self, node: str, now: datetime) -> int:
+        self._node = node
+        return await self._writer.do(nodes.take_back, nodes.Return(node, now))
+
     # Deliver
 
     async def claim_deliveries(self, limit: int, lease: timedelta, now: datetime) -> Sequence[Delivery]:
-        wanted = deliveries.ClaimWanted(self._files, limit, lease, now)
+        wanted = deliveries.ClaimWanted(self._files, limit, lease, now, self._node)
         if self._database.claims_apart:
             due = await self._database.claim(lambda connection: deliveries.claim(connection, wanted))
         else:
