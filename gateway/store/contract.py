@@ -214,6 +214,16 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """How much of a worker one partner may take up, so that one that hangs does not hold up all others."""
+
+    each: int
+    """Sendings to one partner under way at once."""
+    busy: Mapping[str, int] = field(default_factory=dict)
+    """Sendings under way by now, by partner."""
+
+
+@dataclass(frozen=True, slots=True)
 class PayloadView:
     """A payload with all that became of it, for GET /v1/messages/{id}."""
 
@@ -317,9 +327,12 @@ class Store(Protocol):
         """Claim as `node` from now on. What it held before it was started again is due at once; how much that was."""
 
     # Deliver
-    async def claim_deliveries(self, limit: int, lease: timedelta, now: datetime) -> Sequence[Delivery]:
+    async def claim_deliveries(
+        self, limit: int, lease: timedelta, now: datetime, share: Share | None = None
+    ) -> Sequence[Delivery]:
         """Lane heads that are due, each leased, with its attempt already recorded (`attempts` counts it).
 
+        With a `share`, of each partner as many as it leaves room for; the room of the others is theirs.
         One whose lease ran out in the last attempt that its agreement allows is dead instead.
         """
 

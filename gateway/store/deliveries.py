@@ -8,12 +8,13 @@ holds its lane, and no other, until an operator retries or skips it. A row that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, func, select, text, union_all, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, func, not_, select, text, union_all, update
 
 from gateway.errors import GatewayError, LeaseLost, NotFound, TransitionRefused
 from gateway.model import Attempt, Delivery, DeliveryKind, DeliveryState, Finding
@@ -21,7 +22,7 @@ from gateway.store import tables
 from gateway.store.alerts import raise_alert
 from gateway.store.batch import Batch
 from gateway.store.bodies import BodyFiles, bodies_there, insert_body
-from gateway.store.contract import Alert, Answered, AttemptResult
+from gateway.store.contract import Alert, Answered, AttemptResult, Share
 from gateway.store.sql import (
     among,
     from_json,
@@ -148,15 +149,35 @@ def _common(row: Row[Any], **changes: object) -> tuple[Any, ...]:
 # Out to the recipient.
 
 
-def due(moment: int, limit: int) -> Select[Any]:
-    """The query for heads that are due; a test keeps an eye on its plan."""
-    return (
-        select(tables.deliveries)
-        .where(_HEAD, _hot.due_at <= moment)
-        .order_by(_hot.due_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
+def due(moment: int, limit: int, full: Collection[str] = ()) -> Select[Any]:
+    """The query for heads that are due, but for partners that are `full`; a test keeps an eye on its plan."""
+    wanted = select(tables.deliveries).where(_HEAD, _hot.due_at <= moment)
+    if full:
+        wanted = wanted.where(not_(among(_hot.partner_id, full)))
+    return wanted.order_by(_hot.due_at).limit(limit).with_for_update(skip_locked=True)
+
+
+def _find_due(connection: Connection, wanted: ClaimWanted) -> list[Row[Any]]:
+    """Heads that are due, longest due first, of each partner as many as its share leaves room for.
+
+    A partner that turns out to be full is left out of the next look, which so finds what stands behind it. There
+    are no more looks than partners whose share is filled by one claim, and a last one.
+    """
+    moment, share = to_time(wanted.now), wanted.share
+    if share is None:
+        return list(connection.execute(due(moment, wanted.limit)))
+    taken = Counter(share.busy)
+    found: dict[str, Row[Any]] = {}
+    while True:
+        full = {partner_id for partner_id, count in taken.items() if count >= share.each}
+        rows = connection.execute(due(moment, wanted.limit + len(found), full)).all()
+        for row in rows:
+            if len(found) < wanted.limit and row.id not in found and taken[row.partner_id] < share.each:
+                found[row.id] = row
+                taken[row.partner_id] += 1
+        newly_full = any(count >= share.each and partner_id not in full for partner_id, count in taken.items())
+        if len(found) == wanted.limit or not newly_full:
+            return list(found.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +189,7 @@ class ClaimWanted:
     lease: timedelta
     now: datetime
     node: str = ""
+    share: Share | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +218,7 @@ def claim(connection: Connection, wanted: ClaimWanted) -> Due:
     are numbered under the writers' lock, which a claim does not hold.
     """
     moment, until = to_time(wanted.now), to_time(wanted.now + wanted.lease)
-    found = connection.execute(due(moment, wanted.limit)).all()
+    found = _find_due(connection, wanted)
     lapsed = _lapsed_for_good(connection, found)
     bodies = bodies_there(connection, wanted.files, {row.sha256 for row in found})
     why = {row.id: f"The file of its body, {row.sha256}, is missing." for row in found if row.sha256 not in bodies}
@@ -332,6 +354,8 @@ def finish_attempts(batch: Batch, results: Sequence[AttemptResult]) -> Sequence[
     answered = _answered(batch.connection, ids)
     started = _started(batch.connection, ids)
     over: list[_Over] = []
+    back: dict[str, int] = {}
+    """Agreements under which something arrived that had failed before, and at which attempt."""
     answers: list[Alert | GatewayError | None] = []
     for result in results:
         row = rows.get(result.delivery_id)
@@ -349,6 +373,8 @@ def finish_attempts(batch: Batch, results: Sequence[AttemptResult]) -> Sequence[
             over.append(_Over(row, DeliveryState.ANSWERED, at, ""))
         elif result.outcome in _SUCCESS:
             over.append(_Over(row, DeliveryState(result.outcome), at, ""))
+            if row.attempts > 1:
+                back[row.agreement_id] = max(row.attempts, back.get(row.agreement_id, 0))
         elif result.next_at is not None:
             next_at = to_time(result.next_at)
             common = _common(
@@ -359,7 +385,35 @@ def finish_attempts(batch: Batch, results: Sequence[AttemptResult]) -> Sequence[
             died = _die(batch, row, result.detail or result.outcome, result.at)
         answers.append(died)
     _leave(batch, over)
+    for agreement_id, attempts in back.items():
+        _hasten(batch.connection, agreement_id, attempts, max(to_time(result.at) for result in results))
     return answers
+
+
+HASTENED = 256
+"""Deliveries that are made due at once when their recipient is back; each of them that arrives brings as many more."""
+
+
+def _hasten(connection: Connection, agreement_id: str, attempts: int, moment: int) -> None:
+    """Make due what waits for its next attempt under this agreement: one that waited as well has just arrived.
+
+    After a long outage the delays have grown to an hour, and a recipient that is back must not be kept waiting by
+    them. What failed more often than the one that arrived has a reason of its own, and keeps its delay: so nothing
+    uses up its attempts because others get through.
+    """
+    waiting = (
+        select(_hot.id)
+        .where(
+            _HEAD,
+            _hot.due_at > moment,
+            _hot.agreement_id == agreement_id,
+            _hot.state == DeliveryState.PENDING.value,
+            _hot.attempts.between(1, attempts),
+        )
+        .order_by(_hot.due_at)
+        .limit(HASTENED)
+    )
+    connection.execute(update(tables.deliveries).where(_hot.id.in_(waiting)).values(due_at=moment))
 
 
 _SUCCESS = frozenset({DeliveryState.DELIVERED.value, DeliveryState.RELAYED.value})

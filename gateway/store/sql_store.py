@@ -41,6 +41,7 @@ from gateway.store.contract import (
     PayloadView,
     Pressure,
     Proven,
+    Share,
     Store,
 )
 from gateway.store.database import connect, in_memory, translated
@@ -203,8 +204,10 @@ class SqlStore(Store):
 
     # Deliver
 
-    async def claim_deliveries(self, limit: int, lease: timedelta, now: datetime) -> Sequence[Delivery]:
-        wanted = deliveries.ClaimWanted(self._files, limit, lease, now, self._node)
+    async def claim_deliveries(
+        self, limit: int, lease: timedelta, now: datetime, share: Share | None = None
+    ) -> Sequence[Delivery]:
+        wanted = deliveries.ClaimWanted(self._files, limit, lease, now, self._node, share)
         if self._database.claims_apart:
             due = await self._database.claim(lambda connection: deliveries.claim(connection, wanted))
         else:
