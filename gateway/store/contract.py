@@ -62,6 +62,8 @@ class Claimed:
     lease_until: datetime
     position: int = 0
     """How many messages of it earlier commits have dealt with."""
+    begun: int = 0
+    """Examinations of it that were begun before, one after the other, and of whose end nobody has told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,36 @@ class AttemptResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Alert:
+    """Something that somebody must look at."""
+
+    kind: str
+    """Groups alerts, such as `delivery_dead`."""
+    subject: str
+    """What it is about and which time of it: the same subject alerts once, such as a delivery's id and attempt."""
+    reasons: tuple[Finding, ...]
+    """Why, as findings of the catalogue."""
+    at: datetime
+    case_id: str = ""
+    partner_id: str = ""
+    message_id: str = ""
+    delivery_id: str = ""
+    test: bool = False
+    details: Mapping[str, object] = field(default_factory=dict)
+    """What a program may want of it besides; JSON-ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How much of a worker one partner may take up, so that one that hangs does not hold up all others."""
+
+    each: int
+    """Sendings to one partner under way at once."""
+    busy: Mapping[str, int] = field(default_factory=dict)
+    """Sendings under way by now, by partner."""
+
+
+@dataclass(frozen=True, slots=True)
 class PayloadView:
     """A payload with all that became of it, for GET /v1/messages/{id}."""
 
@@ -263,8 +295,13 @@ class Store(Protocol):
     async def claim_payloads(self, limit: int, lease: timedelta, now: datetime) -> Sequence[Claimed]:
         """The oldest payloads that nobody holds, in order of arrival; with their bodies, but for what was lost."""
 
-    async def renew_payload(self, payload_id: str, fence: int, lease: timedelta, now: datetime) -> None:
-        """Hold a claimed payload longer; LeaseLost if another worker has it."""
+    async def renew_payload(
+        self, payload_id: str, fence: int, lease: timedelta, now: datetime, begun: int | None = None
+    ) -> None:
+        """Hold a claimed payload longer, or give it back by a lease that ends; LeaseLost if another worker has it.
+
+        `begun` is what the next claim shall see as `Claimed.begun`; without it, this claim's examination counts.
+        """
 
     async def earlier_undecided(self, payload_id: str) -> bool:
         """Whether another payload of the same sender arrived before this one and is not decided yet."""
@@ -287,10 +324,17 @@ class Store(Protocol):
     async def commit(self, outcome: Outcome) -> None:
         """Write `outcome` whole, or raise FactsMoved or LeaseLost and write nothing."""
 
+    # Nodes
+    async def hold_as(self, node: str, now: datetime) -> int:
+        """Claim as `node` from now on. What it held before it was started again is due at once; how much that was."""
+
     # Deliver
-    async def claim_deliveries(self, limit: int, lease: timedelta, now: datetime) -> Sequence[Delivery]:
+    async def claim_deliveries(
+        self, limit: int, lease: timedelta, now: datetime, share: Share | None = None
+    ) -> Sequence[Delivery]:
         """Lane heads that are due, each leased, with its attempt already recorded (`attempts` counts it).
 
+        With a `share`, of each partner as many as it leaves room for; the room of the others is theirs.
         One whose lease ran out in the last attempt that its agreement allows is dead instead.
         """
 
@@ -340,6 +384,10 @@ class Store(Protocol):
 
     async def probe(self) -> None:
         """Commit a trace, as commit 1 would; StoreUnavailable or StorageFull where nothing can be committed."""
+
+    # Alerts
+    async def raise_alert(self, alert: Alert) -> None:
+        """Put an alert that no message raises on the operator's feed and its case's timeline; once per subject."""
 
     # The receipt log
     async def proven(self, index: int) -> Proven:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, cast
 
@@ -17,12 +17,13 @@ from sqlalchemy import Connection, Row, delete, select, update
 
 from gateway.decide.facts import CaseById, CasesByKeys, LedgerBalance, Query, Waiting, WaitingDocument
 from gateway.errors import FactsMoved, GatewayError, LeaseLost
-from gateway.model import Case, CaseEvent, FeedEntry, InterchangeRef, MessageState
+from gateway.model import Case, CaseEvent, InterchangeRef, MessageState
 from gateway.store import deliveries, facts, payloads, tables
 from gateway.store.batch import Batch
 from gateway.store.bodies import insert_body
 from gateway.store.contract import CaseChange, LedgerMove, MessageRecord, Outcome, Wait
 from gateway.store.database import Name
+from gateway.store.feeds import append_entries, feed_counter
 from gateway.store.sql import among, to_json, to_time
 from gateway.store.writer import Answers
 
@@ -236,7 +237,7 @@ def _write(batch: Batch, outcomes: Sequence[Outcome], judged: _Judge) -> Callabl
         for outcome in outcomes:
             for receipt in outcome.receipts:
                 batch.append(receipt)
-        _write_feeds(batch, [entry for outcome in outcomes for entry in outcome.feed])
+        append_entries(batch, [entry for outcome in outcomes for entry in outcome.feed])
         deliveries.enqueue(batch, [(outcome.payload_id, one) for outcome in outcomes for one in outcome.deliveries])
         deliveries.answer(batch, heard)
         if processed:
@@ -251,11 +252,6 @@ def _counters(outcomes: Sequence[Outcome]) -> Iterable[str]:
     for outcome in outcomes:
         for entry in outcome.feed:
             yield feed_counter(entry.feed, entry.test)
-
-
-def feed_counter(feed: str, test: bool) -> str:
-    """The counter of a feed's sequence numbers; the test feed is numbered apart."""
-    return f"feed:{'test' if test else 'live'}:{feed}"
 
 
 def message_row(message: MessageRecord) -> tuple[Any, ...]:
@@ -361,42 +357,6 @@ def _write_ledgers(batch: Batch, outcomes: Sequence[Outcome], payload_test: Mapp
         batch.insert(table, (ledger, test, message_id, str(amount)), "replace")
     for (ledger, test), (balance, version) in balances.items():
         batch.insert(tables.ledgers, (ledger, test, str(balance), version), "replace")
-
-
-def _write_feeds(batch: Batch, entries: Sequence[FeedEntry]) -> None:
-    """Append to feeds; an entry that is there already, because its payload was processed before, is not repeated."""
-    if not entries:
-        return
-    feed = tables.feed.c
-    rows = batch.connection.execute(
-        select(feed.feed, feed.test, feed.partner_id, feed.document_id, feed.sha256).where(
-            among(feed.document_id, {entry.document_id for entry in entries})
-        )
-    )
-    present = {tuple(row) for row in rows}
-    now = to_time(datetime.now(UTC))
-    for entry in entries:
-        name = (entry.feed, entry.test, entry.partner_id, entry.document_id, entry.sha256)
-        if name in present:
-            continue
-        present.add(name)
-        batch.insert(
-            tables.feed,
-            (
-                entry.feed,
-                entry.test,
-                batch.next_number(feed_counter(entry.feed, entry.test)),
-                entry.partner_id,
-                entry.document_type,
-                entry.document_id,
-                entry.sha256,
-                to_json(entry.keys),
-                entry.format,
-                entry.message_id,
-                entry.case_id,
-                now if entry.at is None else to_time(entry.at),
-            ),
-        )
 
 
 def _advance(batch: Batch, outcomes: Sequence[Outcome], finished: Mapping[str, str]) -> None:

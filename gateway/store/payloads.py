@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, select, update
+from sqlalchemy import Connection, Integer, Row, bindparam, delete, func, select, update
 
 from gateway.errors import GatewayError, LeaseLost, NotFound, TransportIdReused
 from gateway.model import Payload, PayloadState, Receipt, Stage
@@ -38,15 +38,18 @@ class ClaimWanted:
     limit: int
     lease: timedelta
     now: datetime
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """A lease to prolong."""
+    """A lease to prolong, or to shorten."""
 
     payload_id: str
     fence: int
     until: int
+    begun: int | None = None
+    """Examinations begun without a word of their end, as whoever holds the lease knows it by now."""
 
 
 _TransportKey = tuple[str, str, str, bool]
@@ -155,7 +158,7 @@ def _insert(batch: Batch, payload: Payload, arrival: int) -> None:
             0,
         ),
     )
-    batch.insert(tables.inbox, (payload.id, arrival, 0, 0, 0, received_at))
+    batch.insert(tables.inbox, (payload.id, arrival, 0, 0, 0, received_at, 0, ""))
 
 
 def payload_from(row: Row[Any], body: bytes = b"") -> Payload:
@@ -178,7 +181,7 @@ def payload_from(row: Row[Any], body: bytes = b"") -> Payload:
 def claim(connection: Connection, wanted: ClaimWanted) -> list[Claimed]:
     """Take the oldest payloads that nobody holds."""
     free = (
-        select(_inbox.payload_id, _inbox.fence, _inbox.position)
+        select(_inbox.payload_id, _inbox.fence, _inbox.position, _inbox.begun)
         .where(_inbox.lease_until <= to_time(wanted.now))
         .order_by(_inbox.arrival)
         .limit(wanted.limit)
@@ -191,13 +194,26 @@ def claim(connection: Connection, wanted: ClaimWanted) -> list[Claimed]:
     connection.execute(
         update(tables.inbox)
         .where(among(_inbox.payload_id, held))
-        .values(lease_until=to_time(until), fence=_inbox.fence + 1)
+        .values(
+            lease_until=to_time(until),
+            fence=_inbox.fence + 1,
+            # That an examination begins is told with the claim, which is a write already; that it ended, with the
+            # next write about the payload, whichever that is.
+            begun=_inbox.begun + 1,
+            holder=wanted.node,
+        )
     )
     query = select(tables.payloads).where(among(_payloads.id, held)).order_by(_payloads.arrival)
     rows = connection.execute(query).all()
     bodies = bodies_there(connection, wanted.files, {row.sha256 for row in rows})
     return [
-        Claimed(payload_from(row, bodies.get(row.sha256, b"")), held[row.id].fence + 1, until, held[row.id].position)
+        Claimed(
+            payload_from(row, bodies.get(row.sha256, b"")),
+            held[row.id].fence + 1,
+            until,
+            held[row.id].position,
+            held[row.id].begun,
+        )
         for row in rows
     ]
 
@@ -232,11 +248,16 @@ def renew(batch: Batch, renewals: Sequence[Renewal]) -> Sequence[GatewayError | 
         if row is None or row.fence != renewal.fence:
             answers.append(LeaseLost(payload_id=renewal.payload_id))
         else:
-            held.append({"held": renewal.payload_id, "until": renewal.until})
+            held.append({"held": renewal.payload_id, "until": renewal.until, "known": renewal.begun})
             answers.append(None)
     if held:
         batch.connection.execute(
-            update(tables.inbox).where(_inbox.payload_id == bindparam("held")).values(lease_until=bindparam("until")),
+            update(tables.inbox)
+            .where(_inbox.payload_id == bindparam("held"))
+            .values(
+                lease_until=bindparam("until"),
+                begun=func.coalesce(bindparam("known", type_=Integer), _inbox.begun),
+            ),
             held,
         )
     return answers
@@ -261,7 +282,7 @@ def reopen(batch: Batch, payload_ids: Sequence[str]) -> Sequence[GatewayError | 
             answers.append(NotFound(payload_id=payload_id))
             continue
         fence = waiting.get(payload_id, row).fence + 1
-        batch.insert(tables.inbox, (payload_id, row.arrival, fence, 0, 0, row.received_at), "replace")
+        batch.insert(tables.inbox, (payload_id, row.arrival, fence, 0, 0, row.received_at, 0, ""), "replace")
         answers.append(None)
     connection.execute(
         update(tables.payloads).where(among(_payloads.id, found)).values(state=PayloadState.RECEIVED.value, failed="")

@@ -26,11 +26,12 @@ from gateway.model import (
     Receipt,
 )
 from gateway.receipt.signed import Signer
-from gateway.store import deliveries, facts, log, outcome, payloads, probe, registry, staging, views
+from gateway.store import alerts, deliveries, facts, log, nodes, outcome, payloads, probe, registry, staging, views
 from gateway.store.anchor import Checkpointer
 from gateway.store.bodies import LARGEST_ROW, BodyFiles, check_digest, mentioned
 from gateway.store.contract import (
     Accepted,
+    Alert,
     AttemptResult,
     CaseView,
     Claimed,
@@ -40,6 +41,7 @@ from gateway.store.contract import (
     PayloadView,
     Pressure,
     Proven,
+    Share,
     Store,
 )
 from gateway.store.database import connect, in_memory, translated
@@ -67,9 +69,12 @@ _HANDLERS: Mapping[Handler[Any, Any], Names[Any]] = {
     outcome.commit: outcome.outcome_names,
     deliveries.renew: lambda renewal: deliveries.delivery_names(renewal.delivery_id),
     deliveries.finish_attempts: deliveries.result_names,
+    deliveries.give_up: lambda lost: deliveries.delivery_names(lost.delivery_id),
     deliveries.retry: lambda order: deliveries.delivery_names(order.delivery_id),
     deliveries.skip: lambda order: deliveries.delivery_names(order.delivery_id),
     payloads.reopen: payloads.payload_names,
+    nodes.take_back: lambda return_: [("node", return_.node)],
+    alerts.raise_alerts: alerts.alert_names,
     registry.import_entries: registry.import_names,
     probe.write: probe.names,
     # Last, so that they find what the same batch has just made. Rows that are claimed are locked one by one.
@@ -92,6 +97,7 @@ class SqlStore(Store):
         self._interchanges = SharedReader(self._database, outcome.find_interchanges)
         self._anchoring: asyncio.Task[None] | None = None
         self._probing: asyncio.Future[None] | None = None
+        self._node = ""
         self.origin = signer.name
         self.alert = ""
 
@@ -153,13 +159,15 @@ class SqlStore(Store):
     # Between the commits
 
     async def claim_payloads(self, limit: int, lease: timedelta, now: datetime) -> Sequence[Claimed]:
-        wanted = payloads.ClaimWanted(self._files, limit, lease, now)
+        wanted = payloads.ClaimWanted(self._files, limit, lease, now, self._node)
         if self._database.claims_apart:
             return await self._database.claim(lambda connection: payloads.claim(connection, wanted))
         return await self._writer.do(payloads.claims, wanted)
 
-    async def renew_payload(self, payload_id: str, fence: int, lease: timedelta, now: datetime) -> None:
-        await self._writer.do(payloads.renew, payloads.Renewal(payload_id, fence, to_time(now + lease)))
+    async def renew_payload(
+        self, payload_id: str, fence: int, lease: timedelta, now: datetime, begun: int | None = None
+    ) -> None:
+        await self._writer.do(payloads.renew, payloads.Renewal(payload_id, fence, to_time(now + lease), begun))
 
     async def earlier_undecided(self, payload_id: str) -> bool:
         return await self._read(lambda connection: payloads.earlier_undecided(connection, payload_id))
@@ -191,19 +199,31 @@ class SqlStore(Store):
         await self._keep_bodies((one.sha256, one.body) for one in made)
         await self._writer.do(outcome.commit, outcome_)
 
+    # Nodes
+
+    async def hold_as(self, node: str, now: datetime) -> int:
+        self._node = node
+        return await self._writer.do(nodes.take_back, nodes.Return(node, now))
+
     # Deliver
 
-    async def claim_deliveries(self, limit: int, lease: timedelta, now: datetime) -> Sequence[Delivery]:
-        wanted = deliveries.ClaimWanted(self._files, limit, lease, now)
+    async def claim_deliveries(
+        self, limit: int, lease: timedelta, now: datetime, share: Share | None = None
+    ) -> Sequence[Delivery]:
+        wanted = deliveries.ClaimWanted(self._files, limit, lease, now, self._node, share)
         if self._database.claims_apart:
-            return await self._database.claim(lambda connection: deliveries.claim(connection, wanted))
-        return await self._writer.do(deliveries.claims, wanted)
+            due = await self._database.claim(lambda connection: deliveries.claim(connection, wanted))
+        else:
+            due = await self._writer.do(deliveries.claims, wanted)
+        for alert in await asyncio.gather(*(self._writer.do(deliveries.give_up, one) for one in due.lost)):
+            alerts.tell(alert)
+        return due.leased
 
     async def renew_delivery(self, delivery_id: str, fence: int, lease: timedelta, now: datetime) -> None:
         await self._writer.do(deliveries.renew, deliveries.Renewal(delivery_id, fence, to_time(now + lease)))
 
     async def finish_attempt(self, result: AttemptResult) -> None:
-        await self._writer.do(deliveries.finish_attempts, result)
+        alerts.tell(await self._writer.do(deliveries.finish_attempts, result))
 
     async def retry_delivery(self, delivery_id: str, now: datetime) -> None:
         await self._writer.do(deliveries.retry, deliveries.Order(delivery_id, now))
@@ -254,6 +274,11 @@ class SqlStore(Store):
         if self._probing is None or self._probing.done():
             self._probing = asyncio.ensure_future(self._writer.do(probe.write, None))
         await asyncio.shield(self._probing)
+
+    # Alerts
+
+    async def raise_alert(self, alert: Alert) -> None:
+        alerts.tell(await self._writer.do(alerts.raise_alerts, alert))
 
     # The receipt log
 

@@ -99,9 +99,12 @@ inbox = Table(
     _time("lease_until"),
     Column("position", Integer, nullable=False),
     _time("received_at"),
+    Column("begun", Integer, nullable=False),
+    _text("holder"),
     Index("inbox_arrival", "arrival"),
 )
-"""Payloads between the two commits; a row leaves with the last commit of its payload."""
+"""Payloads between the two commits; a row leaves with the last commit of its payload. `begun` counts the claims
+of whose examinations nobody has told the end; `holder` is the node that claimed it last, empty for none in particular."""
 
 
 def _message_columns() -> list[Column[Any]]:
@@ -310,6 +313,7 @@ deliveries = Table(
     PrimaryKeyConstraint("id"),
     _flag("head"),
     _time("due_at", nullable=True),
+    _text("holder"),
     Index("deliveries_sequence", "sequence", unique=True),
     Index("deliveries_lane", "lane", "sequence"),
     Index("deliveries_case", "case_id"),
@@ -320,7 +324,8 @@ deliveries = Table(
     Index("deliveries_due", "due_at", sqlite_where=text("head"), postgresql_where=text("head")),
 )
 """What recipients must still get. `head` marks the first of each lane, the only one that may be
-claimed; `due_at` is when (the end of the lease while it is sent, nothing when it is dead)."""
+claimed; `due_at` is when (the end of the lease while it is sent, nothing when it is dead); `holder` is the node
+that claimed it last."""
 
 staged_deliveries = Table(
     "staged_deliveries",

@@ -11,6 +11,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -26,7 +27,7 @@ from gateway.store.contract import Store
 from gateway.transports.base import Sender
 from gateway.transports.folder import FolderReceiver, FolderSender
 from gateway.transports.http import HttpSender
-from gateway.web import opening
+from gateway.web import node, opening
 from gateway.web.application import application
 from gateway.web.identity import Gate
 from gateway.web.metrics import Metered, Metrics
@@ -117,8 +118,11 @@ async def serve(settings: Settings, *, announce: Callable[[str], None] = lambda 
 async def running(settings: Settings) -> AsyncIterator[Gateway]:
     """A gateway over its opened store, which is closed afterwards."""
     signer = opening.signer(settings.receipts)
-    async with opening.opened(settings, signer) as store:
-        yield Gateway(settings, store, opening.notary(store.origin, signer))
+    with node.named(settings.store.node_file) as name:
+        async with opening.opened(settings, signer) as store:
+            if taken := await store.hold_as(name, datetime.now(UTC)):
+                log.info("took_own_work_back", leases=taken)
+            yield Gateway(settings, store, opening.notary(store.origin, signer))
 
 
 @asynccontextmanager
