@@ -118,7 +118,7 @@ async def running(settings: Settings) -> AsyncIterator[Gateway]:
     """A gateway over its opened store, which is closed afterwards."""
     signer = opening.signer(settings.receipts)
     async with opening.opened(settings, signer) as store:
-        yield Gateway(settings, store, opening.notary(store.origin, signer))
+        yield Gateway(settings, store, opening.notary(store, signer))
 
 
 @asynccontextmanager

@@ -8,18 +8,16 @@ import os
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
-import structlog
-
+from gateway import durable
 from gateway.config import Receipts, Settings
 from gateway.errors import ConfigurationInvalid, ReceiptInvalid
 from gateway.receipt.notary import Notary
 from gateway.receipt.signed import Signer
-from gateway.store import migrate, open_store
+from gateway.store import Store, migrate, open_store
 from gateway.store.sql_store import SqlStore
-
-log = structlog.get_logger(__name__)
 
 _SEED = 32
 """Bytes of an Ed25519 private key (RFC 8032, 5.1.5)."""
@@ -43,9 +41,9 @@ def signer(receipts: Receipts) -> Signer:
     return found
 
 
-def notary(origin: str, signer_: Signer) -> Notary:
-    """Who writes receipts under the log's name `origin`; what hides recipients in them derives from the signing key."""
-    return Notary(origin, hashlib.sha256(b"recipients\n" + signer_.skey.encode()).digest())
+def notary(store: Store, signer_: Signer) -> Notary:
+    """Who writes receipts under the log's present name in `store`; what hides recipients in them derives from the signing key."""
+    return Notary(lambda: store.origin, hashlib.sha256(b"recipients\n" + signer_.skey.encode()).digest())
 
 
 @asynccontextmanager
@@ -63,13 +61,24 @@ async def opened(settings: Settings, signer_: Signer) -> AsyncIterator[SqlStore]
         payload_folder=settings.store.payload_folder,
         anchor_file=settings.store.anchor_file,
     )
+    store.on_new_name(partial(_keep_public_key, settings.receipts.signing_key_file))
     await store.open()
     try:
-        if store.alert:
-            log.error("receipt_log_judged_by_anchor", alert=store.alert, origin=store.origin)
+        _keep_public_key(settings.receipts.signing_key_file, signer_.renamed(store.origin))
         yield store
     finally:
         await store.close()
+
+
+def _public_key_file(signing_key: Path) -> Path:
+    return signing_key.with_suffix(f"{signing_key.suffix}.pub")
+
+
+def _keep_public_key(signing_key: Path, signer_: Signer) -> None:
+    """Let the public key beside the signing key, if there is one, be that of the log's present name."""
+    path, line = _public_key_file(signing_key), f"{signer_.vkey}\n"
+    if signing_key.exists() and path.exists() and path.read_text("utf-8", "replace") != line:
+        durable.write_file(path, line.encode())
 
 
 def _make(path: Path, origin: str) -> None:
@@ -82,4 +91,4 @@ def _make(path: Path, origin: str) -> None:
         return
     with os.fdopen(file, "w", encoding="utf-8") as stream:
         stream.write(f"{new.skey}\n")
-    path.with_suffix(f"{path.suffix}.pub").write_text(f"{new.vkey}\n", "utf-8")
+    _public_key_file(path).write_text(f"{new.vkey}\n", "utf-8")
