@@ -78,10 +78,14 @@ class MessageState(StrEnum):
 
 
 class DeliveryState(StrEnum):
-    """Where a delivery stands. `staged` waits for its interchange's trailer."""
+    """Where a delivery stands. `staged` waits for its interchange's trailer; `held` for an operator.
+
+    One is held where the store was set back, since its recipient may have it already.
+    """
 
     STAGED = "staged"
     PENDING = "pending"
+    HELD = "held"
     SENDING = "sending"
     DELIVERED = "delivered"
     RELAYED = "relayed"

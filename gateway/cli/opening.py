@@ -33,6 +33,7 @@ def with_store_of(settings: Settings, work: Callable[[Store], Awaitable[T]], *, 
     from gateway.errors import ConfigurationInvalid, StoreUnavailable
     from gateway.web import opening
 
+    _log_to_stderr()
     url = settings.store.url
     if not make and not has_store(settings):
         raise ConfigurationInvalid(f"there is no store at {store.shown(url)}; `gateway migrate` makes one")
@@ -47,6 +48,16 @@ def with_store_of(settings: Settings, work: Callable[[Store], Awaitable[T]], *, 
             return asyncio.run(run())
         except StoreUnavailable as error:
             output.stop(f"the store {store.shown(url)} does not answer: {error}", output.NO)
+
+
+def _log_to_stderr() -> None:
+    """Let events go where words go: stdout is for data."""
+    import sys
+
+    import structlog
+
+    if not structlog.is_configured():
+        structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
 
 
 def has_store(settings: Settings) -> bool:

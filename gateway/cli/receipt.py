@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from gateway.receipt.verify import Covered, Problem
     from gateway.store.contract import PayloadView, Proven, Store
 
+_EARLIER_KEYS = 100
+"""Keys of earlier names that are told at most, the latest first: it is the same key under each."""
 _CHECKPOINT = ".checkpoint"
 """Beside an exported log stands the checkpoint it was exported under."""
 
@@ -135,14 +137,32 @@ def export(
 
 
 def key(config: output.ConfigOption = None) -> None:
-    """Print the log's public key, which partners verify by. Give it to them by a way they trust."""
+    """Print the log's public key, which partners verify by. Give it to them by a way they trust.
+
+    It is the key of the name the log goes by now. Keys of names it had before, for evidence exported under them, are
+    told beside it.
+    """
+    from gateway.cli.opening import has_store, with_store_of
     from gateway.config import load
+    from gateway.receipt.anchor import names_before
     from gateway.web.opening import read_signer
 
-    receipts = load(config).receipts
-    if not receipts.signing_key_file.exists():
-        output.stop(f"there is no signing key at {receipts.signing_key_file}; the first start makes one")
-    output.data(read_signer(receipts).vkey)
+    settings = load(config)
+    if not settings.receipts.signing_key_file.exists():
+        output.stop(f"there is no signing key at {settings.receipts.signing_key_file}; the first start makes one")
+    first = read_signer(settings.receipts)
+
+    async def work(store: Store) -> str:
+        await store.log_key()
+        return store.origin
+
+    origin = with_store_of(settings, work) if has_store(settings) else first.name
+    output.data(first.renamed(origin).vkey)
+    earlier = names_before(origin)[:_EARLIER_KEYS]
+    if earlier:
+        output.say("the log had other names before; evidence exported then verifies by their keys:")
+    for name in earlier:
+        output.say(first.renamed(name).vkey)
 
 
 def verify(

@@ -270,12 +270,70 @@ class Proven:
 
 @dataclass(frozen=True, slots=True)
 class Pressure:
-    """How much waits: what overload and readiness are judged by."""
+    """How much waits: what overload and readiness are judged by. What is held waits for an operator, and is apart."""
 
     payloads_waiting: int
     deliveries_waiting: int
     deliveries_dead: int
     oldest_payload_at: datetime | None
+    payloads_held: int = 0
+    deliveries_held: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LogBreak:
+    """The log had to take a new name, because the database no longer held what had been signed."""
+
+    origin: str
+    """The new name."""
+    earlier: str
+    """The name it gave up."""
+    at: datetime
+    size: int
+    """Entries of the log that the database still held."""
+    known_origin: str
+    known_size: int
+    """The newest checkpoint that was known from elsewhere: its name, and how many entries it vouches for."""
+    why: str
+    """A `Judgement`, or `untrusted` of an anchor that could not be read."""
+    lost: int
+    """Entries of the log known to be lost (at most, where it was rewritten); there may be those of another second."""
+    lost_from: datetime | None
+    """When the last entry was written that is still there."""
+    lost_until: datetime | None
+    """When the newest checkpoint was known that the database does not hold."""
+    skipped: int
+    """By how much the counters of document numbers were moved on."""
+    reconciled_at: datetime | None = None
+
+    @property
+    def finding(self) -> Finding:
+        """What happened, to be put into words."""
+        sizes = {"size": str(self.size), "known_size": str(self.known_size)}
+        names = {"origin": self.origin, "earlier": self.earlier, "known": self.known_origin}
+        return Finding(f"receipt.log.{self.why}", args=sizes | names)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPayload:
+    """A payload between the two commits that waits for an operator."""
+
+    id: str
+    partner_id: str
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """What an operator has to reconcile after the store was set back."""
+
+    breaks: tuple[LogBreak, ...]
+    """All that there have been, the newest first; those without `reconciled_at` are open."""
+    deliveries: tuple[Delivery, ...]
+    """Held deliveries in the order of their lanes, without bodies; `next_at` is since when."""
+    deliveries_held: int
+    payloads: tuple[HeldPayload, ...]
+    payloads_held: int
 
 
 class Store(Protocol):
@@ -345,10 +403,26 @@ class Store(Protocol):
         """Complete an attempt; LeaseLost if the fence is not the current one."""
 
     async def retry_delivery(self, delivery_id: str, now: datetime) -> None:
-        """Make a dead delivery due again, same bytes, same id."""
+        """Make a dead or held delivery due again, same bytes, same id."""
 
     async def skip_delivery(self, delivery_id: str, now: datetime) -> None:
-        """Take a dead delivery out of its lane, so that the next one may go."""
+        """Take a dead or held delivery out of its lane, so that the next one may go."""
+
+    # Reconcile: after the store was set back
+    async def reconciliation(self, partner_id: str, limit: int) -> Reconciliation:
+        """What is held (of one partner only, unless empty), at most `limit` of each kind, and all breaks of the log."""
+
+    async def held_deliveries(self, partner_id: str) -> Sequence[str]:
+        """Ids of all held deliveries (of one partner only, unless empty), in the order of their lanes."""
+
+    async def release_payloads(self) -> int:
+        """Let held payloads be decided; how many."""
+
+    async def skip_numbers(self, count: int) -> None:
+        """Move all counters of document numbers on by `count`, those too that are not begun."""
+
+    async def close_breaks(self, now: datetime) -> bool:
+        """Mark the breaks of the log reconciled if nothing is held any more; whether nothing is."""
 
     async def delivery_by_reference(self, partner_id: str, reference: str) -> Delivery | None:
         """The newest delivery to a partner that carries `reference`; by it an answer finds what it answers."""
@@ -389,7 +463,14 @@ class Store(Protocol):
     async def raise_alert(self, alert: Alert) -> None:
         """Put an alert that no message raises on the operator's feed and its case's timeline; once per subject."""
 
-    # The receipt log
+    # The receipt log. A checkpoint is handed out only when the anchor holds it, or one that extends it.
+    @property
+    def origin(self) -> str:
+        """The name the log goes by now."""
+
+    async def log_key(self) -> str:
+        """The public key of the log under its present name."""
+
     async def proven(self, index: int) -> Proven:
         """A receipt with its inclusion proof against the newest checkpoint; NotFound where there is none."""
 

@@ -270,6 +270,16 @@ def lock_names(connection: Connection, names: Iterable[Name]) -> frozenset[int]:
     return frozenset(wanted)
 
 
+def lock_all_names(connection: Connection) -> None:
+    """Hold every name until this transaction ends: nobody else judges or writes meanwhile, on any node.
+
+    To be the first statement of it that takes a lock. A transaction that does so changes what it cannot name.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(_LOCK_IN_ORDER, {"space": _NAME_LOCKS, "buckets": list(range(BUCKETS))})
+        connection.execute(_UNBOUNDED)
+
+
 def try_names(connection: Connection, names: Iterable[Name], held: frozenset[int]) -> frozenset[int]:
     """Hold further `names` beside the locks in `held`; gives all. RunAgain where one is not free.
 
@@ -287,6 +297,7 @@ _LOCK_IN_ORDER = text(
     "SELECT pg_advisory_xact_lock(:space, bucket)"
     " FROM unnest(CAST(:buckets AS integer[])) WITH ORDINALITY AS wanted (bucket, place) ORDER BY place"
 )
+_UNBOUNDED = text("SET LOCAL statement_timeout = 0")
 _TRY_EACH = text(
     "SELECT bool_and(pg_try_advisory_xact_lock(:space, bucket)) FROM unnest(CAST(:buckets AS integer[])) AS bucket"
 )

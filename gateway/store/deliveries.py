@@ -523,7 +523,7 @@ class Order:
 
 
 def retry(batch: Batch, orders: Sequence[Order]) -> Sequence[GatewayError | None]:
-    """Make dead deliveries due again. One that only waits for its next attempt is due at once."""
+    """Make dead and held deliveries due again. One that only waits for its next attempt is due at once."""
     rows = _held(batch.connection, [order.delivery_id for order in orders])
     answers: list[GatewayError | None] = []
     for order in orders:
@@ -541,7 +541,7 @@ def retry(batch: Batch, orders: Sequence[Order]) -> Sequence[GatewayError | None
 
 
 def skip(batch: Batch, orders: Sequence[Order]) -> Callable[[], Answers[None]]:
-    """Take dead deliveries out of their lanes."""
+    """Take dead and held deliveries out of their lanes."""
     rows = _held(batch.connection, [order.delivery_id for order in orders])
     over: list[_Over] = []
     answers: list[GatewayError | None] = []
@@ -549,8 +549,10 @@ def skip(batch: Batch, orders: Sequence[Order]) -> Callable[[], Answers[None]]:
         row = rows.pop(order.delivery_id, None)
         if row is None:
             answers.append(_absent(batch.connection, order.delivery_id))
-        elif row.state != DeliveryState.DEAD:
-            answers.append(TransitionRefused("Only a dead delivery can be skipped.", delivery_id=order.delivery_id))
+        elif row.state not in {DeliveryState.DEAD, DeliveryState.HELD}:
+            answers.append(
+                TransitionRefused("Only a dead or held delivery can be skipped.", delivery_id=order.delivery_id)
+            )
         else:
             over.append(_Over(row, DeliveryState.SKIPPED, to_time(order.at), row.last_error))
             answers.append(None)

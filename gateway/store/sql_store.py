@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, make_url
 
 from gateway.decide.facts import Facts, NextNumber, Query
-from gateway.errors import ConfigurationInvalid, NotFound
+from gateway.errors import ConfigurationInvalid, LogContradicted, NotFound, StoreUnavailable
 from gateway.model import (
     Agreement,
     ApiKey,
@@ -26,8 +26,21 @@ from gateway.model import (
     Receipt,
 )
 from gateway.receipt.signed import Signer
-from gateway.store import alerts, deliveries, facts, log, nodes, outcome, payloads, probe, registry, staging, views
-from gateway.store.anchor import Checkpointer
+from gateway.store import (
+    alerts,
+    deliveries,
+    facts,
+    log,
+    nodes,
+    outcome,
+    payloads,
+    probe,
+    reconcile,
+    registry,
+    staging,
+    views,
+)
+from gateway.store.anchor import MENDS, Checkpointer
 from gateway.store.bodies import LARGEST_ROW, BodyFiles, check_digest, mentioned
 from gateway.store.contract import (
     Accepted,
@@ -41,6 +54,7 @@ from gateway.store.contract import (
     PayloadView,
     Pressure,
     Proven,
+    Reconciliation,
     Share,
     Store,
 )
@@ -91,15 +105,27 @@ class SqlStore(Store):
         self._url = make_url(url)
         self._database = connect(url)
         self._files = BodyFiles(payload_folder)
-        self._checkpointer = Checkpointer(signer, anchor_file)
+        self._checkpointer = Checkpointer(signer, anchor_file, self._database)
         self._writer = Writer(self._database, self._checkpointer, _HANDLERS)
         self._facts = SharedReader(self._database, facts.answer)
         self._interchanges = SharedReader(self._database, outcome.find_interchanges)
         self._anchoring: asyncio.Task[None] | None = None
         self._probing: asyncio.Future[None] | None = None
         self._node = ""
-        self.origin = signer.name
-        self.alert = ""
+
+    @property
+    def origin(self) -> str:
+        """The name the log goes by now; receipts are written for it."""
+        return self._checkpointer.origin
+
+    @property
+    def alert(self) -> str:
+        """What happened when the log last took a new name while this process looked; empty where it never did."""
+        return self._checkpointer.alert
+
+    def on_new_name(self, call: Callable[[Signer], None]) -> None:
+        """Let `call` be called with the log's signer under each new name it takes."""
+        self._checkpointer.on_new_name = call
 
     async def open(self) -> None:
         if in_memory(self._url):
@@ -107,13 +133,7 @@ class SqlStore(Store):
         version = await self._database.read(current)
         if version != head():
             raise ConfigurationInvalid(f"the store's tables are at {version or 'nothing'}, not {head()}: run migrate")
-        self.alert = await self._database.write(self._checkpointer.check)
-        if self.alert:
-            await asyncio.to_thread(self._checkpointer.keep_old_anchor)
-        state, (_, note) = await self._database.read(lambda c: (log.read_state(c), log.newest_checkpoint(c)))
-        self.origin = state.origin if state else self.origin
-        if note:
-            self._checkpointer.committed(note)
+        await self._checkpointer.open()
         self._writer.start()
         self._anchoring = asyncio.create_task(self._checkpointer.run(), name="store-anchor")
 
@@ -124,7 +144,7 @@ class SqlStore(Store):
             with contextlib.suppress(asyncio.CancelledError):
                 await self._anchoring
             self._anchoring = None
-            await asyncio.to_thread(self._checkpointer.write_anchor)
+            await self._checkpointer.write_anchor()
         await self._database.close()
 
     # Commit 1
@@ -161,7 +181,7 @@ class SqlStore(Store):
     async def claim_payloads(self, limit: int, lease: timedelta, now: datetime) -> Sequence[Claimed]:
         wanted = payloads.ClaimWanted(self._files, limit, lease, now, self._node)
         if self._database.claims_apart:
-            return await self._database.claim(lambda connection: payloads.claim(connection, wanted))
+            return await self._claim(lambda connection: payloads.claim(connection, wanted))
         return await self._writer.do(payloads.claims, wanted)
 
     async def renew_payload(
@@ -212,7 +232,7 @@ class SqlStore(Store):
     ) -> Sequence[Delivery]:
         wanted = deliveries.ClaimWanted(self._files, limit, lease, now, self._node, share)
         if self._database.claims_apart:
-            due = await self._database.claim(lambda connection: deliveries.claim(connection, wanted))
+            due = await self._claim(lambda connection: deliveries.claim(connection, wanted))
         else:
             due = await self._writer.do(deliveries.claims, wanted)
         for alert in await asyncio.gather(*(self._writer.do(deliveries.give_up, one) for one in due.lost)):
@@ -230,6 +250,23 @@ class SqlStore(Store):
 
     async def skip_delivery(self, delivery_id: str, now: datetime) -> None:
         await self._writer.do(deliveries.skip, deliveries.Order(delivery_id, now))
+
+    # Reconcile
+
+    async def reconciliation(self, partner_id: str, limit: int) -> Reconciliation:
+        return await self._read(lambda connection: reconcile.reconciliation(connection, partner_id, limit))
+
+    async def held_deliveries(self, partner_id: str) -> Sequence[str]:
+        return await self._read(lambda connection: reconcile.held_deliveries(connection, partner_id))
+
+    async def release_payloads(self) -> int:
+        return await self._trusted(self._database.write, reconcile.release_payloads)
+
+    async def skip_numbers(self, count: int) -> None:
+        await self._trusted(self._database.write, partial(reconcile.skip_numbers, count=count))
+
+    async def close_breaks(self, now: datetime) -> bool:
+        return await self._trusted(self._database.write, partial(reconcile.close_breaks, at=to_time(now)))
 
     async def delivery_by_reference(self, partner_id: str, reference: str) -> Delivery | None:
         return await self._read(
@@ -282,18 +319,22 @@ class SqlStore(Store):
 
     # The receipt log
 
+    async def log_key(self) -> str:
+        await self._trusted(self._database.read, lambda _connection: None)
+        return self._checkpointer.signer(self.origin).vkey
+
     async def proven(self, index: int) -> Proven:
-        return await self._read(lambda connection: log.proven(connection, index))
+        return await self._handed_out(partial(log.proven, index=index), lambda found: found.checkpoint)
 
     async def receipts_of(self, subject_ids: Iterable[str]) -> Sequence[Receipt]:
         wanted = list(subject_ids)
         return await self._read(lambda connection: log.receipts_of(connection, wanted))
 
     async def consistency(self, old_size: int) -> tuple[tuple[bytes, ...], str]:
-        return await self._read(lambda connection: log.consistency(connection, old_size))
+        return await self._handed_out(partial(log.consistency, old_size=old_size), lambda found: found[1])
 
     async def checkpoint(self) -> str:
-        return (await self._read(log.newest_checkpoint))[1]
+        return (await self._handed_out(log.newest_checkpoint, lambda found: found[1]))[1]
 
     async def log(self, after: int = -1) -> AsyncIterator[Receipt]:
         while page := await self._read(partial(log.receipts_after, after=after, limit=LOG_PAGE)):
@@ -357,3 +398,33 @@ class SqlStore(Store):
 
     async def _read(self, work: Callable[[Connection], T]) -> T:
         return await self._database.read(work)
+
+    async def _claim(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a transaction beside the writer's, of a database that holds the log that was signed last."""
+        return await self._trusted(self._database.claim, work)
+
+    async def _handed_out(self, work: Callable[[Connection], T], note_of: Callable[[T], str]) -> T:
+        """What `work` reads, once the checkpoint in it may leave."""
+        return await self._trusted(self._database.read, work, note_of)
+
+    async def _trusted(
+        self,
+        run: Callable[[Callable[[Connection], T]], Awaitable[T]],
+        work: Callable[[Connection], T],
+        note_of: Callable[[T], str] = lambda _: "",
+    ) -> T:
+        """What `work` gives of a log that extends all that is known of it; where it does not, it is renamed first."""
+
+        def look_and_work(connection: Connection) -> T:
+            self._checkpointer.look(connection)
+            return work(connection)
+
+        for _ in range(MENDS):
+            try:
+                found = await run(look_and_work)
+                await self._checkpointer.hold(note_of(found))
+            except LogContradicted:
+                await self._checkpointer.mend()
+            else:
+                return found
+        raise StoreUnavailable("the log contradicts what was signed as often as it takes a new name")

@@ -106,6 +106,9 @@ inbox = Table(
 """Payloads between the two commits; a row leaves with the last commit of its payload. `begun` counts the claims
 of whose examinations nobody has told the end; `holder` is the node that claimed it last, empty for none in particular."""
 
+HELD_LEASE = 2**62
+"""A lease of the inbox that nobody has and that never ends: the payload waits for an operator."""
+
 
 def _message_columns() -> list[Column[Any]]:
     return [
@@ -324,8 +327,8 @@ deliveries = Table(
     Index("deliveries_due", "due_at", sqlite_where=text("head"), postgresql_where=text("head")),
 )
 """What recipients must still get. `head` marks the first of each lane, the only one that may be
-claimed; `due_at` is when (the end of the lease while it is sent, nothing when it is dead); `holder` is the node
-that claimed it last."""
+claimed; `due_at` is when (the end of the lease while it is sent, nothing when it is dead or held); `holder` is the node
+that claimed it last. Of one that is held, `next_at` is since when."""
 
 staged_deliveries = Table(
     "staged_deliveries",
@@ -428,6 +431,24 @@ log_state = Table(
     Column("frontier", LargeBinary, nullable=False),
 )
 """One row: the log's name, and the right edge of its tree, which is all that appending needs."""
+
+log_breaks = Table(
+    "log_breaks",
+    metadata,
+    Column("origin", Text, primary_key=True),
+    _text("earlier"),
+    _time("at"),
+    _number("size"),
+    _text("known_origin"),
+    _number("known_size"),
+    _text("why"),
+    _number("lost"),
+    _time("lost_from", nullable=True),
+    _time("lost_until", nullable=True),
+    _number("skipped"),
+    _time("reconciled_at", nullable=True),
+)
+"""Each time the log had to take a new name (`origin`), and what is known to be lost; see `contract.LogBreak`."""
 
 # The registry.
 

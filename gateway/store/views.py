@@ -327,10 +327,13 @@ def _entry_from(row: Row[Any], body: bytes = b"") -> FeedEntry:
 def pressure(connection: Connection) -> Pressure:
     """How much waits."""
     dead = select(func.count()).select_from(_hot).where(_hot.c.state == DeliveryState.DEAD.value)
+    held = select(func.count()).select_from(_hot).where(_hot.c.state == DeliveryState.HELD.value)
     waiting = select(func.count()).select_from(_hot)
+    inbox = tables.inbox.c
     payloads_waiting, oldest = connection.execute(
-        select(func.count(), func.min(tables.inbox.c.received_at)).select_from(tables.inbox)
+        select(func.count(), func.min(inbox.received_at)).where(inbox.lease_until < tables.HELD_LEASE)
     ).one()
-    dead_count = connection.execute(dead).scalar_one()
-    waiting_count = connection.execute(waiting).scalar_one() - dead_count
-    return Pressure(payloads_waiting, waiting_count, dead_count, maybe_from_time(oldest))
+    payloads_held = connection.execute(select(func.count()).where(inbox.lease_until == tables.HELD_LEASE)).scalar_one()
+    dead_count, held_count = connection.execute(dead).scalar_one(), connection.execute(held).scalar_one()
+    waiting_count = connection.execute(waiting).scalar_one() - dead_count - held_count
+    return Pressure(payloads_waiting, waiting_count, dead_count, maybe_from_time(oldest), payloads_held, held_count)

@@ -122,7 +122,7 @@ async def running(settings: Settings) -> AsyncIterator[Gateway]:
         async with opening.opened(settings, signer) as store:
             if taken := await store.hold_as(name, datetime.now(UTC)):
                 log.info("took_own_work_back", leases=taken)
-            yield Gateway(settings, store, opening.notary(store.origin, signer))
+            yield Gateway(settings, store, opening.notary(store, signer))
 
 
 @asynccontextmanager

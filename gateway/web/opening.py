@@ -7,6 +7,7 @@ import hashlib
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -14,9 +15,10 @@ import structlog
 from gateway import durable
 from gateway.config import Receipts, Settings
 from gateway.errors import ConfigurationInvalid, ReceiptInvalid
+from gateway.receipt.anchor import is_name_of
 from gateway.receipt.notary import Notary
-from gateway.receipt.signed import Signer
-from gateway.store import migrate, open_store
+from gateway.receipt.signed import Signer, Verifier
+from gateway.store import Store, migrate, open_store
 from gateway.store.sql_store import SqlStore
 
 log = structlog.get_logger(__name__)
@@ -45,7 +47,7 @@ def signer(receipts: Receipts) -> Signer:
     except OSError as error:
         raise ConfigurationInvalid(f"receipts.signing_key_file {path}: {error}") from error
     found = read_signer(receipts)
-    _publish(path.with_suffix(f"{path.suffix}.pub"), found)
+    _publish(path, found.renamed(_published_name(path, found)))
     return found
 
 
@@ -79,8 +81,29 @@ def _signer_of(text: str) -> Signer:
         ) from error
 
 
-def _publish(path: Path, signer_: Signer) -> None:
-    """Keep the public key in a file, durable; where that cannot be, the log says so (`gateway receipt key` prints it too)."""
+def _public_key_file(signing_key: Path) -> Path:
+    return signing_key.with_suffix(f"{signing_key.suffix}.pub")
+
+
+def _published_name(signing_key: Path, signer_: Signer) -> str:
+    """The name of the log under which its public key is kept by now; its first name where the file is none of it."""
+    try:
+        kept = Verifier(_public_key_file(signing_key).read_text("utf-8"))
+    except (OSError, ReceiptInvalid, UnicodeDecodeError):
+        return signer_.name
+    ours = is_name_of(signer_.name, kept.name) and signer_.renamed(kept.name).vkey == kept.vkey
+    return kept.name if ours else signer_.name
+
+
+def _publish(signing_key: Path, signer_: Signer) -> None:
+    """Keep the public key of the log's present name beside the signing key, durable.
+
+    Where that cannot be, the log says so (`gateway receipt key` prints it too); a signing key that nobody keeps has
+    no public one either.
+    """
+    if not signing_key.exists():
+        return
+    path = _public_key_file(signing_key)
     content = f"{signer_.vkey}\n".encode()
     try:
         if path.is_file() and path.read_bytes() == content:
@@ -91,9 +114,9 @@ def _publish(path: Path, signer_: Signer) -> None:
         log.warning("public_key_not_written", file=str(path), reason=error.strerror)
 
 
-def notary(origin: str, signer_: Signer) -> Notary:
-    """Who writes receipts under the log's name `origin`; what hides recipients in them derives from the signing key."""
-    return Notary(origin, hashlib.sha256(b"recipients\n" + signer_.skey.encode()).digest())
+def notary(store: Store, signer_: Signer) -> Notary:
+    """Who writes receipts under the log's present name in `store`; what hides recipients in them derives from the signing key."""
+    return Notary(lambda: store.origin, hashlib.sha256(b"recipients\n" + signer_.skey.encode()).digest())
 
 
 @asynccontextmanager
@@ -111,10 +134,10 @@ async def opened(settings: Settings, signer_: Signer) -> AsyncIterator[SqlStore]
         payload_folder=settings.store.payload_folder,
         anchor_file=settings.store.anchor_file,
     )
+    store.on_new_name(partial(_publish, settings.receipts.signing_key_file))
     await store.open()
     try:
-        if store.alert:
-            log.error("receipt_log_judged_by_anchor", alert=store.alert, origin=store.origin)
+        _publish(settings.receipts.signing_key_file, signer_.renamed(store.origin))
         yield store
     finally:
         await store.close()

@@ -145,6 +145,7 @@ ROUTES: tuple[Route, ...] = (
         scope=READ,
         problems=(404,),
     ),
+    Route("GET", "/v1/log/key", "getLogKey", log.key, media_type="text/plain", scope=READ),
     Route(
         "GET",
         "/v1/log/consistency",

@@ -81,6 +81,12 @@ def version(url: str) -> str:
         return "" if file is not None and not file.exists() else _run(url, current)
 
 
+def read(url: str, work: Callable[[Connection], T]) -> T:
+    """What `work` reads of the tables at `url`, whose `version` must be this one's; nothing is made or judged."""
+    with explained(url):
+        return _run(url, work)
+
+
 @contextmanager
 def explained(url: str) -> Iterator[None]:
     """What the database or its driver has against being opened, as ConfigurationInvalid; no password is repeated."""

@@ -81,6 +81,17 @@ async def checkpoint(request: web.Request) -> web.Response:
     return web.Response(text=note, content_type="text/plain", headers={"Cache-Control": "no-store"})
 
 
+async def key(request: web.Request) -> web.Response:
+    """The public key of the log under the name it goes by now, as one line (C2SP signed note verifier key).
+
+    Compare it with what the operator gave you by a way you trust.
+    """
+    service = services(request)
+    await service.gate.admit(request, READ)
+    vkey = await service.store.log_key()
+    return web.Response(text=f"{vkey}\n", content_type="text/plain", headers={"Cache-Control": "no-store"})
+
+
 async def consistency(request: web.Request) -> web.Response:
     """Proof that the newest checkpoint extends the tree that had `from` leaves."""
     service = services(request)
