@@ -6,10 +6,12 @@ row mentions was left by a crash or a failed transaction, and a sweep removes it
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, select
@@ -77,9 +79,13 @@ class BodyFiles:
     @staticmethod
     def remove_old(path: Path, age_seconds: float) -> bool:
         """Remove one of `old_files` unless somebody has touched it since; whether it was removed."""
-        if not _is_old(path, age_seconds):
+        try:
+            with _held(path.parent, fcntl.LOCK_EX):
+                if not _is_old(path, age_seconds):
+                    return False
+                path.unlink()
+        except FileNotFoundError:  # another node's sweep was here first
             return False
-        path.unlink()
         return True
 
 
@@ -96,11 +102,24 @@ def _settle(path: Path, size: int) -> bool:
     try:
         if path.stat().st_size != size:
             return False
+        with _held(path.parent, fcntl.LOCK_SH):
+            os.utime(path)  # young again, so that a sweep leaves it alone; one that took it first is seen here
         durable.settle(path)
-        os.utime(path)  # young again, so that a sweep under way leaves it alone; one that came before is seen by it
     except FileNotFoundError:
         return False
     return True
+
+
+@contextmanager
+def _held(folder: Path, kind: int) -> Iterator[None]:
+    """The folder locked, between processes too: between a sweep's look at a file and its removal nobody touches it."""
+    with durable.opened_folder(folder) as handle:
+        try:
+            fcntl.flock(handle, kind)  # let go when the handle is closed
+        except OSError:
+            if kind == fcntl.LOCK_EX:
+                raise  # on a file system without locks nothing is swept
+        yield
 
 
 def insert_body(batch: Batch, sha256: str, body: bytes) -> None:

@@ -94,6 +94,7 @@ class House:
             time.sleep(seconds)
             process.kill()
             assert process.stdout is not None
+            os.set_blocking(process.stdout.fileno(), False)  # its worker processes may hold the other end a while
             return bool(process.stdout.read())
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url
 
 from gateway import durable
-from gateway.store import migrate
+from gateway.store import bodies, migrate
 from gateway.store.bodies import BodyFiles, digest
 from tests.steps import Steps
 from tests.store.conftest import Place
@@ -70,13 +70,13 @@ def test_the_second_sender_waits_for_the_disk_itself(tmp_path: Path, steps: Step
     files = BodyFiles(tmp_path / "payloads")
     reached, go_on = threading.Event(), threading.Event()
 
-    def wait(step: str) -> None:
+    def pause(step: str) -> None:
         if step == f"sync {SHELF}/" and threading.get_ident() != here:
             reached.set()
             assert go_on.wait(10)
 
     here = threading.get_ident()
-    steps.at_sync = wait
+    steps.at_sync = pause
     with ThreadPoolExecutor(1) as thread:
         first = thread.submit(files.keep, NAME, BODY)
         assert reached.wait(10)
@@ -86,6 +86,32 @@ def test_the_second_sender_waits_for_the_disk_itself(tmp_path: Path, steps: Step
         go_on.set()
         first.result(10)
     assert done[-2:] == [f"sync {NAME}", f"sync {SHELF}/"]
+
+
+def test_a_sweep_takes_no_body_that_is_answered_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sender who comes between a sweep's look at the old file and its removal has the body all the same."""
+    files = BodyFiles(tmp_path / "payloads")
+    files.keep(NAME, BODY)
+    os.utime(files.path(NAME), (0, 0))
+    looked, go_on = threading.Event(), threading.Event()
+    is_old = bodies._is_old
+
+    def look(path: Path, age_seconds: float) -> bool:
+        found = is_old(path, age_seconds)
+        looked.set()
+        assert go_on.wait(10)
+        return found
+
+    monkeypatch.setattr(bodies, "_is_old", look)
+    with ThreadPoolExecutor(2) as threads:
+        sweep = threads.submit(files.remove_old, files.path(NAME), 3600)
+        assert looked.wait(10)
+        sender = threads.submit(files.keep, NAME, BODY)
+        wait([sender], 0.2)  # long enough for one that does not heed the sweep
+        go_on.set()
+        assert sweep.result(10)
+        sender.result(10)
+    assert files.read(NAME) == BODY
 
 
 def test_a_body_of_another_size_is_written_anew(tmp_path: Path) -> None:
