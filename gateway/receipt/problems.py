@@ -54,6 +54,9 @@ class Problem:
     name: str = ""
     args: Mapping[str, str] = field(default_factory=dict)
 
+    def __hash__(self) -> int:
+        return hash((self.code, self.index, self.name))
+
     @property
     def severity(self) -> Severity:
         """How grave it is, as the catalogue says."""

@@ -199,7 +199,7 @@ def _write(batch: Batch, outcomes: Sequence[Outcome], judged: _Judge) -> None:
         for receipt in outcome.receipts:
             batch.append(receipt)
     _write_ledgers(batch, outcomes, judged.test)
-    _write_feeds(batch, [entry for outcome in outcomes for entry in outcome.feed])
+    write_feeds(batch, [entry for outcome in outcomes for entry in outcome.feed])
     deliveries.enqueue(batch, [(outcome.payload_id, one) for outcome in outcomes for one in outcome.deliveries])
     deliveries.answer(batch, [one for outcome in outcomes for one in outcome.answers])
     attached = [wait_id for outcome in outcomes for wait_id in outcome.attached]
@@ -325,10 +325,14 @@ def _write_ledgers(batch: Batch, outcomes: Sequence[Outcome], payload_test: Mapp
         batch.insert(tables.ledgers, (ledger, test, str(balance), version), "replace")
 
 
-def _write_feeds(batch: Batch, entries: Sequence[FeedEntry]) -> None:
-    """Append to feeds; an entry that is there already, because its payload was processed before, is not repeated."""
+def write_feeds(batch: Batch, entries: Sequence[FeedEntry]) -> list[bool]:
+    """Append to feeds; an entry that is there already, because its payload was processed before, is not repeated.
+
+    Which of them were not there.
+    """
     if not entries:
-        return
+        return []
+    new: list[bool] = []
     feed = tables.feed.c
     rows = batch.connection.execute(
         select(feed.feed, feed.test, feed.partner_id, feed.document_id, feed.sha256).where(
@@ -339,6 +343,7 @@ def _write_feeds(batch: Batch, entries: Sequence[FeedEntry]) -> None:
     now = to_time(datetime.now(UTC))
     for entry in entries:
         name = (entry.feed, entry.test, entry.partner_id, entry.document_id, entry.sha256)
+        new.append(name not in present)
         if name in present:
             continue
         present.add(name)
@@ -360,6 +365,7 @@ def _write_feeds(batch: Batch, entries: Sequence[FeedEntry]) -> None:
                 now if entry.at is None else to_time(entry.at),
             ),
         )
+    return new
 
 
 def _advance(batch: Batch, outcomes: Sequence[Outcome]) -> None:

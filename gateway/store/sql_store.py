@@ -26,12 +26,14 @@ from gateway.model import (
     Receipt,
 )
 from gateway.receipt.signed import Signer
-from gateway.store import deliveries, facts, log, outcome, payloads, registry, staging, views
+from gateway.receipt.stored import StoredLog
+from gateway.store import deliveries, facts, log, log_audit, outcome, payloads, registry, staging, views
 from gateway.store.anchor import Checkpointer
 from gateway.store.bodies import LARGEST_ROW, BodyFiles, check_digest, mentioned
 from gateway.store.contract import (
     Accepted,
     AttemptResult,
+    AuditMark,
     CaseView,
     Claimed,
     MessageRecord,
@@ -71,6 +73,8 @@ _HANDLERS: tuple[Handler[Any, Any], ...] = (
     deliveries.skip,
     payloads.reopen,
     registry.import_entries,
+    log_audit.mark,
+    log_audit.alert,
     # Last, so that they find what the same batch has just made.
     payloads.claims,
     deliveries.claims,
@@ -89,6 +93,7 @@ class SqlStore(Store):
         self._facts = SharedReader(self._database, facts.answer)
         self._interchanges = SharedReader(self._database, outcome.find_interchanges)
         self._anchoring: asyncio.Task[None] | None = None
+        self._verifier = signer.verifier
         self.origin = signer.name
         self.alert = ""
 
@@ -266,6 +271,23 @@ class SqlStore(Store):
             for receipt in page:
                 yield receipt
             after = page[-1].index
+
+    # The log's audit of itself
+
+    async def audit_from(self, place: int) -> StoredLog:
+        return await self._read(lambda connection: log_audit.begin(connection, self._verifier, place))
+
+    async def audit_on(self, log: StoredLog, count: int) -> bool:
+        return await self._read(lambda connection: log_audit.go_on(connection, log, count))
+
+    async def log_size(self) -> int:
+        return await self._read(lambda connection: log_audit.read_end(connection).size)
+
+    async def mark_audit(self, mark: AuditMark) -> AuditMark | None:
+        return await self._writer.do(log_audit.mark, mark)
+
+    async def publish_alerts(self, entries: Sequence[FeedEntry]) -> Sequence[bool]:
+        return await self._writer.do(log_audit.alert, tuple(entries))
 
     # Registry
 
