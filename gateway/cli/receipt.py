@@ -13,6 +13,7 @@ from gateway.cli import output
 from gateway.cli.words import state, word
 
 if TYPE_CHECKING:
+    from gateway.receipt.stored import StoredLog
     from gateway.receipt.verify import Covered, Problem
     from gateway.store.contract import PayloadView, Proven, Store
 
@@ -20,6 +21,9 @@ _EARLIER_KEYS = 100
 """Keys of earlier names that are told at most, the latest first: it is the same key under each."""
 _CHECKPOINT = ".checkpoint"
 """Beside an exported log stands the checkpoint it was exported under."""
+
+_AUDITED_AT_ONCE = 1000
+"""Entries that an audit reads at once: some megabytes."""
 
 _LONGEST_LINE = 1024 * 1024
 """Bytes of a line that is read: the largest receipts ever written had some 200 KB."""
@@ -32,6 +36,7 @@ def register(cli: typer.Typer) -> None:
     noun.command()(verify)
     noun.command()(bundle)
     noun.command()(export)
+    noun.command()(audit)
     noun.command()(key)
     cli.add_typer(noun, name="receipt")
 
@@ -134,6 +139,39 @@ def export(
         return size
 
     output.say(f"{output.many(with_store(config, work), 'receipt')} in {into}")
+
+
+def audit(
+    config: output.ConfigOption = None,
+    lang: output.LanguageOption = "en",
+    json: output.JsonOption = False,
+) -> None:
+    """Look at every entry of the stored log, for gaps and changed rows. Exit code 1 where there are any."""
+    from gateway.cli.opening import with_closed_store
+
+    output.language(lang)
+
+    async def work(store: Store) -> StoredLog:
+        seen = await store.audit_from(0)
+        with output.progress("Auditing", await store.log_size()) as step:
+            done = False
+            while not done and not seen.full:
+                before = seen.size
+                done = await store.audit_on(seen, _AUDITED_AT_ONCE)
+                step(seen.size - before)
+        return seen
+
+    seen = with_closed_store(config, work)
+    if json:
+        output.as_json({"entries": seen.size, "problems": [_as_dict(p, lang) for p in seen.problems]})
+    else:
+        for problem in seen.problems:
+            output.data(f"{state(problem.severity, lang)}  {problem.code}  {problem.text(lang)}")
+        if seen.full:
+            output.data(word("stopped", lang, count=seen.size))
+        output.say(word("audited" if not seen.problems else "damaged", lang, count=seen.size))
+    if seen.problems:
+        raise typer.Exit(output.NO)
 
 
 def key(config: output.ConfigOption = None) -> None:

@@ -76,6 +76,13 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "vouched": ("files whose digest is in a receipt: {count}", "摘要载于收据的文件：{count} 个"),
     "uncovered": ("covered by nothing that was signed: {file}", "未受任何签名覆盖：{file}"),
     "span": ("written between {first} and {last}", "写入时间 {first} 至 {last}"),
+    # receipt audit
+    "audited": ("{count} entries looked at: the log is as it was signed.", "已核对 {count} 条：日志与签名相符。"),
+    "damaged": ("{count} entries looked at: the log is NOT as it was signed.", "已核对 {count} 条：日志与签名不符。"),
+    "stopped": (
+        "too much is wrong; what follows entry {count} was not looked at",
+        "问题过多，第 {count} 条以后未再核对",
+    ),
     "checkpoint": ("checkpoint over {size} entries, signed by the log's key", "检查点含 {size} 条记录，由日志密钥签名"),
     # store reconcile
     "broken": ("{at}  {text}", "{at}  {text}"),

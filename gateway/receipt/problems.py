@@ -54,6 +54,9 @@ class Problem:
     name: str = ""
     args: Mapping[str, str] = field(default_factory=dict)
 
+    def __hash__(self) -> int:
+        return hash((self.code, self.index, self.name))
+
     @property
     def severity(self) -> Severity:
         """How grave it is, as the catalogue says."""
@@ -61,10 +64,13 @@ class Problem:
 
     def text(self, language: str = "en") -> str:
         """The problem in words, in `language` (`en` or `zh`)."""
+        return findings.text(self.finding, language)
+
+    @property
+    def finding(self) -> Finding:
+        """The problem as a finding of the catalogue."""
         index = {} if self.index is None else {"index": str(self.index)}
-        return findings.text(
-            Finding(self.code, place=Place(path=self.name), args={"name": self.name, **index, **self.args}), language
-        )
+        return Finding(self.code, place=Place(path=self.name), args={"name": self.name, **index, **self.args})
 
 
 def valid(problems: Iterable[Problem]) -> bool:

@@ -33,6 +33,7 @@ from gateway.model import (
     Stage,
     Syntax,
 )
+from gateway.receipt.stored import StoredLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,6 +337,19 @@ class Reconciliation:
     payloads_held: int
 
 
+@dataclass(frozen=True, slots=True)
+class AuditMark:
+    """Who audits the log, by the end of its hold in microseconds, and how far it has come."""
+
+    now: int
+    until: int
+    """The end of the hold that is wanted; it differs from node to node, and is its name."""
+    held: int = 0
+    """The end of the hold that this node has; 0 where it has none."""
+    place: int = -1
+    """Entries that are looked at, as the hold's end says them; negative where they are asked for."""
+
+
 class Store(Protocol):
     """The one I/O seam to what is durable. Raises StoreUnavailable and StorageFull where it must."""
 
@@ -485,6 +499,22 @@ class Store(Protocol):
 
     def log(self, after: int = -1) -> AsyncIterator[Receipt]:
         """Every receipt with index > `after`, in order, in bounded memory."""
+
+    # The log's audit of itself
+    async def audit_from(self, place: int) -> StoredLog:
+        """The stored log, with nothing looked at but what the newest checkpoint of up to `place` entries vouches for."""
+
+    async def audit_on(self, log: StoredLog, count: int) -> bool:
+        """Look at the next `count` entries at most; True at the end, which was judged then."""
+
+    async def log_size(self) -> int:
+        """Entries in the log."""
+
+    async def mark_audit(self, mark: AuditMark) -> AuditMark | None:
+        """Hold the audit until `mark.until`, and keep its place where that is not negative.
+
+        The mark with the place as kept; None where another node holds the audit.
+        """
 
     # Registry
     async def import_partners(

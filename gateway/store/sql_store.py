@@ -26,11 +26,13 @@ from gateway.model import (
     Receipt,
 )
 from gateway.receipt.signed import Signer
+from gateway.receipt.stored import StoredLog
 from gateway.store import (
     alerts,
     deliveries,
     facts,
     log,
+    log_audit,
     nodes,
     outcome,
     payloads,
@@ -46,6 +48,7 @@ from gateway.store.contract import (
     Accepted,
     Alert,
     AttemptResult,
+    AuditMark,
     CaseView,
     Claimed,
     MessageRecord,
@@ -89,6 +92,7 @@ _HANDLERS: Mapping[Handler[Any, Any], Names[Any]] = {
     payloads.reopen: payloads.payload_names,
     nodes.take_back: lambda return_: [("node", return_.node)],
     alerts.raise_alerts: alerts.alert_names,
+    log_audit.mark: log_audit.mark_names,
     registry.import_entries: registry.import_names,
     probe.write: probe.names,
     # Last, so that they find what the same batch has just made. Rows that are claimed are locked one by one.
@@ -110,6 +114,7 @@ class SqlStore(Store):
         self._facts = SharedReader(self._database, facts.answer)
         self._interchanges = SharedReader(self._database, outcome.find_interchanges)
         self._anchoring: asyncio.Task[None] | None = None
+        self._verifier = signer.verifier
         self._probing: asyncio.Future[None] | None = None
         self._node = ""
 
@@ -341,6 +346,20 @@ class SqlStore(Store):
             for receipt in page:
                 yield receipt
             after = page[-1].index
+
+    # The log's audit of itself
+
+    async def audit_from(self, place: int) -> StoredLog:
+        return await self._read(lambda connection: log_audit.begin(connection, self._verifier, place))
+
+    async def audit_on(self, log: StoredLog, count: int) -> bool:
+        return await self._read(lambda connection: log_audit.go_on(connection, log, count))
+
+    async def log_size(self) -> int:
+        return await self._read(lambda connection: log_audit.read_end(connection).size)
+
+    async def mark_audit(self, mark: AuditMark) -> AuditMark | None:
+        return await self._writer.do(log_audit.mark, mark)
 
     # Registry
 

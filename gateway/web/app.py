@@ -20,10 +20,11 @@ from aiohttp import web
 from gateway.check import rulebook
 from gateway.config import Http, Settings
 from gateway.deliver.worker import DeliveryWorker
-from gateway.pipeline import Pipeline
+from gateway.pipeline import PEAK_ARRIVALS, Pipeline
 from gateway.receipt.notary import Notary
 from gateway.receive.intake import Intake
 from gateway.store.contract import Store
+from gateway.store.log_watch import LogWatch
 from gateway.transports.base import Sender
 from gateway.transports.folder import FolderReceiver, FolderSender
 from gateway.transports.http import HttpSender
@@ -71,9 +72,17 @@ class Gateway:
         intake = Intake(store, settings, notary, on_accepted=pipeline.ring)
         gate = Gate(store, settings.limits.requests_per_second)
         self.services = Services(settings, store, intake.accept, notary, gate, metrics)
+        watch = LogWatch(
+            store,
+            settings.receipts.audit_per_second,
+            busy=lambda: intake.in_flight > PEAK_ARRIVALS,
+            on_found=lambda _problem: metrics.log_faults.inc(),
+            on_page=metrics.log_audited.set,
+        )
         self._background: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
             "pipeline": pipeline.run,
             "deliveries": worker.run,
+            "log audit": watch.run,
         }
         for folder in settings.folders:
             receiver = FolderReceiver(

@@ -48,6 +48,12 @@ class Metrics:
         self._deliveries_dead = Gauge(
             "gateway_deliveries_dead", "Deliveries given up, waiting for an operator", registry=self.registry
         )
+        self.log_faults = Gauge(
+            "gateway_log_faults", "Faults that this process found in the stored receipt log", registry=self.registry
+        )
+        self.log_audited = Gauge(
+            "gateway_log_audited", "Entries of the receipt log looked at in this round", registry=self.registry
+        )
 
         self._payloads_held = Gauge(
             "gateway_payloads_held",

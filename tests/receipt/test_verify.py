@@ -548,7 +548,9 @@ def test_a_long_log_with_many_commits_verifies():
 @pytest.mark.parametrize("code", sorted(code for code in findings.catalogue() if code.startswith("receipt.")))
 def test_every_problem_has_words_in_both_languages(code):
     """Each code is worded in English and Chinese with its arguments filled in."""
-    args = dict.fromkeys(("line", "last", "size", "before", "found", "expected", "version", "listed", "total"), "17")
+    args = dict.fromkeys(
+        ("line", "last", "size", "before", "found", "expected", "version", "listed", "total", "first", "level"), "17"
+    )
     problem = Problem(code, 4, "checkpoint", args)
     for language in ("en", "zh"):
         assert "–" not in problem.text(language)
