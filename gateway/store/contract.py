@@ -312,7 +312,7 @@ class LogBreak:
         """What happened, to be put into words."""
         sizes = {"size": str(self.size), "known_size": str(self.known_size)}
         names = {"origin": self.origin, "earlier": self.earlier, "known": self.known_origin}
-        return Finding(f"receipt.log.{self.why}", args=sizes | names)
+        return Finding(f"history.{self.why}", args=sizes | names)
 
 
 @dataclass(frozen=True, slots=True)
