@@ -15,7 +15,7 @@ from gateway.cli.words import state, word
 
 if TYPE_CHECKING:
     from gateway.receipt.verify import Problem
-    from gateway.store.contract import PayloadView, Proven, Store
+    from gateway.store.contract import Proven, Store
 
 _CHECKPOINT = ".checkpoint"
 """Beside an exported log stands the checkpoint it was exported under."""
@@ -79,20 +79,26 @@ def bundle(
     config: output.ConfigOption = None,
 ) -> None:
     """Write an evidence bundle for the sender of a payload: its bytes, all its receipts, their proofs."""
-    from gateway.cli.message import payload_of
+    from gateway.cli.message import original_of, payload_of
     from gateway.cli.opening import with_store
     from gateway.receipt.bundle import make_bundle
 
-    async def work(store: Store) -> tuple[PayloadView, list[Proven]]:
-        view = await payload_of(store, payload)
-        return view, [await store.proven(r.index) for r in view.receipts]
+    async def work(store: Store) -> tuple[bytes, list[Proven]]:
+        stored = await original_of(store, payload)
+        proven: list[Proven] = []
+        after: int | None = None
+        while True:
+            view = await payload_of(store, payload, after)
+            proven += [await store.proven(r.index) for r in view.receipts]
+            if (after := view.next) is None:
+                return stored.body, proven
 
-    view, proven = with_store(config, work)
+    body, proven = with_store(config, work)
     checkpoints = {p.checkpoint for p in proven}
     if len(checkpoints) != 1:
         output.stop("the log grew meanwhile; please try again", output.NO)
     receipts = [(p.receipt, p.proof) for p in proven]
-    into.write_bytes(make_bundle(checkpoints.pop(), receipts, [view.payload.body]))
+    into.write_bytes(make_bundle(checkpoints.pop(), receipts, [body]))
     output.say(f"{output.many(len(receipts), 'receipt')} in {into}")
 
 

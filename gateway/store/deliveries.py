@@ -19,7 +19,7 @@ from gateway.errors import GatewayError, LeaseLost, NotFound, TransitionRefused
 from gateway.model import Attempt, Delivery, DeliveryKind, DeliveryState
 from gateway.store import tables
 from gateway.store.batch import Batch
-from gateway.store.bodies import BodyFiles, bodies_there, insert_body
+from gateway.store.bodies import BodyFiles, Wanted, bodies_there, insert_body
 from gateway.store.contract import Answered, AttemptResult
 from gateway.store.sql import (
     among,
@@ -82,7 +82,7 @@ def enqueue(batch: Batch, made: Sequence[tuple[str, Delivery]]) -> None:
     fresh = [(payload_id, delivery) for payload_id, delivery in made if delivery.id not in existing]
     taken = _lanes_with_head(batch.connection, {delivery.lane for _, delivery in fresh})
     for payload_id, delivery in fresh:
-        insert_body(batch, delivery.sha256, delivery.body)
+        insert_body(batch, delivery.id, delivery.sha256, delivery.body)
         common = (
             delivery.id,
             batch.next_number(SEQUENCE),
@@ -179,7 +179,7 @@ def claim(connection: Connection, wanted: ClaimWanted) -> list[Delivery]:
     lapsed = _lapsed_for_good(connection, found)
     if lapsed:
         _end(connection, lapsed, NO_WORD)
-    bodies = bodies_there(connection, wanted.files, {row.sha256 for row in found})
+    bodies = bodies_there(connection, wanted.files, [Wanted(row.id, row.sha256) for row in found])
     for row in found:
         if row.sha256 not in bodies:
             _end(connection, [row.id], f"The file of its body, {row.sha256}, is missing.")
