@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as codec
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,9 +13,10 @@ from gateway.cli import output
 from gateway.cli.words import state, word
 
 if TYPE_CHECKING:
+    from gateway.model import Finding
     from gateway.receipt.stored import StoredLog
     from gateway.receipt.verify import Covered, Problem
-    from gateway.store.contract import PayloadView, Proven, Store
+    from gateway.store.contract import Proven, Store
 
 _EARLIER_KEYS = 100
 """Keys of earlier names that are told at most, the latest first: it is the same key under each."""
@@ -88,26 +89,33 @@ def bundle(
     config: output.ConfigOption = None,
 ) -> None:
     """Write an evidence bundle for the sender of a payload: its bytes, all its receipts, their proofs."""
-    from gateway.cli.message import payload_of
+    from gateway.cli.message import original_of, payload_of
     from gateway.cli.opening import with_store
     from gateway.errors import PayloadTooLarge
     from gateway.model import Stage
     from gateway.receipt.bundle import make_bundle
     from gateway.receipt.signed import whole_findings
 
-    async def work(store: Store) -> tuple[PayloadView, list[Proven]]:
-        view = await payload_of(store, payload)
-        return view, [await store.proven(r.index) for r in view.receipts]
+    async def work(store: Store) -> tuple[bytes, list[Proven], dict[str, Sequence[Finding]]]:
+        stored = await original_of(store, payload)
+        proven: list[Proven] = []
+        findings: dict[str, Sequence[Finding]] = {}
+        after: int | None = None
+        while True:
+            view = await payload_of(store, payload, after)
+            proven += [await store.proven(r.index) for r in view.receipts]
+            findings |= {message.id: message.findings for message in view.messages}
+            if (after := view.next) is None:
+                return stored.body, proven, findings
 
-    view, proven = with_store(config, work)
+    body, proven, findings = with_store(config, work)
     checkpoints = {p.checkpoint for p in proven}
     if len(checkpoints) != 1:
         output.stop("the log grew meanwhile; please try again", output.NO)
     receipts = [(p.receipt, p.proof) for p in proven]
-    findings = {message.id: message.findings for message in view.messages}
     listed = [whole_findings(r.body, findings.get(r.subject_id, ())) for r, _ in receipts if r.stage is Stage.CHECKED]
     try:
-        content = make_bundle(checkpoints.pop(), receipts, [view.payload.body], findings=filter(None, listed))
+        content = make_bundle(checkpoints.pop(), receipts, [body], findings=filter(None, listed))
     except PayloadTooLarge as error:
         output.stop(str(error), output.NO)
     with output.new_file(into) as file:

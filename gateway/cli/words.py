@@ -50,6 +50,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "numbered": ("message {number}", "报文 {number}"),
     "numbered_as": ("message {number} as {format}", "报文 {number} 转为 {format}"),
     "untranslated": ("message {number}: not translated", "报文 {number}：未转换"),
+    "more_messages": ("further messages: --after {after}", "还有报文：--after {after}"),
     # send
     "stored": ("stored as {id}", "已接收，编号 {id}"),
     "stored_before": ("stored as {id} (it was there already)", "已接收，编号 {id}（此前已收到，未重复登记）"),

@@ -61,7 +61,7 @@ def raise_alert(batch: Batch, alert: Alert) -> bool:
     )
     if not append_entries(batch, [entry]):
         return False
-    insert_body(batch, entry.sha256, body)
+    insert_body(batch, entry.document_id, entry.sha256, body)
     if _has_timeline(batch, alert.case_id):
         _write_event(batch, alert, details)
     return True

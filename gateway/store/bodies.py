@@ -1,4 +1,4 @@
-"""Bodies of payloads and deliveries, kept by their content: small ones as rows, large ones as files.
+"""Bodies of payloads, deliveries and feeds: small ones as rows, large ones as files named by their content.
 
 A file is complete and on the disk before the transaction that mentions it commits; a file that no
 row mentions was left by a crash or a failed transaction, and a sweep removes it.
@@ -10,8 +10,10 @@ import fcntl
 import hashlib
 import os
 import time
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, select
@@ -20,6 +22,7 @@ from gateway import durable
 from gateway.errors import LogDamaged
 from gateway.store import tables
 from gateway.store.batch import Batch
+from gateway.store.body_rows import body_row, key_of
 from gateway.store.sql import among
 
 LARGEST_ROW = 64 * 1024
@@ -122,34 +125,58 @@ def _held(folder: Path, kind: int) -> Iterator[None]:
         yield
 
 
-def insert_body(batch: Batch, sha256: str, body: bytes) -> None:
-    """Collect the row of a small body; a large one must be a file already."""
-    if len(body) <= LARGEST_ROW:
-        batch.insert(tables.bodies, (sha256, body), "ignore")
+def insert_body(batch: Batch, owner_id: str, sha256: str, body: bytes) -> None:
+    """Collect the row of a small body, or the note of a large one, which must be a file already."""
+    if len(body) > LARGEST_ROW:
+        batch.insert(tables.body_files, (sha256,), "ignore")
+        return
+    batch.insert(tables.bodies, body_row(owner_id, sha256, body), "ignore")
 
 
-def read_bodies(connection: Connection, files: BodyFiles, digests: Iterable[str]) -> dict[str, bytes]:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A body to read: whose, and which."""
+
+    owner_id: str
+    sha256: str
+
+
+def read_bodies(connection: Connection, files: BodyFiles, wanted: Iterable[Wanted]) -> dict[str, bytes]:
     """Bodies by digest, from rows and files; LogDamaged where one is missing."""
-    found, missing = _bodies(connection, files, digests)
+    found, missing = _bodies(connection, files, wanted)
     for error in missing.values():
         raise error
     return found
 
 
-def bodies_there(connection: Connection, files: BodyFiles, digests: Iterable[str]) -> dict[str, bytes]:
+def bodies_there(connection: Connection, files: BodyFiles, wanted: Iterable[Wanted]) -> dict[str, bytes]:
     """As `read_bodies`, without those that are missing: one lost file must not keep all others from being read."""
-    return _bodies(connection, files, digests)[0]
+    return _bodies(connection, files, wanted)[0]
+
+
+def small_bodies(connection: Connection, wanted: Iterable[Wanted]) -> dict[str, bytes]:
+    """Bodies by digest, of those that are rows."""
+    keys = {key_of(one.owner_id, one.sha256): one.sha256 for one in wanted}
+    found = _rows(connection, keys)
+    older = {sha256: sha256 for sha256 in keys.values() if sha256 not in found}
+    return found | _rows(connection, older) if older else found
+
+
+def _rows(connection: Connection, keys: Mapping[str, str]) -> dict[str, bytes]:
+    """Bodies by digest, of those whose key is one of `keys`, which gives the digest of each."""
+    if not keys:
+        return {}
+    query = select(tables.bodies).where(among(tables.bodies.c.key, keys))
+    return {keys[row.key]: zlib.decompress(row.body) if row.packed else row.body for row in connection.execute(query)}
 
 
 def _bodies(
-    connection: Connection, files: BodyFiles, digests: Iterable[str]
+    connection: Connection, files: BodyFiles, wanted: Iterable[Wanted]
 ) -> tuple[dict[str, bytes], dict[str, LogDamaged]]:
-    wanted = set(digests)
-    bodies = tables.bodies
-    query = select(bodies.c.sha256, bodies.c.body).where(among(bodies.c.sha256, wanted))
-    found = {row.sha256: row.body for row in connection.execute(query)}
+    every = set(wanted)
+    found = small_bodies(connection, every)
     missing: dict[str, LogDamaged] = {}
-    for sha256 in wanted - found.keys():
+    for sha256 in {one.sha256 for one in every} - found.keys():
         try:
             found[sha256] = files.read(sha256)
         except LogDamaged as error:
@@ -158,11 +185,6 @@ def _bodies(
 
 
 def mentioned(connection: Connection, digests: Iterable[str]) -> set[str]:
-    """Those of `digests` that a payload, a delivery or a feed has."""
-    wanted = list(digests)
-    found: set[str] = set()
-    owners = (tables.payloads, tables.deliveries, tables.deliveries_done, tables.staged_deliveries, tables.feed)
-    for table in owners:
-        query = select(table.c.sha256).where(among(table.c.sha256, wanted))
-        found.update(connection.execute(query).scalars())
-    return found
+    """Those of `digests` that a payload, a delivery or a feed has as a file."""
+    files = tables.body_files.c
+    return set(connection.execute(select(files.sha256).where(among(files.sha256, digests))).scalars())

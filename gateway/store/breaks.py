@@ -16,9 +16,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 
 from gateway import findings
-from gateway.model import DeliveryState
+from gateway.model import DeliveryState, derive_id
 from gateway.receipt.signed import canonical
 from gateway.store import tables
+from gateway.store.body_rows import body_row
 from gateway.store.contract import LogBreak
 from gateway.store.counters import floor_of, move_on
 from gateway.store.sql import from_time, insert_rows, maybe_from_time, maybe_to_time, to_time
@@ -67,14 +68,14 @@ def _alert(connection: Connection, found: LogBreak) -> None:
     reasons = [findings.text(found.finding, language) for language in ("en", "zh")]
     said = {"alert": "log", "case": "", "earlier": found.earlier, "lost": found.lost, "origin": found.origin}
     body = canonical({**said, "known_size": found.known_size, "reasons": reasons, "size": found.size})
-    digest = hashlib.sha256(body).hexdigest()
-    insert_rows(connection, tables.bodies, [(digest, body)], "ignore")
+    digest, alert_id = hashlib.sha256(body).hexdigest(), derive_id("break", found.origin)
+    insert_rows(connection, tables.bodies, [body_row(alert_id, digest, body)], "ignore")
     counters, counter = tables.counters.c, "feed:live:alerts"
     last = connection.execute(select(counters.value).where(counters.name == counter)).scalar()
     if last is None:
         last = connection.execute(select(counters.value).where(counters.name == floor_of(counter))).scalar_one()
     insert_rows(connection, tables.counters, [(counter, last + 1)], "replace")
-    entry = ("alerts", False, last + 1, OPERATOR, "alert", hashlib.sha256(found.origin.encode()).hexdigest()[:32])
+    entry = ("alerts", False, last + 1, OPERATOR, "alert", alert_id)
     insert_rows(connection, tables.feed, [(*entry, digest, "{}", "json", "", "", to_time(found.at))])
 
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Protocol
 
 from gateway.decide.facts import Facts, Query
@@ -52,6 +53,39 @@ class Accepted:
     payload_id: str
     receipt: Receipt
     duplicate: bool = False
+
+
+class Standing(StrEnum):
+    """What a payload is in a list: on its way, failed, or what its messages are, all together."""
+
+    NONE = ""
+    """No verdict yet."""
+    RECEIVED = "received"
+    ACCEPTED = "accepted"
+    PARTLY_ACCEPTED = "partly_accepted"
+    """Its messages differ."""
+    REJECTED = "rejected"
+    HELD = "held"
+    FAILED = "failed"
+
+    def with_messages(self, states: Iterable[MessageState]) -> Standing:
+        """The verdict over messages that have this one already, and further ones."""
+        verdicts = {Standing(state.value) for state in states} | {self} - {Standing.NONE}
+        return Standing.PARTLY_ACCEPTED if len(verdicts) > 1 else verdicts.pop() if verdicts else self
+
+    @property
+    def payload_state(self) -> PayloadState:
+        """Where such a payload stands between the two commits."""
+        match self:
+            case Standing.RECEIVED | Standing.NONE:
+                return PayloadState.RECEIVED
+            case Standing.FAILED:
+                return PayloadState.FAILED
+        return PayloadState.PROCESSED
+
+
+VERDICTS = (Standing.ACCEPTED, Standing.PARTLY_ACCEPTED, Standing.REJECTED, Standing.HELD)
+"""What a processed payload is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +262,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class PayloadView:
-    """A payload with all that became of it, for GET /v1/messages/{id}."""
+    """A payload with what became of a page of its messages, for GET /v1/messages/{id}."""
 
     payload: Payload
     state: PayloadState
@@ -238,11 +272,51 @@ class PayloadView:
     receipts: tuple[Receipt, ...]
     offered: tuple[FeedEntry, ...] = ()
     """What its sender may fetch from a feed of its own, such as acknowledgements that no agreement pushes."""
+    standing: Standing = Standing.NONE
+    next: int | None = None
+    """The number of the last message here, where more follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadLine:
+    """A payload in a list, with its first messages, which come without documents."""
+
+    payload: Payload
+    standing: Standing
+    failed: str
+    messages: tuple[MessageRecord, ...]
+
+    @property
+    def state(self) -> PayloadState:
+        """Where it stands between the two commits."""
+        return self.standing.payload_state
+
+
+LONGEST_PAGE = 1000
+"""Messages, events or deliveries in one piece of a view unless fewer are asked for: some megabytes with their documents."""
+CASES = 20
+"""Cases in one answer to a key: each comes with its documents."""
+
+
+@dataclass(frozen=True, slots=True)
+class CasePlace:
+    """Where a piece of a case's timeline begins: what is older than each of these is wanted."""
+
+    event: int
+    at: int
+    """Microseconds since 1970 of a message."""
+    number: int
+    """That message's."""
+    delivery: int
+    """Sequence of a delivery."""
 
 
 @dataclass(frozen=True, slots=True)
 class CaseView:
-    """A case with its timeline, documents' messages, deliveries (done ones too) and receipts."""
+    """A case with a piece of its timeline: the newest of its events, messages and deliveries (done ones too), in order.
+
+    The receipts and attempts are those of the messages and deliveries in the piece.
+    """
 
     id: str
     version: int
@@ -256,6 +330,19 @@ class CaseView:
     deliveries: tuple[Delivery, ...]
     attempts: tuple[Attempt, ...]
     receipts: tuple[Receipt, ...]
+    spoken_of: tuple[Delivery, ...] = ()
+    """Further deliveries that the events here are about."""
+    earlier: CasePlace | None = None
+    """Where the piece before this one begins, if there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class CasePage:
+    """Some of the cases that a key finds, the newest first."""
+
+    cases: tuple[CaseView, ...]
+    next: str = ""
+    """The id after which the next ones come; empty at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,9 +356,17 @@ class Proven:
     """The signed note."""
 
 
+COUNTED = 100_000
+"""Deliveries that are counted at most: the count is asked for every second, and far more than this may wait for a
+recipient that is away for long."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pressure:
-    """How much waits: what overload and readiness are judged by. What is held waits for an operator, and is apart."""
+    """How much waits: what overload and readiness are judged by. Nothing is counted beyond `COUNTED`.
+
+    What is held waits for an operator, and is apart.
+    """
 
     payloads_waiting: int
     deliveries_waiting: int
@@ -441,17 +536,52 @@ class Store(Protocol):
     async def delivery_by_reference(self, partner_id: str, reference: str) -> Delivery | None:
         """The newest delivery to a partner that carries `reference`; by it an answer finds what it answers."""
 
-    async def payload(self, payload_id: str) -> PayloadView:
-        """NotFound where there is none."""
+    async def sent_delivery(
+        self, case_id: str, partner_id: str, document_type: str, *, test: bool = False
+    ) -> Delivery | None:
+        """The newest delivery of such a document of a case that the partner may have by now; its answers are about it."""
+
+    async def original(self, payload_id: str, *, body: bool = True) -> Payload:
+        """A payload as it came, without its body where that is not asked for; NotFound where there is none."""
+
+    async def message(self, message_id: str) -> MessageRecord:
+        """One message without its document; NotFound where there is none."""
+
+    async def payload(
+        self, payload_id: str, after: int | None = None, limit: int = LONGEST_PAGE, *, bodies: bool = True
+    ) -> PayloadView:
+        """A payload with its messages from number `after` on, `limit` at most; NotFound where there is none.
+
+        With `bodies` all bytes that are spoken of are read as well; without, only small ones of acknowledgements,
+        responses and what its sender may fetch.
+        """
 
     async def reopen_payload(self, payload_id: str) -> None:
         """Let a payload be processed again by today's tables (reprocess); what it makes has the same ids."""
 
-    async def payloads(self, partner_id: str, state: str, after: str, limit: int) -> Sequence[PayloadView]:
-        """Payloads newest first, without bodies; `partner_id` and `state` may be empty; `after` a payload id."""
+    async def payloads(
+        self, partner_id: str, state: str, after: str, limit: int, *, test: bool | None = None
+    ) -> Sequence[PayloadLine]:
+        """Payloads newest first; `partner_id` and `state` may be empty; `after` a payload id; of one traffic, or both.
+
+        `state` is a `Standing`, or `processed` for all that have a verdict.
+        """
 
     async def case(self, key: str, partner_id: str = "", *, test: bool = False) -> Sequence[CaseView]:
-        """The cases found by an id or any business key; only those `partner_id` takes part in, unless empty."""
+        """The newest `CASES` cases found by an id or any business key, each with the newest piece of its timeline.
+
+        Only those `partner_id` takes part in, unless empty.
+        """
+
+    async def cases(
+        self, key: str, partner_id: str = "", after: str = "", limit: int = LONGEST_PAGE, *, test: bool = False
+    ) -> CasePage:
+        """As `case`, those that come after the case `after`; `limit` bounds the piece of each timeline."""
+
+    async def case_earlier(
+        self, case_id: str, partner_id: str, place: CasePlace, limit: int = LONGEST_PAGE, *, test: bool = False
+    ) -> CaseView:
+        """An older piece of a case's timeline; NotFound where there is none that `partner_id` takes part in."""
 
     async def feed(
         self, name: str, partner_id: str, after: int, limit: int, *, test: bool = False
@@ -464,8 +594,8 @@ class Store(Protocol):
     async def delivery(self, delivery_id: str) -> Delivery:
         """One delivery with its body; NotFound where there is none."""
 
-    async def deliveries(self, partner_id: str, state: str, limit: int) -> Sequence[Delivery]:
-        """Deliveries by state, newest first, done ones too."""
+    async def deliveries(self, partner_id: str, state: str, limit: int, after: str = "") -> Sequence[Delivery]:
+        """Deliveries by state, newest first, done ones too, without bodies; `after` a delivery id."""
 
     async def pressure(self) -> Pressure:
         """How much waits."""
@@ -536,6 +666,9 @@ class Store(Protocol):
 
     async def agreements(self, partner_id: str) -> Sequence[Agreement]:
         """All agreements of a partner."""
+
+    async def agreements_of(self, partner_ids: Iterable[str]) -> Mapping[str, Sequence[Agreement]]:
+        """All agreements of several partners."""
 
     async def api_key(self, hash_: str) -> ApiKey | None:
         """The key with this hash."""

@@ -21,7 +21,7 @@ from gateway.model import Attempt, Delivery, DeliveryKind, DeliveryState, Findin
 from gateway.store import tables
 from gateway.store.alerts import raise_alert
 from gateway.store.batch import Batch
-from gateway.store.bodies import BodyFiles, bodies_there
+from gateway.store.bodies import BodyFiles, Wanted, bodies_there
 from gateway.store.contract import Alert, Answered, AttemptResult, NewReceipt, Share
 from gateway.store.database import Name
 from gateway.store.sql import (
@@ -229,7 +229,7 @@ def claim(connection: Connection, wanted: ClaimWanted) -> Due:
     moment, until = to_time(wanted.now), to_time(wanted.now + wanted.lease)
     found = _find_due(connection, wanted)
     lapsed = _lapsed_for_good(connection, found)
-    bodies = bodies_there(connection, wanted.files, {row.sha256 for row in found})
+    bodies = bodies_there(connection, wanted.files, [Wanted(row.id, row.sha256) for row in found])
     why = {row.id: f"The file of its body, {row.sha256}, is missing." for row in found if row.sha256 not in bodies}
     why |= dict.fromkeys(lapsed, NO_WORD)
     lost = tuple(Lost(row.id, row.fence, why[row.id], wanted.now) for row in found if row.id in why)

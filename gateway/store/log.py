@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import Connection, select
 
 from gateway.errors import LogDamaged, NotFound
 from gateway.model import Receipt, Stage
@@ -14,7 +14,7 @@ from gateway.receipt import chain
 from gateway.receipt.chain import Frontier, Node
 from gateway.store import tables
 from gateway.store.contract import Proven
-from gateway.store.sql import among, insert_rows
+from gateway.store.sql import among, insert_rows, matching
 
 _receipts, _nodes, _checkpoints = tables.receipts.c, tables.tree_nodes.c, tables.checkpoints.c
 _STATE_ROW = 1
@@ -103,7 +103,7 @@ class _Nodes:
     """Stored nodes, fetched with one query."""
 
     def __init__(self, connection: Connection, wanted: Sequence[Node]) -> None:
-        query = select(tables.tree_nodes).where(tuple_(_nodes.level, _nodes.index).in_(wanted))
+        query = select(tables.tree_nodes).where(matching((_nodes.level, _nodes.index), wanted))
         self._found: dict[Node, bytes] = {}
         if wanted:
             self._found = {(level, index): value for level, index, value in connection.execute(query)}

@@ -29,6 +29,7 @@ from gateway.receipt.signed import Signer
 from gateway.receipt.stored import StoredLog
 from gateway.store import (
     alerts,
+    case_views,
     deliveries,
     facts,
     log,
@@ -45,15 +46,19 @@ from gateway.store import (
 from gateway.store.anchor import MENDS, Checkpointer
 from gateway.store.bodies import LARGEST_ROW, BodyFiles, check_digest, mentioned
 from gateway.store.contract import (
+    LONGEST_PAGE,
     Accepted,
     Alert,
     AttemptResult,
     AuditMark,
+    CasePage,
+    CasePlace,
     CaseView,
     Claimed,
     MessageRecord,
     NewReceipt,
     Outcome,
+    PayloadLine,
     PayloadView,
     Pressure,
     Proven,
@@ -280,17 +285,50 @@ class SqlStore(Store):
 
     # Read
 
-    async def payload(self, payload_id: str) -> PayloadView:
-        return await self._read(lambda connection: views.payload(connection, self._files, payload_id))
+    async def sent_delivery(
+        self, case_id: str, partner_id: str, document_type: str, *, test: bool = False
+    ) -> Delivery | None:
+        return await self._read(
+            lambda connection: views.sent_delivery(connection, self._files, case_id, partner_id, document_type, test)
+        )
+
+    async def original(self, payload_id: str, *, body: bool = True) -> Payload:
+        return await self._read(
+            lambda connection: views.original(connection, self._files if body else None, payload_id)
+        )
+
+    async def message(self, message_id: str) -> MessageRecord:
+        return await self._read(lambda connection: views.message(connection, message_id))
+
+    async def payload(
+        self, payload_id: str, after: int | None = None, limit: int = LONGEST_PAGE, *, bodies: bool = True
+    ) -> PayloadView:
+        files = self._files if bodies else None
+        return await self._read(lambda connection: views.payload(connection, files, payload_id, after, limit))
 
     async def reopen_payload(self, payload_id: str) -> None:
         await self._writer.do(payloads.reopen, payload_id)
 
-    async def payloads(self, partner_id: str, state: str, after: str, limit: int) -> Sequence[PayloadView]:
-        return await self._read(lambda connection: views.payloads(connection, partner_id, state, after, limit))
+    async def payloads(
+        self, partner_id: str, state: str, after: str, limit: int, *, test: bool | None = None
+    ) -> Sequence[PayloadLine]:
+        return await self._read(lambda connection: views.payloads(connection, partner_id, state, after, limit, test))
 
     async def case(self, key: str, partner_id: str = "", *, test: bool = False) -> Sequence[CaseView]:
-        return await self._read(lambda connection: views.case(connection, key, partner_id, test))
+        # A list, as callers compare it with one.
+        return list((await self.cases(key, partner_id, test=test)).cases)
+
+    async def cases(
+        self, key: str, partner_id: str = "", after: str = "", limit: int = LONGEST_PAGE, *, test: bool = False
+    ) -> CasePage:
+        return await self._read(lambda connection: case_views.cases(connection, key, partner_id, after, limit, test))
+
+    async def case_earlier(
+        self, case_id: str, partner_id: str, place: CasePlace, limit: int = LONGEST_PAGE, *, test: bool = False
+    ) -> CaseView:
+        return await self._read(
+            lambda connection: case_views.earlier(connection, case_id, partner_id, place, limit, test)
+        )
 
     async def feed(
         self, name: str, partner_id: str, after: int, limit: int, *, test: bool = False
@@ -305,8 +343,8 @@ class SqlStore(Store):
     async def delivery(self, delivery_id: str) -> Delivery:
         return await self._read(lambda connection: views.delivery(connection, self._files, delivery_id))
 
-    async def deliveries(self, partner_id: str, state: str, limit: int) -> Sequence[Delivery]:
-        return await self._read(lambda connection: views.deliveries(connection, partner_id, state, limit))
+    async def deliveries(self, partner_id: str, state: str, limit: int, after: str = "") -> Sequence[Delivery]:
+        return await self._read(lambda connection: views.deliveries(connection, partner_id, state, limit, after))
 
     async def pressure(self) -> Pressure:
         return await self._read(views.pressure)
@@ -392,7 +430,11 @@ class SqlStore(Store):
         return await self._read(lambda connection: registry.partners_with_role(connection, role))
 
     async def agreements(self, partner_id: str) -> Sequence[Agreement]:
-        return await self._read(lambda connection: registry.agreements(connection, partner_id))
+        return (await self.agreements_of([partner_id])).get(partner_id, [])
+
+    async def agreements_of(self, partner_ids: Iterable[str]) -> Mapping[str, Sequence[Agreement]]:
+        wanted = list(partner_ids)
+        return await self._read(lambda connection: registry.agreements_of(connection, wanted))
 
     async def api_key(self, hash_: str) -> ApiKey | None:
         return await self._read(lambda connection: registry.api_key(connection, hash_))

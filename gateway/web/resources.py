@@ -95,7 +95,9 @@ class Delivery(Resource):
     role: str | None = Field(None, description="What the recipient is in the trade", examples=["customs"])
     state: Literal["staged", "pending", "held", "sending", "delivered", "relayed", "answered", "dead", "skipped"]
     attempts: int
-    body: str | None = Field(None, description="The bytes as text, for acknowledgements and responses to the caller")
+    body: str | None = Field(
+        None, description="The bytes as text, up to 64 KiB of them, for acknowledgements and responses to the caller"
+    )
 
 
 class Offer(Resource):
@@ -103,7 +105,7 @@ class Offer(Resource):
 
     document: str = Field(description="Type of the document; `acknowledgement` for CONTRL, TA1, 997 and 999")
     format: str
-    body: str = Field(description="The bytes as text")
+    body: str | None = Field(description="The bytes as text, up to 64 KiB of them")
     link: str = Field(description="Where the bytes themselves are found")
 
 
@@ -145,6 +147,9 @@ class Payload(Resource):
     offered: list[Offer] = Field(description="The same, and documents, where no agreement pushes them")
     deliveries: list[Delivery] = Field(description="What was made of it for others")
     receipts: list[Receipt]
+    next: str | None = Field(
+        None, description="Cursor of the next messages, with what became of them; null where these are the last"
+    )
 
 
 class PayloadSummary(Resource):
@@ -190,12 +195,16 @@ class Case(Resource):
     messages: list[Message]
     deliveries: list[Delivery]
     receipts: list[Receipt]
+    earlier: str | None = Field(
+        None, description="Cursor of what is older than the events, messages and deliveries here; null where nothing is"
+    )
 
 
 class CaseList(Resource):
-    """The cases a key finds; a bill of lading may find several."""
+    """The cases a key finds, the newest first; a bill of lading may find several."""
 
     items: list[Case]
+    next: str | None = Field(None, description="Cursor of the next page; null at the end")
 
 
 class FeedEntry(Resource):

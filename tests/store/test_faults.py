@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import random
 import sqlite3
 from pathlib import Path
 
@@ -50,7 +51,7 @@ async def test_a_full_database_is_told_and_the_store_goes_on(sqlite_store: SqlSt
         return store._database.write(lambda c: c.exec_driver_sql(f"PRAGMA max_page_count = {count}").scalar_one())
 
     await limit(pages + 4)
-    body = b"x" * 60_000
+    body = random.Random(1).randbytes(60_000)  # which cannot be deflated
     results = await asyncio.gather(
         *(accept(store, n, body=body + bytes([n])) for n in range(2, 9)), return_exceptions=True
     )
@@ -67,7 +68,9 @@ async def test_small_operations_still_fit_when_a_large_one_does_not(sqlite_store
     await accept(store, 1)
     pages = await store._database.write(lambda c: c.exec_driver_sql("PRAGMA page_count").scalar_one())
     await store._database.write(lambda c: c.exec_driver_sql(f"PRAGMA max_page_count = {pages + 8}").scalar_one())
-    results = await asyncio.gather(accept(store, 2, body=b"x" * 60_000), accept(store, 3), return_exceptions=True)
+    results = await asyncio.gather(
+        accept(store, 2, body=random.Random(1).randbytes(60_000)), accept(store, 3), return_exceptions=True
+    )
     assert [type(one).__name__ for one in results] == ["StorageFull", "Accepted"]
     assert await consistent(store) == 2
 

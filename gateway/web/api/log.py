@@ -45,10 +45,9 @@ async def bundle(request: web.Request) -> web.Response:
     recipients: dict[int, tuple[str, bytes]] = {}
     findings: list[bytes] = []
     if "payload" in said:
-        view = await service.store.payload(said["payload"])
-        payloads.append(view.payload.body)
+        payloads.append((await service.store.original(said["payload"])).body)
         if "findings" in said:
-            kept = next((m.findings for m in view.messages if m.id == said["message"]), ())
+            kept = (await service.store.message(said["message"])).findings
             findings += filter(None, [whole_findings(found.receipt.body, kept)])
     else:
         delivery = await service.store.delivery(said["delivery"])
@@ -113,10 +112,14 @@ async def _may_see(service: Services, caller: Caller, leaf: Receipt) -> bool:
     if leaf.stage is Stage.RECEIVED:
         return bool(said["sender"] == me)
     if leaf.stage is Stage.CHECKED:
-        view = await service.store.payload(said["payload"])
-        return view.payload.partner_id == me
+        return (await service.store.original(said["payload"], body=False)).partner_id == me
     salt = recipient_salt(service.notary.secret, said["delivery"])
     if hmac.compare_digest(recipient_commitment(me, salt), said["recipient"]):
         return True
-    cases = await service.store.case(said["case"], me, test=test) if said["case"] else ()
-    return any(m.id == said["message"] and m.partner_id == me for case in cases for m in case.messages)
+    if not said["case"]:
+        return False
+    try:
+        message = await service.store.message(said["message"])
+    except NotFound:
+        return False
+    return (message.partner_id, message.case_id, message.test) == (me, said["case"], test)

@@ -1,8 +1,4 @@
-"""How many examinations of a payload were begun without a word of their end; who holds a lease.
-
-Revision ID: 0004
-Revises: 0001
-"""
+"""How many examinations of a payload were begun without a word of their end; who holds a lease."""
 
 from __future__ import annotations
 
