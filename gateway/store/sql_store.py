@@ -45,6 +45,7 @@ from gateway.store import (
 from gateway.store.anchor import MENDS, Checkpointer
 from gateway.store.bodies import LARGEST_ROW, BodyFiles, check_digest, mentioned
 from gateway.store.contract import (
+    ANYONE,
     Accepted,
     Alert,
     AttemptResult,
@@ -60,6 +61,7 @@ from gateway.store.contract import (
     Reconciliation,
     Share,
     Store,
+    Viewer,
 )
 from gateway.store.database import connect, in_memory, translated
 from gateway.store.migrations import current, head, migrate_connection
@@ -280,8 +282,8 @@ class SqlStore(Store):
 
     # Read
 
-    async def payload(self, payload_id: str) -> PayloadView:
-        return await self._read(lambda connection: views.payload(connection, self._files, payload_id))
+    async def payload(self, payload_id: str, seen_by: Viewer = ANYONE) -> PayloadView:
+        return await self._read(lambda connection: views.payload(connection, self._files, payload_id, seen_by))
 
     async def reopen_payload(self, payload_id: str) -> None:
         await self._writer.do(payloads.reopen, payload_id)
@@ -302,8 +304,8 @@ class SqlStore(Store):
             lambda connection: views.feed_entry(connection, self._files, name, partner_id, sequence, test)
         )
 
-    async def delivery(self, delivery_id: str) -> Delivery:
-        return await self._read(lambda connection: views.delivery(connection, self._files, delivery_id))
+    async def delivery(self, delivery_id: str, seen_by: Viewer = ANYONE) -> Delivery:
+        return await self._read(lambda connection: views.delivery(connection, self._files, delivery_id, seen_by))
 
     async def deliveries(self, partner_id: str, state: str, limit: int) -> Sequence[Delivery]:
         return await self._read(lambda connection: views.deliveries(connection, partner_id, state, limit))
@@ -330,6 +332,13 @@ class SqlStore(Store):
 
     async def proven(self, index: int) -> Proven:
         return await self._handed_out(partial(log.proven, index=index), lambda found: found.checkpoint)
+
+    async def receipt(self, index: int) -> Receipt | None:
+        found = await self._read(lambda connection: log.receipts_after(connection, index - 1, 1))
+        return found[0] if found and found[0].index == index else None
+
+    async def sent_by(self, partner_id: str, payload_id: str, message_id: str) -> bool:
+        return await self._read(lambda connection: views.sent_by(connection, partner_id, payload_id, message_id))
 
     async def receipts_of(self, subject_ids: Iterable[str]) -> Sequence[Receipt]:
         wanted = list(subject_ids)

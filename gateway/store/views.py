@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, union_all
+from sqlalchemy import Connection, Row, Select, Table, func, select, union_all
 
 from gateway.errors import NotFound
 from gateway.model import (
@@ -24,7 +24,7 @@ from gateway.model import (
 )
 from gateway.store import facts, log, tables
 from gateway.store.bodies import BodyFiles, read_bodies
-from gateway.store.contract import CaseView, MessageRecord, PayloadView, Pressure
+from gateway.store.contract import ANYONE, CaseView, MessageRecord, PayloadView, Pressure, Viewer
 from gateway.store.deliveries import attempt_from, delivery_from
 from gateway.store.payloads import payload_from
 from gateway.store.sql import among, from_json, from_time, maybe_from_time
@@ -36,9 +36,10 @@ _hot, _done = tables.deliveries, tables.deliveries_done
 # Payloads and messages.
 
 
-def payload(connection: Connection, files: BodyFiles, payload_id: str) -> PayloadView:
+def payload(connection: Connection, files: BodyFiles, payload_id: str, seen_by: Viewer = ANYONE) -> PayloadView:
     """One payload with all that became of it, bodies included."""
-    row = connection.execute(select(tables.payloads).where(_payloads.id == payload_id)).one_or_none()
+    query = select(tables.payloads).where(_payloads.id == payload_id)
+    row = connection.execute(_seen(query, tables.payloads, seen_by)).one_or_none()
     if row is None:
         raise NotFound(payload_id=payload_id)
     return _payload_views(connection, [row], files)[0]
@@ -52,10 +53,24 @@ def payloads(connection: Connection, partner_id: str, state: str, after: str, li
     if state:
         query = query.where(_payloads.state == state)
     if after:
-        query = query.where(
-            _payloads.arrival < select(_payloads.arrival).where(_payloads.id == after).scalar_subquery()
-        )
+        # Behind another's payload there is nothing, as behind one that is not there.
+        place = _seen(select(_payloads.arrival).where(_payloads.id == after), tables.payloads, Viewer(partner_id))
+        query = query.where(_payloads.arrival < place.scalar_subquery())
     return _payload_views(connection, connection.execute(query).all(), None)
+
+
+def sent_by(connection: Connection, partner_id: str, payload_id: str, message_id: str) -> bool:
+    """Whether `partner_id` sent the payload, or the message."""
+    payload = select(_payloads.id).where(_payloads.id == payload_id, _payloads.partner_id == partner_id)
+    message = select(_messages.id).where(_messages.id == message_id, _messages.partner_id == partner_id)
+    return connection.execute(union_all(payload, message).limit(1)).first() is not None
+
+
+def _seen(query: Select[Any], table: Table, viewer: Viewer) -> Select[Any]:
+    """`query` of a table, cut to what `viewer` may see."""
+    if viewer.partner_id:
+        query = query.where(table.c.partner_id == viewer.partner_id)
+    return query.where(table.c.test) if viewer.test_only else query
 
 
 def _payload_views(connection: Connection, rows: Sequence[Row[Any]], files: BodyFiles | None) -> list[PayloadView]:
@@ -154,7 +169,7 @@ def case(connection: Connection, key: str, partner_id: str, test: bool) -> list[
     by_key = select(keys.case_id).where(keys.value == key, keys.test == test)
     by_id = select(cases.id).where(cases.id == key, cases.test == test)
     ids = set(connection.execute(union_all(by_key, by_id)).scalars())
-    if partner_id and ids:
+    if partner_id:
         own = select(taking_part.case_id).where(taking_part.partner_id == partner_id, among(taking_part.case_id, ids))
         ids = set(connection.execute(own).scalars())
     if not ids:
@@ -250,9 +265,9 @@ def deliveries(connection: Connection, partner_id: str, state: str, limit: int) 
     return [delivery_from(row) for row in rows[:limit]]
 
 
-def delivery(connection: Connection, files: BodyFiles, delivery_id: str) -> Delivery:
+def delivery(connection: Connection, files: BodyFiles, delivery_id: str, seen_by: Viewer = ANYONE) -> Delivery:
     """One delivery with its body."""
-    found = _with_body(connection, files, "id", delivery_id)
+    found = _with_body(connection, files, "id", delivery_id, seen_by)
     if found is None:
         raise NotFound(delivery_id=delivery_id)
     return found
@@ -260,18 +275,14 @@ def delivery(connection: Connection, files: BodyFiles, delivery_id: str) -> Deli
 
 def delivery_by_reference(connection: Connection, files: BodyFiles, partner_id: str, reference: str) -> Delivery | None:
     """The newest delivery to a partner that carries `reference`, with its body."""
-    return _with_body(connection, files, "reference", reference, partner_id)
+    return _with_body(connection, files, "reference", reference, Viewer(partner_id))
 
 
-def _with_body(
-    connection: Connection, files: BodyFiles, column: str, value: str, partner_id: str = ""
-) -> Delivery | None:
+def _with_body(connection: Connection, files: BodyFiles, column: str, value: str, seen_by: Viewer) -> Delivery | None:
     rows: list[Row[Any]] = []
     for table in (_hot, _done):
         query = select(table).where(table.c[column] == value).order_by(table.c.sequence.desc()).limit(1)
-        if partner_id:
-            query = query.where(table.c.partner_id == partner_id)
-        rows += connection.execute(query)
+        rows += connection.execute(_seen(query, table, seen_by))
     if not rows:
         return None
     newest = max(rows, key=lambda row: row.sequence)

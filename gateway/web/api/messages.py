@@ -10,7 +10,7 @@ from typing import get_args
 
 from aiohttp import web
 
-from gateway.errors import NotFound, PayloadUnreadable
+from gateway.errors import PayloadUnreadable
 from gateway.store.contract import PayloadView, Store
 from gateway.transports import http
 from gateway.web import cursor, resources, views
@@ -91,9 +91,7 @@ async def get(request: web.Request) -> web.Response:
     """What became of a payload: state, findings, acknowledgements, deliveries, receipts."""
     service = services(request)
     caller = await service.gate.admit(request, READ)
-    view = await service.store.payload(identifier(request.match_info["id"]))
-    if not _may_see(view, caller):
-        raise NotFound
+    view = await service.store.payload(identifier(request.match_info["id"]), caller.viewer)
     language = preferred(request, caller.partner.language)
     roles = await service.gate.roles(d.partner_id for d in view.deliveries)
     return answer(views.payload(view, caller, language, roles), language=language)
