@@ -433,6 +433,20 @@ class Reconciliation:
 
 
 @dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who looks: what is another's is not there for it, by the same query that does not find what is not there at all."""
+
+    partner_id: str = ""
+    """Whose things are seen; anybody's where empty."""
+    test_only: bool = False
+    """Whether test traffic alone is seen."""
+
+
+ANYONE = Viewer()
+"""The gateway itself and its operator, who see everything."""
+
+
+@dataclass(frozen=True, slots=True)
 class AuditMark:
     """Who audits the log, by the end of its hold in microseconds, and how far it has come."""
 
@@ -548,10 +562,17 @@ class Store(Protocol):
         """One message without its document; NotFound where there is none."""
 
     async def payload(
-        self, payload_id: str, after: int | None = None, limit: int = LONGEST_PAGE, *, bodies: bool = True
+        self,
+        payload_id: str,
+        after: int | None = None,
+        limit: int = LONGEST_PAGE,
+        *,
+        bodies: bool = True,
+        seen_by: Viewer = ANYONE,
     ) -> PayloadView:
-        """A payload with its messages from number `after` on, `limit` at most; NotFound where there is none.
+        """A payload with its messages from number `after` on, `limit` at most.
 
+        NotFound where there is none that `seen_by` may see.
         With `bodies` all bytes that are spoken of are read as well; without, only small ones of acknowledgements,
         responses and what its sender may fetch.
         """
@@ -591,8 +612,8 @@ class Store(Protocol):
     async def feed_entry(self, name: str, partner_id: str, sequence: int, *, test: bool = False) -> FeedEntry:
         """One entry with its body; NotFound where there is none that `partner_id` may read."""
 
-    async def delivery(self, delivery_id: str) -> Delivery:
-        """One delivery with its body; NotFound where there is none."""
+    async def delivery(self, delivery_id: str, seen_by: Viewer = ANYONE) -> Delivery:
+        """One delivery with its body; NotFound where there is none that `seen_by` may see."""
 
     async def deliveries(self, partner_id: str, state: str, limit: int, after: str = "") -> Sequence[Delivery]:
         """Deliveries by state, newest first, done ones too, without bodies; `after` a delivery id."""
@@ -617,6 +638,12 @@ class Store(Protocol):
 
     async def proven(self, index: int) -> Proven:
         """A receipt with its inclusion proof against the newest checkpoint; NotFound where there is none."""
+
+    async def receipt(self, index: int) -> Receipt | None:
+        """The receipt at `index`; None where there is none."""
+
+    async def sent_by(self, partner_id: str, payload_id: str, message_id: str) -> bool:
+        """Whether `partner_id` sent the payload, or the message."""
 
     async def receipts_of(self, subject_ids: Iterable[str]) -> Sequence[Receipt]:
         """All receipts about these, in log order."""

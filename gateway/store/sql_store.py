@@ -46,6 +46,7 @@ from gateway.store import (
 from gateway.store.anchor import MENDS, Checkpointer
 from gateway.store.bodies import LARGEST_ROW, BodyFiles, check_digest, mentioned
 from gateway.store.contract import (
+    ANYONE,
     LONGEST_PAGE,
     Accepted,
     Alert,
@@ -65,6 +66,7 @@ from gateway.store.contract import (
     Reconciliation,
     Share,
     Store,
+    Viewer,
 )
 from gateway.store.database import connect, in_memory, translated
 from gateway.store.migrations import current, head, migrate_connection
@@ -301,10 +303,16 @@ class SqlStore(Store):
         return await self._read(lambda connection: views.message(connection, message_id))
 
     async def payload(
-        self, payload_id: str, after: int | None = None, limit: int = LONGEST_PAGE, *, bodies: bool = True
+        self,
+        payload_id: str,
+        after: int | None = None,
+        limit: int = LONGEST_PAGE,
+        *,
+        bodies: bool = True,
+        seen_by: Viewer = ANYONE,
     ) -> PayloadView:
         files = self._files if bodies else None
-        return await self._read(lambda connection: views.payload(connection, files, payload_id, after, limit))
+        return await self._read(lambda connection: views.payload(connection, files, payload_id, after, limit, seen_by))
 
     async def reopen_payload(self, payload_id: str) -> None:
         await self._writer.do(payloads.reopen, payload_id)
@@ -340,8 +348,8 @@ class SqlStore(Store):
             lambda connection: views.feed_entry(connection, self._files, name, partner_id, sequence, test)
         )
 
-    async def delivery(self, delivery_id: str) -> Delivery:
-        return await self._read(lambda connection: views.delivery(connection, self._files, delivery_id))
+    async def delivery(self, delivery_id: str, seen_by: Viewer = ANYONE) -> Delivery:
+        return await self._read(lambda connection: views.delivery(connection, self._files, delivery_id, seen_by))
 
     async def deliveries(self, partner_id: str, state: str, limit: int, after: str = "") -> Sequence[Delivery]:
         return await self._read(lambda connection: views.deliveries(connection, partner_id, state, limit, after))
@@ -368,6 +376,13 @@ class SqlStore(Store):
 
     async def proven(self, index: int) -> Proven:
         return await self._handed_out(partial(log.proven, index=index), lambda found: found.checkpoint)
+
+    async def receipt(self, index: int) -> Receipt | None:
+        found = await self._read(lambda connection: log.receipts_after(connection, index - 1, 1))
+        return found[0] if found and found[0].index == index else None
+
+    async def sent_by(self, partner_id: str, payload_id: str, message_id: str) -> bool:
+        return await self._read(lambda connection: views.sent_by(connection, partner_id, payload_id, message_id))
 
     async def receipts_of(self, subject_ids: Iterable[str]) -> Sequence[Receipt]:
         wanted = list(subject_ids)

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, literal_column, select, union_all
+from sqlalchemy import Connection, Row, Select, Table, func, literal_column, select, union_all
 
 from gateway.errors import NotFound
 from gateway.model import (
@@ -27,7 +27,17 @@ from gateway.model import (
 )
 from gateway.store import log, tables
 from gateway.store.bodies import BodyFiles, Wanted, read_bodies, small_bodies
-from gateway.store.contract import COUNTED, VERDICTS, MessageRecord, PayloadLine, PayloadView, Pressure, Standing
+from gateway.store.contract import (
+    ANYONE,
+    COUNTED,
+    VERDICTS,
+    MessageRecord,
+    PayloadLine,
+    PayloadView,
+    Pressure,
+    Standing,
+    Viewer,
+)
 from gateway.store.deliveries import delivery_from
 from gateway.store.payloads import payload_from
 from gateway.store.sql import among, from_json, from_time, matching, maybe_from_time, unpack_json
@@ -44,13 +54,13 @@ _WITHOUT_DOCUMENT = [column for column in tables.messages.columns if column.name
 
 
 def payload(
-    connection: Connection, files: BodyFiles | None, payload_id: str, after: int | None, limit: int
+    connection: Connection, files: BodyFiles | None, payload_id: str, after: int | None, limit: int, seen_by: Viewer
 ) -> PayloadView:
     """One payload with a page of its messages and all that became of these.
 
     What belongs to no message of the payload, such as its first receipt, is on the first page.
     """
-    row = _payload_row(connection, payload_id)
+    row = _payload_row(connection, payload_id, seen_by)
     query = select(tables.messages).where(_messages.payload_id == payload_id).order_by(_messages.number)
     if after is not None:
         query = query.where(_messages.number > after)
@@ -84,11 +94,26 @@ def payload(
 _ANSWERS = frozenset({DeliveryKind.ACKNOWLEDGEMENT.value, DeliveryKind.RESPONSE.value})
 
 
-def _payload_row(connection: Connection, payload_id: str) -> Row[Any]:
-    row = connection.execute(select(tables.payloads).where(_payloads.id == payload_id)).one_or_none()
+def _payload_row(connection: Connection, payload_id: str, seen_by: Viewer = ANYONE) -> Row[Any]:
+    query = select(tables.payloads).where(_payloads.id == payload_id)
+    row = connection.execute(_seen(query, tables.payloads, seen_by)).one_or_none()
     if row is None:
         raise NotFound(payload_id=payload_id)
     return row
+
+
+def sent_by(connection: Connection, partner_id: str, payload_id: str, message_id: str) -> bool:
+    """Whether `partner_id` sent the payload, or the message."""
+    payload = select(_payloads.id).where(_payloads.id == payload_id, _payloads.partner_id == partner_id)
+    message = select(_messages.id).where(_messages.id == message_id, _messages.partner_id == partner_id)
+    return connection.execute(union_all(payload, message).limit(1)).first() is not None
+
+
+def _seen(query: Select[Any], table: Table, viewer: Viewer) -> Select[Any]:
+    """`query` of a table, cut to what `viewer` may see."""
+    if viewer.partner_id:
+        query = query.where(table.c.partner_id == viewer.partner_id)
+    return query.where(table.c.test) if viewer.test_only else query
 
 
 def original(connection: Connection, files: BodyFiles | None, payload_id: str) -> Payload:
@@ -117,7 +142,9 @@ def payloads(
     """
     before = None
     if after:
-        before = connection.execute(select(_payloads.arrival).where(_payloads.id == after)).scalar()
+        # Behind another's payload there is nothing, as behind one that is not there.
+        place = _seen(select(_payloads.arrival).where(_payloads.id == after), tables.payloads, Viewer(partner_id))
+        before = connection.execute(place).scalar()
         if before is None:
             return []
     states: Sequence[str | None] = {"": [None], PayloadState.PROCESSED.value: VERDICTS}.get(state, [state])
@@ -224,10 +251,12 @@ def _sequence_of(connection: Connection, delivery_id: str) -> int | None:
     return connection.execute(union_all(*parts)).scalar()
 
 
-def delivery(connection: Connection, files: BodyFiles, delivery_id: str) -> Delivery:
+def delivery(connection: Connection, files: BodyFiles, delivery_id: str, seen_by: Viewer = ANYONE) -> Delivery:
     """One delivery with its body."""
     rows = [
-        row for table in (_hot, _done) for row in connection.execute(select(table).where(table.c.id == delivery_id))
+        row
+        for table in (_hot, _done)
+        for row in connection.execute(_seen(select(table).where(table.c.id == delivery_id), table, seen_by))
     ]
     found = _newest(connection, files, rows)
     if found is None:
