@@ -269,6 +269,8 @@ class Pipeline:
         agreements = await self._directory.agreements(payload.partner_id, Direction.IN)
         work.examined = False
         suspect = self._is_suspect(work.claimed)
+        if suspect:
+            log.warning("payload_examined_apart", payload=payload.id, begun=work.claimed.begun)
         async for item in self._examiners.examine(payload, agreements, day, suspect=suspect):
             await trip.take(item)
         work.examined = True
