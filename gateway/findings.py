@@ -92,8 +92,9 @@ def labels() -> Labels:
         raise SchemaInvalid(f"labels.toml: {error}") from error
 
 
-_PATH = re.compile(r"[a-z][a-z0-9_]*(\[\d*\])?(\.[a-z][a-z0-9_]*(\[\d*\])?)*")
-_STEP = re.compile(r"([a-z0-9_]+)(?:\[(\d*)\])?")
+_PATH = re.compile(r"[a-z][a-z0-9_]*(\[[0-9]{0,9}\])?(\.[a-z][a-z0-9_]*(\[[0-9]{0,9}\])?)*")
+"""A path of ours; a name that a sender made up may look like one, and hold any number of digits."""
+_STEP = re.compile(r"([a-z0-9_]+)(?:\[([0-9]*)\])?")
 
 
 def label(path: str, language: str = "zh") -> str:

@@ -378,4 +378,11 @@ def _advance(batch: Batch, outcomes: Sequence[Outcome]) -> None:
     deliveries.drop_staged(connection, [payload_id for payload_id, why in failed.items() if why])
     staged = tables.staged_messages
     connection.execute(delete(staged).where(among(staged.c.payload_id, failed)))
-    payloads.finish(connection, failed)
+    payloads.finish(connection, {outcome.payload_id: _why(outcome) for outcome in outcomes if outcome.finished})
+
+
+def _why(outcome: Outcome) -> str:
+    """What the operator is told of a payload that is finished with; empty where nothing went wrong."""
+    if outcome.failed or not outcome.faults:
+        return outcome.failed
+    return f"{outcome.faults} of its messages could not be processed: gateway.fault"

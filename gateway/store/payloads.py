@@ -248,11 +248,14 @@ def reopen(batch: Batch, payload_ids: Sequence[str]) -> Sequence[GatewayError | 
         update(tables.payloads).where(among(_payloads.id, found)).values(state=PayloadState.RECEIVED.value, failed="")
     )
     connection.execute(delete(tables.staged_messages).where(among(tables.staged_messages.c.payload_id, found)))
+    # What stands for bytes in which no message could be read goes, since this time there may be some.
+    messages = tables.messages.c
+    connection.execute(delete(tables.messages).where(among(messages.payload_id, found), messages.number <= 0))
     return answers
 
 
 def finish(connection: Connection, failed: Mapping[str, str]) -> None:
-    """Take payloads out of the inbox for good; `failed` says why for each, empty where it was processed."""
+    """Take payloads out of the inbox for good; `failed` says what went wrong with each, empty where nothing did."""
     last_fence = select(_inbox.fence).where(_inbox.payload_id == _payloads.id).scalar_subquery()
     connection.execute(
         update(tables.payloads)

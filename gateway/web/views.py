@@ -114,7 +114,7 @@ def state(view: contract.PayloadView) -> resources.State:
     """A payload's state in one word."""
     if view.state is model.PayloadState.RECEIVED:
         return "received"
-    if view.state is model.PayloadState.FAILED:
+    if view.state is model.PayloadState.FAILED and not view.messages:
         return "failed"
     states = {m.state for m in view.messages}
     if len(states) == 1:

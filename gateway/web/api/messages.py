@@ -113,8 +113,9 @@ async def _page(
     store: Store, caller: Caller, state: str, place: str, limit: int
 ) -> tuple[list[resources.PayloadSummary], str]:
     """At most `limit` payloads in `state` after `place`, and where the next page begins; empty at the end."""
-    known = state if state in ("", "received", "failed") else "processed"
-    sifted = known == "processed" or caller.key.test
+    # A payload with one message that failed is kept as failed, though its others were accepted.
+    known = {"": "", "received": "received", "failed": "failed", "partly_accepted": ""}.get(state, "processed")
+    sifted = state not in ("", "received") or caller.key.test
     size = max(limit, _READ) if sifted else limit
     items: list[resources.PayloadSummary] = []
     for _ in range(0, _SCANNED, size):
