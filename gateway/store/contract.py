@@ -175,7 +175,7 @@ class Outcome:
     failed: str = ""
     """Why the payload could not be processed at all (our fault), for the operator."""
     faults: int = 0
-    """How many of the payload's messages could not be, while the others were."""
+    """How many of the payload's messages, or of its parts that could not be read, failed while the others went on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -385,4 +385,4 @@ def _why(outcome: Outcome) -> str:
     """What the operator is told of a payload that is finished with; empty where nothing went wrong."""
     if outcome.failed or not outcome.faults:
         return outcome.failed
-    return f"{outcome.faults} of its messages could not be processed: gateway.fault"
+    return f"gateway.fault: {outcome.faults} of its messages could not be processed"

@@ -519,7 +519,7 @@ class Trip:
                 ledger=tuple(chain.from_iterable(d.ledger for d in dispatches)),
                 answers=tuple(chain.from_iterable(share.answers for share in shares)),
                 failed=failed,
-                faults=len(self._failed),
+                faults=len(self._failed) + sum(bool(i.fault) and i.last < i.first for i in self._interchanges),
             )
         )
         for share in shares:
