@@ -298,7 +298,7 @@ def _repertoire(envelope: Envelope) -> str:
 def _copyable(envelope: Envelope) -> bool:
     """Whether UCI's mandatory elements can be copied from UNB: they are right, and so are all their characters."""
     copied = [envelope.reference, *(part for element in envelope.header[2:4] for part in element)]
-    if strangers("".join(copied), _repertoire(envelope), ""):
+    if envelope.header[:1] != [["UNB"]] or strangers("".join(copied), _repertoire(envelope), ""):
         return False
     faults = check_service(envelope.header, envelope.delimiters, envelope.version)
     return bool(envelope.header) and not any(
