@@ -231,6 +231,8 @@ def form(pattern: str, language: str) -> str:
     if found := _DECIMAL.fullmatch(pattern):
         whole, places = found.groups()
         return f"最多 {whole} 位数字，小数不超过 {places} 位" if zh else f"at most {whole} digits and {places} decimals"
+    if pattern.startswith(r"^[^\s\x00"):
+        return _counted(_CLASSES[r"\S"][zh], "", "", zh=zh)
     if pattern.startswith(r"^[^\x00"):
         return "不含控制字符的文本" if zh else "text without control characters"
     if re.fullmatch(r"\w+(\|\w+)+", pattern):

@@ -89,8 +89,8 @@ Text = Annotated[
     ),
 ]
 """Text of any script, without the control characters that XML cannot carry; blanks around it are dropped."""
-Code = Annotated[str, StringConstraints(min_length=1, max_length=35, pattern=r"^\S+$")]
-"""A coded value or identifier without blanks (UN/EDIFACT gives an..35 to references)."""
+Code = Annotated[str, StringConstraints(min_length=1, max_length=35, pattern=r"^[^\s\x00-\x1f\x7f\u{fffe}\u{ffff}]+$")]
+"""A coded value or identifier without blanks and control characters (UN/EDIFACT gives an..35 to references)."""
 Reference = Annotated[
     str,
     StringConstraints(
