@@ -34,6 +34,7 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MOMENT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})"
 )
+_CODE = re.compile("[^\\s\x00-\x1f\x7f\ufffe\uffff\ud800-\udfff]{1,35}")
 _UNFIT = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
 
 
@@ -97,3 +98,8 @@ def known_moment(value: datetime) -> datetime:
 def text(words: str, longest: int = 4000) -> str | None:
     """`words` as a document's text holds them: other people's characters may not be, and may be many. None for nothing."""
     return _UNFIT.sub("\ufffd", words)[:longest].strip() or None
+
+
+def code(words: str) -> str | None:
+    """`words` where a document's code can hold them; None where they are too long for it, or hold a blank."""
+    return words if _CODE.fullmatch(words) else None

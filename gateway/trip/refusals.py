@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from gateway import findings
@@ -55,7 +54,7 @@ def _refused(
         id=derive_id(in_hand.message_id, kind),
         document=document,
         # A reference with blanks, or too long, is no code and is left to the reasons' places.
-        reference=reference if re.fullmatch(r"\S{1,35}", reference) else None,
+        reference=values.code(reference),
         outcome=Outcome.REFUSED,
         at=in_hand.at,
         reasons=tuple(
