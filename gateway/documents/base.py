@@ -89,12 +89,14 @@ Text = Annotated[
     ),
 ]
 """Text of any script, without the control characters that XML cannot carry; blanks around it are dropped."""
-Code = Annotated[str, StringConstraints(min_length=1, max_length=35, pattern=r"^[^\s\x00-\x1f\x7f\u{fffe}\u{ffff}]+$")]
+Code = Annotated[
+    str, StringConstraints(min_length=1, max_length=35, pattern=r"^[^\s\x00-\x1f\x7f-\x9f\u{fffe}\u{ffff}]+$")
+]
 """A coded value or identifier without blanks and control characters (UN/EDIFACT gives an..35 to references)."""
 Reference = Annotated[
     str,
     StringConstraints(
-        strip_whitespace=True, min_length=1, max_length=70, pattern=r"^[^\x00-\x1f\x7f\u{fffe}\u{ffff}]*$"
+        strip_whitespace=True, min_length=1, max_length=70, pattern=r"^[^\x00-\x1f\x7f-\x9f\u{fffe}\u{ffff}]*$"
     ),
 ]
 """A number that people give to a paper; it may hold blanks."""

@@ -34,7 +34,7 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MOMENT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})"
 )
-_CODE = re.compile("[^\\s\x00-\x1f\x7f\ufffe\uffff\ud800-\udfff]{1,35}")
+_CODE = re.compile("[^\\s\x00-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]{1,35}")
 _UNFIT = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
 
 
