@@ -75,6 +75,8 @@ class MessageState(StrEnum):
     ACCEPTED = "accepted"
     REJECTED = "rejected"
     HELD = "held"
+    FAILED = "failed"
+    """Not processed, through a fault of ours."""
 
 
 class DeliveryState(StrEnum):

@@ -142,7 +142,7 @@ class Pipeline:
         return left <= 0
 
     async def process(self, claimed: Claimed) -> None:
-        """One payload, to its last commit. Never raises: a fault of ours is recorded for the operator."""
+        """One payload, to its last commit. Never raises: a fault of ours is told to its sender and to the operator."""
         payload_id = claimed.payload.id
         if len(claimed.payload.body) != claimed.payload.size:
             log.error("payload_lost", payload=payload_id, sha256=claimed.payload.sha256)
@@ -290,8 +290,20 @@ class Pipeline:
         raise EarlierUndecided
 
     async def _record_failure(self, claimed: Claimed, reason: str) -> None:
-        """Keep what went wrong with the payload; its bytes stay, and it can be processed again."""
+        """Tell what went wrong with the payload as a whole; its bytes stay, and it can be processed again."""
         self._suspects.discard(claimed.payload.id)
+        try:
+            trip = await self._begin(claimed, self._clock(), again=False)
+            await trip.give_up(reason)
+            self._on_committed()
+        except TemporaryError as error:
+            log.warning("failure_not_recorded", payload=claimed.payload.id, reason=str(error))
+        except Exception:  # not even an answer can be made: the operator at least must find it
+            log.exception("failure_not_answered", payload=claimed.payload.id)
+            await self._record_unanswered(claimed, reason)
+
+    async def _record_unanswered(self, claimed: Claimed, reason: str) -> None:
+        """Keep what went wrong, without an answer."""
         try:
             await self._store.commit(
                 Outcome(claimed.payload.id, claimed.fence, claimed.position, finished=True, failed=reason)

@@ -131,14 +131,6 @@ class GatewayProcess:
         assert self._process is not None
         return self._process.pid
 
-    def pause(self) -> None:
-        """SIGSTOP: the process holds what it holds, and does nothing more."""
-        os.kill(self.pid, signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """SIGCONT."""
-        os.kill(self.pid, signal.SIGCONT)
-
     def kill(self) -> None:
         """kill -9: nothing is flushed, nothing is closed."""
         if self._process is not None:

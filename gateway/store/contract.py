@@ -211,6 +211,8 @@ class Outcome:
     """Deliveries that the messages answer; each is answered once, by whichever comes first."""
     failed: str = ""
     """Why the payload could not be processed at all (our fault), for the operator."""
+    faults: int = 0
+    """How many of the payload's messages, or of its parts that could not be read, failed while the others went on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -500,6 +502,9 @@ class Store(Protocol):
 
     async def staged(self, payload_id: str, after: int, limit: int) -> Sequence[MessageRecord]:
         """Staged messages with number > `after`, in order."""
+
+    async def failed_messages(self, payload_id: str, up_to: int) -> Sequence[int]:
+        """Numbers of its messages, up to that one, that a fault of ours kept from being processed."""
 
     # Commit 2
     async def commit(self, outcome: Outcome) -> None:

@@ -416,6 +416,8 @@ def _temporary(error: DBAPIError) -> StorageFull | StoreUnavailable | None:
         return RunAgain(str(origin))
     if state.startswith(_POSTGRES_AWAY) or state in _POSTGRES_BUSY:
         return StoreUnavailable(str(origin))
+    if isinstance(origin.__cause__ if origin is not None else None, ValueError):
+        return None  # asyncpg's DataError: a value that the engine does not take, now or later
     if not state and isinstance(error, (OperationalError, InterfaceError)):
         return StoreUnavailable(str(origin))
     return None

@@ -376,10 +376,17 @@ def _advance(batch: Batch, outcomes: Sequence[Outcome], inbox: Mapping[str, Row[
             finished.append(payloads.Finished(outcome.payload_id, Standing.FAILED, outcome.failed))
         else:
             # A readable envelope without any message, or nothing readable at all, was rejected as a whole.
-            finished.append(payloads.Finished(outcome.payload_id, verdict or Standing.REJECTED))
+            finished.append(payloads.Finished(outcome.payload_id, verdict or Standing.REJECTED, _why(outcome)))
     if not finished:
         return
-    deliveries.drop_staged(connection, [one.payload_id for one in finished if one.failed])
+    deliveries.drop_staged(connection, [one.payload_id for one in outcomes if one.finished and one.failed])
     staged = tables.staged_messages
     connection.execute(delete(staged).where(among(staged.c.payload_id, [one.payload_id for one in finished])))
     payloads.finish(connection, finished)
+
+
+def _why(outcome: Outcome) -> str:
+    """What the operator is told of a payload that is finished with; empty where nothing went wrong."""
+    if outcome.failed or not outcome.faults:
+        return outcome.failed
+    return f"gateway.fault: {outcome.faults} of its messages could not be processed"

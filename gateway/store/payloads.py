@@ -295,12 +295,15 @@ def reopen(batch: Batch, payload_ids: Sequence[str]) -> Sequence[GatewayError | 
         update(tables.payloads).where(among(_payloads.id, found)).values(state=Standing.RECEIVED.value, failed="")
     )
     connection.execute(delete(tables.staged_messages).where(among(tables.staged_messages.c.payload_id, found)))
+    # What stands for bytes in which no message could be read goes, since this time there may be some.
+    messages = tables.messages.c
+    connection.execute(delete(tables.messages).where(among(messages.payload_id, found), messages.number <= 0))
     return answers
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What a payload came to; `failed` says why where it could not be processed."""
+    """What a payload came to; `failed` says what of it could not be processed, and why; empty where nothing was."""
 
     payload_id: str
     verdict: Standing

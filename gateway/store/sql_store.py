@@ -224,6 +224,9 @@ class SqlStore(Store):
     async def staged(self, payload_id: str, after: int, limit: int) -> Sequence[MessageRecord]:
         return await self._read(lambda connection: staging.staged(connection, payload_id, after, limit))
 
+    async def failed_messages(self, payload_id: str, up_to: int) -> Sequence[int]:
+        return await self._read(lambda connection: staging.failed(connection, payload_id, up_to))
+
     # Commit 2
 
     async def commit(self, outcome_: Outcome) -> None:

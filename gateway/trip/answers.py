@@ -8,7 +8,7 @@ from dataclasses import replace
 from gateway.decide import effects as do
 from gateway.decide.facts import Facts
 from gateway.deliver.dispatch import Dispatch, InHand
-from gateway.documents import CustomsEntry, Document, Response
+from gateway.documents import CustomsEntry, Document, Response, values
 from gateway.model import Finding, Partner, Payload, Place, Severity, Stage, Syntax
 from gateway.parse.segments import SegmentMessage, split
 from gateway.receipt.notary import Notary
@@ -72,7 +72,7 @@ def placed(effect: do.Effect, origins: Mapping[str, Place]) -> do.Effect:
     if not isinstance(effect, do.Respond) or not isinstance(effect.document, Response) or not effect.document.reasons:
         return effect
     reasons = tuple(
-        reason.model_copy(update={"place": str(origins[reason.field])})
+        reason.model_copy(update={"place": values.text(str(origins[reason.field]))})
         if reason.field is not None and reason.place is None and reason.field in origins
         else reason
         for reason in effect.document.reasons

@@ -40,12 +40,19 @@ from gateway.receive.unpack import Part, unpack
 from gateway.translate import table as mappings
 from gateway.translate.context import Context
 from gateway.translate.outcome import Read
+from gateway.trip import faults
 
 CONTROL = frozenset({"CONTRL", "997", "999", "TA1"})
 """Syntax acknowledgements: they are never acknowledged themselves (ISO 9735-1, 9; X12 997 and TA1 purpose)."""
 
 ADVICE = frozenset({"APERAK", "824"})
 """What an application answers; unlike CONTROL it gets a syntax acknowledgement like any other message."""
+
+HEADERS = {Syntax.EDIFACT: "UNH", Syntax.X12: "ST"}
+"""The first segment of a message, at which stands what concerns the whole of it."""
+
+_MAX_STATED = 200
+"""Characters of a format, a reference or a party in the envelope of a JSON message: a message id of a platform has 60."""
 
 ANY = Agreement(id="", partner_id="", direction=Direction.IN, document="*", format="*")
 """An agreement that takes everything, strictly: what `gateway validate` checks by."""
@@ -84,6 +91,8 @@ class Message:
     mapping: str = ""
     control: SegmentMessage | None = None
     """The message itself where it is a syntax acknowledgement."""
+    fault: str = ""
+    """What went wrong in our own code, with its traceback, for the log; empty where nothing did."""
 
     @property
     def rejected(self) -> bool:
@@ -107,11 +116,25 @@ class Interchange:
     verdicts: list[Verdict] = field(default_factory=list)
     control: bool = False
     """Whether it holds syntax acknowledgements only."""
+    fault: str = ""
+    """As `Message.fault`: its reader failed, and so nothing in it counts."""
 
     @property
     def rejected(self) -> bool:
         """Whether its header or trailer rejects everything in it."""
         return catalogue.rejects(self.findings)
+
+    def failing(self, numbers: Sequence[int]) -> Interchange:
+        """This, with a verdict that says of the messages `numbers` that a fault of ours kept them from being processed."""
+        if not numbers or not self.verdicts:
+            return self
+        verdicts = list(self.verdicts)
+        for number in numbers:
+            verdict = verdicts[number - self.first]
+            reason = faults.finding(HEADERS.get(verdict.type.syntax, ""))
+            if reason not in verdict.findings:
+                verdicts[number - self.first] = replace(verdict, findings=[*verdict.findings, reason])
+        return replace(self, verdicts=verdicts)
 
     def rejects(self, number: int) -> bool:
         """Whether the envelope, or the group it stands in, rejects message `number`."""
@@ -134,13 +157,16 @@ def examine(
 ) -> Iterator[Examined]:
     """What `body` holds. Never raises for wrong input: what cannot be read is an interchange with findings."""
     examiner = Examiner(agreements, rules)
-    try:
-        for part in unpack(body, unpacked_limit, content_encoding):
-            yield from examiner.part(part)
-    except PayloadTooLarge as error:
-        yield examiner.unreadable("payload.too_large", str(error))
-    except PayloadUnreadable as error:
-        yield examiner.unreadable("payload.unreadable", str(error))
+    with faults.caught() as fault:
+        try:
+            for part in unpack(body, unpacked_limit, content_encoding):
+                yield from examiner.part(part)
+        except PayloadTooLarge as error:
+            yield examiner.unreadable("payload.too_large", str(error))
+        except PayloadUnreadable as error:
+            yield examiner.unreadable("payload.unreadable", str(error))
+    if fault:
+        yield examiner.failed(fault)
 
 
 class Examiner:
@@ -174,6 +200,10 @@ class Examiner:
         """What stands for bytes that no reader can take."""
         return Interchange(None, [Finding(code, value=value[:200])], self._number + 1, self._number)
 
+    def failed(self, fault: faults.Fault) -> Interchange:
+        """What stands for bytes whose unpacking failed."""
+        return Interchange(None, [faults.finding()], self._number + 1, self._number, fault=fault.text)
+
     def events(self, events: Iterable[Event]) -> Iterator[Examined]:
         """The messages and interchanges of one EDI stream."""
         found: list[Finding] = []
@@ -184,58 +214,74 @@ class Examiner:
         control = True
         first = self._number + 1
         in_group = -1
-        for event in events:
-            match event:
-                case InterchangeBegun():
-                    envelope = event.envelope
-                    found = [*event.findings, *_service_findings(envelope.header, envelope)]
-                    groups, verdicts, agreement = [], [], None
-                    control, first, in_group = True, self._number + 1, -1
-                case GroupBegun():
-                    # Its findings wait for the group's end, where the verdict on the group is made.
-                    begun = [*event.findings, *_service_findings(event.group.header, envelope)]
-                    groups.append(GroupEnded(event.group, 0, begun))
-                    in_group = len(groups) - 1
-                case MessageRead():
-                    message = self._segments(event)
-                    agreement = agreement or message.agreement
-                    control = control and event.message.type.name in CONTROL
-                    if self._acknowledged:
-                        verdicts.append(
-                            Verdict(
-                                event.message.type,
-                                event.message.reference,
-                                message.findings,
-                                in_group,
-                                len(event.message.segments),
+        with faults.caught() as fault:
+            for event in events:
+                match event:
+                    case InterchangeBegun():
+                        envelope = event.envelope
+                        found = [*event.findings, *_service_findings(envelope.header, envelope)]
+                        groups, verdicts, agreement = [], [], None
+                        control, first, in_group = True, self._number + 1, -1
+                    case GroupBegun():
+                        # Its findings wait for the group's end, where the verdict on the group is made.
+                        begun = [*event.findings, *_service_findings(event.group.header, envelope)]
+                        groups.append(GroupEnded(event.group, 0, begun))
+                        in_group = len(groups) - 1
+                    case MessageRead():
+                        message = self._segments(event)
+                        agreement = agreement or message.agreement
+                        control = control and event.message.type.name in CONTROL
+                        if self._acknowledged:
+                            verdicts.append(
+                                Verdict(
+                                    event.message.type,
+                                    event.message.reference,
+                                    message.findings,
+                                    in_group,
+                                    len(event.message.segments),
+                                )
                             )
+                        yield message
+                    case GroupEnded():
+                        if in_group >= 0:
+                            of_group = [
+                                *groups[in_group].findings,
+                                *event.findings,
+                                *_service_findings(event.trailer, envelope),
+                            ]
+                            judged = catalogue.judged(of_group, self._strictness(agreement))
+                            groups[in_group] = replace(event, findings=judged)
+                        in_group = -1
+                    case InterchangeEnded():
+                        found += [*event.findings, *_service_findings(event.trailer, event.envelope)]
+                        found += self._identity(event.envelope, agreement)
+                        yield Interchange(
+                            event.envelope.syntax,
+                            catalogue.judged(found, self._strictness(agreement)),
+                            first,
+                            self._number,
+                            _ref(event.envelope),
+                            agreement,
+                            event.envelope,
+                            groups,
+                            verdicts,
+                            control and bool(verdicts),
                         )
-                    yield message
-                case GroupEnded():
-                    if in_group >= 0:
-                        of_group = [
-                            *groups[in_group].findings,
-                            *event.findings,
-                            *_service_findings(event.trailer, envelope),
-                        ]
-                        judged = catalogue.judged(of_group, self._strictness(agreement))
-                        groups[in_group] = replace(event, findings=judged)
-                    in_group = -1
-                case InterchangeEnded():
-                    found += [*event.findings, *_service_findings(event.trailer, event.envelope)]
-                    found += self._identity(event.envelope, agreement)
-                    yield Interchange(
-                        event.envelope.syntax,
-                        catalogue.judged(found, self._strictness(agreement)),
-                        first,
-                        self._number,
-                        _ref(event.envelope),
-                        agreement,
-                        event.envelope,
-                        groups,
-                        verdicts,
-                        control and bool(verdicts),
-                    )
+                        # Until the next one begins, there is none.
+                        envelope, groups, verdicts, first = None, [], [], self._number + 1
+        if fault:
+            yield Interchange(
+                envelope.syntax if envelope is not None else None,
+                [faults.finding()],
+                first,
+                self._number,
+                _ref(envelope) if envelope is not None else None,
+                agreement,
+                envelope,
+                groups,
+                verdicts,
+                fault=fault.text,
+            )
 
     def _segments(self, event: MessageRead) -> Message:
         """One EDI message, checked and read."""
@@ -244,74 +290,107 @@ class Examiner:
         format_ = wire.type.format
         agreement = self._agreement(format_, _document_of(format_))
         message = Message(self._number, wire.type.syntax, format_, wire.reference, [], agreement)
+        with faults.caught() as fault:
+            self._check_segments(message, event)
+        if fault:
+            self._give_up(message, event.findings, fault, HEADERS[wire.type.syntax])
+        return message
+
+    def _check_segments(self, message: Message, event: MessageRead) -> None:
+        """Check one EDI message, and read what passes."""
+        wire = event.message
         table = tables.find(wire.type)
         if table is None:
             message.findings = [*event.findings, _no_table(wire), *structure.check_ends(wire)]
-            return self._judged(message)
+            self._judged(message)
+            return
         checked = structure.check(wire, table)
         message.findings = [*event.findings, *checked.findings]
         message.schema = table.digest
-        if agreement is not None and agreement.second_opinion and wire.type.syntax is Syntax.X12:
+        if message.agreement is not None and message.agreement.second_opinion and wire.type.syntax is Syntax.X12:
             message.findings += second_opinion.additional(message.findings, second_opinion.check(wire, table))
         self._judged(message)
         if wire.type.name in CONTROL:
             message.control = wire
         elif not message.rejected:
-            self._read(message, format_, (wire, checked))
-        return message
+            self._read(message, message.format, (wire, checked))
 
     def _xml(self, body: bytes) -> Iterator[Examined]:
         """One XML message."""
         self._number += 1
-        read = xml_reader.read(body)
-        message = Message(self._number, Syntax.XML, "xml", read.head.get("MESSAGE_ID", ""), list(read.findings))
-        if read.root is not None:
-            known = xsd.recognise(read.root)
-            message.format = known.format if known is not None else f"xml:{xml_reader.local_name(read.root)}"
-            message.agreement = self._agreement(message.format, _document_of(message.format))
-            if known is None:
-                message.findings.append(xsd.unknown(read.root))
-                self._judged(message)
-            else:
-                message.findings += xsd.check(known.root, known.format)
-                message.schema = _schema_digest(known.format)
-                if not self._judged(message).rejected:
-                    self._read(message, known.format, known.root)
-        sender, recipient = read.head.get("MESSAGE_SOURCE", ""), read.head.get("MESSAGE_DEST", "")
-        yield from self._alone(message, sender, recipient)
+        message = Message(self._number, Syntax.XML, "xml", "", [])
+        parties = ("", "")
+        with faults.caught() as fault:
+            read = xml_reader.read(body)
+            message.reference, message.findings = read.head.get("MESSAGE_ID", ""), list(read.findings)
+            parties = read.head.get("MESSAGE_SOURCE", ""), read.head.get("MESSAGE_DEST", "")
+            if read.root is not None:
+                self._check_xml(message, read.root)
+        if fault:
+            self._give_up(message, (), fault)
+        yield from self._alone(message, *parties)
+
+    def _check_xml(self, message: Message, root: Any) -> None:
+        """Check one XML message, and read what passes."""
+        known = xsd.recognise(root)
+        message.format = known.format if known is not None else f"xml:{xml_reader.local_name(root)[:_MAX_STATED]}"
+        message.agreement = self._agreement(message.format, _document_of(message.format))
+        if known is None:
+            message.findings.append(xsd.unknown(root))
+            self._judged(message)
+            return
+        message.findings += xsd.check(known.root, known.format)
+        message.schema = _schema_digest(known.format)
+        if not self._judged(message).rejected:
+            self._read(message, known.format, known.root)
 
     def _json(self, body: bytes) -> Iterator[Examined]:
         """One JSON message: `{"format": "json:declaration:1", "reference": "...", "document": {...}}`, or a bare document."""
         self._number += 1
-        read = json_reader.read(body)
-        message = Message(self._number, Syntax.JSON, "json", "", list(read.findings))
-        value = read.value if isinstance(read.value, dict) else {}
-        resembled = _resembled(value)
-        if "format" not in value and len(resembled) == 1:
-            value = {"format": f"json:{resembled[0]}:1", "document": value}
-        if not message.rejected:
-            message.reference = str(value.get("reference", ""))
-            message.format = str(value.get("format", "json"))
-            document_type = _document_of(message.format)
-            message.agreement = self._agreement(message.format, document_type)
-            if "format" not in value:
-                likely = ", ".join(f"json:{name}:1" for name in resembled or MODELS)
-                message.findings.append(Finding("json.format_missing", args={"formats": likely}))
-            elif document_type is None:
-                place = Place(path="/format")
-                message.findings.append(Finding("schema.none", place=place, args={"format": message.format}))
-            elif not isinstance(value.get("document"), dict):
-                message.findings.append(Finding("json.document_missing", place=Place(path="/document")))
-            self._judged(message)
+        message = Message(self._number, Syntax.JSON, "json", "", [])
+        parties = ("", "")
+        with faults.caught() as fault:
+            read = json_reader.read(body)
+            message.findings = list(read.findings)
+            value = read.value if isinstance(read.value, dict) else {}
+            resembled = _resembled(value)
+            if "format" not in value and len(resembled) == 1:
+                value = {"format": f"json:{resembled[0]}:1", "document": value}
+            parties = _stated(value, "sender", message.findings), _stated(value, "recipient", message.findings)
+            message.reference = _stated(value, "reference", message.findings)
+            message.format = _stated(value, "format", message.findings) or "json"
             if not message.rejected:
-                self._read(message, message.format, value["document"])
-        yield from self._alone(message, str(value.get("sender", "")), str(value.get("recipient", "")))
+                self._check_json(message, value, resembled)
+        if fault:
+            self._give_up(message, (), fault)
+        yield from self._alone(message, *parties)
+
+    def _check_json(self, message: Message, value: Mapping[str, Any], resembled: Sequence[str]) -> None:
+        """Check the envelope of one JSON message, and read what passes."""
+        document_type = _document_of(message.format)
+        message.agreement = self._agreement(message.format, document_type)
+        if "format" not in value:
+            likely = ", ".join(f"json:{name}:1" for name in resembled or MODELS)
+            message.findings.append(Finding("json.format_missing", args={"formats": likely}))
+        elif document_type is None or not message.format.startswith("json:"):
+            place = Place(path="/format")
+            message.findings.append(Finding("schema.none", place=place, args={"format": message.format}))
+        elif not isinstance(value.get("document"), dict):
+            message.findings.append(Finding("json.document_missing", place=Place(path="/document")))
+        if not self._judged(message).rejected:
+            self._read(message, message.format, value["document"])
+
+    def _give_up(self, message: Message, found: Sequence[Finding], fault: faults.Fault, tag: str = "") -> None:
+        """A message that could not be examined, through a fault of ours; `found` is what its reader found."""
+        message.findings = catalogue.judged([*found, faults.finding(tag)], self._strictness(message.agreement))
+        message.fault = fault.text
+        message.document, message.document_type, message.origins, message.refusals = None, "", {}, []
 
     def _alone(self, message: Message, sender: str, recipient: str) -> Iterator[Examined]:
         """A message that is its own interchange."""
         yield message
         ref = None
-        if message.reference:
+        if message.reference and not message.fault:
             ref = InterchangeRef(message.syntax, sender, recipient, message.reference)
         found = []
         if sender and message.agreement is not None and not _names(message.agreement.their_id, "", sender):
@@ -378,6 +457,16 @@ def context_of(agreement: Agreement) -> Context:
     return _context(agreement.time_zone, agreement.code_tables)
 
 
+def _stated(value: Mapping[str, Any], name: str, found: list[Finding]) -> str:
+    """What the envelope of a JSON message states under `name`, empty for nothing; what is no short text goes to `found`."""
+    stated = value.get(name)
+    text = str(stated) if isinstance(stated, str | int) and not isinstance(stated, bool) else ""
+    if stated is None or ((text or stated == "") and len(text) <= _MAX_STATED):
+        return text
+    found.append(Finding("json.envelope", place=Place(path=f"/{name}"), args={"name": name, "max": str(_MAX_STATED)}))
+    return ""
+
+
 def _resembled(value: Mapping[str, object]) -> list[str]:
     """Which documents a bare JSON object may be, by the names in it: those that fit best, of which there may be two."""
     scores = {name: 2 * len(value.keys() & model.model_fields.keys()) - len(value) for name, model in MODELS.items()}
@@ -405,9 +494,9 @@ def _service_findings(segment: Sequence[Sequence[str]], envelope: Envelope | Non
 
 def _no_table(wire: SegmentMessage) -> Finding:
     """A message for which no table is there: its envelope was checked, and nothing else."""
-    tag = "UNH" if wire.type.syntax is Syntax.EDIFACT else "ST"
     format_ = wire.type.format
-    return Finding("edi.message.no_table", place=Place(segment=1, tag=tag), value=format_, args={"format": format_})
+    place = Place(segment=1, tag=HEADERS[wire.type.syntax])
+    return Finding("edi.message.no_table", place=place, value=format_, args={"format": format_})
 
 
 @cache

@@ -117,7 +117,9 @@ class Message(Resource):
     format: str
     reference: str = Field(description="The message's own reference: UNH 0062, ST02, MESSAGE_ID")
     interchange: str = Field(description="The interchange's control reference")
-    state: Literal["accepted", "rejected", "held"]
+    state: Literal["accepted", "rejected", "held", "failed"] = Field(
+        description="failed: not processed, through a fault of the gateway's own; the operator knows"
+    )
     document: str | None = Field(None, description="Type of the document it was read into")
     case: str | None = Field(None, description="Id of the case it belongs to")
     test: bool
@@ -132,8 +134,8 @@ class Payload(Resource):
 
     id: str
     state: State = Field(
-        description="received: waiting; accepted, rejected, held: what all its messages are; partly_accepted: they "
-        "differ; failed: the gateway could not process it, the operator knows"
+        description="received: waiting; accepted, rejected, held, failed: what all its messages are; partly_accepted: "
+        "they differ; failed: the gateway could not process it, the operator knows"
     )
     received_at: datetime
     sha256: str

@@ -14,7 +14,6 @@ from gateway.errors import PayloadUnreadable
 from gateway.transports import http
 from gateway.web import cursor, resources, views
 from gateway.web.api.answers import answer
-from gateway.web.identity import Caller
 from gateway.web.keys import READ, SEND
 from gateway.web.language import preferred
 from gateway.web.parameters import LONGEST_PAGE, PAGE, Text, Whole, identifier, whole
