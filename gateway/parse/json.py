@@ -9,17 +9,22 @@ import codecs
 import json
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import islice
 from typing import Any, NoReturn
 
-from gateway.model import Finding, Place
+from gateway.model import Finding, Place, Severity
 
 MAX_BYTES = 32 << 20
 """Largest message read: a document is built in memory whole; larger loads travel as EDI, which streams."""
 
 MAX_DEPTH = 32
 """Deepest nesting read: canonical documents nest 6 levels deep."""
+
+MAX_FINDINGS = 500
+"""Faults told of one message; of the others, how many they are."""
 
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _BRACKETS = re.compile(r"[\[\]{}]")
@@ -54,7 +59,7 @@ class _Repeated(dict[str, Any]):
 def read(body: bytes, *, max_bytes: int = MAX_BYTES) -> JsonRead:
     """The JSON object in `body` (UTF-8, or UTF-16 with a byte order mark), or the findings why not."""
     if len(body) > max_bytes:
-        return _refused("json.too_large", size=str(len(body)), max=str(max_bytes))
+        return too_large(len(body), max_bytes=max_bytes)
     try:
         text = _decode(body)
         if not text.strip():
@@ -76,8 +81,13 @@ def read(body: bytes, *, max_bytes: int = MAX_BYTES) -> JsonRead:
         return JsonRead(None, [error.finding])
     if not isinstance(value, dict):
         return _refused("json.not_object")
-    repeated = _repeated(value, "")
+    repeated = _repeated(value)
     return JsonRead(None if repeated else value, repeated)
+
+
+def too_large(size: int, *, max_bytes: int = MAX_BYTES) -> JsonRead:
+    """What `read` says of a message of `size` bytes, without them."""
+    return _refused("json.too_large", size=str(size), max=str(max_bytes))
 
 
 def _refused(code: str, **args: str) -> JsonRead:
@@ -114,21 +124,30 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return repeated
 
 
-def _repeated(value: Any, path: str) -> list[Finding]:
-    """A finding for each name that stands twice in one object, at its JSON pointer."""
-    found: list[Finding] = []
+def _repeated(value: Any) -> list[Finding]:
+    """A finding for each name that stands twice in one object, at its JSON pointer, and how many more there are."""
+    names = _names_twice(value, "")
+    found = [
+        Finding("json.duplicate", place=Place(path=path), args={"name": name})
+        for path, name in islice(names, MAX_FINDINGS)
+    ]
+    if more := sum(1 for _ in names):
+        found.append(Finding("payload.more_findings", Severity.WARNING, args={"count": str(more)}))
+    return found
+
+
+def _names_twice(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    """The place and the name of each."""
     if isinstance(value, _Repeated):
-        found = [
-            Finding("json.duplicate", place=Place(path=f"{path}/{_escaped(name)}"), args={"name": name})
-            for name in value.names
-        ]
+        yield from ((f"{path}/{_escaped(name)}", name) for name in value.names)
     if isinstance(value, dict):
         for name, inner in value.items():
-            found += _repeated(inner, f"{path}/{_escaped(name)}")
+            if isinstance(inner, dict | list):
+                yield from _names_twice(inner, f"{path}/{_escaped(name)}")
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            found += _repeated(inner, f"{path}/{index}")
-    return found
+            if isinstance(inner, dict | list):
+                yield from _names_twice(inner, f"{path}/{index}")
 
 
 def _escaped(name: str) -> str:
