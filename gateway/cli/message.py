@@ -84,6 +84,7 @@ def show(
 
     from gateway import findings
     from gateway.cli.opening import with_store
+    from gateway.store.bodies import content
 
     output.language(lang)
 
@@ -92,7 +93,7 @@ def show(
 
     view = with_store(config, work)
     if original:
-        sys.stdout.buffer.write(view.payload.body)
+        sys.stdout.buffer.write(content(view.payload))
         return
     if json:
         output.as_json(_payload(view, lang))

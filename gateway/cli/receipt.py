@@ -82,6 +82,7 @@ def bundle(
     from gateway.cli.message import payload_of
     from gateway.cli.opening import with_store
     from gateway.receipt.bundle import make_bundle
+    from gateway.store.bodies import content
 
     async def work(store: Store) -> tuple[PayloadView, list[Proven]]:
         view = await payload_of(store, payload)
@@ -92,7 +93,7 @@ def bundle(
     if len(checkpoints) != 1:
         output.stop("the log grew meanwhile; please try again", output.NO)
     receipts = [(p.receipt, p.proof) for p in proven]
-    into.write_bytes(make_bundle(checkpoints.pop(), receipts, [view.payload.body]))
+    into.write_bytes(make_bundle(checkpoints.pop(), receipts, [content(view.payload)]))
     output.say(f"{output.many(len(receipts), 'receipt')} in {into}")
 
 

@@ -15,7 +15,9 @@ from pathlib import Path
 
 from sqlalchemy import Connection, select
 
+from gateway import durable
 from gateway.errors import LogDamaged
+from gateway.model import Payload
 from gateway.store import tables
 from gateway.store.batch import Batch
 from gateway.store.sql import among
@@ -65,6 +67,29 @@ class BodyFiles:
         for folder in (target.parent, self._folder):
             _sync_folder(folder)
 
+    def adopt(self, sha256: str, path: Path) -> None:
+        """Keep what the finished file at `path` holds, as `keep` does; the file is gone from there when this returns.
+
+        The file lies on the same file system as the folder, and its digest is `sha256`.
+        """
+        target = self.path(sha256)
+        if target.exists():
+            os.utime(target)
+            path.unlink()
+            return
+        durable.make_folder(target.parent)
+        durable.sync_file(path)
+        path.replace(target)
+        durable.sync_folder(target.parent)
+
+    def whole(self, sha256: str, size: int) -> str:
+        """The path of the file of that body; empty where it is missing, or has another size."""
+        path = self.path(sha256)
+        try:
+            return str(path) if path.stat().st_size == size else ""
+        except FileNotFoundError:
+            return ""
+
     def read(self, sha256: str) -> bytes:
         """The body of that digest; LogDamaged where its file is missing."""
         try:
@@ -95,6 +120,13 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def content(payload: Payload) -> bytes:
+    """All bytes of a payload, from wherever they are; LogDamaged where its file is missing."""
+    if not payload.path and len(payload.body) != payload.size:
+        raise LogDamaged("the file of a stored body is missing", sha256=payload.sha256)
+    return Path(payload.path).read_bytes() if payload.path else payload.body
 
 
 def insert_body(batch: Batch, sha256: str, body: bytes) -> None:

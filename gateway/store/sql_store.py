@@ -124,9 +124,17 @@ class SqlStore(Store):
     # Commit 1
 
     async def accept(self, payload: Payload, receipt: NewReceipt) -> Accepted:
-        await self._keep_bodies([(payload.sha256, payload.body)])
+        if payload.path:
+            await asyncio.to_thread(self._adopt, payload.sha256, Path(payload.path))
+        else:
+            await self._keep_bodies([(payload.sha256, payload.body)])
         brief = payload.size <= BRIEF_BODY
         return await self._writer.do(payloads.accept, payloads.Arrival(payload, receipt), brief=brief)
+
+    def _adopt(self, sha256: str, path: Path) -> None:
+        """Take a file of the spool for the body of that digest."""
+        with translated():
+            self._files.adopt(sha256, path)
 
     async def _keep_bodies(self, bodies: Iterable[tuple[str, bytes]]) -> None:
         """Write large bodies to their files, before the transaction that mentions them.

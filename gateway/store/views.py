@@ -26,7 +26,7 @@ from gateway.store import facts, log, tables
 from gateway.store.bodies import BodyFiles, read_bodies
 from gateway.store.contract import CaseView, MessageRecord, PayloadView, Pressure
 from gateway.store.deliveries import attempt_from, delivery_from
-from gateway.store.payloads import payload_from
+from gateway.store.payloads import payload_from, payloads_from
 from gateway.store.sql import among, from_json, from_time, maybe_from_time
 
 _payloads, _messages, _feed = tables.payloads.c, tables.messages.c, tables.feed.c
@@ -66,8 +66,9 @@ def _payload_views(connection: Connection, rows: Sequence[Row[Any]], files: Body
         messages[row.payload_id].append(message_from(row))
     delivery_rows = _delivery_rows(connection, "payload_id", ids)
     offered_rows = _offered_rows(connection, rows, messages)
-    digests = {row.sha256 for row in (*rows, *delivery_rows, *(entry for _, entry in offered_rows))}
+    digests = {row.sha256 for row in (*delivery_rows, *(entry for _, entry in offered_rows))}
     bodies = read_bodies(connection, files, digests) if files is not None else {}
+    sent = payloads_from(connection, files, rows) if files is not None else {}
     deliveries: dict[str, list[Delivery]] = defaultdict(list)
     for row in delivery_rows:
         deliveries[row.payload_id].append(delivery_from(row, bodies.get(row.sha256, b"")))
@@ -77,7 +78,7 @@ def _payload_views(connection: Connection, rows: Sequence[Row[Any]], files: Body
     receipts = _receipts_by(connection, {id_: [id_, *_ids(messages[id_]), *_ids(deliveries[id_])] for id_ in ids})
     return [
         PayloadView(
-            payload_from(row, bodies.get(row.sha256, b"")),
+            sent[row.id] if files is not None else payload_from(row),
             PayloadState(row.state),
             row.failed,
             tuple(messages[row.id]),

@@ -9,10 +9,12 @@ the same transaction waits for that one's commit, so that every decision sees wh
 
 from __future__ import annotations
 
+import asyncio
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from gateway import findings
 from gateway.check.rulebook import Rules
@@ -38,6 +40,10 @@ from gateway.trip.refusals import refusal
 _SEGMENTED = (Syntax.EDIFACT, Syntax.X12)
 """Syntaxes with an acknowledgement of their own; XML and JSON are answered with a response document."""
 
+FINDINGS = 5_000
+"""Findings after which a chunk ends, however few its messages are: some have thousands, and a transaction that holds up
+the others' must stay short."""
+
 
 @dataclass(slots=True)
 class _Transaction:
@@ -48,6 +54,8 @@ class _Transaction:
     receipts: list[NewReceipt] = field(default_factory=list)
     answers: list[Answered] = field(default_factory=list)
     facts: Facts = field(default_factory=Facts)
+    findings: int = 0
+    """In the records."""
 
 
 class Trip:
@@ -84,7 +92,9 @@ class Trip:
         self._chunk = chunk
         self._again = again
         self._messages: list[Message] = []
-        self._staged = 0
+        self._findings = 0
+        self._staged = [0]
+        """Number of the last message of each staged chunk, after the 0 that stands before them all."""
         self._controls: dict[int, SegmentMessage] = {}
         self._interchanges: list[Interchange] = []
         self._refs: dict[InterchangeRef, timedelta] = {}
@@ -102,11 +112,12 @@ class Trip:
         if isinstance(item, Interchange):
             self._interchanges.append(item)
             return
+        if len(self._messages) >= self._chunk or self._findings >= FINDINGS:
+            await self._stage(self._messages)
+            self._messages, self._findings = [], 0
         self._messages.append(item)
+        self._findings += len(item.findings) + len(item.refusals)
         self.changes_earlier |= getattr(item.document, "function", Function.ORIGINAL) is not Function.ORIGINAL
-        if len(self._messages) > self._chunk:
-            await self._stage(self._messages[: self._chunk])
-            del self._messages[: self._chunk]
 
     async def finish(self) -> None:
         """Decide and commit everything; raises FactsMoved where the store has moved on since."""
@@ -117,8 +128,9 @@ class Trip:
             position = message.number
             if position > self._done:
                 await self._decide(message, self._interchange_of(message.number))
-            if len(self._transaction.records) >= self._chunk:
+            if len(self._transaction.records) >= self._chunk or self._transaction.findings >= FINDINGS:
                 await self._commit(position)
+            await asyncio.sleep(0)  # senders are answered between any two
         acknowledger = Acknowledger(self._directory, self._renderer, self._transaction.dispatch)
         for index, interchange in enumerate(self._interchanges):
             in_hand = self._in_hand(self._message_id(interchange.first), interchange)
@@ -136,18 +148,16 @@ class Trip:
         ]
         # Staged is not decided: where to go on after a crash is still where the last commit ended.
         await self._store.stage(self._payload.id, self._fence, self._done, records)
-        self._staged = messages[-1].number
+        self._staged.append(messages[-1].number)
         # A record keeps no wire message; acknowledgements are small, and what they say is read from theirs.
         self._controls.update((m.number, m.control) for m in messages if m.control is not None)
 
     async def _all_messages(self) -> AsyncIterator[Message]:
         """Every message in order, the staged ones first."""
-        after = 0
-        while after < self._staged:
-            page = await self._store.staged(self._payload.id, after, self._chunk)
-            for record in page:
+        for before, last in pairwise(self._staged):
+            # Chunk by chunk as they were staged, since that is how much there is room for.
+            for record in await self._store.staged(self._payload.id, before, last - before):
                 yield _unstaged(record, self._controls.get(record.number))
-            after = page[-1].number
         for message in self._messages:
             yield message
 
@@ -201,6 +211,7 @@ class Trip:
         elif message.document is not None and message.document_type in FLOWS:
             state, case_id = await self._flow(message, in_hand)
         self._transaction.records.append(self._record(message, state, case_id))
+        self._transaction.findings += len(message.findings) + len(message.refusals)
         self._transaction.receipts.append(self._checked(message, in_hand, state))
 
     def _note_empty(self, interchange: Interchange, in_hand: InHand, number: int) -> None:

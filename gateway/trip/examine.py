@@ -7,7 +7,8 @@ process that received the payload, in a worker process, or under `gateway valida
 
 What it keeps until the end of an interchange is bounded however many messages that holds: an acknowledgement
 names every rejected message and the first of the others, and counts the rest. What would need more than that
-(very many groups, or very many rejected messages) rejects the interchange whole, by name.
+(very many groups, rejected messages or faults) rejects the interchange whole, by name; its other messages are
+counted and not examined, since nothing could come of them.
 """
 
 from __future__ import annotations
@@ -66,11 +67,15 @@ MOST_REJECTED = 10_000
 """Rejected messages of a payload that acknowledgements name, at a tenth of what CONTRL has places for (0110, UCM):
 whoever gets more wrong has one cause for it, and the interchange in which there are more is rejected whole."""
 
+MOST_FAULTS = 100_000
+"""Findings of a payload's rejected messages after which the interchange they stand in is rejected whole: nobody mends
+them one by one, and finding more takes the time of those who sent what can be read."""
+
 MOST_SAID = 20_000
 """Findings of a payload that acknowledgements can tell, apart from the first of each rejected message: some 20 MB."""
 
 MOST_FINDINGS = 2_000
-"""Findings kept of one message, one group's or one interchange's envelope; those that reject it come first."""
+"""Findings kept of one message, or of one group's or interchange's envelope; those that reject it come first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +175,7 @@ def examine(
     *,
     unpacked_limit: int,
     content_encoding: str = "",
-    bounds: Bounds = Bounds(),  # noqa: B008 -- frozen
+    bounds: Bounds = Bounds(),
 ) -> Iterator[Examined]:
     """What a payload holds, given as bytes or as the file that holds them.
 
@@ -194,7 +199,7 @@ class Examiner:
         self,
         agreements: Sequence[Agreement],
         rules: Rules,
-        bounds: Bounds = Bounds(),  # noqa: B008 -- frozen
+        bounds: Bounds = Bounds(),
         *,
         acknowledged: bool = True,
     ) -> None:
@@ -207,7 +212,7 @@ class Examiner:
         self._rules = rules
         self._bounds = bounds
         self._number = 0
-        self._interchanges = self._groups = self._named = self._rejected = self._said = 0
+        self._interchanges = self._groups = self._named = self._rejected = self._faults = self._said = 0
         self._first_left_out = ""
 
     def part(self, part: Part) -> Iterator[Examined]:
@@ -253,8 +258,9 @@ class Examiner:
                 continue  # counted, and told at the payload's end
             elif isinstance(event, InterchangeEnded):
                 yield self._ended(event, gathered)
-            elif gathered.too_many_groups:
-                gathered.too_many_groups += isinstance(event, GroupBegun)
+            elif gathered.is_refused:
+                gathered.groups_left_out += isinstance(event, GroupBegun)
+                gathered.messages_left_out += isinstance(event, MessageRead)
             elif isinstance(event, GroupBegun):
                 self._begin_group(event, gathered)
             elif isinstance(event, GroupEnded):
@@ -271,7 +277,8 @@ class Examiner:
     def _begin_group(self, event: GroupBegun, gathered: _Gathered) -> None:
         self._groups += 1
         if self._acknowledged and self._groups > self._bounds.groups:
-            gathered.too_many_groups = 1
+            gathered.groups_left_out = 1
+            gathered.refused_for = "payload.too_many_groups"
             return
         # Its findings wait for the group's end, where the verdict on the group is made.
         begun = [*event.findings, *_service_findings(event.group.header, gathered.envelope)]
@@ -301,9 +308,12 @@ class Examiner:
                 return
         elif rejected:
             self._rejected += 1
+            self._faults += len(found)
             if self._rejected > MOST_REJECTED:
-                gathered.too_many_rejected += 1
+                gathered.refused_for = "payload.too_many_rejected"
                 return
+            if self._faults > MOST_FAULTS:
+                gathered.refused_for = "payload.too_many_faults"
         if self._said + len(found) > MOST_SAID:
             found = [next(finding for finding in told if finding.severity is Severity.ERROR)] if rejected else []
         else:
@@ -315,12 +325,14 @@ class Examiner:
     def _ended(self, event: InterchangeEnded, gathered: _Gathered) -> Interchange:
         found = [*gathered.found, *event.findings, *_service_findings(event.trailer, event.envelope)]
         found += self._identity(event.envelope, gathered.agreement)
-        if gathered.too_many_groups:
-            args = {"max": str(self._bounds.groups), "count": str(len(gathered.groups) + gathered.too_many_groups)}
-            found.append(Finding("payload.too_many_groups", place=Place(segment=0), args=args))
-        if gathered.too_many_rejected:
-            args = {"max": str(MOST_REJECTED), "count": str(gathered.too_many_rejected)}
-            found.append(Finding("payload.too_many_rejected", place=Place(segment=0), args=args))
+        if gathered.is_refused:
+            most = {"payload.too_many_groups": self._bounds.groups, "payload.too_many_rejected": MOST_REJECTED}
+            args = {
+                "max": str(most.get(gathered.refused_for, MOST_FAULTS)),
+                "groups": str(len(gathered.groups) + gathered.groups_left_out),
+                "messages": str(gathered.messages_left_out),
+            }
+            found.append(Finding(gathered.refused_for, place=Place(segment=0), args=args))
         return Interchange(
             event.envelope.syntax,
             _kept(catalogue.judged(found, self._strictness(gathered.agreement))),
@@ -489,9 +501,15 @@ class _Gathered:
     in_group: int = -1
     messages: int = 0
     control: bool = True
-    too_many_groups: int = 0
-    """Groups that were too many, and are only counted, with all that is in them."""
-    too_many_rejected: int = 0
+    refused_for: str = ""
+    """The finding that rejects it whole before its end is read; what comes after is counted."""
+    groups_left_out: int = 0
+    messages_left_out: int = 0
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether nothing more can come of it."""
+        return bool(self.refused_for)
 
 
 def _kept(found: list[Finding]) -> list[Finding]:

@@ -70,6 +70,7 @@ class Gateway:
         intake = Intake(store, settings, notary, on_accepted=pipeline.ring)
         gate = Gate(store, settings.limits.requests_per_second)
         self.services = Services(settings, store, intake.accept, notary, gate, metrics)
+        self.services.spool.sweep()
         self._background: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
             "pipeline": pipeline.run,
             "deliveries": worker.run,
@@ -81,6 +82,7 @@ class Gateway:
                 intake.accept,
                 poll_seconds=settings.folder_poll_seconds,
                 test=folder.test,
+                spool=self.services.spool,
             )
             self._background[f"folder {folder.path}"] = receiver.run
 

@@ -11,6 +11,7 @@ from gateway.config import Settings
 from gateway.receipt.notary import Notary
 from gateway.store.contract import Store
 from gateway.transports.base import Intake
+from gateway.transports.spool import Spool
 from gateway.web.identity import Gate
 from gateway.web.metrics import Metrics
 
@@ -27,6 +28,10 @@ class Services:
     metrics: Metrics
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process is asked to end: whoever waits for news answers at once."""
+    spool: Spool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.spool = Spool(self.settings)
 
 
 SERVICES = web.AppKey("services", Services)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 
@@ -12,6 +13,7 @@ from gateway.model import Receipt, Stage
 from gateway.receipt.bundle import make_bundle
 from gateway.receipt.proof import Proof
 from gateway.receipt.signed import recipient_commitment, recipient_salt
+from gateway.store.bodies import content
 from gateway.store.contract import Proven
 from gateway.web import resources, views
 from gateway.web.api.answers import answer
@@ -44,7 +46,8 @@ async def bundle(request: web.Request) -> web.Response:
     payloads: list[bytes] = []
     recipients: dict[int, tuple[str, bytes]] = {}
     if "payload" in said:
-        payloads.append((await service.store.payload(said["payload"])).payload.body)
+        sent = (await service.store.payload(said["payload"])).payload
+        payloads.append(await asyncio.to_thread(content, sent))
     else:
         delivery = await service.store.delivery(said["delivery"])
         if caller.everything or delivery.partner_id == caller.partner.id:
