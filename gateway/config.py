@@ -110,7 +110,9 @@ class Limits(Section):
         gt=0,
     )
     partner_bytes_under_way: int = Field(
-        256 * MIB, description="Bytes one partner may have on their way in at once: four of the largest payloads", gt=0
+        128 * MIB,
+        description="Bytes one partner may have on their way in or out at once: two of the largest payloads",
+        gt=0,
     )
     bytes_under_way: int = Field(
         1024 * MIB,

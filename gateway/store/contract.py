@@ -326,6 +326,9 @@ class Store(Protocol):
     ) -> Sequence[FeedEntry]:
         """Entries with sequence > `after`, in order, that `partner_id` may read."""
 
+    async def feed_end(self, name: str, *, test: bool = False) -> int:
+        """Sequence number of the newest entry of a feed, 0 where it has none."""
+
     async def feed_entry(self, name: str, partner_id: str, sequence: int, *, test: bool = False) -> FeedEntry:
         """One entry with its body; NotFound where there is none that `partner_id` may read."""
 

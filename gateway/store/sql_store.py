@@ -243,6 +243,9 @@ class SqlStore(Store):
     ) -> Sequence[FeedEntry]:
         return await self._read(lambda connection: views.feed(connection, name, partner_id, after, limit, test))
 
+    async def feed_end(self, name: str, *, test: bool = False) -> int:
+        return await self._read(lambda connection: views.feed_end(connection, name, test))
+
     async def feed_entry(self, name: str, partner_id: str, sequence: int, *, test: bool = False) -> FeedEntry:
         return await self._read(
             lambda connection: views.feed_entry(connection, self._files, name, partner_id, sequence, test)

@@ -293,6 +293,12 @@ def feed(connection: Connection, name: str, partner_id: str, after: int, limit: 
     return [_entry_from(row) for row in sorted(rows, key=lambda row: row.sequence)[:limit]]
 
 
+def feed_end(connection: Connection, name: str, test: bool) -> int:
+    """The newest entry's sequence number, 0 where there is none."""
+    newest = select(func.max(_feed.sequence)).where(_feed.feed == name, _feed.test == test)
+    return connection.execute(newest).scalar() or 0
+
+
 def feed_entry(
     connection: Connection, files: BodyFiles, name: str, partner_id: str, sequence: int, test: bool
 ) -> FeedEntry:

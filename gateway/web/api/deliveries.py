@@ -6,6 +6,7 @@ from aiohttp import web
 
 from gateway.errors import NotFound
 from gateway.transports.http import MEDIA_TYPES, content_digest
+from gateway.web.api.answers import given
 from gateway.web.keys import READ
 from gateway.web.parameters import identifier
 from gateway.web.services import services
@@ -19,7 +20,7 @@ async def body(request: web.Request) -> web.Response:
     own = caller.everything or delivery.partner_id == caller.partner.id
     if not own or (caller.key.test and not delivery.test):
         raise NotFound
-    return web.Response(
+    response = web.Response(
         body=delivery.body,
         headers={
             "Content-Type": MEDIA_TYPES.get(delivery.format.partition(":")[0], "application/octet-stream"),
@@ -27,3 +28,4 @@ async def body(request: web.Request) -> web.Response:
             "Cache-Control": "no-store",
         },
     )
+    return await given(request, response, len(delivery.body), caller)

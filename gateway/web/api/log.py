@@ -16,7 +16,7 @@ from gateway.receipt.signed import recipient_commitment, recipient_salt
 from gateway.store.bodies import content
 from gateway.store.contract import Proven
 from gateway.web import resources, views
-from gateway.web.api.answers import answer
+from gateway.web.api.answers import answer, given
 from gateway.web.identity import Caller
 from gateway.web.keys import READ
 from gateway.web.parameters import MAX_INTEGER, Whole, index
@@ -54,8 +54,11 @@ async def bundle(request: web.Request) -> web.Response:
             salt = recipient_salt(service.notary.secret, delivery.id)
             payloads.append(delivery.body)
             recipients[found.receipt.index] = (delivery.partner_id, salt)
-    packed = make_bundle(found.checkpoint, [(found.receipt, found.proof)], payloads, recipients=recipients)
-    return web.Response(body=packed, content_type="application/zip", headers={"Cache-Control": "no-store"})
+    # In a thread, since the payload may be large.
+    receipts = [(found.receipt, found.proof)]
+    packed = await asyncio.to_thread(make_bundle, found.checkpoint, receipts, payloads, recipients=recipients)
+    response = web.Response(body=packed, content_type="application/zip", headers={"Cache-Control": "no-store"})
+    return await given(request, response, len(packed), caller)
 
 
 async def _proven(request: web.Request) -> tuple[Caller, Proven]:
