@@ -119,11 +119,60 @@ class Limits(Section):
     """Bounds on what is taken in, each with its reason."""
 
     payload_bytes: int = Field(
-        64 * MIB, description="Largest HTTP payload: it is held in memory once while it is stored", gt=0
+        64 * MIB,
+        description="Largest payload: a manifest of 9,999 consignments has 5 MB, a day's batch ten times that",
+        gt=0,
+    )
+    partner_bytes_under_way: int = Field(
+        128 * MIB,
+        description="Bytes one partner may have on their way in or out at once: two of the largest payloads",
+        gt=0,
+    )
+    bytes_under_way: int = Field(
+        1024 * MIB,
+        description="Bytes on their way in at once, of all partners; they lie on the payload folder's disk",
+        gt=0,
     )
     unpacked_bytes: int = Field(512 * MIB, description="Largest payload after decompression (bombs)", gt=0)
+    unpacked_ratio: int = Field(
+        200,
+        description="How many times its size a payload may unpack to, above 16 MiB: EDI text packs 10 to 100 times",
+        gt=0,
+    )
+    interchanges: int = Field(
+        1000,
+        description="Interchanges of one payload, each of which is acknowledged: a day's batch holds hundreds",
+        gt=0,
+    )
+    groups: int = Field(
+        1000, description="Groups (GS, UNG) of one payload: there is one for each kind of message, so mostly one", gt=0
+    )
     payloads_waiting: int = Field(
         200_000, description="More unprocessed payloads than this are answered 429: a day's peak must fit", gt=0
+    )
+    connections: int = Field(
+        4000,
+        description="Connections at once; fewer where the system allows fewer open files, of which 256 are kept free",
+        gt=0,
+    )
+    connections_per_address: int = Field(
+        256, description="Connections of one address; behind a reverse proxy, which has one, as many as of all", gt=0
+    )
+    header_seconds: float = Field(
+        10,
+        description="A connection whose request is not there whole after this is closed, TLS handshake and all",
+        gt=0,
+        le=DAY,
+    )
+    bytes_per_second: int = Field(
+        16 * KIB,
+        description="Slowest rate of a body in or out, after its first 30 s: the largest payload takes an hour",
+        gt=0,
+    )
+    waiting_readers: int = Field(
+        20,
+        description="Event streams and long polls one partner may hold open: one for each feed, on a few machines",
+        gt=0,
     )
     requests_per_second: float = Field(
         0, description="Per partner; 0 for no limit. Above it, 429 with Retry-After", ge=0
@@ -135,6 +184,11 @@ class Pipeline(Section):
 
     workers: int = Field(
         1, description="Processes for parsing and translating large payloads; 0 keeps all in one", ge=0
+    )
+    worker_bytes: int = Field(
+        2048 * MIB,
+        description="Memory of one such process: XML of 32 MiB takes a quarter of it. It ends before the machine does",
+        gt=0,
     )
     concurrency: int = Field(32, description="Payloads decided at once: they share the store's commits", gt=0)
     lease_seconds: float = Field(

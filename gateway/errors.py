@@ -2,6 +2,7 @@
 
 GatewayError
 ├── TemporaryError            trying again later may succeed
+│   ├── TooSlow               a body came more slowly than is waited for (HTTP 408)
 │   ├── Overloaded            more work is queued than the limits allow (HTTP 429)
 │   ├── StorageFull           the disk watermark or the disk itself was reached (HTTP 503)
 │   ├── StoreUnavailable      the database does not answer
@@ -52,6 +53,10 @@ class Overloaded(TemporaryError):
     """The gateway has more work queued than its limits allow."""
 
     retry_after = 2.0
+
+
+class TooSlow(TemporaryError):
+    """The content came too slowly."""
 
 
 class StorageFull(TemporaryError):

@@ -249,6 +249,8 @@ class Payload:
     filename: str = ""
     test: bool = False
     body: bytes = b""
+    path: str = ""
+    """The file that holds the bytes where they are many; `body` is empty then."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from gateway.model import Direction, Payload
 from gateway.receipt.notary import Notary
 from gateway.store.contract import Claimed, Outcome, Store
 from gateway.trip.carry import Trip
+from gateway.trip.examine import Bounds
 from gateway.trip.workers import Examiners
 
 log = structlog.get_logger(__name__)
@@ -110,7 +111,13 @@ class Pipeline:
         self._observe = observe
         self._directory = Directory(store)
         self._renderer = Renderer(settings.our_id, store)
-        self._examiners = Examiners(settings.pipeline.workers, settings.limits.unpacked_bytes)
+        limits = settings.limits
+        self._examiners = Examiners(
+            settings.pipeline.workers,
+            limits.unpacked_bytes,
+            Bounds(limits.unpacked_ratio, limits.interchanges, limits.groups),
+            settings.pipeline.worker_bytes,
+        )
         self._loop = Loop(self._claim, self.process, settings.pipeline.concurrency)
         self._once_more = asyncio.Lock()
         self._suspects: set[str] = set()
@@ -144,7 +151,7 @@ class Pipeline:
     async def process(self, claimed: Claimed) -> None:
         """One payload, to its last commit. Never raises: a fault of ours is told to its sender and to the operator."""
         payload_id = claimed.payload.id
-        if len(claimed.payload.body) != claimed.payload.size:
+        if not claimed.payload.path and len(claimed.payload.body) != claimed.payload.size:
             log.error("payload_lost", payload=payload_id, sha256=claimed.payload.sha256)
             await self._record_failure(claimed, f"LogDamaged: the file {claimed.payload.sha256} is missing.")
             return

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import islice
 from operator import contains
 
 from gateway.check.tables import ElementUse, Node, Note
@@ -28,6 +29,11 @@ _CONTROL = "\x00-\x1f\x7f-\x9f"
 _CONTROLS = re.compile(f"[{_CONTROL}]")
 _STRINGS = frozenset({"AN", "ID"})
 """The kinds of X12 whose values are text; EDIFACT's characters are the reader's to judge, by repertoire."""
+LONGEST = 64 * 1024
+"""Characters of a segment that is explained fault by fault: the longest of the directories, free text in every
+repetition, has under ten thousand. What is longer is one fault."""
+MOST_FAULTS = 2_000
+"""Faults told of one segment unless fewer are asked for."""
 _MAX_QUANTIFIER = 100_000
 """A longer maximum is no use in a regular expression; segments are capped before."""
 
@@ -61,23 +67,24 @@ class Reader:
         )
         return not any(_note_faults(self.notes, elements))
 
-    def explain(self, raw: str, place: Place) -> list[Finding]:
-        """Every fault of `raw`, which stands at `place`."""
-        elements = split_repeated(raw, self.delimiters)
-        findings = list(self._whole(elements, place))
+    def explain(self, raw: str, place: Place, most: int = MOST_FAULTS) -> list[Finding]:
+        """The faults of `raw`, which stands at `place`: the first `most` of them."""
+        if len(raw) > LONGEST:
+            return [finding("edi.segment.too_long", place, raw[:40], length=len(raw), max=LONGEST)]
+        return list(islice(self._faults(split_repeated(raw, self.delimiters), place), most))
+
+    def _faults(self, elements: list[list[list[str]]], place: Place) -> Iterator[Finding]:
+        yield from self._whole(elements, place)
         uses = self._uses(len(elements) - 1)
         for position, use in enumerate(uses, 1):
             repetitions = elements[position] if position < len(elements) else []
-            findings += self._element(use, repetitions, replace(place, element=position))
+            yield from self._element(use, repetitions, replace(place, element=position))
         filled = ["".join(map("".join, repetitions)) for repetitions in elements]
         for note, code in _note_faults(self.notes, filled):
             positions = ", ".join(str(p) for p in note.positions)
             at = note_position(note, filled, code)
             number = self.elements[at - 1].item if at <= len(self.elements) else ""
-            findings.append(
-                finding(code, replace(place, element=at), note=str(note), positions=positions, number=number)
-            )
-        return findings
+            yield finding(code, replace(place, element=at), note=str(note), positions=positions, number=number)
 
     def _uses(self, count: int) -> Sequence[ElementUse]:
         """The use of each position. Without a repetition separator the last one repeats in positions of its own."""

@@ -234,7 +234,8 @@ class _Compiled:
                 )
                 break
             raw, read = message.segments[index], self.reader(nodes[index])
-            findings += read.explain(raw, Place(message.reference, index + 1, read.tag))
+            place = Place(message.reference, index + 1, read.tag)
+            findings += read.explain(raw, place, MAX_FINDINGS - len(findings))
         return Checked(nodes, findings)
 
     def _walk(self, segments: Sequence[str], suspects: list[int]) -> list[int] | None:
@@ -339,7 +340,7 @@ class _Walk:
             if tag in self.known:
                 read = self.compiled.reader(self.known[tag])
                 if not read.accepts(raw):
-                    self.findings += read.explain(raw, self._at(index))
+                    self.findings += read.explain(raw, self._at(index), MAX_FINDINGS - len(self.findings))
         self._missing(self._lacking(), len(nodes))
         return Checked(nodes, self.findings)
 

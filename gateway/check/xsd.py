@@ -29,6 +29,10 @@ from gateway.parse import xml
 MAX_FINDINGS = 500
 """Faults worded for one message; a message with more is mostly wrong, and the rest says nothing new."""
 
+WIDEST = 5_000
+"""Children of one element up to which the thorough reader is asked: it looks through all of them for each that is
+wrong. Beyond, libxml2's own words have to do."""
+
 _SHOWN = 80
 """How many characters of a wrong value a finding shows."""
 
@@ -99,9 +103,10 @@ def check(root: etree._Element, format_: str) -> list[Finding]:
         return [unknown(root)]
     found: list[Finding] = []
     if not valid(root, format_):
-        words = (_worded(error) for error in _thorough(format_).iter_errors(root))
+        if max(map(len, root.iter())) <= WIDEST:
+            found = [_worded(error) for error in itertools.islice(_thorough(format_).iter_errors(root), MAX_FINDINGS)]
         # The thorough reader takes more characters for blanks than XML does; the verdict is libxml2's all the same.
-        found = list(itertools.islice(words, MAX_FINDINGS)) or _unworded(root, format_)
+        found = found or _unworded(root, format_)
     if entry.any_order:
         found += itertools.islice(_repeated(root, _records(format_)), MAX_FINDINGS - len(found))
     return found

@@ -92,12 +92,13 @@ def show(
 
     from gateway import findings
     from gateway.cli.opening import with_store
+    from gateway.store.bodies import content
 
     output.language(lang)
 
     if original:
         stored = with_store(config, lambda store: original_of(store, payload))
-        sys.stdout.buffer.write(stored.body)
+        sys.stdout.buffer.write(content(stored))
         return
     view = with_store(config, lambda store: payload_of(store, payload, after, limit))
     if json:

@@ -13,7 +13,7 @@ from gateway.cli import output
 from gateway.cli.words import state, word
 
 if TYPE_CHECKING:
-    from gateway.model import Finding
+    from gateway.model import Finding, Payload
     from gateway.receipt.stored import StoredLog
     from gateway.receipt.verify import Covered, Problem
     from gateway.store.contract import Proven, Store
@@ -95,8 +95,9 @@ def bundle(
     from gateway.model import Stage
     from gateway.receipt.bundle import make_bundle
     from gateway.receipt.signed import whole_findings
+    from gateway.store.bodies import content
 
-    async def work(store: Store) -> tuple[bytes, list[Proven], dict[str, Sequence[Finding]]]:
+    async def work(store: Store) -> tuple[Payload, list[Proven], dict[str, Sequence[Finding]]]:
         stored = await original_of(store, payload)
         proven: list[Proven] = []
         findings: dict[str, Sequence[Finding]] = {}
@@ -106,20 +107,20 @@ def bundle(
             proven += [await store.proven(r.index) for r in view.receipts]
             findings |= {message.id: message.findings for message in view.messages}
             if (after := view.next) is None:
-                return stored.body, proven, findings
+                return stored, proven, findings
 
-    body, proven, findings = with_store(config, work)
+    stored, proven, findings = with_store(config, work)
     checkpoints = {p.checkpoint for p in proven}
     if len(checkpoints) != 1:
         output.stop("the log grew meanwhile; please try again", output.NO)
     receipts = [(p.receipt, p.proof) for p in proven]
     listed = [whole_findings(r.body, findings.get(r.subject_id, ())) for r, _ in receipts if r.stage is Stage.CHECKED]
     try:
-        content = make_bundle(checkpoints.pop(), receipts, [body], findings=filter(None, listed))
+        packed = make_bundle(checkpoints.pop(), receipts, [content(stored)], findings=filter(None, listed))
     except PayloadTooLarge as error:
         output.stop(str(error), output.NO)
     with output.new_file(into) as file:
-        file.write(content)
+        file.write(packed)
     output.say(f"{output.many(len(receipts), 'receipt')} in {into}")
 
 

@@ -107,9 +107,7 @@ def examined(file: Path, agreement: Agreement, step: Callable[[int], None]) -> I
         if syntax in readers:
             yield from Examiner((agreement,), rules, acknowledged=False).events(readers[syntax](_chunks(stream, step)))
         else:
-            yield from examine(
-                stream.read(), (agreement,), rules, unpacked_limit=Limits.model_validate({}).unpacked_bytes
-            )
+            yield from examine(file, (agreement,), rules, unpacked_limit=Limits.model_validate({}).unpacked_bytes)
 
 
 def _chunks(stream: Any, step: Callable[[int], None]) -> Iterator[bytes]:

@@ -10,18 +10,23 @@ import codecs
 import json
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from gateway.documents import values
-from gateway.model import Finding, Place
+from gateway.model import Finding, Place, Severity
 
 MAX_BYTES = 32 << 20
 """Largest message read: a document is built in memory whole; larger loads travel as EDI, which streams."""
 
 MAX_DEPTH = 32
 """Deepest nesting read: canonical documents nest 6 levels deep."""
+
+MAX_FINDINGS = 500
+"""Faults told of one message; of the others, how many they are."""
 
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _BRACKETS = re.compile(r"[\[\]{}]")
@@ -60,7 +65,7 @@ class _NoNumber(str):
 def read(body: bytes, *, max_bytes: int = MAX_BYTES) -> JsonRead:
     """The JSON object in `body` (UTF-8, or UTF-16 with a byte order mark), or the findings why not."""
     if len(body) > max_bytes:
-        return _refused("json.too_large", size=str(len(body)), max=str(max_bytes))
+        return too_large(len(body), max_bytes=max_bytes)
     try:
         text = _decode(body)
         if not text.strip():
@@ -84,6 +89,11 @@ def read(body: bytes, *, max_bytes: int = MAX_BYTES) -> JsonRead:
         return _refused("json.not_object")
     found = _faults(value, "")
     return JsonRead(None if found else value, found)
+
+
+def too_large(size: int, *, max_bytes: int = MAX_BYTES) -> JsonRead:
+    """What `read` says of a message of `size` bytes, without them."""
+    return _refused("json.too_large", size=str(size), max=str(max_bytes))
 
 
 def _refused(code: str, **args: str) -> JsonRead:
@@ -122,22 +132,29 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _faults(value: Any, path: str) -> list[Finding]:
     """A finding, at its JSON pointer, for each name that stands twice in one object and each number that is none."""
-    found: list[Finding] = []
+    faults = _walk(value, path)
+    found = list(islice(faults, MAX_FINDINGS))
+    if more := sum(1 for _ in faults):
+        found.append(Finding("payload.more_findings", Severity.WARNING, args={"count": str(more)}))
+    return found
+
+
+def _walk(value: Any, path: str) -> Iterator[Finding]:
+    """The findings of a value and all within it."""
     if isinstance(value, _NoNumber):
         shown = value if len(value) <= values.MAX_LENGTH else f"{value[: values.MAX_LENGTH]}…"
-        return [Finding("json.number", place=Place(path=path), value=str(shown))]
+        yield Finding("json.number", place=Place(path=path), value=str(shown))
     if isinstance(value, _Repeated):
-        found = [
-            Finding("json.duplicate", place=Place(path=f"{path}/{_escaped(name)}"), args={"name": name})
-            for name in value.names
-        ]
+        for name in value.names:
+            yield Finding("json.duplicate", place=Place(path=f"{path}/{_escaped(name)}"), args={"name": name})
     if isinstance(value, dict):
         for name, inner in value.items():
-            found += _faults(inner, f"{path}/{_escaped(name)}")
+            if isinstance(inner, dict | list | _NoNumber):
+                yield from _walk(inner, f"{path}/{_escaped(name)}")
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            found += _faults(inner, f"{path}/{index}")
-    return found
+            if isinstance(inner, dict | list | _NoNumber):
+                yield from _walk(inner, f"{path}/{index}")
 
 
 def _escaped(name: str) -> str:

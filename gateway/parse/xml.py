@@ -99,6 +99,11 @@ def read(body: bytes, *, max_bytes: int = MAX_BYTES) -> XmlRead:
     return _unwrap(root, charset, max_bytes)
 
 
+def too_large(size: int, *, max_bytes: int = MAX_BYTES) -> XmlRead:
+    """What `read` says of a message of `size` bytes, without them."""
+    return XmlRead(None, findings=[Finding("xml.too_large", args={"size": str(size), "max": str(max_bytes)})])
+
+
 def local_name(element: etree._Element) -> str:
     """The element's name without its namespace."""
     tag = element.tag

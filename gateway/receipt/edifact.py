@@ -157,11 +157,13 @@ def contrl(
         return Reply(_CONTRL[writer.version], writer.segments)
     writer.level("UCI", identity, ACKNOWLEDGED, [], set())
     rejected = [verdict for verdict in answerable if _errors(verdict.findings)][:_MAX_MESSAGES]
+    by_group: dict[int, list[Verdict]] = {}
     for verdict in rejected:
-        if verdict.group < 0:
-            writer.message(verdict)
+        by_group.setdefault(verdict.group, []).append(verdict)
+    for verdict in by_group.get(-1, ()):
+        writer.message(verdict)
     for index, ended in enumerate(groups):
-        within = [verdict for verdict in rejected if verdict.group == index]
+        within = by_group.get(index, [])
         group_errors = _errors(ended.findings)
         if group_errors or within:
             writer.group(ended, group_errors)

@@ -70,9 +70,9 @@ class Notary:
         )
 
     def answered(
-        self, delivery: Delivery, recipient: Partner, *, at: datetime, verdict: str, message_id: str, answer: bytes
+        self, delivery: Delivery, recipient: Partner, *, at: datetime, verdict: str, message_id: str, answer: str
     ) -> bytes:
-        """The recipient's business answer to a delivery."""
+        """The recipient's business answer to a delivery; `answer` is the sha256 of the payload that brought it."""
         return signed.answered(
             delivery,
             log=self.log,

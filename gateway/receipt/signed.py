@@ -197,12 +197,21 @@ def relayed(
 
 
 def answered(
-    delivery: Delivery, *, log: str, at: datetime, role: Role, salt: bytes, verdict: str, message_id: str, answer: bytes
+    delivery: Delivery,
+    *,
+    log: str,
+    at: datetime,
+    role: Role,
+    salt: bytes,
+    verdict: str,
+    message_id: str,
+    answer: bytes | str,
 ) -> bytes:
     """The receipt for sender and recipient: the recipient's business answer to a delivery.
 
-    `message_id` and `answer` are the answering message and the payload that brought it; `verdict` is
-    `accepted`, `rejected` or what else the answer says in one word.
+    `message_id` and `answer` are the answering message and the payload that brought it, or its sha256 in hex where
+    that is known, so that a large one is not hashed again for each of its messages; `verdict` is `accepted`,
+    `rejected` or what else the answer says in one word.
     """
     said: dict[str, object] = {"answer_message": message_id, "verdict": verdict, **_digest(answer)}
     return _handed_over(Stage.ANSWERED, delivery, log, at, role, salt, said)
@@ -248,8 +257,8 @@ def _leaf(said: Mapping[str, object], log: str) -> bytes:
     return canonical({**fields, "log": log, "version": VERSION})
 
 
-def _digest(answer: bytes) -> dict[str, str]:
-    return {"answer_sha256": hashlib.sha256(answer).hexdigest()}
+def _digest(answer: bytes | str) -> dict[str, str]:
+    return {"answer_sha256": answer if isinstance(answer, str) else hashlib.sha256(answer).hexdigest()}
 
 
 def _environment(test: bool) -> str:

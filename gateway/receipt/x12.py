@@ -97,6 +97,7 @@ def group_acknowledgement(
     sets: Iterable[SetVerdict],
     found: Sequence[Finding] = (),
     *,
+    unnamed: int = 0,
     claimed: int | None = None,
     reference: str = "0001",
     form: Form = Form.FUNCTIONAL,
@@ -104,8 +105,9 @@ def group_acknowledgement(
 ) -> Body | None:
     """The 997 or 999 for `group`, or None where it is itself one (GS01 = FA).
 
-    `found` are the group's own findings (GS, GE); an error among them rejects all its sets. `claimed` is GE01,
-    where it is known otherwise than by a finding that it is wrong.
+    `found` are the group's own findings (GS, GE); an error among them rejects all its sets. `unnamed` is how many
+    more sets it has, with which nothing is wrong: AK9 counts them, and AK2, which is optional, is left out for
+    them. `claimed` is GE01, where it is known otherwise than by a finding that it is wrong.
     A 999 is for groups of version 005010 and up; older ones get a 997 whatever `form` says.
     """
     if group.identifier == "FA":
@@ -115,7 +117,7 @@ def group_acknowledgement(
     writer = _Writer(form, version, delimiters)
     group_rejected = rejects(found)
     segments = [writer.head(group)]
-    received = accepted = with_errors = 0
+    received, accepted, with_errors = unnamed, 0 if group_rejected else unnamed, 0
     for verdict in sets:
         lines, code = writer.set_response(verdict, group_rejected=group_rejected)
         segments += lines

@@ -69,9 +69,10 @@ class Intake:
 
     async def accept(self, arrival: Arrival) -> Accepted:
         """Keep `arrival`; returns after the commit (see transports.base.Intake for what it raises)."""
-        if len(arrival.body) > self._settings.limits.payload_bytes:
+        size = arrival.size if arrival.path is not None else len(arrival.body)
+        if size > self._settings.limits.payload_bytes:
             raise PayloadTooLarge(f"At most {self._settings.limits.payload_bytes} bytes are taken in one payload.")
-        if not arrival.body:
+        if not size:
             raise PayloadUnreadable("The payload is empty.")
         await self._refuse_under_pressure()
         at = self._clock()
@@ -81,12 +82,13 @@ class Intake:
             transport=arrival.transport,
             transport_id=arrival.transport_id,
             sha256=(arrival.sha256 or hashlib.sha256(arrival.body).digest()).hex(),
-            size=len(arrival.body),
+            size=size,
             received_at=at,
             content_type=arrival.content_type,
             filename=arrival.filename,
             test=arrival.test,
             body=arrival.body,
+            path=str(arrival.path or ""),
         )
         receipt = self._notary.received(payload)
         self.in_flight += 1

@@ -20,6 +20,7 @@ from sqlalchemy import Connection, select
 
 from gateway import durable
 from gateway.errors import LogDamaged
+from gateway.model import Payload
 from gateway.store import tables
 from gateway.store.batch import Batch
 from gateway.store.body_rows import body_row, key_of
@@ -67,6 +68,14 @@ class BodyFiles:
             path.unlink()
         else:
             durable.adopt_file(path, target)
+
+    def whole(self, sha256: str, size: int) -> str:
+        """The path of the file of that body; empty where it is missing, or has another size."""
+        path = self.path(sha256)
+        try:
+            return str(path) if path.stat().st_size == size else ""
+        except FileNotFoundError:
+            return ""
 
     def read(self, sha256: str) -> bytes:
         """The body of that digest; LogDamaged where its file is missing."""
@@ -125,10 +134,36 @@ def _held(folder: Path, kind: int) -> Iterator[None]:
         yield
 
 
+def content(payload: Payload) -> bytes:
+    """All bytes of a payload, from wherever they are; LogDamaged where its file is missing."""
+    if not payload.path and len(payload.body) != payload.size:
+        raise LogDamaged("the file of a stored body is missing", sha256=payload.sha256)
+    return Path(payload.path).read_bytes() if payload.path else payload.body
+
+
+def beginning(payload: Payload) -> bytes:
+    """The first bytes of a payload, enough to tell its syntax; none where its file is missing."""
+    if not payload.path:
+        return payload.body[:_BEGINNING]
+    try:
+        with Path(payload.path).open("rb") as file:
+            return file.read(_BEGINNING)
+    except FileNotFoundError:
+        return b""
+
+
+_BEGINNING = 4096
+
+
+def note_file(batch: Batch, sha256: str) -> None:
+    """Collect the note that a body is a file, which must be there already."""
+    batch.insert(tables.body_files, (sha256,), "ignore")
+
+
 def insert_body(batch: Batch, owner_id: str, sha256: str, body: bytes) -> None:
     """Collect the row of a small body, or the note of a large one, which must be a file already."""
     if len(body) > LARGEST_ROW:
-        batch.insert(tables.body_files, (sha256,), "ignore")
+        note_file(batch, sha256)
         return
     batch.insert(tables.bodies, body_row(owner_id, sha256, body), "ignore")
 

@@ -291,7 +291,7 @@ class PayloadLine:
     @property
     def state(self) -> PayloadState:
         """Where it stands between the two commits."""
-        return self.standing.payload_state
+        return PayloadState.FAILED if self.failed else self.standing.payload_state
 
 
 LONGEST_PAGE = 1000
@@ -503,8 +503,8 @@ class Store(Protocol):
     async def staged(self, payload_id: str, after: int, limit: int) -> Sequence[MessageRecord]:
         """Staged messages with number > `after`, in order."""
 
-    async def failed_messages(self, payload_id: str, up_to: int) -> Sequence[int]:
-        """Numbers of its messages, up to that one, that a fault of ours kept from being processed."""
+    async def failed_messages(self, payload_id: str, up_to: int) -> Sequence[MessageRecord]:
+        """Its messages, up to that number, that a fault of ours kept from being processed."""
 
     # Commit 2
     async def commit(self, outcome: Outcome) -> None:
@@ -613,6 +613,9 @@ class Store(Protocol):
         self, name: str, partner_id: str, after: int, limit: int, *, test: bool = False
     ) -> Sequence[FeedEntry]:
         """Entries with sequence > `after`, in order, that `partner_id` may read."""
+
+    async def feed_end(self, name: str, *, test: bool = False) -> int:
+        """Sequence number of the newest entry of a feed, 0 where it has none."""
 
     async def feed_entry(self, name: str, partner_id: str, sequence: int, *, test: bool = False) -> FeedEntry:
         """One entry with its body; NotFound where there is none that `partner_id` may read."""

@@ -13,7 +13,7 @@ from gateway.errors import GatewayError, LeaseLost, NotFound, TransportIdReused
 from gateway.model import Payload, Receipt, Stage
 from gateway.store import cases, tables
 from gateway.store.batch import Batch
-from gateway.store.bodies import BodyFiles, Wanted, bodies_there, insert_body
+from gateway.store.bodies import LARGEST_ROW, BodyFiles, Wanted, bodies_there, insert_body, note_file
 from gateway.store.contract import Accepted, Claimed, NewReceipt, Standing
 from gateway.store.database import Name
 from gateway.store.sql import among, from_time, matching, to_time
@@ -77,7 +77,10 @@ def accept(batch: Batch, arrivals: Sequence[Arrival]) -> Callable[[], Answers[Ac
     """Commit 1. The same transport id or payload id with the same digest gets the stored receipt again."""
     known_ids, known_keys = _known(batch.connection, [arrival.payload for arrival in arrivals])
     for arrival in arrivals:
-        insert_body(batch, arrival.payload.id, arrival.payload.sha256, arrival.payload.body)
+        if arrival.payload.path:
+            note_file(batch, arrival.payload.sha256)
+        else:
+            insert_body(batch, arrival.payload.id, arrival.payload.sha256, arrival.payload.body)
 
     def finish() -> list[Accepted | GatewayError]:
         answers: list[Accepted | GatewayError] = []
@@ -167,8 +170,8 @@ def _inbox_row(payload: Payload | Row[*tuple[Any, ...]], arrival: int, fence: in
     return (payload.id, arrival, fence, 0, 0, received_at, payload.partner_id, payload.test, standing, 0, "")
 
 
-def payload_from(row: Row[Any], body: bytes = b"") -> Payload:
-    """The payload of a row of its table."""
+def payload_from(row: Row[Any], body: bytes = b"", path: str = "") -> Payload:
+    """The payload of a row of its table, with its bytes or the file that holds them."""
     return Payload(
         id=row.id,
         partner_id=row.partner_id,
@@ -181,7 +184,19 @@ def payload_from(row: Row[Any], body: bytes = b"") -> Payload:
         filename=row.filename,
         test=row.test,
         body=body,
+        path=path,
     )
+
+
+def payloads_from(connection: Connection, files: BodyFiles, rows: Sequence[Row[Any]]) -> dict[str, Payload]:
+    """Payloads by id, with the bytes of small ones and the files of large ones; without either where they are lost."""
+    bodies = bodies_there(connection, files, [Wanted(row.id, row.sha256) for row in rows if row.size <= LARGEST_ROW])
+    return {
+        row.id: payload_from(row, bodies.get(row.sha256, b""))
+        if row.size <= LARGEST_ROW
+        else payload_from(row, path=files.whole(row.sha256, row.size))
+        for row in rows
+    }
 
 
 def claim(connection: Connection, wanted: ClaimWanted) -> list[Claimed]:
@@ -211,16 +226,9 @@ def claim(connection: Connection, wanted: ClaimWanted) -> list[Claimed]:
     )
     query = select(tables.payloads).where(among(_payloads.id, held)).order_by(_payloads.arrival)
     rows = connection.execute(query).all()
-    bodies = bodies_there(connection, wanted.files, [Wanted(row.id, row.sha256) for row in rows])
+    found = payloads_from(connection, wanted.files, rows)
     return [
-        Claimed(
-            payload_from(row, bodies.get(row.sha256, b"")),
-            held[row.id].fence + 1,
-            until,
-            held[row.id].position,
-            held[row.id].begun,
-        )
-        for row in rows
+        Claimed(found[row.id], held[row.id].fence + 1, until, held[row.id].position, held[row.id].begun) for row in rows
     ]
 
 

@@ -162,9 +162,17 @@ class SqlStore(Store):
     # Commit 1
 
     async def accept(self, payload: Payload, receipt: NewReceipt) -> Accepted:
-        await self._keep_bodies([(payload.sha256, payload.body)])
+        if payload.path:
+            await asyncio.to_thread(self._adopt, payload.sha256, Path(payload.path))
+        else:
+            await self._keep_bodies([(payload.sha256, payload.body)])
         brief = payload.size <= BRIEF_BODY
         return await self._writer.do(payloads.accept, payloads.Arrival(payload, receipt), brief=brief)
+
+    def _adopt(self, sha256: str, path: Path) -> None:
+        """Take a file of the spool for the body of that digest."""
+        with translated():
+            self._files.adopt(sha256, path)
 
     async def _keep_bodies(self, bodies: Iterable[tuple[str, bytes]]) -> None:
         """Write large bodies to their files, before the transaction that mentions them.
@@ -224,7 +232,7 @@ class SqlStore(Store):
     async def staged(self, payload_id: str, after: int, limit: int) -> Sequence[MessageRecord]:
         return await self._read(lambda connection: staging.staged(connection, payload_id, after, limit))
 
-    async def failed_messages(self, payload_id: str, up_to: int) -> Sequence[int]:
+    async def failed_messages(self, payload_id: str, up_to: int) -> Sequence[MessageRecord]:
         return await self._read(lambda connection: staging.failed(connection, payload_id, up_to))
 
     # Commit 2
@@ -345,6 +353,9 @@ class SqlStore(Store):
         self, name: str, partner_id: str, after: int, limit: int, *, test: bool = False
     ) -> Sequence[FeedEntry]:
         return await self._read(lambda connection: views.feed(connection, name, partner_id, after, limit, test))
+
+    async def feed_end(self, name: str, *, test: bool = False) -> int:
+        return await self._read(lambda connection: views.feed_end(connection, name, test))
 
     async def feed_entry(self, name: str, partner_id: str, sequence: int, *, test: bool = False) -> FeedEntry:
         return await self._read(

@@ -51,12 +51,12 @@ def staged(connection: Connection, payload_id: str, after: int, limit: int) -> l
     return [message_from(row) for row in connection.execute(query.order_by(table.c.number).limit(limit))]
 
 
-def failed(connection: Connection, payload_id: str, up_to: int) -> list[int]:
-    """Numbers of messages, up to that one, that earlier commits of the payload have kept as failed."""
+def failed(connection: Connection, payload_id: str, up_to: int) -> list[MessageRecord]:
+    """The messages, up to that number, that earlier commits of the payload have kept as failed."""
     messages = tables.messages.c
-    query = select(messages.number).where(
+    query = select(tables.messages).where(
         messages.payload_id == payload_id,
         messages.number.between(1, up_to),
         messages.state == MessageState.FAILED.value,
     )
-    return list(connection.execute(query).scalars())
+    return [message_from(row) for row in connection.execute(query)]

@@ -39,7 +39,7 @@ from gateway.store.contract import (
     Viewer,
 )
 from gateway.store.deliveries import delivery_from
-from gateway.store.payloads import payload_from
+from gateway.store.payloads import payload_from, payloads_from
 from gateway.store.sql import among, from_json, from_time, matching, maybe_from_time, unpack_json
 
 _payloads, _messages, _feed = tables.payloads.c, tables.messages.c, tables.feed.c
@@ -72,15 +72,12 @@ def payload(
     offered_rows = _offered_rows(connection, row.partner_id, ids)
     wanted = [Wanted(one.id, one.sha256) for one in delivery_rows if files or one.kind in _ANSWERS]
     wanted += [Wanted(one.document_id, one.sha256) for one in offered_rows]
-    if files is not None:
-        bodies = read_bodies(connection, files, [Wanted(row.id, row.sha256), *wanted])
-    else:
-        bodies = small_bodies(connection, wanted)
+    bodies = read_bodies(connection, files, wanted) if files is not None else small_bodies(connection, wanted)
     subjects = [*of_payload, *ids, *(one.id for one in delivery_rows)]
     standing = Standing(row.state)
     return PayloadView(
-        payload=payload_from(row, bodies.get(row.sha256, b"") if files is not None else b""),
-        state=standing.payload_state,
+        payload=payload_from(row) if files is None else payloads_from(connection, files, [row])[row.id],
+        state=PayloadState.FAILED if row.failed else standing.payload_state,
         failed=row.failed,
         messages=tuple(messages),
         deliveries=tuple(delivery_from(one, bodies.get(one.sha256, b"")) for one in delivery_rows),
@@ -121,7 +118,7 @@ def original(connection: Connection, files: BodyFiles | None, payload_id: str) -
     row = _payload_row(connection, payload_id)
     if files is None:
         return payload_from(row)
-    return payload_from(row, read_bodies(connection, files, [Wanted(row.id, row.sha256)])[row.sha256])
+    return payloads_from(connection, files, [row])[row.id]
 
 
 def message(connection: Connection, message_id: str) -> MessageRecord:
@@ -312,6 +309,12 @@ def feed(connection: Connection, name: str, partner_id: str, after: int, limit: 
     # One after the other, because each is a plain walk along the index by partner.
     rows = [row for owner in ("", partner_id) for row in connection.execute(query.where(_feed.partner_id == owner))]
     return [_entry_from(row) for row in sorted(rows, key=lambda row: row.sequence)[:limit]]
+
+
+def feed_end(connection: Connection, name: str, test: bool) -> int:
+    """The newest entry's sequence number, 0 where there is none."""
+    newest = select(func.max(_feed.sequence)).where(_feed.feed == name, _feed.test == test)
+    return connection.execute(newest).scalar() or 0
 
 
 def feed_entry(

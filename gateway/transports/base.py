@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from gateway.model import Agreement, Delivery
@@ -23,7 +24,11 @@ class Arrival:
     filename: str = ""
     test: bool = False
     sha256: bytes = b""
-    """The digest of `body`, where the transport has made it already."""
+    """The digest of the bytes, where the transport has made it already; always where they are in a file."""
+    path: Path | None = None
+    """The file of the spool that holds the bytes where they are many, instead of `body`; the intake takes it away."""
+    size: int = 0
+    """How many bytes the file holds."""
 
 
 Intake = Callable[[Arrival], Awaitable[Accepted]]

@@ -32,6 +32,7 @@ from gateway.errors import DeliveryDeferred, DeliveryRefused, PayloadUnreadable,
 from gateway.model import Agreement, Delivery
 from gateway.store.contract import storable
 from gateway.transports.base import Arrival, Evidence, Intake
+from gateway.transports.spool import Received, Spool
 
 EXTENSIONS = {"edifact": "edi", "x12": "x12", "xml": "xml", "json": "json"}
 _UNFINISHED = (".tmp", ".part", ".filepart", ".swp")
@@ -80,14 +81,22 @@ class FolderReceiver:
     """Watches one partner's OutBox and hands what it finds to the intake."""
 
     def __init__(
-        self, folder: Path, partner_id: str, intake: Intake, *, poll_seconds: float, test: bool = False
+        self,
+        folder: Path,
+        partner_id: str,
+        intake: Intake,
+        *,
+        poll_seconds: float,
+        test: bool = False,
+        spool: Spool | None = None,
     ) -> None:
-        """`folder` holds (or gets) OutBox, SentBox, FailBox and InBox."""
+        """`folder` holds (or gets) OutBox, SentBox, FailBox and InBox; `spool` keeps large files out of memory."""
         self._folder = folder
         self._partner_id = partner_id
         self._intake = intake
         self._poll_seconds = poll_seconds
         self._test = test
+        self._spool = spool
         self._seen: dict[str, _Look] = {}
         self._taken: list[_Taken] | None = None
         """Files that are taken and not dealt with yet; None until those of an earlier process are looked for."""
@@ -160,12 +169,23 @@ class FolderReceiver:
         """Hand one file to the intake and move it by the answer. TemporaryError or OSError where it has to wait."""
         name = _text(taken.name)
         try:
-            body = await asyncio.to_thread(_read, taken)
+            received = await asyncio.to_thread(_read, taken, self._spool)
             # A crash between commit and move finds the file again: its name and digest make it the same sending.
-            transport_id = f"{name}:{hashlib.sha256(body).hexdigest()}"
-            accepted = await self._intake(
-                Arrival(self._partner_id, "folder", body, transport_id, filename=name, test=self._test)
+            arrival = Arrival(
+                self._partner_id,
+                "folder",
+                received.body,
+                f"{name}:{received.sha256.hex()}",
+                filename=name,
+                test=self._test,
+                sha256=received.sha256,
+                path=received.path,
+                size=received.size,
             )
+            try:
+                accepted = await self._intake(arrival)
+            finally:
+                await asyncio.to_thread(Spool.discard, received)
         except (TemporaryError, OSError):
             raise
         except PermanentError as error:
@@ -236,7 +256,7 @@ def _left_behind(outbox: Path) -> list[_Taken]:
     return [taken for _, taken in sorted(left, key=lambda one: one[0])]
 
 
-def _read(taken: _Taken) -> bytes:
+def _read(taken: _Taken, spool: Spool | None) -> Received:
     """The file's bytes, durable with its name. PayloadUnreadable where it is no plain file, or not ours to read."""
     try:
         with _opened(taken.outbox, taken.folder) as folder:
@@ -254,7 +274,10 @@ def _read(taken: _Taken) -> bytes:
         # Its sender may not have synced it, and takes what stands in SentBox as being there for good.
         os.fsync(file)
         with os.fdopen(file, "rb", closefd=False) as stream:
-            return stream.read()
+            if spool is not None:
+                return spool.copy(stream)
+            body = stream.read()
+            return Received(hashlib.sha256(body).digest(), len(body), body)
     finally:
         os.close(file)
 

@@ -8,21 +8,23 @@ the proof, and the receipt says so. In: the 202 carries the same header of what 
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
-import hashlib
 import re
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp
 from aiohttp import web
 
-from gateway.errors import DeliveryDeferred, DeliveryRefused
+from gateway.errors import DeliveryDeferred, DeliveryRefused, TooSlow
 from gateway.model import Agreement, ApiKey, Delivery
 from gateway.store.contract import storable
 from gateway.transports.base import Arrival, Evidence, Intake
 from gateway.transports.guard import PublicResolver, allowed, public_socket
+from gateway.transports.spool import Received, Spool, Taking
 
 MEDIA_TYPES = {
     "edifact": "application/EDIFACT",  # RFC 1767
@@ -147,30 +149,44 @@ def _judge(answer: aiohttp.ClientResponse, delivery: Delivery, said: bytes, *, w
     raise deferred
 
 
-async def receive(request: web.Request, key: ApiKey, intake: Intake) -> web.Response:
+GRACE_SECONDS = 30.0
+"""How long a body may take before its rate counts: a sender's disk may have to wake up, or its link to recover."""
+
+
+async def receive(
+    request: web.Request,
+    key: ApiKey,
+    intake: Intake,
+    spool: Spool,
+    judge: Callable[[bytes], None] = lambda _digest: None,
+) -> web.Response:
     """Take in the body of an authenticated POST: 202 with Location, digest and receipt, after the commit.
 
-    Raises what `Intake` raises, and HTTPBadRequest for a header that is no text; the caller turns that into a problem.
+    `judge` is given the SHA-256 of the body and raises what keeps it from being taken. Raises what `Intake` and
+    `Spool` raise, TooSlow, and HTTPBadRequest for a header that is no text; the caller turns that into a problem.
     """
     headers = request.headers
     for name in ("Idempotency-Key", "Content-Type"):
         # aiohttp hands on bytes that are no UTF-8 as lone surrogates. Replaced, two keys could become one.
         if storable(headers.get(name, "")) != headers.get(name, ""):
             raise web.HTTPBadRequest(reason=f"The {name} header is not UTF-8.")
-    body = await request.read()
-    digest = hashlib.sha256(body).digest()
-    accepted = await intake(
-        Arrival(
-            partner_id=key.partner_id,
-            transport="http",
-            body=body,
-            transport_id=headers.get("Idempotency-Key", ""),
-            content_type=headers.get("Content-Type", ""),
-            content_encoding=headers.get("Content-Encoding", ""),
-            test=key.test,
-            sha256=digest,
+    async with spool.taking(key.partner_id, request.content_length) as taking:
+        received = await _read(request, taking, spool.limits.bytes_per_second)
+        judge(received.sha256)
+        accepted = await intake(
+            Arrival(
+                partner_id=key.partner_id,
+                transport="http",
+                body=received.body,
+                transport_id=headers.get("Idempotency-Key", ""),
+                content_type=headers.get("Content-Type", ""),
+                content_encoding=headers.get("Content-Encoding", ""),
+                test=key.test,
+                sha256=received.sha256,
+                path=received.path,
+                size=received.size,
+            )
         )
-    )
     # The receipt is JSON already, so the answer is put together around it instead of being encoded again.
     answer = b'{"id":"%s","duplicate":%s,"receipt_index":%d,"receipt":%s}' % (
         accepted.payload_id.encode(),
@@ -184,6 +200,26 @@ async def receive(request: web.Request, key: ApiKey, intake: Intake) -> web.Resp
         content_type="application/json",
         headers={
             "Location": f"/v1/messages/{accepted.payload_id}",
-            RECEIVED_DIGEST: content_digest(digest),
+            RECEIVED_DIGEST: content_digest(received.sha256),
         },
     )
+
+
+async def _read(request: web.Request, taking: Taking, rate: int) -> Received:
+    """The request's body; TooSlow where it comes at less than `rate` bytes a second."""
+    if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
+        # Said only now, so that who is refused for its key or its size sends no body at all (RFC 9110, 10.1.1).
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    began = asyncio.get_running_loop().time()
+    try:
+        async with asyncio.timeout(GRACE_SECONDS) as patience:
+            async for piece in request.content.iter_any():
+                await taking.add(piece)
+                patience.reschedule(began + GRACE_SECONDS + taking.size / rate)
+    except TimeoutError as error:
+        raise TooSlow from error
+    return await taking.finished()
+
+
+async def keep_waiting(_request: web.Request) -> None:
+    """Leaves a sender that asked first (`Expect: 100-continue`) without an answer; `receive` gives it."""

@@ -7,18 +7,29 @@ in its syntax (no header, or one that names nobody; no syntax) is answered with 
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
 from gateway.deliver.directory import Directory
 from gateway.deliver.dispatch import Dispatch, InHand
 from gateway.deliver.rendering import Renderer, reference_of
 from gateway.findings import rejects
 from gateway.model import Acknowledge, Agreement, DeliveryKind, Severity, Syntax
+from gateway.parse.x12_writer import Body, GroupHeader
 from gateway.receipt import edifact as contrl
 from gateway.receipt import x12 as functional
-from gateway.trip.examine import ANY, Interchange
+from gateway.trip.examine import ANY, Interchange, Verdict
 from gateway.trip.refusals import unreadable
 
 ACKNOWLEDGEMENT = "acknowledgement"
 """The document type under which an agreement says how acknowledgements are pushed."""
+
+_BRIEF = 100
+"""Messages and groups up to which an acknowledgement is written where it is needed, in a few milliseconds; longer ones
+are written in a thread, so that senders are answered meanwhile."""
+
+T = TypeVar("T")
 
 
 class Acknowledger:
@@ -56,13 +67,16 @@ class Acknowledger:
         if envelope is None or not envelope.header:
             return b"", ""
         if interchange.syntax is Syntax.EDIFACT:
-            body = contrl.acknowledge(
-                envelope,
-                interchange.findings,
-                interchange.verdicts,
-                interchange.groups,
-                reference=reference_of(ack_id),
-                at=in_hand.at,
+            body = await _aside(
+                interchange,
+                lambda: contrl.acknowledge(
+                    envelope,
+                    interchange.findings,
+                    interchange.verdicts,
+                    interchange.groups,
+                    reference=reference_of(ack_id),
+                    at=in_hand.at,
+                ),
             )
             return body, "edifact:CONTRL"
         return await self._x12(interchange, in_hand, ack_id), "x12:997"
@@ -72,34 +86,42 @@ class Acknowledger:
         envelope = interchange.envelope
         assert envelope is not None, "only what has a header is acknowledged"
         ta1 = functional.interchange_acknowledgement(envelope, interchange.findings, in_hand.at)
-        groups = []
-        if not interchange.rejected:
-            for index, ended in enumerate(interchange.groups):
-                verdicts = [
-                    functional.SetVerdict(v.type.name, v.reference, v.findings)
-                    for v in interchange.verdicts
-                    if v.group == index
-                ]
-                answer = functional.group_acknowledgement(
-                    ended.group,
-                    verdicts,
-                    ended.findings,
-                    form=functional.Form.IMPLEMENTATION,
-                )
-                if answer is not None:
-                    header = functional.reply_group(ended.group, str(index + 1), form=functional.Form.IMPLEMENTATION)
-                    groups.append((header, [answer]))
+        groups = await _aside(interchange, lambda: [] if interchange.rejected else _groups(interchange))
         if ta1 is None and not groups:
             return b""
         number = await self._renderer.x12_reference(in_hand.sender.id, ack_id, test=in_hand.test)
-        return functional.reply(
-            envelope, number, in_hand.at, acknowledgements=[ta1] if ta1 is not None else [], groups=groups
+        ta1s = [ta1] if ta1 is not None else []
+        return await _aside(
+            interchange,
+            lambda: functional.reply(envelope, number, in_hand.at, acknowledgements=ta1s, groups=groups),
         )
 
     async def _refuse(self, interchange: Interchange, in_hand: InHand) -> None:
         """What has no header to answer to: a response document says what was wrong."""
         document = unreadable(interchange, in_hand, in_hand.sender.language)
         await self._dispatch.hand_over(in_hand, in_hand.sender, "response", document, DeliveryKind.RESPONSE, "", -2)
+
+
+async def _aside(interchange: Interchange, work: Callable[[], T]) -> T:
+    """The result of `work` about `interchange`, in a thread where it takes long."""
+    if len(interchange.verdicts) + len(interchange.groups) <= _BRIEF:
+        return work()
+    return await asyncio.to_thread(work)
+
+
+def _groups(interchange: Interchange) -> list[tuple[GroupHeader, list[Body]]]:
+    """The functional acknowledgement of each group that gets one."""
+    verdicts: dict[int, list[Verdict]] = {}
+    for verdict in interchange.verdicts:
+        verdicts.setdefault(verdict.group, []).append(verdict)
+    form, groups = functional.Form.IMPLEMENTATION, []
+    for index, ended in enumerate(interchange.groups):
+        sets = [functional.SetVerdict(v.type.name, v.reference, v.findings) for v in verdicts.get(index, ())]
+        unnamed = interchange.unnamed.get(index, 0)
+        answer = functional.group_acknowledgement(ended.group, sets, ended.findings, unnamed=unnamed, form=form)
+        if answer is not None:
+            groups.append((functional.reply_group(ended.group, str(index + 1), form=form), [answer]))
+    return groups
 
 
 def _refused(interchange: Interchange) -> bool:

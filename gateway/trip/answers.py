@@ -62,7 +62,7 @@ async def answered(
     if delivery is None:
         return None
     body = notary.answered(
-        delivery, sender, at=in_hand.at, verdict=verdict, message_id=in_hand.message_id, answer=payload.body
+        delivery, sender, at=in_hand.at, verdict=verdict, message_id=in_hand.message_id, answer=payload.sha256
     )
     return Answered(delivery.id, NewReceipt(Stage.ANSWERED, delivery.id, body), in_hand.at)
 

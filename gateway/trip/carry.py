@@ -11,11 +11,12 @@ which one the store refuses is found by halving.
 
 from __future__ import annotations
 
+import asyncio
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from itertools import chain
+from itertools import chain, pairwise
 
 import structlog
 
@@ -35,16 +36,21 @@ from gateway.model import DeliveryKind, Finding, InterchangeRef, MessageState, P
 from gateway.parse.segments import SegmentMessage
 from gateway.receipt.notary import Notary
 from gateway.receive.unpack import sniff
+from gateway.store.bodies import beginning
 from gateway.store.contract import Answered, Claimed, MessageRecord, NewReceipt, Outcome, Store, storable
 from gateway.trip import answers, faults
 from gateway.trip.acknowledge import Acknowledger
-from gateway.trip.examine import HEADERS, Examined, Interchange, Message
+from gateway.trip.examine import HEADERS, Examined, Failed, Interchange, Message
 from gateway.trip.refusals import fault_of_ours, refusal, unacknowledged
 
 log = structlog.get_logger(__name__)
 
 _SEGMENTED = (Syntax.EDIFACT, Syntax.X12)
 """Syntaxes with an acknowledgement of their own; XML and JSON are answered with a response document."""
+
+FINDINGS = 5_000
+"""Findings after which a chunk ends, however few its messages are: some have thousands, and a transaction that holds up
+the others' must stay short."""
 
 
 _REFUSAL, _FAULT = -1, -3
@@ -76,10 +82,13 @@ class _Transaction:
     """Cases, and waiting documents that have found theirs."""
     keys: set[facts.Key] = field(default_factory=set)
     ledgers: set[str] = field(default_factory=set)
+    findings: int = 0
+    """In the records of all shares."""
 
     def add(self, share: _Share) -> None:
         """Write `share` too."""
         self.shares.append(share)
+        self.findings += sum(len(record.findings) for record in share.records)
         dispatch = share.dispatch
         self.cases.update((change.case_id for change in dispatch.cases), dispatch.attached)
         self.keys.update(chain.from_iterable(change.add_keys for change in dispatch.cases))
@@ -138,11 +147,13 @@ class Trip:
         self._chunk = chunk
         self._again = again
         self._messages: list[Message] = []
-        self._staged = 0
+        self._findings = 0
+        self._staged = [0]
+        """Number of the last message of each staged chunk, after the 0 that stands before them all."""
         self._controls: dict[int, SegmentMessage] = {}
         self._faults: dict[int, str] = {}
         """What staged messages met with when they were examined."""
-        self._failed: set[int] = set()
+        self._failed: dict[int, Failed] = {}
         """Messages that a fault of ours kept from being processed: their acknowledgements must say so."""
         self._interchanges: list[Interchange] = []
         self._refs: dict[InterchangeRef, timedelta] = {}
@@ -160,25 +171,28 @@ class Trip:
         if isinstance(item, Interchange):
             self._interchanges.append(item)
             return
+        if len(self._messages) >= self._chunk or self._findings >= FINDINGS:
+            await self._stage(self._messages)
+            self._messages, self._findings = [], 0
         self._messages.append(item)
+        self._findings += len(item.findings) + len(item.refusals)
         self.changes_earlier |= getattr(item.document, "function", Function.ORIGINAL) is not Function.ORIGINAL
-        if len(self._messages) > self._chunk:
-            await self._stage(self._messages[: self._chunk])
-            del self._messages[: self._chunk]
 
     async def finish(self) -> None:
         """Decide and commit everything; raises FactsMoved where the store has moved on since."""
         for interchange in self._interchanges:
             await self._refuse_duplicate(interchange)
         if self._done:
-            self._failed.update(await self._store.failed_messages(self._payload.id, self._done))
+            for record in await self._store.failed_messages(self._payload.id, self._done):
+                self._failed[record.number] = Failed(record.format, record.reference)
         position = 0
         async for message in self._all_messages():
             position = message.number
             if position > self._done:
                 await self._decide(message, self._interchange_of(message.number))
-            if len(self._transaction.shares) >= self._chunk:
+            if len(self._transaction.shares) >= self._chunk or self._transaction.findings >= FINDINGS:
                 await self._commit(position)
+            await asyncio.sleep(0)  # senders are answered between any two
         for share in await self._acknowledgements():
             self._transaction.add(share)
         await self._commit(position, finished=True)
@@ -187,7 +201,7 @@ class Trip:
         """Answer a payload that cannot be taken through the trip at all, and finish with it; `fault` is for the operator."""
         self._transaction = _Transaction()
         self._refs = {}
-        syntax = sniff(self._payload.body)
+        syntax = sniff(await asyncio.to_thread(beginning, self._payload))
         self._interchanges = [Interchange(syntax, [faults.finding()], self._done + 1, self._done, fault=fault)]
         for share in await self._acknowledgements():
             self._transaction.add(share)
@@ -213,19 +227,17 @@ class Trip:
             record = self._record(bare, MessageState.FAILED, "", staged=True)
             await self._store.stage(self._payload.id, self._fence, self._done, [record])
             messages = [bare]
-        self._staged = messages[-1].number
+        self._staged.append(messages[-1].number)
         # A record keeps no wire message; acknowledgements are small, and what they say is read from theirs.
         self._controls.update((m.number, m.control) for m in messages if m.control is not None)
         self._faults.update((m.number, m.fault) for m in messages if m.fault)
 
     async def _all_messages(self) -> AsyncIterator[Message]:
         """Every message in order, the staged ones first."""
-        after = 0
-        while after < self._staged:
-            page = await self._store.staged(self._payload.id, after, self._chunk)
-            for record in page:
+        for before, last in pairwise(self._staged):
+            # Chunk by chunk as they were staged, since that is how much there is room for.
+            for record in await self._store.staged(self._payload.id, before, last - before):
                 yield self._unstaged(record)
-            after = page[-1].number
         for message in self._messages:
             yield message
 
@@ -309,7 +321,7 @@ class Trip:
         """
         failed = _bare(message, fault) if bare else _failed(message, fault)
         in_hand = self._in_hand(self._message_id(message.number), interchange)
-        self._failed.add(message.number)
+        self._failed[message.number] = Failed(message.format, message.reference)
         share = self._share(failed)
         share.fault = fault
         reason = faults.finding(HEADERS.get(message.syntax, ""))
@@ -350,7 +362,7 @@ class Trip:
 
     async def _acknowledgement(self, index: int, interchange: Interchange) -> _Share:
         """The acknowledgement of one interchange, or what is told in its place."""
-        failed = [n for n in sorted(self._failed) if interchange.first <= n <= interchange.last]
+        failed = {n: one for n, one in sorted(self._failed.items()) if interchange.first <= n <= interchange.last}
         # Once a message that failed is processed after all, another acknowledgement must go out, under another id.
         of_faults = ("fault", *failed) if failed or interchange.fault else ()
         ack_id = derive_id(self._payload.id, "acknowledgement", index, *of_faults)

@@ -2,16 +2,24 @@
 
 `examine` takes a payload and the sender's agreements and yields, in wire order, one `Message` for each
 message and one `Interchange` when an interchange is complete, since only then are its counts known.
-It does no I/O and holds one message at a time, so that it can run anywhere: in the process that
-received the payload, in a worker process, or under `gateway validate`.
+It reads a large payload from its file and holds one message at a time, so that it can run anywhere: in the
+process that received the payload, in a worker process, or under `gateway validate`.
+
+What it keeps until the end of an interchange is bounded however many messages that holds: an acknowledgement
+names every rejected message and the first of the others, and counts the rest. What would need more than that
+(very many groups, rejected messages or faults) rejects the interchange whole, by name; its other messages are
+counted and not examined, since nothing could come of them.
 """
 
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from gateway import data
@@ -36,7 +44,7 @@ from gateway.parse.segments import (
     MessageType,
     SegmentMessage,
 )
-from gateway.receive.unpack import Part, unpack
+from gateway.receive.unpack import RATIO, Part, unpack
 from gateway.translate import table as mappings
 from gateway.translate.context import Context
 from gateway.translate.outcome import Read
@@ -58,6 +66,34 @@ ANY = Agreement(id="", partner_id="", direction=Direction.IN, document="*", form
 """An agreement that takes everything, strictly: what `gateway validate` checks by."""
 
 
+MOST_NAMED = 10_000
+"""Messages of a payload that acknowledgements name although nothing is wrong with them; later ones are counted. A
+sender who wants to see each named sends fewer at once: the standards ask for the rejected ones only."""
+
+MOST_REJECTED = 10_000
+"""Rejected messages of a payload that acknowledgements name, at a tenth of what CONTRL has places for (0110, UCM):
+whoever gets more wrong has one cause for it, and the interchange in which there are more is rejected whole."""
+
+MOST_FAULTS = 100_000
+"""Findings of a payload's rejected messages after which the interchange they stand in is rejected whole: nobody mends
+them one by one, and finding more takes the time of those who sent what can be read."""
+
+MOST_SAID = 20_000
+"""Findings of a payload that acknowledgements can tell, apart from the first of each rejected message: some 20 MB."""
+
+MOST_FINDINGS = 2_000
+"""Findings kept of one message, or of one group's or interchange's envelope; those that reject it come first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much one payload may hold; `config.Limits` says why."""
+
+    ratio: int = RATIO
+    interchanges: int = 1000
+    groups: int = 1000
+
+
 @dataclass(slots=True)
 class Verdict:
     """What an acknowledgement must say about one message."""
@@ -68,6 +104,22 @@ class Verdict:
     group: int = -1
     """Index into the interchange's groups; -1 where there is none."""
     segments: int = 0
+    number: int = 0
+    """The message's number in the payload."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """What an acknowledgement must know of a message that a fault of ours kept from being processed."""
+
+    format: str
+    reference: str
+
+    @property
+    def type(self) -> MessageType:
+        """The message's type, as its format names it."""
+        syntax, *parts = self.format.split(":")
+        return MessageType(Syntax(syntax), *parts)
 
 
 @dataclass(slots=True)
@@ -114,6 +166,11 @@ class Interchange:
     envelope: Envelope | None = None
     groups: list[GroupEnded] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
+    """On its messages; those with nothing to be said about them are left out after the first MOST_NAMED."""
+    unnamed: Mapping[int, int] = field(default_factory=dict)
+    """How many verdicts were left out, by group (-1 where there is none)."""
+    begins: list[int] = field(default_factory=list)
+    """Number of the first message of each group, in order."""
     control: bool = False
     """Whether it holds syntax acknowledgements only."""
     fault: str = ""
@@ -124,23 +181,38 @@ class Interchange:
         """Whether its header or trailer rejects everything in it."""
         return catalogue.rejects(self.findings)
 
-    def failing(self, numbers: Sequence[int]) -> Interchange:
-        """This, with a verdict that says of the messages `numbers` that a fault of ours kept them from being processed."""
-        if not numbers or not self.verdicts:
+    def failing(self, failed: Mapping[int, Failed]) -> Interchange:
+        """This, with a verdict that says of these messages that a fault of ours kept them from being processed."""
+        if not failed or not (self.verdicts or self.unnamed):
             return self
-        verdicts = list(self.verdicts)
-        for number in numbers:
-            verdict = verdicts[number - self.first]
+        verdicts, unnamed = list(self.verdicts), Counter(self.unnamed)
+        places = {verdict.number: place for place, verdict in enumerate(verdicts)}
+        for number, message in failed.items():
+            if number in places:
+                verdict = verdicts[places[number]]
+            else:
+                group = self._group_of(number)
+                unnamed[group] -= 1
+                verdict = Verdict(message.type, message.reference, (), group, 0, number)
+                places[number] = len(verdicts)
+                verdicts.append(verdict)
             reason = faults.finding(HEADERS.get(verdict.type.syntax, ""))
             if reason not in verdict.findings:
-                verdicts[number - self.first] = replace(verdict, findings=[*verdict.findings, reason])
-        return replace(self, verdicts=verdicts)
+                verdicts[places[number]] = replace(verdict, findings=[*verdict.findings, reason])
+        return replace(self, verdicts=verdicts, unnamed=unnamed)
+
+    def _group_of(self, number: int) -> int:
+        """Index of the group that message `number` stands in; -1 where it stands in none."""
+        # Of groups that begin at the same number all but the last are empty.
+        group = bisect_right(self.begins, number) - 1
+        within = group >= 0 and number < self.begins[group] + self.groups[group].message_count
+        return group if within else -1
 
     def rejects(self, number: int) -> bool:
         """Whether the envelope, or the group it stands in, rejects message `number`."""
         if self.rejected:
             return True
-        group = self.verdicts[number - self.first].group if self.verdicts else -1
+        group = self._group_of(number)
         return group >= 0 and catalogue.rejects(self.groups[group].findings)
 
 
@@ -148,19 +220,24 @@ Examined = Message | Interchange
 
 
 def examine(
-    body: bytes,
+    source: bytes | Path,
     agreements: Sequence[Agreement],
     rules: Rules,
     *,
     unpacked_limit: int,
     content_encoding: str = "",
+    bounds: Bounds = Bounds(),
 ) -> Iterator[Examined]:
-    """What `body` holds. Never raises for wrong input: what cannot be read is an interchange with findings."""
-    examiner = Examiner(agreements, rules)
+    """What a payload holds, given as bytes or as the file that holds them.
+
+    Never raises for wrong input: what cannot be read is an interchange with findings.
+    """
+    examiner = Examiner(agreements, rules, bounds)
     with faults.caught() as fault:
         try:
-            for part in unpack(body, unpacked_limit, content_encoding):
+            for part in unpack(source, unpacked_limit, content_encoding, ratio=bounds.ratio):
                 yield from examiner.part(part)
+            yield from examiner.left_out()
         except PayloadTooLarge as error:
             yield examiner.unreadable("payload.too_large", str(error))
         except PayloadUnreadable as error:
@@ -170,35 +247,55 @@ def examine(
 
 
 class Examiner:
-    """Examines the parts of one payload; it counts messages across them."""
+    """Examines the parts of one payload; it counts messages, groups and interchanges across them."""
 
-    def __init__(self, agreements: Sequence[Agreement], rules: Rules, *, acknowledged: bool = True) -> None:
+    def __init__(
+        self,
+        agreements: Sequence[Agreement],
+        rules: Rules,
+        bounds: Bounds = Bounds(),
+        *,
+        acknowledged: bool = True,
+    ) -> None:
         """`agreements` are the sender's inbound ones; `rules` those in force.
 
-        Where nothing will be `acknowledged`, no verdicts are kept for that, and memory stays flat.
+        Where nothing will be `acknowledged`, no verdicts are kept for that, and nothing is too many.
         """
         self._agreements = agreements
         self._acknowledged = acknowledged
         self._rules = rules
+        self._bounds = bounds
         self._number = 0
+        self._interchanges = self._groups = self._named = self._rejected = self._faults = self._said = 0
+        self._first_left_out = ""
 
     def part(self, part: Part) -> Iterator[Examined]:
         """One piece of the payload."""
         match part.syntax:
             case Syntax.EDIFACT:
-                yield from self.events(edifact.read(part.body, self._charset(Syntax.EDIFACT)))
+                yield from self.events(edifact.read(part.pieces(), self._charset(Syntax.EDIFACT)))
             case Syntax.X12:
-                yield from self.events(x12.read(part.body, self._charset(Syntax.X12)))
+                yield from self.events(x12.read(part.pieces(), self._charset(Syntax.X12)))
             case Syntax.XML:
-                yield from self._xml(part.body)
+                yield from self._xml(part)
             case Syntax.JSON:
-                yield from self._json(part.body)
+                yield from self._json(part)
             case None:
                 yield self.unreadable("payload.unknown_syntax", part.name)
 
-    def unreadable(self, code: str, value: str) -> Interchange:
+    def unreadable(self, code: str, value: str, **args: str) -> Interchange:
         """What stands for bytes that no reader can take."""
-        return Interchange(None, [Finding(code, value=value[:200])], self._number + 1, self._number)
+        return Interchange(None, [Finding(code, value=value[:200], args=args)], self._number + 1, self._number)
+
+    def left_out(self) -> Iterator[Interchange]:
+        """At the end of the payload: what stands for the interchanges that were too many."""
+        if self._is_too_many():
+            most = self._bounds.interchanges
+            args = {"max": str(most), "count": str(self._interchanges - most), "reference": self._first_left_out}
+            yield self.unreadable("payload.too_many_interchanges", self._first_left_out, **args)
+
+    def _is_too_many(self) -> bool:
+        return self._acknowledged and self._interchanges > self._bounds.interchanges
 
     def failed(self, fault: faults.Fault) -> Interchange:
         """What stands for bytes whose unpacking failed."""
@@ -206,82 +303,130 @@ class Examiner:
 
     def events(self, events: Iterable[Event]) -> Iterator[Examined]:
         """The messages and interchanges of one EDI stream."""
-        found: list[Finding] = []
-        groups: list[GroupEnded] = []
-        verdicts: list[Verdict] = []
-        agreement: Agreement | None = None
-        envelope: Envelope | None = None
-        control = True
-        first = self._number + 1
-        in_group = -1
+        gathered = _Gathered(self._number + 1)
         with faults.caught() as fault:
             for event in events:
-                match event:
-                    case InterchangeBegun():
-                        envelope = event.envelope
-                        found = [*event.findings, *_service_findings(envelope.header, envelope)]
-                        groups, verdicts, agreement = [], [], None
-                        control, first, in_group = True, self._number + 1, -1
-                    case GroupBegun():
-                        # Its findings wait for the group's end, where the verdict on the group is made.
-                        begun = [*event.findings, *_service_findings(event.group.header, envelope)]
-                        groups.append(GroupEnded(event.group, 0, begun))
-                        in_group = len(groups) - 1
-                    case MessageRead():
-                        message = self._segments(event)
-                        agreement = agreement or message.agreement
-                        control = control and event.message.type.name in CONTROL
-                        if self._acknowledged:
-                            verdicts.append(
-                                Verdict(
-                                    event.message.type,
-                                    event.message.reference,
-                                    message.findings,
-                                    in_group,
-                                    len(event.message.segments),
-                                )
-                            )
-                        yield message
-                    case GroupEnded():
-                        if in_group >= 0:
-                            of_group = [
-                                *groups[in_group].findings,
-                                *event.findings,
-                                *_service_findings(event.trailer, envelope),
-                            ]
-                            judged = catalogue.judged(of_group, self._strictness(agreement))
-                            groups[in_group] = replace(event, findings=judged)
-                        in_group = -1
-                    case InterchangeEnded():
-                        found += [*event.findings, *_service_findings(event.trailer, event.envelope)]
-                        found += self._identity(event.envelope, agreement)
-                        yield Interchange(
-                            event.envelope.syntax,
-                            catalogue.judged(found, self._strictness(agreement)),
-                            first,
-                            self._number,
-                            _ref(event.envelope),
-                            agreement,
-                            event.envelope,
-                            groups,
-                            verdicts,
-                            control and bool(verdicts),
-                        )
-                        # Until the next one begins, there is none.
-                        envelope, groups, verdicts, first = None, [], [], self._number + 1
+                if isinstance(event, InterchangeBegun):
+                    self._interchanges += 1
+                    gathered = _Gathered(self._number + 1, event.envelope)
+                    if self._is_too_many():
+                        self._first_left_out = self._first_left_out or event.envelope.reference
+                    else:
+                        gathered.found = [*event.findings, *_service_findings(event.envelope.header, event.envelope)]
+                elif self._is_too_many():
+                    continue  # counted, and told at the payload's end
+                elif isinstance(event, InterchangeEnded):
+                    yield self._ended(event, gathered)
+                    gathered = _Gathered(self._number + 1)  # until the next one begins, there is none
+                elif gathered.is_refused:
+                    gathered.groups_left_out += isinstance(event, GroupBegun)
+                    gathered.messages_left_out += isinstance(event, MessageRead)
+                elif isinstance(event, GroupBegun):
+                    self._begin_group(event, gathered)
+                elif isinstance(event, GroupEnded):
+                    self._end_group(event, gathered)
+                else:
+                    message = self._segments(event)
+                    gathered.agreement = gathered.agreement or message.agreement
+                    gathered.messages += 1
+                    gathered.control = gathered.control and event.message.type.name in CONTROL
+                    if self._acknowledged:
+                        self._keep_verdict(event.message, message.findings, gathered)
+                    yield message
         if fault:
-            yield Interchange(
-                envelope.syntax if envelope is not None else None,
-                [faults.finding()],
-                first,
-                self._number,
-                _ref(envelope) if envelope is not None else None,
-                agreement,
-                envelope,
-                groups,
-                verdicts,
-                fault=fault.text,
-            )
+            yield self._broken_off(gathered, fault)
+
+    def _broken_off(self, gathered: _Gathered, fault: faults.Fault) -> Interchange:
+        """What stands for an interchange whose reader failed, with what it had read so far."""
+        envelope = gathered.envelope
+        return Interchange(
+            envelope.syntax if envelope is not None else None,
+            [faults.finding()],
+            gathered.first,
+            self._number,
+            _ref(envelope) if envelope is not None else None,
+            gathered.agreement,
+            envelope,
+            gathered.groups,
+            gathered.verdicts,
+            gathered.unnamed,
+            gathered.begins,
+            fault=fault.text,
+        )
+
+    def _begin_group(self, event: GroupBegun, gathered: _Gathered) -> None:
+        self._groups += 1
+        if self._acknowledged and self._groups > self._bounds.groups:
+            gathered.groups_left_out = 1
+            gathered.refused_for = "payload.too_many_groups"
+            return
+        # Its findings wait for the group's end, where the verdict on the group is made.
+        begun = [*event.findings, *_service_findings(event.group.header, gathered.envelope)]
+        gathered.groups.append(GroupEnded(event.group, 0, begun))
+        gathered.begins.append(self._number + 1)
+        gathered.in_group = len(gathered.groups) - 1
+
+    def _end_group(self, event: GroupEnded, gathered: _Gathered) -> None:
+        if gathered.in_group >= 0:
+            of_group = [
+                *gathered.groups[gathered.in_group].findings,
+                *event.findings,
+                *_service_findings(event.trailer, gathered.envelope),
+            ]
+            judged = _kept(catalogue.judged(of_group, self._strictness(gathered.agreement)))
+            gathered.groups[gathered.in_group] = replace(event, findings=judged)
+        gathered.in_group = -1
+
+    def _keep_verdict(self, message: SegmentMessage, found: list[Finding], gathered: _Gathered) -> None:
+        """Keep what the acknowledgement has to say about a message, as long as there are not too many of that kind."""
+        told = [finding for finding in found if finding.severity is not Severity.NOTE]
+        rejected = catalogue.rejects(told)
+        if not told or (not rejected and self._said + len(told) > MOST_SAID):
+            self._named += 1
+            if self._named > MOST_NAMED:
+                gathered.unnamed[gathered.in_group] += 1
+                return
+        elif rejected:
+            self._rejected += 1
+            self._faults += len(found)
+            if self._rejected > MOST_REJECTED:
+                gathered.refused_for = "payload.too_many_rejected"
+                return
+            if self._faults > MOST_FAULTS:
+                gathered.refused_for = "payload.too_many_faults"
+        if self._said + len(found) > MOST_SAID:
+            found = [next(finding for finding in told if finding.severity is Severity.ERROR)] if rejected else []
+        else:
+            self._said += len(found)
+        gathered.verdicts.append(
+            Verdict(message.type, message.reference, found, gathered.in_group, len(message.segments), self._number)
+        )
+
+    def _ended(self, event: InterchangeEnded, gathered: _Gathered) -> Interchange:
+        found = [*gathered.found, *event.findings, *_service_findings(event.trailer, event.envelope)]
+        found += self._identity(event.envelope, gathered.agreement)
+        if gathered.is_refused:
+            most = {"payload.too_many_groups": self._bounds.groups, "payload.too_many_rejected": MOST_REJECTED}
+            args = {
+                "max": str(most.get(gathered.refused_for, MOST_FAULTS)),
+                "groups": str(len(gathered.groups) + gathered.groups_left_out),
+                "messages": str(gathered.messages_left_out),
+            }
+            found.append(Finding(gathered.refused_for, place=Place(segment=0), args=args))
+        return Interchange(
+            event.envelope.syntax,
+            _kept(catalogue.judged(found, self._strictness(gathered.agreement))),
+            gathered.first,
+            self._number,
+            _ref(event.envelope),
+            gathered.agreement,
+            event.envelope,
+            gathered.groups,
+            gathered.verdicts,
+            gathered.unnamed,
+            gathered.begins,
+            control=gathered.control and bool(gathered.messages) and self._acknowledged,
+        )
 
     def _segments(self, event: MessageRead) -> Message:
         """One EDI message, checked and read."""
@@ -315,13 +460,14 @@ class Examiner:
         elif not message.rejected:
             self._read(message, message.format, (wire, checked))
 
-    def _xml(self, body: bytes) -> Iterator[Examined]:
+    def _xml(self, part: Part) -> Iterator[Examined]:
         """One XML message."""
         self._number += 1
+        self._interchanges += 1
         message = Message(self._number, Syntax.XML, "xml", "", [])
         parties = ("", "")
         with faults.caught() as fault:
-            read = xml_reader.read(body)
+            read = xml_reader.too_large(part.size) if part.size > xml_reader.MAX_BYTES else xml_reader.read(part.body)
             message.reference, message.findings = read.head.get("MESSAGE_ID", ""), list(read.findings)
             parties = read.head.get("MESSAGE_SOURCE", ""), read.head.get("MESSAGE_DEST", "")
             if read.root is not None:
@@ -344,13 +490,15 @@ class Examiner:
         if not self._judged(message).rejected:
             self._read(message, known.format, known.root)
 
-    def _json(self, body: bytes) -> Iterator[Examined]:
+    def _json(self, part: Part) -> Iterator[Examined]:
         """One JSON message: `{"format": "json:declaration:1", "reference": "...", "document": {...}}`, or a bare document."""
         self._number += 1
+        self._interchanges += 1
         message = Message(self._number, Syntax.JSON, "json", "", [])
         parties = ("", "")
         with faults.caught() as fault:
-            read = json_reader.read(body)
+            large = part.size > json_reader.MAX_BYTES
+            read = json_reader.too_large(part.size) if large else json_reader.read(part.body)
             message.findings = list(read.findings)
             value = read.value if isinstance(read.value, dict) else {}
             resembled = _resembled(value)
@@ -424,7 +572,7 @@ class Examiner:
         """`message` with its findings as its agreement sees them; no agreement is a finding of its own."""
         if message.agreement is None:
             message.findings.append(Finding("agreement.none", args={"format": message.format}))
-        message.findings = catalogue.judged(message.findings, self._strictness(message.agreement))
+        message.findings = _kept(catalogue.judged(message.findings, self._strictness(message.agreement)))
         return message
 
     def _agreement(self, format_: str, document_type: str | None) -> Agreement | None:
@@ -450,6 +598,43 @@ class Examiner:
         if agreement is None or _names(agreement.their_id, envelope.sender_qualifier, envelope.sender):
             return []
         return [Finding("identity.sender", value=envelope.sender, args={"sender": envelope.sender})]
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What is known of an interchange until its trailer is read."""
+
+    first: int
+    envelope: Envelope | None = None
+    found: list[Finding] = field(default_factory=list)
+    agreement: Agreement | None = None
+    groups: list[GroupEnded] = field(default_factory=list)
+    begins: list[int] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
+    unnamed: Counter[int] = field(default_factory=Counter)
+    in_group: int = -1
+    messages: int = 0
+    control: bool = True
+    refused_for: str = ""
+    """The finding that rejects it whole before its end is read; what comes after is counted."""
+    groups_left_out: int = 0
+    messages_left_out: int = 0
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether nothing more can come of it."""
+        return bool(self.refused_for)
+
+
+def _kept(found: list[Finding]) -> list[Finding]:
+    """The first MOST_FINDINGS, errors before the others where there are more, and how many were left out."""
+    if len(found) <= MOST_FINDINGS:
+        return found
+    errors = [finding for finding in found if finding.severity is Severity.ERROR]
+    others = [finding for finding in found if finding.severity is not Severity.ERROR]
+    args = {"max": str(MOST_FINDINGS), "count": str(len(found) - MOST_FINDINGS)}
+    more = Finding("payload.more_findings", Severity.WARNING, found[0].place, args=args)
+    return [*[*errors, *others][:MOST_FINDINGS], more]
 
 
 def context_of(agreement: Agreement) -> Context:

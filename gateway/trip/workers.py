@@ -2,9 +2,9 @@
 
 The event loop must answer senders within milliseconds, so a large payload's parsing and checking goes to
 a pool of worker processes; and so do small ones when many come at once, several in one parcel. A payload
-under suspicion of ending the process that examines it goes to one in which it is alone. What crosses
-is bytes and frozen agreements. What comes back of a large payload goes through a file, chunk by chunk,
-so that an interchange of any size is handled in bounded memory on both sides.
+under suspicion of ending the process that examines it goes to one in which it is alone. What crosses is
+a small payload's bytes or the name of a large one's file, and frozen agreements. What comes back of a large payload
+goes through a file, chunk by chunk, so that an interchange of any size is handled in bounded memory on both sides.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import pickle
+import resource
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -20,14 +21,15 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from gateway.check.rulebook import RuleBook, Rules
 from gateway.check.rulebook import load as load_rules
 from gateway.errors import ExaminerLost
 from gateway.model import Agreement, Payload, Place
+from gateway.receive.unpack import is_packed
 from gateway.store.database import translated
-from gateway.trip.examine import Examined, Message, examine
+from gateway.trip.examine import Bounds, Examined, Message, examine
 
 INLINE_BYTES = 64 * 1024
 """Up to here a payload takes milliseconds to examine; above, it would keep the event loop from its senders."""
@@ -40,30 +42,44 @@ APART = 2
 the others, and that those who are under suspicion only because they were near take what they would anyway."""
 CHUNK = 100
 """Messages per record of the file: enough to make pickling cheap, few enough to hold."""
+CHUNK_FINDINGS = 1000
+"""Findings after which a record ends, however few its messages are: some of them have thousands."""
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
     """What examining a payload takes: all that crosses to a worker."""
 
-    body: bytes
+    source: bytes | Path
     agreements: tuple[Agreement, ...]
     day: date
     """Picks the rules in force."""
     unpacked_limit: int
+    bounds: Bounds
 
     def examined(self) -> Iterator[Examined]:
         """Examine, in this process."""
-        return examine(self.body, self.agreements, _rules(self.day), unpacked_limit=self.unpacked_limit)
+        rules = _rules(self.day)
+        return examine(self.source, self.agreements, rules, unpacked_limit=self.unpacked_limit, bounds=self.bounds)
 
 
 class Examiners:
     """A pool of examiners; with 0 workers everything but suspects is examined in this process."""
 
-    def __init__(self, workers: int, unpacked_limit: int) -> None:
-        """Worker processes start when they are first needed."""
+    def __init__(
+        self,
+        workers: int,
+        unpacked_limit: int,
+        bounds: Bounds = Bounds(),  # noqa: B008 -- frozen
+        worker_bytes: int = 0,
+    ) -> None:
+        """Worker processes start when they are first needed; each ends at `worker_bytes` of memory, 0 for no limit."""
         self._workers = workers
         self._unpacked_limit = unpacked_limit
+        self._bounds = bounds
+        self._worker_bytes = worker_bytes
+        self._large = 0
+        """Large payloads in the pool."""
         self._pool: ProcessPoolExecutor | None = None
         self._apart = asyncio.Semaphore(APART)
         self._cells: list[ProcessPoolExecutor] = []
@@ -80,14 +96,23 @@ class Examiners:
         Raises ExaminerLost where the process that examined it ended; of a `suspect`, no other payload was in it.
         StorageFull where the disk has no room for what comes out of a large one.
         """
-        work = Work(payload.body, tuple(agreements), day, self._unpacked_limit)
-        if suspect or (self._workers and payload.size > INLINE_BYTES):
+        source = Path(payload.path) if payload.path else payload.body
+        work = Work(source, tuple(agreements), day, self._unpacked_limit, self._bounds)
+        # What is compressed may hold a thousand times what came.
+        large = payload.size > INLINE_BYTES or is_packed(payload.body)
+        if suspect or (self._workers and large):
             run = self._alone if suspect else self._in_pool
-            with tempfile.NamedTemporaryFile(prefix="examined-") as spool:
-                with translated():  # a full disk is no fault of the payload
-                    await run(_examine_into, spool.name, work)
-                for item in _items(spool.name):
-                    yield item
+            self._large += 1
+            try:
+                with tempfile.NamedTemporaryFile(prefix="examined-") as spool:
+                    with translated():  # a full disk is no fault of the payload
+                        await run(_examine_into, spool.name, work)
+                    # In a thread: what was said of ten thousand messages takes a second to read.
+                    while (items := await asyncio.to_thread(_chunk, spool)) is not None:
+                        for item in items:
+                            yield item
+            finally:
+                self._large -= 1
         elif not self._workers:
             for item in work.examined():
                 yield item
@@ -100,7 +125,8 @@ class Examiners:
         self._present += 1
         try:
             await asyncio.sleep(0)  # let the others that were claimed with this one come forward
-            if self._present < CROWD:
+            # Nobody waits behind a large payload of somebody else's.
+            if self._present < CROWD or self._large >= self._workers:
                 return list(work.examined())
             answer: asyncio.Future[list[Examined]] = asyncio.get_running_loop().create_future()
             self._waiting.append((work, answer))
@@ -130,20 +156,27 @@ class Examiners:
     async def _in_pool(self, function: Callable[..., Any], *arguments: object) -> Any:
         """Run in a worker process; ExaminerLost where it ended meanwhile."""
         if self._pool is None:
-            self._pool = _pool(self._workers)
+            self._pool = self._new_pool(self._workers)
         try:
             return await asyncio.wrap_future(self._pool.submit(function, *arguments))
         except BrokenProcessPool as error:
             self._pool = None
             raise ExaminerLost from error
+        except MemoryError as error:  # it reached its limit without ending; which payload it was is seen as if it had
+            raise ExaminerLost("It ran out of memory.") from error
+
+    def _new_pool(self, workers: int) -> ProcessPoolExecutor:
+        # spawn: a forked copy of a process with threads and an event loop is not safe to run.
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(workers, context, initializer=_bound_memory, initargs=(self._worker_bytes,))
 
     async def _alone(self, function: Callable[..., Any], *arguments: object) -> Any:
         """Run in a process in which there is nothing else meanwhile; ExaminerLost where it ended."""
         async with self._apart:
-            cell = self._cells.pop() if self._cells else _pool(1)
+            cell = self._cells.pop() if self._cells else self._new_pool(1)
             try:
                 answer = await asyncio.wrap_future(cell.submit(function, *arguments))
-            except BrokenProcessPool as error:
+            except (BrokenProcessPool, MemoryError) as error:
                 raise ExaminerLost from error
             except asyncio.CancelledError:
                 cell.shutdown(wait=False, cancel_futures=True)  # it may be busy for long
@@ -165,11 +198,6 @@ class Examiners:
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
             self._pool = None
-
-
-def _pool(workers: int) -> ProcessPoolExecutor:
-    """Worker processes. Spawned: a forked copy of a process with threads and an event loop is not safe to run."""
-    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
 
 
 class Retraced(Mapping[str, Place]):
@@ -211,26 +239,30 @@ def _examine_parcel(parcel: Sequence[Work]) -> list[list[Examined]]:
     return [[_portable(item) for item in work.examined()] for work in parcel]
 
 
+def _bound_memory(most: int) -> None:
+    """In a worker process, first: let it fail at so many bytes of its own, rather than the machine (setrlimit(2))."""
+    if most:
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+
+
 def _examine_into(spool: str, work: Work) -> None:
     """In a worker process: examine, and write chunks of what comes out to `spool`."""
     chunk: list[Examined] = []
+    found = 0
     with Path(spool).open("wb") as file:
         for item in work.examined():
             chunk.append(_portable(item))
-            if len(chunk) == CHUNK:
+            found += len(item.findings)
+            if len(chunk) == CHUNK or found >= CHUNK_FINDINGS:
                 pickle.dump(chunk, file, pickle.HIGHEST_PROTOCOL)
                 chunk.clear()
+                found = 0
         pickle.dump(chunk, file, pickle.HIGHEST_PROTOCOL)
 
 
-def _items(spool: str) -> Iterator[Examined]:
-    """What a worker wrote."""
-    with Path(spool).open("rb") as file:
-        while (chunk := _chunk(file)) is not None:
-            yield from chunk
-
-
-def _chunk(file: BinaryIO) -> list[Examined] | None:
+def _chunk(file: IO[bytes]) -> list[Examined] | None:
     """The next chunk; None at the end. The file is ours alone, made by our own process a moment ago."""
     try:
         chunk: list[Examined] = pickle.load(file)  # noqa: S301 -- see above

@@ -30,6 +30,7 @@ from gateway.transports.folder import FolderReceiver, FolderSender
 from gateway.transports.http import HttpSender
 from gateway.web import node, opening
 from gateway.web.application import application
+from gateway.web.connections import BoundedSite, Connections, raise_file_limit
 from gateway.web.identity import Gate
 from gateway.web.metrics import Metered, Metrics
 from gateway.web.services import Services
@@ -42,6 +43,13 @@ DRAIN_SECONDS = 10.0
 
 _IDLE_SECONDS = 75.0
 """Idle connections are kept longer than the minute that most clients and proxies keep theirs."""
+
+
+_LINGERING_SECONDS = 2.0
+"""How long a refused body is read and dropped, so that its sender gets to read why."""
+
+_HEADERS, _HEADER_BYTES = 64, 4096
+"""Headers of a request, and bytes of one: clients and proxies send some twenty short ones."""
 
 
 class BackgroundEnded(Exception):
@@ -79,6 +87,7 @@ class Gateway:
             on_found=lambda _problem: metrics.log_faults.inc(),
             on_page=metrics.log_audited.set,
         )
+        self.services.spool.sweep()
         self._background: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
             "pipeline": pipeline.run,
             "deliveries": worker.run,
@@ -91,6 +100,7 @@ class Gateway:
                 intake.accept,
                 poll_seconds=settings.folder_poll_seconds,
                 test=folder.test,
+                spool=self.services.spool,
             )
             self._background[f"folder {folder.path}"] = receiver.run
 
@@ -142,13 +152,27 @@ async def _listening(services: Services, http: Http) -> AsyncIterator[str]:
         application(services),
         access_log=None,  # the counts are in /metrics, and what was sent is in the store
         handle_signals=False,
-        auto_decompress=False,  # a payload is kept, and its digest taken, as it arrived
-        keepalive_timeout=_IDLE_SECONDS,
         shutdown_timeout=DRAIN_SECONDS,
     )
     await runner.setup()
+    limits = services.settings.limits
+    connections = Connections(limits, raise_file_limit())
+    site = BoundedSite(
+        runner,
+        http.host,
+        http.port,
+        limits,
+        connections,
+        ssl_context=context,
+        access_log=None,
+        auto_decompress=False,  # a payload is kept, and its digest taken, as it arrived
+        keepalive_timeout=_IDLE_SECONDS,
+        lingering_time=_LINGERING_SECONDS,
+        max_headers=_HEADERS,
+        max_field_size=_HEADER_BYTES,
+    )
     try:
-        await web.TCPSite(runner, http.host, http.port, ssl_context=context, backlog=1024).start()
+        await site.start()
         host, port, *_ = runner.addresses[0]
         yield f"{'https' if context else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
     finally:

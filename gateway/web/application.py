@@ -8,7 +8,9 @@ import time
 from aiohttp import web
 
 from gateway import documents
+from gateway.transports.http import keep_waiting
 from gateway.web.api.description import DESCRIPTION
+from gateway.web.keys import SEND
 from gateway.web.metrics import Metrics
 from gateway.web.openapi import build as describe
 from gateway.web.problems import problems
@@ -25,7 +27,9 @@ def application(services: Services) -> web.Application:
     for route in ROUTES:
         handler = _counted(route, services.metrics)
         for method in (route.method, *(("HEAD",) if route.head else ())):
-            app.router.add_route(method, route.path, handler)
+            app.router.add_route(
+                method, route.path, handler, expect_handler=keep_waiting if route.scope == SEND else None
+            )
     return app
 
 

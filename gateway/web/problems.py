@@ -51,6 +51,7 @@ KINDS: tuple[tuple[type[errors.GatewayError], Kind], ...] = (
     ),
     (errors.PayloadTooLarge, Kind(413, "too-large", "The payload is larger than allowed.", "报文超过允许的大小。")),
     (errors.PayloadUnreadable, Kind(415, "unreadable", "The payload cannot be unpacked.", "报文无法解包。")),
+    (errors.TooSlow, Kind(408, "too-slow", "The content came too slowly.", "内容传送过慢。")),
     (errors.Overloaded, Kind(429, "overloaded", "Too much is waiting; try again later.", "当前排队过多，请稍后重试。")),
     (
         errors.StorageFull,
@@ -83,6 +84,8 @@ _CHINESE: tuple[tuple[Pattern[str], str], ...] = tuple(
         (r"Of the content encodings, gzip is supported\.", "内容编码只支持 gzip。"),
         (r"The content does not have the Content-Digest it came with\.", "内容与所附 Content-Digest 不符。"),
         (r"Content-Digest must be written (\S+) as RFC 9530 says\.", r"Content-Digest 应按 RFC 9530 写作 \1"),
+        (r"Too much is on its way already; try again later\.", "正在接收的内容过多，请稍后重试。"),
+        (r"Too many wait already; try again later\.", "同时等待的请求过多，请稍后重试。"),
         (r"At most (\d+) bytes are taken in one payload\.", r"一次最多接收 \1 字节。"),
         (r"The payload is empty\.", "未收到任何内容。"),
         # The log
@@ -92,7 +95,7 @@ _CHINESE: tuple[tuple[Pattern[str], str], ...] = tuple(
 )
 """What is told of an error, in Chinese, by its English; of what is not here, Chinese readers get the title alone."""
 
-OF_STATUS = {kind.status: kind for kind in (BAD_REQUEST, NOT_FOUND, METHOD, INTERNAL, *(k for _, k in KINDS[:6]))}
+OF_STATUS = {kind.status: kind for kind in (BAD_REQUEST, NOT_FOUND, METHOD, INTERNAL, *(k for _, k in KINDS[:7]))}
 
 
 class BadRequest(errors.PermanentError):

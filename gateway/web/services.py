@@ -11,8 +11,10 @@ from gateway.config import Settings
 from gateway.receipt.notary import Notary
 from gateway.store.contract import Store
 from gateway.transports.base import Intake
+from gateway.transports.spool import Spool
 from gateway.web.identity import Gate
 from gateway.web.metrics import Metrics
+from gateway.web.news import News
 
 
 @dataclass(slots=True)
@@ -27,6 +29,13 @@ class Services:
     metrics: Metrics
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process is asked to end: whoever waits for news answers at once."""
+    spool: Spool = field(init=False)
+
+    news: News = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.spool = Spool(self.settings)
+        self.news = News(self.store, self.settings.limits.waiting_readers)
 
 
 SERVICES = web.AppKey("services", Services)

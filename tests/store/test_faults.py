@@ -16,7 +16,7 @@ from gateway.errors import ConfigurationInvalid, LogDamaged, StorageFull, StoreU
 from gateway.receipt.chain import Frontier, leaf_hash
 from gateway.receipt.signed import Checkpoint
 from gateway.store import database
-from gateway.store.bodies import digest
+from gateway.store.bodies import content, digest
 from gateway.store.sql_store import SqlStore
 from tests.store.conftest import Place
 from tests.store.made import LEASE, NOW, accept, claim, delivery, feed_entry, outcome, payload, received
@@ -152,7 +152,7 @@ async def test_a_sweep_removes_only_what_nothing_mentions(store: SqlStore) -> No
     draft.write_bytes(b"half")
     assert await store.sweep(3600) == 0
     assert await store.sweep(-1) == 2
-    assert (await store.payload(claimed.payload.id)).payload.body == body
+    assert content((await store.payload(claimed.payload.id)).payload) == body
     assert (await store.delivery("d")).body == sent
     assert (await store.feed_entry("clearance", "", 1)).body == published
 
@@ -166,7 +166,7 @@ async def test_a_lost_file_keeps_no_other_payload_from_being_claimed(store: SqlS
     claimed = await store.claim_payloads(9, LEASE, NOW)
     assert [one.payload.body for one in claimed] == [b"", b"payload 2"]
     with pytest.raises(LogDamaged):
-        await store.payload(claimed[0].payload.id)
+        content((await store.payload(claimed[0].payload.id)).payload)
 
 
 async def test_a_database_held_by_another_process_is_unavailable(

@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from gateway.config import Settings
 from gateway.errors import DeliveryDeferred, DeliveryRefused
 from gateway.model import Agreement, ApiKey, Delivery, DeliveryKind, Direction, Receipt, Stage
 from gateway.store.contract import Accepted
@@ -26,6 +27,7 @@ from gateway.transports.http import (
     content_digest,
     receive,
 )
+from gateway.transports.spool import Spool
 
 BODY = b"UNB+UNOA:3+A+B+260101:1200+1'UNZ+0+1'"
 DELIVERY = Delivery(
@@ -336,7 +338,7 @@ async def test_a_header_that_is_no_text_is_refused(header: bytes, status: int) -
         return Accepted("p1", Receipt(0, Stage.RECEIVED, "p1", b"{}"))
 
     async def handler(request: web.Request) -> web.Response:
-        return await receive(request, ApiKey("k", "acme", "hash"), intake)
+        return await receive(request, ApiKey("k", "acme", "hash"), intake, Spool(Settings()))
 
     async with recipient(handler) as url:
         port = re.findall(r":(\d+)/", url)[0]

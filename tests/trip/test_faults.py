@@ -174,7 +174,8 @@ async def test_a_reader_that_breaks_ends_its_own_part(
     """What was read before counts for nothing without its trailer, and is told so; the other parts are decided."""
     original = edifact.read
 
-    def broken(body: Any, *args: Any) -> Iterator[Any]:
+    def broken(pieces: Any, *args: Any) -> Iterator[Any]:
+        body = b"".join(pieces)
         for number, event in enumerate(original(body, *args)):
             if b"GUILTY" in body and number == 3:
                 raise Broken(SECRET)

@@ -107,7 +107,7 @@ async def test_a_refusal_is_all_in_the_callers_language(client: Client):
 
 @pytest.mark.parametrize("class_", EXCEPTIONS)
 async def test_temporary_errors_ask_to_come_back(class_):
-    """Each temporary error is 429 or 503 with Retry-After in whole seconds; each permanent one another status."""
+    """Each temporary error is 408, 429 or 503 with Retry-After in whole seconds; each permanent one another status."""
     app = web.Application(middlewares=[problems])
 
     async def fail(_request: web.Request) -> web.Response:
@@ -117,7 +117,7 @@ async def test_temporary_errors_ask_to_come_back(class_):
     async with TestClient(TestServer(app)) as client:
         response = await client.get("/")
         text = await response.text()
-    assert (response.status in (429, 503)) is issubclass(class_, errors.TemporaryError)
+    assert (response.status in (408, 429, 503)) is issubclass(class_, errors.TemporaryError)
     assert ("Retry-After" in response.headers) is issubclass(class_, errors.TemporaryError)
     assert "secret" not in text
     if not kind_of(class_()).tell:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from gateway.transports.http import MEDIA_TYPES, content_digest
+from gateway.web.api.answers import given
 from gateway.web.keys import READ
 from gateway.web.parameters import identifier
 from gateway.web.services import services
@@ -15,7 +16,7 @@ async def body(request: web.Request) -> web.Response:
     service = services(request)
     caller = await service.gate.admit(request, READ)
     delivery = await service.store.delivery(identifier(request.match_info["id"]), caller.viewer)
-    return web.Response(
+    response = web.Response(
         body=delivery.body,
         headers={
             "Content-Type": MEDIA_TYPES.get(delivery.format.partition(":")[0], "application/octet-stream"),
@@ -23,3 +24,4 @@ async def body(request: web.Request) -> web.Response:
             "Cache-Control": "no-store",
         },
     )
+    return await given(request, response, len(delivery.body), caller)

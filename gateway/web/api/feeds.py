@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import nullcontext
 
 from aiohttp import web
 
@@ -11,7 +12,7 @@ from gateway.errors import NotFound
 from gateway.model import FeedEntry, Role
 from gateway.transports.http import MEDIA_TYPES, content_digest
 from gateway.web import cursor, resources, views
-from gateway.web.api.answers import answer
+from gateway.web.api.answers import answer, given
 from gateway.web.identity import Caller
 from gateway.web.keys import READ
 from gateway.web.parameters import MAX_INTEGER, TEST, Text, Whole, index
@@ -31,9 +32,6 @@ READERS: dict[str, frozenset[Role]] = {
 }
 """Which roles may read a feed, the operator any; which entries, the store decides by the entry's partner."""
 
-_LOOK = 0.25
-"""Seconds between looks at a feed while a reader waits: shorter than anyone notices, long for the store."""
-
 _HEARTBEAT = 15.0
 """Seconds after which an idle event stream says something, before proxies take it for dead (usually 30 to 60)."""
 
@@ -45,9 +43,12 @@ async def get(request: web.Request) -> web.StreamResponse:
     name = _readable(request, caller)
     reader = _Reader(service, caller, name, test=caller.key.test or TEST.of(request), limit=LIMIT.of(request))
     if "text/event-stream" in request.headers.get("Accept", ""):
-        return await _stream(request, reader, _place(name, request.headers.get("Last-Event-ID") or AFTER.of(request)))
-    place = _place(name, AFTER.of(request))
-    entries = await reader.read(place, WAIT.of(request))
+        place = _place(name, request.headers.get("Last-Event-ID") or AFTER.of(request))
+        with service.news.waiting(caller.partner.id):
+            return await _stream(request, reader, place)
+    place, wait = _place(name, AFTER.of(request)), WAIT.of(request)
+    with service.news.waiting(caller.partner.id) if wait else nullcontext():
+        entries = await reader.read(place, wait)
     last = entries[-1].sequence if entries else place
     return answer(resources.FeedPage(items=views.feed(entries), next=cursor.encode(name, last)))
 
@@ -60,7 +61,7 @@ async def document(request: web.Request) -> web.Response:
     sequence = index(request.match_info["sequence"], "sequence")
     test = caller.key.test or TEST.of(request)
     entry = await service.store.feed_entry(name, caller.partner_id, sequence, test=test)
-    return web.Response(
+    response = web.Response(
         body=entry.body,
         headers={
             "Content-Type": MEDIA_TYPES.get(entry.format.partition(":")[0], "application/octet-stream"),
@@ -68,6 +69,7 @@ async def document(request: web.Request) -> web.Response:
             "Cache-Control": "no-store",
         },
     )
+    return await given(request, response, len(entry.body), caller)
 
 
 def _readable(request: web.Request, caller: Caller) -> str:
@@ -91,21 +93,34 @@ class _Reader:
 
     async def read(self, place: int, wait: float) -> list[FeedEntry]:
         """Entries after `place`; waits up to `wait` seconds for one, less when the process stops."""
+        found = await self._look(place)
+        if found or not wait:
+            return found
         until = time.monotonic() + wait
-        while True:
-            found = await self._service.store.feed(self.name, self._partner_id, place, self._limit, test=self._test)
-            left = until - time.monotonic()
-            if found or left <= 0 or self.stopping:
-                return list(found)
-            try:
-                await asyncio.wait_for(self._service.stopping.wait(), min(_LOOK, left))
-            except TimeoutError:
-                continue
+        with self._service.news.watched(self.name, self._partner_id, test=self._test) as news:
+            while not found and not self.stopping and (left := until - time.monotonic()) > 0:
+                await _first(news, self._service.stopping, left)
+                news.clear()
+                found = await self._look(place)
+        return found
+
+    async def _look(self, place: int) -> list[FeedEntry]:
+        return list(await self._service.store.feed(self.name, self._partner_id, place, self._limit, test=self._test))
 
     @property
     def stopping(self) -> bool:
         """Whether the process has been asked to end."""
         return self._service.stopping.is_set()
+
+
+async def _first(one: asyncio.Event, other: asyncio.Event, seconds: float) -> None:
+    """Wait until either is set, or so many seconds have passed."""
+    waits = {asyncio.ensure_future(event.wait()) for event in (one, other)}
+    try:
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
 
 
 async def _stream(request: web.Request, reader: _Reader, place: int) -> web.StreamResponse:

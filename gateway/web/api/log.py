@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 
@@ -12,9 +13,10 @@ from gateway.model import Receipt
 from gateway.receipt.bundle import make_bundle
 from gateway.receipt.proof import Proof
 from gateway.receipt.signed import recipient_commitment, recipient_salt, whole_findings
+from gateway.store.bodies import content
 from gateway.store.contract import Proven
 from gateway.web import resources, views
-from gateway.web.api.answers import answer
+from gateway.web.api.answers import answer, given
 from gateway.web.identity import Caller
 from gateway.web.keys import READ
 from gateway.web.parameters import MAX_INTEGER, Whole, index
@@ -45,7 +47,8 @@ async def bundle(request: web.Request) -> web.Response:
     recipients: dict[int, tuple[str, bytes]] = {}
     findings: list[bytes] = []
     if "payload" in said:
-        payloads.append((await service.store.original(said["payload"])).body)
+        sent = await service.store.original(said["payload"])
+        payloads.append(await asyncio.to_thread(content, sent))
         if "findings" in said:
             kept = (await service.store.message(said["message"])).findings
             findings += filter(None, [whole_findings(found.receipt.body, kept)])
@@ -55,9 +58,13 @@ async def bundle(request: web.Request) -> web.Response:
             salt = recipient_salt(service.notary.secret, delivery.id)
             payloads.append(delivery.body)
             recipients[found.receipt.index] = (delivery.partner_id, salt)
+    # In a thread, since the payload may be large.
     proven = [(found.receipt, found.proof)]
-    packed = make_bundle(found.checkpoint, proven, payloads, recipients=recipients, findings=findings)
-    return web.Response(body=packed, content_type="application/zip", headers={"Cache-Control": "no-store"})
+    packed = await asyncio.to_thread(
+        make_bundle, found.checkpoint, proven, payloads, recipients=recipients, findings=findings
+    )
+    response = web.Response(body=packed, content_type="application/zip", headers={"Cache-Control": "no-store"})
+    return await given(request, response, len(packed), caller)
 
 
 async def _proven(request: web.Request) -> tuple[Caller, Proven]:

@@ -45,16 +45,14 @@ async def post(request: web.Request) -> web.Response:
         raise BadRequest(f"An Idempotency-Key has at most {_KEY_LENGTH} characters.")
     if headers.get("Content-Encoding", "").lower() not in _ENCODINGS:
         raise PayloadUnreadable("Of the content encodings, gzip is supported.")
-    if "Content-Digest" in headers:
-        await _check_digest(request, headers["Content-Digest"])
-    return await http.receive(request, caller.key, service.intake)
+    claimed = _claimed_digest(headers["Content-Digest"]) if "Content-Digest" in headers else b""
 
+    def judge(digest: bytes) -> None:
+        """Refuse a body that was damaged on its way (RFC 9530); algorithms other than sha-256 are not judged."""
+        if claimed and claimed != digest:
+            raise BadRequest("The content does not have the Content-Digest it came with.")
 
-async def _check_digest(request: web.Request, header: str) -> None:
-    """Refuse a body that was damaged on its way (RFC 9530); algorithms other than sha-256 are not judged."""
-    claimed = _claimed_digest(header)
-    if claimed and claimed != hashlib.sha256(await request.read()).digest():
-        raise BadRequest("The content does not have the Content-Digest it came with.")
+    return await http.receive(request, caller.key, service.intake, service.spool, judge)
 
 
 def _claimed_digest(header: str) -> bytes:

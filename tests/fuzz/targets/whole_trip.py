@@ -19,7 +19,7 @@ from gateway.store.sql import to_json
 from gateway.translate import envelope, table
 from gateway.translate.context import Context
 from gateway.trip import answers, faults, refusals
-from gateway.trip.examine import Interchange, Message, examine
+from gateway.trip.examine import Failed, Interchange, Message, examine
 from tests.decide import world
 from tests.fuzz.invariants import Budget, worded
 
@@ -140,8 +140,9 @@ def _interchange(interchange: Interchange, budget: Budget) -> None:
     for language in ("en", "zh"):
         refusals.unreadable(interchange, in_hand, language)
         refusals.unacknowledged(interchange, in_hand, language)
-    numbers = range(interchange.first, interchange.last + 1)
-    for told in (interchange, interchange.failing(numbers)):
+    message = Failed(f"{interchange.syntax or Syntax.EDIFACT}:ANY", "REFERENCE")
+    every = dict.fromkeys(range(interchange.first, interchange.last + 1), message)
+    for told in (interchange, interchange.failing(every)):
         _accepted(_acknowledgement(told), budget)
 
 
