@@ -81,8 +81,7 @@ def _log_to_stderr() -> None:
 
     import structlog
 
-    if not structlog.is_configured():
-        structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
 
 
 def has_store(settings: Settings) -> bool:

@@ -33,7 +33,13 @@ class Senders:
         self.notes: list[str] = []
         self.taken = [0, 0]
         self.number = 0
-        self.tasks = [asyncio.create_task(self._send(node)) for node in (0, 1, 0, 1)]
+        self.tasks: list[list[asyncio.Task[None]]] = [[], []]
+        for node in (0, 1):
+            self.start(node)
+
+    def start(self, node: int) -> None:
+        """Two senders at a node that is open."""
+        self.tasks[node] = [asyncio.create_task(self._send(node)) for _ in range(2)]
 
     async def _send(self, node: int) -> None:
         while True:
@@ -49,10 +55,12 @@ class Senders:
             except Exception:  # noqa: BLE001 - the database is away, whatever the driver calls it; the judge is the log
                 await asyncio.sleep(0.01)
 
-    async def stop(self) -> None:
-        for task in self.tasks:
+    async def stop(self, *nodes: int) -> None:
+        """Break off what is sent to these nodes."""
+        tasks = [task for node in nodes for task in self.tasks[node]]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def kill(store: SqlStore) -> None:
@@ -81,9 +89,11 @@ async def test_a_store_set_back_under_two_nodes(postgres_url: str, tmp_path: Pat
             await asyncio.sleep(chance.uniform(0.05, 1.5))
             if chance.random() < 0.3:
                 node = chance.randrange(2)
+                await senders.stop(node)
                 await kill(machine.stores[node])
                 machine.stores[node] = machine.place.store(machine.anchor)
                 await machine.stores[node].open()
+                senders.start(node)
             if chance.random() < 0.7:
                 copies.append(await machine.copy(f"copy-{fault}"))
                 await asyncio.sleep(chance.uniform(0, 0.5))
@@ -99,13 +109,13 @@ async def test_a_store_set_back_under_two_nodes(postgres_url: str, tmp_path: Pat
             )
         taken = list(senders.taken)
         await asyncio.sleep(1.5)
-        await senders.stop()
+        await senders.stop(0, 1)
         assert all(now > before for now, before in zip(senders.taken, taken, strict=True)), "a node stands still"
         assert len({store.origin for store in machine.stores}) == 1
         names = {note.split("\n")[0] for note in senders.notes}
         histories += await machine.histories()
     finally:
-        await senders.stop()
+        await senders.stop(0, 1)
         await machine.clean()
     assert len(senders.notes) > 10 * FAULTS, "the senders were given nothing to contradict"
     assert max(map(generation, names)) > FAULTS // 2, "nothing was ever set back"

@@ -94,14 +94,19 @@ class Machine:
             await on_server(f'CREATE DATABASE "{self.name}" TEMPLATE "{copy}"')
 
     async def _disconnect(self, name: str, statement: str) -> None:
-        """Run a statement that wants nobody to be connected to a database; whoever comes again is sent away again."""
+        """Run a statement that wants nobody to be connected to a database, which is shut meanwhile."""
+        await on_server(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
         for _ in range(200):
             await on_server(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
             try:
-                return await on_server(statement)
+                await on_server(statement)
+                break
             except asyncpg.ObjectInUseError:
                 await asyncio.sleep(0.01)
-        raise AssertionError(f"somebody is always connected to {name}")
+        else:
+            raise AssertionError(f"somebody is still connected to {name}")
+        gone = statement.partition(" RENAME TO ")[2].strip('"')
+        await on_server(f'ALTER DATABASE "{gone or name}" ALLOW_CONNECTIONS true')
 
     async def histories(self) -> list[list[bytes]]:
         """The leaves of the log, as the database holds them now, and as each that was set back held them."""
