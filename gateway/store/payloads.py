@@ -209,8 +209,8 @@ def claim(connection: Connection, wanted: ClaimWanted) -> list[Claimed]:
             holder=wanted.node,
         )
     )
-    query = select(tables.payloads).where(among(_payloads.id, held)).order_by(_payloads.arrival)
-    rows = connection.execute(query).all()
+    query = select(tables.payloads).where(among(_payloads.id, held))
+    rows = sorted(connection.execute(query), key=lambda row: row.arrival)
     bodies = bodies_there(connection, wanted.files, [Wanted(row.id, row.sha256) for row in rows])
     return [
         Claimed(
