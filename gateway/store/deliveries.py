@@ -123,7 +123,7 @@ def release(batch: Batch, payload_ids: Iterable[str]) -> None:
     """Let staged deliveries of these payloads into their lanes."""
     staged = tables.staged_deliveries
     query = select(staged).where(among(staged.c.payload_id, payload_ids))
-    rows = batch.connection.execute(query.order_by(staged.c.sequence)).all()
+    rows = sorted(batch.connection.execute(query), key=lambda row: row.sequence)
     if not rows:
         return
     taken = _lanes_with_head(batch.connection, {row.lane for row in rows})

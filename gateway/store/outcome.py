@@ -201,7 +201,7 @@ def find_interchanges(connection: Connection, refs: Collection[InterchangeRef]) 
         return found
     wanted = set(refs)
     query = select(tables.interchanges).where(matching(_REFERENCE, [_reference(ref) for ref in wanted]))
-    for row in connection.execute(query.order_by(_interchanges.at)):
+    for row in sorted(connection.execute(query), key=lambda row: row.at):
         ref = InterchangeRef(row.syntax, row.sender, row.recipient, row.reference, row.test)
         if ref in wanted:
             found.setdefault(ref, []).append(row)

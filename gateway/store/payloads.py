@@ -224,8 +224,8 @@ def claim(connection: Connection, wanted: ClaimWanted) -> list[Claimed]:
             holder=wanted.node,
         )
     )
-    query = select(tables.payloads).where(among(_payloads.id, held)).order_by(_payloads.arrival)
-    rows = connection.execute(query).all()
+    query = select(tables.payloads).where(among(_payloads.id, held))
+    rows = sorted(connection.execute(query), key=lambda row: row.arrival)
     found = payloads_from(connection, wanted.files, rows)
     return [
         Claimed(found[row.id], held[row.id].fence + 1, until, held[row.id].position, held[row.id].begun) for row in rows

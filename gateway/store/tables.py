@@ -456,8 +456,8 @@ feed = Table(
     Index("feed_document", "document_id"),
     Index(
         "feed_message",
+        "feed",
         "message_id",
-        "sequence",
         sqlite_where=text("feed = 'inbox'"),
         postgresql_where=text("feed = 'inbox'"),
     ),

@@ -170,8 +170,8 @@ def payloads(
 def _offered_rows(connection: Connection, sender: str, message_ids: Sequence[str]) -> list[Row[Any]]:
     """What the sender of some messages may fetch about them, in order."""
     own_feed = _feed.feed == literal_column("'inbox'")  # as the partial index says it: a parameter would not do
-    query = select(tables.feed).where(among(_feed.message_id, message_ids), own_feed).order_by(_feed.sequence)
-    return [row for row in connection.execute(query) if row.partner_id == sender]
+    rows = connection.execute(select(tables.feed).where(own_feed, among(_feed.message_id, message_ids)))
+    return sorted((row for row in rows if row.partner_id == sender), key=lambda row: row.sequence)
 
 
 def _deliveries_of(connection: Connection, payload_id: str, message_ids: Sequence[str]) -> list[Row[Any]]:

@@ -163,7 +163,7 @@ def _deliveries() -> None:
 
 def _feed() -> None:
     op.drop_index("feed_message", "feed")
-    _create_index("feed_message", "feed", ["message_id", "sequence"], where="feed = 'inbox'")
+    _create_index("feed_message", "feed", ["feed", "message_id"], where="feed = 'inbox'")
 
 
 def _create_index(name: str, table: str, columns: list[str], *, where: str) -> None:
