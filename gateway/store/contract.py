@@ -8,6 +8,7 @@ fact, a lost lease, a repeated id) fails alone; the others of its batch go on.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -172,6 +173,17 @@ def storable(text: str) -> str:
     What a peer says can hold both; neither engine keeps the one, and PostgreSQL does not keep the other.
     """
     return _NOT_STORABLE.sub("\ufffd", text)
+
+
+_LONGEST_KEY = 600
+"""Bytes of a text in an index: PostgreSQL takes rows of 2,704 bytes there, and an interchange is known by three texts."""
+
+
+def storable_key(text: str) -> str:
+    """As `storable`, for what an index holds: a longer text is known by its beginning and its digest."""
+    known = storable(text)
+    encoded = known.encode()
+    return known if len(encoded) <= _LONGEST_KEY else f"{known[:100]}…{hashlib.sha256(encoded).hexdigest()}"
 
 
 @dataclass(frozen=True, slots=True)

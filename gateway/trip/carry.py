@@ -37,7 +37,7 @@ from gateway.parse.segments import SegmentMessage
 from gateway.receipt.notary import Notary
 from gateway.receive.unpack import sniff
 from gateway.store.bodies import beginning
-from gateway.store.contract import Answered, Claimed, MessageRecord, NewReceipt, Outcome, Store, storable
+from gateway.store.contract import Answered, Claimed, MessageRecord, NewReceipt, Outcome, Store, storable, storable_key
 from gateway.trip import answers, faults
 from gateway.trip.acknowledge import Acknowledger
 from gateway.trip.examine import HEADERS, Examined, Failed, Interchange, Message
@@ -248,9 +248,9 @@ class Trip:
         # Envelope identifiers are unique at best within a partner: two may use the same, and XML and JSON name none.
         ref = replace(
             interchange.ref,
-            sender=storable(f"{self._sender.id}/{interchange.ref.sender}"),
-            recipient=storable(interchange.ref.recipient),
-            reference=storable(interchange.ref.reference),
+            sender=storable_key(f"{self._sender.id}/{interchange.ref.sender}"),
+            recipient=storable_key(interchange.ref.recipient),
+            reference=storable_key(interchange.ref.reference),
             test=self._is_test(interchange),
         )
         days = interchange.agreement.duplicate_window_days if interchange.agreement is not None else 1

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import random
 
 import pytest
 
 from gateway.documents import MODELS
-from gateway.model import MessageState, Stage, Syntax
+from gateway.model import MessageState, PayloadState, Stage, Syntax
 from gateway.store.contract import PayloadView
 from tests.trip import nasty
-from tests.trip.rig import House, codes, declaration
+from tests.trip.rig import House, codes, declaration, interchange, message
 
 FORMATS = {wire.format: wire for wire in nasty.wires()}
 SENDERS = {"declaration": "acme", "manifest": "strict-port", "customs_entry": "customs"}
@@ -67,12 +68,26 @@ def check(view: PayloadView, parts: int) -> None:
     assert "gateway.fault" not in codes(view)
     receipts = {r.subject_id: json.loads(r.body) for r in view.receipts if r.stage is Stage.CHECKED}
     assert len(view.messages) >= parts
-    for message in view.messages:
-        assert receipts[message.id]["verdict"] == message.state.value
+    for one in view.messages:
+        assert receipts[one.id]["verdict"] == one.state.value
     answers = {entry.message_id for entry in view.offered} | {d.message_id for d in view.deliveries}
-    for message in view.messages:
+    for one in view.messages:
         # What a bureau's response meets is told to the operator: two gateways would answer each other for ever.
-        by_decision = message.document_type == "response" and message.document is not None
-        if message.state is MessageState.REJECTED and not by_decision:
-            assert message.id in answers, message.findings
-            assert message.findings
+        by_decision = one.document_type == "response" and one.document is not None
+        if one.state is MessageState.REJECTED and not by_decision:
+            assert one.id in answers, one.findings
+            assert one.findings
+
+
+async def test_envelopes_of_any_length_are_kept(on_postgres: House) -> None:
+    """References and parties longer than PostgreSQL's indexes take are no fault of ours, and still find duplicates."""
+    long = "".join(random.Random(1).choices("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", k=6000))
+    whole = FORMATS["xml:EEntDeclIo:1"].body.decode()
+    head = f"<MessageHead><MESSAGE_ID>{long}</MESSAGE_ID><MESSAGE_DEST>{long}</MESSAGE_DEST></MessageHead>"
+    wrapped = f"<OBORMessage>{head}<MessageBody>{whole[whole.index('?>') + 2 :]}</MessageBody></OBORMessage>"
+    for body in (interchange(long, message(1, "L1")), wrapped.encode()):
+        first = await on_postgres.through(body, "lenient-port")
+        again = await on_postgres.through(body + b"\n", "lenient-port")
+        assert "gateway.fault" not in (*codes(first), *codes(again))
+        assert first.state is again.state is PayloadState.PROCESSED
+    assert "interchange.duplicate" in codes(again)
