@@ -132,7 +132,7 @@ class Connection(web.RequestHandler):
         if self._idle:
             self._ahead += len(data)
             if self._ahead > AHEAD and not self._buffer_paused:
-                self._pause_reading_for_buffer()  # aiohttp's own, and undone by it when it takes up the next request
+                self._pause_reading_for_buffer()  # undone by aiohttp when it takes up the next request, or in `begun`
 
     def _is_chunked(self, data: bytes) -> bool:
         """Whether `data` belongs to a body in chunks, or begins one."""
@@ -142,6 +142,8 @@ class Connection(web.RequestHandler):
         """A request's header has come whole; its body comes in chunks or all in one."""
         self._idle, self._chunked, self._ahead = False, chunked, 0
         self._forget_header()
+        if self._buffer_paused:
+            self._resume_reading_if_drained()
 
     def ended(self) -> None:
         """The request has its answer."""

@@ -211,7 +211,9 @@ def _wait_until_done(gateway: GatewayProcess) -> None:
     """Until the first of what the hostile partner sent has gone through: its end takes memory too."""
     for _ in range(60):
         _, page = gateway.get("hostile", "/v1/messages?limit=500")
-        if not page.get("items") or any(item["state"] != "received" for item in page["items"]):
+        if not page.get("items"):
+            return
+        if any(item["state"] != "received" for item in page["items"]):
             return
         time.sleep(0.5)
 
