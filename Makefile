@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test check format serve bench faults lock clean help
+.PHONY: setup demo test check format serve bench faults fuzz lock clean help
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -52,6 +52,10 @@ bench: $(READY)
 ## make faults   the long fault runs (minutes to hours)
 faults: $(READY)
 	FAULTS=long $(BIN)/python -m pytest -n 0 tests/faults -s
+
+## make fuzz     fuzz every reader and the whole way, an hour each (FUZZ_SECONDS)
+fuzz: $(READY)
+	$(BIN)/python -m tests.fuzz
 
 ## make lock     renew requirements.lock, and requirements.runtime.lock without the developers' tools
 LOCK := compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --universal

@@ -77,6 +77,10 @@ class Store(Section):
     url: StoreUrl = Field("sqlite:///var/gateway.db", description="SQLAlchemy URL: SQLite or PostgreSQL (asyncpg)")
     payload_folder: NamedPath = Field(Path("var/payloads"), description="Content-addressed files of large payloads")
     anchor_file: NamedPath = Field(Path("var/anchor"), description="Newest checkpoint, kept outside the database")
+    node_file: NamedPath = Field(
+        Path("var/node"),
+        description="Name of this node, made at first start: by it a restart takes its own work back at once",
+    )
     free_bytes: int = Field(256 * MIB, description="Below this free disk space senders are answered 503", ge=0)
 
 
@@ -84,10 +88,20 @@ class Receipts(Section):
     """Who signs the receipt log."""
 
     origin: str = Field(
-        "gateway.example/log", description="The log's name in every checkpoint", pattern=r"^[^\s+\x00-\x1f]+$"
+        "gateway.example/log",
+        description="The log's name in every checkpoint and receipt, at most 255 characters",
+        pattern=r"^[^\s+\x00-\x1f]+$",
+        max_length=255,
     )
     signing_key_file: NamedPath = Field(
         Path("var/signing.key"), description="Ed25519 key (signed-note form); made at first start where absent"
+    )
+    audit_per_second: int = Field(
+        200,
+        description="Entries of its own log that the gateway looks at a second, for changes: a million in 90 minutes, "
+        "at some hundredths of a processor; 0 looks at the newest alone, at the start",
+        ge=0,
+        le=100_000,
     )
 
 
@@ -177,7 +191,9 @@ class Pipeline(Section):
         gt=0,
     )
     concurrency: int = Field(32, description="Payloads decided at once: they share the store's commits", gt=0)
-    lease_seconds: float = Field(60, description="A crashed worker's payloads are taken over after this", gt=0, le=DAY)
+    lease_seconds: float = Field(
+        10, description="A lost node's payloads are taken over after this; renewed while one works", gt=0, le=DAY
+    )
     chunk: int = Field(500, description="Messages of one interchange per transaction", gt=0, le=500)
 
 
@@ -185,7 +201,12 @@ class Deliver(Section):
     """Sending out."""
 
     concurrency: int = Field(64, description="Sendings under way at once", gt=0)
-    lease_seconds: float = Field(90, description="A crashed worker's sendings are tried again after this", gt=0, le=DAY)
+    lease_seconds: float = Field(
+        10, description="A lost node's sendings are made again after this; renewed while one sends", gt=0, le=DAY
+    )
+    share: int = Field(
+        16, description="Sendings to one partner at once: one that hangs holds these, and no others", gt=0
+    )
     first_delay: float = Field(1.0, description="Seconds to the second attempt; doubled from there", gt=0, le=30 * DAY)
     longest_delay: float = Field(3600.0, description="Seconds between attempts at most", gt=0, le=30 * DAY)
     allow_private_addresses: bool = Field(

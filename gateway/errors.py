@@ -6,6 +6,7 @@ GatewayError
 │   ├── Overloaded            more work is queued than the limits allow (HTTP 429)
 │   ├── StorageFull           the disk watermark or the disk itself was reached (HTTP 503)
 │   ├── StoreUnavailable      the database does not answer
+│   ├── LogContradicted       the database is not the one whose log was signed last; a new name must be taken
 │   ├── FactsMoved            a fact that a decision read has changed since; decide again
 │   ├── LeaseLost             another worker has taken over the work in hand
 │   ├── ExaminerLost          a worker process ended while it examined a payload
@@ -68,6 +69,10 @@ class StoreUnavailable(TemporaryError):
     """The store does not answer."""
 
     retry_after = 5.0
+
+
+class LogContradicted(TemporaryError):
+    """The receipt log in the database contradicts what was signed; the gateway takes a new name for it."""
 
 
 class FactsMoved(TemporaryError):

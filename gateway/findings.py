@@ -92,8 +92,9 @@ def labels() -> Labels:
         raise SchemaInvalid(f"labels.toml: {error}") from error
 
 
-_PATH = re.compile(r"[a-z][a-z0-9_]*(\[\d*\])?(\.[a-z][a-z0-9_]*(\[\d*\])?)*")
-_STEP = re.compile(r"([a-z0-9_]+)(?:\[(\d*)\])?")
+_PATH = re.compile(r"[a-z][a-z0-9_]*(\[[0-9]{0,9}\])?(\.[a-z][a-z0-9_]*(\[[0-9]{0,9}\])?)*")
+"""A path of ours; a name that a sender made up may look like one, and hold any number of digits."""
+_STEP = re.compile(r"([a-z0-9_]+)(?:\[([0-9]*)\])?")
 
 
 def label(path: str, language: str = "zh") -> str:
@@ -230,6 +231,8 @@ def form(pattern: str, language: str) -> str:
     if found := _DECIMAL.fullmatch(pattern):
         whole, places = found.groups()
         return f"最多 {whole} 位数字，小数不超过 {places} 位" if zh else f"at most {whole} digits and {places} decimals"
+    if pattern.startswith(r"^[^\s\x00"):
+        return _counted(_CLASSES[r"\S"][zh], "", "", zh=zh)
     if pattern.startswith(r"^[^\x00"):
         return "不含控制字符的文本" if zh else "text without control characters"
     if re.fullmatch(r"\w+(\|\w+)+", pattern):

@@ -75,13 +75,19 @@ class MessageState(StrEnum):
     ACCEPTED = "accepted"
     REJECTED = "rejected"
     HELD = "held"
+    FAILED = "failed"
+    """Not processed, through a fault of ours."""
 
 
 class DeliveryState(StrEnum):
-    """Where a delivery stands. `staged` waits for its interchange's trailer."""
+    """Where a delivery stands. `staged` waits for its interchange's trailer; `held` for an operator.
+
+    One is held where the store was set back, since its recipient may have it already.
+    """
 
     STAGED = "staged"
     PENDING = "pending"
+    HELD = "held"
     SENDING = "sending"
     DELIVERED = "delivered"
     RELAYED = "relayed"
@@ -365,6 +371,32 @@ class FeedEntry:
     at: datetime | None = None
 
 
-def derive_id(*parts: object) -> str:
-    """An id of 32 hex digits that depends on `parts` alone, so that deciding twice makes the same things."""
-    return hashlib.sha256("\x1f".join(str(p) for p in parts).encode()).hexdigest()[:32]
+TIME_DIGITS = 12
+"""Hex digits of milliseconds since 1970 that an id begins with."""
+_MARK = "7ed1"
+"""What follows the time in an id that begins with one. Ids derived by earlier versions are 32 digits of a digest; with
+the bounds on the time, one in some millions of them could be taken for one that begins with its time."""
+_EARLIEST, _LATEST = "019b", "0480"
+"""The years 2026 to 2128."""
+
+
+def new_id(milliseconds: int, serial: int, node: str) -> str:
+    """An id of 32 hex digits that begins with its time; the last 10 are `node`'s, the 6 before them count on (RFC 9562, 6.2)."""
+    return f"{milliseconds:0{TIME_DIGITS}x}{_MARK}{serial & 0xFF_FFFF:06x}{node[:10]}"
+
+
+def begins_with_time(id_: str) -> bool:
+    """Whether an id begins with the time of what it comes from."""
+    return id_[TIME_DIGITS : TIME_DIGITS + len(_MARK)] == _MARK and _EARLIEST <= id_[: len(_EARLIEST)] < _LATEST
+
+
+def derive_id(origin: str, *parts: object) -> str:
+    """An id of 32 hex digits that depends on `origin` and `parts` alone, so that deciding twice makes the same things.
+
+    It begins with the time that the id of its `origin` begins with: what belongs together, and what comes at the same
+    time, stands together in every index. What comes of an id of earlier versions has an id of that kind again.
+    """
+    digest = hashlib.sha256("\x1f".join(str(p) for p in (origin, *parts)).encode()).hexdigest()
+    if not begins_with_time(origin):
+        return digest[:32]
+    return f"{origin[: TIME_DIGITS + len(_MARK)]}{digest[: 32 - TIME_DIGITS - len(_MARK)]}"

@@ -9,10 +9,9 @@ that doing it again makes the same things.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
-from dataclasses import replace
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 import structlog
@@ -38,8 +37,14 @@ DECISIONS = 5
 COMES_BACK = timedelta(seconds=0.5)
 """How soon a payload comes back that could not be decided or written just now; a whole lease is for crashes."""
 
-SUSPECT_CLAIMS = 5
-"""Claims that came to nothing after which a payload is examined in a process of its own: it may be the reason."""
+SUSPECT_DEATHS = 3
+"""Examinations in a row that nobody told the end of, after which a payload is examined in a process apart: it may
+be what ended the process each time. Fewer would suspect what a killed node happened to hold; each more is one more
+start of a gateway that such a payload ends at once."""
+RETURN_SECONDS = 0.5
+"""Seconds after which a payload is given back again where the store did not answer: so soon it is free once it does."""
+LEAVE_SECONDS = 2.0
+"""Seconds that giving everything back may take when the gateway ends; what is left, its restart takes back."""
 IN_ORDER_SECONDS, IN_ORDER_LOOKS = 0.2, 10
 """How long a payload keeps its place while it waits for those before it, and how often it looks meanwhile."""
 
@@ -49,6 +54,31 @@ GIVES_WAY = 1.0
 """Seconds for which claiming gives way to a peak at most: a peak is kept first and explained after, but never starved."""
 CLAIMED_AT_PEAK = 4
 """Payloads claimed at once while a peak lasts: a few hundredths of the processor's time."""
+
+
+@dataclass(slots=True)
+class _InHand:
+    """A claimed payload that is being worked at, and what is known by now of its examination."""
+
+    claimed: Claimed
+    examined: bool = False
+    """Whether its examination came to its end."""
+    died: bool = False
+    """Whether the process that examined it ended."""
+    holding: asyncio.Task[None] | None = None
+    """Who renews the lease."""
+
+    @property
+    def begun(self) -> int:
+        """What the next claim shall see: this examination counts only where the process ended in it."""
+        if self.examined:
+            return 0
+        return self.claimed.begun + self.died
+
+    def stop_holding(self) -> None:
+        """Before the lease is shortened: a later renewal would lengthen it again."""
+        if self.holding is not None:
+            self.holding.cancel()
 
 
 class Pipeline:
@@ -92,8 +122,6 @@ class Pipeline:
         self._once_more = asyncio.Lock()
         self._suspects: set[str] = set()
         """Payloads that were in a process when it ended."""
-        self._let_go_here = Counter[str]()
-        """How often this process gave payloads back in good order: these claims speak against none."""
 
     def ring(self) -> None:
         """A payload has come: look now."""
@@ -121,82 +149,112 @@ class Pipeline:
         return left <= 0
 
     async def process(self, claimed: Claimed) -> None:
-        """One payload, to its last commit. Never raises: a fault of ours is recorded for the operator."""
+        """One payload, to its last commit. Never raises: a fault of ours is told to its sender and to the operator."""
         payload_id = claimed.payload.id
         if not claimed.payload.path and len(claimed.payload.body) != claimed.payload.size:
             log.error("payload_lost", payload=payload_id, sha256=claimed.payload.sha256)
             await self._record_failure(claimed, f"LogDamaged: the file {claimed.payload.sha256} is missing.")
             return
-        holding = asyncio.create_task(self._hold(claimed))
+        work = _InHand(claimed)
+        work.holding = asyncio.create_task(self._hold(work))
+        try:
+            await self._decide(work)
+        except asyncio.CancelledError:
+            await self._leave(work)
+            raise
+        finally:
+            work.holding.cancel()
+
+    async def _decide(self, work: _InHand) -> None:
+        """Examine, decide and commit; where that does not come to an end, the payload is given back or failed."""
+        payload_id = work.claimed.payload.id
         try:
             for attempt in range(DECISIONS):
                 now = self._clock()
-                trip = await self._begun(claimed, now, again=attempt > 0)
+                trip = await self._begin(work.claimed, now, again=attempt > 0)
                 try:
-                    # Those that met in the same case go one by one from then on, or they would meet again.
+                    # A payload whose facts moved shared a case with another: one by one, they do not meet again.
                     async with self._once_more if attempt else nullcontext():
-                        await self._carry(trip, claimed, china.day(now))
+                        await self._carry(trip, work, china.day(now))
                 except FactsMoved:
                     # What earlier chunks have committed stands: deciding it anew would only meet itself.
-                    claimed = replace(claimed, position=trip.done)
+                    work.claimed = replace(work.claimed, position=trip.done)
                     continue
-                self._done_with(payload_id)
-                self._on_committed()
-                self._observe((self._clock() - claimed.payload.received_at).total_seconds())
+                self._finish(work)
                 return
             log.warning("facts_keep_moving", payload=payload_id)
-            await self._let_go(claimed)
         except LeaseLost:
             log.info("lease_lost", payload=payload_id)
+            return
         except ExaminerLost as error:
-            if self._is_suspect(claimed):
+            if self._is_suspect(work.claimed):
                 log.exception("payload_ends_its_examiner", payload=payload_id)
-                await self._record_failure(claimed, f"{type(error).__name__}: it ended the process that examined it.")
-            else:
-                log.warning("examiner_lost", payload=payload_id)
-                self._suspects.add(payload_id)
-                await self._let_go(claimed)
+                why = f"{type(error).__name__}: it ended the process that examined it."
+                await self._record_failure(work.claimed, why)
+                return
+            log.warning("examiner_lost", payload=payload_id)
+            self._suspects.add(payload_id)
+            work.died = True
         except EarlierUndecided:
-            await self._let_go(claimed)
+            pass
         except TemporaryError as error:
             log.warning("payload_deferred", payload=payload_id, reason=str(error))
-            await self._let_go(claimed)
         except Exception as error:  # nothing may be lost: a fault of ours becomes the payload's state
             log.exception("payload_failed", payload=payload_id)
-            await self._record_failure(claimed, f"{type(error).__name__}: {error}")
-        finally:
-            holding.cancel()
+            await self._record_failure(work.claimed, f"{type(error).__name__}: {error}")
+            return
+        await self._let_go(work)
 
-    def _done_with(self, payload_id: str) -> None:
-        """Nothing need be remembered of a payload that has left the inbox."""
-        self._suspects.discard(payload_id)
-        del self._let_go_here[payload_id]
+    def _finish(self, work: _InHand) -> None:
+        """The payload has left the inbox."""
+        self._suspects.discard(work.claimed.payload.id)
+        self._on_committed()
+        self._observe((self._clock() - work.claimed.payload.received_at).total_seconds())
 
     def _is_suspect(self, claimed: Claimed) -> bool:
         """Whether the payload may be one that ends whatever process examines it."""
-        came_to_nothing = claimed.fence - 1 - self._let_go_here[claimed.payload.id]
-        return came_to_nothing >= SUSPECT_CLAIMS or claimed.payload.id in self._suspects
+        return claimed.begun >= SUSPECT_DEATHS or claimed.payload.id in self._suspects
 
-    async def _hold(self, claimed: Claimed) -> None:
+    async def _hold(self, work: _InHand) -> None:
         """Renew the lease while the payload is worked at: a large one takes longer than any one lease."""
         while True:
             await asyncio.sleep(self._lease.total_seconds() / 3)
             try:
-                await self._store.renew_payload(claimed.payload.id, claimed.fence, self._lease, self._clock())
+                await self._renew(work, self._lease, 0 if work.examined else None)
             except LeaseLost:
                 return  # the next commit finds out as well, and ends the trip
             except TemporaryError as error:
-                log.info("lease_not_renewed", payload=claimed.payload.id, reason=str(error))
+                log.info("lease_not_renewed", payload=work.claimed.payload.id, reason=str(error))
 
-    async def _let_go(self, claimed: Claimed) -> None:
-        """Let the payload be claimed again soon."""
-        self._let_go_here[claimed.payload.id] += 1
-        try:
-            await self._store.renew_payload(claimed.payload.id, claimed.fence, COMES_BACK, self._clock())
-        except (LeaseLost, TemporaryError) as error:
-            log.info("lease_not_renewed", payload=claimed.payload.id, reason=str(error))
+    async def _let_go(self, work: _InHand) -> None:
+        """Let the payload be claimed again soon: where the store is away, as soon as it is back.
 
-    async def _begun(self, claimed: Claimed, now: datetime, *, again: bool) -> Trip:
+        Nobody else would know that its examination ended well: left to run out, the lease would speak against it.
+        """
+        work.stop_holding()
+        while True:
+            try:
+                await self._renew(work, COMES_BACK, work.begun)
+            except LeaseLost:
+                return  # somebody has it already
+            except TemporaryError as error:
+                log.info("lease_not_renewed", payload=work.claimed.payload.id, reason=str(error))
+                await asyncio.sleep(RETURN_SECONDS)
+            else:
+                return
+
+    async def _leave(self, work: _InHand) -> None:
+        """Give the payload back at once because the gateway ends: another node, or the next start, has it then."""
+        work.stop_holding()
+        with suppress(LeaseLost, TemporaryError, TimeoutError):
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await self._renew(work, timedelta(0), work.begun)
+
+    async def _renew(self, work: _InHand, lease: timedelta, begun: int | None) -> None:
+        claimed = work.claimed
+        await self._store.renew_payload(claimed.payload.id, claimed.fence, lease, self._clock(), begun)
+
+    async def _begin(self, claimed: Claimed, now: datetime, *, again: bool) -> Trip:
         """A trip by the sender and the rules as they are now."""
         sender = await self._directory.partner(claimed.payload.partner_id)
         return Trip(
@@ -212,13 +270,17 @@ class Pipeline:
             again=again,
         )
 
-    async def _carry(self, trip: Trip, claimed: Claimed, day: date) -> None:
+    async def _carry(self, trip: Trip, work: _InHand, day: date) -> None:
         """Examine everything, then decide and commit."""
-        payload = claimed.payload
+        payload = work.claimed.payload
         agreements = await self._directory.agreements(payload.partner_id, Direction.IN)
-        suspect = self._is_suspect(claimed)
+        work.examined = False
+        suspect = self._is_suspect(work.claimed)
+        if suspect:
+            log.warning("payload_examined_apart", payload=payload.id, begun=work.claimed.begun)
         async for item in self._examiners.examine(payload, agreements, day, suspect=suspect):
             await trip.take(item)
+        work.examined = True
         if trip.changes_earlier:
             await self._in_order(payload)
         await trip.finish()
@@ -235,8 +297,20 @@ class Pipeline:
         raise EarlierUndecided
 
     async def _record_failure(self, claimed: Claimed, reason: str) -> None:
-        """Keep what went wrong with the payload; its bytes stay, and it can be processed again."""
-        self._done_with(claimed.payload.id)
+        """Tell what went wrong with the payload as a whole; its bytes stay, and it can be processed again."""
+        self._suspects.discard(claimed.payload.id)
+        try:
+            trip = await self._begin(claimed, self._clock(), again=False)
+            await trip.give_up(reason)
+            self._on_committed()
+        except TemporaryError as error:
+            log.warning("failure_not_recorded", payload=claimed.payload.id, reason=str(error))
+        except Exception:  # not even an answer can be made: the operator at least must find it
+            log.exception("failure_not_answered", payload=claimed.payload.id)
+            await self._record_unanswered(claimed, reason)
+
+    async def _record_unanswered(self, claimed: Claimed, reason: str) -> None:
+        """Keep what went wrong, without an answer."""
         try:
             await self._store.commit(
                 Outcome(claimed.payload.id, claimed.fence, claimed.position, finished=True, failed=reason)

@@ -62,12 +62,15 @@ class GatewayProcess:
         """`partners` is a partner file's text, imported once; `environment` overrides settings."""
         self.folder = folder
         self.url = ""
+        self.patience = 20.0
+        """Seconds until whoever asks gives up."""
         self._process: subprocess.Popen[str] | None = None
         self._environment = {
             **os.environ,
             "GATEWAY_STORE__URL": f"sqlite:///{folder}/gateway.db",
             "GATEWAY_STORE__PAYLOAD_FOLDER": f"{folder}/payloads",
             "GATEWAY_STORE__ANCHOR_FILE": f"{folder}/anchor",
+            "GATEWAY_STORE__NODE_FILE": f"{folder}/node",
             "GATEWAY_RECEIPTS__SIGNING_KEY_FILE": f"{folder}/signing.key",
             "GATEWAY_RECEIPTS__ORIGIN": "test.example/log",
             "GATEWAY_HTTP__PORT": "0",
@@ -128,19 +131,21 @@ class GatewayProcess:
         assert self._process is not None
         return self._process.pid
 
-    def pause(self) -> None:
-        """SIGSTOP: the process holds what it holds, and does nothing more."""
-        os.kill(self.pid, signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """SIGCONT."""
-        os.kill(self.pid, signal.SIGCONT)
-
     def kill(self) -> None:
         """kill -9: nothing is flushed, nothing is closed."""
         if self._process is not None:
             self._process.send_signal(signal.SIGKILL)
             self._ended()
+
+    def pause(self) -> None:
+        """SIGSTOP: it holds what it has in its hands, and does nothing."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> int:
         """SIGTERM; returns the exit status."""
@@ -186,7 +191,7 @@ class GatewayProcess:
 
     def _ask(self, request: Request) -> tuple[int, dict[str, Any]]:
         try:
-            with urlopen(request, timeout=20) as answer:
+            with urlopen(request, timeout=self.patience) as answer:
                 body = answer.read()
                 is_json = answer.headers.get_content_type().endswith("json")
                 return answer.status, json.loads(body) if is_json else {"body": body}

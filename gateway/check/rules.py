@@ -22,6 +22,7 @@ from gateway.documents.parts import Function
 from gateway.documents.release import ReleaseNotice
 from gateway.model import Finding, Place
 
+_ITEM = re.compile(r"(\w+)\[([0-9]+)\]")
 _ISO_6346 = re.compile(r"[A-Z]{4}[0-9]{7}")
 
 
@@ -75,7 +76,7 @@ def holds(document: BaseModel, condition: Condition, beside: str = "") -> bool:
 
 
 def _same_item(place: str, beside: str) -> bool:
-    mine, theirs = re.match(r"(\w+)\[(\d+)\]", place), re.match(r"(\w+)\[(\d+)\]", beside)
+    mine, theirs = _ITEM.match(place), _ITEM.match(beside)
     return mine is None or theirs is None or mine[1] != theirs[1] or mine[2] == theirs[2]
 
 

@@ -31,6 +31,7 @@ COMMANDS = (
     "schema",
     "mapping",
     "receipt",
+    "store",
     "config",
     "migrate",
 )

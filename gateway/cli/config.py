@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from gateway.cli import output
+
+if TYPE_CHECKING:
+    from gateway.config import Settings
 
 
 def register(cli: typer.Typer) -> None:
@@ -25,20 +30,39 @@ def check(config: output.ConfigOption = None, json: output.JsonOption = False) -
     from gateway.config import load
     from gateway.errors import ConfigurationInvalid
 
+    origin, breaks = "", 0
     try:
-        found = list(faults(load(config)))
+        settings = load(config)
+        found = list(faults(settings))
+        if not found:
+            origin, breaks = _log(settings)
     except ConfigurationInvalid as error:
         told = error.details.get("faults")
         found = [str(one) for one in told] if isinstance(told, tuple) else [str(error)]
     if json:
-        output.as_json({"good": not found, "faults": found})
+        output.as_json({"good": not found, "faults": found, "log": origin or None, "open_breaks": breaks})
     else:
         for fault in found:
             output.say(f"gateway: {fault}")
         if not found:
             output.say("The configuration is good.")
+        if origin:
+            output.say(f"The receipt log goes by the name {origin}.")
+        if breaks:
+            output.say(
+                f"The store was set back, and {output.many(breaks, 'break')} of the log not reconciled:"
+                " see `gateway store reconcile`."
+            )
     if found:
         raise typer.Exit(output.USAGE)
+
+
+def _log(settings: Settings) -> tuple[str, int]:
+    """The name the log goes by, and how many of its breaks nobody has reconciled; nothing where it is not there yet."""
+    from gateway import store
+
+    origin, breaks = store.log_at(settings.store.url)
+    return origin, sum(one.reconciled_at is None for one in breaks)
 
 
 def show(config: output.ConfigOption = None, json: output.JsonOption = False) -> None:

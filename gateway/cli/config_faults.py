@@ -71,12 +71,12 @@ def _store(settings: Settings) -> Iterator[str]:
 
 
 def _signing_key(settings: Settings) -> Iterator[str]:
-    from gateway.web.opening import signer
+    from gateway.web.opening import read_signer
 
     path = settings.receipts.signing_key_file
     if _there(path):
         try:
-            signer(settings.receipts)
+            read_signer(settings.receipts)
         except ConfigurationInvalid as error:
             yield str(error)
     elif fault := _makeable(path.parent):

@@ -12,8 +12,8 @@ from gateway.cli.words import state as state_word
 from gateway.cli.words import word
 
 if TYPE_CHECKING:
-    from gateway.model import Delivery
-    from gateway.store.contract import PayloadView, Store
+    from gateway.model import Delivery, Payload
+    from gateway.store.contract import MessageRecord, PayloadLine, PayloadView, Store
 
 _TIME = "%Y-%m-%d %H:%M:%S"
 
@@ -32,25 +32,31 @@ def register(cli: typer.Typer) -> None:
 
 def list_(
     partner: Annotated[str, typer.Option(help="Only this partner's.", metavar="ID")] = "",
-    state: Annotated[str, typer.Option(help="received, processed or failed.")] = "",
+    state: Annotated[
+        str,
+        typer.Option(
+            help="received, failed, processed, or which of these: accepted, partly_accepted, rejected, held.",
+        ),
+    ] = "",
     after: Annotated[str, typer.Option(help="Begin after this payload.", metavar="ID")] = "",
     limit: Annotated[int, typer.Option(help="How many.", min=1)] = 50,
     config: output.ConfigOption = None,
     json: output.JsonOption = False,
 ) -> None:
-    """List payloads, newest first."""
+    """List payloads, newest first, with the first messages of each."""
     from gateway.cli.opening import with_store
+    from gateway.store.contract import Standing
 
-    if state not in ("", "received", "processed", "failed"):
-        output.stop(f"--state is received, processed or failed, not {state}")
+    if state != "processed" and state not in tuple(Standing):
+        output.stop(f"--state is processed, {', '.join(filter(None, Standing))}, not {state}")
 
-    async def work(store: Store) -> list[PayloadView]:
+    async def work(store: Store) -> list[PayloadLine]:
         return list(await store.payloads(partner, state, after, limit))
 
     found = with_store(config, work)
     if json:
-        for view in found:
-            output.as_json_line(_payload(view))
+        for line in found:
+            output.as_json_line(_line(line))
         return
     output.table(
         ("id", "received", "partner", "transport", "size", "state", "messages"),
@@ -61,8 +67,8 @@ def list_(
                 v.payload.partner_id,
                 v.payload.transport,
                 v.payload.size,
-                v.state,
-                " ".join(f"{m.reference or m.number}:{m.state}" for m in v.messages[:5]),
+                v.standing,
+                " ".join(f"{m.reference or m.number}:{m.state}" for m in v.messages),
             )
             for v in found
         ),
@@ -75,6 +81,8 @@ def show(
     original: Annotated[
         bool, typer.Option("--original", help="Print the bytes as they came, and nothing else.")
     ] = False,
+    after: Annotated[int | None, typer.Option(help="Begin after the message of this number.")] = None,
+    limit: Annotated[int, typer.Option(help="How many messages.", min=1)] = 100,
     config: output.ConfigOption = None,
     lang: output.LanguageOption = "en",
     json: output.JsonOption = False,
@@ -88,13 +96,11 @@ def show(
 
     output.language(lang)
 
-    async def work(store: Store) -> PayloadView:
-        return await payload_of(store, payload)
-
-    view = with_store(config, work)
     if original:
-        sys.stdout.buffer.write(content(view.payload))
+        stored = with_store(config, lambda store: original_of(store, payload))
+        sys.stdout.buffer.write(content(stored))
         return
+    view = with_store(config, lambda store: payload_of(store, payload, after, limit))
     if json:
         output.as_json(_payload(view, lang))
         return
@@ -116,6 +122,8 @@ def show(
     for receipt in view.receipts:
         stage = state_word(receipt.stage, lang)
         output.data(f"{word('receipt', lang)} {receipt.index}  {stage}  {receipt.subject_id}")
+    if view.next is not None:
+        output.say(word("more_messages", lang, after=view.next))
 
 
 def _delivery_line(delivery: Delivery, lang: str) -> str:
@@ -130,12 +138,22 @@ def _delivery_line(delivery: Delivery, lang: str) -> str:
     return f"{word('delivery', lang)} {delivery.id}  {handed}  {standing}"
 
 
-async def payload_of(store: Store, id_: str) -> PayloadView:
-    """The payload asked for; the end where there is none."""
+async def payload_of(store: Store, id_: str, after: int | None = None, limit: int = 100) -> PayloadView:
+    """The payload asked for, with messages of it; the end where there is none."""
     from gateway.errors import NotFound
 
     try:
-        return await store.payload(id_)
+        return await store.payload(id_, after, limit, bodies=False)
+    except NotFound:
+        output.stop(f"there is no payload {id_}", output.NO)
+
+
+async def original_of(store: Store, id_: str) -> Payload:
+    """The payload asked for as it came; the end where there is none."""
+    from gateway.errors import NotFound
+
+    try:
+        return await store.original(id_)
     except NotFound:
         output.stop(f"there is no payload {id_}", output.NO)
 
@@ -158,7 +176,7 @@ async def _instead(store: Store, id_: str) -> str:
     from gateway.errors import NotFound
 
     try:
-        view = await store.payload(id_)
+        view = await store.payload(id_, bodies=False)
     except NotFound:
         return ""
     made = ", ".join(f"{d.id} ({d.state})" for d in view.deliveries) or "none"
@@ -167,15 +185,16 @@ async def _instead(store: Store, id_: str) -> str:
 
 def dead(
     partner: Annotated[str, typer.Option(help="Only to this partner.", metavar="ID")] = "",
+    after: Annotated[str, typer.Option(help="Begin after this delivery.", metavar="ID")] = "",
     limit: Annotated[int, typer.Option(help="How many.", min=1)] = 100,
     config: output.ConfigOption = None,
     json: output.JsonOption = False,
 ) -> None:
-    """List deliveries that were given up; each holds its lane until it is retried or skipped."""
+    """List deliveries that were given up, newest first; each holds its lane until it is retried or skipped."""
     from gateway.cli.opening import with_store
 
     async def work(store: Store) -> list[Delivery]:
-        return list(await store.deliveries(partner, "dead", limit))
+        return list(await store.deliveries(partner, "dead", limit, after))
 
     found = with_store(config, work)
     if json:
@@ -246,12 +265,26 @@ def _done(id_: str, state: str, words: str, *, json: bool) -> None:
 
 
 def _payload(view: PayloadView, language: str = "en") -> dict[str, Any]:
-    from gateway import findings
+    return {
+        **_head(view, [_message(m, language) for m in view.messages]),
+        "deliveries": [_delivery(d) for d in view.deliveries],
+        "receipts": [{"index": r.index, "stage": r.stage, "subject": r.subject_id} for r in view.receipts],
+        "next": view.next,
+    }
+
+
+def _line(line: PayloadLine) -> dict[str, Any]:
+    return _head(line, [_message(m, "en") for m in line.messages])
+
+
+def _head(view: PayloadView | PayloadLine, messages: list[dict[str, Any]]) -> dict[str, Any]:
+    from gateway.store.contract import VERDICTS
 
     stored = view.payload
     return {
         "id": stored.id,
         "state": view.state,
+        "verdict": view.standing if view.standing in VERDICTS else "",
         "failed": view.failed,
         "partner": stored.partner_id,
         "transport": stored.transport,
@@ -260,31 +293,32 @@ def _payload(view: PayloadView, language: str = "en") -> dict[str, Any]:
         "size": stored.size,
         "sha256": stored.sha256,
         "test": stored.test,
-        "messages": [
+        "messages": messages,
+    }
+
+
+def _message(message: MessageRecord, language: str) -> dict[str, Any]:
+    from gateway import findings
+
+    return {
+        "id": message.id,
+        "number": message.number,
+        "format": message.format,
+        "reference": message.reference,
+        "interchange": message.interchange,
+        "state": message.state,
+        "document_type": message.document_type,
+        "case": message.case_id,
+        "findings": [
             {
-                "id": m.id,
-                "number": m.number,
-                "format": m.format,
-                "reference": m.reference,
-                "interchange": m.interchange,
-                "state": m.state,
-                "document_type": m.document_type,
-                "case": m.case_id,
-                "findings": [
-                    {
-                        "code": f.code,
-                        "severity": f.severity,
-                        "place": str(f.place),
-                        "value": f.value,
-                        "text": findings.text(f, language),
-                    }
-                    for f in m.findings
-                ],
+                "code": f.code,
+                "severity": f.severity,
+                "place": str(f.place),
+                "value": f.value,
+                "text": findings.text(f, language),
             }
-            for m in view.messages
+            for f in message.findings
         ],
-        "deliveries": [_delivery(d) for d in view.deliveries],
-        "receipts": [{"index": r.index, "stage": r.stage, "subject": r.subject_id} for r in view.receipts],
     }
 
 

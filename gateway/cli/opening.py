@@ -27,12 +27,38 @@ def with_store(config: Path | None, work: Callable[[Store], Awaitable[T]], *, ma
     return with_store_of(load(config), work, make=make)
 
 
+def with_closed_store(config: Path | None, work: Callable[[Store], Awaitable[T]]) -> T:
+    """What `work` reads in the configured store, which is not opened for it: a damaged one would not open."""
+    from gateway import store
+    from gateway.config import load
+    from gateway.errors import ConfigurationInvalid, StoreUnavailable
+
+    settings = load(config)
+    url = settings.store.url
+    if not has_store(settings):
+        raise ConfigurationInvalid(f"there is no store at {store.shown(url)}; `gateway migrate` makes one")
+
+    async def run() -> T:
+        closed = store.open_store(url, signer=_reader(settings), payload_folder=settings.store.payload_folder)
+        try:
+            return await work(closed)
+        finally:
+            await closed.close()
+
+    with store.explained(url):
+        try:
+            return asyncio.run(run())
+        except StoreUnavailable as error:
+            output.stop(f"the store {store.shown(url)} does not answer: {error}", output.NO)
+
+
 def with_store_of(settings: Settings, work: Callable[[Store], Awaitable[T]], *, make: bool = False) -> T:
     """The same for settings that are loaded already."""
     from gateway import store
     from gateway.errors import ConfigurationInvalid, StoreUnavailable
     from gateway.web import opening
 
+    _log_to_stderr()
     url = settings.store.url
     if not make and not has_store(settings):
         raise ConfigurationInvalid(f"there is no store at {store.shown(url)}; `gateway migrate` makes one")
@@ -47,6 +73,15 @@ def with_store_of(settings: Settings, work: Callable[[Store], Awaitable[T]], *, 
             return asyncio.run(run())
         except StoreUnavailable as error:
             output.stop(f"the store {store.shown(url)} does not answer: {error}", output.NO)
+
+
+def _log_to_stderr() -> None:
+    """Let events go where words go: stdout is for data."""
+    import sys
+
+    import structlog
+
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
 
 
 def has_store(settings: Settings) -> bool:

@@ -109,7 +109,8 @@ def list_(
 
     async def work(store: Store) -> list[tuple[Partner, list[Agreement]]]:
         found = await store.partners(after, limit)
-        return [(p, list(await store.agreements(p.id)) if json else []) for p in found]
+        of_each = await store.agreements_of([p.id for p in found]) if json else {}
+        return [(p, list(of_each.get(p.id, ()))) for p in found]
 
     listed = with_store(config, work)
     if json:

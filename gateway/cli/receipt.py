@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json as codec
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,11 +13,21 @@ from gateway.cli import output
 from gateway.cli.words import state, word
 
 if TYPE_CHECKING:
-    from gateway.receipt.verify import Problem
-    from gateway.store.contract import PayloadView, Proven, Store
+    from gateway.model import Finding, Payload
+    from gateway.receipt.stored import StoredLog
+    from gateway.receipt.verify import Covered, Problem
+    from gateway.store.contract import Proven, Store
 
+_EARLIER_KEYS = 100
+"""Keys of earlier names that are told at most, the latest first: it is the same key under each."""
 _CHECKPOINT = ".checkpoint"
 """Beside an exported log stands the checkpoint it was exported under."""
+
+_AUDITED_AT_ONCE = 1000
+"""Entries that an audit reads at once: some megabytes."""
+
+_LONGEST_LINE = 1024 * 1024
+"""Bytes of a line that is read: the largest receipts ever written had some 200 KB."""
 
 
 def register(cli: typer.Typer) -> None:
@@ -28,6 +37,7 @@ def register(cli: typer.Typer) -> None:
     noun.command()(verify)
     noun.command()(bundle)
     noun.command()(export)
+    noun.command()(audit)
     noun.command()(key)
     cli.add_typer(noun, name="receipt")
 
@@ -79,21 +89,38 @@ def bundle(
     config: output.ConfigOption = None,
 ) -> None:
     """Write an evidence bundle for the sender of a payload: its bytes, all its receipts, their proofs."""
-    from gateway.cli.message import payload_of
+    from gateway.cli.message import original_of, payload_of
     from gateway.cli.opening import with_store
+    from gateway.errors import PayloadTooLarge
+    from gateway.model import Stage
     from gateway.receipt.bundle import make_bundle
+    from gateway.receipt.signed import whole_findings
     from gateway.store.bodies import content
 
-    async def work(store: Store) -> tuple[PayloadView, list[Proven]]:
-        view = await payload_of(store, payload)
-        return view, [await store.proven(r.index) for r in view.receipts]
+    async def work(store: Store) -> tuple[Payload, list[Proven], dict[str, Sequence[Finding]]]:
+        stored = await original_of(store, payload)
+        proven: list[Proven] = []
+        findings: dict[str, Sequence[Finding]] = {}
+        after: int | None = None
+        while True:
+            view = await payload_of(store, payload, after)
+            proven += [await store.proven(r.index) for r in view.receipts]
+            findings |= {message.id: message.findings for message in view.messages}
+            if (after := view.next) is None:
+                return stored, proven, findings
 
-    view, proven = with_store(config, work)
+    stored, proven, findings = with_store(config, work)
     checkpoints = {p.checkpoint for p in proven}
     if len(checkpoints) != 1:
         output.stop("the log grew meanwhile; please try again", output.NO)
     receipts = [(p.receipt, p.proof) for p in proven]
-    into.write_bytes(make_bundle(checkpoints.pop(), receipts, [content(view.payload)]))
+    listed = [whole_findings(r.body, findings.get(r.subject_id, ())) for r, _ in receipts if r.stage is Stage.CHECKED]
+    try:
+        packed = make_bundle(checkpoints.pop(), receipts, [content(stored)], findings=filter(None, listed))
+    except PayloadTooLarge as error:
+        output.stop(str(error), output.NO)
+    with output.new_file(into) as file:
+        file.write(packed)
     output.say(f"{output.many(len(receipts), 'receipt')} in {into}")
 
 
@@ -111,26 +138,78 @@ def export(
         # The checkpoint first: the log may grow while it is read, and is written as far as this one vouches.
         note = await store.checkpoint()
         size = int(note.split("\n")[1]) if note else 0
-        with into.open("wb") as file:
+        with output.new_file(into) as file:
             async for receipt in store.log():
                 if receipt.index >= size:
                     break
                 file.write(log_line(receipt.index, receipt.body))
-        into.with_name(into.name + _CHECKPOINT).write_text(note, "utf-8")
+        with output.new_file(into.with_name(into.name + _CHECKPOINT)) as file:
+            file.write(note.encode())
         return size
 
     output.say(f"{output.many(with_store(config, work), 'receipt')} in {into}")
 
 
-def key(config: output.ConfigOption = None) -> None:
-    """Print the log's public key, which partners verify by. Give it to them by a way they trust."""
-    from gateway.config import load
-    from gateway.web.opening import signer
+def audit(
+    config: output.ConfigOption = None,
+    lang: output.LanguageOption = "en",
+    json: output.JsonOption = False,
+) -> None:
+    """Look at every entry of the stored log, for gaps and changed rows. Exit code 1 where there are any."""
+    from gateway.cli.opening import with_closed_store
 
-    receipts = load(config).receipts
-    if not receipts.signing_key_file.exists():
-        output.stop(f"there is no signing key at {receipts.signing_key_file}; the first start makes one")
-    output.data(signer(receipts).vkey)
+    output.language(lang)
+
+    async def work(store: Store) -> StoredLog:
+        seen = await store.audit_from(0)
+        with output.progress("Auditing", await store.log_size()) as step:
+            done = False
+            while not done and not seen.full:
+                before = seen.size
+                done = await store.audit_on(seen, _AUDITED_AT_ONCE)
+                step(seen.size - before)
+        return seen
+
+    seen = with_closed_store(config, work)
+    if json:
+        output.as_json({"entries": seen.size, "problems": [_as_dict(p, lang) for p in seen.problems]})
+    else:
+        for problem in seen.problems:
+            output.data(f"{state(problem.severity, lang)}  {problem.code}  {problem.text(lang)}")
+        if seen.full:
+            output.data(word("stopped", lang, count=seen.size))
+        output.say(word("audited" if not seen.problems else "damaged", lang, count=seen.size))
+    if seen.problems:
+        raise typer.Exit(output.NO)
+
+
+def key(config: output.ConfigOption = None) -> None:
+    """Print the log's public key, which partners verify by. Give it to them by a way they trust.
+
+    It is the key of the name the log goes by now. Keys of names it had before, for evidence exported under them, are
+    told beside it.
+    """
+    from gateway.cli.opening import has_store, with_store_of
+    from gateway.config import load
+    from gateway.receipt.anchor import names_before
+    from gateway.web.opening import read_signer
+
+    settings = load(config)
+    if not settings.receipts.signing_key_file.exists():
+        output.stop(f"there is no signing key at {settings.receipts.signing_key_file}; the first start makes one")
+    first = read_signer(settings.receipts)
+
+    async def work(store: Store) -> str:
+        await store.log_key()
+        return store.origin
+
+    origin = with_store_of(settings, work) if has_store(settings) else first.name
+    output.data(first.renamed(origin).vkey)
+    earlier = names_before(origin)[:_EARLIER_KEYS]
+    if earlier:
+        output.say("the log had other names before; evidence exported then verifies by their keys:")
+    for name in earlier:
+        output.say(first.renamed(name).vkey)
 
 
 def verify(
@@ -143,22 +222,22 @@ def verify(
     json: output.JsonOption = False,
 ) -> None:
     """Verify evidence offline, by the log's public key alone. Exit code 1 where it does not hold."""
-    from gateway.receipt.verify import valid
+    from gateway.receipt.verify import Covered, valid
 
     output.existing_file(file)
     output.language(lang)
     vkey = _public_key(key)
-    shown = Shown()
-    problems = _problems(file, vkey, shown)
+    covered = Covered()
+    problems = _problems(file, vkey, covered)
     good = valid(problems)
     if json:
-        proven = shown.as_dict() if good else None
+        proven = _proven(covered) if good else None
         output.as_json({"valid": good, "proven": proven, "problems": [_as_dict(p, lang) for p in problems]})
     else:
         for problem in problems:
             output.data(f"{state(problem.severity, lang)}  {problem.code}  {problem.text(lang)}")
         if good:
-            for line in shown.lines(lang):
+            for line in _proven_lines(covered, lang):
                 output.data(line)
         output.say(word("holds" if good else "holds_not", lang))
     if not good:
@@ -179,98 +258,76 @@ def _public_key(key: str) -> str:
         output.stop(f"--key {key} is no public key of a log, nor a file that holds one: {error}")
 
 
-def _problems(file: Path, vkey: str, shown: Shown) -> list[Problem]:
-    """Everything wrong with the evidence in `file`, whose kind shows in its first bytes; `shown` takes what it shows."""
-    from gateway.errors import GatewayError
+def _problems(file: Path, vkey: str, covered: Covered) -> list[Problem]:
+    """Everything wrong with the evidence in `file`, whose kind shows in its first bytes; `covered` takes what it shows."""
     from gateway.receipt import bundle as packing
     from gateway.receipt import proof, verify
 
     with file.open("rb") as stream:
         head = stream.read(64)
-    if head.startswith(proof.HEADER.encode()):
-        content = file.read_bytes()
-        problems = verify.verify_proof(content, vkey)
-        if verify.valid(problems):
-            read = proof.Proof.parse(content.decode())
-            shown.receipt(read.receipt)
-            shown.checkpoint(read.checkpoint)
-        return problems
+        if head.startswith(proof.HEADER.encode()):
+            content = head + stream.read(proof.MAX_SIZE + 1)
+            return verify.verify_proof(content, vkey, covered=covered)
+        if head.startswith(b"PK"):
+            # One byte more than a bundle may have is told from the whole of it.
+            return verify.verify(head + stream.read(packing.MAX_SIZE), vkey, covered=covered)
     beside = file.with_name(file.name + _CHECKPOINT)
-    if head.startswith(b'{"hash":') or (not head and beside.is_file()):
-        notes = [beside.read_text("utf-8", "replace")] if beside.is_file() else []
-        for note in notes:
-            shown.checkpoint(note)
-        with output.progress("Verifying", file.stat().st_size) as step:
-            return verify.verify_log(_lines(file, step, shown), notes, vkey)
-    if not head.startswith(b"PK"):
+    if not head.startswith(b'{"hash":') and (head or not beside.is_file()):
         output.stop(f"{file} is no evidence: no bundle (zip), no proof file, no exported log")
-    content = file.read_bytes()
-    problems = verify.verify(content, vkey)
-    if verify.valid(problems):
-        try:
-            files = packing.unpack(content)
-        except GatewayError:  # it has just been unpacked
-            return problems
-        shown.checkpoint(files[packing.CHECKPOINT].decode())
-        for name, body in files.items():
-            if name.startswith("receipts/"):
-                shown.receipt(body)
-    return problems
+    with output.progress("Verifying", file.stat().st_size) as step:
+        return verify.verify_log(_lines(file, step), _notes(beside), vkey, covered)
 
 
-class Shown:
-    """What verified evidence shows: which log, how many receipts of which stage, from when, under which checkpoint."""
+def _notes(file: Path) -> Iterator[str]:
+    """The checkpoints beside an exported log; none where there are none."""
+    from gateway.receipt.verify import split_notes
 
-    def __init__(self) -> None:
-        self._origin = ""
-        self._size = 0
-        self._stages: Counter[str] = Counter()
-        self._first = self._last = ""
-
-    def receipt(self, body: bytes) -> None:
-        """Count a receipt; one that cannot be read is a problem already."""
-        try:
-            said = codec.loads(body)
-            stage, at = str(said["stage"]), str(said["at"])
-        except (ValueError, KeyError, TypeError):
-            return
-        self._stages[stage] += 1
-        self._first = min(self._first or at, at)
-        self._last = max(self._last, at)
-
-    def checkpoint(self, note: str) -> None:
-        """Take origin and size of a checkpoint."""
-        origin, size, *_ = [*note.split("\n"), "", ""]
-        self._origin, self._size = origin, int(size) if size.isascii() and size.isdigit() else 0
-
-    def as_dict(self) -> dict[str, Any]:
-        """For programs."""
-        return {
-            "origin": self._origin,
-            "receipts": dict(sorted(self._stages.items())),
-            "first_at": self._first or None,
-            "last_at": self._last or None,
-            "checkpoint_size": self._size,
-        }
-
-    def lines(self, language: str) -> Iterator[str]:
-        """For people."""
-        count = self._stages.total()
-        stages = ", ".join(f"{state(name, language)} {n}" for name, n in sorted(self._stages.items())) or "-"
-        yield word("log", language, origin=self._origin)
-        yield word("one_receipt" if count == 1 else "receipts", language, count=count, stages=stages)
-        if self._first:
-            # A checkpoint has no time of its own (C2SP tlog-checkpoint); its receipts have.
-            yield word("span", language, first=self._first, last=self._last)
-        yield word("checkpoint", language, size=self._size)
+    if file.is_file():
+        with file.open(encoding="utf-8", errors="replace", newline="\n") as stream:
+            yield from split_notes(iter(lambda: stream.readline(_LONGEST_LINE), ""))
 
 
-def _lines(file: Path, step: Any, shown: Shown) -> Iterator[bytes]:
+def _lines(file: Path, step: Any) -> Iterator[bytes]:
+    """The lines of an exported log; one longer than any has is cut, and so is none."""
     with file.open("rb") as stream:
-        for line in stream:
+        while line := stream.readline(_LONGEST_LINE):
             step(len(line))
-            shown.receipt(line[line.find(b'"receipt":') + len(b'"receipt":') : line.rfind(b"}")])
             yield line
+
+
+def _proven(covered: Covered) -> dict[str, Any]:
+    """What was verified, for programs."""
+    return {
+        "origin": covered.origin,
+        "receipts": dict(sorted(covered.stages.items())),
+        "test_receipts": covered.tests,
+        "first_at": covered.first or None,
+        "last_at": covered.last or None,
+        "checkpoint_size": covered.size,
+        "files": covered.files,
+        "uncovered": sorted(covered.uncovered),
+        "recipients": {str(index): partner for index, partner in sorted(covered.recipients.items())},
+    }
+
+
+def _proven_lines(covered: Covered, language: str) -> Iterator[str]:
+    """What was verified, for people."""
+    count = covered.stages.total()
+    stages = ", ".join(f"{state(name, language)} {n}" for name, n in sorted(covered.stages.items())) or "-"
+    yield word("log", language, origin=covered.origin)
+    yield word("one_receipt" if count == 1 else "receipts", language, count=count, stages=stages)
+    if covered.tests:
+        yield word("test_receipts", language, count=covered.tests)
+    if covered.first:
+        # A checkpoint has no time of its own (C2SP tlog-checkpoint); its receipts have.
+        yield word("span", language, first=covered.first, last=covered.last)
+    for index, partner in sorted(covered.recipients.items()):
+        yield word("recipient", language, index=index, partner=partner)
+    if covered.files:
+        yield word("vouched", language, count=covered.files)
+    for name in sorted(covered.uncovered):
+        yield word("uncovered", language, file=name)
+    yield word("checkpoint", language, size=covered.size)
 
 
 def _as_dict(problem: Problem, language: str) -> dict[str, Any]:

@@ -80,6 +80,7 @@ def _written(message: Message, to: str, agreement: Agreement, sender: str, recip
     from zoneinfo import ZoneInfo
 
     from gateway.translate import envelope, table
+    from gateway.trip import faults
     from gateway.trip.examine import context_of
 
     if message.document is None:
@@ -92,7 +93,9 @@ def _written(message: Message, to: str, agreement: Agreement, sender: str, recip
         at=datetime.now(UTC).astimezone(ZoneInfo(agreement.time_zone)),
     )
     mapping = table.load(message.document_type, _format(message.document_type, to))
-    rendered = envelope.render(message.document, mapping, context_of(agreement), frame)
+    rendered = envelope.Rendered(b"", [faults.finding()])
+    with faults.caught():
+        rendered = envelope.render(message.document, mapping, context_of(agreement), frame)
     teller.tell(rendered.findings, message.number, mapping.format)
     return rendered.body and rendered.body.rstrip(b"\n") + b"\n"
 

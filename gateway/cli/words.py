@@ -50,6 +50,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "numbered": ("message {number}", "报文 {number}"),
     "numbered_as": ("message {number} as {format}", "报文 {number} 转为 {format}"),
     "untranslated": ("message {number}: not translated", "报文 {number}：未转换"),
+    "more_messages": ("further messages: --after {after}", "还有报文：--after {after}"),
     # send
     "stored": ("stored as {id}", "已接收，编号 {id}"),
     "stored_before": ("stored as {id} (it was there already)", "已接收，编号 {id}（此前已收到，未重复登记）"),
@@ -71,8 +72,53 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "log": ("log {origin}", "日志 {origin}"),
     "one_receipt": ("1 receipt: {stages}", "1 份收据：{stages}"),
     "receipts": ("{count} receipts: {stages}", "{count} 份收据：{stages}"),
+    "test_receipts": ("{count} of them of test traffic", "其中测试业务 {count} 份"),
+    "recipient": ("receipt {index} is about {partner}", "第 {index} 号回执的接收方为 {partner}"),
+    "vouched": ("files whose digest is in a receipt: {count}", "摘要载于收据的文件：{count} 个"),
+    "uncovered": ("covered by nothing that was signed: {file}", "未受任何签名覆盖：{file}"),
     "span": ("written between {first} and {last}", "写入时间 {first} 至 {last}"),
+    # receipt audit
+    "audited": ("{count} entries looked at: the log is as it was signed.", "已核对 {count} 条：日志与签名相符。"),
+    "damaged": ("{count} entries looked at: the log is NOT as it was signed.", "已核对 {count} 条：日志与签名不符。"),
+    "stopped": (
+        "too much is wrong; what follows entry {count} was not looked at",
+        "问题过多，第 {count} 条以后未再核对",
+    ),
     "checkpoint": ("checkpoint over {size} entries, signed by the log's key", "检查点含 {size} 条记录，由日志密钥签名"),
+    # store reconcile
+    "broken": ("{at}  {text}", "{at}  {text}"),
+    "lost": (
+        "  lost: {count} entries of the log or more, written between {first} and {last}; senders should repeat theirs",
+        "  已丢失：至少 {count} 条日志记录，写入时间 {first} 至 {last}；请发送方重发该时段的报文",
+    ),
+    "lost_none": (
+        "  no entry is known to be lost; what was written in the last second before may be",
+        "  未发现已丢失的记录；回退前最后一秒内写入的可能已丢失",
+    ),
+    "skipped_numbers": (
+        "  counters of document numbers were moved on by {count}{enough}",
+        "  单证号计数器已前移 {count}{enough}",
+    ),
+    "skip_more": (
+        ", which may be too little: see --skip-numbers",
+        "，可能不足，请用 --skip-numbers 继续前移",
+    ),
+    "reconciled": ("  reconciled {at}", "  已于 {at} 处理完毕"),
+    "no_breaks": ("The log has had one name since its beginning.", "日志自始至终只有一个名称。"),
+    "held_deliveries": ("{count} deliveries are held:", "待人工处理的投递 {count} 笔："),
+    "held_payloads": ("{count} payloads are held, not decided yet:", "待人工处理、尚未判定的报文包 {count} 个："),
+    "held_line": (
+        "  {id}  {partner}  {document}  case {case}  reference {reference}  since {since}",
+        "  {id}  {partner}  {document}  业务号 {case}  参考号 {reference}  自 {since}",
+    ),
+    "payload_line": ("  {id}  from {partner}  {at}", "  {id}  来自 {partner}  {at}"),
+    "further": ("  ... and {count} further; see --limit", "  ……另有 {count} 项，请用 --limit 查看"),
+    "now_sent": ("{count} deliveries are due again, under the ids they had.", "{count} 笔投递将以原编号重新发送。"),
+    "now_skipped": ("{count} deliveries are skipped.", "{count} 笔投递已跳过。"),
+    "not_held": ("{id} is no held delivery", "{id} 不是待人工处理的投递"),
+    "now_released": ("{count} payloads are decided now.", "{count} 个报文包将继续处理。"),
+    "now_moved": ("Counters of document numbers were moved on by {count}.", "单证号计数器已前移 {count}。"),
+    "nothing_held": ("Nothing is held.", "没有待人工处理的内容。"),
 }
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from gateway import findings
 from gateway.decide.effects import Effect, Party, Publish, Purpose, Refuse, Respond, Send
 from gateway.decide.incoming import Incoming
+from gateway.documents import values
 from gateway.documents.response import Outcome, Reason, Response
 from gateway.model import Finding, Partner, Place, Role
 
@@ -53,7 +54,12 @@ def _shown(value: object) -> str:
 def reasons(found: Iterable[Finding], language: str) -> tuple[Reason, ...]:
     """`found` in words for a reader of `language`."""
     return tuple(
-        Reason(code=f.code, text=findings.text(f, language), field=f.place.path or None, value=f.value or None)
+        Reason(
+            code=f.code,
+            text=values.text(findings.text(f, language)),
+            field=values.text(f.place.path),
+            value=values.text(f.value),
+        )
         for f in found
     )
 

@@ -114,7 +114,7 @@ class Answer:
     version: str = ""
 
 
-class Unknown(Exception):
+class Unknown(BaseException):  # no fault, and so nothing that catches faults may catch it
     """Facts are missing; `queries` names them. A signal from a flow to `needs`, which always catches it."""
 
     def __init__(self, queries: tuple[Query, ...]) -> None:

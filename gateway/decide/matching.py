@@ -21,10 +21,10 @@ from gateway.check import codes
 from gateway.check.rulebook import MatchField
 from gateway.check.rules import walk
 from gateway.decide.answers import fault
-from gateway.documents.base import plain
 from gateway.documents.clearance import ClearanceNotice
 from gateway.documents.customs_entry import CustomsEntry
 from gateway.documents.parts import Amount, Quantity
+from gateway.documents.values import plain
 from gateway.model import Finding
 
 _GOODS = "goods[]."

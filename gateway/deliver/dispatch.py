@@ -33,14 +33,13 @@ from gateway.model import (
     derive_id,
 )
 from gateway.receipt.signed import canonical
+from gateway.store.alerts import ALERTS, OPERATOR, alert_body
 from gateway.store.contract import CaseChange, LedgerMove, Wait
 
 log = structlog.get_logger(__name__)
 
 INBOX = "inbox"
 """The feed of what a partner gets without an agreement to push it: it fetches, as most client software does."""
-OPERATOR = "@operator"
-"""Whose entry an alert is; no partner can have this id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,11 +346,9 @@ class Dispatch:
         self.alerts.append((alert, message))
         if alert.case:
             self._event(alert.case, message, "alert", alert.reasons, {"alert": alert.kind})
-        body = canonical(
-            {"alert": alert.kind, "case": alert.case, "reasons": [findings.text(r) for r in alert.reasons]}
-        )
+        body = alert_body(alert.kind, alert.case, alert.reasons)
         alert_id = derive_id(message.message_id, "alert", position)
-        self.feed.append(_entry("alerts", OPERATOR, "alert", alert_id, body, message, alert.case))
+        self.feed.append(_entry(ALERTS, OPERATOR, "alert", alert_id, body, message, alert.case))
 
     def log_alerts(self) -> None:
         """Tell the log, after the commit."""

@@ -21,8 +21,9 @@ IDLE_SECONDS = 0.25
 """How long to wait where nothing was due and nobody rang: bounds how late a retry, or another node's work, starts."""
 
 
-LONGEST_WAIT = 2.0
-"""Seconds until a store that did not answer is asked again: peers are told to wait longer, but nobody waits for this."""
+LONGEST_WAIT = 0.5
+"""Seconds until a store that did not answer is asked again: peers are told to wait longer, but nobody waits for this.
+Asking costs an attempt to connect, and whatever waits goes on so soon after the store is back."""
 
 
 class Loop(Generic[T]):

@@ -10,7 +10,7 @@ from gateway.decide.facts import Facts, NextNumber
 from gateway.deliver import advice
 from gateway.documents import Document
 from gateway.documents.response import Response
-from gateway.model import Agreement, Finding, Partner, Severity
+from gateway.model import TIME_DIGITS, Agreement, Finding, Partner, Severity, begins_with_time
 from gateway.store.contract import Store
 from gateway.translate import table
 from gateway.translate.context import Context
@@ -79,5 +79,13 @@ class Renderer:
 
 
 def reference_of(delivery_id: str) -> str:
-    """A control reference of 14 characters (0020 is an..14): 70 bits of the delivery's id, so that none repeats."""
-    return base64.b32encode(bytes.fromhex(delivery_id))[:14].decode()
+    """A control reference of 14 characters (0020 is an..14), so that none repeats towards a partner.
+
+    Of an id that begins with its time: 20 bits of minutes, which come round after two years, and 50 of its digest;
+    the time keeps the references of one day together in the index by which answers find them. Of an older id 70 bits.
+    """
+    if not begins_with_time(delivery_id):
+        return base64.b32encode(bytes.fromhex(delivery_id))[:14].decode()
+    minutes = int(delivery_id[:TIME_DIGITS], 16) // 60_000 % 2**20
+    digest = int(delivery_id[-16:], 16) % 2**50
+    return base64.b32encode((minutes << 60 | digest << 10).to_bytes(10, "big"))[:14].decode()

@@ -9,23 +9,31 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 import structlog
 
 from gateway.config import Deliver
 from gateway.deliver.directory import Directory
-from gateway.deliver.loop import Loop
+from gateway.deliver.loop import LONGEST_WAIT, Loop
 from gateway.deliver.retry import Backoff, next_attempt
-from gateway.errors import DeliveryRefused, LeaseLost, PermanentError, TemporaryError
+from gateway.errors import DeliveryRefused, GatewayError, LeaseLost, PermanentError, StoreUnavailable, TemporaryError
 from gateway.model import Agreement, Delivery, Stage
 from gateway.receipt.notary import Notary
-from gateway.store.contract import AttemptResult, NewReceipt, Store
+from gateway.store.contract import AttemptResult, NewReceipt, Share, Store
 from gateway.transports.base import Evidence, Sender
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+LEAVE_SECONDS = 2.0
+"""Seconds that saying so may take when the gateway ends; what is not said, its restart takes back."""
 
 
 class DeliveryWorker:
@@ -50,6 +58,9 @@ class DeliveryWorker:
         self._backoff = Backoff(settings.first_delay, settings.longest_delay)
         self._directory = Directory(store)
         self._lease = timedelta(seconds=settings.lease_seconds)
+        self._share = settings.share
+        self._under_way = Counter[str]()
+        """Sendings by partner."""
         self._loop = Loop(self._claim, self._deliver, settings.concurrency)
 
     def ring(self) -> None:
@@ -62,24 +73,36 @@ class DeliveryWorker:
 
     async def _claim(self, limit: int) -> Sequence[Delivery]:
         """Lane heads that are due."""
-        return await self._store.claim_deliveries(limit, self._lease, self._clock())
+        return await self._store.claim_deliveries(
+            limit, self._lease, self._clock(), Share(self._share, dict(self._under_way))
+        )
 
     async def _deliver(self, delivery: Delivery) -> None:
         """One attempt, from sending to its recorded result. Never raises: nobody would hear it."""
         holding = asyncio.create_task(self._hold(delivery))
+        self._under_way[delivery.partner_id] += 1
         try:
-            # As it is now: a mended URL counts for the next attempt.
-            agreement = await self._directory.agreement(delivery.partner_id, delivery.agreement_id)
-            await self._record(await self._attempt(delivery, agreement))
+            await self._record(await self._attempt(delivery))
         except LeaseLost:
             log.info("lease_lost", delivery=delivery.id)
-        except TemporaryError as error:
-            # The result could not be recorded: the lease runs out and the delivery goes again.
-            log.warning("result_not_recorded", delivery=delivery.id, reason=str(error))
+        except asyncio.CancelledError:
+            await self._leave(delivery)
+            raise
         except Exception:  # a fault of ours; the attempt is counted, so that it ends at the agreement's limit
             log.exception("result_not_recorded", delivery=delivery.id)
         finally:
             holding.cancel()
+            self._under_way[delivery.partner_id] -= 1
+            if not self._under_way[delivery.partner_id]:
+                del self._under_way[delivery.partner_id]
+
+    async def _leave(self, delivery: Delivery) -> None:
+        """Say that the attempt ends with the gateway, so that another node, or the next start, goes on at once."""
+        with suppress(GatewayError, TimeoutError):
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await self._store.finish_attempt(
+                    self._failed(delivery, "deferred", "The gateway was stopped meanwhile.", self._clock())
+                )
 
     async def _hold(self, delivery: Delivery) -> None:
         """Renew the lease while the delivery is sent: an agreement may let that last longer than any one lease."""
@@ -93,6 +116,10 @@ class DeliveryWorker:
                 log.info("lease_not_renewed", delivery=delivery.id, reason=str(error))
 
     async def _record(self, result: AttemptResult) -> None:
+        """Keep a result: where the store is away, as soon as it is back, or the delivery would be sent again."""
+        await _persist(result.delivery_id, lambda: self._record_once(result))
+
+    async def _record_once(self, result: AttemptResult) -> None:
         """Keep a result. Where it cannot be kept as it is, what was said is left out: how it ended must be known."""
         try:
             await self._store.finish_attempt(result)
@@ -103,12 +130,17 @@ class DeliveryWorker:
             detail = f"What was said could not be recorded ({type(error).__name__})."
             await self._store.finish_attempt(replace(result, detail=detail))
 
-    async def _attempt(self, delivery: Delivery, agreement: Agreement | None) -> AttemptResult:
+    async def _attempt(self, delivery: Delivery) -> AttemptResult:
         """Send once; every way it can end becomes a result."""
+        agreement: Agreement | None = None
         try:
+            # As it is now: a mended URL counts for the next attempt.
+            agreement = await self._directory.agreement(delivery.partner_id, delivery.agreement_id)
             evidence = await self._send(delivery, agreement)
         except PermanentError as error:
             return self._failed(delivery, "refused", str(error), None)
+        except StoreUnavailable as error:  # nothing was sent, and that is nobody's fault who is concerned
+            return self._failed(delivery, "deferred", str(error), self._clock())
         except (TemporaryError, TimeoutError) as error:
             asked = error.retry_after if isinstance(error, TemporaryError) else 0.0
             return self._deferred(delivery, agreement, str(error) or "No answer in time", asked)
@@ -137,7 +169,15 @@ class DeliveryWorker:
 
     def _failed(self, delivery: Delivery, outcome: str, detail: str, next_at: datetime | None) -> AttemptResult:
         """A result that is no delivery; without `next_at` it is dead and holds its lane."""
-        log.info("delivery_failed", delivery=delivery.id, outcome=outcome, attempt=delivery.attempts, detail=detail)
+        log.info(
+            "delivery_failed",
+            delivery=delivery.id,
+            partner=delivery.partner_id,
+            case=delivery.case_id,
+            outcome=outcome,
+            attempt=delivery.attempts,
+            detail=detail,
+        )
         return AttemptResult(
             delivery.id, delivery.fence, delivery.attempts, outcome, self._clock(), detail, next_at, lane=delivery.lane
         )
@@ -146,7 +186,7 @@ class DeliveryWorker:
         """A result with the receipt that proves it."""
         at = self._clock()
         stage = Stage.RELAYED if evidence.outcome == "relayed" else Stage.DELIVERED
-        recipient = await self._directory.partner(delivery.partner_id)
+        recipient = await _persist(delivery.id, lambda: self._directory.partner(delivery.partner_id))
         body = self._notary.handed_over(
             stage, delivery, recipient, at=at, evidence=evidence.kind, answer=evidence.answer
         )
@@ -161,3 +201,15 @@ class DeliveryWorker:
             receipts=(receipt,),
             lane=delivery.lane,
         )
+
+
+async def _persist(delivery_id: str, ask: Callable[[], Awaitable[T]]) -> T:
+    """What the store says; where it is away, as soon as it is back. LeaseLost where the delivery is another's by now."""
+    while True:
+        try:
+            return await ask()
+        except LeaseLost:
+            raise
+        except TemporaryError as error:
+            log.warning("result_waits_for_the_store", delivery=delivery_id, reason=str(error))
+            await asyncio.sleep(LONGEST_WAIT)

@@ -8,12 +8,12 @@ empty tuple, never an empty string, so that a document says each thing in one wa
 
 from __future__ import annotations
 
-import re
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -26,8 +26,7 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_DATETIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?([Zz]|[+-]\d{2}:?\d{2})")
+from gateway.documents import values
 
 
 class Unfit(ValueError):
@@ -38,28 +37,46 @@ def _iso_date(value: Any) -> Any:
     """Let only ISO 8601 dates through: pydantic would read bare digits as seconds since 1970."""
     if isinstance(value, datetime) or not isinstance(value, date | str):
         raise Unfit("document.date")
-    if isinstance(value, str) and not _DATE.fullmatch(value):
+    if isinstance(value, str) and not values.is_day(value):
         raise Unfit("document.date")
     return value
 
 
 def _iso_datetime(value: Any) -> Any:
     """Let only ISO 8601 times with an offset through, for the same reason."""
-    if isinstance(value, datetime) or (isinstance(value, str) and _DATETIME.fullmatch(value)):
+    if isinstance(value, datetime) or (isinstance(value, str) and values.is_moment(value)):
         return value
     raise Unfit("document.moment")
 
 
+def _known_day(value: date) -> date:
+    """Refuse a day that some format could not write."""
+    try:
+        return values.known_day(value)
+    except ValueError as error:
+        raise Unfit("document.date.range") from error
+
+
+def _known_moment(value: datetime) -> datetime:
+    """Refuse an instant that some zone or format could not write."""
+    try:
+        return values.known_moment(value)
+    except ValueError as error:
+        raise Unfit("document.moment.range") from error
+
+
 def _number(value: Any) -> Any:
-    """Refuse booleans and binary fractions, whose decimal value is an accident."""
+    """Let only numbers through that are read; booleans and binary fractions, whose decimal value is an accident, are not."""
     if isinstance(value, bool | float):
         raise Unfit("document.type.number")
-    return value
-
-
-def plain(value: Decimal) -> str:
-    """`value` in plain digits without exponent: `1E+3` is `1000`."""
-    return format(value, "f")
+    try:
+        if isinstance(value, str):
+            return values.number(value.strip())
+        return values.bounded(Decimal(value)) if isinstance(value, int | Decimal) else value
+    except values.Beyond as error:
+        raise Unfit("document.number.range") from error
+    except ValueError as error:
+        raise Unfit("document.type.number") from error
 
 
 Text = Annotated[
@@ -72,12 +89,14 @@ Text = Annotated[
     ),
 ]
 """Text of any script, without the control characters that XML cannot carry; blanks around it are dropped."""
-Code = Annotated[str, StringConstraints(min_length=1, max_length=35, pattern=r"^\S+$")]
-"""A coded value or identifier without blanks (UN/EDIFACT gives an..35 to references)."""
+Code = Annotated[
+    str, StringConstraints(min_length=1, max_length=35, pattern=r"^[^\s\x00-\x1f\x7f-\x9f\u{fffe}\u{ffff}]+$")
+]
+"""A coded value or identifier without blanks and control characters (UN/EDIFACT gives an..35 to references)."""
 Reference = Annotated[
     str,
     StringConstraints(
-        strip_whitespace=True, min_length=1, max_length=70, pattern=r"^[^\x00-\x1f\x7f\u{fffe}\u{ffff}]*$"
+        strip_whitespace=True, min_length=1, max_length=70, pattern=r"^[^\x00-\x1f\x7f-\x9f\u{fffe}\u{ffff}]*$"
     ),
 ]
 """A number that people give to a paper; it may hold blanks."""
@@ -100,15 +119,15 @@ NoticeNumber = Annotated[str, StringConstraints(pattern=r"^[0-9]{18}$")]
 Number = Annotated[
     Decimal,
     BeforeValidator(_number),
-    Field(ge=0, max_digits=24, decimal_places=8),
-    PlainSerializer(plain, return_type=str, when_used="json"),
+    Field(ge=0, max_digits=values.MAX_DIGITS, decimal_places=values.MAX_PLACES),
+    PlainSerializer(values.plain, return_type=str, when_used="json"),
 ]
 """A non-negative decimal; the digits are capped so that an exponent cannot make it huge."""
 Count = Annotated[StrictInt, Field(ge=0, le=10**9)]
 """A whole number of things."""
 Flag = StrictBool
-Day = Annotated[date, BeforeValidator(_iso_date)]
-Moment = Annotated[AwareDatetime, BeforeValidator(_iso_datetime)]
+Day = Annotated[date, BeforeValidator(_iso_date), AfterValidator(_known_day)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_iso_datetime), AfterValidator(_known_moment)]
 
 
 def item(title: str, description: str, *, source: str = "", many: bool = False, required: bool = False) -> Any:

@@ -204,6 +204,8 @@ class _Reader:
         stream.use(codec or "latin-1")
         self.repertoire = repertoire
         header = split(self._segment(findings), replace(self.delimiters, repetition=""))
+        if header[0] != ["UNB"]:
+            findings.append(_finding("edifact.unb.tag", "UNB", ":".join(header[0])[:40]))
         self.envelope = Envelope(
             Syntax.EDIFACT,
             self.delimiters,

@@ -1,6 +1,7 @@
 """Reads a JSON message strictly: one object, no name twice, no number JSON does not have.
 
-Numbers with a fraction become Decimal, so that no amount is rounded on its way in.
+Numbers with a fraction become Decimal, so that no amount is rounded on its way in; one that JSON does not
+have, or that no later stage could take, is a finding at its place.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
-from typing import Any, NoReturn
+from typing import Any
 
+from gateway.documents import values
 from gateway.model import Finding, Place, Severity
 
 MAX_BYTES = 32 << 20
@@ -30,8 +32,6 @@ _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs
 _BRACKETS = re.compile(r"[\[\]{}]")
 _PAIR = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-_MAX_DIGITS = 60
-"""Longest number read: documents hold 24 digits; longer ones only cost time to convert."""
 
 
 @dataclass(slots=True)
@@ -56,6 +56,12 @@ class _Repeated(dict[str, Any]):
     names: tuple[str, ...] = ()
 
 
+class _NoNumber(str):
+    """What stands where a number should, as it is written."""
+
+    __slots__ = ()
+
+
 def read(body: bytes, *, max_bytes: int = MAX_BYTES) -> JsonRead:
     """The JSON object in `body` (UTF-8, or UTF-16 with a byte order mark), or the findings why not."""
     if len(body) > max_bytes:
@@ -71,7 +77,7 @@ def read(body: bytes, *, max_bytes: int = MAX_BYTES) -> JsonRead:
         if _SURROGATE.search(_PAIR.sub("", bare)):
             return _refused("json.surrogate")
         value = json.loads(
-            text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_decimal, parse_int=_integer
+            text, object_pairs_hook=_object, parse_constant=_NoNumber, parse_float=_decimal, parse_int=_integer
         )
     except json.JSONDecodeError as error:
         place = Place(line=error.lineno, path="")
@@ -81,8 +87,8 @@ def read(body: bytes, *, max_bytes: int = MAX_BYTES) -> JsonRead:
         return JsonRead(None, [error.finding])
     if not isinstance(value, dict):
         return _refused("json.not_object")
-    repeated = _repeated(value)
-    return JsonRead(None if repeated else value, repeated)
+    found = _faults(value, "")
+    return JsonRead(None if found else value, found)
 
 
 def too_large(size: int, *, max_bytes: int = MAX_BYTES) -> JsonRead:
@@ -124,50 +130,44 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return repeated
 
 
-def _repeated(value: Any) -> list[Finding]:
-    """A finding for each name that stands twice in one object, at its JSON pointer, and how many more there are."""
-    names = _names_twice(value, "")
-    found = [
-        Finding("json.duplicate", place=Place(path=path), args={"name": name})
-        for path, name in islice(names, MAX_FINDINGS)
-    ]
-    if more := sum(1 for _ in names):
+def _faults(value: Any, path: str) -> list[Finding]:
+    """A finding, at its JSON pointer, for each name that stands twice in one object and each number that is none."""
+    faults = _walk(value, path)
+    found = list(islice(faults, MAX_FINDINGS))
+    if more := sum(1 for _ in faults):
         found.append(Finding("payload.more_findings", Severity.WARNING, args={"count": str(more)}))
     return found
 
 
-def _names_twice(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    """The place and the name of each."""
+def _walk(value: Any, path: str) -> Iterator[Finding]:
+    """The findings of a value and all within it."""
+    if isinstance(value, _NoNumber):
+        shown = value if len(value) <= values.MAX_LENGTH else f"{value[: values.MAX_LENGTH]}…"
+        yield Finding("json.number", place=Place(path=path), value=str(shown))
     if isinstance(value, _Repeated):
-        yield from ((f"{path}/{_escaped(name)}", name) for name in value.names)
+        for name in value.names:
+            yield Finding("json.duplicate", place=Place(path=f"{path}/{_escaped(name)}"), args={"name": name})
     if isinstance(value, dict):
         for name, inner in value.items():
-            if isinstance(inner, dict | list):
-                yield from _names_twice(inner, f"{path}/{_escaped(name)}")
+            if isinstance(inner, dict | list | _NoNumber):
+                yield from _walk(inner, f"{path}/{_escaped(name)}")
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            if isinstance(inner, dict | list):
-                yield from _names_twice(inner, f"{path}/{index}")
+            if isinstance(inner, dict | list | _NoNumber):
+                yield from _walk(inner, f"{path}/{index}")
 
 
 def _escaped(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
 
 
-def _constant(text: str) -> NoReturn:
-    """NaN and Infinity are JavaScript's, not JSON's (RFC 8259, 6)."""
-    raise _Unreadable(Finding("json.number", value=text))
+def _decimal(text: str) -> Decimal | _NoNumber:
+    try:
+        return values.number(text)
+    except ValueError:
+        return _NoNumber(text)
 
 
-def _decimal(text: str) -> Decimal:
-    return Decimal(_short(text))
-
-
-def _integer(text: str) -> int:
-    return int(_short(text))
-
-
-def _short(text: str) -> str:
-    if len(text) > _MAX_DIGITS:
-        raise _Unreadable(Finding("json.number", value=f"{text[:_MAX_DIGITS]}…"))
-    return text
+def _integer(text: str) -> int | _NoNumber:
+    # Python itself refuses to convert some thousand digits.
+    return int(text) if len(text) <= values.MAX_LENGTH else _NoNumber(text)

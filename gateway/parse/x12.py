@@ -179,12 +179,12 @@ class _Reader:
                 source.skip_to_isa()
                 return []
             if not source.more():
-                raw = source.take(len(source.data)).rstrip(_BLANK)
+                raw = source.take(len(source.data)).strip(_BLANK)
                 self._note("x12.segment.unterminated", raw[:40].decode("utf-8", "replace"), Severity.WARNING)
                 return [self._text(raw)]
-        raw = source.take(end)
+        raw = source.take(end).lstrip(_BLANK)
         source.drop(1)
-        return [self._text(raw)]
+        return [self._text(raw)] if raw else []
 
     def _binary(self, tag: bytes) -> list[str]:
         """A BIN or BDS segment: its data is cut out by length (X12.22 elements 784, 785) and kept as a package."""
@@ -219,8 +219,13 @@ class _Reader:
                     yield [self._text(raw)]
             return
         segments = text.split(terminator)
-        if "\n" in text or "\r" in text or "" in segments:
-            segments = [stripped for raw in segments if (stripped := raw.lstrip("\r\n\t \0"))]
+        if (
+            "" in segments
+            or any(blank in text for blank in "\n\r\t\0\x1a")
+            or f"{terminator} " in text
+            or text[0] == " "
+        ):
+            segments = [stripped for raw in segments if (stripped := raw.lstrip("\r\n\t \0\x1a"))]
         yield segments
 
     def _text(self, raw: bytes) -> str:

@@ -126,7 +126,8 @@ class _Output:
         self.end = (header.delimiters.terminator + line_end).encode(header.charset)
 
     def put(self, raw: str, package: bytes = b"") -> None:
-        self.data += raw.encode(self.charset, "replace") + package + self.end
+        # U+FFFD stands for bytes that were no characters; a reader takes it for such bytes again, and refuses them.
+        self.data += raw.replace("\ufffd", "?").encode(self.charset, "replace") + package + self.end
 
 
 def _isa(header: InterchangeHeader) -> str:

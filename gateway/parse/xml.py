@@ -9,7 +9,6 @@ It is taken off here, and its head handed over beside the message.
 from __future__ import annotations
 
 import base64
-import binascii
 import codecs
 import re
 from collections.abc import Mapping
@@ -271,6 +270,6 @@ def _message(root: etree._Element, holder: etree._Element | None, name: str, max
         raise _Unreadable("xml.envelope.empty", line=line, path=path, name=name)
     try:
         inner = base64.b64decode(text, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # of text that is not ASCII it is no binascii.Error
         raise _Unreadable("xml.envelope.base64", line=line, path=path) from error
     return _parse(inner, max_bytes)[0]

@@ -14,6 +14,7 @@ from typing import Final
 from gateway.errors import ReceiptInvalid
 from gateway.receipt import chain
 from gateway.receipt.anchor import is_name_of
+from gateway.receipt.covered import Covered
 from gateway.receipt.problems import Problem, check_checkpoint, check_receipt
 from gateway.receipt.signed import Checkpoint, Verifier
 
@@ -39,8 +40,10 @@ def split_notes(lines: Iterable[str]) -> Iterator[str]:
         yield "".join(note)
 
 
-def verify_log(lines: Iterable[bytes], checkpoints: Iterable[str], vkey: str) -> list[Problem]:
-    """Everything wrong with a whole exported log, in bounded memory.
+def verify_log(
+    lines: Iterable[bytes], checkpoints: Iterable[str], vkey: str, covered: Covered | None = None
+) -> list[Problem]:
+    """Everything wrong with a whole exported log, in bounded memory; `covered` takes what it shows.
 
     `checkpoints` go from the oldest to the newest. Those signed under an earlier name of the log (see
     `anchor`) with the same key count as well.
@@ -49,7 +52,7 @@ def verify_log(lines: Iterable[bytes], checkpoints: Iterable[str], vkey: str) ->
         verifier = Verifier(vkey)
     except ReceiptInvalid:
         return [Problem("receipt.key.invalid")]
-    audit = _LogAudit(verifier)
+    audit = _LogAudit(verifier, Covered() if covered is None else covered)
     heads = _heads(checkpoints, verifier, audit.problems)
     head = next(heads, None)
     if head is None and not audit.problems:
@@ -77,9 +80,12 @@ class _LogAudit:
     receipt; both trees go on from there.
     """
 
-    def __init__(self, verifier: Verifier) -> None:
+    def __init__(self, verifier: Verifier, covered: Covered) -> None:
         self.problems: list[Problem] = []
         self.size = 0
+        self._covered = covered
+        self._uncovered = Covered()
+        """What was read since the last checkpoint, and counts only under the next one."""
         self._verifier = verifier
         self._given = chain.Frontier()
         self._computed = chain.Frontier()
@@ -112,8 +118,10 @@ class _LogAudit:
         if computed != given:
             self._add("receipt.log.changed", index)
         else:
-            _, found = check_receipt(body, index, "", self._verifier.name)
+            receipt, found = check_receipt(body, index, "", self._verifier.name)
             self.problems += found
+            if receipt is not None and not found:
+                self._uncovered.take(receipt)
         if self._whole:
             self._given.append([given])
             self._computed.append([computed])
@@ -137,6 +145,10 @@ class _LogAudit:
             self._add("receipt.log.rewritten", self._judged, last=str(head.size - 1))
             self._whole = False
         self._judged = head.size
+        if self._whole:
+            self._covered.merge(self._uncovered)
+            self._covered.take_head(head)
+            self._uncovered = Covered()
 
     def close(self) -> None:
         """Say what only the end shows."""
@@ -161,6 +173,7 @@ class _LogAudit:
 def _heads(checkpoints: Iterable[str], verifier: Verifier, problems: list[Problem]) -> Iterator[Checkpoint]:
     """The good checkpoints, in order; what is wrong with the others goes to `problems`."""
     before = 0
+    newest = ""
     for note in checkpoints:
         name = note.partition("\n")[0]
         earlier = is_name_of(name, verifier.name) and name != verifier.name
@@ -171,7 +184,11 @@ def _heads(checkpoints: Iterable[str], verifier: Verifier, problems: list[Proble
         if head.size < before:
             problems.append(Problem("receipt.checkpoint.shrunk", args={"size": str(head.size), "before": str(before)}))
             continue
-        before = head.size
+        if newest and not is_name_of(newest, name):
+            # A log that took a new name never signs under the old one again.
+            problems.append(Problem("receipt.checkpoint.old_name", args={"found": name, "expected": newest}))
+            continue
+        before, newest = head.size, name
         yield head
 
 

@@ -6,6 +6,7 @@
     receipts/000000000017.json       the receipt at index 17 of the log, as it was hashed
     proofs/000000000017.tlog-proof   its proof
     payloads/<sha256>                bytes a receipt vouches for: what was received, delivered, answered
+    findings/<sha256>.json           all findings of a `checked` receipt that lists only the first of them
     attachments/<name>               what helps to read the rest, such as certificates; vouched for by nobody
 
 The manifest is no evidence: it only lets a damaged or missing file be named. The evidence is the
@@ -18,14 +19,13 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-import struct
 import zipfile
-import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from gateway.errors import PayloadTooLarge, ReceiptInvalid
+from gateway.errors import PayloadTooLarge
 from gateway.model import Receipt
+from gateway.receipt import archive
 from gateway.receipt.proof import Proof
 from gateway.receipt.signed import VERSION, canonical
 
@@ -42,7 +42,7 @@ MAX_FILES: Final = 100_000
 FILE_NAME: Final = re.compile(r"([a-z]+/)?[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 """What a file of a bundle may be called, so that a name is safe to print and to unpack."""
 
-_README_TEXT = """\
+README_TEXT: Final = """\
 Evidence bundle of an EDI gateway. Verify it with the log's public key, which you hold from the
 gateway's operator and which is deliberately not in here:
 
@@ -68,9 +68,21 @@ def proof_name(index: int) -> str:
     return f"proofs/{index:012d}.tlog-proof"
 
 
+def numbered(files: Iterable[str], name_of: Callable[[int], str]) -> list[int]:
+    """The indexes of the files that `name_of` names, each index under the one name it has."""
+    digits = {name: re.search("[0-9]{12,18}", name) for name in files}
+    found = ((int(match[0]), name) for name, match in digits.items() if match)
+    return sorted(index for index, name in found if name == name_of(index))
+
+
 def payload_name(body: bytes) -> str:
     """The file of a payload."""
     return f"payloads/{hashlib.sha256(body).hexdigest()}"
+
+
+def findings_name(findings: bytes) -> str:
+    """The file of the list of all findings that a receipt digests."""
+    return f"findings/{hashlib.sha256(findings).hexdigest()}.json"
 
 
 def make_bundle(
@@ -79,18 +91,20 @@ def make_bundle(
     payloads: Iterable[bytes] = (),
     attachments: Mapping[str, bytes] | None = None,
     recipients: Mapping[int, tuple[str, bytes]] | None = None,
+    findings: Iterable[bytes] = (),
 ) -> bytes:
     """The bundle of `receipts`, each with its inclusion hashes in the tree of `checkpoint`.
 
-    `recipients` names, by index of a receipt, the partner and the salt its commitment was made with: for
+    `findings` are lists of all findings of a receipt (`signed.findings_list`). `recipients` names, by index of a receipt, the partner and the salt its commitment was made with: for
     the recipient's own bundle, never for the sender's. ValueError for an attachment's name that is not
-    letters, digits, dots, dashes and underscores.
+    letters, digits, dots, dashes and underscores; PayloadTooLarge for more than a verifier reads.
     """
-    files: dict[str, bytes] = {README: _README_TEXT.encode(), CHECKPOINT: checkpoint.encode()}
+    files: dict[str, bytes] = {README: README_TEXT.encode(), CHECKPOINT: checkpoint.encode()}
     for receipt, hashes in receipts:
         files[receipt_name(receipt.index)] = receipt.body
         files[proof_name(receipt.index)] = Proof(receipt.index, tuple(hashes), checkpoint).text().encode()
     files |= {payload_name(body): body for body in payloads}
+    files |= {findings_name(listed): listed for listed in findings}
     for name, content in (attachments or {}).items():
         if "/" in name or not FILE_NAME.fullmatch(name):
             raise ValueError(f"{name!r} is no name for an attachment")
@@ -100,7 +114,10 @@ def make_bundle(
         for index, (partner, salt) in sorted((recipients or {}).items())
     ]
     files[MANIFEST] = manifest(files, opened)
-    return pack(files)
+    packed = pack(files)
+    if len(packed) > MAX_SIZE or len(files) > MAX_FILES:
+        raise PayloadTooLarge(f"a bundle holds {MAX_SIZE} bytes and {MAX_FILES} files at most; export the log instead")
+    return packed
 
 
 def manifest(files: Mapping[str, bytes], recipients: Sequence[Mapping[str, object]] = ()) -> bytes:
@@ -114,30 +131,20 @@ def manifest(files: Mapping[str, bytes], recipients: Sequence[Mapping[str, objec
 def pack(files: Mapping[str, bytes]) -> bytes:
     """A zip file of `files` in the order of their names, uncompressed and undated, so that equal parts make equal bytes."""
     target = io.BytesIO()
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as file:
         for name in sorted(files):
             info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
             info.create_system = 3
             info.external_attr = 0o100644 << 16
-            archive.writestr(info, files[name])
+            file.writestr(info, files[name])
     return target.getvalue()
 
 
 def unpack(bundle: bytes, max_size: int = MAX_SIZE) -> dict[str, bytes]:
-    """The files of a bundle, compressed or not. ReceiptInvalid where it cannot be read, PayloadTooLarge beyond `max_size` bytes."""
+    """The files of a bundle, compressed or not.
+
+    ReceiptInvalid where it is no zip file that every program reads alike, PayloadTooLarge beyond `max_size` bytes.
+    """
     if len(bundle) > max_size:
         raise PayloadTooLarge("the bundle is larger than allowed")
-    try:
-        with zipfile.ZipFile(io.BytesIO(bundle)) as archive:
-            entries = archive.infolist()
-            names = [entry.filename for entry in entries]
-            if len(set(names)) != len(names) or not all(FILE_NAME.fullmatch(name.rstrip("/")) for name in names):
-                raise ReceiptInvalid("the bundle holds two files of one name, or an unusual name")
-            # zipfile gives no more bytes than the directory announces, so that this sum bounds a zip bomb.
-            if len(entries) > MAX_FILES or sum(entry.file_size for entry in entries) > max_size:
-                raise PayloadTooLarge("the bundle unpacks to more than allowed")
-            if any(entry.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED} for entry in entries):
-                raise ReceiptInvalid("the bundle is compressed in an unusual way")
-            return {entry.filename: archive.read(entry) for entry in entries if not entry.is_dir()}
-    except (zipfile.BadZipFile, RuntimeError, EOFError, ValueError, OSError, struct.error, zlib.error) as error:
-        raise ReceiptInvalid("the bundle is no readable zip file") from error
+    return archive.read(bundle, archive.Limits(max_size, MAX_FILES, FILE_NAME))

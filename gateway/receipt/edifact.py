@@ -117,7 +117,7 @@ def interchange(envelope: Envelope, replies: Sequence[Reply], *, reference: str,
         recipient=envelope.sender,
         recipient_qualifier=envelope.sender_qualifier,
         version=envelope.version if envelope.version in {"1", "2", "3", "4"} else "3",
-        repertoire=envelope.repertoire if envelope.repertoire in CODECS else "UNOC",
+        repertoire=_repertoire(envelope),
         reference=reference,
         date=at.strftime("%Y%m%d" if envelope.version == "4" else "%y%m%d"),
         time=at.strftime("%H%M"),
@@ -178,7 +178,14 @@ class _Writer:
     def __init__(self, envelope: Envelope) -> None:
         self.version = "4" if envelope.version == "4" else "3"
         self.delimiters = envelope.delimiters
+        self.repertoire = _repertoire(envelope)
         self.segments: list[str] = []
+
+    def _fit(self, text: str) -> str:
+        """`text` as it can be copied: what its sender may not write, we may not either."""
+        return (
+            "".join("-" if c in unfit else c for c in text) if (unfit := strangers(text, self.repertoire, "")) else text
+        )
 
     def level(
         self, tag: str, identity: list[list[str]], action: str, errors: Sequence[Finding], tags: set[str]
@@ -197,8 +204,8 @@ class _Writer:
         """UCF."""
         header = [*ended.group.header, *[[""]] * 4][:4]
         identity = [
-            [ended.group.reference or _UNNAMED],
-            *(element if any(element) else [""] for element in header[2:4]),
+            [self._fit(ended.group.reference) or _UNNAMED],
+            *([self._fit(part) for part in element] if any(element) else [""] for element in header[2:4]),
         ]
         self.level("UCF", identity, REJECTED if errors else ACKNOWLEDGED, errors, {"UNG", "UNE"})
 
@@ -211,7 +218,16 @@ class _Writer:
             # A package has no 0062 and S009; version 4 names it by 0800, after S011.
             self.level("UCM", [[], []], REJECTED, [], set())
             self.segments[-1] = join(
-                [["UCM"], [], [], [REJECTED], [self._code(errors[0])], ["UNO"], [], [verdict.reference[:35]]],
+                [
+                    ["UCM"],
+                    [],
+                    [],
+                    [REJECTED],
+                    [self._code(errors[0])],
+                    ["UNO"],
+                    [],
+                    [self._fit(verdict.reference)[:35]],
+                ],
                 self.delimiters,
             )
             return
@@ -222,8 +238,8 @@ class _Writer:
             (type_.release, 3),
             (type_.agency, 3 if self.version == "4" else 2),
         ]
-        identifier = [text[:size] or _UNNAMED for text, size in parts] + [type_.association[:6]]
-        self.level("UCM", [[verdict.reference[:14] or _UNNAMED], identifier], REJECTED, own, {"UNH", "UNT"})
+        identifier = [self._fit(text)[:size] or _UNNAMED for text, size in parts] + [self._fit(type_.association)[:6]]
+        self.level("UCM", [[self._fit(verdict.reference)[:14] or _UNNAMED], identifier], REJECTED, own, {"UNH", "UNT"})
         for segments in _limited(self._below(e for e in errors if not _is_own(e))):
             self.segments += segments
 
@@ -276,8 +292,16 @@ def _is_own(error: Finding) -> bool:
     return error.place.tag in {"UNH", "UNT"} or not error.place.segment
 
 
+def _repertoire(envelope: Envelope) -> str:
+    """The repertoire that an answer to `envelope` is written in."""
+    return envelope.repertoire if envelope.repertoire in CODECS else "UNOC"
+
+
 def _copyable(envelope: Envelope) -> bool:
-    """Whether UCI's mandatory elements can be copied from UNB."""
+    """Whether UCI's mandatory elements can be copied from UNB: they are right, and so are all their characters."""
+    copied = [envelope.reference, *(part for element in envelope.header[2:4] for part in element)]
+    if envelope.header[:1] != [["UNB"]] or strangers("".join(copied), _repertoire(envelope), ""):
+        return False
     faults = check_service(envelope.header, envelope.delimiters, envelope.version)
     return bool(envelope.header) and not any(
         f.place.element in {2, 3, 5} for f in faults if f.severity is Severity.ERROR

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,10 +12,16 @@ from gateway.receipt import signed
 
 @dataclass(frozen=True, slots=True)
 class Notary:
-    """Writes receipts for the log `log`; `secret` hides recipients from senders (see `signed.recipient_salt`)."""
+    """Writes receipts for one log; `secret` hides recipients from senders (see `signed.recipient_salt`)."""
 
-    log: str
+    origin: Callable[[], str]
+    """Gives the log's present name, which is another one after a database was set back."""
     secret: bytes = field(repr=False)
+
+    @property
+    def log(self) -> str:
+        """The name of the log that receipts are written for now."""
+        return self.origin()
 
     def received(self, payload: Payload) -> bytes:
         """These bytes are ours now."""

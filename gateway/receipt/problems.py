@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -41,6 +42,9 @@ FIELDS: Final[Mapping[str, Mapping[str, type]]] = {
 """The fields of each stage's receipts, all of them required and no other allowed, in version 1."""
 
 
+_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing wrong with evidence. `index` is the place in the log, `name` the file of the bundle it is about."""
@@ -50,6 +54,9 @@ class Problem:
     name: str = ""
     args: Mapping[str, str] = field(default_factory=dict)
 
+    def __hash__(self) -> int:
+        return hash((self.code, self.index, self.name))
+
     @property
     def severity(self) -> Severity:
         """How grave it is, as the catalogue says."""
@@ -57,10 +64,13 @@ class Problem:
 
     def text(self, language: str = "en") -> str:
         """The problem in words, in `language` (`en` or `zh`)."""
+        return findings.text(self.finding, language)
+
+    @property
+    def finding(self) -> Finding:
+        """The problem as a finding of the catalogue."""
         index = {} if self.index is None else {"index": str(self.index)}
-        return findings.text(
-            Finding(self.code, place=Place(path=self.name), args={"name": self.name, **index, **self.args}), language
-        )
+        return Finding(self.code, place=Place(path=self.name), args={"name": self.name, **index, **self.args})
 
 
 def valid(problems: Iterable[Problem]) -> bool:
@@ -76,6 +86,8 @@ def check_receipt(body: bytes, index: int, name: str, origin: str) -> tuple[dict
     stage = fields.get("stage") if fields else None
     shape = FIELDS.get(stage) if isinstance(stage, str) else None
     if fields is None or shape is None or {key: type(value) for key, value in fields.items()} != shape:
+        return None, [Problem("receipt.malformed", index, name)]
+    if not _TIME.fullmatch(fields["at"]) or fields["environment"] not in {"production", "test"}:
         return None, [Problem("receipt.malformed", index, name)]
     if not is_name_of(fields["log"], origin):
         return fields, [Problem("receipt.other_log", index, name)]
@@ -98,9 +110,19 @@ def check_checkpoint(note: str, verifier: Verifier, name: str = "") -> tuple[Che
 
 def canonical_object(body: bytes) -> dict[str, Any] | None:
     """The JSON object in `body`, or None unless it is written in the one way RFC 8785 allows."""
+    value = _canonical(body)
+    return value if isinstance(value, dict) else None
+
+
+def canonical_list(body: bytes) -> list[Any] | None:
+    """The JSON array in `body`, or None unless it is written in the one way RFC 8785 allows."""
+    value = _canonical(body)
+    return value if isinstance(value, list) else None
+
+
+def _canonical(body: bytes) -> object:
     try:
-        value = json.loads(body)
-        canonical = rfc8785.dumps(value)
+        value: object = json.loads(body)
+        return value if rfc8785.dumps(value) == body else None  # type: ignore[arg-type]
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) and canonical == body else None

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 
 from gateway.errors import ReceiptInvalid
 from gateway.receipt import chain
-from gateway.receipt.signed import Checkpoint, Verifier
+from gateway.receipt.signed import MAX_NOTE, Checkpoint, Verifier
 
 HEADER = "c2sp.org/tlog-proof@v1"
 MAX_HASHES = 63
 """A tree of 2**63 leaves is no higher."""
+
+MAX_SIZE = 2 * MAX_NOTE
+"""Bytes of a proof file that is read at all: a note of the longest, and a receipt."""
 
 
 @dataclass(frozen=True, slots=True)

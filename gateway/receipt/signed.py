@@ -20,7 +20,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -34,8 +34,18 @@ from gateway.model import Delivery, Finding, MessageState, Payload, Role, Stage
 VERSION: Final = 1
 """The version of the receipts' fields; every receipt carries it."""
 
-MAX_FINDINGS: Final = 1000
-"""A receipt lists no more findings than this, so that a leaf stays below some 200 KB; it counts and digests all."""
+LARGEST_LEAF: Final = 16 * 1024
+"""Bytes up to which a `checked` receipt lists findings: some two hundred, more than anybody mends before sending again.
+The log never becomes shorter, and a sender that repeats a bad interchange must not fill it; all findings are counted
+and digested, and the list of all travels in a bundle."""
+
+LARGEST_ENTRY: Final = 65_535
+"""Bytes of an entry where logs are published as tiles (C2SP tlog-tiles, Log entries: its length is a uint16). No
+receipt is larger, whatever its texts, so that the log can always be published so."""
+
+LONGEST_TEXT: Final = 512
+"""Bytes in UTF-8 of a text that stands whole in a receipt: twice the longest Idempotency-Key, seven times the longest
+business key. Partners choose references, transport ids, formats and the names in a finding's place."""
 
 MAX_NOTE: Final = 1_000_000
 """Characters of a note that is read at all: the limit Go's sumdb/note sets."""
@@ -67,13 +77,26 @@ def timestamp(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
+def bounded(text: str) -> str:
+    """`text` as it stands in a receipt: whole up to `LONGEST_TEXT` bytes, else its beginning, `…sha256:`, its digest.
+
+    What is cut is longer than what stands whole ever is, so that no text can be taken for a cut one.
+    """
+    if len(text) * 4 <= LONGEST_TEXT:
+        return text
+    encoded = text.encode("utf-8", "replace")
+    if len(encoded) <= LONGEST_TEXT:
+        return text
+    beginning = encoded[:LONGEST_TEXT].decode("utf-8", "ignore")
+    return f"{beginning}…sha256:{hashlib.sha256(encoded).hexdigest()}"
+
+
 def received(payload: Payload, *, log: str) -> bytes:
     """The receipt for the sender: these bytes are ours now."""
-    return canonical(
+    return _leaf(
         {
             "at": timestamp(payload.received_at),
             "environment": _environment(payload.test),
-            "log": log,
             "payload": payload.id,
             "sender": payload.partner_id,
             "sha256": payload.sha256,
@@ -81,8 +104,8 @@ def received(payload: Payload, *, log: str) -> bytes:
             "stage": Stage.RECEIVED.value,
             "transport": payload.transport,
             "transport_id": payload.transport_id,
-            "version": VERSION,
-        }
+        },
+        log,
     )
 
 
@@ -104,27 +127,55 @@ def checked(
     `reference` is the sender's own number of the message (UNH 0062, ST02); `schema` and `mapping` are
     the digests of the tables that judged and read it, empty where none was there.
     """
-    listed = [{"code": f.code, "place": str(f.place), "severity": f.severity.value} for f in findings]
-    return canonical(
-        {
-            "at": timestamp(at),
-            "environment": _environment(payload.test),
-            "findings": listed[:MAX_FINDINGS],
-            "findings_sha256": hashlib.sha256(canonical(listed)).hexdigest(),
-            "findings_total": len(listed),
-            "format": format,
-            "log": log,
-            "mapping": mapping,
-            "message": message_id,
-            "payload": payload.id,
-            "payload_sha256": payload.sha256,
-            "reference": reference,
-            "schema": schema,
-            "stage": Stage.CHECKED.value,
-            "verdict": verdict.value,
-            "version": VERSION,
-        }
-    )
+    listed = _listed(findings)
+    everything = canonical(listed)
+    said: dict[str, object] = {
+        "at": timestamp(at),
+        "environment": _environment(payload.test),
+        "findings": listed,
+        "findings_sha256": hashlib.sha256(everything).hexdigest(),
+        "findings_total": len(listed),
+        "format": format,
+        "mapping": mapping,
+        "message": message_id,
+        "payload": payload.id,
+        "payload_sha256": payload.sha256,
+        "reference": reference,
+        "schema": schema,
+        "stage": Stage.CHECKED.value,
+        "verdict": verdict.value,
+    }
+    if len(everything) > LARGEST_LEAF // 2:
+        room = LARGEST_LEAF - len(_leaf(said | {"findings": []}, log))
+        said["findings"] = _that_fit(listed, room)
+    return _leaf(said, log)
+
+
+def whole_findings(receipt: bytes, findings: Sequence[Finding]) -> bytes:
+    """The list of all findings that a `checked` receipt digests, where it lists only the first; from its message's.
+
+    Empty where the receipt lists all, or where these are not the findings it was written about.
+    """
+    said = json.loads(receipt)
+    total = said["findings_total"]
+    if len(said["findings"]) == total or len(findings) < total:
+        return b""
+    # A message keeps the findings of its envelope before its own.
+    whole = canonical(_listed(findings)[len(findings) - total :])
+    return whole if hashlib.sha256(whole).hexdigest() == said["findings_sha256"] else b""
+
+
+def _listed(findings: Iterable[Finding]) -> list[dict[str, str]]:
+    return [{"code": f.code, "place": bounded(str(f.place)), "severity": f.severity.value} for f in findings]
+
+
+def _that_fit(listed: Sequence[dict[str, str]], room: int) -> list[dict[str, str]]:
+    """The first of `listed` that take no more than `room` bytes with the commas between them."""
+    for count, one in enumerate(listed):
+        room -= len(canonical(one)) + (count > 0)
+        if room < 0:
+            return list(listed[:count])
+    return list(listed)
 
 
 def delivered(
@@ -179,7 +230,7 @@ def recipient_commitment(partner_id: str, salt: bytes) -> str:
 def _handed_over(
     stage: Stage, delivery: Delivery, log: str, at: datetime, role: Role, salt: bytes, said: Mapping[str, object]
 ) -> bytes:
-    return canonical(
+    return _leaf(
         {
             "at": timestamp(at),
             "case": delivery.case_id,
@@ -187,17 +238,23 @@ def _handed_over(
             "document": delivery.document_type,
             "environment": _environment(delivery.test),
             "kind": delivery.kind.value,
-            "log": log,
             "message": delivery.message_id,
             "recipient": recipient_commitment(delivery.partner_id, salt),
             "recipient_role": role.value,
             "sha256": delivery.sha256,
             "size": len(delivery.body),
             "stage": stage.value,
-            "version": VERSION,
             **said,
-        }
+        },
+        log,
     )
+
+
+def _leaf(said: Mapping[str, object], log: str) -> bytes:
+    """The receipt that says this: in canonical form, with its version and log, each of its texts bounded."""
+    fields = {name: bounded(value) if isinstance(value, str) else value for name, value in said.items()}
+    # The log's name is never cut: a verifier compares it, and the configuration bounds it.
+    return canonical({**fields, "log": log, "version": VERSION})
 
 
 def _digest(answer: bytes | str) -> dict[str, str]:

@@ -9,21 +9,40 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from gateway.errors import PayloadTooLarge, ReceiptInvalid
 from gateway.receipt import bundle as packing
 from gateway.receipt import chain
 from gateway.receipt.audit import log_line, split_notes, verify_log
-from gateway.receipt.problems import Problem, canonical_object, check_checkpoint, check_receipt, valid
+from gateway.receipt.covered import Covered
+from gateway.receipt.problems import (
+    Problem,
+    canonical_list,
+    canonical_object,
+    check_checkpoint,
+    check_receipt,
+    valid,
+)
 from gateway.receipt.proof import Proof
-from gateway.receipt.signed import Checkpoint, Verifier, recipient_commitment
+from gateway.receipt.signed import VERSION, Checkpoint, Verifier, recipient_commitment
 
-__all__ = ["Problem", "log_line", "split_notes", "valid", "verify", "verify_extension", "verify_log", "verify_proof"]
+__all__ = [
+    "Covered",
+    "Problem",
+    "log_line",
+    "split_notes",
+    "valid",
+    "verify",
+    "verify_extension",
+    "verify_log",
+    "verify_proof",
+]
 
 
-def verify(bundle: bytes, vkey: str, max_size: int = packing.MAX_SIZE) -> list[Problem]:
-    """Everything wrong with an evidence bundle, judged by the log's public key alone."""
+def verify(bundle: bytes, vkey: str, max_size: int = packing.MAX_SIZE, covered: Covered | None = None) -> list[Problem]:
+    """Everything wrong with an evidence bundle, judged by the log's public key alone; `covered` takes what it shows."""
+    covered = Covered() if covered is None else covered
     try:
         verifier = Verifier(vkey)
     except ReceiptInvalid:
@@ -40,27 +59,36 @@ def verify(bundle: bytes, vkey: str, max_size: int = packing.MAX_SIZE) -> list[P
     note = _text(files.get(packing.CHECKPOINT, b""))
     head, found = check_checkpoint(note, verifier, packing.CHECKPOINT)
     problems += found
+    indexes = packing.numbered(files, packing.receipt_name)
     receipts: dict[int, dict[str, Any]] = {}
-    for index, name in _numbered(files, "receipts/", ".json"):
+    for index in indexes:
+        name = packing.receipt_name(index)
         receipt, found = check_receipt(files[name], index, name, verifier.name)
+        found += _check_proof(files, index, note, head)
         problems += found
-        if receipt is not None:
+        if head is not None and receipt is not None and not found:
             receipts[index] = receipt
-        problems += _check_proof(files, index, note, head)
-    if not receipts:
+            covered.take(receipt)
+    if head is not None:
+        covered.take_head(head)
+    if not indexes:
         problems.append(Problem("receipt.bundle.empty"))
     problems += [
-        Problem("receipt.proof.stray", index, name)
-        for index, name in _numbered(files, "proofs/", ".tlog-proof")
+        Problem("receipt.proof.stray", index, packing.proof_name(index))
+        for index in packing.numbered(files, packing.proof_name)
         if packing.receipt_name(index) not in files
     ]
-    problems += _check_payloads(files, receipts)
-    problems += _check_recipients(recipients, receipts)
+    problems += _check_files(files, receipts, covered)
+    problems += _check_present(files, receipts)
+    problems += _check_recipients(recipients, receipts, covered)
     return problems
 
 
-def verify_proof(content: bytes, vkey: str, receipt: bytes = b"") -> list[Problem]:
-    """Everything wrong with a proof file and its receipt, which the file carries unless it is given beside it."""
+def verify_proof(content: bytes, vkey: str, receipt: bytes = b"", covered: Covered | None = None) -> list[Problem]:
+    """Everything wrong with a proof file and its receipt, which the file carries unless it is given beside it.
+
+    `covered` takes what it shows.
+    """
     try:
         verifier = Verifier(vkey)
     except ReceiptInvalid:
@@ -73,11 +101,18 @@ def verify_proof(content: bytes, vkey: str, receipt: bytes = b"") -> list[Proble
     if not body:
         return [Problem("receipt.proof.stray", proof.index)]
     head, problems = check_checkpoint(proof.checkpoint, verifier)
-    _, found = check_receipt(body, proof.index, "", verifier.name)
+    fields, found = check_receipt(body, proof.index, "", verifier.name)
     problems += found
     leaf = chain.leaf_hash(body)
-    if head is not None and not chain.verify_inclusion(leaf, proof.index, head.size, proof.hashes, head.root):
+    # A file that carries one receipt and lies beside another would show each reader its own.
+    other = proof.receipt not in {b"", body}
+    if other or (
+        head is not None and not chain.verify_inclusion(leaf, proof.index, head.size, proof.hashes, head.root)
+    ):
         problems.append(Problem("receipt.proof.wrong", proof.index))
+    if covered is not None and head is not None and fields is not None and not problems:
+        covered.take(fields)
+        covered.take_head(head)
     return problems
 
 
@@ -116,37 +151,80 @@ def _check_proof(files: Mapping[str, bytes], index: int, note: str, head: Checkp
     return []
 
 
-def _check_payloads(files: Mapping[str, bytes], receipts: Mapping[int, Mapping[str, Any]]) -> list[Problem]:
-    """That a receipt vouches for each payload, and which payloads are not there."""
+def _check_files(
+    files: Mapping[str, bytes], receipts: Mapping[int, Mapping[str, Any]], covered: Covered
+) -> list[Problem]:
+    """That each file is one that a bundle has, and that a receipt vouches for what looks as if one did."""
     problems: list[Problem] = []
-    digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     vouched = {r.get(key) for r in receipts.values() for key in ("sha256", "payload_sha256", "answer_sha256")}
-    sizes: dict[str, int] = {}
-    for name, digest in digests.items():
-        if name.startswith("payloads/"):
-            sizes[digest] = len(files[name])
-            if digest not in vouched or name != f"payloads/{digest}":
+    listed = {r.get("findings_sha256") for r in receipts.values()}
+    numbered = {name(index) for name in _NUMBERED for index in packing.numbered(files, name)}
+    for name, content in files.items():
+        digest = hashlib.sha256(content).hexdigest()
+        if name in numbered or name in {packing.MANIFEST, packing.CHECKPOINT}:
+            continue
+        if name == packing.README:
+            if content != packing.README_TEXT.encode():
+                problems.append(Problem("receipt.bundle.readme", name=name))
+                covered.uncovered.append(name)
+        elif name.startswith("attachments/"):
+            if digest in vouched:
+                covered.files += 1
+            else:
+                problems.append(Problem("receipt.attachment.unproven", name=name))
+                covered.uncovered.append(name)
+        elif name.startswith(("payloads/", "findings/")):
+            if (name == packing.payload_name(content) and digest in vouched) or (
+                name == packing.findings_name(content) and digest in listed
+            ):
+                covered.files += 1
+            else:
                 problems.append(Problem("receipt.payload.unproven", name=name))
-        elif name.startswith("attachments/") and digest not in vouched:
-            problems.append(Problem("receipt.attachment.unproven", name=name))
-    for index, receipt in receipts.items():
-        digest = receipt.get("sha256", receipt.get("payload_sha256"))
-        if digest not in sizes:
-            problems.append(Problem("receipt.payload.absent", index, packing.receipt_name(index)))
-        elif "sha256" in receipt and receipt.get("size") != sizes[digest]:
-            problems.append(Problem("receipt.payload.size", index, packing.receipt_name(index)))
+        else:
+            problems.append(Problem("receipt.bundle.unknown", name=name))
     return problems
 
 
-def _check_recipients(recipients: Sequence[Any], receipts: Mapping[int, Mapping[str, Any]]) -> list[Problem]:
+_NUMBERED: Final = (packing.receipt_name, packing.proof_name)
+
+
+def _check_present(files: Mapping[str, bytes], receipts: Mapping[int, Mapping[str, Any]]) -> list[Problem]:
+    """What the receipts are about and the bundle does not hold, and whether what it holds has the size they give."""
+    problems: list[Problem] = []
+    for index, receipt in receipts.items():
+        name = packing.receipt_name(index)
+        payload = files.get(f"payloads/{receipt.get('sha256', receipt.get('payload_sha256'))}")
+        if payload is None:
+            problems.append(Problem("receipt.payload.absent", index, name))
+        elif "sha256" in receipt and receipt["size"] != len(payload):
+            problems.append(Problem("receipt.payload.size", index, name))
+        if "findings" not in receipt:
+            continue
+        total, some = receipt["findings_total"], receipt["findings"]
+        listed = files.get(f"findings/{receipt['findings_sha256']}.json")
+        if listed is not None:
+            whole = canonical_list(listed)
+            if whole is None or len(whole) != total or whole[: len(some)] != some:
+                problems.append(Problem("receipt.findings.wrong", index, name))
+        elif total != len(some):
+            args = {"listed": str(len(some)), "total": str(total)}
+            problems.append(Problem("receipt.findings.absent", index, name, args))
+    return problems
+
+
+def _check_recipients(
+    recipients: Sequence[Any], receipts: Mapping[int, Mapping[str, Any]], covered: Covered
+) -> list[Problem]:
     """That the recipients the manifest names are those the receipts commit to."""
     problems: list[Problem] = []
     for opened in recipients:
         match opened:
-            case {"index": int(index), "partner": str(partner), "salt": str(salt)} if re.fullmatch(
-                "[0-9a-f]{64}", salt
+            case {"index": int(index), "partner": str(partner), "salt": str(salt)} if (
+                len(opened) == 3 and type(index) is int and re.fullmatch("[0-9a-f]{64}", salt)
             ):
-                if receipts.get(index, {}).get("recipient") != recipient_commitment(partner, bytes.fromhex(salt)):
+                if receipts.get(index, {}).get("recipient") == recipient_commitment(partner, bytes.fromhex(salt)):
+                    covered.recipients[index] = partner
+                else:
                     problems.append(Problem("receipt.recipient.wrong", index, packing.MANIFEST))
             case _:
                 problems.append(Problem("receipt.bundle.manifest", name=packing.MANIFEST))
@@ -154,13 +232,18 @@ def _check_recipients(recipients: Sequence[Any], receipts: Mapping[int, Mapping[
 
 
 def _check_manifest(files: Mapping[str, bytes]) -> tuple[list[Problem], Sequence[Any]]:
-    """What differs between manifest and files; and the recipients it names."""
+    """What differs between manifest and files, which are warnings, since it is no evidence; and the recipients it names."""
     found = canonical_object(files.get(packing.MANIFEST, b""))
     listed = found.get("files") if found else None
     recipients = found.get("recipients") if found else None
-    if not isinstance(listed, dict) or not isinstance(recipients, list):
-        return [Problem("receipt.bundle.manifest", name=packing.MANIFEST)], []
-    if not all(packing.FILE_NAME.fullmatch(name) for name in listed):
+    if (
+        found is None
+        or set(found) != {"files", "recipients", "version"}
+        or found["version"] != VERSION
+        or not isinstance(listed, dict)
+        or not isinstance(recipients, list)
+        or not all(packing.FILE_NAME.fullmatch(name) for name in listed)
+    ):
         return [Problem("receipt.bundle.manifest", name=packing.MANIFEST)], []
     problems = [Problem("receipt.bundle.file_missing", name=name) for name in listed if name not in files]
     for name, content in files.items():
@@ -173,12 +256,9 @@ def _check_manifest(files: Mapping[str, bytes]) -> tuple[list[Problem], Sequence
     return problems, recipients
 
 
-def _numbered(files: Mapping[str, bytes], folder: str, suffix: str) -> list[tuple[int, str]]:
-    """(index, name) of the files in a folder that are named by an index."""
-    pattern = re.compile(re.escape(folder) + "([0-9]{12,18})" + re.escape(suffix), re.ASCII)
-    return sorted((int(match[1]), name) for name in files if (match := pattern.fullmatch(name)))
-
-
 def _text(content: bytes) -> str:
-    """`content` as UTF-8; bytes that are none become U+FFFD, which no signature covers."""
-    return content.decode("utf-8", errors="replace")
+    """`content` as UTF-8; of bytes that are none, a sign that is no part of any note or proof."""
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return "\ufffd"

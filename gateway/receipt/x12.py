@@ -187,10 +187,10 @@ def reply(
 ) -> bytes:
     """The interchange that carries answers back to whoever sent `envelope`; it asks for no TA1 itself."""
     header = InterchangeHeader(
-        sender=envelope.recipient,
-        sender_qualifier=envelope.recipient_qualifier,
-        recipient=envelope.sender,
-        recipient_qualifier=envelope.sender_qualifier,
+        sender=_identifier(envelope.recipient, delimiters),
+        sender_qualifier=_qualifier(envelope.recipient_qualifier),
+        recipient=_identifier(envelope.sender, delimiters),
+        recipient_qualifier=_qualifier(envelope.sender_qualifier),
         reference=reference,
         at=at,
         version="00501" if envelope.version >= "00501" else "00401",
@@ -206,7 +206,19 @@ def reply_group(group: Group, reference: str, identifier: str = "FA", form: Form
     version = acknowledgement_version(group)
     if identifier == "FA" and form is Form.IMPLEMENTATION and version >= "005010":
         version = CONVENTION_999
-    return GroupHeader(identifier, group.recipient, group.sender, reference, version)
+    sender, recipient = _identifier(group.recipient, DELIMITERS), _identifier(group.sender, DELIMITERS)
+    return GroupHeader(identifier, sender, recipient, reference, version)
+
+
+def _identifier(text: str, delimiters: Delimiters) -> str:
+    """A party's identifier (ISA06, GS02) as it can be copied: in ASCII, since ISA's widths are bytes, and at most 15."""
+    fit = re.sub(r"[^ -~]", "?", plain(text, delimiters)).strip()
+    return fit[:15].ljust(2, "?") if fit else "??"
+
+
+def _qualifier(text: str) -> str:
+    """I05 as it can be copied; mutually defined (ZZ) where it cannot."""
+    return text if re.fullmatch(r"[0-9A-Z]{2}", text) else "ZZ"
 
 
 class _Writer:

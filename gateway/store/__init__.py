@@ -8,11 +8,23 @@ from __future__ import annotations
 from pathlib import Path
 
 from gateway.receipt.signed import Signer
-from gateway.store.contract import Store
-from gateway.store.migrations import explained, file_of, migrate, shown, version
+from gateway.store import breaks, log
+from gateway.store.contract import LogBreak, Store
+from gateway.store.migrations import explained, file_of, head, migrate, read, shown, version
 from gateway.store.sql_store import SqlStore
 
-__all__ = ["Store", "explained", "file_of", "migrate", "open_store", "shown", "version"]
+__all__ = ["Store", "explained", "file_of", "log_at", "migrate", "open_store", "shown", "version"]
+
+
+def log_at(url: str) -> tuple[str, list[LogBreak]]:
+    """The name that the log at `url` goes by, and its breaks, the newest first; nothing is judged or changed by asking.
+
+    Empty where there are no tables of this version, and before the first commit.
+    """
+    if version(url) != head():
+        return "", []
+    state, found = read(url, lambda connection: (log.read_state(connection), breaks.read_all(connection)))
+    return state.origin if state else "", found
 
 
 def open_store(url: str, *, signer: Signer, payload_folder: Path, anchor_file: Path | None = None) -> SqlStore:

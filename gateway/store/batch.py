@@ -19,12 +19,13 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, Table, select
 
 from gateway.model import Receipt
-from gateway.receipt.chain import Frontier, leaf_hash
+from gateway.receipt.chain import leaf_hash
 from gateway.store import tables
 from gateway.store.anchor import Checkpointer
 from gateway.store.contract import NewReceipt
+from gateway.store.counters import floor_of
 from gateway.store.database import Name, lock_log, lock_names, try_names
-from gateway.store.log import LogState, read_state, write_state
+from gateway.store.log import LogState, write_state
 from gateway.store.sql import OnConflict, Row, among, insert_rows
 
 _OWNERS_FIRST = tables.metadata.sorted_tables
@@ -79,14 +80,14 @@ class Batch:
 
     @property
     def log(self) -> LogState:
-        """The log as committed before this batch."""
+        """The log as committed before this batch. LogContradicted where it is not the one that was signed last."""
         assert self._in_log, "the log is read by whoever is the only one to append to it"
         if self._state is None:
-            self._state = read_state(self.connection) or LogState(self._checkpointer.name, Frontier())
+            self._state = self._checkpointer.look(self.connection)
         return self._state
 
     def next_number(self, counter: str) -> int:
-        """The next number of `counter`, from 1, without gaps unless this transaction fails.
+        """The next number of `counter`, from 1, without gaps unless this transaction fails or the store was set back.
 
         Nobody else may draw from it meanwhile: its name is held, or the log has been entered.
         """
@@ -101,9 +102,10 @@ class Batch:
         if not wanted:
             return
         counters = tables.counters
-        query = select(counters.c.name, counters.c.value).where(among(counters.c.name, wanted))
+        floors = {name: floor_of(name) for name in wanted}
+        query = select(counters.c.name, counters.c.value).where(among(counters.c.name, {*wanted, *floors.values()}))
         found = {row.name: row.value for row in self.connection.execute(query)}
-        self._counters.update({name: found.get(name, 0) for name in wanted})
+        self._counters.update({name: found.get(name, found.get(floors[name], 0)) for name in wanted})
 
     def flush(self) -> None:
         """Write the collected rows, owners before what they own."""

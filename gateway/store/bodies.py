@@ -1,4 +1,4 @@
-"""Bodies of payloads and deliveries, kept by their content: small ones as rows, large ones as files.
+"""Bodies of payloads, deliveries and feeds: small ones as rows, large ones as files named by their content.
 
 A file is complete and on the disk before the transaction that mentions it commits; a file that no
 row mentions was left by a crash or a failed transaction, and a sweep removes it.
@@ -6,11 +6,14 @@ row mentions was left by a crash or a failed transaction, and a sweep removes it
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
-import secrets
 import time
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, select
@@ -20,6 +23,7 @@ from gateway.errors import LogDamaged
 from gateway.model import Payload
 from gateway.store import tables
 from gateway.store.batch import Batch
+from gateway.store.body_rows import body_row, key_of
 from gateway.store.sql import among
 
 LARGEST_ROW = 64 * 1024
@@ -48,39 +52,22 @@ class BodyFiles:
         return self._folder / sha256[:2] / sha256
 
     def keep(self, sha256: str, body: bytes) -> None:
-        """Write a body unless it is there; it is on the disk when this returns. OSError where it cannot be."""
+        """Keep a body; it is on the disk when this returns, whoever wrote it. OSError where it cannot be."""
         target = self.path(sha256)
-        if target.exists():
-            os.utime(target)  # young again, so that a sweep under way leaves it alone
-            return
-        target.parent.mkdir(parents=True, exist_ok=True)
-        draft = target.with_name(f"{sha256}.{secrets.token_hex(4)}.part")
-        try:
-            with draft.open("xb") as file:
-                file.write(body)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(target)
-        except OSError:
-            draft.unlink(missing_ok=True)
-            raise
-        for folder in (target.parent, self._folder):
-            _sync_folder(folder)
+        if not _settle(target, len(body)):
+            durable.write_file(target, body)
 
     def adopt(self, sha256: str, path: Path) -> None:
         """Keep what the finished file at `path` holds, as `keep` does; the file is gone from there when this returns.
 
-        The file lies on the same file system as the folder, and its digest is `sha256`.
+        It is moved where it lies on the same file system as the folder, else copied. The caller has found that
+        its digest is `sha256`.
         """
         target = self.path(sha256)
-        if target.exists():
-            os.utime(target)
+        if _settle(target, path.stat().st_size):
             path.unlink()
-            return
-        durable.make_folder(target.parent)
-        durable.sync_file(path)
-        path.replace(target)
-        durable.sync_folder(target.parent)
+        else:
+            durable.adopt_file(path, target)
 
     def whole(self, sha256: str, size: int) -> str:
         """The path of the file of that body; empty where it is missing, or has another size."""
@@ -104,9 +91,13 @@ class BodyFiles:
     @staticmethod
     def remove_old(path: Path, age_seconds: float) -> bool:
         """Remove one of `old_files` unless somebody has touched it since; whether it was removed."""
-        if not _is_old(path, age_seconds):
+        try:
+            with _held(path.parent, fcntl.LOCK_EX):
+                if not _is_old(path, age_seconds):
+                    return False
+                path.unlink()
+        except FileNotFoundError:  # another node's sweep was here first
             return False
-        path.unlink()
         return True
 
 
@@ -114,12 +105,33 @@ def _is_old(path: Path, age_seconds: float) -> bool:
     return path.stat().st_mtime < time.time() - age_seconds
 
 
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
+def _settle(path: Path, size: int) -> bool:
+    """Make a body durable that is there already; whether it is, in its size, and no sweep has taken it.
+
+    Whoever wrote it may still be waiting for the disk, so that each one who answers for it syncs it. That costs
+    little where it is on the disk, and much less than writing it again.
+    """
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        if path.stat().st_size != size:
+            return False
+        with _held(path.parent, fcntl.LOCK_SH):
+            os.utime(path)  # young again, so that a sweep leaves it alone; one that took it first is seen here
+        durable.settle(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+@contextmanager
+def _held(folder: Path, kind: int) -> Iterator[None]:
+    """The folder locked, between processes too: between a sweep's look at a file and its removal nobody touches it."""
+    with durable.opened_folder(folder) as handle:
+        try:
+            fcntl.flock(handle, kind)  # let go when the handle is closed
+        except OSError:
+            if kind == fcntl.LOCK_EX:
+                raise  # on a file system without locks nothing is swept
+        yield
 
 
 def content(payload: Payload) -> bytes:
@@ -129,34 +141,77 @@ def content(payload: Payload) -> bytes:
     return Path(payload.path).read_bytes() if payload.path else payload.body
 
 
-def insert_body(batch: Batch, sha256: str, body: bytes) -> None:
-    """Collect the row of a small body; a large one must be a file already."""
-    if len(body) <= LARGEST_ROW:
-        batch.insert(tables.bodies, (sha256, body), "ignore")
+def beginning(payload: Payload) -> bytes:
+    """The first bytes of a payload, enough to tell its syntax; none where its file is missing."""
+    if not payload.path:
+        return payload.body[:_BEGINNING]
+    try:
+        with Path(payload.path).open("rb") as file:
+            return file.read(_BEGINNING)
+    except FileNotFoundError:
+        return b""
 
 
-def read_bodies(connection: Connection, files: BodyFiles, digests: Iterable[str]) -> dict[str, bytes]:
+_BEGINNING = 4096
+
+
+def note_file(batch: Batch, sha256: str) -> None:
+    """Collect the note that a body is a file, which must be there already."""
+    batch.insert(tables.body_files, (sha256,), "ignore")
+
+
+def insert_body(batch: Batch, owner_id: str, sha256: str, body: bytes) -> None:
+    """Collect the row of a small body, or the note of a large one, which must be a file already."""
+    if len(body) > LARGEST_ROW:
+        note_file(batch, sha256)
+        return
+    batch.insert(tables.bodies, body_row(owner_id, sha256, body), "ignore")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A body to read: whose, and which."""
+
+    owner_id: str
+    sha256: str
+
+
+def read_bodies(connection: Connection, files: BodyFiles, wanted: Iterable[Wanted]) -> dict[str, bytes]:
     """Bodies by digest, from rows and files; LogDamaged where one is missing."""
-    found, missing = _bodies(connection, files, digests)
+    found, missing = _bodies(connection, files, wanted)
     for error in missing.values():
         raise error
     return found
 
 
-def bodies_there(connection: Connection, files: BodyFiles, digests: Iterable[str]) -> dict[str, bytes]:
+def bodies_there(connection: Connection, files: BodyFiles, wanted: Iterable[Wanted]) -> dict[str, bytes]:
     """As `read_bodies`, without those that are missing: one lost file must not keep all others from being read."""
-    return _bodies(connection, files, digests)[0]
+    return _bodies(connection, files, wanted)[0]
+
+
+def small_bodies(connection: Connection, wanted: Iterable[Wanted]) -> dict[str, bytes]:
+    """Bodies by digest, of those that are rows."""
+    keys = {key_of(one.owner_id, one.sha256): one.sha256 for one in wanted}
+    found = _rows(connection, keys)
+    older = {sha256: sha256 for sha256 in keys.values() if sha256 not in found}
+    return found | _rows(connection, older) if older else found
+
+
+def _rows(connection: Connection, keys: Mapping[str, str]) -> dict[str, bytes]:
+    """Bodies by digest, of those whose key is one of `keys`, which gives the digest of each."""
+    if not keys:
+        return {}
+    query = select(tables.bodies).where(among(tables.bodies.c.key, keys))
+    return {keys[row.key]: zlib.decompress(row.body) if row.packed else row.body for row in connection.execute(query)}
 
 
 def _bodies(
-    connection: Connection, files: BodyFiles, digests: Iterable[str]
+    connection: Connection, files: BodyFiles, wanted: Iterable[Wanted]
 ) -> tuple[dict[str, bytes], dict[str, LogDamaged]]:
-    wanted = set(digests)
-    bodies = tables.bodies
-    query = select(bodies.c.sha256, bodies.c.body).where(among(bodies.c.sha256, wanted))
-    found = {row.sha256: row.body for row in connection.execute(query)}
+    every = set(wanted)
+    found = small_bodies(connection, every)
     missing: dict[str, LogDamaged] = {}
-    for sha256 in wanted - found.keys():
+    for sha256 in {one.sha256 for one in every} - found.keys():
         try:
             found[sha256] = files.read(sha256)
         except LogDamaged as error:
@@ -165,11 +220,6 @@ def _bodies(
 
 
 def mentioned(connection: Connection, digests: Iterable[str]) -> set[str]:
-    """Those of `digests` that a payload, a delivery or a feed has."""
-    wanted = list(digests)
-    found: set[str] = set()
-    owners = (tables.payloads, tables.deliveries, tables.deliveries_done, tables.staged_deliveries, tables.feed)
-    for table in owners:
-        query = select(table.c.sha256).where(among(table.c.sha256, wanted))
-        found.update(connection.execute(query).scalars())
-    return found
+    """Those of `digests` that a payload, a delivery or a feed has as a file."""
+    files = tables.body_files.c
+    return set(connection.execute(select(files.sha256).where(among(files.sha256, digests))).scalars())

@@ -8,10 +8,12 @@ fact, a lost lease, a repeated id) fails alone; the others of its batch go on.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Protocol
 
 from gateway.decide.facts import Facts, Query
@@ -33,6 +35,7 @@ from gateway.model import (
     Stage,
     Syntax,
 )
+from gateway.receipt.stored import StoredLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,39 @@ class Accepted:
     duplicate: bool = False
 
 
+class Standing(StrEnum):
+    """What a payload is in a list: on its way, failed, or what its messages are, all together."""
+
+    NONE = ""
+    """No verdict yet."""
+    RECEIVED = "received"
+    ACCEPTED = "accepted"
+    PARTLY_ACCEPTED = "partly_accepted"
+    """Its messages differ."""
+    REJECTED = "rejected"
+    HELD = "held"
+    FAILED = "failed"
+
+    def with_messages(self, states: Iterable[MessageState]) -> Standing:
+        """The verdict over messages that have this one already, and further ones."""
+        verdicts = {Standing(state.value) for state in states} | {self} - {Standing.NONE}
+        return Standing.PARTLY_ACCEPTED if len(verdicts) > 1 else verdicts.pop() if verdicts else self
+
+    @property
+    def payload_state(self) -> PayloadState:
+        """Where such a payload stands between the two commits."""
+        match self:
+            case Standing.RECEIVED | Standing.NONE:
+                return PayloadState.RECEIVED
+            case Standing.FAILED:
+                return PayloadState.FAILED
+        return PayloadState.PROCESSED
+
+
+VERDICTS = (Standing.ACCEPTED, Standing.PARTLY_ACCEPTED, Standing.REJECTED, Standing.HELD)
+"""What a processed payload is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claimed:
     """A payload in a worker's hands until `lease_until`, from message `position` on."""
@@ -62,6 +98,8 @@ class Claimed:
     lease_until: datetime
     position: int = 0
     """How many messages of it earlier commits have dealt with."""
+    begun: int = 0
+    """Examinations of it that were begun before, one after the other, and of whose end nobody has told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +175,17 @@ def storable(text: str) -> str:
     return _NOT_STORABLE.sub("\ufffd", text)
 
 
+_LONGEST_KEY = 600
+"""Bytes of a text in an index: PostgreSQL takes rows of 2,704 bytes there, and an interchange is known by three texts."""
+
+
+def storable_key(text: str) -> str:
+    """As `storable`, for what an index holds: a longer text is known by its beginning and its digest."""
+    known = storable(text)
+    encoded = known.encode()
+    return known if len(encoded) <= _LONGEST_KEY else f"{known[:100]}…{hashlib.sha256(encoded).hexdigest()}"
+
+
 @dataclass(frozen=True, slots=True)
 class Answered:
     """A recipient's business answer to one of our deliveries, with the receipt that proves it."""
@@ -174,6 +223,8 @@ class Outcome:
     """Deliveries that the messages answer; each is answered once, by whichever comes first."""
     failed: str = ""
     """Why the payload could not be processed at all (our fault), for the operator."""
+    faults: int = 0
+    """How many of the payload's messages, or of its parts that could not be read, failed while the others went on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +245,38 @@ class AttemptResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Alert:
+    """Something that somebody must look at."""
+
+    kind: str
+    """Groups alerts, such as `delivery_dead`."""
+    subject: str
+    """What it is about and which time of it: the same subject alerts once, such as a delivery's id and attempt."""
+    reasons: tuple[Finding, ...]
+    """Why, as findings of the catalogue."""
+    at: datetime
+    case_id: str = ""
+    partner_id: str = ""
+    message_id: str = ""
+    delivery_id: str = ""
+    test: bool = False
+    details: Mapping[str, object] = field(default_factory=dict)
+    """What a program may want of it besides; JSON-ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How much of a worker one partner may take up, so that one that hangs does not hold up all others."""
+
+    each: int
+    """Sendings to one partner under way at once."""
+    busy: Mapping[str, int] = field(default_factory=dict)
+    """Sendings under way by now, by partner."""
+
+
+@dataclass(frozen=True, slots=True)
 class PayloadView:
-    """A payload with all that became of it, for GET /v1/messages/{id}."""
+    """A payload with what became of a page of its messages, for GET /v1/messages/{id}."""
 
     payload: Payload
     state: PayloadState
@@ -205,11 +286,51 @@ class PayloadView:
     receipts: tuple[Receipt, ...]
     offered: tuple[FeedEntry, ...] = ()
     """What its sender may fetch from a feed of its own, such as acknowledgements that no agreement pushes."""
+    standing: Standing = Standing.NONE
+    next: int | None = None
+    """The number of the last message here, where more follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadLine:
+    """A payload in a list, with its first messages, which come without documents."""
+
+    payload: Payload
+    standing: Standing
+    failed: str
+    messages: tuple[MessageRecord, ...]
+
+    @property
+    def state(self) -> PayloadState:
+        """Where it stands between the two commits."""
+        return PayloadState.FAILED if self.failed else self.standing.payload_state
+
+
+LONGEST_PAGE = 1000
+"""Messages, events or deliveries in one piece of a view unless fewer are asked for: some megabytes with their documents."""
+CASES = 20
+"""Cases in one answer to a key: each comes with its documents."""
+
+
+@dataclass(frozen=True, slots=True)
+class CasePlace:
+    """Where a piece of a case's timeline begins: what is older than each of these is wanted."""
+
+    event: int
+    at: int
+    """Microseconds since 1970 of a message."""
+    number: int
+    """That message's."""
+    delivery: int
+    """Sequence of a delivery."""
 
 
 @dataclass(frozen=True, slots=True)
 class CaseView:
-    """A case with its timeline, documents' messages, deliveries (done ones too) and receipts."""
+    """A case with a piece of its timeline: the newest of its events, messages and deliveries (done ones too), in order.
+
+    The receipts and attempts are those of the messages and deliveries in the piece.
+    """
 
     id: str
     version: int
@@ -223,6 +344,19 @@ class CaseView:
     deliveries: tuple[Delivery, ...]
     attempts: tuple[Attempt, ...]
     receipts: tuple[Receipt, ...]
+    spoken_of: tuple[Delivery, ...] = ()
+    """Further deliveries that the events here are about."""
+    earlier: CasePlace | None = None
+    """Where the piece before this one begins, if there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class CasePage:
+    """Some of the cases that a key finds, the newest first."""
+
+    cases: tuple[CaseView, ...]
+    next: str = ""
+    """The id after which the next ones come; empty at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,14 +370,107 @@ class Proven:
     """The signed note."""
 
 
+COUNTED = 100_000
+"""Deliveries that are counted at most: the count is asked for every second, and far more than this may wait for a
+recipient that is away for long."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pressure:
-    """How much waits: what overload and readiness are judged by."""
+    """How much waits: what overload and readiness are judged by. Nothing is counted beyond `COUNTED`.
+
+    What is held waits for an operator, and is apart.
+    """
 
     payloads_waiting: int
     deliveries_waiting: int
     deliveries_dead: int
     oldest_payload_at: datetime | None
+    payloads_held: int = 0
+    deliveries_held: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LogBreak:
+    """The log had to take a new name, because the database no longer held what had been signed."""
+
+    origin: str
+    """The new name."""
+    earlier: str
+    """The name it gave up."""
+    at: datetime
+    size: int
+    """Entries of the log that the database still held."""
+    known_origin: str
+    known_size: int
+    """The newest checkpoint that was known from elsewhere: its name, and how many entries it vouches for."""
+    why: str
+    """A `Judgement`, or `untrusted` of an anchor that could not be read."""
+    lost: int
+    """Entries of the log known to be lost (at most, where it was rewritten); there may be those of another second."""
+    lost_from: datetime | None
+    """When the last entry was written that is still there."""
+    lost_until: datetime | None
+    """When the newest checkpoint was known that the database does not hold."""
+    skipped: int
+    """By how much the counters of document numbers were moved on."""
+    reconciled_at: datetime | None = None
+
+    @property
+    def finding(self) -> Finding:
+        """What happened, to be put into words."""
+        sizes = {"size": str(self.size), "known_size": str(self.known_size)}
+        names = {"origin": self.origin, "earlier": self.earlier, "known": self.known_origin}
+        return Finding(f"history.{self.why}", args=sizes | names)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPayload:
+    """A payload between the two commits that waits for an operator."""
+
+    id: str
+    partner_id: str
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """What an operator has to reconcile after the store was set back."""
+
+    breaks: tuple[LogBreak, ...]
+    """All that there have been, the newest first; those without `reconciled_at` are open."""
+    deliveries: tuple[Delivery, ...]
+    """Held deliveries in the order of their lanes, without bodies; `next_at` is since when."""
+    deliveries_held: int
+    payloads: tuple[HeldPayload, ...]
+    payloads_held: int
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who looks: what is another's is not there for it, by the same query that does not find what is not there at all."""
+
+    partner_id: str = ""
+    """Whose things are seen; anybody's where empty."""
+    test_only: bool = False
+    """Whether test traffic alone is seen."""
+
+
+ANYONE = Viewer()
+"""The gateway itself and its operator, who see everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditMark:
+    """Who audits the log, by the end of its hold in microseconds, and how far it has come."""
+
+    now: int
+    until: int
+    """The end of the hold that is wanted; it differs from node to node, and is its name."""
+    held: int = 0
+    """The end of the hold that this node has; 0 where it has none."""
+    place: int = -1
+    """Entries that are looked at, as the hold's end says them; negative where they are asked for."""
 
 
 class Store(Protocol):
@@ -263,8 +490,13 @@ class Store(Protocol):
     async def claim_payloads(self, limit: int, lease: timedelta, now: datetime) -> Sequence[Claimed]:
         """The oldest payloads that nobody holds, in order of arrival; with their bodies, but for what was lost."""
 
-    async def renew_payload(self, payload_id: str, fence: int, lease: timedelta, now: datetime) -> None:
-        """Hold a claimed payload longer; LeaseLost if another worker has it."""
+    async def renew_payload(
+        self, payload_id: str, fence: int, lease: timedelta, now: datetime, begun: int | None = None
+    ) -> None:
+        """Hold a claimed payload longer, or give it back by a lease that ends; LeaseLost if another worker has it.
+
+        `begun` is what the next claim shall see as `Claimed.begun`; without it, this claim's examination counts.
+        """
 
     async def earlier_undecided(self, payload_id: str) -> bool:
         """Whether another payload of the same sender arrived before this one and is not decided yet."""
@@ -283,14 +515,24 @@ class Store(Protocol):
     async def staged(self, payload_id: str, after: int, limit: int) -> Sequence[MessageRecord]:
         """Staged messages with number > `after`, in order."""
 
+    async def failed_messages(self, payload_id: str, up_to: int) -> Sequence[MessageRecord]:
+        """Its messages, up to that number, that a fault of ours kept from being processed."""
+
     # Commit 2
     async def commit(self, outcome: Outcome) -> None:
         """Write `outcome` whole, or raise FactsMoved or LeaseLost and write nothing."""
 
+    # Nodes
+    async def hold_as(self, node: str, now: datetime) -> int:
+        """Claim as `node` from now on. What it held before it was started again is due at once; how much that was."""
+
     # Deliver
-    async def claim_deliveries(self, limit: int, lease: timedelta, now: datetime) -> Sequence[Delivery]:
+    async def claim_deliveries(
+        self, limit: int, lease: timedelta, now: datetime, share: Share | None = None
+    ) -> Sequence[Delivery]:
         """Lane heads that are due, each leased, with its attempt already recorded (`attempts` counts it).
 
+        With a `share`, of each partner as many as it leaves room for; the room of the others is theirs.
         One whose lease ran out in the last attempt that its agreement allows is dead instead.
         """
 
@@ -301,25 +543,83 @@ class Store(Protocol):
         """Complete an attempt; LeaseLost if the fence is not the current one."""
 
     async def retry_delivery(self, delivery_id: str, now: datetime) -> None:
-        """Make a dead delivery due again, same bytes, same id."""
+        """Make a dead or held delivery due again, same bytes, same id."""
 
     async def skip_delivery(self, delivery_id: str, now: datetime) -> None:
-        """Take a dead delivery out of its lane, so that the next one may go."""
+        """Take a dead or held delivery out of its lane, so that the next one may go."""
+
+    # Reconcile: after the store was set back
+    async def reconciliation(self, partner_id: str, limit: int) -> Reconciliation:
+        """What is held (of one partner only, unless empty), at most `limit` of each kind, and all breaks of the log."""
+
+    async def held_deliveries(self, partner_id: str) -> Sequence[str]:
+        """Ids of all held deliveries (of one partner only, unless empty), in the order of their lanes."""
+
+    async def release_payloads(self) -> int:
+        """Let held payloads be decided; how many."""
+
+    async def skip_numbers(self, count: int) -> None:
+        """Move all counters of document numbers on by `count`, those too that are not begun."""
+
+    async def close_breaks(self, now: datetime) -> bool:
+        """Mark the breaks of the log reconciled if nothing is held any more; whether nothing is."""
 
     async def delivery_by_reference(self, partner_id: str, reference: str) -> Delivery | None:
         """The newest delivery to a partner that carries `reference`; by it an answer finds what it answers."""
 
-    async def payload(self, payload_id: str) -> PayloadView:
-        """NotFound where there is none."""
+    async def sent_delivery(
+        self, case_id: str, partner_id: str, document_type: str, *, test: bool = False
+    ) -> Delivery | None:
+        """The newest delivery of such a document of a case that the partner may have by now; its answers are about it."""
+
+    async def original(self, payload_id: str, *, body: bool = True) -> Payload:
+        """A payload as it came, without its body where that is not asked for; NotFound where there is none."""
+
+    async def message(self, message_id: str) -> MessageRecord:
+        """One message without its document; NotFound where there is none."""
+
+    async def payload(
+        self,
+        payload_id: str,
+        after: int | None = None,
+        limit: int = LONGEST_PAGE,
+        *,
+        bodies: bool = True,
+        seen_by: Viewer = ANYONE,
+    ) -> PayloadView:
+        """A payload with its messages from number `after` on, `limit` at most.
+
+        NotFound where there is none that `seen_by` may see.
+        With `bodies` all bytes that are spoken of are read as well; without, only small ones of acknowledgements,
+        responses and what its sender may fetch.
+        """
 
     async def reopen_payload(self, payload_id: str) -> None:
         """Let a payload be processed again by today's tables (reprocess); what it makes has the same ids."""
 
-    async def payloads(self, partner_id: str, state: str, after: str, limit: int) -> Sequence[PayloadView]:
-        """Payloads newest first, without bodies; `partner_id` and `state` may be empty; `after` a payload id."""
+    async def payloads(
+        self, partner_id: str, state: str, after: str, limit: int, *, test: bool | None = None
+    ) -> Sequence[PayloadLine]:
+        """Payloads newest first; `partner_id` and `state` may be empty; `after` a payload id; of one traffic, or both.
+
+        `state` is a `Standing`, or `processed` for all that have a verdict.
+        """
 
     async def case(self, key: str, partner_id: str = "", *, test: bool = False) -> Sequence[CaseView]:
-        """The cases found by an id or any business key; only those `partner_id` takes part in, unless empty."""
+        """The newest `CASES` cases found by an id or any business key, each with the newest piece of its timeline.
+
+        Only those `partner_id` takes part in, unless empty.
+        """
+
+    async def cases(
+        self, key: str, partner_id: str = "", after: str = "", limit: int = LONGEST_PAGE, *, test: bool = False
+    ) -> CasePage:
+        """As `case`, those that come after the case `after`; `limit` bounds the piece of each timeline."""
+
+    async def case_earlier(
+        self, case_id: str, partner_id: str, place: CasePlace, limit: int = LONGEST_PAGE, *, test: bool = False
+    ) -> CaseView:
+        """An older piece of a case's timeline; NotFound where there is none that `partner_id` takes part in."""
 
     async def feed(
         self, name: str, partner_id: str, after: int, limit: int, *, test: bool = False
@@ -332,11 +632,11 @@ class Store(Protocol):
     async def feed_entry(self, name: str, partner_id: str, sequence: int, *, test: bool = False) -> FeedEntry:
         """One entry with its body; NotFound where there is none that `partner_id` may read."""
 
-    async def delivery(self, delivery_id: str) -> Delivery:
-        """One delivery with its body; NotFound where there is none."""
+    async def delivery(self, delivery_id: str, seen_by: Viewer = ANYONE) -> Delivery:
+        """One delivery with its body; NotFound where there is none that `seen_by` may see."""
 
-    async def deliveries(self, partner_id: str, state: str, limit: int) -> Sequence[Delivery]:
-        """Deliveries by state, newest first, done ones too."""
+    async def deliveries(self, partner_id: str, state: str, limit: int, after: str = "") -> Sequence[Delivery]:
+        """Deliveries by state, newest first, done ones too, without bodies; `after` a delivery id."""
 
     async def pressure(self) -> Pressure:
         """How much waits."""
@@ -344,9 +644,26 @@ class Store(Protocol):
     async def probe(self) -> None:
         """Commit a trace, as commit 1 would; StoreUnavailable or StorageFull where nothing can be committed."""
 
-    # The receipt log
+    # Alerts
+    async def raise_alert(self, alert: Alert) -> None:
+        """Put an alert that no message raises on the operator's feed and its case's timeline; once per subject."""
+
+    # The receipt log. A checkpoint is handed out only when the anchor holds it, or one that extends it.
+    @property
+    def origin(self) -> str:
+        """The name the log goes by now."""
+
+    async def log_key(self) -> str:
+        """The public key of the log under its present name."""
+
     async def proven(self, index: int) -> Proven:
         """A receipt with its inclusion proof against the newest checkpoint; NotFound where there is none."""
+
+    async def receipt(self, index: int) -> Receipt | None:
+        """The receipt at `index`; None where there is none."""
+
+    async def sent_by(self, partner_id: str, payload_id: str, message_id: str) -> bool:
+        """Whether `partner_id` sent the payload, or the message."""
 
     async def receipts_of(self, subject_ids: Iterable[str]) -> Sequence[Receipt]:
         """All receipts about these, in log order."""
@@ -359,6 +676,22 @@ class Store(Protocol):
 
     def log(self, after: int = -1) -> AsyncIterator[Receipt]:
         """Every receipt with index > `after`, in order, in bounded memory."""
+
+    # The log's audit of itself
+    async def audit_from(self, place: int) -> StoredLog:
+        """The stored log, with nothing looked at but what the newest checkpoint of up to `place` entries vouches for."""
+
+    async def audit_on(self, log: StoredLog, count: int) -> bool:
+        """Look at the next `count` entries at most; True at the end, which was judged then."""
+
+    async def log_size(self) -> int:
+        """Entries in the log."""
+
+    async def mark_audit(self, mark: AuditMark) -> AuditMark | None:
+        """Hold the audit until `mark.until`, and keep its place where that is not negative.
+
+        The mark with the place as kept; None where another node holds the audit.
+        """
 
     # Registry
     async def import_partners(
@@ -380,6 +713,9 @@ class Store(Protocol):
 
     async def agreements(self, partner_id: str) -> Sequence[Agreement]:
         """All agreements of a partner."""
+
+    async def agreements_of(self, partner_ids: Iterable[str]) -> Mapping[str, Sequence[Agreement]]:
+        """All agreements of several partners."""
 
     async def api_key(self, hash_: str) -> ApiKey | None:
         """The key with this hash."""

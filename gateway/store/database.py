@@ -57,6 +57,20 @@ SILENCE_SECONDS = 40
 """How long a server may say nothing at all (its machine gone, the network cut) before it counts as unavailable."""
 TRIES = 5
 """How often a transaction is run at most that PostgreSQL, or a name held elsewhere, made it give up."""
+PLANNER = {
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "enable_bitmapscan": "off",
+    # Compiling a plan takes far longer than any of our statements. The server does it by its estimates alone, and it
+    # puts a very high one on a table of a few rows that has no index to fit.
+    "jit": "off",
+}
+"""How PostgreSQL plans for us: every statement has an index that finds its rows, and is to use it.
+
+Left to its statistics it reads a small table whole, and goes on so while the table grows a thousandfold; nothing makes
+new statistics in between where nobody runs ANALYZE. Without bitmaps it walks an index in its order and stops where a
+page is full, rather than sorting all that a partner has."""
 
 
 class Database(Protocol):
@@ -221,9 +235,8 @@ _SESSION = {
     "application_name": f"edi-gateway {os.getpid()}",  # in pg_stat_activity an operator sees whose a session is
     # A plan that was made once for all values, on a table that was empty then, scans it when it has grown.
     "plan_cache_mode": "force_custom_plan",
-    # Compiling a plan takes far longer than any of our statements, and the server does it by its estimates alone.
-    "jit": "off",
     "synchronous_commit": "on",
+    **PLANNER,
 }
 """What our sessions ask of the server, whatever its configuration says."""
 _BOUNDS = {
@@ -270,6 +283,16 @@ def lock_names(connection: Connection, names: Iterable[Name]) -> frozenset[int]:
     return frozenset(wanted)
 
 
+def lock_all_names(connection: Connection) -> None:
+    """Hold every name until this transaction ends: nobody else judges or writes meanwhile, on any node.
+
+    To be the first statement of it that takes a lock. A transaction that does so changes what it cannot name.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(_LOCK_IN_ORDER, {"space": _NAME_LOCKS, "buckets": list(range(BUCKETS))})
+        connection.execute(_UNBOUNDED)
+
+
 def try_names(connection: Connection, names: Iterable[Name], held: frozenset[int]) -> frozenset[int]:
     """Hold further `names` beside the locks in `held`; gives all. RunAgain where one is not free.
 
@@ -287,6 +310,7 @@ _LOCK_IN_ORDER = text(
     "SELECT pg_advisory_xact_lock(:space, bucket)"
     " FROM unnest(CAST(:buckets AS integer[])) WITH ORDINALITY AS wanted (bucket, place) ORDER BY place"
 )
+_UNBOUNDED = text("SET LOCAL statement_timeout = 0")
 _TRY_EACH = text(
     "SELECT bool_and(pg_try_advisory_xact_lock(:space, bucket)) FROM unnest(CAST(:buckets AS integer[])) AS bucket"
 )
@@ -405,6 +429,8 @@ def _temporary(error: DBAPIError) -> StorageFull | StoreUnavailable | None:
         return RunAgain(str(origin))
     if state.startswith(_POSTGRES_AWAY) or state in _POSTGRES_BUSY:
         return StoreUnavailable(str(origin))
+    if isinstance(origin.__cause__ if origin is not None else None, ValueError):
+        return None  # asyncpg's DataError: a value that the engine does not take, now or later
     if not state and isinstance(error, (OperationalError, InterfaceError)):
         return StoreUnavailable(str(origin))
     return None

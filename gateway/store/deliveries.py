@@ -8,19 +8,21 @@ holds its lane, and no other, until an operator retries or skips it. A row that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, func, select, text, union_all, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, func, not_, select, text, union_all, update
 
 from gateway.errors import GatewayError, LeaseLost, NotFound, TransitionRefused
-from gateway.model import Attempt, Delivery, DeliveryKind, DeliveryState
+from gateway.model import Attempt, Delivery, DeliveryKind, DeliveryState, Finding
 from gateway.store import tables
+from gateway.store.alerts import raise_alert
 from gateway.store.batch import Batch
-from gateway.store.bodies import BodyFiles, bodies_there
-from gateway.store.contract import Answered, AttemptResult, NewReceipt
+from gateway.store.bodies import BodyFiles, Wanted, bodies_there
+from gateway.store.contract import Alert, Answered, AttemptResult, NewReceipt, Share
 from gateway.store.database import Name
 from gateway.store.sql import (
     among,
@@ -104,7 +106,7 @@ def enqueue(batch: Batch, made: Sequence[tuple[str, Delivery]]) -> None:
         if delivery.state is DeliveryState.STAGED:
             batch.insert(tables.staged_deliveries, (*common, delivery.state.value, 0, next_at, 0, ""))
             continue
-        rest = (DeliveryState.PENDING.value, 0, next_at, 0, "", delivery.lane not in taken, next_at or _AT_ONCE)
+        rest = (DeliveryState.PENDING.value, 0, next_at, 0, "", delivery.lane not in taken, next_at or _AT_ONCE, "")
         batch.insert(tables.deliveries, (*common, *rest))
         taken.add(delivery.lane)
 
@@ -121,13 +123,13 @@ def release(batch: Batch, payload_ids: Iterable[str]) -> None:
     """Let staged deliveries of these payloads into their lanes."""
     staged = tables.staged_deliveries
     query = select(staged).where(among(staged.c.payload_id, payload_ids))
-    rows = batch.connection.execute(query.order_by(staged.c.sequence)).all()
+    rows = sorted(batch.connection.execute(query), key=lambda row: row.sequence)
     if not rows:
         return
     taken = _lanes_with_head(batch.connection, {row.lane for row in rows})
     for row in rows:
         common = _common(row, sequence=batch.next_number(SEQUENCE), state=DeliveryState.PENDING.value)
-        batch.insert(tables.deliveries, (*common, row.lane not in taken, row.next_at or _AT_ONCE))
+        batch.insert(tables.deliveries, (*common, row.lane not in taken, row.next_at or _AT_ONCE, ""))
         taken.add(row.lane)
     drop_staged(batch.connection, {row.payload_id for row in rows})
 
@@ -156,15 +158,35 @@ def _common(row: Row[Any], **changes: object) -> tuple[Any, ...]:
 # Out to the recipient.
 
 
-def due(moment: int, limit: int) -> Select[Any]:
-    """The query for heads that are due; a test keeps an eye on its plan."""
-    return (
-        select(tables.deliveries)
-        .where(_HEAD, _hot.due_at <= moment)
-        .order_by(_hot.due_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
+def due(moment: int, limit: int, full: Collection[str] = ()) -> Select[Any]:
+    """The query for heads that are due, but for partners that are `full`; a test keeps an eye on its plan."""
+    wanted = select(tables.deliveries).where(_HEAD, _hot.due_at <= moment)
+    if full:
+        wanted = wanted.where(not_(among(_hot.partner_id, full)))
+    return wanted.order_by(_hot.due_at).limit(limit).with_for_update(skip_locked=True)
+
+
+def _find_due(connection: Connection, wanted: ClaimWanted) -> list[Row[Any]]:
+    """Heads that are due, longest due first, of each partner as many as its share leaves room for.
+
+    A partner that turns out to be full is left out of the next look, which so finds what stands behind it. There
+    are no more looks than partners whose share is filled by one claim, and a last one.
+    """
+    moment, share = to_time(wanted.now), wanted.share
+    if share is None:
+        return list(connection.execute(due(moment, wanted.limit)))
+    taken = Counter(share.busy)
+    found: dict[str, Row[Any]] = {}
+    while True:
+        full = {partner_id for partner_id, count in taken.items() if count >= share.each}
+        rows = connection.execute(due(moment, wanted.limit + len(found), full)).all()
+        for row in rows:
+            if len(found) < wanted.limit and row.id not in found and taken[row.partner_id] < share.each:
+                found[row.id] = row
+                taken[row.partner_id] += 1
+        newly_full = any(count >= share.each and partner_id not in full for partner_id, count in taken.items())
+        if len(found) == wanted.limit or not newly_full:
+            return list(found.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,34 +197,59 @@ class ClaimWanted:
     limit: int
     lease: timedelta
     now: datetime
+    node: str = ""
+    share: Share | None = None
 
 
-def claim(connection: Connection, wanted: ClaimWanted) -> list[Delivery]:
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A head that was due and cannot go any more, as it was seen; whoever gives it up looks again."""
+
+    delivery_id: str
+    fence: int
+    why: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What a claim found: deliveries to be sent, and heads to be given up."""
+
+    leased: tuple[Delivery, ...] = ()
+    lost: tuple[Lost, ...] = ()
+
+
+def claim(connection: Connection, wanted: ClaimWanted) -> Due:
     """Lease the heads that are due, longest due first, and record an attempt of each.
 
-    A head whose last allowed attempt ended without a word, its lease run out, is dead instead; so is one whose
-    bytes are lost, which no other must wait for.
+    A head whose last allowed attempt ended without a word, its lease run out, is to be given up instead; so is one
+    whose bytes are lost, which no other must wait for. The claim only names these: a death is an alert, and alerts
+    are numbered under the log's lock, which a claim does not hold.
     """
     moment, until = to_time(wanted.now), to_time(wanted.now + wanted.lease)
-    found = connection.execute(due(moment, wanted.limit)).all()
+    found = _find_due(connection, wanted)
     lapsed = _lapsed_for_good(connection, found)
-    if lapsed:
-        _end(connection, lapsed, NO_WORD)
-    bodies = bodies_there(connection, wanted.files, {row.sha256 for row in found})
-    for row in found:
-        if row.sha256 not in bodies:
-            _end(connection, [row.id], f"The file of its body, {row.sha256}, is missing.")
-    rows = [row for row in found if row.id not in lapsed and row.sha256 in bodies]
+    bodies = bodies_there(connection, wanted.files, [Wanted(row.id, row.sha256) for row in found])
+    why = {row.id: f"The file of its body, {row.sha256}, is missing." for row in found if row.sha256 not in bodies}
+    why |= dict.fromkeys(lapsed, NO_WORD)
+    lost = tuple(Lost(row.id, row.fence, why[row.id], wanted.now) for row in found if row.id in why)
+    rows = [row for row in found if row.id not in why]
     if not rows:
-        return []
+        return Due((), lost)
     connection.execute(
         update(tables.deliveries)
         .where(among(_hot.id, [row.id for row in rows]))
-        .values(state=DeliveryState.SENDING.value, fence=_hot.fence + 1, attempts=_hot.attempts + 1, due_at=until)
+        .values(
+            state=DeliveryState.SENDING.value,
+            fence=_hot.fence + 1,
+            attempts=_hot.attempts + 1,
+            due_at=until,
+            holder=wanted.node,
+        )
     )
     started = [(row.id, row.attempts + 1, moment, None, "", "") for row in rows]
     insert_rows(connection, tables.attempts, started)
-    return [
+    leased = tuple(
         replace(
             delivery_from(row, bodies[row.sha256]),
             state=DeliveryState.SENDING,
@@ -210,16 +257,8 @@ def claim(connection: Connection, wanted: ClaimWanted) -> list[Delivery]:
             attempts=row.attempts + 1,
         )
         for row in rows
-    ]
-
-
-def _end(connection: Connection, ids: Iterable[str], why: str) -> None:
-    """Make deliveries dead: their lanes wait for an operator."""
-    connection.execute(
-        update(tables.deliveries)
-        .where(among(_hot.id, ids))
-        .values(state=DeliveryState.DEAD.value, next_at=None, due_at=None, last_error=why)
     )
+    return Due(leased, lost)
 
 
 def _lapsed_for_good(connection: Connection, rows: Sequence[Row[Any]]) -> set[str]:
@@ -238,7 +277,7 @@ def _lapsed_for_good(connection: Connection, rows: Sequence[Row[Any]]) -> set[st
     return over - _answered(connection, list(over)) if over else set()
 
 
-def claims(batch: Batch, wanted: Sequence[ClaimWanted]) -> Callable[[], Answers[list[Delivery]]]:
+def claims(batch: Batch, wanted: Sequence[ClaimWanted]) -> Callable[[], Answers[Due]]:
     """`claim` as a part of a batch; it finds what the same batch has just made."""
     return lambda: [claim(batch.connection, one) for one in wanted]
 
@@ -251,6 +290,57 @@ def delivery_names(delivery_id: str) -> Iterable[Name]:
 def lane_names(lanes: Iterable[str]) -> Iterable[Name]:
     """What is touched by whatever gives a lane another head: at most one may do so at a time."""
     return (("lane", lane) for lane in lanes)
+
+
+def give_up(batch: Batch, lost: Sequence[Lost]) -> Callable[[], Answers[Alert | None]]:
+    """Make heads dead that cannot go any more: each death is an alert. None where something happened to it since."""
+    rows = _held(batch.connection, [one.delivery_id for one in lost])
+    answers: list[Alert | GatewayError | None] = []
+    for one in lost:
+        row = rows.pop(one.delivery_id, None)
+        if row is None or row.fence != one.fence or row.due_at is None or row.due_at > to_time(one.at):
+            answers.append(None)
+        else:
+            answers.append(_die(batch, row, one.why, one.at))
+
+    def finish() -> list[Alert | GatewayError | None]:
+        for alert in answers:
+            if isinstance(alert, Alert):
+                raise_alert(batch, alert)
+        return answers
+
+    return finish
+
+
+DEAD = "delivery_dead"
+"""The kind of the alert that each death is."""
+
+
+def _die(batch: Batch, row: Row[Any], why: str, at: datetime) -> Alert:
+    """Make a delivery dead; gives the alert for the same transaction: its lane waits for an operator, who must know."""
+    common = _common(row, state=DeliveryState.DEAD.value, next_at=None, last_error=why)
+    batch.insert(tables.deliveries, (*common, True, None, ""), "replace")
+    reason = Finding(
+        "deliver.dead",
+        args={
+            "document": row.document_type,
+            "partner": row.partner_id,
+            "attempts": str(row.attempts),
+            "said": why,
+        },
+    )
+    return Alert(
+        DEAD,
+        f"{row.id}:{to_time(at)}",  # one that an operator retries may die again, and alerts again
+        (reason,),
+        at,
+        row.case_id,
+        row.partner_id,
+        row.message_id,
+        row.id,
+        row.test,
+        {"document": row.document_type, "attempts": row.attempts, "said": why},
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,50 +377,85 @@ def result_names(result: AttemptResult) -> Iterable[Name]:
     yield from lane_names([result.lane])
 
 
-def finish_attempts(batch: Batch, results: Sequence[AttemptResult]) -> Callable[[], Answers[None]]:
-    """Complete attempts of deliveries whose lease is still the one the worker had."""
+def finish_attempts(batch: Batch, results: Sequence[AttemptResult]) -> Callable[[], Answers[Alert | None]]:
+    """Complete attempts of deliveries whose lease is still the one the worker had; the alerts of those that died."""
     ids = [result.delivery_id for result in results]
     rows = _held(batch.connection, ids)
     answered = _answered(batch.connection, ids)
     started = _started(batch.connection, ids)
     over: list[_Over] = []
     receipts: list[NewReceipt] = []
-    answers: list[GatewayError | None] = []
+    back: dict[str, int] = {}
+    """Agreements under which something arrived that had failed before, and at which attempt."""
+    dead: list[Alert] = []
+    answers: list[Alert | GatewayError | None] = []
     for result in results:
         row = rows.get(result.delivery_id)
         if row is None or row.fence != result.fence or row.state != DeliveryState.SENDING:
             answers.append(LeaseLost(delivery_id=result.delivery_id))
             continue
         del rows[result.delivery_id]  # a second report of the same attempt is late
-        answers.append(None)
         at = to_time(result.at)
         begun = started.get((row.id, result.number), at)
         batch.insert(tables.attempts, (row.id, result.number, begun, at, result.outcome, result.detail), "replace")
         receipts += result.receipts
+        died: Alert | None = None
         if row.id in answered:
             over.append(_Over(row, DeliveryState.ANSWERED, at, ""))
         elif result.outcome in _SUCCESS:
             over.append(_Over(row, DeliveryState(result.outcome), at, ""))
+            if row.attempts > 1:
+                back[row.agreement_id] = max(row.attempts, back.get(row.agreement_id, 0))
         elif result.next_at is not None:
             next_at = to_time(result.next_at)
             common = _common(
                 row, state=DeliveryState.PENDING.value, next_at=next_at, last_error=result.detail or result.outcome
             )
-            batch.insert(tables.deliveries, (*common, True, next_at), "replace")
+            batch.insert(tables.deliveries, (*common, True, next_at, ""), "replace")
         else:
-            common = _common(
-                row, state=DeliveryState.DEAD.value, next_at=None, last_error=result.detail or result.outcome
-            )
-            batch.insert(tables.deliveries, (*common, True, None), "replace")
+            died = _die(batch, row, result.detail or result.outcome, result.at)
+            dead.append(died)
+        answers.append(died)
     batch.hold(lane_names(gone.row.lane for gone in over))
+    for agreement_id, attempts in back.items():
+        _hasten(batch.connection, agreement_id, attempts, max(to_time(result.at) for result in results))
 
-    def finish() -> list[GatewayError | None]:
+    def finish() -> list[Alert | GatewayError | None]:
         for receipt in receipts:
             batch.append(receipt)
+        for alert in dead:
+            raise_alert(batch, alert)
         _leave(batch, over)
         return answers
 
     return finish
+
+
+HASTENED = 256
+"""Deliveries that are made due at once when their recipient is back; each of them that arrives brings as many more."""
+
+
+def _hasten(connection: Connection, agreement_id: str, attempts: int, moment: int) -> None:
+    """Make due what waits for its next attempt under this agreement: one that waited as well has just arrived.
+
+    After a long outage the delays have grown to an hour, and a recipient that is back must not be kept waiting by
+    them. What failed more often than the one that arrived has a reason of its own, and keeps its delay: so nothing
+    uses up its attempts because others get through.
+    """
+    waiting = (
+        select(_hot.id)
+        .where(
+            _HEAD,
+            _hot.due_at > moment,
+            _hot.agreement_id == agreement_id,
+            _hot.state == DeliveryState.PENDING.value,
+            _hot.attempts.between(1, attempts),
+        )
+        .order_by(_hot.due_at)
+        .limit(HASTENED)
+        .with_for_update(skip_locked=True)
+    )
+    connection.execute(update(tables.deliveries).where(_hot.id.in_(waiting)).values(due_at=moment))
 
 
 _SUCCESS = frozenset({DeliveryState.DELIVERED.value, DeliveryState.RELAYED.value})
@@ -398,7 +523,7 @@ class Order:
 
 
 def retry(batch: Batch, orders: Sequence[Order]) -> Sequence[GatewayError | None]:
-    """Make dead deliveries due again. One that only waits for its next attempt is due at once."""
+    """Make dead and held deliveries due again. One that only waits for its next attempt is due at once."""
     rows = _held(batch.connection, [order.delivery_id for order in orders])
     answers: list[GatewayError | None] = []
     for order in orders:
@@ -410,13 +535,13 @@ def retry(batch: Batch, orders: Sequence[Order]) -> Sequence[GatewayError | None
         else:
             moment = to_time(order.at)
             common = _common(row, state=DeliveryState.PENDING.value, next_at=moment)
-            batch.insert(tables.deliveries, (*common, row.head, moment), "replace")
+            batch.insert(tables.deliveries, (*common, row.head, moment, ""), "replace")
             answers.append(None)
     return answers
 
 
 def skip(batch: Batch, orders: Sequence[Order]) -> Callable[[], Answers[None]]:
-    """Take dead deliveries out of their lanes."""
+    """Take dead and held deliveries out of their lanes."""
     rows = _held(batch.connection, [order.delivery_id for order in orders])
     over: list[_Over] = []
     answers: list[GatewayError | None] = []
@@ -424,8 +549,10 @@ def skip(batch: Batch, orders: Sequence[Order]) -> Callable[[], Answers[None]]:
         row = rows.pop(order.delivery_id, None)
         if row is None:
             answers.append(_absent(batch.connection, order.delivery_id))
-        elif row.state != DeliveryState.DEAD:
-            answers.append(TransitionRefused("Only a dead delivery can be skipped.", delivery_id=order.delivery_id))
+        elif row.state not in {DeliveryState.DEAD, DeliveryState.HELD}:
+            answers.append(
+                TransitionRefused("Only a dead or held delivery can be skipped.", delivery_id=order.delivery_id)
+            )
         else:
             over.append(_Over(row, DeliveryState.SKIPPED, to_time(order.at), row.last_error))
             answers.append(None)

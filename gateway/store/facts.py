@@ -31,10 +31,11 @@ from gateway.errors import GatewayError
 from gateway.model import Case, Identifier, Partner
 from gateway.store import registry, tables
 from gateway.store.batch import Batch
+from gateway.store.cases import documents as stored_documents
 from gateway.store.database import Name
-from gateway.store.sql import among, from_json
+from gateway.store.sql import among, from_json, matching
 
-_cases, _keys, _documents = tables.cases.c, tables.case_keys.c, tables.case_documents.c
+_cases, _keys = tables.cases.c, tables.case_keys.c
 _waits, _wait_keys, _ledgers = tables.waits.c, tables.wait_keys.c, tables.ledgers.c
 
 TestKey = tuple[str, str, bool]
@@ -144,9 +145,9 @@ def ids_by_key(connection: Connection, table: Any, owner: str, keys: set[TestKey
     """Ids of cases or waits by their business keys."""
     found: dict[TestKey, set[str]] = defaultdict(set)
     if keys:
-        query = select(table).where(among(table.c.value, {value for _, value, _ in keys}))
+        query = select(table).where(matching((table.c.value, table.c.test), {(value, test) for _, value, test in keys}))
         for row in connection.execute(query):
-            if (row.kind, row.value, row.test) in keys:
+            if (row.kind, row.value, row.test) in keys:  # hardly ever is a value of one kind one of another kind, too
                 found[row.kind, row.value, row.test].add(row._mapping[owner])  # noqa: SLF001 - the documented way to a column by name
     return found
 
@@ -179,8 +180,8 @@ def read_cases(connection: Connection, ids: Iterable[str]) -> dict[str, Case]:
     for row in connection.execute(select(tables.case_keys).where(among(_keys.case_id, heads))):
         keys[row.case_id].add((row.kind, row.value))
     documents: dict[str, dict[str, Any]] = defaultdict(dict)
-    for row in connection.execute(select(tables.case_documents).where(among(_documents.case_id, heads))):
-        documents[row.case_id][row.document_type] = from_json(row.document)
+    for case_id, document_type, document in stored_documents(connection, heads):
+        documents[case_id][document_type] = document
     return {
         id_: Case(
             id_, head.version, head.status, head.partner_id, head.test, frozenset(keys[id_]), documents.get(id_, {})

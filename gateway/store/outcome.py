@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, cast
 
@@ -17,13 +17,14 @@ from sqlalchemy import Connection, Row, delete, select, update
 
 from gateway.decide.facts import CaseById, CasesByKeys, LedgerBalance, Query, Waiting, WaitingDocument
 from gateway.errors import FactsMoved, GatewayError, LeaseLost
-from gateway.model import Case, CaseEvent, FeedEntry, InterchangeRef, MessageState
-from gateway.store import deliveries, facts, payloads, tables
+from gateway.model import Case, Finding, InterchangeRef, MessageState
+from gateway.store import cases, deliveries, facts, payloads, tables
 from gateway.store.batch import Batch
 from gateway.store.bodies import insert_body
-from gateway.store.contract import CaseChange, LedgerMove, MessageRecord, Outcome, Wait
+from gateway.store.contract import LedgerMove, MessageRecord, Outcome, Standing, Wait
 from gateway.store.database import Name
-from gateway.store.sql import among, to_json, to_time
+from gateway.store.feeds import append_entries, feed_counter
+from gateway.store.sql import among, matching, pack_json, to_json, to_time
 from gateway.store.writer import Answers
 
 _payloads, _interchanges, _inbox = tables.payloads.c, tables.interchanges.c, tables.inbox.c
@@ -179,17 +180,28 @@ def used_before(uses: Sequence[Row[Any]], payload_id: str, received_at: int, win
     )
 
 
+_REFERENCE = (
+    _interchanges.sender,
+    _interchanges.recipient,
+    _interchanges.reference,
+    _interchanges.syntax,
+    _interchanges.test,
+)
+
+
+def _reference(ref: InterchangeRef) -> tuple[str, str, str, str, bool]:
+    """A reference as its table begins."""
+    return ref.sender, ref.recipient, ref.reference, ref.syntax.value, ref.test
+
+
 def find_interchanges(connection: Connection, refs: Collection[InterchangeRef]) -> dict[InterchangeRef, list[Row[Any]]]:
     """When, and in which payloads, these references were used, the first one first."""
     found: dict[InterchangeRef, list[Row[Any]]] = {}
     if not refs:
         return found
     wanted = set(refs)
-    query = select(tables.interchanges).where(
-        among(_interchanges.sender, {ref.sender for ref in wanted}),
-        among(_interchanges.reference, {ref.reference for ref in wanted}),
-    )
-    for row in connection.execute(query.order_by(_interchanges.at)):
+    query = select(tables.interchanges).where(matching(_REFERENCE, [_reference(ref) for ref in wanted]))
+    for row in sorted(connection.execute(query), key=lambda row: row.at):
         ref = InterchangeRef(row.syntax, row.sender, row.recipient, row.reference, row.test)
         if ref in wanted:
             found.setdefault(ref, []).append(row)
@@ -207,36 +219,36 @@ def _write(batch: Batch, outcomes: Sequence[Outcome], judged: _Judge) -> Callabl
         for ref, _ in outcome.interchanges:
             batch.insert(
                 tables.interchanges,
-                (ref.sender, ref.recipient, ref.reference, ref.syntax.value, ref.test, received_at, outcome.payload_id),
+                (*_reference(ref), received_at, outcome.payload_id),
                 "ignore",
             )
         for message in outcome.messages:
             batch.insert(tables.messages, message_row(message), "replace")
+        messages = cases.messages_by_case(outcome.messages)
         for change in outcome.cases:
-            _write_case(batch, change)
+            cases.write(batch, change, messages)
         _write_participants(batch, outcome)
         for wait in outcome.waits:
             _write_wait(batch, wait)
         for delivery in outcome.deliveries:
-            insert_body(batch, delivery.sha256, delivery.body)
+            insert_body(batch, delivery.id, delivery.sha256, delivery.body)
         for entry in outcome.feed:
-            insert_body(batch, entry.sha256, entry.body)
+            insert_body(batch, entry.document_id, entry.sha256, entry.body)
     _write_ledgers(batch, outcomes, judged.test)
     attached = [wait_id for outcome in outcomes for wait_id in outcome.attached]
     if attached:
         connection.execute(delete(tables.waits).where(among(tables.waits.c.id, attached)))
     heard = deliveries.hear(batch, [one for outcome in outcomes for one in outcome.answers])
-    finished = {outcome.payload_id: outcome.failed for outcome in outcomes if outcome.finished}
-    processed = [payload_id for payload_id, why in finished.items() if not why]
+    processed = [outcome.payload_id for outcome in outcomes if outcome.finished and not outcome.failed]
     if processed and batch.shared:
         batch.hold(deliveries.lane_names(deliveries.staged_lanes(connection, processed)))
-    _advance(batch, outcomes, finished)
+    _advance(batch, outcomes, judged.inbox)
 
     def number() -> None:
         for outcome in outcomes:
             for receipt in outcome.receipts:
                 batch.append(receipt)
-        _write_feeds(batch, [entry for outcome in outcomes for entry in outcome.feed])
+        append_entries(batch, [entry for outcome in outcomes for entry in outcome.feed])
         deliveries.enqueue(batch, [(outcome.payload_id, one) for outcome in outcomes for one in outcome.deliveries])
         deliveries.answer(batch, heard)
         if processed:
@@ -253,11 +265,6 @@ def _counters(outcomes: Sequence[Outcome]) -> Iterable[str]:
             yield feed_counter(entry.feed, entry.test)
 
 
-def feed_counter(feed: str, test: bool) -> str:
-    """The counter of a feed's sequence numbers; the test feed is numbered apart."""
-    return f"feed:{'test' if test else 'live'}:{feed}"
-
-
 def message_row(message: MessageRecord) -> tuple[Any, ...]:
     """A message as its table keeps it."""
     return (
@@ -272,8 +279,8 @@ def message_row(message: MessageRecord) -> tuple[Any, ...]:
         to_time(message.at),
         message.interchange,
         message.document_type,
-        None if message.document is None else to_json(message.document),
-        to_json([asdict(finding) for finding in message.findings]) if message.findings else "[]",
+        None if message.document is None else pack_json(message.document),
+        to_json([_finding(finding) for finding in message.findings]) if message.findings else "[]",
         message.case_id,
         message.test,
         message.schema_digest,
@@ -281,29 +288,16 @@ def message_row(message: MessageRecord) -> tuple[Any, ...]:
     )
 
 
-def _write_case(batch: Batch, change: CaseChange) -> None:
-    row = (change.case_id, change.expected_version + 1, change.status, change.partner_id, change.test)
-    batch.insert(tables.cases, row, "replace")
-    for kind, value in sorted(change.add_keys):
-        batch.insert(tables.case_keys, (value, kind, change.test, change.case_id), "ignore")
-    for document_type, document in change.documents.items():
-        batch.insert(tables.case_documents, (change.case_id, document_type, to_json(document)), "replace")
-    for event in change.events:
-        batch.insert(tables.case_events, _event_row(event))
-    batch.insert(tables.case_partners, (change.case_id, change.partner_id), "ignore")
-
-
-def _event_row(event: CaseEvent) -> tuple[Any, ...]:
-    return (
-        event.case_id,
-        to_time(event.at),
-        event.kind,
-        event.text,
-        event.partner_id,
-        event.message_id,
-        event.delivery_id,
-        to_json(event.details),
-    )
+def _finding(finding: Finding) -> dict[str, Any]:
+    """A finding without what is not known of its place."""
+    place = {name: value for name, value in asdict(finding.place).items() if value not in (None, "")}
+    return {
+        "code": finding.code,
+        "severity": finding.severity.value,
+        "place": place,
+        "value": finding.value,
+        "args": dict(finding.args),
+    }
 
 
 def _write_participants(batch: Batch, outcome: Outcome) -> None:
@@ -346,7 +340,9 @@ def _write_ledgers(batch: Batch, outcomes: Sequence[Outcome], payload_test: Mapp
     if not moves:
         return
     connection, table = batch.connection, tables.ledger_moves
-    rows = connection.execute(select(table).where(among(table.c.message_id, {move.message_id for move, _ in moves})))
+    columns = (table.c.ledger, table.c.test, table.c.message_id)
+    wanted_rows = {(move.ledger, test, move.message_id) for move, test in moves}
+    rows = connection.execute(select(table).where(matching(columns, wanted_rows)))
     earlier = {(row.ledger, row.test, row.message_id): Decimal(row.amount) for row in rows}
     balances = facts.read_ledgers(connection, {(move.ledger, test) for move, test in moves})
     wanted: dict[tuple[str, bool, str], Decimal] = {}
@@ -363,56 +359,34 @@ def _write_ledgers(batch: Batch, outcomes: Sequence[Outcome], payload_test: Mapp
         batch.insert(tables.ledgers, (ledger, test, str(balance), version), "replace")
 
 
-def _write_feeds(batch: Batch, entries: Sequence[FeedEntry]) -> None:
-    """Append to feeds; an entry that is there already, because its payload was processed before, is not repeated."""
-    if not entries:
-        return
-    feed = tables.feed.c
-    rows = batch.connection.execute(
-        select(feed.feed, feed.test, feed.partner_id, feed.document_id, feed.sha256).where(
-            among(feed.document_id, {entry.document_id for entry in entries})
-        )
-    )
-    present = {tuple(row) for row in rows}
-    now = to_time(datetime.now(UTC))
-    for entry in entries:
-        name = (entry.feed, entry.test, entry.partner_id, entry.document_id, entry.sha256)
-        if name in present:
-            continue
-        present.add(name)
-        batch.insert(
-            tables.feed,
-            (
-                entry.feed,
-                entry.test,
-                batch.next_number(feed_counter(entry.feed, entry.test)),
-                entry.partner_id,
-                entry.document_type,
-                entry.document_id,
-                entry.sha256,
-                to_json(entry.keys),
-                entry.format,
-                entry.message_id,
-                entry.case_id,
-                now if entry.at is None else to_time(entry.at),
-            ),
-        )
-
-
-def _advance(batch: Batch, outcomes: Sequence[Outcome], finished: Mapping[str, str]) -> None:
-    """Move each payload's resume position, or take it out of the inbox with all that was staged for it.
-
-    `finished` says of each payload that leaves why it failed; empty where it was processed.
-    """
+def _advance(batch: Batch, outcomes: Sequence[Outcome], inbox: Mapping[str, Row[Any]]) -> None:
+    """Move each payload's resume position, or take it out of the inbox with all that was staged for it."""
     connection = batch.connection
+    finished: list[payloads.Finished] = []
     for outcome in outcomes:
+        so_far = Standing(inbox[outcome.payload_id].verdict)
+        verdict = so_far.with_messages(message.state for message in outcome.messages)
         if not outcome.finished:
             connection.execute(
-                update(tables.inbox).where(_inbox.payload_id == outcome.payload_id).values(position=outcome.position)
+                update(tables.inbox)
+                .where(_inbox.payload_id == outcome.payload_id)
+                .values(position=outcome.position, verdict=verdict.value)
             )
+        elif outcome.failed:
+            finished.append(payloads.Finished(outcome.payload_id, Standing.FAILED, outcome.failed))
+        else:
+            # A readable envelope without any message, or nothing readable at all, was rejected as a whole.
+            finished.append(payloads.Finished(outcome.payload_id, verdict or Standing.REJECTED, _why(outcome)))
     if not finished:
         return
-    deliveries.drop_staged(connection, [payload_id for payload_id, why in finished.items() if why])
+    deliveries.drop_staged(connection, [one.payload_id for one in outcomes if one.finished and one.failed])
     staged = tables.staged_messages
-    connection.execute(delete(staged).where(among(staged.c.payload_id, finished)))
+    connection.execute(delete(staged).where(among(staged.c.payload_id, [one.payload_id for one in finished])))
     payloads.finish(connection, finished)
+
+
+def _why(outcome: Outcome) -> str:
+    """What the operator is told of a payload that is finished with; empty where nothing went wrong."""
+    if outcome.failed or not outcome.faults:
+        return outcome.failed
+    return f"gateway.fault: {outcome.faults} of its messages could not be processed"

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, select, update
+from sqlalchemy import Connection, Integer, Row, bindparam, delete, func, select, update
 
 from gateway.errors import GatewayError, LeaseLost, NotFound, TransportIdReused
-from gateway.model import Payload, PayloadState, Receipt, Stage
-from gateway.store import tables
+from gateway.model import Payload, Receipt, Stage
+from gateway.store import cases, tables
 from gateway.store.batch import Batch
-from gateway.store.bodies import LARGEST_ROW, BodyFiles, bodies_there, insert_body
-from gateway.store.contract import Accepted, Claimed, NewReceipt
+from gateway.store.bodies import LARGEST_ROW, BodyFiles, Wanted, bodies_there, insert_body, note_file
+from gateway.store.contract import Accepted, Claimed, NewReceipt, Standing
 from gateway.store.database import Name
-from gateway.store.sql import among, from_time, to_time
+from gateway.store.sql import among, from_time, matching, to_time
 from gateway.store.writer import Answers
 
 _payloads, _inbox, _receipts = tables.payloads.c, tables.inbox.c, tables.receipts.c
@@ -38,18 +38,22 @@ class ClaimWanted:
     limit: int
     lease: timedelta
     now: datetime
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """A lease to prolong."""
+    """A lease to prolong, or to shorten."""
 
     payload_id: str
     fence: int
     until: int
+    begun: int | None = None
+    """Examinations begun without a word of their end, as whoever holds the lease knows it by now."""
 
 
 _TransportKey = tuple[str, str, str, bool]
+_TRANSPORT_KEY = (_payloads.partner_id, _payloads.transport, _payloads.transport_id, _payloads.test)
 
 
 def _transport_key(payload: Payload) -> _TransportKey:
@@ -73,8 +77,10 @@ def accept(batch: Batch, arrivals: Sequence[Arrival]) -> Callable[[], Answers[Ac
     """Commit 1. The same transport id or payload id with the same digest gets the stored receipt again."""
     known_ids, known_keys = _known(batch.connection, [arrival.payload for arrival in arrivals])
     for arrival in arrivals:
-        if not arrival.payload.path:
-            insert_body(batch, arrival.payload.sha256, arrival.payload.body)
+        if arrival.payload.path:
+            note_file(batch, arrival.payload.sha256)
+        else:
+            insert_body(batch, arrival.payload.id, arrival.payload.sha256, arrival.payload.body)
 
     def finish() -> list[Accepted | GatewayError]:
         answers: list[Accepted | GatewayError] = []
@@ -104,7 +110,7 @@ def _known(
     connection: Connection, payloads: Sequence[Payload]
 ) -> tuple[dict[str, _Known], dict[_TransportKey, _Known]]:
     """Payloads that are there already, with their digests, by id and by transport id."""
-    transport_ids = {payload.transport_id for payload in payloads} - {""}
+    transport_keys = {_transport_key(payload) for payload in payloads if payload.transport_id}
     same_id = among(_payloads.id, [payload.id for payload in payloads])
     query = select(
         _payloads.id,
@@ -119,11 +125,10 @@ def _known(
         _receipts.body,
     ).join(tables.receipts, _receipts.index == _payloads.arrival)
     rows = list(connection.execute(query.where(same_id)))
-    if transport_ids:
-        partners = among(_payloads.partner_id, {payload.partner_id for payload in payloads})
-        same_transport_id = among(_payloads.transport_id, transport_ids)
+    if transport_keys:
+        same_transport_id = matching(_TRANSPORT_KEY, transport_keys)
         # Said again, so that the partial index on it serves.
-        rows += connection.execute(query.where(partners, same_transport_id, _payloads.transport_id != ""))
+        rows += connection.execute(query.where(same_transport_id, _payloads.transport_id != ""))
     by_id: dict[str, _Known] = {}
     by_key: dict[_TransportKey, _Known] = {}
     for row in rows:
@@ -151,12 +156,18 @@ def _insert(batch: Batch, payload: Payload, arrival: int) -> None:
             payload.content_type,
             payload.filename,
             payload.test,
-            PayloadState.RECEIVED.value,
+            Standing.RECEIVED.value,
             "",
             0,
         ),
     )
-    batch.insert(tables.inbox, (payload.id, arrival, 0, 0, 0, received_at))
+    batch.insert(tables.inbox, _inbox_row(payload, arrival, 0, received_at))
+
+
+def _inbox_row(payload: Payload | Row[*tuple[Any, ...]], arrival: int, fence: int, received_at: int) -> tuple[Any, ...]:
+    """The row of a payload that nobody has looked into."""
+    standing = Standing.NONE.value
+    return (payload.id, arrival, fence, 0, 0, received_at, payload.partner_id, payload.test, standing, 0, "")
 
 
 def payload_from(row: Row[Any], body: bytes = b"", path: str = "") -> Payload:
@@ -179,7 +190,7 @@ def payload_from(row: Row[Any], body: bytes = b"", path: str = "") -> Payload:
 
 def payloads_from(connection: Connection, files: BodyFiles, rows: Sequence[Row[Any]]) -> dict[str, Payload]:
     """Payloads by id, with the bytes of small ones and the files of large ones; without either where they are lost."""
-    bodies = bodies_there(connection, files, {row.sha256 for row in rows if row.size <= LARGEST_ROW})
+    bodies = bodies_there(connection, files, [Wanted(row.id, row.sha256) for row in rows if row.size <= LARGEST_ROW])
     return {
         row.id: payload_from(row, bodies.get(row.sha256, b""))
         if row.size <= LARGEST_ROW
@@ -191,7 +202,7 @@ def payloads_from(connection: Connection, files: BodyFiles, rows: Sequence[Row[A
 def claim(connection: Connection, wanted: ClaimWanted) -> list[Claimed]:
     """Take the oldest payloads that nobody holds."""
     free = (
-        select(_inbox.payload_id, _inbox.fence, _inbox.position)
+        select(_inbox.payload_id, _inbox.fence, _inbox.position, _inbox.begun)
         .where(_inbox.lease_until <= to_time(wanted.now))
         .order_by(_inbox.arrival)
         .limit(wanted.limit)
@@ -204,12 +215,21 @@ def claim(connection: Connection, wanted: ClaimWanted) -> list[Claimed]:
     connection.execute(
         update(tables.inbox)
         .where(among(_inbox.payload_id, held))
-        .values(lease_until=to_time(until), fence=_inbox.fence + 1)
+        .values(
+            lease_until=to_time(until),
+            fence=_inbox.fence + 1,
+            # That an examination begins is told with the claim, which is a write already; that it ended, with the
+            # next write about the payload, whichever that is.
+            begun=_inbox.begun + 1,
+            holder=wanted.node,
+        )
     )
-    query = select(tables.payloads).where(among(_payloads.id, held)).order_by(_payloads.arrival)
-    rows = connection.execute(query).all()
+    query = select(tables.payloads).where(among(_payloads.id, held))
+    rows = sorted(connection.execute(query), key=lambda row: row.arrival)
     found = payloads_from(connection, wanted.files, rows)
-    return [Claimed(found[row.id], held[row.id].fence + 1, until, held[row.id].position) for row in rows]
+    return [
+        Claimed(found[row.id], held[row.id].fence + 1, until, held[row.id].position, held[row.id].begun) for row in rows
+    ]
 
 
 def claims(batch: Batch, wanted: Sequence[ClaimWanted]) -> Callable[[], Answers[list[Claimed]]]:
@@ -219,14 +239,12 @@ def claims(batch: Batch, wanted: Sequence[ClaimWanted]) -> Callable[[], Answers[
 
 def earlier_undecided(connection: Connection, payload_id: str) -> bool:
     """Whether the inbox holds a payload of the same sender, of its live or its test traffic, that arrived before."""
-    mine = tables.payloads.alias()
+    mine = tables.inbox.alias("mine")
     query = (
         select(_inbox.payload_id)
-        .join(tables.payloads, _payloads.id == _inbox.payload_id)
-        .join(mine, mine.c.id == payload_id)
-        .where(
-            _inbox.arrival < mine.c.arrival, _payloads.partner_id == mine.c.partner_id, _payloads.test == mine.c.test
-        )
+        .select_from(mine)
+        .join(tables.inbox, (_inbox.partner_id == mine.c.partner_id) & (_inbox.test == mine.c.test))
+        .where(mine.c.payload_id == payload_id, _inbox.arrival < mine.c.arrival)
         .limit(1)
     )
     return connection.execute(query).first() is not None
@@ -242,11 +260,16 @@ def renew(batch: Batch, renewals: Sequence[Renewal]) -> Sequence[GatewayError | 
         if row is None or row.fence != renewal.fence:
             answers.append(LeaseLost(payload_id=renewal.payload_id))
         else:
-            held.append({"held": renewal.payload_id, "until": renewal.until})
+            held.append({"held": renewal.payload_id, "until": renewal.until, "known": renewal.begun})
             answers.append(None)
     if held:
         batch.connection.execute(
-            update(tables.inbox).where(_inbox.payload_id == bindparam("held")).values(lease_until=bindparam("until")),
+            update(tables.inbox)
+            .where(_inbox.payload_id == bindparam("held"))
+            .values(
+                lease_until=bindparam("until"),
+                begun=func.coalesce(bindparam("known", type_=Integer), _inbox.begun),
+            ),
             held,
         )
     return answers
@@ -261,7 +284,9 @@ def read_fences(connection: Connection, payload_ids: Sequence[str]) -> dict[str,
 def reopen(batch: Batch, payload_ids: Sequence[str]) -> Sequence[GatewayError | None]:
     """Put payloads into the inbox again, from their first message on; their old workers lose them."""
     connection = batch.connection
-    query = select(_payloads.id, _payloads.arrival, _payloads.received_at, _payloads.fence)
+    query = select(
+        _payloads.id, _payloads.arrival, _payloads.received_at, _payloads.fence, _payloads.partner_id, _payloads.test
+    )
     found = {row.id: row for row in connection.execute(query.where(among(_payloads.id, payload_ids)))}
     waiting = read_fences(connection, payload_ids)
     answers: list[GatewayError | None] = []
@@ -271,28 +296,35 @@ def reopen(batch: Batch, payload_ids: Sequence[str]) -> Sequence[GatewayError | 
             answers.append(NotFound(payload_id=payload_id))
             continue
         fence = waiting.get(payload_id, row).fence + 1
-        batch.insert(tables.inbox, (payload_id, row.arrival, fence, 0, 0, row.received_at), "replace")
+        batch.insert(tables.inbox, _inbox_row(row, row.arrival, fence, row.received_at), "replace")
         answers.append(None)
+    cases.own_documents(connection, found)
     connection.execute(
-        update(tables.payloads).where(among(_payloads.id, found)).values(state=PayloadState.RECEIVED.value, failed="")
+        update(tables.payloads).where(among(_payloads.id, found)).values(state=Standing.RECEIVED.value, failed="")
     )
     connection.execute(delete(tables.staged_messages).where(among(tables.staged_messages.c.payload_id, found)))
+    # What stands for bytes in which no message could be read goes, since this time there may be some.
+    messages = tables.messages.c
+    connection.execute(delete(tables.messages).where(among(messages.payload_id, found), messages.number <= 0))
     return answers
 
 
-def finish(connection: Connection, failed: Mapping[str, str]) -> None:
-    """Take payloads out of the inbox for good; `failed` says why for each, empty where it was processed."""
-    last_fence = select(_inbox.fence).where(_inbox.payload_id == _payloads.id).scalar_subquery()
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What a payload came to; `failed` says what of it could not be processed, and why; empty where nothing was."""
+
+    payload_id: str
+    verdict: Standing
+    failed: str = ""
+
+
+def finish(connection: Connection, finished: Sequence[Finished]) -> None:
+    """Take payloads out of the inbox for good."""
+    last_fence = select(_inbox.fence).where(_inbox.payload_id == bindparam("done")).scalar_subquery()
     connection.execute(
         update(tables.payloads)
-        .where(among(_payloads.id, failed))
-        .values(state=PayloadState.PROCESSED.value, failed="", fence=last_fence)
+        .where(_payloads.id == bindparam("done"))
+        .values(state=bindparam("verdict"), failed=bindparam("why"), fence=last_fence),
+        [{"done": one.payload_id, "verdict": one.verdict.value, "why": one.failed} for one in finished],
     )
-    for payload_id, why in failed.items():
-        if why:
-            connection.execute(
-                update(tables.payloads)
-                .where(_payloads.id == payload_id)
-                .values(state=PayloadState.FAILED.value, failed=why)
-            )
-    connection.execute(delete(tables.inbox).where(among(_inbox.payload_id, failed)))
+    connection.execute(delete(tables.inbox).where(among(_inbox.payload_id, [one.payload_id for one in finished])))

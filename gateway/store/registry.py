@@ -6,6 +6,7 @@ its own, so that memory stays flat and the writers' lock is never held for long.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from itertools import islice
@@ -18,7 +19,7 @@ from gateway.model import Acknowledge, Agreement, ApiKey, Direction, Identifier,
 from gateway.store import tables
 from gateway.store.batch import Batch
 from gateway.store.database import Name
-from gateway.store.sql import among, from_json, maybe_from_time, maybe_to_time, to_json
+from gateway.store.sql import among, from_json, matching, maybe_from_time, maybe_to_time, to_json
 
 VERSION = "registry"
 """The counter that grows with every change of the registry."""
@@ -127,13 +128,9 @@ def partners_by(connection: Connection, identifiers: Collection[Identifier]) -> 
     query = (
         select(_identifiers.scheme, _identifiers.value, tables.partners)
         .join(tables.partners, _identifiers.partner_id == _partners.id)
-        .where(
-            among(_identifiers.scheme, {one.scheme for one in identifiers}),
-            among(_identifiers.value, {one.value for one in identifiers}),
-        )
+        .where(matching((_identifiers.scheme, _identifiers.value), [(one.scheme, one.value) for one in identifiers]))
     )
-    found = {Identifier(row.scheme, row.value): _partner_from(row) for row in connection.execute(query)}
-    return {one: found[one] for one in identifiers if one in found}
+    return {Identifier(row.scheme, row.value): _partner_from(row) for row in connection.execute(query)}
 
 
 def partners(connection: Connection, after: str, limit: int) -> list[Partner]:
@@ -148,15 +145,18 @@ def partners_with_role(connection: Connection, role: str) -> list[Partner]:
         select(tables.partners)
         .join(tables.partner_roles, _roles.partner_id == _partners.id)
         .where(_roles.role == role, _partners.active)
-        .order_by(_partners.id)
+        .order_by(_roles.partner_id)
     )
     return [_partner_from(row) for row in connection.execute(query)]
 
 
-def agreements(connection: Connection, partner_id: str) -> list[Agreement]:
-    """All agreements of a partner, by id."""
-    query = select(_agreements.terms).where(_agreements.partner_id == partner_id).order_by(_agreements.id)
-    return [_agreement_from(terms) for terms in connection.execute(query).scalars()]
+def agreements_of(connection: Connection, partner_ids: Iterable[str]) -> dict[str, list[Agreement]]:
+    """All agreements of some partners, each partner's by id."""
+    found: dict[str, list[Agreement]] = defaultdict(list)
+    query = select(_agreements.partner_id, _agreements.terms).where(among(_agreements.partner_id, partner_ids))
+    for row in connection.execute(query.order_by(_agreements.partner_id, _agreements.id)):
+        found[row.partner_id].append(_agreement_from(row.terms))
+    return found
 
 
 def api_key(connection: Connection, hash_: str) -> ApiKey | None:

@@ -6,6 +6,7 @@ A statement's text stays the same however many values it is given, so that both 
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -135,6 +136,63 @@ def _among_array(element: among, compiler: SQLCompiler, **options: Any) -> str:
     return f"{column} = ANY ({values})"
 
 
+class _Rows(TypeDecorator[Sequence[Any]]):
+    """Rows as one parameter: JSON on both engines."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Sequence[Any] | None, dialect: Dialect) -> str:  # noqa: ARG002 - the base class's signature
+        """The value the driver is given."""
+        return json.dumps(value)
+
+
+_ROWS = _Rows()
+
+
+class matching(ColumnElement[bool]):  # noqa: N801 - it reads as a function in queries
+    """Whether several columns are together one of some rows, which travel as one parameter.
+
+    Each row is one look into the index that begins with these columns, in this order. Asked column by column
+    (`among` for each), an engine looks along the first column only, or at every combination.
+    """
+
+    _traverse_internals = [  # noqa: RUF012 - as above
+        ("columns", InternalTraversal.dp_clauseelement_list),
+        ("rows", InternalTraversal.dp_clauseelement),
+    ]
+    type = Boolean()
+
+    def __init__(self, columns: Sequence[ColumnElement[Any]], rows: Iterable[Sequence[str | int]]) -> None:
+        self.columns = list(columns)
+        self.rows = bindparam(None, [list(row) for row in rows], type_=_ROWS, unique=True)
+
+    def self_group(self, against: object = None) -> matching:  # noqa: ARG002 - the base class's signature
+        """As `among`."""
+        return self
+
+
+@compiles(matching, "sqlite")
+def _matching_json(element: matching, compiler: SQLCompiler, **options: Any) -> str:
+    # The casts give the values the columns' own affinity; without it, SQLite would use some of the columns only.
+    return _matching(element, compiler, "CAST(json_extract(value, '$[{}]') AS {})", "json_each({})", options)
+
+
+@compiles(matching, "postgresql")
+def _matching_rows(element: matching, compiler: SQLCompiler, **options: Any) -> str:
+    return _matching(
+        element, compiler, "CAST(value ->> {} AS {})", "json_array_elements(CAST({} AS JSON)) AS value", options
+    )
+
+
+def _matching(element: matching, compiler: SQLCompiler, value: str, rows: str, options: Mapping[str, Any]) -> str:
+    columns = ", ".join(compiler.process(column, **options) for column in element.columns)
+    types = (compiler.dialect.type_compiler_instance.process(column.type) for column in element.columns)
+    values = ", ".join(value.format(place, type_) for place, type_ in enumerate(types))
+    source = rows.format(compiler.process(element.rows, **options))
+    return f"({columns}) IN (SELECT {values} FROM {source})"  # noqa: S608 - all of it is compiled SQL
+
+
 def listed(connection: Connection, values: Iterable[str]) -> TableValuedAlias:
     """Texts as a table of one column, `value`, which travels as one parameter."""
     wanted = list(values)
@@ -171,6 +229,32 @@ def to_json(value: object) -> str:
     return _encode(dict(value) if isinstance(value, Mapping) else value)
 
 
-def from_json(value: str) -> Any:
+def from_json(value: str | bytes) -> Any:
     """The value of JSON text."""
     return json.loads(value)
+
+
+_SMALL = 200
+"""Bytes up to which deflating saves less than a page has room for anyway."""
+
+
+def deflated(value: bytes) -> bytes:
+    """`value` deflated, or as it is where that is no shorter."""
+    if len(value) <= _SMALL:
+        return value
+    packed = zlib.compress(value, 1)  # level 1 takes a third of the time of level 6, for a tenth more bytes
+    return packed if len(packed) < len(value) else value
+
+
+def pack_json(value: object) -> bytes:
+    """JSON as a document's column keeps it: deflated where that is shorter, which its first byte tells from JSON."""
+    return deflated(to_json(value).encode())
+
+
+def unpack_json(value: bytes) -> Any:
+    """The value that `pack_json` was given; of JSON that was never packed as well."""
+    return json.loads(zlib.decompress(value) if value[:1] == _DEFLATED else value)
+
+
+_DEFLATED = b"\x78"
+"""How RFC 1950 begins; JSON never does."""

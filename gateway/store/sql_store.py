@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, make_url
 
 from gateway.decide.facts import Facts, NextNumber, Query
-from gateway.errors import ConfigurationInvalid, NotFound
+from gateway.errors import ConfigurationInvalid, LogContradicted, NotFound, StoreUnavailable
 from gateway.model import (
     Agreement,
     ApiKey,
@@ -26,21 +26,47 @@ from gateway.model import (
     Receipt,
 )
 from gateway.receipt.signed import Signer
-from gateway.store import deliveries, facts, log, outcome, payloads, probe, registry, staging, views
-from gateway.store.anchor import Checkpointer
+from gateway.receipt.stored import StoredLog
+from gateway.store import (
+    alerts,
+    case_views,
+    deliveries,
+    facts,
+    log,
+    log_audit,
+    nodes,
+    outcome,
+    payloads,
+    probe,
+    reconcile,
+    registry,
+    staging,
+    views,
+)
+from gateway.store.anchor import MENDS, Checkpointer
 from gateway.store.bodies import LARGEST_ROW, BodyFiles, check_digest, mentioned
 from gateway.store.contract import (
+    ANYONE,
+    LONGEST_PAGE,
     Accepted,
+    Alert,
     AttemptResult,
+    AuditMark,
+    CasePage,
+    CasePlace,
     CaseView,
     Claimed,
     MessageRecord,
     NewReceipt,
     Outcome,
+    PayloadLine,
     PayloadView,
     Pressure,
     Proven,
+    Reconciliation,
+    Share,
     Store,
+    Viewer,
 )
 from gateway.store.database import connect, in_memory, translated
 from gateway.store.migrations import current, head, migrate_connection
@@ -67,9 +93,13 @@ _HANDLERS: Mapping[Handler[Any, Any], Names[Any]] = {
     outcome.commit: outcome.outcome_names,
     deliveries.renew: lambda renewal: deliveries.delivery_names(renewal.delivery_id),
     deliveries.finish_attempts: deliveries.result_names,
+    deliveries.give_up: lambda lost: deliveries.delivery_names(lost.delivery_id),
     deliveries.retry: lambda order: deliveries.delivery_names(order.delivery_id),
     deliveries.skip: lambda order: deliveries.delivery_names(order.delivery_id),
     payloads.reopen: payloads.payload_names,
+    nodes.take_back: lambda return_: [("node", return_.node)],
+    alerts.raise_alerts: alerts.alert_names,
+    log_audit.mark: log_audit.mark_names,
     registry.import_entries: registry.import_names,
     probe.write: probe.names,
     # Last, so that they find what the same batch has just made. Rows that are claimed are locked one by one.
@@ -86,14 +116,28 @@ class SqlStore(Store):
         self._url = make_url(url)
         self._database = connect(url)
         self._files = BodyFiles(payload_folder)
-        self._checkpointer = Checkpointer(signer, anchor_file)
+        self._checkpointer = Checkpointer(signer, anchor_file, self._database)
         self._writer = Writer(self._database, self._checkpointer, _HANDLERS)
         self._facts = SharedReader(self._database, facts.answer)
         self._interchanges = SharedReader(self._database, outcome.find_interchanges)
         self._anchoring: asyncio.Task[None] | None = None
+        self._verifier = signer.verifier
         self._probing: asyncio.Future[None] | None = None
-        self.origin = signer.name
-        self.alert = ""
+        self._node = ""
+
+    @property
+    def origin(self) -> str:
+        """The name the log goes by now; receipts are written for it."""
+        return self._checkpointer.origin
+
+    @property
+    def alert(self) -> str:
+        """What happened when the log last took a new name while this process looked; empty where it never did."""
+        return self._checkpointer.alert
+
+    def on_new_name(self, call: Callable[[Signer], None]) -> None:
+        """Let `call` be called with the log's signer under each new name it takes."""
+        self._checkpointer.on_new_name = call
 
     async def open(self) -> None:
         if in_memory(self._url):
@@ -101,13 +145,7 @@ class SqlStore(Store):
         version = await self._database.read(current)
         if version != head():
             raise ConfigurationInvalid(f"the store's tables are at {version or 'nothing'}, not {head()}: run migrate")
-        self.alert = await self._database.write(self._checkpointer.check)
-        if self.alert:
-            await asyncio.to_thread(self._checkpointer.keep_old_anchor)
-        state, (_, note) = await self._database.read(lambda c: (log.read_state(c), log.newest_checkpoint(c)))
-        self.origin = state.origin if state else self.origin
-        if note:
-            self._checkpointer.committed(note)
+        await self._checkpointer.open()
         self._writer.start()
         self._anchoring = asyncio.create_task(self._checkpointer.run(), name="store-anchor")
 
@@ -118,7 +156,7 @@ class SqlStore(Store):
             with contextlib.suppress(asyncio.CancelledError):
                 await self._anchoring
             self._anchoring = None
-            await asyncio.to_thread(self._checkpointer.write_anchor)
+            await self._checkpointer.write_anchor()
         await self._database.close()
 
     # Commit 1
@@ -161,13 +199,15 @@ class SqlStore(Store):
     # Between the commits
 
     async def claim_payloads(self, limit: int, lease: timedelta, now: datetime) -> Sequence[Claimed]:
-        wanted = payloads.ClaimWanted(self._files, limit, lease, now)
+        wanted = payloads.ClaimWanted(self._files, limit, lease, now, self._node)
         if self._database.claims_apart:
-            return await self._database.claim(lambda connection: payloads.claim(connection, wanted))
+            return await self._claim(lambda connection: payloads.claim(connection, wanted))
         return await self._writer.do(payloads.claims, wanted)
 
-    async def renew_payload(self, payload_id: str, fence: int, lease: timedelta, now: datetime) -> None:
-        await self._writer.do(payloads.renew, payloads.Renewal(payload_id, fence, to_time(now + lease)))
+    async def renew_payload(
+        self, payload_id: str, fence: int, lease: timedelta, now: datetime, begun: int | None = None
+    ) -> None:
+        await self._writer.do(payloads.renew, payloads.Renewal(payload_id, fence, to_time(now + lease), begun))
 
     async def earlier_undecided(self, payload_id: str) -> bool:
         return await self._read(lambda connection: payloads.earlier_undecided(connection, payload_id))
@@ -192,6 +232,9 @@ class SqlStore(Store):
     async def staged(self, payload_id: str, after: int, limit: int) -> Sequence[MessageRecord]:
         return await self._read(lambda connection: staging.staged(connection, payload_id, after, limit))
 
+    async def failed_messages(self, payload_id: str, up_to: int) -> Sequence[MessageRecord]:
+        return await self._read(lambda connection: staging.failed(connection, payload_id, up_to))
+
     # Commit 2
 
     async def commit(self, outcome_: Outcome) -> None:
@@ -199,25 +242,54 @@ class SqlStore(Store):
         await self._keep_bodies((one.sha256, one.body) for one in made)
         await self._writer.do(outcome.commit, outcome_)
 
+    # Nodes
+
+    async def hold_as(self, node: str, now: datetime) -> int:
+        self._node = node
+        return await self._writer.do(nodes.take_back, nodes.Return(node, now))
+
     # Deliver
 
-    async def claim_deliveries(self, limit: int, lease: timedelta, now: datetime) -> Sequence[Delivery]:
-        wanted = deliveries.ClaimWanted(self._files, limit, lease, now)
+    async def claim_deliveries(
+        self, limit: int, lease: timedelta, now: datetime, share: Share | None = None
+    ) -> Sequence[Delivery]:
+        wanted = deliveries.ClaimWanted(self._files, limit, lease, now, self._node, share)
         if self._database.claims_apart:
-            return await self._database.claim(lambda connection: deliveries.claim(connection, wanted))
-        return await self._writer.do(deliveries.claims, wanted)
+            due = await self._claim(lambda connection: deliveries.claim(connection, wanted))
+        else:
+            due = await self._writer.do(deliveries.claims, wanted)
+        for alert in await asyncio.gather(*(self._writer.do(deliveries.give_up, one) for one in due.lost)):
+            alerts.tell(alert)
+        return due.leased
 
     async def renew_delivery(self, delivery_id: str, fence: int, lease: timedelta, now: datetime) -> None:
         await self._writer.do(deliveries.renew, deliveries.Renewal(delivery_id, fence, to_time(now + lease)))
 
     async def finish_attempt(self, result: AttemptResult) -> None:
-        await self._writer.do(deliveries.finish_attempts, result)
+        alerts.tell(await self._writer.do(deliveries.finish_attempts, result))
 
     async def retry_delivery(self, delivery_id: str, now: datetime) -> None:
         await self._writer.do(deliveries.retry, deliveries.Order(delivery_id, now))
 
     async def skip_delivery(self, delivery_id: str, now: datetime) -> None:
         await self._writer.do(deliveries.skip, deliveries.Order(delivery_id, now))
+
+    # Reconcile
+
+    async def reconciliation(self, partner_id: str, limit: int) -> Reconciliation:
+        return await self._read(lambda connection: reconcile.reconciliation(connection, partner_id, limit))
+
+    async def held_deliveries(self, partner_id: str) -> Sequence[str]:
+        return await self._read(lambda connection: reconcile.held_deliveries(connection, partner_id))
+
+    async def release_payloads(self) -> int:
+        return await self._trusted(self._database.write, reconcile.release_payloads)
+
+    async def skip_numbers(self, count: int) -> None:
+        await self._trusted(self._database.write, partial(reconcile.skip_numbers, count=count))
+
+    async def close_breaks(self, now: datetime) -> bool:
+        return await self._trusted(self._database.write, partial(reconcile.close_breaks, at=to_time(now)))
 
     async def delivery_by_reference(self, partner_id: str, reference: str) -> Delivery | None:
         return await self._read(
@@ -226,17 +298,56 @@ class SqlStore(Store):
 
     # Read
 
-    async def payload(self, payload_id: str) -> PayloadView:
-        return await self._read(lambda connection: views.payload(connection, self._files, payload_id))
+    async def sent_delivery(
+        self, case_id: str, partner_id: str, document_type: str, *, test: bool = False
+    ) -> Delivery | None:
+        return await self._read(
+            lambda connection: views.sent_delivery(connection, self._files, case_id, partner_id, document_type, test)
+        )
+
+    async def original(self, payload_id: str, *, body: bool = True) -> Payload:
+        return await self._read(
+            lambda connection: views.original(connection, self._files if body else None, payload_id)
+        )
+
+    async def message(self, message_id: str) -> MessageRecord:
+        return await self._read(lambda connection: views.message(connection, message_id))
+
+    async def payload(
+        self,
+        payload_id: str,
+        after: int | None = None,
+        limit: int = LONGEST_PAGE,
+        *,
+        bodies: bool = True,
+        seen_by: Viewer = ANYONE,
+    ) -> PayloadView:
+        files = self._files if bodies else None
+        return await self._read(lambda connection: views.payload(connection, files, payload_id, after, limit, seen_by))
 
     async def reopen_payload(self, payload_id: str) -> None:
         await self._writer.do(payloads.reopen, payload_id)
 
-    async def payloads(self, partner_id: str, state: str, after: str, limit: int) -> Sequence[PayloadView]:
-        return await self._read(lambda connection: views.payloads(connection, partner_id, state, after, limit))
+    async def payloads(
+        self, partner_id: str, state: str, after: str, limit: int, *, test: bool | None = None
+    ) -> Sequence[PayloadLine]:
+        return await self._read(lambda connection: views.payloads(connection, partner_id, state, after, limit, test))
 
     async def case(self, key: str, partner_id: str = "", *, test: bool = False) -> Sequence[CaseView]:
-        return await self._read(lambda connection: views.case(connection, key, partner_id, test))
+        # A list, as callers compare it with one.
+        return list((await self.cases(key, partner_id, test=test)).cases)
+
+    async def cases(
+        self, key: str, partner_id: str = "", after: str = "", limit: int = LONGEST_PAGE, *, test: bool = False
+    ) -> CasePage:
+        return await self._read(lambda connection: case_views.cases(connection, key, partner_id, after, limit, test))
+
+    async def case_earlier(
+        self, case_id: str, partner_id: str, place: CasePlace, limit: int = LONGEST_PAGE, *, test: bool = False
+    ) -> CaseView:
+        return await self._read(
+            lambda connection: case_views.earlier(connection, case_id, partner_id, place, limit, test)
+        )
 
     async def feed(
         self, name: str, partner_id: str, after: int, limit: int, *, test: bool = False
@@ -251,11 +362,11 @@ class SqlStore(Store):
             lambda connection: views.feed_entry(connection, self._files, name, partner_id, sequence, test)
         )
 
-    async def delivery(self, delivery_id: str) -> Delivery:
-        return await self._read(lambda connection: views.delivery(connection, self._files, delivery_id))
+    async def delivery(self, delivery_id: str, seen_by: Viewer = ANYONE) -> Delivery:
+        return await self._read(lambda connection: views.delivery(connection, self._files, delivery_id, seen_by))
 
-    async def deliveries(self, partner_id: str, state: str, limit: int) -> Sequence[Delivery]:
-        return await self._read(lambda connection: views.deliveries(connection, partner_id, state, limit))
+    async def deliveries(self, partner_id: str, state: str, limit: int, after: str = "") -> Sequence[Delivery]:
+        return await self._read(lambda connection: views.deliveries(connection, partner_id, state, limit, after))
 
     async def pressure(self) -> Pressure:
         return await self._read(views.pressure)
@@ -266,26 +377,56 @@ class SqlStore(Store):
             self._probing = asyncio.ensure_future(self._writer.do(probe.write, None))
         await asyncio.shield(self._probing)
 
+    # Alerts
+
+    async def raise_alert(self, alert: Alert) -> None:
+        alerts.tell(await self._writer.do(alerts.raise_alerts, alert))
+
     # The receipt log
 
+    async def log_key(self) -> str:
+        await self._trusted(self._database.read, lambda _connection: None)
+        return self._checkpointer.signer(self.origin).vkey
+
     async def proven(self, index: int) -> Proven:
-        return await self._read(lambda connection: log.proven(connection, index))
+        return await self._handed_out(partial(log.proven, index=index), lambda found: found.checkpoint)
+
+    async def receipt(self, index: int) -> Receipt | None:
+        found = await self._read(lambda connection: log.receipts_after(connection, index - 1, 1))
+        return found[0] if found and found[0].index == index else None
+
+    async def sent_by(self, partner_id: str, payload_id: str, message_id: str) -> bool:
+        return await self._read(lambda connection: views.sent_by(connection, partner_id, payload_id, message_id))
 
     async def receipts_of(self, subject_ids: Iterable[str]) -> Sequence[Receipt]:
         wanted = list(subject_ids)
         return await self._read(lambda connection: log.receipts_of(connection, wanted))
 
     async def consistency(self, old_size: int) -> tuple[tuple[bytes, ...], str]:
-        return await self._read(lambda connection: log.consistency(connection, old_size))
+        return await self._handed_out(partial(log.consistency, old_size=old_size), lambda found: found[1])
 
     async def checkpoint(self) -> str:
-        return (await self._read(log.newest_checkpoint))[1]
+        return (await self._handed_out(log.newest_checkpoint, lambda found: found[1]))[1]
 
     async def log(self, after: int = -1) -> AsyncIterator[Receipt]:
         while page := await self._read(partial(log.receipts_after, after=after, limit=LOG_PAGE)):
             for receipt in page:
                 yield receipt
             after = page[-1].index
+
+    # The log's audit of itself
+
+    async def audit_from(self, place: int) -> StoredLog:
+        return await self._read(lambda connection: log_audit.begin(connection, self._verifier, place))
+
+    async def audit_on(self, log: StoredLog, count: int) -> bool:
+        return await self._read(lambda connection: log_audit.go_on(connection, log, count))
+
+    async def log_size(self) -> int:
+        return await self._read(lambda connection: log_audit.read_end(connection).size)
+
+    async def mark_audit(self, mark: AuditMark) -> AuditMark | None:
+        return await self._writer.do(log_audit.mark, mark)
 
     # Registry
 
@@ -318,7 +459,11 @@ class SqlStore(Store):
         return await self._read(lambda connection: registry.partners_with_role(connection, role))
 
     async def agreements(self, partner_id: str) -> Sequence[Agreement]:
-        return await self._read(lambda connection: registry.agreements(connection, partner_id))
+        return (await self.agreements_of([partner_id])).get(partner_id, [])
+
+    async def agreements_of(self, partner_ids: Iterable[str]) -> Mapping[str, Sequence[Agreement]]:
+        wanted = list(partner_ids)
+        return await self._read(lambda connection: registry.agreements_of(connection, wanted))
 
     async def api_key(self, hash_: str) -> ApiKey | None:
         return await self._read(lambda connection: registry.api_key(connection, hash_))
@@ -343,3 +488,33 @@ class SqlStore(Store):
 
     async def _read(self, work: Callable[[Connection], T]) -> T:
         return await self._database.read(work)
+
+    async def _claim(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a transaction beside the writer's, of a database that holds the log that was signed last."""
+        return await self._trusted(self._database.claim, work)
+
+    async def _handed_out(self, work: Callable[[Connection], T], note_of: Callable[[T], str]) -> T:
+        """What `work` reads, once the checkpoint in it may leave."""
+        return await self._trusted(self._database.read, work, note_of)
+
+    async def _trusted(
+        self,
+        run: Callable[[Callable[[Connection], T]], Awaitable[T]],
+        work: Callable[[Connection], T],
+        note_of: Callable[[T], str] = lambda _: "",
+    ) -> T:
+        """What `work` gives of a log that extends all that is known of it; where it does not, it is renamed first."""
+
+        def look_and_work(connection: Connection) -> T:
+            self._checkpointer.look(connection)
+            return work(connection)
+
+        for _ in range(MENDS):
+            try:
+                found = await run(look_and_work)
+                await self._checkpointer.hold(note_of(found))
+            except LogContradicted:
+                await self._checkpointer.mend()
+            else:
+                return found
+        raise StoreUnavailable("the log contradicts what was signed as often as it takes a new name")

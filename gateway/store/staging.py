@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select, update
 
 from gateway.errors import GatewayError, LeaseLost
+from gateway.model import MessageState
 from gateway.store import payloads, tables
 from gateway.store.batch import Batch
 from gateway.store.contract import MessageRecord
@@ -48,3 +49,14 @@ def staged(connection: Connection, payload_id: str, after: int, limit: int) -> l
     table = tables.staged_messages
     query = select(table).where(table.c.payload_id == payload_id, table.c.number > after)
     return [message_from(row) for row in connection.execute(query.order_by(table.c.number).limit(limit))]
+
+
+def failed(connection: Connection, payload_id: str, up_to: int) -> list[MessageRecord]:
+    """The messages, up to that number, that earlier commits of the payload have kept as failed."""
+    messages = tables.messages.c
+    query = select(tables.messages).where(
+        messages.payload_id == payload_id,
+        messages.number.between(1, up_to),
+        messages.state == MessageState.FAILED.value,
+    )
+    return [message_from(row) for row in connection.execute(query)]

@@ -2,6 +2,10 @@
 
 Times are whole microseconds since 1970-01-01T00:00Z and JSON is text: both engines keep these the
 same way, and comparing and copying them costs nothing. A test keeps the migrations equal to this file.
+
+Every statement of this room finds its rows by all leading columns of an index, down to the few it
+wants; a test reads the plan of each on filled tables. On SQLite, tables of narrow rows are kept in
+the order of their key (`_KEYED`), which would otherwise be kept a second time as an index.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    false,
     text,
 )
 
@@ -42,6 +47,15 @@ def _owner(name: str, target: str) -> Column[str]:
     return Column(name, Text, ForeignKey(target, ondelete="CASCADE"), nullable=False)
 
 
+def _log_position(name: str) -> Column[int]:
+    """A key that grows with the log: on SQLite an INTEGER, which is the row's own number and needs no index."""
+    return Column(name, BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False)
+
+
+_KEYED: dict[str, Any] = {"sqlite_with_rowid": False}
+"""For tables whose rows are hardly wider than their keys."""
+
+
 def _flag(name: str) -> Column[bool]:
     return Column(name, Boolean, nullable=False)
 
@@ -51,10 +65,21 @@ def _flag(name: str) -> Column[bool]:
 bodies = Table(
     "bodies",
     metadata,
-    Column("sha256", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
     Column("body", LargeBinary, nullable=False),
+    Column("packed", Boolean, nullable=False, server_default=false()),
 )
-"""Small bodies of payloads and deliveries by content; large ones are files of the same name."""
+"""Small bodies of payloads, deliveries and feeds, `packed` ones deflated. The key begins with its owner's time, so
+that new bodies are written side by side, and goes on with their digest (`body_rows.key_of`); older ones are under the
+digest alone."""
+
+body_files = Table(
+    "body_files",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    **_KEYED,
+)
+"""Digests of large bodies, which are files: one that is not here belongs to nothing."""
 
 payloads = Table(
     "payloads",
@@ -73,9 +98,10 @@ payloads = Table(
     _text("state"),
     _text("failed"),
     _number("fence"),
-    Index("payloads_arrival", "arrival", unique=True),
-    Index("payloads_partner", "partner_id", "arrival"),
-    Index("payloads_state", "state", "arrival"),
+    Index("payloads_arrival", "test", "arrival", unique=True),
+    Index("payloads_partner", "partner_id", "test", "arrival"),
+    Index("payloads_state", "test", "state", "arrival"),
+    Index("payloads_partner_state", "partner_id", "test", "state", "arrival"),
     Index(
         "payloads_transport_id",
         "partner_id",
@@ -88,7 +114,7 @@ payloads = Table(
     ),
 )
 """`arrival` is the log index of the `received` receipt, so that it follows commit order; `fence` the last
-one a finished payload had, so that one that is opened again has a higher one."""
+one a finished payload had, so that one that is opened again has a higher one. `state` is a `contract.Standing`."""
 
 inbox = Table(
     "inbox",
@@ -99,9 +125,20 @@ inbox = Table(
     _time("lease_until"),
     Column("position", Integer, nullable=False),
     _time("received_at"),
+    Column("partner_id", Text, nullable=False, server_default=""),
+    Column("test", Boolean, nullable=False, server_default=false()),
+    Column("verdict", Text, nullable=False, server_default=""),
+    Column("begun", Integer, nullable=False),
+    _text("holder"),
     Index("inbox_arrival", "arrival"),
+    Index("inbox_partner", "partner_id", "test", "arrival"),
 )
-"""Payloads between the two commits; a row leaves with the last commit of its payload."""
+"""Payloads between the two commits; a row leaves with the last commit of its payload. `verdict` is what the messages
+committed so far are, all together; `begun` counts the claims of whose examinations nobody has told the end; `holder` is
+the node that claimed it last, empty for none in particular."""
+
+HELD_LEASE = 2**62
+"""A lease of the inbox that nobody has and that never ends: the payload waits for an operator."""
 
 
 def _message_columns() -> list[Column[Any]]:
@@ -117,7 +154,7 @@ def _message_columns() -> list[Column[Any]]:
         _time("at"),
         _text("interchange"),
         _text("document_type"),
-        Column("document", Text),
+        Column("document", LargeBinary),
         _text("findings"),
         _text("case_id"),
         _flag("test"),
@@ -132,8 +169,16 @@ messages = Table(
     *_message_columns(),
     PrimaryKeyConstraint("id"),
     Index("messages_payload", "payload_id", "number"),
-    Index("messages_case", "case_id", "at"),
+    Index(
+        "messages_case",
+        "case_id",
+        "at",
+        "number",
+        sqlite_where=text("case_id <> ''"),
+        postgresql_where=text("case_id <> ''"),
+    ),
 )
+"""`document` is JSON, deflated where that is shorter (`sql.pack`)."""
 
 staged_messages = Table(
     "staged_messages",
@@ -154,6 +199,7 @@ interchanges = Table(
     _time("at"),
     _text("payload_id"),
     PrimaryKeyConstraint("sender", "recipient", "reference", "syntax", "test", "at", "payload_id"),
+    **_KEYED,
 )
 """References that were used; unique within the agreement's window only, because references wrap."""
 
@@ -176,8 +222,9 @@ case_keys = Table(
     _text("kind"),
     _flag("test"),
     _owner("case_id", "cases.id"),
-    PrimaryKeyConstraint("value", "kind", "test", "case_id"),
+    PrimaryKeyConstraint("value", "test", "case_id", "kind"),
     Index("case_keys_case", "case_id"),
+    **_KEYED,
 )
 
 case_documents = Table(
@@ -185,9 +232,11 @@ case_documents = Table(
     metadata,
     _owner("case_id", "cases.id"),
     _text("document_type"),
-    _text("document"),
+    Column("document", LargeBinary),
+    Column("message_id", Text, nullable=False, server_default=""),
     PrimaryKeyConstraint("case_id", "document_type"),
 )
+"""The newest document of each type. Where it is a message's, unchanged, it is kept there, and `message_id` says which."""
 
 case_partners = Table(
     "case_partners",
@@ -195,6 +244,7 @@ case_partners = Table(
     _owner("case_id", "cases.id"),
     _text("partner_id"),
     PrimaryKeyConstraint("case_id", "partner_id"),
+    **_KEYED,
 )
 """Who takes part in a case and may therefore see it."""
 
@@ -233,8 +283,9 @@ wait_keys = Table(
     _text("kind"),
     _flag("test"),
     _owner("wait_id", "waits.id"),
-    PrimaryKeyConstraint("value", "kind", "test", "wait_id"),
+    PrimaryKeyConstraint("value", "test", "wait_id", "kind"),
     Index("wait_keys_wait", "wait_id"),
+    **_KEYED,
 )
 
 ledgers = Table(
@@ -255,6 +306,7 @@ ledger_moves = Table(
     _text("message_id"),
     _text("amount"),
     PrimaryKeyConstraint("ledger", "test", "message_id"),
+    **_KEYED,
 )
 """One amount per message and ledger, so that processing a message again draws nothing twice."""
 
@@ -273,10 +325,32 @@ reservations = Table(
     _text("counter"),
     _number("value"),
     PrimaryKeyConstraint("for_id", "counter"),
+    **_KEYED,
 )
 """Numbers that were given out, and what for: asking again gives the same one."""
 
 # Deliveries: hot ones, and those that are over.
+
+
+def _found_by(table: str) -> list[Index]:
+    """How deliveries are found, whether they are hot or over."""
+    named = text("reference <> ''")
+    return [
+        Index(f"{table}_partner", "partner_id", "sequence"),
+        Index(f"{table}_state", "state", "sequence"),
+        Index(f"{table}_partner_state", "partner_id", "state", "sequence"),
+        Index(f"{table}_case", "case_id", "sequence"),
+        Index(f"{table}_case_partner", "case_id", "partner_id", "document_type", "sequence"),
+        Index(f"{table}_payload", "payload_id", "message_id"),
+        Index(
+            f"{table}_reference",
+            "partner_id",
+            "reference",
+            "sequence",
+            sqlite_where=named,
+            postgresql_where=named,
+        ),
+    ]
 
 
 def _delivery_columns() -> list[Column[Any]]:
@@ -310,24 +384,23 @@ deliveries = Table(
     PrimaryKeyConstraint("id"),
     _flag("head"),
     _time("due_at", nullable=True),
+    _text("holder"),
     Index("deliveries_sequence", "sequence", unique=True),
     Index("deliveries_lane", "lane", "sequence"),
-    Index("deliveries_case", "case_id"),
-    Index("deliveries_payload", "payload_id"),
-    Index("deliveries_reference", "partner_id", "reference"),
-    Index("deliveries_state", "state", "sequence"),
+    *_found_by("deliveries"),
     Index("deliveries_head", "lane", unique=True, sqlite_where=text("head"), postgresql_where=text("head")),
     Index("deliveries_due", "due_at", sqlite_where=text("head"), postgresql_where=text("head")),
 )
 """What recipients must still get. `head` marks the first of each lane, the only one that may be
-claimed; `due_at` is when (the end of the lease while it is sent, nothing when it is dead)."""
+claimed; `due_at` is when (the end of the lease while it is sent, nothing when it is dead or held); `holder` is the node
+that claimed it last. Of one that is held, `next_at` is since when."""
 
 staged_deliveries = Table(
     "staged_deliveries",
     metadata,
     *_delivery_columns(),
     PrimaryKeyConstraint("id"),
-    Index("staged_deliveries_payload", "payload_id", "sequence"),
+    Index("staged_deliveries_payload", "payload_id", "message_id"),
 )
 """Deliveries that wait for the last commit of their payload; they stand in no lane yet."""
 
@@ -337,10 +410,8 @@ deliveries_done = Table(
     *_delivery_columns(),
     PrimaryKeyConstraint("id"),
     _time("finished_at"),
-    Index("deliveries_done_case", "case_id"),
-    Index("deliveries_done_payload", "payload_id"),
-    Index("deliveries_done_reference", "partner_id", "reference"),
-    Index("deliveries_done_state", "state", "sequence"),
+    Index("deliveries_done_sequence", "sequence"),
+    *_found_by("deliveries_done"),
 )
 
 attempts = Table(
@@ -353,6 +424,7 @@ attempts = Table(
     _text("outcome"),
     _text("detail"),
     PrimaryKeyConstraint("delivery_id", "number"),
+    **_KEYED,
 )
 
 answers = Table(
@@ -360,6 +432,7 @@ answers = Table(
     metadata,
     Column("delivery_id", Text, primary_key=True),
     _time("at"),
+    **_KEYED,
 )
 """Deliveries whose recipient's business answer has come."""
 
@@ -381,8 +454,13 @@ feed = Table(
     PrimaryKeyConstraint("feed", "test", "sequence"),
     Index("feed_partner", "feed", "test", "partner_id", "sequence"),
     Index("feed_document", "document_id"),
-    Index("feed_message", "message_id"),
-    Index("feed_message", "message_id"),
+    Index(
+        "feed_message",
+        "feed",
+        "message_id",
+        sqlite_where=text("feed = 'inbox'"),
+        postgresql_where=text("feed = 'inbox'"),
+    ),
 )
 
 # The receipt log.
@@ -390,7 +468,7 @@ feed = Table(
 receipts = Table(
     "receipts",
     metadata,
-    Column("index", BigInteger, primary_key=True, autoincrement=False),
+    _log_position("index"),
     _text("stage"),
     _text("subject_id"),
     Column("body", LargeBinary, nullable=False),
@@ -404,13 +482,14 @@ tree_nodes = Table(
     _number("index"),
     Column("hash", LargeBinary, nullable=False),
     PrimaryKeyConstraint("level", "index"),
+    **_KEYED,
 )
 """Roots of complete subtrees: `level` 0 are leaf hashes; the node covers leaves index*2^level on."""
 
 checkpoints = Table(
     "checkpoints",
     metadata,
-    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    _log_position("size"),
     _text("origin"),
     _text("note"),
 )
@@ -423,6 +502,24 @@ log_state = Table(
     Column("frontier", LargeBinary, nullable=False),
 )
 """One row: the log's name, and the right edge of its tree, which is all that appending needs."""
+
+log_breaks = Table(
+    "log_breaks",
+    metadata,
+    Column("origin", Text, primary_key=True),
+    _text("earlier"),
+    _time("at"),
+    _number("size"),
+    _text("known_origin"),
+    _number("known_size"),
+    _text("why"),
+    _number("lost"),
+    _time("lost_from", nullable=True),
+    _time("lost_until", nullable=True),
+    _number("skipped"),
+    _time("reconciled_at", nullable=True),
+)
+"""Each time the log had to take a new name (`origin`), and what is known to be lost; see `contract.LogBreak`."""
 
 # The registry.
 

@@ -1,33 +1,46 @@
-"""What people and partners read: payloads, cases with their timelines, feeds, deliveries, and how much waits."""
+"""What people and partners read: payloads and their messages, feeds, deliveries, and how much waits.
+
+Everything here is read in pages, with a number of statements that does not depend on how much there is.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, union_all
+from sqlalchemy import Connection, Row, Select, Table, func, literal_column, select, union_all
 
 from gateway.errors import NotFound
 from gateway.model import (
-    CaseEvent,
     Delivery,
+    DeliveryKind,
     DeliveryState,
     FeedEntry,
     Finding,
     MessageState,
+    Payload,
     PayloadState,
     Place,
-    Receipt,
     Severity,
     Syntax,
 )
-from gateway.store import facts, log, tables
-from gateway.store.bodies import BodyFiles, read_bodies
-from gateway.store.contract import CaseView, MessageRecord, PayloadView, Pressure
-from gateway.store.deliveries import attempt_from, delivery_from
+from gateway.store import log, tables
+from gateway.store.bodies import BodyFiles, Wanted, read_bodies, small_bodies
+from gateway.store.contract import (
+    ANYONE,
+    COUNTED,
+    VERDICTS,
+    MessageRecord,
+    PayloadLine,
+    PayloadView,
+    Pressure,
+    Standing,
+    Viewer,
+)
+from gateway.store.deliveries import delivery_from
 from gateway.store.payloads import payload_from, payloads_from
-from gateway.store.sql import among, from_json, from_time, maybe_from_time
+from gateway.store.sql import among, from_json, from_time, matching, maybe_from_time, unpack_json
 
 _payloads, _messages, _feed = tables.payloads.c, tables.messages.c, tables.feed.c
 _hot, _done = tables.deliveries, tables.deliveries_done
@@ -35,86 +48,142 @@ _hot, _done = tables.deliveries, tables.deliveries_done
 
 # Payloads and messages.
 
+FIRST_MESSAGES = 5
+"""Messages told of each payload in a list: what fits a line."""
+_WITHOUT_DOCUMENT = [column for column in tables.messages.columns if column.name != "document"]
 
-def payload(connection: Connection, files: BodyFiles, payload_id: str) -> PayloadView:
-    """One payload with all that became of it, bodies included."""
-    row = connection.execute(select(tables.payloads).where(_payloads.id == payload_id)).one_or_none()
+
+def payload(
+    connection: Connection, files: BodyFiles | None, payload_id: str, after: int | None, limit: int, seen_by: Viewer
+) -> PayloadView:
+    """One payload with a page of its messages and all that became of these.
+
+    What belongs to no message of the payload, such as its first receipt, is on the first page.
+    """
+    row = _payload_row(connection, payload_id, seen_by)
+    query = select(tables.messages).where(_messages.payload_id == payload_id).order_by(_messages.number)
+    if after is not None:
+        query = query.where(_messages.number > after)
+    found = [message_from(one) for one in connection.execute(query.limit(limit + 1))]
+    messages, more = found[:limit], len(found) > limit
+    of_payload = [payload_id] if after is None else []
+    ids = [one.id for one in messages]
+    delivery_rows = _deliveries_of(connection, payload_id, [*ids, *([""] if of_payload else [])])
+    offered_rows = _offered_rows(connection, row.partner_id, ids)
+    wanted = [Wanted(one.id, one.sha256) for one in delivery_rows if files or one.kind in _ANSWERS]
+    wanted += [Wanted(one.document_id, one.sha256) for one in offered_rows]
+    bodies = read_bodies(connection, files, wanted) if files is not None else small_bodies(connection, wanted)
+    subjects = [*of_payload, *ids, *(one.id for one in delivery_rows)]
+    standing = Standing(row.state)
+    return PayloadView(
+        payload=payload_from(row) if files is None else payloads_from(connection, files, [row])[row.id],
+        state=PayloadState.FAILED if row.failed else standing.payload_state,
+        failed=row.failed,
+        messages=tuple(messages),
+        deliveries=tuple(delivery_from(one, bodies.get(one.sha256, b"")) for one in delivery_rows),
+        receipts=tuple(log.receipts_of(connection, subjects)),
+        offered=tuple(_entry_from(one, bodies.get(one.sha256, b"")) for one in offered_rows),
+        standing=standing,
+        next=messages[-1].number if more else None,
+    )
+
+
+_ANSWERS = frozenset({DeliveryKind.ACKNOWLEDGEMENT.value, DeliveryKind.RESPONSE.value})
+
+
+def _payload_row(connection: Connection, payload_id: str, seen_by: Viewer = ANYONE) -> Row[Any]:
+    query = select(tables.payloads).where(_payloads.id == payload_id)
+    row = connection.execute(_seen(query, tables.payloads, seen_by)).one_or_none()
     if row is None:
         raise NotFound(payload_id=payload_id)
-    return _payload_views(connection, [row], files)[0]
+    return row
 
 
-def payloads(connection: Connection, partner_id: str, state: str, after: str, limit: int) -> list[PayloadView]:
-    """Payloads, newest first, without bodies."""
-    query = select(tables.payloads).order_by(_payloads.arrival.desc()).limit(limit)
-    if partner_id:
-        query = query.where(_payloads.partner_id == partner_id)
-    if state:
-        query = query.where(_payloads.state == state)
+def sent_by(connection: Connection, partner_id: str, payload_id: str, message_id: str) -> bool:
+    """Whether `partner_id` sent the payload, or the message."""
+    payload = select(_payloads.id).where(_payloads.id == payload_id, _payloads.partner_id == partner_id)
+    message = select(_messages.id).where(_messages.id == message_id, _messages.partner_id == partner_id)
+    return connection.execute(union_all(payload, message).limit(1)).first() is not None
+
+
+def _seen(query: Select[Any], table: Table, viewer: Viewer) -> Select[Any]:
+    """`query` of a table, cut to what `viewer` may see."""
+    if viewer.partner_id:
+        query = query.where(table.c.partner_id == viewer.partner_id)
+    return query.where(table.c.test) if viewer.test_only else query
+
+
+def original(connection: Connection, files: BodyFiles | None, payload_id: str) -> Payload:
+    """A payload as it came; without `files`, without its body."""
+    row = _payload_row(connection, payload_id)
+    if files is None:
+        return payload_from(row)
+    return payloads_from(connection, files, [row])[row.id]
+
+
+def message(connection: Connection, message_id: str) -> MessageRecord:
+    """One message without its document."""
+    row = connection.execute(select(*_WITHOUT_DOCUMENT).where(_messages.id == message_id)).one_or_none()
+    if row is None:
+        raise NotFound(message_id=message_id)
+    return message_from(row)
+
+
+def payloads(
+    connection: Connection, partner_id: str, state: str, after: str, limit: int, test: bool | None
+) -> list[PayloadLine]:
+    """Payloads, newest first, each with its first messages.
+
+    Each traffic and each state has an index of its own in the order of arrival, and what is asked for is the newest
+    of one or several of them: none is walked further than the page is long.
+    """
+    before = None
     if after:
-        query = query.where(
-            _payloads.arrival < select(_payloads.arrival).where(_payloads.id == after).scalar_subquery()
-        )
-    return _payload_views(connection, connection.execute(query).all(), None)
-
-
-def _payload_views(connection: Connection, rows: Sequence[Row[Any]], files: BodyFiles | None) -> list[PayloadView]:
-    ids = [row.id for row in rows]
-    query = select(tables.messages).where(among(_messages.payload_id, ids)).order_by(_messages.number)
+        # Behind another's payload there is nothing, as behind one that is not there.
+        place = _seen(select(_payloads.arrival).where(_payloads.id == after), tables.payloads, Viewer(partner_id))
+        before = connection.execute(place).scalar()
+        if before is None:
+            return []
+    states: Sequence[str | None] = {"": [None], PayloadState.PROCESSED.value: VERDICTS}.get(state, [state])
+    parts = []
+    for traffic in (False, True) if test is None else (test,):
+        for standing in states:
+            query = select(tables.payloads).where(_payloads.test == traffic)
+            if partner_id:
+                query = query.where(_payloads.partner_id == partner_id)
+            if standing is not None:
+                query = query.where(_payloads.state == str(standing))
+            if before is not None:
+                query = query.where(_payloads.arrival < before)
+            parts.append(query.order_by(_payloads.arrival.desc()).limit(limit).subquery())
+    every = union_all(*(select(part) for part in parts)).subquery()
+    rows = connection.execute(select(every).order_by(every.c.arrival.desc()).limit(limit)).all()
+    first = select(*_WITHOUT_DOCUMENT).where(
+        among(_messages.payload_id, [row.id for row in rows]), _messages.number <= FIRST_MESSAGES
+    )
     messages: dict[str, list[MessageRecord]] = defaultdict(list)
-    for row in connection.execute(query):
+    for row in connection.execute(first.order_by(_messages.payload_id, _messages.number)):
         messages[row.payload_id].append(message_from(row))
-    delivery_rows = _delivery_rows(connection, "payload_id", ids)
-    offered_rows = _offered_rows(connection, rows, messages)
-    digests = {row.sha256 for row in (*delivery_rows, *(entry for _, entry in offered_rows))}
-    bodies = read_bodies(connection, files, digests) if files is not None else {}
-    sent = payloads_from(connection, files, rows) if files is not None else {}
-    deliveries: dict[str, list[Delivery]] = defaultdict(list)
-    for row in delivery_rows:
-        deliveries[row.payload_id].append(delivery_from(row, bodies.get(row.sha256, b"")))
-    offered: dict[str, list[FeedEntry]] = defaultdict(list)
-    for id_, entry in offered_rows:
-        offered[id_].append(_entry_from(entry, bodies.get(entry.sha256, b"")))
-    receipts = _receipts_by(connection, {id_: [id_, *_ids(messages[id_]), *_ids(deliveries[id_])] for id_ in ids})
-    return [
-        PayloadView(
-            sent[row.id] if files is not None else payload_from(row),
-            PayloadState(row.state),
-            row.failed,
-            tuple(messages[row.id]),
-            tuple(deliveries[row.id]),
-            tuple(receipts[row.id]),
-            tuple(offered[row.id]),
-        )
-        for row in rows
-    ]
+    return [PayloadLine(payload_from(row), Standing(row.state), row.failed, tuple(messages[row.id])) for row in rows]
 
 
-def _offered_rows(
-    connection: Connection, payload_rows: Sequence[Row[Any]], messages: Mapping[str, Sequence[MessageRecord]]
-) -> list[tuple[str, Row[Any]]]:
-    """(payload id, entry) of what the senders of payloads may fetch about them, in order."""
-    sender = {row.id: row.partner_id for row in payload_rows}
-    payload_of = {message.id: id_ for id_, found in messages.items() for message in found}
-    query = select(tables.feed).where(among(_feed.message_id, payload_of)).order_by(_feed.sequence)
-    return [
-        (payload_of[entry.message_id], entry)
-        for entry in connection.execute(query)
-        if entry.feed == "inbox" and entry.partner_id == sender[payload_of[entry.message_id]]
-    ]
+def _offered_rows(connection: Connection, sender: str, message_ids: Sequence[str]) -> list[Row[Any]]:
+    """What the sender of some messages may fetch about them, in order."""
+    own_feed = _feed.feed == literal_column("'inbox'")  # as the partial index says it: a parameter would not do
+    rows = connection.execute(select(tables.feed).where(own_feed, among(_feed.message_id, message_ids)))
+    return sorted((row for row in rows if row.partner_id == sender), key=lambda row: row.sequence)
 
 
-def _ids(things: Iterable[MessageRecord] | Iterable[Delivery]) -> list[str]:
-    return [thing.id for thing in things]
-
-
-def _receipts_by(connection: Connection, subjects: Mapping[str, Iterable[str]]) -> dict[str, list[Receipt]]:
-    """Receipts, in log order, of everything that belongs to each owner."""
-    owner = {subject: owner for owner, ids in subjects.items() for subject in ids}
-    found: dict[str, list[Receipt]] = defaultdict(list)
-    for receipt in log.receipts_of(connection, owner):
-        found[owner[receipt.subject_id]].append(receipt)
-    return found
+def _deliveries_of(connection: Connection, payload_id: str, message_ids: Sequence[str]) -> list[Row[Any]]:
+    """Deliveries made of some messages of a payload, hot, staged and done, in the order of their sequence."""
+    rows: list[Row[Any]] = []
+    for table in (_hot, _done):
+        key = (table.c.payload_id, table.c.message_id)
+        rows += connection.execute(select(table).where(matching(key, [(payload_id, one) for one in message_ids])))
+    staged = tables.staged_deliveries
+    key = (staged.c.payload_id, staged.c.message_id)
+    rows += connection.execute(select(staged).where(matching(key, [(payload_id, one) for one in message_ids])))
+    return sorted(rows, key=lambda row: (row.sequence, row.id))
 
 
 def message_from(row: Row[Any]) -> MessageRecord:
@@ -131,7 +200,7 @@ def message_from(row: Row[Any]) -> MessageRecord:
         at=from_time(row.at),
         interchange=row.interchange,
         document_type=row.document_type,
-        document=None if row.document is None else from_json(row.document),
+        document=_document(row),
         findings=tuple(_finding_from(one) for one in from_json(row.findings)),
         case_id=row.case_id,
         test=row.test,
@@ -140,105 +209,26 @@ def message_from(row: Row[Any]) -> MessageRecord:
     )
 
 
+def _document(row: Row[Any]) -> Any:
+    """A message's document; None of a row that was read without it."""
+    kept = row._mapping.get("document")  # noqa: SLF001 - the documented way to a row's columns by name
+    return None if kept is None else unpack_json(kept)
+
+
 def _finding_from(fields: Mapping[str, Any]) -> Finding:
     return Finding(
         fields["code"], Severity(fields["severity"]), Place(**fields["place"]), fields["value"], fields["args"]
     )
 
 
-# Cases.
-
-
-def case(connection: Connection, key: str, partner_id: str, test: bool) -> list[CaseView]:
-    """Cases by id or any business key; only those `partner_id` takes part in, unless it is empty."""
-    cases, keys, taking_part = tables.cases.c, tables.case_keys.c, tables.case_partners.c
-    by_key = select(keys.case_id).where(keys.value == key, keys.test == test)
-    by_id = select(cases.id).where(cases.id == key, cases.test == test)
-    ids = set(connection.execute(union_all(by_key, by_id)).scalars())
-    if partner_id and ids:
-        own = select(taking_part.case_id).where(taking_part.partner_id == partner_id, among(taking_part.case_id, ids))
-        ids = set(connection.execute(own).scalars())
-    if not ids:
-        return []
-    messages = _grouped(connection, tables.messages, ids, _messages.at, _messages.number)
-    events = _grouped(connection, tables.case_events, ids, tables.case_events.c.id)
-    delivery_rows: dict[str, list[Row[Any]]] = defaultdict(list)
-    for row in _delivery_rows(connection, "case_id", ids):
-        delivery_rows[row.case_id].append(row)
-    delivery_ids = [row.id for rows in delivery_rows.values() for row in rows]
-    attempts: dict[str, list[Row[Any]]] = defaultdict(list)
-    tried = tables.attempts
-    query = select(tried).where(among(tried.c.delivery_id, delivery_ids))
-    for row in connection.execute(query.order_by(tried.c.started_at, tried.c.number)):
-        attempts[row.delivery_id].append(row)
-    receipts = _receipts_by(
-        connection,
-        {
-            id_: [
-                id_,
-                *(row.id for row in messages[id_]),
-                *{row.payload_id for row in messages[id_]},
-                *(row.id for row in delivery_rows[id_]),
-            ]
-            for id_ in ids
-        },
-    )
-    found = facts.read_cases(connection, ids)
-    return [
-        CaseView(
-            id=one.id,
-            version=one.version,
-            status=one.status,
-            partner_id=one.partner_id,
-            test=one.test,
-            keys=one.keys,
-            documents=one.documents,
-            events=tuple(_event_from(row) for row in events[one.id]),
-            messages=tuple(message_from(row) for row in messages[one.id]),
-            deliveries=tuple(delivery_from(row) for row in delivery_rows[one.id]),
-            attempts=tuple(attempt_from(row) for made in delivery_rows[one.id] for row in attempts[made.id]),
-            receipts=tuple(receipts[one.id]),
-        )
-        for _, one in sorted(found.items())
-    ]
-
-
-def _grouped(connection: Connection, table: Any, ids: Iterable[str], *order: Any) -> dict[str, list[Row[Any]]]:
-    """Rows of a table by case, each case's in order."""
-    grouped: dict[str, list[Row[Any]]] = defaultdict(list)
-    for row in connection.execute(select(table).where(among(table.c.case_id, ids)).order_by(*order)):
-        grouped[row.case_id].append(row)
-    return grouped
-
-
-def _event_from(row: Row[Any]) -> CaseEvent:
-    return CaseEvent(
-        row.case_id,
-        from_time(row.at),
-        row.kind,
-        row.text,
-        row.partner_id,
-        row.message_id,
-        row.delivery_id,
-        from_json(row.details),
-    )
-
-
 # Deliveries.
 
 
-def _delivery_rows(connection: Connection, column: str, values: Iterable[str]) -> list[Row[Any]]:
-    """Deliveries, hot, staged and done, in the order of their sequence."""
-    wanted = list(values)
-    tables_ = (_hot, _done, tables.staged_deliveries) if column == "payload_id" else (_hot, _done)
-    rows: list[Row[Any]] = []
-    for table in tables_:
-        rows += connection.execute(select(table).where(among(table.c[column], wanted)))
-    return sorted(rows, key=lambda row: (row.sequence, row.id))
-
-
-def deliveries(connection: Connection, partner_id: str, state: str, limit: int) -> list[Delivery]:
+def deliveries(connection: Connection, partner_id: str, state: str, limit: int, after: str) -> list[Delivery]:
     """Deliveries by state, newest first, without bodies."""
+    before = _sequence_of(connection, after) if after else None
+    if after and before is None:
+        return []
     rows: list[Row[Any]] = []
     for table in (_hot, _done):
         query = select(table).order_by(table.c.sequence.desc()).limit(limit)
@@ -246,14 +236,26 @@ def deliveries(connection: Connection, partner_id: str, state: str, limit: int) 
             query = query.where(table.c.state == state)
         if partner_id:
             query = query.where(table.c.partner_id == partner_id)
+        if before is not None:
+            query = query.where(table.c.sequence < before)
         rows += connection.execute(query)
     rows.sort(key=lambda row: -row.sequence)
     return [delivery_from(row) for row in rows[:limit]]
 
 
-def delivery(connection: Connection, files: BodyFiles, delivery_id: str) -> Delivery:
+def _sequence_of(connection: Connection, delivery_id: str) -> int | None:
+    parts = [select(table.c.sequence).where(table.c.id == delivery_id) for table in (_hot, _done)]
+    return connection.execute(union_all(*parts)).scalar()
+
+
+def delivery(connection: Connection, files: BodyFiles, delivery_id: str, seen_by: Viewer = ANYONE) -> Delivery:
     """One delivery with its body."""
-    found = _with_body(connection, files, "id", delivery_id)
+    rows = [
+        row
+        for table in (_hot, _done)
+        for row in connection.execute(_seen(select(table).where(table.c.id == delivery_id), table, seen_by))
+    ]
+    found = _newest(connection, files, rows)
     if found is None:
         raise NotFound(delivery_id=delivery_id)
     return found
@@ -261,22 +263,38 @@ def delivery(connection: Connection, files: BodyFiles, delivery_id: str) -> Deli
 
 def delivery_by_reference(connection: Connection, files: BodyFiles, partner_id: str, reference: str) -> Delivery | None:
     """The newest delivery to a partner that carries `reference`, with its body."""
-    return _with_body(connection, files, "reference", reference, partner_id)
-
-
-def _with_body(
-    connection: Connection, files: BodyFiles, column: str, value: str, partner_id: str = ""
-) -> Delivery | None:
     rows: list[Row[Any]] = []
     for table in (_hot, _done):
-        query = select(table).where(table.c[column] == value).order_by(table.c.sequence.desc()).limit(1)
-        if partner_id:
-            query = query.where(table.c.partner_id == partner_id)
+        query = select(table).where(table.c.partner_id == partner_id, table.c.reference == reference)
+        # Said again, so that the partial index serves.
+        query = query.where(table.c.reference != "").order_by(table.c.sequence.desc()).limit(1)
         rows += connection.execute(query)
+    return _newest(connection, files, rows)
+
+
+_SENT = ("sending", "delivered", "relayed", "answered")
+"""States in which a recipient may have a delivery: its answer can overtake the end of our own attempt."""
+
+
+def sent_delivery(
+    connection: Connection, files: BodyFiles, case_id: str, partner_id: str, document_type: str, test: bool
+) -> Delivery | None:
+    """The newest delivery of such a document of a case that the partner may have, with its body."""
+    rows: list[Row[Any]] = []
+    for table in (_hot, _done):
+        query = select(table).where(
+            table.c.case_id == case_id, table.c.partner_id == partner_id, table.c.document_type == document_type
+        )
+        query = query.where(table.c.state.in_(_SENT), table.c.test == test)
+        rows += connection.execute(query.order_by(table.c.sequence.desc()).limit(1))
+    return _newest(connection, files, rows)
+
+
+def _newest(connection: Connection, files: BodyFiles, rows: Sequence[Row[Any]]) -> Delivery | None:
     if not rows:
         return None
     newest = max(rows, key=lambda row: row.sequence)
-    return delivery_from(newest, read_bodies(connection, files, [newest.sha256])[newest.sha256])
+    return delivery_from(newest, read_bodies(connection, files, [Wanted(newest.id, newest.sha256)])[newest.sha256])
 
 
 # Feeds.
@@ -307,7 +325,7 @@ def feed_entry(
     row = connection.execute(query).one_or_none()
     if row is None or (partner_id and row.partner_id not in {"", partner_id}):
         raise NotFound(feed=name, sequence=sequence)
-    return _entry_from(row, read_bodies(connection, files, [row.sha256])[row.sha256])
+    return _entry_from(row, read_bodies(connection, files, [Wanted(row.document_id, row.sha256)])[row.sha256])
 
 
 def _entry_from(row: Row[Any], body: bytes = b"") -> FeedEntry:
@@ -333,11 +351,18 @@ def _entry_from(row: Row[Any], body: bytes = b"") -> FeedEntry:
 
 def pressure(connection: Connection) -> Pressure:
     """How much waits."""
-    dead = select(func.count()).select_from(_hot).where(_hot.c.state == DeliveryState.DEAD.value)
-    waiting = select(func.count()).select_from(_hot)
+    inbox = tables.inbox.c
     payloads_waiting, oldest = connection.execute(
-        select(func.count(), func.min(tables.inbox.c.received_at)).select_from(tables.inbox)
+        select(func.count(), func.min(inbox.received_at)).where(inbox.lease_until < tables.HELD_LEASE)
     ).one()
-    dead_count = connection.execute(dead).scalar_one()
-    waiting_count = connection.execute(waiting).scalar_one() - dead_count
-    return Pressure(payloads_waiting, waiting_count, dead_count, maybe_from_time(oldest))
+    payloads_held = connection.execute(select(func.count()).where(inbox.lease_until == tables.HELD_LEASE)).scalar_one()
+    dead = _counted(connection, select(_hot.c.sequence).where(_hot.c.state == DeliveryState.DEAD.value))
+    held = _counted(connection, select(_hot.c.sequence).where(_hot.c.state == DeliveryState.HELD.value))
+    waiting = _counted(connection, select(_hot.c.sequence))
+    oldest_at = maybe_from_time(oldest)
+    return Pressure(payloads_waiting, max(0, waiting - dead - held), dead, oldest_at, payloads_held, held)
+
+
+def _counted(connection: Connection, rows: Select[Any]) -> int:
+    """How many rows there are, as far as they are counted."""
+    return connection.execute(select(func.count()).select_from(rows.limit(COUNTED).subquery())).scalar_one()

@@ -17,8 +17,8 @@ from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection
 
-from gateway.errors import GatewayError, StoreUnavailable
-from gateway.store.anchor import Checkpointer
+from gateway.errors import GatewayError, LogContradicted, StoreUnavailable
+from gateway.store.anchor import MENDS, Checkpointer
 from gateway.store.batch import Batch
 from gateway.store.database import Database, Name
 
@@ -149,7 +149,7 @@ class Writer:
         """Whether about half of those present lately are waiting, of all or of the senders alone."""
         return len(self._waiting) >= self._company or 0 < self._senders >= self._senders_company
 
-    async def _write(self, operations: list[_Operation]) -> None:
+    async def _write(self, operations: list[_Operation], mends: int = MENDS) -> None:
         operations.sort(key=lambda operation: self._order[operation.handler])
         brief = len(operations) <= LARGEST_BRIEF and all(operation.brief for operation in operations)
         names = set(self._touched(operations)) if self._database.claims_apart else set()
@@ -157,6 +157,8 @@ class Writer:
             answers, note = await self._database.write(
                 lambda connection: self._carry_out(connection, operations, names), brief=brief
             )
+        except LogContradicted:
+            await self._mend(operations, mends)
         except StoreUnavailable as error:
             _fail(operations, error)
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to whoever asked, and the writer goes on
@@ -164,7 +166,7 @@ class Writer:
                 _fail(operations, error)
             else:
                 for operation in operations:
-                    await self._write([operation])
+                    await self._write([operation], mends)
         else:
             if note:
                 self._checkpointer.committed(note)
@@ -176,11 +178,24 @@ class Writer:
                 else:
                     operation.answered.set_result(answer)
 
+    async def _mend(self, operations: list[_Operation], mends: int) -> None:
+        """Let the log take a new name, and then carry out the operations, of which nothing was written."""
+        if not mends:
+            _fail(operations, StoreUnavailable("the log contradicts what was signed as often as it takes a new name"))
+            return
+        try:
+            await self._checkpointer.mend()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to whoever asked, and the writer goes on
+            _fail(operations, error)
+        else:
+            await self._write(operations, mends - 1)
+
     def _carry_out(
         self, connection: Connection, operations: list[_Operation], names: set[Name]
     ) -> tuple[list[Any], str]:
         """One transaction's work: the answers, and the signed note that may leave after the commit."""
         batch = Batch(connection, self._checkpointer, names)
+        self._checkpointer.look(connection)  # what claims and reserves must know as well as what is appended
         given: list[Answers[Any] | Callable[[], Answers[Any]]] = []
         for handler, alike in groupby(operations, key=lambda operation: operation.handler):
             given.append(handler(batch, [operation.value for operation in alike]))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
+from gateway.documents import values as document_values
 from gateway.model import Place
 from gateway.translate.outcome import Raw, finding
 
@@ -24,8 +25,8 @@ def verify(kind: str, field: str, path: tuple[str, ...], text: str, place: Place
     """Compare what the sender counted or added up with what was read."""
     computed = figure(kind, raw.values, path) or Decimal(0)
     try:
-        stated = Decimal(text.strip(" ").replace(",", "."))
-    except InvalidOperation:
+        stated = document_values.number(text.strip(" ").replace(",", "."))
+    except ValueError:
         raw.findings.append(finding("translate.number", place, text))
         return
     if stated != computed:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from gateway.check import codes
+from gateway.documents import values
 from gateway.errors import MappingInvalid
 from gateway.translate import moments, pieces
 from gateway.translate.context import Context
@@ -91,7 +92,20 @@ def cut(argument: str) -> Converter:
     return Converter(f"cut:{width}", _text_read, write)
 
 
-_NUMBER = re.compile(r"-?(?:\d+(?:[.,]\d*)?|[.,]\d+)")
+_NUMBER = re.compile(r"-?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)")
+_WHOLE = re.compile(r"[+-]?[0-9]+(?:\.0*)?")
+_DIGITS = re.compile(r"[+-]?[0-9]+")
+
+
+def _read_number(text: str, form: re.Pattern[str]) -> Decimal:
+    """The number that stands in `text` in that form; Unconvertible where there is none, or one beyond what is read."""
+    stripped = text.strip(" ")
+    if form.fullmatch(stripped) is None:
+        raise Unconvertible("translate.number")
+    try:
+        return values.number(stripped.replace(",", "."))
+    except ValueError as error:
+        raise Unconvertible("translate.number") from error
 
 
 def number(argument: str) -> Converter:
@@ -100,9 +114,7 @@ def number(argument: str) -> Converter:
         return _implied(_positive("number", argument))
 
     def read(text: str, _context: Context) -> Decimal:
-        if _NUMBER.fullmatch(stripped := text.strip(" ")) is None:
-            raise Unconvertible("translate.number")
-        return Decimal(stripped.replace(",", "."))
+        return _read_number(text, _NUMBER)
 
     def write(value: Any, context: Context) -> str:
         plain = plain_number(value)
@@ -115,10 +127,7 @@ def number(argument: str) -> Converter:
 
 def _implied(places: int) -> Converter:
     def read(text: str, _context: Context) -> Decimal:
-        try:
-            return Decimal(int(text)).scaleb(-places)
-        except ValueError as error:
-            raise Unconvertible("translate.number") from error
+        return _read_number(text, _DIGITS).scaleb(-places)
 
     def write(value: Any, _context: Context) -> str:
         scaled = Decimal(value).scaleb(places)
@@ -134,13 +143,7 @@ def integer(argument: str) -> Converter:
     _no_argument("integer", argument)
 
     def read(text: str, _context: Context) -> int:
-        try:
-            value = Decimal(text.strip(" "))
-            if value != value.to_integral_value():
-                raise Unconvertible("translate.number")
-            return int(value)
-        except InvalidOperation as error:
-            raise Unconvertible("translate.number") from error
+        return int(_read_number(text, _WHOLE))
 
     return Converter("integer", read, lambda value, _context: str(int(value)))
 
@@ -166,7 +169,7 @@ def plain_number(value: Any) -> str:
     """`value` without exponent and without trailing zeros behind the mark."""
     if value.__class__ is int:
         return str(value)
-    plain = format(Decimal(value), "f")
+    plain = values.plain(Decimal(value))
     return plain.rstrip("0").rstrip(".") if "." in plain else plain
 
 
@@ -275,7 +278,10 @@ def date(argument: str) -> Converter:
         return _first([given] if given else layouts, lambda layout: layout.read_date(text.strip(" ")), qualifier)
 
     def write(value: Any, _context: Context) -> str:
-        return layouts[0].write_date(value)
+        try:
+            return layouts[0].write_date(value)
+        except ValueError as error:
+            raise Unconvertible("translate.year", None, format=layouts[0].name) from error
 
     return Converter(f"date:{argument}", read, write, layouts[0].code, read_as)
 
@@ -293,7 +299,10 @@ def datetime(argument: str) -> Converter:
         return _first(tried, lambda layout: layout.read_instant(text.strip(" "), context.zone), qualifier)
 
     def write(value: Any, context: Context) -> str:
-        written = layouts[0].write_instant(value, context.zone)
+        try:
+            written = layouts[0].write_instant(value, context.zone)
+        except ValueError as error:
+            raise Unconvertible("translate.year", None, format=layouts[0].name) from error
         if layouts[0].cuts(value):
             raise Unconvertible("translate.moment_cut", written, written=written)
         return written

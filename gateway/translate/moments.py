@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from functools import cache
 
+from gateway.documents import values
 from gateway.errors import MappingInvalid
 
 CODES = {
@@ -52,12 +53,12 @@ class Iso:
 
     def read_date(self, text: str) -> date:
         """The day `text` names; ValueError where it is none."""
-        return date.fromisoformat(text)
+        return values.known_day(date.fromisoformat(text))
 
     def read_instant(self, text: str, zone: tzinfo) -> datetime:
         """The instant `text` names, in UTC; ValueError where it is none."""
         read = datetime.fromisoformat(text)
-        return (read if read.tzinfo is not None else read.replace(tzinfo=zone)).astimezone(UTC)
+        return _known(read if read.tzinfo is not None else read.replace(tzinfo=zone))
 
     def cuts(self, value: datetime) -> bool:  # noqa: ARG002 - as Layout
         """Whether writing loses part of `value`."""
@@ -69,7 +70,7 @@ class Iso:
 
     def write_instant(self, value: datetime, zone: tzinfo) -> str:
         """`value` as local time of `zone` with its offset."""
-        return value.astimezone(zone).isoformat()
+        return _local(value, zone, timedelta(minutes=1)).isoformat()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ class Layout:
     def read_date(self, text: str) -> date:
         """The day `text` names; ValueError where it is none."""
         part = self._parts(text)
-        return date(_year(part["year"]), int(part["month"]), int(part["day"]))
+        return values.known_day(date(_year(part["year"]), int(part["month"]), int(part["day"])))
 
     def read_instant(self, text: str, zone: tzinfo) -> datetime:
         """The instant `text` names, in UTC; local times are in `zone`; ValueError where it is none."""
@@ -103,17 +104,19 @@ class Layout:
             int(part.get("second", 0)),
             tzinfo=zone,
         )
-        return local if zone is UTC else local.astimezone(UTC)
+        return _known(local)
 
     def write_date(self, value: date) -> str:
-        """`value` in this layout."""
+        """`value` in this layout; ValueError where its two digits would be read as another year."""
+        if "%y" in self.directives and _year(f"{value.year % 100:02}") != value.year:
+            raise ValueError(f"{value.year} is not written in two digits")
         return value.strftime(self.directives)
 
     def write_instant(self, value: datetime, zone: tzinfo) -> str:
-        """`value` in this layout, as local time of `zone`."""
-        local = value.astimezone(zone)
+        """`value` in this layout, as local time of `zone`; ValueError as for a day."""
         # 303 and 304 leave room for three characters, so an offset is written in whole hours.
-        return local.strftime(self.directives) + (local.strftime("%z")[:3] if self.zoned else "")
+        local = _local(value, zone, timedelta(hours=1)) if self.zoned else value.astimezone(zone)
+        return self.write_date(local) + (local.strftime("%z")[:3] if self.zoned else "")
 
     def cuts(self, value: datetime) -> bool:
         """Whether writing loses part of `value`."""
@@ -129,6 +132,18 @@ class Layout:
 AnyLayout = Layout | Iso
 
 
+def _known(local: datetime) -> datetime:
+    """The instant of a local time, in UTC; ValueError where documents hold none such, as at the calendar's ends."""
+    return values.known_moment(local).astimezone(UTC)
+
+
+def _local(value: datetime, zone: tzinfo, step: timedelta) -> datetime:
+    """`value` in `zone`; in UTC where the zone's offset then is no multiple of `step`, and so cannot be written."""
+    local = value.astimezone(zone)
+    offset = local.utcoffset() or timedelta(0)
+    return local if not offset % step else value.astimezone(UTC)
+
+
 def _year(text: str) -> int:
     year = int(text)
     if len(text) == 4:
@@ -140,7 +155,7 @@ def _zone(text: str) -> tzinfo:
     """The zone that stands behind a 303 or 304 value: a name we know or an offset in hours."""
     if text in _ZONES:
         return timezone(timedelta(hours=_ZONES[text]))
-    if re.fullmatch(r"[+-]\d\d", text):
+    if re.fullmatch(r"[+-][0-9]{2}", text):
         return timezone(timedelta(hours=int(text)))
     raise ValueError(text)
 

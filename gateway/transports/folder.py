@@ -27,6 +27,7 @@ from pathlib import Path
 
 import structlog
 
+from gateway.durable import make_folder, move, write_in
 from gateway.errors import DeliveryDeferred, DeliveryRefused, PayloadUnreadable, PermanentError, TemporaryError
 from gateway.model import Agreement, Delivery
 from gateway.store.contract import storable
@@ -53,7 +54,7 @@ class FolderSender:
         extension = EXTENSIONS.get(delivery.format.partition(":")[0], "bin")
         name = f"{delivery.document_type or delivery.kind}-{delivery.id}.{extension}"
         try:
-            await asyncio.to_thread(_write_durably, Path(folder) / "InBox", name, delivery.body)
+            await asyncio.to_thread(_write, Path(folder) / "InBox", name, delivery.body)
         except OSError as error:
             raise DeliveryDeferred(f"{type(error).__name__}: {error.strerror}") from error
         return Evidence("delivered", "folder_rename", name, b"", hashlib.sha256(delivery.body).hexdigest())
@@ -204,7 +205,7 @@ class FolderReceiver:
 
 def _make_boxes(folder: Path) -> None:
     for name in ("OutBox", "SentBox", "FailBox", "InBox"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
+        make_folder(folder / name)
 
 
 _Look = tuple[int, int]
@@ -226,10 +227,14 @@ def _finished_files(outbox: Path) -> list[tuple[str, _Look]]:
 
 
 def _take(outbox: Path, name: str) -> _Taken:
-    """Move a file into a folder of its own. FileNotFoundError where it is there no more."""
+    """Move a file into a folder of its own. FileNotFoundError where it is there no more.
+
+    That folder is durable before the file is in it, or a power cut could take both; `_read` makes the move durable.
+    """
     folder = f"{_TAKEN}{secrets.token_hex(8)}"
     with _opened(outbox) as box:
         os.mkdir(folder, 0o700, dir_fd=box)
+        os.fsync(box)
         try:
             os.rename(name, f"{folder}/{name}", src_dir_fd=box, dst_dir_fd=box)
         except OSError:
@@ -252,9 +257,11 @@ def _left_behind(outbox: Path) -> list[_Taken]:
 
 
 def _read(taken: _Taken, spool: Spool | None) -> Received:
-    """The file's bytes. PayloadUnreadable where it is no plain file, or not ours to read."""
+    """The file's bytes, durable with its name. PayloadUnreadable where it is no plain file, or not ours to read."""
     try:
         with _opened(taken.outbox, taken.folder) as folder:
+            # Here, since whoever took it may have been killed before: it must not stand in OutBox too when it moves on.
+            os.fsync(folder)
             # Without waiting: a pipe without a writer would be waited for.
             file = os.open(taken.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     except OSError as error:
@@ -264,6 +271,8 @@ def _read(taken: _Taken, spool: Spool | None) -> Received:
     try:
         if not stat.S_ISREG(os.fstat(file).st_mode):
             raise PayloadUnreadable("This is not a plain file.")
+        # Its sender may not have synced it, and takes what stands in SentBox as being there for good.
+        os.fsync(file)
         with os.fdopen(file, "rb", closefd=False) as stream:
             if spool is not None:
                 return spool.copy(stream)
@@ -278,10 +287,10 @@ _NOT_PLAIN = {errno.ELOOP, errno.EACCES, errno.EPERM, errno.ENXIO}
 
 
 def _move(taken: _Taken, box: Path, suffix: str, beside: bytes) -> None:
-    """Move a taken file to `box`, with `beside` written next to it first."""
-    _write_durably(box, _beside(taken.name, suffix), beside)
+    """Move a taken file to `box`, with `beside` written next to it first; both are durable when this returns."""
+    _write(box, _beside(taken.name, suffix), beside)
     with _opened(taken.outbox, taken.folder) as source, _opened(box) as target:
-        os.replace(taken.name, taken.name, src_dir_fd=source, dst_dir_fd=target)
+        move(taken.name, source, target)
     with suppress(OSError), _opened(taken.outbox) as outbox:  # an empty one that stays is removed at the next start
         os.rmdir(taken.folder, dir_fd=outbox)
 
@@ -295,24 +304,11 @@ def _beside(name: str, suffix: str) -> str:
     return whole[: _LONGEST_NAME - len(end)].decode("utf-8", "ignore") + end
 
 
-def _write_durably(box: Path, name: str, body: bytes) -> None:
-    """Write and fsync under a temporary name, rename, fsync the folder."""
-    box.mkdir(parents=True, exist_ok=True)
+def _write(box: Path, name: str, body: bytes) -> None:
+    """Put a file into a box, whole and durable with the box when this returns."""
+    make_folder(box)
     with _opened(box) as folder:
-        # A name that nobody can foresee, and that must not exist: what stands under it is ours alone.
-        temporary = f".{secrets.token_hex(8)}.tmp"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-        with os.fdopen(os.open(temporary, flags, 0o666, dir_fd=folder), "wb") as file:
-            try:
-                file.write(body)
-                file.flush()
-                os.fsync(file.fileno())
-                os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-            except OSError:
-                with suppress(OSError):
-                    os.unlink(temporary, dir_fd=folder)
-                raise
-        os.fsync(folder)
+        write_in(folder, name, body)
 
 
 @contextmanager

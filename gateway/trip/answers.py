@@ -8,14 +8,11 @@ from dataclasses import replace
 from gateway.decide import effects as do
 from gateway.decide.facts import Facts
 from gateway.deliver.dispatch import Dispatch, InHand
-from gateway.documents import CustomsEntry, Document, Response
-from gateway.model import Delivery, DeliveryState, Finding, Partner, Payload, Place, Severity, Stage, Syntax
+from gateway.documents import CustomsEntry, Document, Response, values
+from gateway.model import Finding, Partner, Payload, Place, Severity, Stage, Syntax
 from gateway.parse.segments import SegmentMessage, split
 from gateway.receipt.notary import Notary
 from gateway.store.contract import Answered, NewReceipt, Store, storable
-
-_SENT = frozenset({DeliveryState.SENDING, DeliveryState.DELIVERED, DeliveryState.RELAYED, DeliveryState.ANSWERED})
-"""States in which a recipient may have a delivery: its answer can overtake the end of our own attempt."""
 
 _POSITIVE = {Syntax.EDIFACT: frozenset({"7", "8"}), Syntax.X12: frozenset({"A", "E"})}
 """0083 action coded of a CONTRL; AK901 of a 997, IK501's likes of a 999, TA104 of a TA1."""
@@ -61,7 +58,7 @@ async def answered(
             return None
     if not case_id:
         return None
-    delivery = await _delivery(store, case_id, sender, wanted, test=payload.test)
+    delivery = await store.sent_delivery(case_id, sender.id, wanted, test=payload.test)
     if delivery is None:
         return None
     body = notary.answered(
@@ -75,7 +72,7 @@ def placed(effect: do.Effect, origins: Mapping[str, Place]) -> do.Effect:
     if not isinstance(effect, do.Respond) or not isinstance(effect.document, Response) or not effect.document.reasons:
         return effect
     reasons = tuple(
-        reason.model_copy(update={"place": str(origins[reason.field])})
+        reason.model_copy(update={"place": values.text(str(origins[reason.field]))})
         if reason.field is not None and reason.place is None and reason.field in origins
         else reason
         for reason in effect.document.reasons
@@ -87,22 +84,6 @@ def reasons(effects: Sequence[do.Effect], origins: Mapping[str, Place]) -> list[
     """Why a message was refused or held, placed in the sender's own message where the field came from one."""
     found = [f for effect in effects if isinstance(effect, do.Refuse | do.Hold) for f in effect.reasons]
     return [replace(f, place=origins[f.place.path]) if f.place.path in origins else f for f in found]
-
-
-async def _delivery(
-    store: Store, case_id: str, recipient: Partner, document_type: str, *, test: bool
-) -> Delivery | None:
-    """The newest delivery of such a document of the case that the recipient may have."""
-    for case in await store.case(case_id, test=test):
-        fitting = [
-            d
-            for d in case.deliveries
-            if d.partner_id == recipient.id and d.document_type == document_type and d.state in _SENT
-        ]
-        if fitting:
-            # A case lists deliveries without their bytes; the receipt says how many there were.
-            return await store.delivery(max(fitting, key=lambda d: d.sequence).id)
-    return None
 
 
 def _verdict(control: SegmentMessage) -> tuple[str, str]:

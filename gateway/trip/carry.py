@@ -3,8 +3,10 @@
     take      gathers messages; those of a large payload are staged in the store, chunk by chunk
     finish    decides in order, only now that every trailer's counts are known, and commits
 
-A transaction holds up to a chunk of messages. A message whose facts were changed by an earlier one of
-the same transaction waits for that one's commit, so that every decision sees what came before it.
+A transaction holds up to a chunk of messages, each with a share of its own. A message whose facts were changed
+by an earlier one of the same transaction waits for that one's commit, so that every decision sees what came before
+it. A message that a fault of ours keeps from being decided or written has a share that says so (see `faults`);
+which one the store refuses is found by halving.
 """
 
 from __future__ import annotations
@@ -14,28 +16,34 @@ from bisect import bisect_right
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import chain, pairwise
+
+import structlog
 
 from gateway import findings
 from gateway.check.rulebook import Rules
 from gateway.decide import FLOWS, decide, facts
-from gateway.decide.effects import Effect
+from gateway.decide.effects import Alert, Effect
 from gateway.decide.facts import Facts
 from gateway.decide.incoming import Incoming
 from gateway.deliver.directory import Directory
 from gateway.deliver.dispatch import Dispatch, InHand
 from gateway.deliver.rendering import Renderer
-from gateway.documents import MODELS
+from gateway.documents import MODELS, Response
 from gateway.documents.parts import Function
 from gateway.errors import NotFound
 from gateway.model import DeliveryKind, Finding, InterchangeRef, MessageState, Partner, Place, Stage, Syntax, derive_id
 from gateway.parse.segments import SegmentMessage
 from gateway.receipt.notary import Notary
-from gateway.store.contract import Answered, Claimed, MessageRecord, NewReceipt, Outcome, Store, storable
-from gateway.trip import answers
+from gateway.receive.unpack import sniff
+from gateway.store.bodies import beginning
+from gateway.store.contract import Answered, Claimed, MessageRecord, NewReceipt, Outcome, Store, storable, storable_key
+from gateway.trip import answers, faults
 from gateway.trip.acknowledge import Acknowledger
-from gateway.trip.examine import Examined, Interchange, Message
-from gateway.trip.refusals import refusal
+from gateway.trip.examine import HEADERS, Examined, Failed, Interchange, Message
+from gateway.trip.refusals import fault_of_ours, refusal, unacknowledged
+
+log = structlog.get_logger(__name__)
 
 _SEGMENTED = (Syntax.EDIFACT, Syntax.X12)
 """Syntaxes with an acknowledgement of their own; XML and JSON are answered with a response document."""
@@ -45,17 +53,64 @@ FINDINGS = 5_000
 the others' must stay short."""
 
 
-@dataclass(slots=True)
-class _Transaction:
-    """What the next commit writes."""
+_REFUSAL, _FAULT = -1, -3
+"""Positions of the answers that no effect makes: their deliveries' ids derive from them."""
 
+
+@dataclass(slots=True)
+class _Share:
+    """What one message, or the acknowledgement of one interchange, adds to a transaction."""
+
+    number: int
+    """The message's number; 0 for what is no message."""
     dispatch: Dispatch
+    message: Message | None = None
     records: list[MessageRecord] = field(default_factory=list)
     receipts: list[NewReceipt] = field(default_factory=list)
     answers: list[Answered] = field(default_factory=list)
     facts: Facts = field(default_factory=Facts)
+    fault: str = ""
+    """Why the message was not processed, for the log."""
+
+
+@dataclass(slots=True)
+class _Transaction:
+    """What the next commit writes, and the names of all that it changes."""
+
+    shares: list[_Share] = field(default_factory=list)
+    cases: set[str] = field(default_factory=set)
+    """Cases, and waiting documents that have found theirs."""
+    keys: set[facts.Key] = field(default_factory=set)
+    ledgers: set[str] = field(default_factory=set)
     findings: int = 0
-    """In the records."""
+    """In the records of all shares."""
+
+    def add(self, share: _Share) -> None:
+        """Write `share` too."""
+        self.shares.append(share)
+        self.findings += sum(len(record.findings) for record in share.records)
+        dispatch = share.dispatch
+        self.cases.update((change.case_id for change in dispatch.cases), dispatch.attached)
+        self.keys.update(chain.from_iterable(change.add_keys for change in dispatch.cases))
+        self.keys.update(chain.from_iterable(wait.keys for wait in dispatch.waits))
+        self.ledgers.update(move.ledger for move in dispatch.ledger)
+
+    def meets(self, known: Facts) -> bool:
+        """Whether `known` rests on something that this transaction is about to change."""
+        for query, answer in known.answers.items():
+            match query:
+                case facts.CasesByKeys() | facts.Waiting():
+                    found = answer.value if isinstance(answer.value, tuple) else ()
+                    # A document that has found its case waits no more.
+                    if query.keys & self.keys or any(getattr(v, "id", "") in self.cases for v in found):
+                        return True
+                case facts.CaseById():
+                    if query.id in self.cases:
+                        return True
+                case facts.LedgerBalance():
+                    if query.name in self.ledgers:
+                        return True
+        return False
 
 
 class Trip:
@@ -96,9 +151,13 @@ class Trip:
         self._staged = [0]
         """Number of the last message of each staged chunk, after the 0 that stands before them all."""
         self._controls: dict[int, SegmentMessage] = {}
+        self._faults: dict[int, str] = {}
+        """What staged messages met with when they were examined."""
+        self._failed: dict[int, Failed] = {}
+        """Messages that a fault of ours kept from being processed: their acknowledgements must say so."""
         self._interchanges: list[Interchange] = []
         self._refs: dict[InterchangeRef, timedelta] = {}
-        self._transaction = self._begun()
+        self._transaction = _Transaction()
         self.changes_earlier = False
         """Whether something in it amends, replaces or cancels what was sent before."""
 
@@ -123,41 +182,62 @@ class Trip:
         """Decide and commit everything; raises FactsMoved where the store has moved on since."""
         for interchange in self._interchanges:
             await self._refuse_duplicate(interchange)
+        if self._done:
+            for record in await self._store.failed_messages(self._payload.id, self._done):
+                self._failed[record.number] = Failed(record.format, record.reference)
         position = 0
         async for message in self._all_messages():
             position = message.number
             if position > self._done:
                 await self._decide(message, self._interchange_of(message.number))
-            if len(self._transaction.records) >= self._chunk or self._transaction.findings >= FINDINGS:
+            if len(self._transaction.shares) >= self._chunk or self._transaction.findings >= FINDINGS:
                 await self._commit(position)
             await asyncio.sleep(0)  # senders are answered between any two
-        acknowledger = Acknowledger(self._directory, self._renderer, self._transaction.dispatch)
-        for index, interchange in enumerate(self._interchanges):
-            in_hand = self._in_hand(self._message_id(interchange.first), interchange)
-            if interchange.last < interchange.first:
-                in_hand = self._in_hand(derive_id(self._payload.id, "interchange", index), interchange)
-                self._note_empty(interchange, in_hand, -index)
-            await acknowledger.acknowledge(interchange, in_hand, derive_id(self._payload.id, "acknowledgement", index))
+        for share in await self._acknowledgements():
+            self._transaction.add(share)
         await self._commit(position, finished=True)
+
+    async def give_up(self, fault: str) -> None:
+        """Answer a payload that cannot be taken through the trip at all, and finish with it; `fault` is for the operator."""
+        self._transaction = _Transaction()
+        self._refs = {}
+        syntax = sniff(await asyncio.to_thread(beginning, self._payload))
+        self._interchanges = [Interchange(syntax, [faults.finding()], self._done + 1, self._done, fault=fault)]
+        for share in await self._acknowledgements():
+            self._transaction.add(share)
+        await self._write(self._transaction.shares, self._done, finished=True, failed=fault)
 
     async def _stage(self, messages: Sequence[Message]) -> None:
         """Keep a chunk of a large payload until its trailers are seen."""
+        states = (MessageState.FAILED if m.fault else MessageState.REJECTED if m.rejected else None for m in messages)
         records = [
-            self._record(m, MessageState.REJECTED if m.rejected else MessageState.HELD, "", staged=True)
-            for m in messages
+            self._record(m, state or MessageState.HELD, "", staged=True)
+            for m, state in zip(messages, states, strict=True)
         ]
-        # Staged is not decided: where to go on after a crash is still where the last commit ended.
-        await self._store.stage(self._payload.id, self._fence, self._done, records)
+        with faults.caught() as fault:
+            # Staged is not decided: where to go on after a crash is still where the last commit ended.
+            await self._store.stage(self._payload.id, self._fence, self._done, records)
+        if fault and len(messages) > 1:
+            half = len(messages) // 2
+            await self._stage(messages[:half])
+            await self._stage(messages[half:])
+            return
+        if fault:
+            bare = _bare(messages[0], fault.text)
+            record = self._record(bare, MessageState.FAILED, "", staged=True)
+            await self._store.stage(self._payload.id, self._fence, self._done, [record])
+            messages = [bare]
         self._staged.append(messages[-1].number)
         # A record keeps no wire message; acknowledgements are small, and what they say is read from theirs.
         self._controls.update((m.number, m.control) for m in messages if m.control is not None)
+        self._faults.update((m.number, m.fault) for m in messages if m.fault)
 
     async def _all_messages(self) -> AsyncIterator[Message]:
         """Every message in order, the staged ones first."""
         for before, last in pairwise(self._staged):
             # Chunk by chunk as they were staged, since that is how much there is room for.
             for record in await self._store.staged(self._payload.id, before, last - before):
-                yield _unstaged(record, self._controls.get(record.number))
+                yield self._unstaged(record)
         for message in self._messages:
             yield message
 
@@ -168,9 +248,9 @@ class Trip:
         # Envelope identifiers are unique at best within a partner: two may use the same, and XML and JSON name none.
         ref = replace(
             interchange.ref,
-            sender=storable(f"{self._sender.id}/{interchange.ref.sender}"),
-            recipient=storable(interchange.ref.recipient),
-            reference=storable(interchange.ref.reference),
+            sender=storable_key(f"{self._sender.id}/{interchange.ref.sender}"),
+            recipient=storable_key(interchange.ref.recipient),
+            reference=storable_key(interchange.ref.reference),
             test=self._is_test(interchange),
         )
         days = interchange.agreement.duplicate_window_days if interchange.agreement is not None else 1
@@ -194,33 +274,131 @@ class Trip:
         return found if found is not None and number <= found.last else None
 
     async def _decide(self, message: Message, interchange: Interchange | None) -> None:
-        """What one message comes to, collected into the transaction."""
+        """What one message comes to, added to the transaction."""
         in_hand = self._in_hand(self._message_id(message.number), interchange)
+        fault = faults.Fault(message.fault)
+        if not fault and interchange is not None and interchange.fault:
+            # It was told, and rang, with its interchange.
+            self._transaction.add(await self._failure(message, interchange, ""))
+            return
+        while not fault:
+            share = self._share(message)
+            with faults.caught() as fault:
+                if await self._settle(share, message, interchange, in_hand):
+                    self._transaction.add(share)
+                    return
+            if not fault:  # it rests on what this transaction changes
+                await self._commit(message.number - 1)
+        self._transaction.add(await self._failure(message, interchange, fault.text))
+
+    async def _settle(self, share: _Share, message: Message, interchange: Interchange | None, in_hand: InHand) -> bool:
+        """Put into `share` what the message comes to; False where it must wait for the commit of what came before."""
         state, case_id = MessageState.ACCEPTED, ""
         if interchange is None or interchange.rejects(message.number) or message.rejected:
             state = MessageState.REJECTED
             if message.syntax not in _SEGMENTED and interchange is not None:
-                await self._refuse(message, [*message.findings, *interchange.findings], in_hand)
+                await self._refuse(share, message, [*message.findings, *interchange.findings], in_hand)
         elif message.control is not None:
-            case_id = await answers.acknowledged(
-                message.control, self._sender, self._store, self._transaction.dispatch, in_hand
-            )
+            case_id = await answers.acknowledged(message.control, self._sender, self._store, share.dispatch, in_hand)
         elif findings.rejects(message.refusals):
             state = MessageState.REJECTED
-            await self._refuse(message, message.refusals, in_hand)
+            await self._refuse(share, message, message.refusals, in_hand)
         elif message.document is not None and message.document_type in FLOWS:
-            state, case_id = await self._flow(message, in_hand)
-        self._transaction.records.append(self._record(message, state, case_id))
-        self._transaction.findings += len(message.findings) + len(message.refusals)
-        self._transaction.receipts.append(self._checked(message, in_hand, state))
+            settled = await self._flow(share, message, in_hand)
+            if settled is None:
+                return False
+            state, case_id = settled
+        share.records.append(self._record(message, state, case_id))
+        share.receipts.append(self._checked(message, in_hand, state))
+        return True
 
-    def _note_empty(self, interchange: Interchange, in_hand: InHand, number: int) -> None:
+    async def _failure(
+        self, message: Message, interchange: Interchange | None, fault: str, *, bare: bool = False
+    ) -> _Share:
+        """The share of a message that a fault of ours kept from being processed: told to its sender, and to the operator.
+
+        `bare` leaves out all that the message says of itself. Without a `fault` of its own it is told with others.
+        """
+        failed = _bare(message, fault) if bare else _failed(message, fault)
+        in_hand = self._in_hand(self._message_id(message.number), interchange)
+        self._failed[message.number] = Failed(message.format, message.reference)
+        share = self._share(failed)
+        share.fault = fault
+        reason = faults.finding(HEADERS.get(message.syntax, ""))
+        if fault and message.syntax not in _SEGMENTED:
+            with faults.caught() as unanswered:
+                await self._answer_fault(share, fault_of_ours(failed, in_hand, self._sender.language), in_hand)
+            if unanswered:
+                share.dispatch = self._dispatch()
+                share.fault += unanswered.text
+        if fault:
+            await share.dispatch.carry_out([Alert("message_failed", (reason,))], Facts(), in_hand)
+        share.records.append(self._record(failed, MessageState.FAILED, "", bare=bare))
+        share.receipts.append(self._checked(failed, in_hand, MessageState.FAILED))
+        return share
+
+    async def _answer_fault(self, share: _Share, document: Response, in_hand: InHand) -> None:
+        """Tell the sender of a fault of ours; what comes of it when it is processed again has ids of its own."""
+        await share.dispatch.hand_over(in_hand, self._sender, "response", document, DeliveryKind.RESPONSE, "", _FAULT)
+
+    async def _acknowledgements(self) -> list[_Share]:
+        """The acknowledgement of every interchange."""
+        shares = []
+        for index, interchange in enumerate(self._interchanges):
+            if interchange.last < interchange.first or interchange.fault:
+                shares.append(await self._noted(index, interchange))
+            shares.append(await self._acknowledgement(index, interchange))
+        return shares
+
+    async def _noted(self, index: int, interchange: Interchange) -> _Share:
+        """A record of an interchange in which no message could be read, and an alert of one that a fault of ours met."""
+        in_hand = self._about(index, interchange)
+        share = _Share(0, self._dispatch(), fault=interchange.fault)
+        if interchange.fault:
+            await share.dispatch.carry_out([Alert("message_failed", (faults.finding(),))], Facts(), in_hand)
+        if interchange.last < interchange.first:
+            self._note_empty(share, interchange, in_hand, -index)
+        return share
+
+    async def _acknowledgement(self, index: int, interchange: Interchange) -> _Share:
+        """The acknowledgement of one interchange, or what is told in its place."""
+        failed = {n: one for n, one in sorted(self._failed.items()) if interchange.first <= n <= interchange.last}
+        # Once a message that failed is processed after all, another acknowledgement must go out, under another id.
+        of_faults = ("fault", *failed) if failed or interchange.fault else ()
+        ack_id = derive_id(self._payload.id, "acknowledgement", index, *of_faults)
+        share = _Share(0, self._dispatch())
+        acknowledger = Acknowledger(self._directory, self._renderer, share.dispatch)
+        with faults.caught() as fault:
+            await acknowledger.acknowledge(interchange.failing(failed), self._about(index, interchange), ack_id)
+            return share
+        return await self._unacknowledged(index, interchange, fault.text)
+
+    async def _unacknowledged(self, index: int, interchange: Interchange, fault: str) -> _Share:
+        """What goes out in the place of an acknowledgement that could not be written."""
+        in_hand = self._about(index, interchange)
+        share = _Share(0, self._dispatch(), fault=fault)
+        with faults.caught() as unanswered:
+            await self._answer_fault(share, unacknowledged(interchange, in_hand, self._sender.language), in_hand)
+        if unanswered:
+            share.dispatch = self._dispatch()
+            share.fault += unanswered.text
+        alert = Alert("not_acknowledged", (Finding("gateway.unacknowledged"),))
+        await share.dispatch.carry_out([alert], Facts(), in_hand)
+        return share
+
+    def _about(self, index: int, interchange: Interchange) -> InHand:
+        """Under which id an interchange is answered: that of its first message, or one of its own where it has none."""
+        if interchange.last < interchange.first:
+            return self._in_hand(derive_id(self._payload.id, "interchange", index), interchange)
+        return self._in_hand(self._message_id(interchange.first), interchange)
+
+    def _note_empty(self, share: _Share, interchange: Interchange, in_hand: InHand, number: int) -> None:
         """Keep what was wrong with an interchange in which no message could be read, as message 0, -1, ..."""
         syntax = interchange.syntax or Syntax.UNKNOWN
         empty = Message(number, syntax, syntax.value, "", list(interchange.findings))
-        record = replace(self._record(empty, MessageState.REJECTED, ""), id=in_hand.message_id)
-        self._transaction.records.append(record)
-        self._transaction.receipts.append(self._checked(empty, in_hand, MessageState.REJECTED))
+        state = MessageState.FAILED if interchange.fault else MessageState.REJECTED
+        share.records.append(replace(self._record(empty, state, ""), id=in_hand.message_id))
+        share.receipts.append(self._checked(empty, in_hand, state))
 
     def _checked(self, message: Message, in_hand: InHand, state: MessageState) -> NewReceipt:
         """The `checked` receipt of a message."""
@@ -237,24 +415,23 @@ class Trip:
         )
         return NewReceipt(Stage.CHECKED, in_hand.message_id, body)
 
-    async def _flow(self, message: Message, in_hand: InHand) -> tuple[MessageState, str]:
-        """Decide a document by its flow, with all the facts that takes."""
+    async def _flow(self, share: _Share, message: Message, in_hand: InHand) -> tuple[MessageState, str] | None:
+        """Decide a document by its flow, with all the facts that takes; None where those are about to change."""
         assert message.document is not None, "only a read document has a flow"
         incoming = Incoming(message.document_type, message.document, self._sender, in_hand.message_id, in_hand.test)
         effects, known = await self._decided(incoming)
-        if self._meets(known):
-            await self._commit(message.number - 1)
-            effects, known = await self._decided(incoming)
-        self._transaction.facts = self._transaction.facts.plus(known.answers)
+        if self._transaction.meets(known):
+            return None
+        share.facts = known
         placed = [answers.placed(effect, message.origins) for effect in effects]
-        state, case_id = await self._transaction.dispatch.carry_out(placed, known, in_hand)
+        state, case_id = await share.dispatch.carry_out(placed, known, in_hand)
         message.refusals += answers.reasons(effects, message.origins)
         if state is not MessageState.REJECTED:
             payload = replace(self._payload, test=in_hand.test)
             answered = await answers.answered(
                 message.document, case_id, self._sender, payload, self._store, self._notary, in_hand
             )
-            self._transaction.answers += [answered] if answered else []
+            share.answers += [answered] if answered else []
         return state, case_id
 
     async def _decided(self, incoming: Incoming) -> tuple[list[Effect], Facts]:
@@ -286,63 +463,89 @@ class Trip:
                 return None
         return found if found is not None and found.active else None
 
-    def _meets(self, known: Facts) -> bool:
-        """Whether `known` rests on something that this transaction is about to change."""
-        dispatch = self._transaction.dispatch
-        cases = {c.case_id for c in dispatch.cases}
-        keys = {key for c in dispatch.cases for key in c.add_keys} | {key for w in dispatch.waits for key in w.keys}
-        ledgers = {move.ledger for move in dispatch.ledger}
-        for query, answer in known.answers.items():
-            match query:
-                case facts.CasesByKeys() | facts.Waiting():
-                    found = answer.value if isinstance(answer.value, tuple) else ()
-                    touched = cases.union(dispatch.attached)  # a document that has found its case waits no more
-                    if query.keys & keys or any(getattr(v, "id", "") in touched for v in found):
-                        return True
-                case facts.CaseById():
-                    if query.id in cases:
-                        return True
-                case facts.LedgerBalance():
-                    if query.name in ledgers:
-                        return True
-        return False
-
-    async def _refuse(self, message: Message, reasons: Sequence[Finding], in_hand: InHand) -> None:
+    async def _refuse(self, share: _Share, message: Message, reasons: Sequence[Finding], in_hand: InHand) -> None:
         """Answer the sender with a response that gives every reason in its language."""
         document = refusal(message, reasons, in_hand, self._sender.language)
-        await self._transaction.dispatch.hand_over(
-            in_hand, self._sender, "response", document, DeliveryKind.RESPONSE, "", -1
-        )
+        await share.dispatch.hand_over(in_hand, self._sender, "response", document, DeliveryKind.RESPONSE, "", _REFUSAL)
 
     async def _commit(self, position: int, *, finished: bool = False) -> None:
-        """Write the transaction and begin the next one."""
-        transaction, self._transaction = self._transaction, self._begun()
-        dispatch = transaction.dispatch
+        """Write the transaction and begin the next one. What the store refuses in it fails alone."""
+        transaction, self._transaction = self._transaction, _Transaction()
+        with faults.caught() as fault:
+            await self._write(transaction.shares, position, finished=finished)
+            return
+        log.warning("commit_split", payload=self._payload.id, reason=fault.text.strip().splitlines()[-1])
+        await self._write_apart([share for share in transaction.shares if share.message is not None])
+        if finished:
+            # Written anew: they must name the messages that failed just now.
+            await self._write_acknowledgements(position)
+        await self._write([], position, finished=finished)
+
+    async def _write_apart(self, shares: Sequence[_Share]) -> None:
+        """Write shares of messages in ever smaller transactions, until the one is found that the store refuses."""
+        if not shares:
+            return
+        with faults.caught() as fault:
+            await self._write(shares, shares[-1].number)
+            return
+        if len(shares) > 1:
+            half = len(shares) // 2
+            await self._write_apart(shares[:half])
+            await self._write_apart(shares[half:])
+            return
+        message = shares[0].message
+        assert message is not None, "acknowledgements are written by themselves"
+        interchange = self._interchange_of(message.number)
+        await self._write([await self._failure(message, interchange, fault.text, bare=True)], message.number)
+
+    async def _write_acknowledgements(self, position: int) -> None:
+        """Write each acknowledgement by itself; where the store refuses it, what is told in its place."""
+        for index, interchange in enumerate(self._interchanges):
+            if interchange.last < interchange.first or interchange.fault:
+                await self._write([await self._noted(index, interchange)], position)
+            with faults.caught() as fault:
+                await self._write([await self._acknowledgement(index, interchange)], position)
+            if fault:
+                await self._write([await self._unacknowledged(index, interchange, fault.text)], position)
+
+    async def _write(
+        self, shares: Sequence[_Share], position: int, *, finished: bool = False, failed: str = ""
+    ) -> None:
+        """One commit, and what the log is told of it."""
+        dispatches = [share.dispatch for share in shares]
         await self._store.commit(
             Outcome(
                 payload_id=self._payload.id,
                 fence=self._fence,
                 position=max(position, self._done),
                 finished=finished,
-                messages=tuple(transaction.records),
+                messages=tuple(chain.from_iterable(share.records for share in shares)),
                 interchanges=tuple(self._refs.items()),
-                facts=transaction.facts,
-                cases=dispatch.cases,
-                deliveries=tuple(dispatch.deliveries),
-                feed=tuple(dispatch.feed),
-                receipts=tuple(transaction.receipts),
-                waits=tuple(dispatch.waits),
-                attached=tuple(dispatch.attached),
-                ledger=tuple(dispatch.ledger),
-                answers=tuple(transaction.answers),
+                facts=Facts({query: answer for share in shares for query, answer in share.facts.answers.items()}),
+                cases=tuple(chain.from_iterable(d.cases for d in dispatches)),
+                deliveries=tuple(chain.from_iterable(d.deliveries for d in dispatches)),
+                feed=tuple(chain.from_iterable(d.feed for d in dispatches)),
+                receipts=tuple(chain.from_iterable(share.receipts for share in shares)),
+                waits=tuple(chain.from_iterable(d.waits for d in dispatches)),
+                attached=tuple(chain.from_iterable(d.attached for d in dispatches)),
+                ledger=tuple(chain.from_iterable(d.ledger for d in dispatches)),
+                answers=tuple(chain.from_iterable(share.answers for share in shares)),
+                failed=failed,
+                faults=len(self._failed) + sum(bool(i.fault) and i.last < i.first for i in self._interchanges),
             )
         )
-        dispatch.log_alerts()
+        for share in shares:
+            share.dispatch.log_alerts()
+            if share.fault:
+                log.error("message_failed", payload=self._payload.id, number=share.number, fault=share.fault)
         self._refs = {}
         self._done = max(position, self._done)
 
-    def _begun(self) -> _Transaction:
-        return _Transaction(Dispatch(self._directory, self._renderer))
+    def _share(self, message: Message) -> _Share:
+        return _Share(message.number, self._dispatch(), message)
+
+    def _dispatch(self) -> Dispatch:
+        return Dispatch(self._directory, self._renderer)
 
     def _message_id(self, number: int) -> str:
         return derive_id(self._payload.id, number)
@@ -355,9 +558,15 @@ class Trip:
         envelope = interchange.envelope if interchange is not None else None
         return self._payload.test or (envelope is not None and envelope.test)
 
-    def _record(self, message: Message, state: MessageState, case_id: str, *, staged: bool = False) -> MessageRecord:
-        """What is kept of a message; of a `staged` one without its interchange, on which the verdict is out."""
-        interchange = None if staged else self._interchange_of(message.number)
+    def _record(
+        self, message: Message, state: MessageState, case_id: str, *, staged: bool = False, bare: bool = False
+    ) -> MessageRecord:
+        """What is kept of a message; of a `staged` one without its interchange, on which the verdict is out.
+
+        A `bare` one is kept without its interchange's words, which may be what the store refuses.
+        """
+        among = None if staged else self._interchange_of(message.number)
+        interchange = None if bare else among
         # What is wrong with the envelope is told once, with its first message.
         envelope: list[Finding] = []
         if interchange is not None and message.number == interchange.first:
@@ -377,27 +586,48 @@ class Trip:
             document=message.document.to_json() if message.document is not None else None,
             findings=(*envelope, *message.findings, *message.refusals),
             case_id=case_id,
-            test=self._is_test(interchange),
+            test=self._is_test(among),
             schema_digest=message.schema,
             mapping_digest=message.mapping,
         )
 
+    def _unstaged(self, record: MessageRecord) -> Message:
+        """A staged message again. Where its values stood is not kept, so later reasons name the document's own fields."""
+        model = MODELS.get(record.document_type)
+        # What rejected a message came from syntax or schema; errors of one that was not are the rules'.
+        by_rules = (
+            [] if record.state is not MessageState.HELD else [f for f in record.findings if findings.rejects([f])]
+        )
+        message = Message(
+            number=record.number,
+            syntax=record.syntax,
+            format=record.format,
+            reference=record.reference,
+            findings=[f for f in record.findings if f not in by_rules],
+            refusals=by_rules,
+            document_type=record.document_type,
+            schema=record.schema_digest,
+            mapping=record.mapping_digest,
+            control=self._controls.get(record.number),
+            fault=self._faults.get(record.number, ""),
+        )
+        if model is not None and record.document is not None:
+            with faults.caught() as fault:
+                message.document = model.model_validate(record.document)
+            message.fault += fault.text
+        return message
 
-def _unstaged(record: MessageRecord, control: SegmentMessage | None) -> Message:
-    """A staged message again. Where its values stood is not kept, so later reasons name the document's own fields."""
-    model = MODELS.get(record.document_type)
-    # What rejected a message came from syntax or schema; errors of one that was not are the rules'.
-    by_rules = [] if record.state is MessageState.REJECTED else [f for f in record.findings if findings.rejects([f])]
-    return Message(
-        number=record.number,
-        syntax=record.syntax,
-        format=record.format,
-        reference=record.reference,
-        findings=[f for f in record.findings if f not in by_rules],
-        refusals=by_rules,
-        document_type=record.document_type,
-        document=model.model_validate(record.document) if model is not None and record.document is not None else None,
-        schema=record.schema_digest,
-        mapping=record.mapping_digest,
-        control=control,
+
+def _failed(message: Message, fault: str) -> Message:
+    """`message` as it is kept where a fault of ours kept it from being processed: what it said, and nothing read of it."""
+    reason = faults.finding(HEADERS.get(message.syntax, ""))
+    found = message.findings if reason in message.findings else [*message.findings, reason]
+    return replace(
+        message, findings=found, refusals=[], document=None, document_type="", origins={}, control=None, fault=fault
     )
+
+
+def _bare(message: Message, fault: str) -> Message:
+    """The same, without what the message said, in which the fault may lie."""
+    reason = faults.finding(HEADERS.get(message.syntax, ""))
+    return Message(message.number, message.syntax, message.syntax.value, "", [reason], fault=fault)

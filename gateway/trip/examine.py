@@ -48,12 +48,19 @@ from gateway.receive.unpack import RATIO, Part, unpack
 from gateway.translate import table as mappings
 from gateway.translate.context import Context
 from gateway.translate.outcome import Read
+from gateway.trip import faults
 
 CONTROL = frozenset({"CONTRL", "997", "999", "TA1"})
 """Syntax acknowledgements: they are never acknowledged themselves (ISO 9735-1, 9; X12 997 and TA1 purpose)."""
 
 ADVICE = frozenset({"APERAK", "824"})
 """What an application answers; unlike CONTROL it gets a syntax acknowledgement like any other message."""
+
+HEADERS = {Syntax.EDIFACT: "UNH", Syntax.X12: "ST"}
+"""The first segment of a message, at which stands what concerns the whole of it."""
+
+_MAX_STATED = 200
+"""Characters of a format, a reference or a party in the envelope of a JSON message: a message id of a platform has 60."""
 
 ANY = Agreement(id="", partner_id="", direction=Direction.IN, document="*", format="*")
 """An agreement that takes everything, strictly: what `gateway validate` checks by."""
@@ -97,6 +104,22 @@ class Verdict:
     group: int = -1
     """Index into the interchange's groups; -1 where there is none."""
     segments: int = 0
+    number: int = 0
+    """The message's number in the payload."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """What an acknowledgement must know of a message that a fault of ours kept from being processed."""
+
+    format: str
+    reference: str
+
+    @property
+    def type(self) -> MessageType:
+        """The message's type, as its format names it."""
+        syntax, *parts = self.format.split(":")
+        return MessageType(Syntax(syntax), *parts)
 
 
 @dataclass(slots=True)
@@ -120,6 +143,8 @@ class Message:
     mapping: str = ""
     control: SegmentMessage | None = None
     """The message itself where it is a syntax acknowledgement."""
+    fault: str = ""
+    """What went wrong in our own code, with its traceback, for the log; empty where nothing did."""
 
     @property
     def rejected(self) -> bool:
@@ -148,21 +173,47 @@ class Interchange:
     """Number of the first message of each group, in order."""
     control: bool = False
     """Whether it holds syntax acknowledgements only."""
+    fault: str = ""
+    """As `Message.fault`: its reader failed, and so nothing in it counts."""
 
     @property
     def rejected(self) -> bool:
         """Whether its header or trailer rejects everything in it."""
         return catalogue.rejects(self.findings)
 
+    def failing(self, failed: Mapping[int, Failed]) -> Interchange:
+        """This, with a verdict that says of these messages that a fault of ours kept them from being processed."""
+        if not failed or not (self.verdicts or self.unnamed):
+            return self
+        verdicts, unnamed = list(self.verdicts), Counter(self.unnamed)
+        places = {verdict.number: place for place, verdict in enumerate(verdicts)}
+        for number, message in failed.items():
+            if number in places:
+                verdict = verdicts[places[number]]
+            else:
+                group = self._group_of(number)
+                unnamed[group] -= 1
+                verdict = Verdict(message.type, message.reference, (), group, 0, number)
+                places[number] = len(verdicts)
+                verdicts.append(verdict)
+            reason = faults.finding(HEADERS.get(verdict.type.syntax, ""))
+            if reason not in verdict.findings:
+                verdicts[places[number]] = replace(verdict, findings=[*verdict.findings, reason])
+        return replace(self, verdicts=verdicts, unnamed=unnamed)
+
+    def _group_of(self, number: int) -> int:
+        """Index of the group that message `number` stands in; -1 where it stands in none."""
+        # Of groups that begin at the same number all but the last are empty.
+        group = bisect_right(self.begins, number) - 1
+        within = group >= 0 and number < self.begins[group] + self.groups[group].message_count
+        return group if within else -1
+
     def rejects(self, number: int) -> bool:
         """Whether the envelope, or the group it stands in, rejects message `number`."""
         if self.rejected:
             return True
-        # Of groups that begin at the same number all but the last are empty.
-        group = bisect_right(self.begins, number) - 1
-        if group < 0 or number >= self.begins[group] + self.groups[group].message_count:
-            return False
-        return catalogue.rejects(self.groups[group].findings)
+        group = self._group_of(number)
+        return group >= 0 and catalogue.rejects(self.groups[group].findings)
 
 
 Examined = Message | Interchange
@@ -182,14 +233,17 @@ def examine(
     Never raises for wrong input: what cannot be read is an interchange with findings.
     """
     examiner = Examiner(agreements, rules, bounds)
-    try:
-        for part in unpack(source, unpacked_limit, content_encoding, ratio=bounds.ratio):
-            yield from examiner.part(part)
-        yield from examiner.left_out()
-    except PayloadTooLarge as error:
-        yield examiner.unreadable("payload.too_large", str(error))
-    except PayloadUnreadable as error:
-        yield examiner.unreadable("payload.unreadable", str(error))
+    with faults.caught() as fault:
+        try:
+            for part in unpack(source, unpacked_limit, content_encoding, ratio=bounds.ratio):
+                yield from examiner.part(part)
+            yield from examiner.left_out()
+        except PayloadTooLarge as error:
+            yield examiner.unreadable("payload.too_large", str(error))
+        except PayloadUnreadable as error:
+            yield examiner.unreadable("payload.unreadable", str(error))
+    if fault:
+        yield examiner.failed(fault)
 
 
 class Examiner:
@@ -243,36 +297,62 @@ class Examiner:
     def _is_too_many(self) -> bool:
         return self._acknowledged and self._interchanges > self._bounds.interchanges
 
+    def failed(self, fault: faults.Fault) -> Interchange:
+        """What stands for bytes whose unpacking failed."""
+        return Interchange(None, [faults.finding()], self._number + 1, self._number, fault=fault.text)
+
     def events(self, events: Iterable[Event]) -> Iterator[Examined]:
         """The messages and interchanges of one EDI stream."""
         gathered = _Gathered(self._number + 1)
-        for event in events:
-            if isinstance(event, InterchangeBegun):
-                self._interchanges += 1
-                gathered = _Gathered(self._number + 1, event.envelope)
-                if self._is_too_many():
-                    self._first_left_out = self._first_left_out or event.envelope.reference
+        with faults.caught() as fault:
+            for event in events:
+                if isinstance(event, InterchangeBegun):
+                    self._interchanges += 1
+                    gathered = _Gathered(self._number + 1, event.envelope)
+                    if self._is_too_many():
+                        self._first_left_out = self._first_left_out or event.envelope.reference
+                    else:
+                        gathered.found = [*event.findings, *_service_findings(event.envelope.header, event.envelope)]
+                elif self._is_too_many():
+                    continue  # counted, and told at the payload's end
+                elif isinstance(event, InterchangeEnded):
+                    yield self._ended(event, gathered)
+                    gathered = _Gathered(self._number + 1)  # until the next one begins, there is none
+                elif gathered.is_refused:
+                    gathered.groups_left_out += isinstance(event, GroupBegun)
+                    gathered.messages_left_out += isinstance(event, MessageRead)
+                elif isinstance(event, GroupBegun):
+                    self._begin_group(event, gathered)
+                elif isinstance(event, GroupEnded):
+                    self._end_group(event, gathered)
                 else:
-                    gathered.found = [*event.findings, *_service_findings(event.envelope.header, event.envelope)]
-            elif self._is_too_many():
-                continue  # counted, and told at the payload's end
-            elif isinstance(event, InterchangeEnded):
-                yield self._ended(event, gathered)
-            elif gathered.is_refused:
-                gathered.groups_left_out += isinstance(event, GroupBegun)
-                gathered.messages_left_out += isinstance(event, MessageRead)
-            elif isinstance(event, GroupBegun):
-                self._begin_group(event, gathered)
-            elif isinstance(event, GroupEnded):
-                self._end_group(event, gathered)
-            else:
-                message = self._segments(event)
-                gathered.agreement = gathered.agreement or message.agreement
-                gathered.messages += 1
-                gathered.control = gathered.control and event.message.type.name in CONTROL
-                if self._acknowledged:
-                    self._keep_verdict(event.message, message.findings, gathered)
-                yield message
+                    message = self._segments(event)
+                    gathered.agreement = gathered.agreement or message.agreement
+                    gathered.messages += 1
+                    gathered.control = gathered.control and event.message.type.name in CONTROL
+                    if self._acknowledged:
+                        self._keep_verdict(event.message, message.findings, gathered)
+                    yield message
+        if fault:
+            yield self._broken_off(gathered, fault)
+
+    def _broken_off(self, gathered: _Gathered, fault: faults.Fault) -> Interchange:
+        """What stands for an interchange whose reader failed, with what it had read so far."""
+        envelope = gathered.envelope
+        return Interchange(
+            envelope.syntax if envelope is not None else None,
+            [faults.finding()],
+            gathered.first,
+            self._number,
+            _ref(envelope) if envelope is not None else None,
+            gathered.agreement,
+            envelope,
+            gathered.groups,
+            gathered.verdicts,
+            gathered.unnamed,
+            gathered.begins,
+            fault=fault.text,
+        )
 
     def _begin_group(self, event: GroupBegun, gathered: _Gathered) -> None:
         self._groups += 1
@@ -319,7 +399,7 @@ class Examiner:
         else:
             self._said += len(found)
         gathered.verdicts.append(
-            Verdict(message.type, message.reference, found, gathered.in_group, len(message.segments))
+            Verdict(message.type, message.reference, found, gathered.in_group, len(message.segments), self._number)
         )
 
     def _ended(self, event: InterchangeEnded, gathered: _Gathered) -> Interchange:
@@ -355,76 +435,110 @@ class Examiner:
         format_ = wire.type.format
         agreement = self._agreement(format_, _document_of(format_))
         message = Message(self._number, wire.type.syntax, format_, wire.reference, [], agreement)
+        with faults.caught() as fault:
+            self._check_segments(message, event)
+        if fault:
+            self._give_up(message, event.findings, fault, HEADERS[wire.type.syntax])
+        return message
+
+    def _check_segments(self, message: Message, event: MessageRead) -> None:
+        """Check one EDI message, and read what passes."""
+        wire = event.message
         table = tables.find(wire.type)
         if table is None:
             message.findings = [*event.findings, _no_table(wire), *structure.check_ends(wire)]
-            return self._judged(message)
+            self._judged(message)
+            return
         checked = structure.check(wire, table)
         message.findings = [*event.findings, *checked.findings]
         message.schema = table.digest
-        if agreement is not None and agreement.second_opinion and wire.type.syntax is Syntax.X12:
+        if message.agreement is not None and message.agreement.second_opinion and wire.type.syntax is Syntax.X12:
             message.findings += second_opinion.additional(message.findings, second_opinion.check(wire, table))
         self._judged(message)
         if wire.type.name in CONTROL:
             message.control = wire
         elif not message.rejected:
-            self._read(message, format_, (wire, checked))
-        return message
+            self._read(message, message.format, (wire, checked))
 
     def _xml(self, part: Part) -> Iterator[Examined]:
         """One XML message."""
         self._number += 1
         self._interchanges += 1
-        read = xml_reader.too_large(part.size) if part.size > xml_reader.MAX_BYTES else xml_reader.read(part.body)
-        message = Message(self._number, Syntax.XML, "xml", read.head.get("MESSAGE_ID", ""), list(read.findings))
-        if read.root is not None:
-            known = xsd.recognise(read.root)
-            message.format = known.format if known is not None else f"xml:{xml_reader.local_name(read.root)}"
-            message.agreement = self._agreement(message.format, _document_of(message.format))
-            if known is None:
-                message.findings.append(xsd.unknown(read.root))
-                self._judged(message)
-            else:
-                message.findings += xsd.check(known.root, known.format)
-                message.schema = _schema_digest(known.format)
-                if not self._judged(message).rejected:
-                    self._read(message, known.format, known.root)
-        sender, recipient = read.head.get("MESSAGE_SOURCE", ""), read.head.get("MESSAGE_DEST", "")
-        yield from self._alone(message, sender, recipient)
+        message = Message(self._number, Syntax.XML, "xml", "", [])
+        parties = ("", "")
+        with faults.caught() as fault:
+            read = xml_reader.too_large(part.size) if part.size > xml_reader.MAX_BYTES else xml_reader.read(part.body)
+            message.reference, message.findings = read.head.get("MESSAGE_ID", ""), list(read.findings)
+            parties = read.head.get("MESSAGE_SOURCE", ""), read.head.get("MESSAGE_DEST", "")
+            if read.root is not None:
+                self._check_xml(message, read.root)
+        if fault:
+            self._give_up(message, (), fault)
+        yield from self._alone(message, *parties)
+
+    def _check_xml(self, message: Message, root: Any) -> None:
+        """Check one XML message, and read what passes."""
+        known = xsd.recognise(root)
+        message.format = known.format if known is not None else f"xml:{xml_reader.local_name(root)[:_MAX_STATED]}"
+        message.agreement = self._agreement(message.format, _document_of(message.format))
+        if known is None:
+            message.findings.append(xsd.unknown(root))
+            self._judged(message)
+            return
+        message.findings += xsd.check(known.root, known.format)
+        message.schema = _schema_digest(known.format)
+        if not self._judged(message).rejected:
+            self._read(message, known.format, known.root)
 
     def _json(self, part: Part) -> Iterator[Examined]:
         """One JSON message: `{"format": "json:declaration:1", "reference": "...", "document": {...}}`, or a bare document."""
         self._number += 1
         self._interchanges += 1
-        read = json_reader.too_large(part.size) if part.size > json_reader.MAX_BYTES else json_reader.read(part.body)
-        message = Message(self._number, Syntax.JSON, "json", "", list(read.findings))
-        value = read.value if isinstance(read.value, dict) else {}
-        resembled = _resembled(value)
-        if "format" not in value and len(resembled) == 1:
-            value = {"format": f"json:{resembled[0]}:1", "document": value}
-        if not message.rejected:
-            message.reference = str(value.get("reference", ""))
-            message.format = str(value.get("format", "json"))
-            document_type = _document_of(message.format)
-            message.agreement = self._agreement(message.format, document_type)
-            if "format" not in value:
-                likely = ", ".join(f"json:{name}:1" for name in resembled or MODELS)
-                message.findings.append(Finding("json.format_missing", args={"formats": likely}))
-            elif document_type is None:
-                place = Place(path="/format")
-                message.findings.append(Finding("schema.none", place=place, args={"format": message.format}))
-            elif not isinstance(value.get("document"), dict):
-                message.findings.append(Finding("json.document_missing", place=Place(path="/document")))
-            self._judged(message)
+        message = Message(self._number, Syntax.JSON, "json", "", [])
+        parties = ("", "")
+        with faults.caught() as fault:
+            large = part.size > json_reader.MAX_BYTES
+            read = json_reader.too_large(part.size) if large else json_reader.read(part.body)
+            message.findings = list(read.findings)
+            value = read.value if isinstance(read.value, dict) else {}
+            resembled = _resembled(value)
+            if "format" not in value and len(resembled) == 1:
+                value = {"format": f"json:{resembled[0]}:1", "document": value}
+            parties = _stated(value, "sender", message.findings), _stated(value, "recipient", message.findings)
+            message.reference = _stated(value, "reference", message.findings)
+            message.format = _stated(value, "format", message.findings) or "json"
             if not message.rejected:
-                self._read(message, message.format, value["document"])
-        yield from self._alone(message, str(value.get("sender", "")), str(value.get("recipient", "")))
+                self._check_json(message, value, resembled)
+        if fault:
+            self._give_up(message, (), fault)
+        yield from self._alone(message, *parties)
+
+    def _check_json(self, message: Message, value: Mapping[str, Any], resembled: Sequence[str]) -> None:
+        """Check the envelope of one JSON message, and read what passes."""
+        document_type = _document_of(message.format)
+        message.agreement = self._agreement(message.format, document_type)
+        if "format" not in value:
+            likely = ", ".join(f"json:{name}:1" for name in resembled or MODELS)
+            message.findings.append(Finding("json.format_missing", args={"formats": likely}))
+        elif document_type is None or not message.format.startswith("json:"):
+            place = Place(path="/format")
+            message.findings.append(Finding("schema.none", place=place, args={"format": message.format}))
+        elif not isinstance(value.get("document"), dict):
+            message.findings.append(Finding("json.document_missing", place=Place(path="/document")))
+        if not self._judged(message).rejected:
+            self._read(message, message.format, value["document"])
+
+    def _give_up(self, message: Message, found: Sequence[Finding], fault: faults.Fault, tag: str = "") -> None:
+        """A message that could not be examined, through a fault of ours; `found` is what its reader found."""
+        message.findings = catalogue.judged([*found, faults.finding(tag)], self._strictness(message.agreement))
+        message.fault = fault.text
+        message.document, message.document_type, message.origins, message.refusals = None, "", {}, []
 
     def _alone(self, message: Message, sender: str, recipient: str) -> Iterator[Examined]:
         """A message that is its own interchange."""
         yield message
         ref = None
-        if message.reference:
+        if message.reference and not message.fault:
             ref = InterchangeRef(message.syntax, sender, recipient, message.reference)
         found = []
         if sender and message.agreement is not None and not _names(message.agreement.their_id, "", sender):
@@ -528,6 +642,16 @@ def context_of(agreement: Agreement) -> Context:
     return _context(agreement.time_zone, agreement.code_tables)
 
 
+def _stated(value: Mapping[str, Any], name: str, found: list[Finding]) -> str:
+    """What the envelope of a JSON message states under `name`, empty for nothing; what is no short text goes to `found`."""
+    stated = value.get(name)
+    text = str(stated) if isinstance(stated, str | int) and not isinstance(stated, bool) else ""
+    if stated is None or ((text or stated == "") and len(text) <= _MAX_STATED):
+        return text
+    found.append(Finding("json.envelope", place=Place(path=f"/{name}"), args={"name": name, "max": str(_MAX_STATED)}))
+    return ""
+
+
 def _resembled(value: Mapping[str, object]) -> list[str]:
     """Which documents a bare JSON object may be, by the names in it: those that fit best, of which there may be two."""
     scores = {name: 2 * len(value.keys() & model.model_fields.keys()) - len(value) for name, model in MODELS.items()}
@@ -555,9 +679,9 @@ def _service_findings(segment: Sequence[Sequence[str]], envelope: Envelope | Non
 
 def _no_table(wire: SegmentMessage) -> Finding:
     """A message for which no table is there: its envelope was checked, and nothing else."""
-    tag = "UNH" if wire.type.syntax is Syntax.EDIFACT else "ST"
     format_ = wire.type.format
-    return Finding("edi.message.no_table", place=Place(segment=1, tag=tag), value=format_, args={"format": format_})
+    place = Place(segment=1, tag=HEADERS[wire.type.syntax])
+    return Finding("edi.message.no_table", place=place, value=format_, args={"format": format_})
 
 
 @cache

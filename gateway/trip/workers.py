@@ -2,9 +2,9 @@
 
 The event loop must answer senders within milliseconds, so a large payload's parsing and checking goes to
 a pool of worker processes; and so do small ones when many come at once, several in one parcel. A payload
-under suspicion of ending the process that examines it gets one of its own. What crosses
-is a small payload's bytes or the name of a large one's file, and frozen agreements. What comes back of a large payload goes through a file, chunk by chunk,
-so that an interchange of any size is handled in bounded memory on both sides.
+under suspicion of ending the process that examines it goes to one in which it is alone. What crosses is
+a small payload's bytes or the name of a large one's file, and frozen agreements. What comes back of a large payload
+goes through a file, chunk by chunk, so that an interchange of any size is handled in bounded memory on both sides.
 """
 
 from __future__ import annotations
@@ -37,6 +37,9 @@ CROWD = 3
 """As many small payloads at once go to the workers: fewer cost more to hand over than they take."""
 PARCEL = 16
 """Small payloads in one parcel: the pool's overhead is paid once for all, and no sender waits long for the others."""
+APART = 2
+"""Suspects examined at once, each in a process of its own: so that one that takes long, or for ever, does not hold up
+the others, and that those who are under suspicion only because they were near take what they would anyway."""
 CHUNK = 100
 """Messages per record of the file: enough to make pickling cheap, few enough to hold."""
 CHUNK_FINDINGS = 1000
@@ -78,7 +81,9 @@ class Examiners:
         self._large = 0
         """Large payloads in the pool."""
         self._pool: ProcessPoolExecutor | None = None
-        self._one_suspect = asyncio.Lock()
+        self._apart = asyncio.Semaphore(APART)
+        self._cells: list[ProcessPoolExecutor] = []
+        """Processes apart that are free: one suspect after the other goes through each while it lives."""
         self._present = 0
         self._waiting: list[tuple[Work, asyncio.Future[list[Examined]]]] = []
         self._parcels: set[asyncio.Task[None]] = set()
@@ -166,20 +171,30 @@ class Examiners:
         return ProcessPoolExecutor(workers, context, initializer=_bound_memory, initargs=(self._worker_bytes,))
 
     async def _alone(self, function: Callable[..., Any], *arguments: object) -> Any:
-        """Run in a process of its own, one at a time; ExaminerLost where it ended meanwhile."""
-        async with self._one_suspect:
-            pool = self._new_pool(1)
+        """Run in a process in which there is nothing else meanwhile; ExaminerLost where it ended."""
+        async with self._apart:
+            cell = self._cells.pop() if self._cells else self._new_pool(1)
             try:
-                return await asyncio.wrap_future(pool.submit(function, *arguments))
+                answer = await asyncio.wrap_future(cell.submit(function, *arguments))
             except (BrokenProcessPool, MemoryError) as error:
                 raise ExaminerLost from error
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+            except asyncio.CancelledError:
+                cell.shutdown(wait=False, cancel_futures=True)  # it may be busy for long
+                raise
+            self._cells.append(cell)
+        if not self._apart.locked():  # nobody waits: a process that is seldom needed is not kept
+            self._close_cells()
+        return answer
+
+    def _close_cells(self) -> None:
+        while self._cells:
+            self._cells.pop().shutdown(wait=False, cancel_futures=True)
 
     def close(self) -> None:
         """End the worker processes."""
         for task in self._parcels:
             task.cancel()
+        self._close_cells()
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
             self._pool = None

@@ -11,6 +11,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -19,14 +20,15 @@ from aiohttp import web
 from gateway.check import rulebook
 from gateway.config import Http, Settings
 from gateway.deliver.worker import DeliveryWorker
-from gateway.pipeline import Pipeline
+from gateway.pipeline import PEAK_ARRIVALS, Pipeline
 from gateway.receipt.notary import Notary
 from gateway.receive.intake import Intake
 from gateway.store.contract import Store
+from gateway.store.log_watch import LogWatch
 from gateway.transports.base import Sender
 from gateway.transports.folder import FolderReceiver, FolderSender
 from gateway.transports.http import HttpSender
-from gateway.web import opening
+from gateway.web import node, opening
 from gateway.web.application import application
 from gateway.web.connections import BoundedSite, Connections, raise_file_limit
 from gateway.web.identity import Gate
@@ -78,10 +80,18 @@ class Gateway:
         intake = Intake(store, settings, notary, on_accepted=pipeline.ring)
         gate = Gate(store, settings.limits.requests_per_second)
         self.services = Services(settings, store, intake.accept, notary, gate, metrics)
+        watch = LogWatch(
+            store,
+            settings.receipts.audit_per_second,
+            busy=lambda: intake.in_flight > PEAK_ARRIVALS,
+            on_found=lambda _problem: metrics.log_faults.inc(),
+            on_page=metrics.log_audited.set,
+        )
         self.services.spool.sweep()
         self._background: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
             "pipeline": pipeline.run,
             "deliveries": worker.run,
+            "log audit": watch.run,
         }
         for folder in settings.folders:
             receiver = FolderReceiver(
@@ -127,8 +137,11 @@ async def serve(settings: Settings, *, announce: Callable[[str], None] = lambda 
 async def running(settings: Settings) -> AsyncIterator[Gateway]:
     """A gateway over its opened store, which is closed afterwards."""
     signer = opening.signer(settings.receipts)
-    async with opening.opened(settings, signer) as store:
-        yield Gateway(settings, store, opening.notary(store.origin, signer))
+    with node.named(settings.store.node_file) as name:
+        async with opening.opened(settings, signer) as store:
+            if taken := await store.hold_as(name, datetime.now(UTC)):
+                log.info("took_own_work_back", leases=taken)
+            yield Gateway(settings, store, opening.notary(store, signer))
 
 
 @asynccontextmanager

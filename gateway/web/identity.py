@@ -13,7 +13,7 @@ from aiohttp import web
 from gateway.deliver.directory import Directory
 from gateway.errors import NotAuthenticated, NotFound, NotPermitted, Overloaded
 from gateway.model import ApiKey, Partner, Role
-from gateway.store.contract import Store
+from gateway.store.contract import Store, Viewer
 from gateway.web.keys import ADMIN, READ, hash_key
 
 _REGISTRY_AGE = 1.0
@@ -39,6 +39,11 @@ class Caller:
     def partner_id(self) -> str:
         """The partner to whom reading is limited; empty for the operator."""
         return "" if self.everything else self.partner.id
+
+    @property
+    def viewer(self) -> Viewer:
+        """What the store shows the caller; a test key, which is handed around more freely, sees test traffic only."""
+        return Viewer(self.partner_id, self.key.test)
 
 
 class _Bucket:

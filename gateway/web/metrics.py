@@ -48,6 +48,23 @@ class Metrics:
         self._deliveries_dead = Gauge(
             "gateway_deliveries_dead", "Deliveries given up, waiting for an operator", registry=self.registry
         )
+        self.log_faults = Gauge(
+            "gateway_log_faults", "Faults that this process found in the stored receipt log", registry=self.registry
+        )
+        self.log_audited = Gauge(
+            "gateway_log_audited", "Entries of the receipt log looked at in this round", registry=self.registry
+        )
+
+        self._payloads_held = Gauge(
+            "gateway_payloads_held",
+            "Payloads held for an operator since the store was set back",
+            registry=self.registry,
+        )
+        self._deliveries_held = Gauge(
+            "gateway_deliveries_held",
+            "Deliveries held for an operator since the store was set back",
+            registry=self.registry,
+        )
 
     def observe_stage(self, stage: str, seconds: float) -> None:
         """Count one passage through a stage."""
@@ -60,6 +77,8 @@ class Metrics:
         self._oldest.set(max(0.0, (datetime.now(UTC) - oldest).total_seconds()) if oldest else 0)
         self._deliveries_waiting.set(pressure.deliveries_waiting)
         self._deliveries_dead.set(pressure.deliveries_dead)
+        self._payloads_held.set(pressure.payloads_held)
+        self._deliveries_held.set(pressure.deliveries_held)
         return generate_latest(self.registry)
 
 

@@ -73,6 +73,12 @@ class Flag:
         return {"type": "boolean", "default": False}
 
 
+PAGE = 100
+"""Messages, events or deliveries in one answer unless another number is asked for: a screen's worth or two, and a hundred
+declarations with all their findings and receipts are still made into JSON in some milliseconds."""
+LONGEST_PAGE = 500
+"""What may be asked for."""
+
 Parameter = Whole | Text | Flag
 
 MAX_INTEGER = 2**63 - 1
@@ -97,3 +103,8 @@ def index(text: str, name: str) -> int:
     if not (text.isascii() and text.isdigit()) or len(text) > 18:
         raise BadRequest(f"{name} must be a whole number.")
     return int(text)
+
+
+def whole(text: str) -> int:
+    """A whole number from a cursor, which may be negative; BadRequest where it is none."""
+    return -index(text[1:], "cursor") if text.startswith("-") else index(text, "cursor")

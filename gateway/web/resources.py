@@ -93,9 +93,11 @@ class Delivery(Resource):
     format: str | None = Field(None, description="Wire format; only for a delivery to the caller")
     recipient: str | None = Field(None, description="The caller's own partner id, or null for another recipient")
     role: str | None = Field(None, description="What the recipient is in the trade", examples=["customs"])
-    state: Literal["staged", "pending", "sending", "delivered", "relayed", "answered", "dead", "skipped"]
+    state: Literal["staged", "pending", "held", "sending", "delivered", "relayed", "answered", "dead", "skipped"]
     attempts: int
-    body: str | None = Field(None, description="The bytes as text, for acknowledgements and responses to the caller")
+    body: str | None = Field(
+        None, description="The bytes as text, up to 64 KiB of them, for acknowledgements and responses to the caller"
+    )
 
 
 class Offer(Resource):
@@ -103,7 +105,7 @@ class Offer(Resource):
 
     document: str = Field(description="Type of the document; `acknowledgement` for CONTRL, TA1, 997 and 999")
     format: str
-    body: str = Field(description="The bytes as text")
+    body: str | None = Field(description="The bytes as text, up to 64 KiB of them")
     link: str = Field(description="Where the bytes themselves are found")
 
 
@@ -115,7 +117,9 @@ class Message(Resource):
     format: str
     reference: str = Field(description="The message's own reference: UNH 0062, ST02, MESSAGE_ID")
     interchange: str = Field(description="The interchange's control reference")
-    state: Literal["accepted", "rejected", "held"]
+    state: Literal["accepted", "rejected", "held", "failed"] = Field(
+        description="failed: not processed, through a fault of the gateway's own; the operator knows"
+    )
     document: str | None = Field(None, description="Type of the document it was read into")
     case: str | None = Field(None, description="Id of the case it belongs to")
     test: bool
@@ -130,8 +134,8 @@ class Payload(Resource):
 
     id: str
     state: State = Field(
-        description="received: waiting; accepted, rejected, held: what all its messages are; partly_accepted: they "
-        "differ; failed: the gateway could not process it, the operator knows"
+        description="received: waiting; accepted, rejected, held, failed: what all its messages are; partly_accepted: "
+        "they differ; failed: the gateway could not process it, the operator knows"
     )
     received_at: datetime
     sha256: str
@@ -145,6 +149,9 @@ class Payload(Resource):
     offered: list[Offer] = Field(description="The same, and documents, where no agreement pushes them")
     deliveries: list[Delivery] = Field(description="What was made of it for others")
     receipts: list[Receipt]
+    next: str | None = Field(
+        None, description="Cursor of the next messages, with what became of them; null where these are the last"
+    )
 
 
 class PayloadSummary(Resource):
@@ -190,12 +197,16 @@ class Case(Resource):
     messages: list[Message]
     deliveries: list[Delivery]
     receipts: list[Receipt]
+    earlier: str | None = Field(
+        None, description="Cursor of what is older than the events, messages and deliveries here; null where nothing is"
+    )
 
 
 class CaseList(Resource):
-    """The cases a key finds; a bill of lading may find several."""
+    """The cases a key finds, the newest first; a bill of lading may find several."""
 
     items: list[Case]
+    next: str | None = Field(None, description="Cursor of the next page; null at the end")
 
 
 class FeedEntry(Resource):

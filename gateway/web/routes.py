@@ -68,7 +68,8 @@ ROUTES: tuple[Route, ...] = (
         messages.get,
         answers=resources.Payload,
         scope=READ,
-        problems=(404,),
+        parameters=(messages.FURTHER, messages.MESSAGES),
+        problems=(400, 404),
     ),
     Route(
         "GET",
@@ -77,7 +78,7 @@ ROUTES: tuple[Route, ...] = (
         cases.get,
         answers=resources.CaseList,
         scope=READ,
-        parameters=(TEST,),
+        parameters=(cases.CURSOR, cases.LIMIT, TEST),
         problems=(400, 404),
     ),
     Route(
@@ -145,6 +146,7 @@ ROUTES: tuple[Route, ...] = (
         scope=READ,
         problems=(404,),
     ),
+    Route("GET", "/v1/log/key", "getLogKey", log.key, media_type="text/plain", scope=READ),
     Route(
         "GET",
         "/v1/log/consistency",

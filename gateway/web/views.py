@@ -91,7 +91,7 @@ def delivery(sent: model.Delivery, caller: Caller, roles: Mapping[str, str]) -> 
         role=roles.get(sent.partner_id),
         state=sent.state.value,
         attempts=sent.attempts,
-        body=sent.body.decode("utf-8", "replace") if readable else None,
+        body=sent.body.decode("utf-8", "replace") if readable and sent.body else None,
     )
 
 
@@ -100,7 +100,7 @@ def offer(entry: model.FeedEntry) -> resources.Offer:
     return resources.Offer(
         document=entry.document_type,
         format=entry.format,
-        body=entry.body.decode("utf-8", "replace"),
+        body=entry.body.decode("utf-8", "replace") if entry.body else None,
         link=link(entry),
     )
 
@@ -110,27 +110,16 @@ def link(entry: model.FeedEntry) -> str:
     return f"/v1/feeds/{entry.feed}/{entry.sequence}{'?test=true' if entry.test else ''}"
 
 
-def state(view: contract.PayloadView) -> resources.State:
-    """A payload's state in one word."""
-    if view.state is model.PayloadState.RECEIVED:
-        return "received"
-    if view.state is model.PayloadState.FAILED:
-        return "failed"
-    states = {m.state for m in view.messages}
-    if len(states) == 1:
-        return states.pop().value
-    # A readable envelope without any message, or nothing readable at all, was rejected as a whole.
-    return "partly_accepted" if states else "rejected"
-
-
-def payload(view: contract.PayloadView, caller: Caller, language: str, roles: Mapping[str, str]) -> resources.Payload:
-    """A payload with all that became of it."""
+def payload(
+    view: contract.PayloadView, caller: Caller, language: str, roles: Mapping[str, str], next_: str | None = None
+) -> resources.Payload:
+    """A payload with a page of its messages and what became of these; `next_` is the cursor of the next page."""
     stored = view.payload
     answers = [d for d in view.deliveries if d.partner_id == stored.partner_id and d.kind in _ANSWERS]
     others = [d for d in view.deliveries if d not in answers]
     return resources.Payload(
         id=stored.id,
-        state=state(view),
+        state=view.standing.value,
         received_at=stored.received_at,
         sha256=stored.sha256,
         size=stored.size,
@@ -143,18 +132,19 @@ def payload(view: contract.PayloadView, caller: Caller, language: str, roles: Ma
         deliveries=[delivery(d, caller, roles) for d in others],
         offered=[offer(entry) for entry in view.offered],
         receipts=[receipt(r) for r in view.receipts],
+        next=next_,
     )
 
 
 _ANSWERS = (model.DeliveryKind.ACKNOWLEDGEMENT, model.DeliveryKind.RESPONSE)
 
 
-def summary(view: contract.PayloadView) -> resources.PayloadSummary:
+def summary(view: contract.PayloadLine) -> resources.PayloadSummary:
     """A payload as a line of a list."""
     stored = view.payload
     return resources.PayloadSummary(
         id=stored.id,
-        state=state(view),
+        state=view.standing.value,
         received_at=stored.received_at,
         sha256=stored.sha256,
         size=stored.size,
@@ -162,15 +152,17 @@ def summary(view: contract.PayloadView) -> resources.PayloadSummary:
     )
 
 
-def case(view: contract.CaseView, caller: Caller, language: str, roles: Mapping[str, str]) -> resources.Case:
-    """A case, cut to what the caller sent, was sent, or owns."""
+def case(
+    view: contract.CaseView, caller: Caller, language: str, roles: Mapping[str, str], earlier: str | None = None
+) -> resources.Case:
+    """A case, cut to what the caller sent, was sent, or owns; `earlier` is the cursor of the older piece of it."""
     everything = caller.everything
     own_messages = [m for m in view.messages if everything or m.partner_id == caller.partner.id]
     owner = everything or view.partner_id == caller.partner.id
     own_deliveries = [d for d in view.deliveries if d.partner_id == caller.partner.id]
     seen = {m.document_type for m in own_messages} | {d.document_type for d in own_deliveries}
     keys: dict[str, list[str]] = {}
-    deliveries = {d.id: d for d in view.deliveries}
+    deliveries = {d.id: d for d in (*view.deliveries, *view.spoken_of)}
     for kind, value in sorted(view.keys):
         keys.setdefault(kind, []).append(value)
     return resources.Case(
@@ -184,6 +176,7 @@ def case(view: contract.CaseView, caller: Caller, language: str, roles: Mapping[
         messages=[message(m, language) for m in own_messages],
         deliveries=[delivery(d, caller, roles) for d in view.deliveries if owner or d.partner_id == caller.partner.id],
         receipts=[receipt(r) for r in view.receipts if everything or _concerns(r, own_messages, own_deliveries)],
+        earlier=earlier,
     )
 
 

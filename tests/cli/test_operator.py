@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -158,6 +159,36 @@ def test_verified_evidence_says_what_it_shows(run, gateway, tmp_path):
         chinese = run("receipt", "verify", name, "--key", "key", "--lang", "zh")
         assert chinese.err == "验证通过。\n"
         assert "已接收 1" in chinese.out
+
+
+def test_the_stored_log_is_audited(run, gateway, tmp_path):
+    """`receipt audit` ends with 0 over a log as it was signed; with a changed row it names it and ends with 1."""
+    url, process = gateway
+    run("send", GOOD, "--url", url, "--key", KEY, "--wait", "30")
+    done = run("receipt", "audit")
+    assert (done.code, done.out) == (0, "")
+    assert "the log is as it was signed" in done.err
+    process.terminate()
+    process.wait(20)
+    size = run("receipt", "audit", "--json").json["entries"]
+    assert size >= 3
+    with sqlite3.connect(tmp_path / "var" / "gateway.db") as database:
+        database.execute('UPDATE receipts SET body = replace(body, \'"acme"\', \'"acmo"\') WHERE "index" = 0')
+        # Damaged at its very end, the store does not open any more, and can be audited yet.
+        database.execute('DELETE FROM tree_nodes WHERE "index" = ? AND level = 0', (size - 1,))
+        database.execute("UPDATE log_state SET frontier = x'00'")
+    database.close()
+    done = run("receipt", "audit", "--json")
+    assert (done.code, done.json["entries"]) == (1, size)
+    assert [(p["code"], p["index"]) for p in done.json["problems"]] == [
+        ("receipt.stored.changed", 0),
+        ("receipt.stored.node_missing", size - 1),
+        ("receipt.stored.state", None),
+    ]
+    done = run("receipt", "audit", "--lang", "zh")
+    assert done.code == 1
+    assert done.out.splitlines()[0] == "错误  receipt.stored.changed  存储中的第 0 号回执已被改动，与签名不符。"
+    assert done.err.endswith("日志与签名不符。\n")
 
 
 def test_shown_in_chinese_every_label_is(run, gateway):

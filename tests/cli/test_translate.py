@@ -64,3 +64,30 @@ def test_labels_are_in_the_language_asked_for(run):
     assert done.code == 1
     assert all(line.startswith("报文 1") for line in done.err.splitlines())
     assert done.err.splitlines()[-1] == "报文 1：未转换"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "1e999999999",
+        "1e9999999999999999999",
+        "NaN",
+        "9" * 5000,
+        '"0E-9999999"',
+        '"\\u0000"',
+        '{"goods[' + "9" * 5000 + ']": 1}',
+    ],
+    ids=lambda value: value[:20],
+)
+def test_no_value_is_a_traceback(run, tmp_path, value):
+    """`validate` and `translate` say of any value what is wrong with it, in both languages."""
+    sample = json.loads((data.samples() / "transfer/outbound/in.json").read_text("utf-8"))
+    sample["goods"][0]["weight"]["value"] = "@@"
+    (tmp_path / "odd.json").write_text(json.dumps(sample).replace('"@@"', value), "utf-8")
+    for verb in (("validate",), ("validate", "--lang", "zh"), ("translate", "--to", "xml")):
+        done = run(verb[0], "odd.json", *verb[1:])
+        said = done.out + done.err
+        assert "Traceback" not in said
+        assert "gateway.fault" not in said
+        assert len(said) < 20_000
+        assert done.code == (0 if value == '"0E-9999999"' else 1), said

@@ -64,7 +64,7 @@ async def queue(store: SqlStore, url: str = "", longest: float = 5.0) -> None:
 async def rounds(store: SqlStore, sender: Sender, count: int = 6) -> Delivery:
     """Everything due is tried, again and again with hours in between; the delivery as it then stands."""
     clock = Clock()
-    worker = DeliveryWorker(store, {"http": sender}, Deliver(), Notary(ORIGIN, b"secret"), clock=clock)
+    worker = DeliveryWorker(store, {"http": sender}, Deliver(), Notary(lambda: ORIGIN, b"secret"), clock=clock)
     for _ in range(count):
         for one in await worker._claim(10):
             await worker._deliver(one)
@@ -155,7 +155,7 @@ async def test_a_slow_sending_keeps_its_lease(store: SqlStore) -> None:
         await queue(store, url, longest=10)
         sender = HttpSender(allow_private=True)
         workers = [
-            DeliveryWorker(store, {"http": sender}, Deliver(lease_seconds=0.6), Notary(ORIGIN, b"secret"))
+            DeliveryWorker(store, {"http": sender}, Deliver(lease_seconds=0.6), Notary(lambda: ORIGIN, b"secret"))
             for _ in range(2)
         ]
         running = [asyncio.create_task(worker.run()) for worker in workers]

@@ -87,7 +87,7 @@ def fault_of(**values: Any) -> list[tuple[str, str]]:
             "/total_value_usd",
         ),  # a binary fraction is not what was meant
         ({"total_value_usd": True}, "document.type.number", "/total_value_usd"),
-        ({"total_value_usd": "1e999999"}, "document.number.digits", "/total_value_usd"),
+        ({"total_value_usd": "1e999999"}, "document.number.range", "/total_value_usd"),
         ({"total_value_usd": "0.123456789"}, "document.number.places", "/total_value_usd"),
         ({"total_value_usd": "-1"}, "document.number.minimum", "/total_value_usd"),
         ({"total_value_usd": "NaN"}, "document.type.number", "/total_value_usd"),

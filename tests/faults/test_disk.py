@@ -33,7 +33,7 @@ async def running(folder: Path, **store: Any) -> AsyncIterator[tuple[Client, Any
     signer = opening.signer(settings.receipts)
     async with opening.opened(settings, signer) as opened:
         await opened.import_partners(PARTNERS, AGREEMENTS, KEYS)
-        gateway = app.Gateway(settings, opened, opening.notary(opened.origin, signer))
+        gateway = app.Gateway(settings, opened, opening.notary(opened, signer))
         task = asyncio.create_task(gateway.run(stop, url.set_result))
         await asyncio.wait({task, url}, return_when=asyncio.FIRST_COMPLETED)
         async with aiohttp.ClientSession() as session:

@@ -1,5 +1,6 @@
 import hashlib
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import ReceiptInvalid
-from gateway.model import Delivery, DeliveryKind, Finding, MessageState, Payload, Place, Role, Severity
+from gateway.model import Delivery, DeliveryKind, Finding, MessageState, Payload, Place, Role, Severity, Stage
 from gateway.receipt import signed
 from gateway.receipt.signed import Checkpoint, Signer, Verifier
 
@@ -115,14 +116,79 @@ def test_a_checked_receipt_names_places_and_no_values():
     assert b"8471300000X" not in ALL["checked"]
 
 
-def test_a_checked_receipt_is_bounded_and_still_vouches_for_all_findings():
-    """Of more findings than fit, the first are listed, and all are counted and digested."""
-    found = [Finding("x", Severity.NOTE, Place(tag="CST", segment=n)) for n in range(1, signed.MAX_FINDINGS + 6)]
-    fields = json.loads(check(found))
-    whole = [{"code": "x", "place": f"CST {n}", "severity": "note"} for n in range(1, signed.MAX_FINDINGS + 6)]
-    assert fields["findings"] == whole[: signed.MAX_FINDINGS]
+@pytest.mark.parametrize(
+    ("count", "path"),
+    [
+        (2_001, ""),  # as many as a check finds before it stops
+        (2_001, "/Declaration/GoodsShipment/GovernmentAgencyGoodsItem/Commodity/Classification/ID"),
+        (300, "/" + "很长的名字" * 30),  # three bytes a character
+        (300, "/" + "\x01" * 500),  # six bytes a character in JSON
+        (20, "/" + "n" * 1_000_000),  # a path longer than the log's largest entry
+        (1, ""),
+        (0, ""),
+    ],
+)
+def test_a_checked_receipt_is_bounded_and_still_vouches_for_all_findings(count, path):
+    """Of more findings than fit in 16 KiB, the first are listed, and all are counted and digested."""
+    found = [Finding("x", Severity.NOTE, Place(tag="CST", segment=n, path=path)) for n in range(1, count + 1)]
+    body = check(found)
+    fields = json.loads(body)
+    places = [signed.bounded(path) or f"CST {n}" for n in range(1, count + 1)]
+    whole = [{"code": "x", "place": place, "severity": "note"} for place in places]
+    listed = len(fields["findings"])
+    assert fields["findings"] == whole[:listed]
     assert fields["findings_total"] == len(whole)
     assert fields["findings_sha256"] == hashlib.sha256(rfc8785.dumps(whole)).hexdigest()
+    assert len(body) <= 16_384
+    if listed < count:
+        # One more would not have fitted.
+        assert len(body) + len(rfc8785.dumps(whole[listed])) + 1 > 16_384
+        envelope = [Finding("y", Severity.NOTE)]
+        assert signed.whole_findings(body, [*envelope, *found]) == rfc8785.dumps(whole)
+        assert signed.whole_findings(body, found[:-1]) == b""
+        assert signed.whole_findings(body, [*found[:-1], *envelope]) == b""
+    else:
+        assert signed.whole_findings(body, found) == b""
+
+
+@pytest.mark.parametrize("character", ["a", "é", "名", "😀", "\x00", '"', "\ud800"])
+def test_no_text_makes_a_receipt_larger_than_a_tile_holds(character):
+    """Whatever a partner or an operator writes, however long, each kind of receipt stays below 65,535 bytes."""
+    long = character * 1_000_000
+    payload = replace(PAYLOAD, id=long, partner_id=long, transport=long, transport_id=long)
+    delivery = replace(DELIVERY, id=long, message_id=long, case_id=long, document_type=long)
+    handed = {"log": "l" * 255, "at": AT, "role": Role.BUREAU, "salt": SALT, "answer": b""}
+    found = [Finding(long, Severity.ERROR, Place(path=long))] * 3
+    bodies = [
+        signed.received(payload, log="l" * 255),
+        signed.checked(
+            payload, log="l" * 255, at=AT, message_id=long, reference=long, format=long,
+            verdict=MessageState.REJECTED, findings=found, schema=long, mapping=long,
+        ),
+        signed.delivered(delivery, evidence=long, **handed),
+        signed.relayed(delivery, evidence=long, **handed),
+        signed.answered(delivery, verdict=long, message_id=long, **handed),
+    ]  # fmt: skip
+    assert {json.loads(body)["stage"] for body in bodies} == {stage.value for stage in Stage}
+    assert max(map(len, bodies)) <= signed.LARGEST_ENTRY == 65_535
+    # What partners choose: the transport id; the reference and the format.
+    assert len(signed.received(replace(PAYLOAD, transport_id=long), log=LOG)) <= 4_096
+    assert len(check(reference=long, format=long)) <= 8_192
+
+
+def test_a_text_that_was_cut_is_taken_for_no_other():
+    """A text of up to 512 bytes stands as it is; a longer one by its beginning and digest, which is always longer."""
+    for text in ("", "order-77", "a" * 512, "é" * 256):
+        assert signed.bounded(text) == text
+    for text in ("a" * 513, "é" * 257, "名" * 171, "a" + "😀" * 128):
+        cut = signed.bounded(text)
+        beginning, mark, digest = cut.partition("…sha256:")
+        assert text.startswith(beginning)
+        assert mark
+        assert digest == hashlib.sha256(text.encode()).hexdigest()
+        assert len(cut.encode()) > 512
+        # A text that looks like a cut one is longer than what stands whole, and is cut itself.
+        assert signed.bounded(cut) != cut
 
 
 @pytest.mark.parametrize("stage", ["relayed", "delivered", "answered"])

@@ -14,6 +14,7 @@ from gateway.receipt import bundle as packing
 from gateway.receipt import chain, signed
 from gateway.receipt.proof import Proof
 from gateway.receipt.verify import (
+    Covered,
     Problem,
     log_line,
     split_notes,
@@ -124,7 +125,8 @@ def test_a_changed_file_is_named(name):
 
     problems = verify(forge(change, relist=False), VKEY)
     assert ("receipt.bundle.file_changed", name) in [(p.code, p.name) for p in problems]
-    assert not valid(problems)
+    # What is not signed is told; the evidence stands where it stands without.
+    assert valid(problems) == (name == packing.README)
 
 
 @pytest.mark.parametrize("name", sorted(set(packing.unpack(BUNDLE)) - {packing.MANIFEST}))
@@ -484,11 +486,14 @@ def test_a_history_rewritten_with_care_is_found(bodies, first, last):
     assert [(p.code, p.index, p.args["last"]) for p in problems] == [("receipt.log.rewritten", first, last)]
 
 
-def test_entries_after_the_last_checkpoint_are_not_vouched_for():
-    """What no checkpoint covers is said, as a warning."""
-    problems = verify_log(LINES, TREE.checkpoints[:-1], VKEY)
-    assert named(problems) == [("receipt.log.unsigned", 6)]
-    assert valid(problems)
+@pytest.mark.parametrize("forged", [[], [LINES[6]], [log_line(6, received(99))], LINES[6:]])
+def test_entries_after_the_last_checkpoint_do_not_hold(forged):
+    """What no checkpoint covers is named, counts for nothing, and the whole does not hold."""
+    covered = Covered()
+    problems = verify_log([*LINES[:6], *forged], TREE.checkpoints[:-1], VKEY, covered)
+    assert named(problems) == ([("receipt.log.unsigned", 6)] if forged else [])
+    assert valid(problems) == (not forged)
+    assert covered.stages.total() == covered.size == 6
 
 
 def test_a_log_without_a_checkpoint_is_not_vouched_for():
@@ -543,7 +548,9 @@ def test_a_long_log_with_many_commits_verifies():
 @pytest.mark.parametrize("code", sorted(code for code in findings.catalogue() if code.startswith("receipt.")))
 def test_every_problem_has_words_in_both_languages(code):
     """Each code is worded in English and Chinese with its arguments filled in."""
-    args = dict.fromkeys(("line", "last", "size", "before", "found", "expected", "version"), "17")
+    args = dict.fromkeys(
+        ("line", "last", "size", "before", "found", "expected", "version", "listed", "total", "first", "level"), "17"
+    )
     problem = Problem(code, 4, "checkpoint", args)
     for language in ("en", "zh"):
         assert "–" not in problem.text(language)

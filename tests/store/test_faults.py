@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
+import random
 import sqlite3
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from gateway.errors import ConfigurationInvalid, LogDamaged, StorageFull, StoreU
 from gateway.receipt.chain import Frontier, leaf_hash
 from gateway.receipt.signed import Checkpoint
 from gateway.store import database
-from gateway.store.bodies import BodyFiles, content, digest
+from gateway.store.bodies import content, digest
 from gateway.store.sql_store import SqlStore
 from tests.store.conftest import Place
 from tests.store.made import LEASE, NOW, accept, claim, delivery, feed_entry, outcome, payload, received
@@ -49,7 +51,7 @@ async def test_a_full_database_is_told_and_the_store_goes_on(sqlite_store: SqlSt
         return store._database.write(lambda c: c.exec_driver_sql(f"PRAGMA max_page_count = {count}").scalar_one())
 
     await limit(pages + 4)
-    body = b"x" * 60_000
+    body = random.Random(1).randbytes(60_000)  # which cannot be deflated
     results = await asyncio.gather(
         *(accept(store, n, body=body + bytes([n])) for n in range(2, 9)), return_exceptions=True
     )
@@ -66,28 +68,24 @@ async def test_small_operations_still_fit_when_a_large_one_does_not(sqlite_store
     await accept(store, 1)
     pages = await store._database.write(lambda c: c.exec_driver_sql("PRAGMA page_count").scalar_one())
     await store._database.write(lambda c: c.exec_driver_sql(f"PRAGMA max_page_count = {pages + 8}").scalar_one())
-    results = await asyncio.gather(accept(store, 2, body=b"x" * 60_000), accept(store, 3), return_exceptions=True)
+    results = await asyncio.gather(
+        accept(store, 2, body=random.Random(1).randbytes(60_000)), accept(store, 3), return_exceptions=True
+    )
     assert [type(one).__name__ for one in results] == ["StorageFull", "Accepted"]
     assert await consistent(store) == 2
 
 
 async def test_a_full_payload_folder_is_told(sqlite_store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """No room for a large body's file: StorageFull, and no half file stays."""
-    real = BodyFiles.path
 
-    class NoRoom(Path):
-        _flavour = type(Path())._flavour  # type: ignore[attr-defined]
-
-        def open(self, *_args: object, **_options: object):
-            raise OSError(errno.ENOSPC, "No space left on device")
-
-        def with_name(self, name: str):
-            return NoRoom(super().with_name(name))
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(BodyFiles, "path", lambda files, sha256: NoRoom(real(files, sha256)))
+        patch.setattr(os, "fsync", full)  # where file systems tell it that allocate late
         with pytest.raises(StorageFull):
             await accept(sqlite_store, 1, body=b"x" * 70_000)
+    assert list(sqlite_store._files._folder.glob("*/*")) == []
     await accept(sqlite_store, 1, body=b"x" * 70_000)
     assert not [path for path in sqlite_store._files._folder.glob("*/*") if path.suffix == ".part"]
 

@@ -158,7 +158,7 @@ async def test_a_rewritten_log_takes_a_new_name(file_place: Place) -> None:
     await _grown(other, file_place.folder / "other-anchor", range(11, 15))
     store = other.store(anchor)
     await store.open()
-    assert "not those that were anchored" in store.alert
+    assert "not those that were signed" in store.alert
     assert store.origin == next_origin(ORIGIN)
     await store.close()
 

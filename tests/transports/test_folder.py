@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from gateway.durable import make_folder
 from gateway.errors import DeliveryDeferred, DeliveryRefused, Overloaded, PayloadTooLarge
 from gateway.model import Receipt, Stage
 from gateway.store.contract import Accepted
 from gateway.transports.base import Arrival
 from gateway.transports.folder import FolderReceiver, FolderSender
+from tests.steps import Steps
 from tests.transports.test_http import DELIVERY, agreement
 
 
@@ -61,6 +63,39 @@ async def test_unfinished_and_hidden_files_are_left(tmp_path: Path) -> None:
     (tmp_path / "OutBox" / "link").symlink_to("/etc/hostname")
     await folder.poll()
     assert await folder.poll() == 0
+
+
+async def test_each_step_of_a_file_is_on_the_disk_before_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder it is taken into, its content, its receipt, its new name, the absence of the old one: in this order."""
+    inlet = Inlet()
+    folder = receiver(tmp_path, inlet)
+    (tmp_path / "OutBox" / "a.edi").write_bytes(b"UNB")
+    await folder.poll()
+    steps = Steps(monkeypatch)
+    make_folder(tmp_path / "SentBox")
+    steps.forget()
+    await folder.poll()
+    assert steps.taken == [
+        *("mkdir .taken", "sync OutBox/", "rename a.edi -> a.edi"),
+        *("sync .taken/", "sync a.edi"),
+        *("sync draft", "rename draft -> a.edi.receipt.json", "sync SentBox/"),
+        *("rename a.edi -> a.edi", "sync SentBox/", "sync .taken/"),
+        "rmdir .taken",
+    ]
+
+
+async def test_a_delivery_is_on_the_disk_when_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the evidence is given, the box is durable, and the delivery in it, whole."""
+    terms = replace(agreement(""), transport="folder", options={"folder": str(tmp_path / "box")})
+    steps = Steps(monkeypatch)
+    await FolderSender().send(DELIVERY, terms)
+    (file,) = (tmp_path / "box" / "InBox").iterdir()
+    assert steps.under(tmp_path) == [
+        *("mkdir box", f"sync {tmp_path.name}/", "mkdir InBox", "sync box/"),
+        *("sync draft", f"rename draft -> {file.name}", "sync InBox/"),
+    ]
 
 
 async def test_a_refused_file_moves_to_failbox_with_the_reason(tmp_path: Path) -> None:

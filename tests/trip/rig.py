@@ -179,7 +179,7 @@ async def house(folder: Path, migrated: Path | str, **pipeline: Any) -> AsyncIte
         if new:
             await store.import_partners(PARTNERS, AGREEMENTS, ())
         clock = Clock()
-        notary = Notary(ORIGIN, b"secret")
+        notary = Notary(lambda: ORIGIN, b"secret")
         yield House(
             settings,
             store,

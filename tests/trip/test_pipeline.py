@@ -16,7 +16,7 @@ import pytest
 from gateway import data
 from gateway.errors import StoreUnavailable
 from gateway.model import MessageState, Payload, PayloadState, Strictness
-from gateway.pipeline import SUSPECT_CLAIMS, Pipeline
+from gateway.pipeline import SUSPECT_DEATHS, Pipeline
 from gateway.store.bodies import content
 from gateway.trip import workers
 from gateway.trip.examine import Examined, Message
@@ -255,7 +255,7 @@ async def test_a_payload_claimed_again_and_again_is_examined_apart(
     """What ended the whole gateway time after time is found out by a process of its own, and the gateway stays up."""
     monkeypatch.setattr(workers, "Work", Deadly)
     sent = await gateway.send(declaration("DEADLY"))
-    for _ in range(SUSPECT_CLAIMS):  # the gateway was killed in the middle of it so often
+    for _ in range(SUSPECT_DEATHS):  # the gateway was killed in the middle of it so often
         assert len(await gateway.claim()) == 1
         gateway.clock.forward(seconds=61)
     await gateway.work()

@@ -147,7 +147,7 @@ async def client(tmp_path: Path, migrated: Path, changes: dict[str, Any]) -> Asy
     signer = opening.signer(settings.receipts)
     async with opening.opened(settings, signer) as store:
         await store.import_partners(PARTNERS, AGREEMENTS, KEYS)
-        gateway = app.Gateway(settings, store, opening.notary(store.origin, signer))
+        gateway = app.Gateway(settings, store, opening.notary(store, signer))
         running = asyncio.create_task(gateway.run(stop, url.set_result))
         await asyncio.wait({running, url}, return_when=asyncio.FIRST_COMPLETED)
         if running.done():
@@ -187,7 +187,7 @@ async def quiet(tmp_path: Path, migrated: Path) -> AsyncIterator[Quiet]:
     signer = opening.signer(settings.receipts)
     async with opening.opened(settings, signer) as store:
         await store.import_partners(PARTNERS, AGREEMENTS, KEYS)
-        notary = opening.notary(store.origin, signer)
+        notary = opening.notary(store, signer)
         intake = Intake(store, settings, notary)
         services = Services(settings, store, intake.accept, notary, Gate(store), Metrics())
         async with TestServer(application(services)) as server, aiohttp.ClientSession() as session:

@@ -41,6 +41,7 @@ REQUESTS = {
     "getProof": ("/v1/receipts/1/proof", "acme", 200),
     "getBundle": ("/v1/receipts/2/bundle", "customs", 200),
     "getCheckpoint": ("/v1/log/checkpoint", "acme", 200),
+    "getLogKey": ("/v1/log/key", "acme", 200),
     "getConsistency": ("/v1/log/consistency?from=1", "acme", 200),
     "getDescription": ("/v1/openapi.json", "", 200),
     "getHealth": ("/healthz", "", 200),

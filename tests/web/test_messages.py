@@ -8,13 +8,10 @@ import json
 
 import pytest
 
-from gateway import model
 from gateway.data import samples
 from gateway.receipt.proof import Proof
-from gateway.store.contract import PayloadView
 from gateway.web.api import messages
-from gateway.web.identity import Caller
-from tests.web.conftest import KEYS, NOW, PARTNERS, Client
+from tests.web.conftest import KEYS, Client
 
 BODY = b"UNB+UNOA:3+ACME+GATEWAY+260101:0900+1'UNH+1+CUSDEC:D:96B:UN'UNT+2+1'UNZ+1+1'"
 
@@ -210,41 +207,6 @@ async def test_the_list_takes_every_state_that_is_shown(client: Client):
             id_ for id_, is_ in ((accepted, shown), (rejected, "rejected")) if is_ == state
         ], state
         assert page["next"] is None
-
-
-class _Store:
-    """Payloads, of which every 70th was rejected, newest first."""
-
-    def __init__(self, count: int) -> None:
-        self.read = 0
-        self._views = [
-            PayloadView(
-                model.Payload(f"{n:05}", "acme", "http", "", "", 0, NOW), model.PayloadState.PROCESSED, "",
-                () if n % 70 == 0 else (message,), (), (),
-            )
-            for n in range(count, 0, -1)
-        ]  # fmt: skip
-
-    async def payloads(self, partner_id: str, state: str, after: str, limit: int):
-        self.read += limit
-        return [view for view in self._views if not after or view.payload.id < after][:limit]
-
-
-message = type("Accepted", (), {"state": model.MessageState.ACCEPTED})()
-
-
-async def test_a_rare_state_is_found_in_bounded_pages():
-    """Following `next` finds every payload of a rare state once, and no page looks at more than it may."""
-    store, caller = _Store(3000), Caller(PARTNERS[0], KEYS[0])
-    seen, place, pages = [], "", 0
-    while pages == 0 or place:
-        before = store.read
-        items, place = await messages._page(store, caller, "rejected", place, 2)
-        assert store.read - before <= messages._SCANNED
-        assert len(items) <= 2
-        seen += [item.id for item in items]
-        pages += 1
-    assert seen == [f"{n:05}" for n in range(2940, 0, -70)]
 
 
 @pytest.mark.parametrize("wrapped", [True, False])

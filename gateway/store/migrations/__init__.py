@@ -22,6 +22,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
+from gateway.durable import make_folder, sync_folder
 from gateway.errors import ConfigurationInvalid
 from gateway.store.database import connect, in_memory, lock_log
 
@@ -58,11 +59,16 @@ def migrate(url: str) -> str:
         file = file_of(url)
         if file is not None:
             try:
-                file.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(file.parent)
             except OSError as error:
                 raise ConfigurationInvalid(f"store.url: {error.filename}: {error.strerror}") from error
         _run(url, migrate_connection)
-        return _run(url, current)
+        found = _run(url, current)
+        if file is not None:
+            # Its content SQLite has synced. The file is not opened for that: closing it would give up the locks that
+            # SQLite holds on it in this process (https://sqlite.org/howtocorrupt.html, 2.2).
+            sync_folder(file.parent)
+        return found
 
 
 def version(url: str) -> str:
@@ -73,6 +79,12 @@ def version(url: str) -> str:
     with explained(url):
         file = file_of(url)
         return "" if file is not None and not file.exists() else _run(url, current)
+
+
+def read(url: str, work: Callable[[Connection], T]) -> T:
+    """What `work` reads of the tables at `url`, whose `version` must be this one's; nothing is made or judged."""
+    with explained(url):
+        return _run(url, work)
 
 
 @contextmanager

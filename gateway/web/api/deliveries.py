@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from gateway.errors import NotFound
 from gateway.transports.http import MEDIA_TYPES, content_digest
 from gateway.web.api.answers import given
 from gateway.web.keys import READ
@@ -16,10 +15,7 @@ async def body(request: web.Request) -> web.Response:
     """The bytes of a delivery to the caller, exactly as they were sent."""
     service = services(request)
     caller = await service.gate.admit(request, READ)
-    delivery = await service.store.delivery(identifier(request.match_info["id"]))
-    own = caller.everything or delivery.partner_id == caller.partner.id
-    if not own or (caller.key.test and not delivery.test):
-        raise NotFound
+    delivery = await service.store.delivery(identifier(request.match_info["id"]), caller.viewer)
     response = web.Response(
         body=delivery.body,
         headers={

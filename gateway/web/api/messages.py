@@ -10,30 +10,24 @@ from typing import get_args
 
 from aiohttp import web
 
-from gateway.errors import NotFound, PayloadUnreadable
-from gateway.store.contract import PayloadView, Store
+from gateway.errors import PayloadUnreadable
 from gateway.transports import http
 from gateway.web import cursor, resources, views
 from gateway.web.api.answers import answer
-from gateway.web.identity import Caller
 from gateway.web.keys import READ, SEND
 from gateway.web.language import preferred
-from gateway.web.parameters import Text, Whole, identifier
+from gateway.web.parameters import LONGEST_PAGE, PAGE, Text, Whole, identifier, whole
 from gateway.web.problems import BadRequest
 from gateway.web.services import services
 
 STATES = get_args(resources.State)
-"""The states that are shown; of them the store knows `received` and `failed`, the others are those of the messages."""
-
-_SCANNED = 1000
-"""Payloads looked at for one page of a state that the store does not know, so that each page is answered soon."""
-
-_READ = 100
-"""Payloads read from the store at once where not all of them are shown."""
+"""The states that are shown."""
 
 LIMIT = Whole("limit", "Items on a page", default=50, minimum=1, maximum=500)
 CURSOR = Text("cursor", "Where the page before ended (its `next`)")
-STATE = Text("state", "Only payloads in this state; a page may hold fewer then, while `next` goes on", choices=STATES)
+STATE = Text("state", "Only payloads in this state", choices=STATES)
+MESSAGES = Whole("limit", "Messages in one answer", default=PAGE, minimum=1, maximum=LONGEST_PAGE)
+FURTHER = Text("cursor", "Where the answer before ended (its `next`)")
 
 _ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip"})
 """gzip is recognised by its first bytes whenever the stored payload is read; other encodings are not."""
@@ -89,12 +83,14 @@ async def get(request: web.Request) -> web.Response:
     """What became of a payload: state, findings, acknowledgements, deliveries, receipts."""
     service = services(request)
     caller = await service.gate.admit(request, READ)
-    view = await service.store.payload(identifier(request.match_info["id"]))
-    if not _may_see(view, caller):
-        raise NotFound
+    payload_id, limit, after = identifier(request.match_info["id"]), MESSAGES.of(request), FURTHER.of(request)
+    list_name = f"messages of {payload_id}"
+    place = whole(cursor.decode(list_name, after)) if after else None
+    view = await service.store.payload(payload_id, place, limit, bodies=False, seen_by=caller.viewer)
+    next_ = None if view.next is None else cursor.encode(list_name, view.next)
     language = preferred(request, caller.partner.language)
     roles = await service.gate.roles(d.partner_id for d in view.deliveries)
-    return answer(views.payload(view, caller, language, roles), language=language)
+    return answer(views.payload(view, caller, language, roles, next_), language=language)
 
 
 async def list_(request: web.Request) -> web.Response:
@@ -103,32 +99,9 @@ async def list_(request: web.Request) -> web.Response:
     caller = await service.gate.admit(request, READ)
     limit, state, after = LIMIT.of(request), STATE.of(request), CURSOR.of(request)
     place = identifier(cursor.decode("messages", after)) if after else ""
-    items, place = await _page(service.store, caller, state, place, limit)
-    return answer(resources.PayloadPage(items=items, next=cursor.encode("messages", place) if place else None))
-
-
-async def _page(
-    store: Store, caller: Caller, state: str, place: str, limit: int
-) -> tuple[list[resources.PayloadSummary], str]:
-    """At most `limit` payloads in `state` after `place`, and where the next page begins; empty at the end."""
-    known = state if state in ("", "received", "failed") else "processed"
-    sifted = known == "processed" or caller.key.test
-    size = max(limit, _READ) if sifted else limit
-    items: list[resources.PayloadSummary] = []
-    for _ in range(0, _SCANNED, size):
-        found = await store.payloads(caller.partner_id, known, place, size)
-        for view in found:
-            place = view.payload.id
-            if _may_see(view, caller) and (not state or views.state(view) == state):
-                items.append(views.summary(view))
-            if len(items) == limit:
-                return items, place if len(found) == size or view is not found[-1] else ""
-        if len(found) < size:
-            return items, ""
-    return items, place
-
-
-def _may_see(view: PayloadView, caller: Caller) -> bool:
-    """Whether the payload is the caller's; a test key, which is handed around more freely, sees test traffic only."""
-    own = caller.everything or view.payload.partner_id == caller.partner.id
-    return own and (view.payload.test or not caller.key.test)
+    # One more than is shown, to know whether there is a next page.
+    test = True if caller.key.test else None  # such a key, which is handed around more freely, sees test traffic only
+    found = await service.store.payloads(caller.partner_id, state, place, limit + 1, test=test)
+    items = [views.summary(line) for line in found[:limit]]
+    next_ = cursor.encode("messages", items[-1].id) if len(found) > limit else None
+    return answer(resources.PayloadPage(items=items, next=next_))

@@ -1,0 +1,106 @@
+"""Breaks of the log: what is written when it must take a new name, in the one transaction that gives it that name.
+
+The store has been set back, so it no longer knows what it sent and which numbers it gave out. All
+deliveries and payloads that wait are held for an operator, since their recipients may have them
+already; a worker in the middle of one loses it. Counters are moved on, past what may have been given
+out in the lost history. What is accepted from now on goes its way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import astuple
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from gateway import findings
+from gateway.model import DeliveryState, derive_id
+from gateway.receipt.signed import canonical
+from gateway.store import tables
+from gateway.store.body_rows import body_row
+from gateway.store.contract import LogBreak
+from gateway.store.counters import floor_of, move_on
+from gateway.store.sql import from_time, insert_rows, maybe_from_time, maybe_to_time, to_time
+
+OPERATOR = "@operator"
+"""Whose entries the feed of alerts holds."""
+UNSEEN = 1000
+"""Entries of the log that may be lost beyond those that are known: the anchor is up to a second old, and a node
+decides some hundreds of messages a second."""
+LARGEST_SKIP = 10_000
+"""Document numbers that are skipped unasked: they have six digits a year, so that a hundred breaks a year leave
+enough. Whoever has lost more entries is told, and moves the counters on."""
+ENTRIES_OF_ONE = 1000
+"""Feed entries one entry of the log can come with: the effects a decision may have. Cursors of feeds have room."""
+_REGISTRY_SKIP = 1 << 20
+"""More changes of the registry than can be lost: a node's cache of a lost version must never be taken for a new one."""
+
+_hot, _inbox, _breaks = tables.deliveries.c, tables.inbox.c, tables.log_breaks.c
+
+
+def numbers_to_skip(lost: int) -> int:
+    """By how much counters of document numbers are moved on: each lost number has an entry of its own in the log."""
+    return min(lost + UNSEEN, LARGEST_SKIP)
+
+
+def hold(connection: Connection, at: datetime) -> None:
+    """Hold what waits to be sent or decided; whoever is at one of them loses it."""
+    waiting = update(tables.deliveries).where(_hot.state != DeliveryState.HELD.value)
+    held = {"state": DeliveryState.HELD.value, "next_at": to_time(at), "due_at": None, "fence": _hot.fence + 1}
+    connection.execute(waiting.values(held))
+    undecided = update(tables.inbox).where(_inbox.lease_until < tables.HELD_LEASE)
+    connection.execute(undecided.values(lease_until=tables.HELD_LEASE, fence=_inbox.fence + 1))
+
+
+def record(connection: Connection, found: LogBreak) -> None:
+    """Keep a break, move the counters on, and tell the operator."""
+    insert_rows(connection, tables.log_breaks, [_row(found)])
+    move_on(connection, "number", found.skipped)
+    move_on(connection, "feed", (found.lost + UNSEEN) * ENTRIES_OF_ONE)
+    move_on(connection, "registry", _REGISTRY_SKIP)
+    _alert(connection, found)
+
+
+def _alert(connection: Connection, found: LogBreak) -> None:
+    """An entry on the operator's feed."""
+    reasons = [findings.text(found.finding, language) for language in ("en", "zh")]
+    said = {"alert": "log", "case": "", "earlier": found.earlier, "lost": found.lost, "origin": found.origin}
+    body = canonical({**said, "known_size": found.known_size, "reasons": reasons, "size": found.size})
+    digest, alert_id = hashlib.sha256(body).hexdigest(), derive_id("break", found.origin)
+    insert_rows(connection, tables.bodies, [body_row(alert_id, digest, body)], "ignore")
+    counters, counter = tables.counters.c, "feed:live:alerts"
+    last = connection.execute(select(counters.value).where(counters.name == counter)).scalar()
+    if last is None:
+        last = connection.execute(select(counters.value).where(counters.name == floor_of(counter))).scalar_one()
+    insert_rows(connection, tables.counters, [(counter, last + 1)], "replace")
+    entry = ("alerts", False, last + 1, OPERATOR, "alert", alert_id)
+    insert_rows(connection, tables.feed, [(*entry, digest, "{}", "json", "", "", to_time(found.at))])
+
+
+def read_all(connection: Connection) -> list[LogBreak]:
+    """All breaks, the newest first."""
+    query = select(tables.log_breaks).order_by(_breaks.at.desc(), _breaks.origin.desc())
+    return [_break_from(row) for row in connection.execute(query)]
+
+
+def _row(found: LogBreak) -> tuple[Any, ...]:
+    return tuple(maybe_to_time(value) if isinstance(value, datetime) else value for value in astuple(found))
+
+
+def _break_from(row: Row[Any]) -> LogBreak:
+    return LogBreak(
+        origin=row.origin,
+        earlier=row.earlier,
+        at=from_time(row.at),
+        size=row.size,
+        known_origin=row.known_origin,
+        known_size=row.known_size,
+        why=row.why,
+        lost=row.lost,
+        lost_from=maybe_from_time(row.lost_from),
+        lost_until=maybe_from_time(row.lost_until),
+        skipped=row.skipped,
+        reconciled_at=maybe_from_time(row.reconciled_at),
+    )

@@ -1,0 +1,188 @@
+"""Reads the stored log for its audit, page by page, and keeps who audits it and how far that has come.
+
+What is judged, and how, is said in `gateway.receipt.stored`. Each page is a short read of its own, so that it
+holds up nobody: the log's state is read first, and everything before the end that it names is committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Integer, LargeBinary, and_, cast, func, or_, select, update
+
+from gateway.receipt import chain
+from gateway.receipt.chain import Node
+from gateway.receipt.signed import Verifier
+from gateway.receipt.stored import End, Note, Page, Row, StoredLog
+from gateway.store import tables
+from gateway.store.batch import Batch
+from gateway.store.contract import AuditMark
+from gateway.store.database import Name
+from gateway.store.sql import insert_rows
+
+_receipts, _nodes, _checkpoints = tables.receipts.c, tables.tree_nodes.c, tables.checkpoints.c
+_state, _counters = tables.log_state.c, tables.counters.c
+
+_PLACE, _UNTIL = "log audit place", "log audit until"
+"""The counters that hold how far the audit has come, and until when, in microseconds, somebody holds it."""
+
+
+def begin(connection: Connection, verifier: Verifier, place: int) -> StoredLog:
+    """A log of which nothing was looked at, but for what the newest checkpoint of up to `place` entries vouches for."""
+    log = StoredLog(verifier)
+    note = _newest_note(connection, place)
+    if note is not None:
+        log.resume(note, _Stored(connection))
+    return log
+
+
+def go_on(connection: Connection, log: StoredLog, count: int) -> bool:
+    """Let `log` judge the next `count` entries; True where it has come to the end, which was judged then."""
+    end = read_end(connection)
+    upto = min(log.size + count, end.size)
+    if log.size < upto:
+        log.take(_page(connection, log.size, upto), _Stored(connection))
+    if log.size < end.size:
+        return False
+    # On PostgreSQL each statement sees what was committed meanwhile: then there is more to look at first.
+    again = read_end(connection)
+    if again != end or log.size > end.size:
+        return log.size > end.size
+    log.close(end)
+    return True
+
+
+def read_end(connection: Connection) -> End:
+    """What is stored about the log's end; a damaged state's size is that of the newest checkpoint."""
+    columns = _Columns(connection)
+    note = _newest_note(connection)
+    last = connection.execute(select(func.max(_receipts.index))).scalar()
+    row = connection.execute(select(columns.raw(_state.origin), columns.raw(_state.frontier))).one_or_none()
+    frontier = None
+    if row is None and note is None and last is None:
+        frontier = chain.Frontier()
+    elif row is not None:
+        with suppress(ValueError):
+            frontier = chain.Frontier.from_bytes(_as_bytes(row[1]))
+    newest, newest_origin = (note.size, note.origin) if note is not None else (0, "")
+    return End(
+        size=frontier.size if frontier is not None else newest,
+        origin=_as_text(row[0]) if row is not None else newest_origin,
+        frontier=frontier,
+        newest=newest,
+        newest_origin=newest_origin,
+        last=-1 if last is None else last,
+    )
+
+
+def mark_names(_mark: AuditMark) -> Iterable[Name]:
+    """What holding the audit touches."""
+    yield ("counter", _UNTIL)
+
+
+def mark(batch: Batch, marks: Sequence[AuditMark]) -> list[AuditMark | None]:
+    """Hold the audit for one node; None for those that another one keeps away.
+
+    Each is one conditional update, so that no lock but the row's is needed.
+    """
+    connection = batch.connection
+    insert_rows(connection, tables.counters, [(_PLACE, 0), (_UNTIL, 0)], "ignore")
+    answers: list[AuditMark | None] = []
+    for one in marks:
+        free = or_(_counters.value == one.held, _counters.value < one.now)
+        held = connection.execute(
+            update(tables.counters).where(_counters.name == _UNTIL, free).values(value=one.until)
+        ).rowcount
+        if not held:
+            answers.append(None)
+            continue
+        if one.place >= 0:
+            connection.execute(update(tables.counters).where(_counters.name == _PLACE).values(value=one.place))
+        place = connection.execute(select(_counters.value).where(_counters.name == _PLACE)).scalar_one()
+        answers.append(AuditMark(one.now, one.until, one.until, place))
+    return answers
+
+
+def _page(connection: Connection, first: int, end: int) -> Page:
+    """What is stored about the entries `first` to `end` - 1."""
+    columns = _Columns(connection)
+    receipts = connection.execute(
+        select(*map(columns.raw, (_receipts.index, _receipts.stage, _receipts.subject_id, _receipts.body)))
+        .where(_receipts.index >= first, _receipts.index < end)
+        .order_by(_receipts.index)
+    )
+    notes = connection.execute(
+        select(*map(columns.raw, (_checkpoints.size, _checkpoints.origin, _checkpoints.note)))
+        .where(_checkpoints.size > first, _checkpoints.size <= end)
+        .order_by(_checkpoints.size)
+    )
+    # Node (level, index) is complete with entry (index + 1) << level, the last of those it covers.
+    levels = [(level, first >> level, end >> level) for level in range(end.bit_length())]
+    completed = or_(
+        *(
+            and_(_nodes.level == level, _nodes.index >= low, _nodes.index < high)
+            for level, low, high in levels
+            if low < high
+        )
+    )
+    nodes = connection.execute(select(_nodes.level, _nodes.index, columns.raw(_nodes.hash)).where(completed))
+    return Page(
+        first,
+        end,
+        [Row(index, _as_text(stage), _as_text(about), _as_bytes(body)) for index, stage, about, body in receipts],
+        {(level, index): _as_bytes(value) for level, index, value in nodes},
+        [Note(size, _as_text(origin), _as_text(note)) for size, origin, note in notes],
+    )
+
+
+def _newest_note(connection: Connection, upto: int | None = None) -> Note | None:
+    """The newest checkpoint, of all or of those over `upto` entries at most."""
+    columns = _Columns(connection)
+    query = select(*map(columns.raw, (_checkpoints.size, _checkpoints.origin, _checkpoints.note)))
+    if upto is not None:
+        query = query.where(_checkpoints.size <= upto)
+    row = connection.execute(query.order_by(_checkpoints.size.desc()).limit(1)).one_or_none()
+    return None if row is None else Note(row[0], _as_text(row[1]), _as_text(row[2]))
+
+
+class _Columns:
+    """Columns as they are stored. SQLite keeps what is of another type, or no text, and its driver would refuse it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._loose = connection.dialect.name == "sqlite"
+
+    def raw(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        """A column of text or bytes, to be read by `_as_text` or `_as_bytes`."""
+        return column if isinstance(column.type, Integer) or not self._loose else cast(column, LargeBinary)
+
+
+def _as_bytes(value: Any) -> bytes:
+    """What stands in a column of bytes; nothing where that is null."""
+    return b"" if value is None else bytes(value)
+
+
+def _as_text(value: Any) -> str:
+    """What stands in a column of text."""
+    return value if isinstance(value, str) else _as_bytes(value).decode("utf-8", "replace")
+
+
+class _Stored:
+    """Stored nodes, each asked for by itself: only where an audit begins, or something is wrong."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._known: dict[Node, Any] = {}
+
+    def __call__(self, level: int, index: int) -> bytes:
+        """The hash of a node; KeyError where it is not stored."""
+        if (level, index) not in self._known:
+            query = select(_Columns(self._connection).raw(_nodes.hash)).where(
+                _nodes.level == level, _nodes.index == index
+            )
+            self._known[level, index] = self._connection.execute(query).scalar()
+        value = self._known[level, index]
+        if value is None:
+            raise KeyError((level, index))
+        return _as_bytes(value)

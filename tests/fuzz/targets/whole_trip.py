@@ -1,0 +1,172 @@
+"""The whole way of a payload without the store: examined, decided, rendered, receipted, acknowledged."""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import timedelta
+
+from gateway.decide import FLOWS
+from gateway.decide import effects as do
+from gateway.deliver import advice
+from gateway.deliver.dispatch import InHand
+from gateway.documents import Document
+from gateway.model import Agreement, Direction, MessageState, Payload, Strictness, Syntax
+from gateway.receipt import edifact as contrl
+from gateway.receipt import signed
+from gateway.receipt import x12 as functional
+from gateway.receipt.signed import canonical
+from gateway.store.sql import to_json
+from gateway.translate import envelope, table
+from gateway.translate.context import Context
+from gateway.trip import answers, faults, refusals
+from gateway.trip.examine import Failed, Interchange, Message, examine
+from tests.decide import world
+from tests.fuzz.invariants import Budget, worded
+
+SEEDS = ("*.edi", "*.x12", "*.xml", "*.json", "*.zip")
+LIMIT = 1 << 20
+ZONES = ("UTC", "Asia/Shanghai", "Africa/Monrovia", "Asia/Kolkata")
+SENDERS = {
+    "declaration": world.FACTORY,
+    "manifest": world.PORT,
+    "customs_entry": world.CUSTOMS,
+    "transfer": world.BUREAU,
+}
+
+
+def one(body: bytes) -> None:
+    """No exception, nothing unbounded, the same each time; and what goes out passes our own strict check."""
+    draw = zlib.crc32(body)
+    agreement = Agreement(
+        "a",
+        "acme",
+        Direction.IN,
+        "*",
+        "*",
+        strictness=Strictness.LENIENT if draw & 1 else Strictness.STRICT,
+        time_zone=ZONES[draw >> 1 & 3],
+        second_opinion=draw >> 3 & 15 == 0,
+    )
+    with Budget(body) as budget:
+        found = _examined(body, agreement)
+        assert [_said(item) for item in found] == [_said(item) for item in _examined(body, agreement)]
+        known = world.World()
+        for item in found:
+            assert not item.fault, item.fault
+            budget.gives(worded(item.findings))
+            if isinstance(item, Message):
+                _message(item, known, agreement, budget)
+            else:
+                _interchange(item, budget)
+
+
+def _examined(body: bytes, agreement: Agreement) -> list[Message | Interchange]:
+    return list(examine(body, [agreement], world.RULES, unpacked_limit=LIMIT))
+
+
+def _said(item: Message | Interchange) -> str:
+    """What an examined thing says, places of its values apart."""
+    if isinstance(item, Message):
+        return repr((item.number, item.format, item.reference, item.findings, item.refusals, item.document))
+    return repr((item.syntax, item.findings, item.first, item.last, item.ref, item.verdicts))
+
+
+def _message(message: Message, known: world.World, agreement: Agreement, budget: Budget) -> None:
+    sender = SENDERS.get(message.document_type, world.BUREAU)
+    in_hand = InHand(f"{message.number:032}", sender, world.NOW)
+    for language in ("en", "zh"):
+        for refused in (
+            refusals.refusal(message, [*message.findings, *message.refusals], in_hand, language),
+            refusals.fault_of_ours(message, in_hand, language),
+        ):
+            _rendered("response", refused, agreement, budget)
+            for write in advice.WRITERS.values():
+                _accepted(write(refused, _frame("000000001")), budget)
+    found = [*message.findings, *message.refusals]
+    budget.gives(to_json([asdict(finding) for finding in found]).encode())
+    payload = Payload("p", "acme", "http", "", "", 0, world.NOW)
+    budget.gives(
+        signed.checked(
+            payload,
+            log="log",
+            at=world.NOW,
+            message_id=in_hand.message_id,
+            reference=message.reference,
+            format=message.format,
+            verdict=MessageState.ACCEPTED,
+            findings=found,
+        )
+    )
+    if message.control is not None:
+        answers._verdict(message.control)
+    if message.document is None:
+        return
+    budget.gives(canonical(message.document.to_json()))
+    _rendered(message.document_type, message.document, agreement, budget)
+    if message.rejected or faults.CODE in [f.code for f in found] or message.document_type not in FLOWS:
+        return
+    # A second message about the same consignment meets the case that the first one made.
+    for _ in range(2):
+        for effect in known.send(message.document, sender, message.document_type):
+            if isinstance(effect, do.Send | do.Respond):
+                _rendered(effect.document_type, answers.placed(effect, message.origins).document, agreement, budget)
+
+
+def _rendered(document_type: str, document: Document, agreement: Agreement, budget: Budget) -> None:
+    """The document in every format, as strict as a partner could be."""
+    for name, format_ in table.available():
+        if name == document_type:
+            context = Context(time_zone=agreement.time_zone)
+            body = envelope.render(document, table.load(name, format_), context, _frame("000000001")).body
+            _accepted(body, budget)
+
+
+def _frame(reference: str) -> envelope.Frame:
+    return envelope.Frame("ZZ:US", "ZZ:THEM", reference, at=world.NOW + timedelta(hours=8))
+
+
+def _accepted(body: bytes, budget: Budget) -> None:
+    """What goes out passes our own strict check of it."""
+    budget.gives(body)
+    if not body:
+        return
+    strict = Agreement("b", "us", Direction.IN, "*", "*", time_zone="Asia/Shanghai")
+    for item in _examined(body, strict):
+        assert not item.rejected, (body[:2000], item.findings)
+
+
+def _interchange(interchange: Interchange, budget: Budget) -> None:
+    in_hand = InHand("0" * 32, world.FACTORY, world.NOW)
+    for language in ("en", "zh"):
+        refusals.unreadable(interchange, in_hand, language)
+        refusals.unacknowledged(interchange, in_hand, language)
+    message = Failed(f"{interchange.syntax or Syntax.EDIFACT}:ANY", "REFERENCE")
+    every = dict.fromkeys(range(interchange.first, interchange.last + 1), message)
+    for told in (interchange, interchange.failing(every)):
+        _accepted(_acknowledgement(told), budget)
+
+
+def _acknowledgement(interchange: Interchange) -> bytes:
+    """The CONTRL; or TA1, 997 and 999 together."""
+    around = interchange.envelope
+    if around is None or not around.header:
+        return b""
+    if interchange.syntax is Syntax.EDIFACT:
+        return contrl.acknowledge(
+            around, interchange.findings, interchange.verdicts, interchange.groups, reference="REFERENCE1", at=world.NOW
+        )
+    ta1 = functional.interchange_acknowledgement(around, interchange.findings, world.NOW)
+    groups = []
+    for index, ended in enumerate(interchange.groups if not interchange.rejected else ()):
+        sets: Sequence[functional.SetVerdict] = [
+            functional.SetVerdict(v.type.name, v.reference, v.findings)
+            for v in interchange.verdicts
+            if v.group == index
+        ]
+        form = functional.Form.IMPLEMENTATION
+        answer = functional.group_acknowledgement(ended.group, sets, ended.findings, form=form)
+        if answer is not None:
+            groups.append((functional.reply_group(ended.group, str(index + 1), form=form), [answer]))
+    if ta1 is None and not groups:
+        return b""
+    return functional.reply(around, "1", world.NOW, acknowledgements=[ta1] if ta1 else [], groups=groups)

@@ -1,0 +1,47 @@
+"""Alerts that no message raises."""
+
+from __future__ import annotations
+
+import json
+
+from gateway.model import Finding
+from gateway.store.alerts import ALERTS, OPERATOR
+from gateway.store.contract import Alert, CaseChange
+from gateway.store.sql_store import SqlStore
+from tests.store.made import NOW, claim, outcome
+
+UNKNOWN = Finding("deliver.recipient_unknown", args={"recipient": "PORT9", "document": "clearance"})
+WORDS = "No partner is registered as PORT9, who should get the clearance notice."
+
+
+async def test_an_alert_stands_on_the_operators_feed_and_on_its_case(store: SqlStore) -> None:
+    """Kind, words, partner and case are there for a program and for a person; repeated, it stands once."""
+    claimed = await claim(store)
+    await store.commit(outcome(claimed, cases=(CaseChange("c1", 0, "declared", "firm"),)))
+    alert = Alert("unreachable", "d1:3", (UNKNOWN,), NOW, "c1", "port9", "m1", "d1", details={"attempts": 3})
+    await store.raise_alert(alert)
+    await store.raise_alert(alert)
+    (entry,) = await store.feed(ALERTS, OPERATOR, 0, 9)
+    assert (entry.case_id, entry.message_id, entry.document_type, entry.at) == ("c1", "m1", "alert", NOW)
+    said = json.loads((await store.feed_entry(ALERTS, OPERATOR, entry.sequence)).body)
+    assert said == {
+        "alert": "unreachable",
+        "attempts": 3,
+        "case": "c1",
+        "delivery": "d1",
+        "partner": "port9",
+        "reasons": [WORDS],
+    }
+    (case,) = await store.case("c1")
+    (event,) = [one for one in case.events if one.kind == "alert"]
+    assert (event.text, event.partner_id, event.delivery_id, event.at) == (WORDS, OPERATOR, "d1", NOW)
+    assert event.details["reasons"] == ["deliver.recipient_unknown"]
+
+
+async def test_another_subject_alerts_again_and_a_test_apart(store: SqlStore) -> None:
+    """What happens a second time is told a second time, in order; test traffic has its own feed."""
+    for subject in ("d1:3", "d1:4"):
+        await store.raise_alert(Alert("unreachable", subject, (UNKNOWN,), NOW))
+    await store.raise_alert(Alert("unreachable", "d2:1", (UNKNOWN,), NOW, test=True))
+    assert [entry.sequence for entry in await store.feed(ALERTS, OPERATOR, 0, 9)] == [1, 2]
+    assert [entry.sequence for entry in await store.feed(ALERTS, OPERATOR, 0, 9, test=True)] == [1]

@@ -1,0 +1,446 @@
+"""What every statement of the store reads, on tables as they are after years: never much more than it gives.
+
+All operations of the store run over a filled database while each statement is written down with its parameters. Each is
+then explained by its engine, whose statistics were never brought up to date. A statement that walks a table, or finds
+its rows by an index that does not narrow, is named; so is a place in the store that runs a statement and was not reached.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import contextlib
+import json
+import re
+import secrets
+import shutil
+import sqlite3
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy import Engine, event
+
+from gateway import store as store_room
+from gateway.decide.facts import (
+    CaseById,
+    CasesByKeys,
+    Facts,
+    LedgerBalance,
+    NextNumber,
+    PartnerById,
+    PartnerByIdentifier,
+    Waiting,
+)
+from gateway.errors import GatewayError
+from gateway.model import (
+    Agreement,
+    ApiKey,
+    DeliveryState,
+    Direction,
+    Identifier,
+    InterchangeRef,
+    Partner,
+    Role,
+    Syntax,
+)
+from gateway.store import open_store, tables
+from gateway.store.contract import Answered, AttemptResult, CaseChange, LedgerMove, Wait
+from gateway.store.database import PLANNER
+from gateway.store.sql_store import SqlStore
+from tests.store import filled
+from tests.store.conftest import database_url, on_server
+from tests.store.filled import Shape
+from tests.store.made import LEASE, NOW, accept, delivery, feed_entry, message, outcome, receipt
+
+COUNT = 25_000
+SHAPE = Shape(COUNT)
+LATER = NOW + timedelta(days=3650)
+FOLDER = Path(store_room.__file__).parent
+
+SMALL = {
+    "log_state": "one row",
+    "ledgers": "a row for each quota, which authorities open by the hundred",
+    "inbox": "what waits for commit 2: limits.payloads_waiting bounds it",
+}
+"""Tables that may be walked, and why they do not grow."""
+
+WALKED = {
+    "SELECT count(*)": "counting what waits ends at contract.COUNTED",
+}
+"""How statements begin that may read more than they give, and why that is bounded."""
+
+READ = 100
+"""Rows that a statement may read beyond a few for each that it gives or is asked for."""
+STEPS = 20_000
+"""The same in steps of SQLite's machine, which takes some dozens for a row."""
+
+
+@dataclass
+class Recording:
+    """Statements with one set of parameters each, and the lines of the store that ran them."""
+
+    statements: dict[str, Any] = field(default_factory=dict)
+    lines: set[tuple[str, int]] = field(default_factory=set)
+
+    def note(self, _c: object, _k: object, statement: str, parameters: Any, _x: object, many: bool) -> None:
+        """What SQLAlchemy says before each execution."""
+        frame = sys._getframe()
+        while frame is not None:
+            if frame.f_code.co_filename.startswith(str(FOLDER)):
+                self.lines.add((Path(frame.f_code.co_filename).name, frame.f_lineno))
+            frame = frame.f_back  # type: ignore[assignment]
+        # Of statements that differ only in the number of rows, as inserts do, one will do.
+        self.statements.setdefault(
+            re.sub(r"(, \(\?[?, ]*\))+", "", statement), (statement, parameters[0] if many else parameters)
+        )
+
+
+@pytest.fixture(scope="module")
+def filled_file(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A filled SQLite database."""
+    path = tmp_path_factory.mktemp("filled") / "gateway.db"
+    shutil.copy(migrated_file, path)
+    asyncio.run(filled.make(f"sqlite:///{path}", COUNT))
+    return path
+
+
+@pytest.fixture(scope="module")
+def filled_database(migrated_database: str) -> Iterator[str]:
+    """The name of a filled PostgreSQL database, of which nobody has ever made statistics."""
+    if not migrated_database:
+        pytest.skip("no PostgreSQL at GATEWAY_TEST_POSTGRES")
+    name = f"{migrated_database}_filled_{secrets.token_hex(3)}"
+    asyncio.run(on_server(f'CREATE DATABASE "{name}" TEMPLATE "{migrated_database}"'))
+    asyncio.run(_without_statistics(name))
+    asyncio.run(filled.make(database_url(name), COUNT))
+    yield name
+    asyncio.run(on_server(f'DROP DATABASE "{name}" WITH (FORCE)'))
+
+
+async def _without_statistics(name: str) -> None:
+    connection = await _connected(name)
+    for table in tables.metadata.tables:
+        await connection.execute(f'ALTER TABLE "{table}" SET (autovacuum_enabled = false)')
+    await connection.close()
+
+
+async def _connected(name: str) -> asyncpg.Connection[Any]:
+    address = database_url(name).replace("+asyncpg", "")
+    return await asyncpg.connect(address, server_settings=PLANNER)
+
+
+async def recorded(url: str, folder: Path) -> Recording:
+    """All operations of the store over a filled database."""
+    recording = Recording()
+    event.listen(Engine, "before_cursor_execute", recording.note)
+    store = open_store(url, signer=filled.SIGNER, payload_folder=folder / "payloads", anchor_file=folder / "anchor")
+    try:
+        await store.open()
+        for journey in (read_all, take_in_and_decide, deliver, keep_the_registry):
+            await journey(store)
+        await store.close()
+        for spoilt in ("", "no anchor"):  # the log is compared with its anchor, and goes on under another name
+            if spoilt:
+                (folder / "anchor").write_text(f"{store.origin}\n{spoilt}", "utf-8")
+            again = open_store(
+                url, signer=filled.SIGNER, payload_folder=folder / "payloads", anchor_file=folder / "anchor"
+            )
+            await again.open()
+            assert bool(again.alert) == bool(spoilt)
+            await again.close()
+    finally:
+        event.remove(Engine, "before_cursor_execute", recording.note)
+    return recording
+
+
+MIDDLE = COUNT // 2
+
+
+async def read_all(store: SqlStore) -> None:
+    """Every read, with every combination of what it may be asked by."""
+    one, two = SHAPE.id("0", MIDDLE), SHAPE.id("d", MIDDLE)
+    for partner in ("", "acme", "firm1"):
+        for state in ("", "received", "processed", "failed", "held", "rejected"):
+            for after in ("", one):
+                for test in (None, True):
+                    await store.payloads(partner, state, after, 50, test=test)
+    for partner in ("", "customs", "bureau", "nobody"):
+        for state in ("", "dead", "pending", "delivered", "answered"):
+            for after in ("", two, SHAPE.id("e", 20 * 100)):
+                await store.deliveries(partner, state, 50, after)
+    for payload_id in (one, SHAPE.id("0", 1)):
+        for after in (None, 3, SHAPE.wide - 10):
+            for bodies in (True, False):
+                await store.payload(payload_id, after, 100, bodies=bodies)
+        await store.original(payload_id)
+        await store.message(SHAPE.id("1", MIDDLE))
+    for key in (f"TD-{MIDDLE}", filled.CROWDED, SHAPE.huge_case, "BOX-77", "nothing"):
+        for partner in ("", "bureau", "stranger"):
+            page = await store.cases(key, partner, limit=100)
+            if page.next:
+                await store.cases(key, partner, page.next, 100)
+    (huge,) = await store.case(SHAPE.huge_case)
+    assert huge.earlier is not None
+    await store.case_earlier(SHAPE.huge_case, "bureau", huge.earlier, 100)
+    for feed, partner in (("status", "acme"), ("clearance", "customs"), ("inbox", "firm1"), ("status", "")):
+        for after in (0, MIDDLE, COUNT - 10):
+            await store.feed(feed, partner, after, 100)
+    await store.feed_entry("clearance", "customs", MIDDLE + 1)
+    await store.delivery(two)
+    await store.delivery_by_reference("bureau", f"{2 * MIDDLE:014x}")
+    for case in (SHAPE.id("c", MIDDLE + 1), SHAPE.huge_case):
+        for partner in ("bureau", "customs", "stranger"):
+            await store.sent_delivery(case, partner, "declaration")
+    await store.pressure()
+    for index in (0, MIDDLE, SHAPE.leaves - 1):
+        await store.proven(index)
+        await store.consistency(index + 1)
+    await store.receipts_of([one, two])
+    async for _ in store.log(SHAPE.leaves - 1500):
+        pass
+    await store.earlier_undecided(SHAPE.id("0", COUNT))
+    await store.find_interchange(
+        InterchangeRef(Syntax.EDIFACT, "acme/ACME", "GATEWAY", f"{MIDDLE:08x}"), timedelta(days=90), NOW, "other"
+    )
+
+
+KEYS = frozenset({("declaration", f"TD-{MIDDLE}"), ("container", "BOX-77")})
+
+
+async def take_in_and_decide(store: SqlStore) -> None:
+    """Commit 1, all that is asked between the commits, and commit 2."""
+    for number in range(3):
+        await accept(store, 10**9 + number, transport_id=f"new-{number}", partner_id="acme")
+    await accept(store, 10**9, transport_id="new-0", partner_id="acme")
+    claimed = await store.claim_payloads(10_000, LEASE, LATER)
+    mine = [one for one in claimed if one.payload.id.startswith("0" * 20)]
+    first, second, third = mine
+    await store.renew_payload(first.payload.id, first.fence, LEASE, LATER)
+    queries = [
+        CasesByKeys(KEYS, test=False),
+        CaseById(SHAPE.id("c", MIDDLE + 1)),
+        Waiting(frozenset({("container", "BOX-107")}), test=False),
+        LedgerBalance("quota-0", test=False),
+        PartnerById("e00000007"),
+        PartnerByIdentifier("ciq-registration", f"{7:010x}"),
+        NextNumber("declaration", test=False),
+    ]
+    known = await store.facts(queries, Facts(), "m-new")
+    held = message(first, document_type="declaration", document={"a": "1" * 500}, case_id="c-new")
+    change = CaseChange(
+        "c-new", 0, "accepted", "acme", False, KEYS, {"declaration": {"a": "1" * 500}, "other": {"b": 2}}
+    )
+    await store.commit(
+        outcome(
+            first,
+            messages=(held,),
+            facts=known,
+            cases=(change,),
+            interchanges=((InterchangeRef(Syntax.EDIFACT, "acme/ACME", "GATEWAY", "new"), timedelta(days=90)),),
+            deliveries=(delivery("new-1"), delivery("new-2")),
+            feed=(feed_entry("new-feed"),),
+            receipts=(receipt("m-new"),),
+            waits=(Wait("w-new", "manifest", KEYS, {}, held.id, "acme"),),
+            attached=(SHAPE.id("8", 107),),
+            ledger=(LedgerMove("quota-0", "5", held.id),),
+            answers=(Answered(SHAPE.id("d", MIDDLE + 2), receipt("x"), NOW),),
+        )
+    )
+    await store.stage(second.payload.id, second.fence, 1, [message(second)])
+    await store.staged(second.payload.id, 0, 10)
+    staged = replace(delivery("new-3", payload_lane(second)), state=DeliveryState.STAGED)
+    await store.commit(outcome(second, finished=False, deliveries=(staged,)))
+    await store.payload(second.payload.id)
+    await store.commit(outcome(second, position=2))
+    await store.commit(outcome(third, failed="Our fault."))
+    await store.reopen_payload(first.payload.id)
+    await accept(store, 10**9 + 9, body=bytes(100_000))
+    assert await store.sweep(0) == 0
+
+
+def payload_lane(claimed: Any) -> str:
+    return f"customs:{claimed.payload.id}"
+
+
+async def deliver(store: SqlStore) -> None:
+    """All that happens to deliveries."""
+    held = {one.id: one for one in await store.claim_deliveries(10_000, LEASE, LATER)}
+    first = held["new-1"]
+    await store.renew_delivery("new-1", first.fence, LEASE, LATER)
+    await store.finish_attempt(AttemptResult("new-1", first.fence, 1, "delivered", LATER, receipts=(receipt("new-1"),)))
+    again = {one.id: one for one in await store.claim_deliveries(10_000, LEASE, LATER)}
+    second = again["new-2"]
+    await store.finish_attempt(
+        AttemptResult("new-2", second.fence, 1, "deferred", LATER, "busy", next_at=LATER + LEASE)
+    )
+    third = again.get("new-3") or held["new-3"]
+    await store.finish_attempt(AttemptResult("new-3", third.fence, 1, "refused", LATER, "no"))
+    for operation in (store.retry_delivery, store.skip_delivery):
+        for id_ in ("new-3", "new-1", "unknown"):
+            with contextlib.suppress(GatewayError):
+                await operation(id_, LATER)
+    # A lease that runs out at the last attempt that the agreement allows.
+    await store.import_partners([], [replace(AGREEMENT, id="customs-out", attempts=1)], [])
+    await store.claim_deliveries(10_000, LEASE, LATER + 10 * LEASE)
+    await store.claim_deliveries(10_000, LEASE, LATER + 20 * LEASE)
+
+
+AGREEMENT = Agreement("a-new", "p-new", Direction.OUT, "*", "json:x:1")
+
+
+async def keep_the_registry(store: SqlStore) -> None:
+    """Imports and look-ups."""
+    partner = Partner("p-new", "New", frozenset({Role.CUSTOMS}), (Identifier("ciq-org", "370200"),))
+    await store.import_partners([partner], [AGREEMENT], [ApiKey("k-new", "p-new", "0" * 64)])
+    await store.partner("p-new")
+    await store.partner_by(Identifier("ciq-org", "370200"))
+    await store.partners("e00000100", 100)
+    await store.partners_with_role("customs")
+    await store.agreements("p-new")
+    await store.agreements_of(["p-new", "e00000007"])
+    await store.api_key("0" * 64)
+    await store.registry_version()
+
+
+def unreached(recording: Recording) -> list[str]:
+    """Places in the store that run a statement and were not reached."""
+    missing = []
+    for path in sorted(FOLDER.glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            if name not in ("execute", "exec_driver_sql", "insert_rows"):
+                continue
+            # The one has pragmas and locks only, and the other a way to insert for each engine.
+            if path.name in ("database.py", "sql.py"):
+                continue
+            if not any((path.name, line) in recording.lines for line in range(node.lineno, node.end_lineno + 1)):
+                missing.append(f"{path.name}:{node.lineno}")
+    return missing
+
+
+def judged(statement: str) -> bool:
+    """Whether a statement reads anything that grows."""
+    return (
+        not statement.startswith(("INSERT", "PRAGMA", "CREATE", "BEGIN", "SELECT pg_advisory"))
+        and "alembic" not in statement
+    )
+
+
+async def test_every_statement_on_sqlite(filled_file: Path, tmp_path: Path) -> None:
+    """On SQLite no statement walks a table that grows, or reads many rows for each that it gives."""
+    path = tmp_path / "gateway.db"
+    shutil.copy(filled_file, path)
+    recording = await recorded(f"sqlite:///{path}", tmp_path)
+    assert unreached(recording) == []
+    faults = []
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for statement, parameters in recording.statements.values():
+            if judged(statement):
+                faults += [
+                    f"{fault}\n    {statement} {parameters}"[:1500]
+                    for fault in faults_on_sqlite(connection, statement, parameters)
+                ]
+    assert not faults, "\n".join(faults)
+
+
+def faults_on_sqlite(connection: sqlite3.Connection, statement: str, parameters: Any) -> Iterator[str]:
+    plan = [str(row[-1]) for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+    for line in plan:
+        walked = re.match(r"SCAN (\w+)", line)
+        # An index may be walked in its order as far as a page is long, which its steps show.
+        paged = ("USING INDEX" in line or "ORDER BY" in statement) and "LIMIT" in statement
+        grows = walked and walked[1] in tables.metadata.tables and walked[1] not in SMALL
+        if walked and grows and not paged and not excused(statement):
+            yield f"walks {walked[1]}: {plan}"
+    steps = 0
+
+    def count() -> None:
+        nonlocal steps
+        steps += 100
+
+    connection.execute("BEGIN")
+    connection.set_progress_handler(count, 100)
+    found = len(connection.execute(statement, parameters).fetchall())
+    connection.set_progress_handler(None, 0)
+    connection.execute("ROLLBACK")
+    if steps > STEPS + 200 * (found + asked(parameters)) and not excused(statement):
+        yield f"takes {steps} steps for {found} rows: {plan}"
+
+
+def asked(parameters: Any) -> int:
+    """How many things a statement was asked for."""
+    lists = [json.loads(one) if isinstance(one, str) and one.startswith("[") else one for one in parameters]
+    return sum(len(one) for one in lists if isinstance(one, list))
+
+
+def excused(statement: str) -> bool:
+    return any(statement.startswith(beginning) for beginning in WALKED)
+
+
+async def test_every_statement_on_postgresql(filled_database: str, migrated_database: str, tmp_path: Path) -> None:
+    """On PostgreSQL neither, whatever it believes: the plans for empty tables would do for full ones."""
+    recording = await recorded(database_url(filled_database), tmp_path)
+    assert unreached(recording) == []
+    faults = []
+    empty = await _connected(migrated_database)
+    full = await _connected(filled_database)
+    try:
+        for statement, parameters in filter(lambda one: judged(one[0]), recording.statements.values()):
+            found = [
+                *faults_on_postgresql(
+                    await explained(full, statement, parameters, analyze=True), statement, parameters
+                ),
+                *faults_on_postgresql(
+                    await explained(empty, statement, parameters, analyze=False), statement, parameters
+                ),
+            ]
+            faults += [f"{fault}\n    {statement} {parameters}"[:1500] for fault in found]
+    finally:
+        await empty.close()
+        await full.close()
+    assert not faults, "\n".join(faults)
+
+
+async def explained(
+    connection: asyncpg.Connection[Any], statement: str, parameters: Any, *, analyze: bool
+) -> dict[str, Any]:
+    """The plan of a statement, carried out and taken back where it is to be analyzed."""
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        how = "ANALYZE, FORMAT JSON" if analyze else "FORMAT JSON"
+        (answer,) = await connection.fetch(f"EXPLAIN ({how}) {statement}", *parameters)
+    finally:
+        await transaction.rollback()
+    plan: dict[str, Any] = json.loads(answer[0])[0]["Plan"]
+    return plan
+
+
+def faults_on_postgresql(plan: dict[str, Any], statement: str, parameters: Any) -> Iterator[str]:
+    given = plan.get("Actual Rows", 0)
+    wanted = given + asked(parameters)
+    for node in nodes(plan):
+        table, loops = node.get("Relation Name"), node.get("Actual Loops", 1)
+        if table in SMALL or excused(statement):
+            continue
+        if node["Node Type"] == "Seq Scan":
+            yield f"walks {table}"
+        for removed in ("Rows Removed by Filter", "Rows Removed by Index Recheck"):
+            if node.get(removed, 0) * loops > READ + 2 * wanted:
+                yield f"{removed}: {node[removed]} x {loops} of {table} for {given}"
+        if "Index" in node["Node Type"] and node.get("Actual Rows", 0) * loops > READ + 20 * wanted:
+            yield f"reads {node['Actual Rows']} x {loops} of {table} for {given}"
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for part in plan.get("Plans", ()):
+        yield from nodes(part)
