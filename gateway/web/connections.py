@@ -21,8 +21,10 @@ from typing import Any
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from gateway.config import Limits
+from gateway.web.problems import BAD_REQUEST, answer
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +34,16 @@ processes, bodies, and as many again that nobody has thought of."""
 
 WRITE_SECONDS = 30.0
 """How often it is looked whether a peer that reads slowly has read on."""
+
+CRUMBS = 8
+"""Bytes between two line ends, on average, below which a body in chunks is not taken: its chunks have less than a dozen
+bytes then, each of which takes the time of a thousand. No EDI has such lines."""
+
+_JUDGED = 4096
+"""Bytes that must have come at once to be judged so; whoever sends a few at a time costs little."""
+
+AHEAD = 64 * 1024
+"""Bytes that are read before a request has begun to be handled; a header and the beginning of its body fit."""
 
 FULL_SECONDS = 0.5
 """How long nothing is accepted after the system had no room for another connection."""
@@ -98,7 +110,9 @@ class Connection(web.RequestHandler):
         super().__init__(server, **settings)
         self._limits = limits
         self._on_lost = on_lost
-        self._idle = True
+        self._idle, self._chunked = True, False
+        self._ahead = 0
+        """Bytes that came since the last request began to be handled."""
         self._header: asyncio.TimerHandle | None = None
         self._writing: asyncio.TimerHandle | None = None
 
@@ -111,12 +125,25 @@ class Connection(web.RequestHandler):
         """From the first byte of a request on, its header must come whole in time."""
         if self._idle and self._header is None and data:
             self._expect_header()
+        if len(data) >= _JUDGED and data.count(b"\r\n") * CRUMBS > len(data) and self._is_chunked(data):
+            self._abort()
+            return
         super().data_received(data)
+        if self._idle:
+            self._ahead += len(data)
+            if self._ahead > AHEAD and not self._buffer_paused:
+                self._pause_reading_for_buffer()  # undone by aiohttp when it takes up the next request, or in `begun`
 
-    def begun(self) -> None:
-        """A request's header has come whole."""
-        self._idle = False
+    def _is_chunked(self, data: bytes) -> bool:
+        """Whether `data` belongs to a body in chunks, or begins one."""
+        return self._chunked if not self._idle else b"chunked" in data[:_JUDGED].lower()
+
+    def begun(self, *, chunked: bool) -> None:
+        """A request's header has come whole; its body comes in chunks or all in one."""
+        self._idle, self._chunked, self._ahead = False, chunked, 0
         self._forget_header()
+        if self._buffer_paused:
+            self._resume_reading_if_drained()
 
     def ended(self) -> None:
         """The request has its answer."""
@@ -131,6 +158,23 @@ class Connection(web.RequestHandler):
         """It has been read."""
         super().resume_writing()
         self._forget_writing()
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """The answer to what is no HTTP: it closes the connection, and is one short line in the log.
+
+        A connection that was lost, by the peer or by us, gets none, and no line.
+        """
+        if isinstance(exc, ConnectionError):
+            raise exc
+        if not isinstance(exc, HttpProcessingError):
+            return super().handle_error(request, status, exc, message)
+        exc.__traceback__ = None  # its frames hold what was received
+        log.info("request_malformed", kind=type(exc).__name__)
+        response = answer(BAD_REQUEST, "en")
+        response.force_close()
+        return response
 
     def connection_lost(self, error: BaseException | None) -> None:
         """Let go of everything."""
@@ -177,7 +221,7 @@ def time_requests(server: web.Server) -> None:
     async def timed(request: web.BaseRequest) -> web.StreamResponse:
         connection = request.protocol
         assert isinstance(connection, Connection), "the server's connections are made here"
-        connection.begun()
+        connection.begun(chunked="chunked" in request.headers.get("Transfer-Encoding", "").lower())
         try:
             return await handle(request)
         finally:

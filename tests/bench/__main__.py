@@ -27,7 +27,7 @@ FLOORS = {
     "accept_vs_bare": 0.25,
     "exchange_per_s": 200,
 }
-CEILINGS = {"stream_rss_mb": 200}
+CEILINGS = {"stream_rss_mb": 200, "hostile_accept_p99_ms": 250, "hostile_growth_mb": 200}
 
 
 def main(chosen: list[str]) -> int:
