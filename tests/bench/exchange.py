@@ -38,7 +38,7 @@ SECONDS = 12
 CONNECTIONS = 16
 ON_THEIR_WAY = 400
 RUNS = 5
-SIZED = 1000
+SIZED = 500
 """Messages by which the store's growth is measured."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -190,16 +190,11 @@ def _fresh(bureau: str, run: int, rate: float) -> Exchange:
 
 def _size_kb(bureau: str) -> float:
     """What one message adds to the database and the payload folder, all that comes of it included."""
-    to_sender = f"""
-[[partners.agreements]]
-direction = "out"
-document = "*"
-format = "json:response:1"
-options = {{ url = "{bureau}/inbox" }}
-"""
-    entries = partners(f"{bureau}/inbox").replace(
-        '[[partners]]\nid = "bureau"', f'{to_sender}\n[[partners]]\nid = "bureau"'
+    outbound = (
+        f'{{ direction = "out", document = "*", format = "json:response:1", options = {{ url = "{bureau}/inbox" }} }}'
     )
+    inbound = '{ direction = "in" }'
+    entries = partners(f"{bureau}/inbox").replace(f"[{inbound}]", f"[{inbound}, {outbound}]")
     with tempfile.TemporaryDirectory(dir=ROOT / "var") as name:
         folder = Path(name)
         gateway = GatewayProcess(folder, entries, {"GATEWAY_PIPELINE__WORKERS": "1"})
