@@ -74,11 +74,11 @@ def show(config: output.ConfigOption = None, json: output.JsonOption = False) ->
     if json:
         output.as_json(shown(settings))
     else:
-        output.data(toml(shown(settings)))
+        output.lines(toml(shown(settings)))
 
 
 def example() -> None:
     """Print a gateway.toml that holds every setting with its default and what it does."""
     from gateway.cli.config_text import example as text
 
-    output.data(text())
+    output.lines(text())

@@ -10,6 +10,7 @@ import typer
 from gateway.cli import output
 from gateway.cli.words import state as state_word
 from gateway.cli.words import word
+from gateway.signs import shown
 
 if TYPE_CHECKING:
     from gateway.model import Delivery, Payload
@@ -113,10 +114,10 @@ def show(
     for message in view.messages:
         case = f"  {word('case', lang, case=message.case_id)}" if message.case_id else ""
         name = f"{word('message', lang)} {message.number}"
-        output.data(f"{name}  {message.format}  {message.reference}  {state_word(message.state, lang)}{case}")
+        output.data(f"{name}  {message.format}  {shown(message.reference)}  {state_word(message.state, lang)}{case}")
         for found in message.findings:
             severity = state_word(found.severity, lang)
-            output.data(f"  {severity}  {found.code}  {found.place}  {findings.text(found, lang)}")
+            output.data(f"  {severity}  {found.code}  {found.place}  {shown(findings.text(found, lang))}")
     for delivery in view.deliveries:
         output.data(_delivery_line(delivery, lang))
     for receipt in view.receipts:
@@ -132,7 +133,7 @@ def _delivery_line(delivery: Delivery, lang: str) -> str:
     document = delivery.document_type if delivery.document_type != delivery.kind else ""
     handed = word("handed", lang, kind=kind, document=document, format=delivery.format, partner=delivery.partner_id)
     attempts = word("one_attempt" if delivery.attempts == 1 else "attempts", lang, count=delivery.attempts)
-    error = f"  {delivery.last_error}" if delivery.last_error else ""
+    error = f"  {shown(delivery.last_error)}" if delivery.last_error else ""
     handed = handed.replace("  ", " ").replace(" ，", "，")
     standing = f"{state_word(delivery.state, lang)}, {attempts}{error}"
     return f"{word('delivery', lang)} {delivery.id}  {handed}  {standing}"

@@ -14,6 +14,8 @@ from typing import Annotated, Any, BinaryIO, NoReturn
 
 import typer
 
+from gateway.signs import escaped_json, shown, visible, visible_lines
+
 NO = 1
 """Exit code: it was done, and the answer is no."""
 USAGE = 2
@@ -31,23 +33,33 @@ ConfigOption = Annotated[
 
 
 def data(text: str) -> None:
-    """Print data."""
-    print(text)
+    """Print one line of data, whatever it holds."""
+    print(visible(text))
+
+
+def lines(text: str) -> None:
+    """Print data of several lines, whose newlines are the gateway's own and not a partner's."""
+    print(visible_lines(text))
 
 
 def as_json(value: Any) -> None:
     """Print `value` as JSON, indented; what JSON does not know becomes text."""
-    print(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
+    print(_json(value, indent=2))
 
 
 def as_json_line(value: Any) -> None:
     """Print `value` as one line of JSON."""
-    print(json.dumps(value, ensure_ascii=False, default=_plain))
+    print(_json(value))
 
 
 def say_json_line(value: Any) -> None:
     """Tell a program something, as one line of JSON: where stdout is taken by the data itself."""
-    print(json.dumps(value, ensure_ascii=False, default=_plain), file=sys.stderr)
+    print(_json(value), file=sys.stderr)
+
+
+def _json(value: Any, indent: int | None = None) -> str:
+    """`value` to the letter, with nothing in it that acts on a terminal."""
+    return escaped_json(json.dumps(value, ensure_ascii=False, indent=indent, default=_plain))
 
 
 def _plain(value: Any) -> str:
@@ -79,8 +91,8 @@ def reason(error: OSError) -> str:
 
 
 def say(text: str) -> None:
-    """Tell the person something."""
-    print(text, file=sys.stderr)
+    """Tell the person something, on one line."""
+    print(visible(text), file=sys.stderr)
 
 
 def stop(text: str, code: int = USAGE) -> NoReturn:
@@ -91,7 +103,7 @@ def stop(text: str, code: int = USAGE) -> NoReturn:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
     """Print rows under headings; tab-separated where a program reads; `empty` is said where there are none."""
-    listed = [[str(cell) for cell in row] for row in rows]
+    listed = [[shown(cell) for cell in row] for row in rows]
     if not listed:
         say(empty)
         return
@@ -102,10 +114,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: st
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     drawn = Table(*columns, box=box.SIMPLE_HEAD)
     for row in listed:
-        drawn.add_row(*row)
+        drawn.add_row(*(Text(cell) for cell in row))  # no markup: a value may look like some
     Console().print(drawn)
 
 
@@ -116,10 +129,11 @@ def progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
         yield lambda _steps: None
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=total)
+        task = bar.add_task(escape(shown(title)), total=total)
         yield lambda steps: bar.update(task, advance=steps)
 
 

@@ -11,6 +11,7 @@ import typer
 
 from gateway.cli import output
 from gateway.cli.words import state, word
+from gateway.signs import shown
 
 if TYPE_CHECKING:
     from gateway.model import Finding, Payload
@@ -80,7 +81,8 @@ def show(
             f"{name}: {value if not isinstance(value, list | dict) else codec.dumps(value, ensure_ascii=False)}"
         )
     output.say(f"leaf {index} of {found.size}, under this checkpoint:")
-    output.say(found.checkpoint)
+    for line in found.checkpoint.splitlines():
+        output.say(line)
 
 
 def bundle(
@@ -175,7 +177,7 @@ def audit(
         output.as_json({"entries": seen.size, "problems": [_as_dict(p, lang) for p in seen.problems]})
     else:
         for problem in seen.problems:
-            output.data(f"{state(problem.severity, lang)}  {problem.code}  {problem.text(lang)}")
+            output.data(f"{state(problem.severity, lang)}  {problem.code}  {shown(problem.text(lang))}")
         if seen.full:
             output.data(word("stopped", lang, count=seen.size))
         output.say(word("audited" if not seen.problems else "damaged", lang, count=seen.size))
@@ -235,7 +237,7 @@ def verify(
         output.as_json({"valid": good, "proven": proven, "problems": [_as_dict(p, lang) for p in problems]})
     else:
         for problem in problems:
-            output.data(f"{state(problem.severity, lang)}  {problem.code}  {problem.text(lang)}")
+            output.data(f"{state(problem.severity, lang)}  {problem.code}  {shown(problem.text(lang))}")
         if good:
             for line in _proven_lines(covered, lang):
                 output.data(line)

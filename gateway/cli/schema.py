@@ -129,7 +129,7 @@ def _show_schema(format_: str, *, json: bool) -> bool:
     if format_.startswith("xml:"):
         path = data.schemas() / "xml" / xsd.entries()[format_].schema
         text = path.read_text("utf-8")
-        output.as_json({"format": format_, "file": str(path), "xsd": text}) if json else output.data(text.rstrip())
+        output.as_json({"format": format_, "file": str(path), "xsd": text}) if json else output.lines(text.rstrip())
     else:
         # The document's own JSON: its schema is JSON in either case.
         output.as_json(MODELS[table.documents_of(format_)[0]].model_json_schema())

@@ -11,6 +11,7 @@ import typer
 
 from gateway.cli import output
 from gateway.cli.words import state, word
+from gateway.signs import shown
 
 _ASK_EVERY = 0.3
 """Seconds between questions while waiting."""
@@ -115,14 +116,19 @@ def _report(view: dict[str, Any], language: str) -> None:
     """Say what became of a payload."""
     output.data(f"{view['id']}  {state(view['state'], language)}")
     for message in view["messages"]:
-        told = (str(message["number"]), message["format"], message["reference"], state(message["state"], language))
+        told = (
+            str(message["number"]),
+            message["format"],
+            shown(message["reference"]),
+            state(message["state"], language),
+        )
         output.data(f"  {'  '.join(part for part in told if part)}")
         for finding in message["findings"]:
             said = (
                 state(finding["severity"], language),
                 finding["code"],
                 _place(finding.get("place")),
-                finding["text"],
+                shown(finding["text"]),
             )
             output.data(f"     {'  '.join(part for part in said if part)}")
 

@@ -13,6 +13,7 @@ import typer
 
 from gateway.cli import output
 from gateway.cli.words import word
+from gateway.signs import shown
 
 if TYPE_CHECKING:
     from gateway.model import Agreement, Finding
@@ -148,8 +149,8 @@ class _Teller:
                     }
                 )
                 continue
-            place = f"  {one.place}" if str(one.place) else ""
-            output.say(f"{what}: {word(one.severity, self._language)}{place}  {text}  ({one.code})")
+            place = f"  {shown(one.place)}" if str(one.place) else ""
+            output.say(f"{what}: {word(one.severity, self._language)}{place}  {shown(text)}  ({one.code})")
 
     def untranslated(self, number: int) -> None:
         """That there is nothing of message `number` to write; why, its findings have told."""

@@ -16,6 +16,7 @@ import typer
 
 from gateway.cli import output
 from gateway.cli.words import word
+from gateway.signs import shown, visible
 
 if TYPE_CHECKING:
     from gateway.model import Agreement, Finding
@@ -187,7 +188,7 @@ class _TextReport(_Report):
                     self._line(f"  {self._word('more')}")
                 return
         verdict = "rejected" if message.rejected else "refused" if _refused(message) else "good"
-        parts = [str(message.number), message.format, message.reference, self._word(verdict)]
+        parts = [str(message.number), message.format, shown(message.reference), self._word(verdict)]
         if message.document is not None:
             parts.append(self._word("read", document=message.document_type))
         self._line("  ".join(p for p in parts if p), "green" if verdict == "good" else "red")
@@ -225,15 +226,15 @@ class _TextReport(_Report):
         for one in found:
             severity = str(one.severity)
             text = self.text(one)
-            value = f"[{one.value}]" if one.value and one.value not in text else ""
-            parts = (f"    {self._word(severity)}", str(one.place), text, value, f"({one.code})")
+            value = f"[{shown(one.value)}]" if one.value and one.value not in text else ""
+            parts = (f"    {self._word(severity)}", shown(one.place), shown(text), value, f"({one.code})")
             self._line("  ".join(part for part in parts if part), _COLOURS[severity])
 
     def _word(self, name: str, **values: object) -> str:
         return word(name, self.language, **values)
 
     def _line(self, text: str, style: str = "") -> None:
-        self._console.print(text, style=style, markup=False)
+        self._console.print(visible(text), style=style, markup=False)
 
 
 class _JsonReport(_Report):

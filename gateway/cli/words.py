@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from gateway.signs import shown
+
 _WORDS: Mapping[str, tuple[str, str]] = {
     # Severities and states
     "error": ("error", "错误"),
@@ -123,8 +125,8 @@ _WORDS: Mapping[str, tuple[str, str]] = {
 
 
 def word(name: str, language: str, **values: object) -> str:
-    """The label `name` in `language`, filled with `values`."""
-    return _WORDS[name][language == "zh"].format(**values)
+    """The label `name` in `language`, filled with `values` as a person can be shown them."""
+    return _WORDS[name][language == "zh"].format(**{key: shown(value) for key, value in values.items()})
 
 
 def state(name: str, language: str) -> str:

@@ -23,6 +23,7 @@ from gateway.demo.plan import Case, Step
 from gateway.demo.proof import prove
 from gateway.demo.show import plural
 from gateway.demo.watch import Evidence, Watcher, evidence
+from gateway.signs import visible
 
 CASE_SECONDS = 45.0
 """How long one case may take; what is not there by then is missing."""
@@ -81,7 +82,7 @@ async def run(folder: Path, *, keep: bool, as_json: bool) -> list[str]:
             if keep:
                 await _keep(house, words)
     except (DemoFailed, aiohttp.ClientError) as error:
-        words.print(f"gateway demo: {error or type(error).__name__}", style="bold red", markup=False)
+        words.print(visible(f"gateway demo: {error or type(error).__name__}"), style="bold red", markup=False)
         if as_json:
             sys.stdout.write(json.dumps({"problems": [str(error)]}) + "\n")
         return [str(error) or type(error).__name__]

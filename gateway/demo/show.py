@@ -16,6 +16,7 @@ from gateway.demo.house import Held
 from gateway.demo.plan import Case
 from gateway.demo.proof import Proof
 from gateway.demo.watch import Evidence
+from gateway.signs import visible
 
 WIDE = 160
 """Columns from which a row stands on one line; on narrower screens its receipts stand below it."""
@@ -127,11 +128,11 @@ def timeline(console: Console, case: Case, found: Evidence, problems: Sequence[s
     console.print()
     console.print(title)
     test = f"   test number {case.test}" if case.test else ""
-    console.print(Text.assemble("  ", (number, "cyan"), "  ", (state, "bold"), test))
+    console.print(Text.assemble("  ", (visible(number), "cyan"), "  ", (visible(state), "bold"), test))
     for row in moved:
         _print(console, row, (row.at - moved[0].at).total_seconds())
     for problem in problems:
-        console.print(Padding(Text(problem, style="red"), (0, 0, 0, 2), expand=False))
+        console.print(Padding(Text(visible(problem), style="red"), (0, 0, 0, 2), expand=False))
 
 
 def _print(console: Console, row: Row, seconds: float) -> None:
@@ -141,13 +142,15 @@ def _print(console: Console, row: Row, seconds: float) -> None:
     head = f"  {seconds:6.2f} s  {f'{row.sender} → {row.recipient}':<24} "
     took = "" if row.seconds is None else f"{row.seconds * 1000:.0f} ms"
     if console.width >= WIDE:
-        console.print(Text(f"{head}{what:<38} {row.format:<24} {took:>7}  ").append(row.receipts, style="dim"))
+        console.print(
+            Text(visible(f"{head}{what:<38} {row.format:<24} {took:>7}  ")).append(visible(row.receipts), style="dim")
+        )
     else:
-        console.print(Text(f"{head}{what}"))
+        console.print(Text(visible(f"{head}{what}")))
         below = "  ".join(part for part in (row.format, took, row.receipts) if part)
-        console.print(Padding(Text(below, style="dim"), (0, 0, 0, _MARGIN), expand=False))
+        console.print(Padding(Text(visible(below), style="dim"), (0, 0, 0, _MARGIN), expand=False))
     for finding in row.findings[:_FINDINGS]:
-        console.print(Padding(Text(_line(finding), style="yellow"), (0, 0, 0, _MARGIN), expand=False))
+        console.print(Padding(Text(visible(_line(finding)), style="yellow"), (0, 0, 0, _MARGIN), expand=False))
     if len(row.findings) > _FINDINGS:
         more = f"and {len(row.findings) - _FINDINGS} more"
         console.print(Padding(Text(more, style="yellow"), (0, 0, 0, _MARGIN), expand=False))
@@ -194,7 +197,7 @@ def summary(console: Console, figures: Mapping[str, Any], proof: Proof, problems
     console.print(f"{plural(figures['receipts'], 'receipt')} in the log ({stages})")
     if not proof.problems:
         console.print("The whole log and an evidence bundle verify offline, by the public key alone.")
-        console.print(f"With one byte changed: {proof.changed_byte}")
+        console.print(Text(visible(f"With one byte changed: {proof.changed_byte}")))
     for problem in problems:
-        console.print(Text(problem, style="bold red"), soft_wrap=True)
-    console.print(f"To look at, {folder}/README.md says what lies where.", soft_wrap=True)
+        console.print(Text(visible(problem), style="bold red"), soft_wrap=True)
+    console.print(Text(visible(f"To look at, {folder}/README.md says what lies where.")), soft_wrap=True)

@@ -55,3 +55,30 @@ logging.getLogger("other").warning("from elsewhere")
     if json_lines:
         lines = [json.loads(line) for line in done.stderr.splitlines()]
         assert [line["event"] for line in lines] == ["seen", "crashed", "from elsewhere"]
+
+
+@pytest.mark.parametrize("json_lines", [True, False])
+def test_a_value_forges_no_event(json_lines):
+    """One event is one line, without controls, whatever a partner wrote; a traceback is set in; JSON is exact."""
+    code = f"""
+import structlog
+from gateway.config import Logging
+from gateway.web.logs import configure
+configure(Logging(level="info", json_lines={json_lines}))
+hostile = "x\\x1b[2J\\nforged\\u202e\\x9b\\u2028y"
+structlog.get_logger("x").info("seen", reference=hostile)
+import logging
+logging.getLogger("other").warning("from %s", hostile)
+try:
+    raise ValueError(hostile)
+except ValueError:
+    structlog.get_logger("x").exception("crashed")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
+    assert not set("\x1b\u202e\x9b\u2028") & set(done.stderr)
+    assert not any(line.startswith("forged") for line in done.stderr.split("\n"))
+    if json_lines:
+        first = json.loads(done.stderr.split("\n")[0])
+        assert first["reference"] == "x\x1b[2J\nforged\u202e\x9b\u2028y"
+    else:
+        assert "reference=x\\u001b[2J\\u000aforged\\u202e\\u009b\\u2028y" in done.stderr
