@@ -37,6 +37,8 @@ SLOW = 0.01
 """Longest sync, in seconds: long enough that another sender comes in between, short enough for many rounds."""
 STALLED = 60.0
 """Seconds without one more delivery after which none will come: leases run 2 seconds, delays half a second."""
+UNANSWERED = 10.0
+"""Seconds after which the power is cut though nobody has been answered yet."""
 PADDING = b"\n" * (80 << 10)
 """Line breaks after an interchange mean nothing, and make it large enough to be kept as a file."""
 
@@ -122,12 +124,19 @@ class Traffic:
         self._lock = threading.Lock()
 
     def flow(self, seconds: float) -> None:
-        """Send for so long, then cut the gateway down; returns when no sender is at work any more."""
+        """Send for so long from the first answer on, then cut the gateway down; returns when no sender is at work.
+
+        From that answer, since a gateway on a busy machine may have much to examine again before it answers.
+        """
+        known = len(self.accepted)
         stopped = threading.Event()
         jobs = (self._send_pairs, self._send_small, self._leave_files)
         threads = [threading.Thread(target=self._repeat, args=(job, stopped)) for job in jobs]
         for thread in threads:
             thread.start()
+        deadline = time.monotonic() + UNANSWERED
+        while len(self.accepted) == known and time.monotonic() < deadline:
+            time.sleep(0.01)
         time.sleep(seconds)
         self.house.gateway.kill()
         stopped.set()
