@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, make_url
 
 from gateway.decide.facts import Facts, NextNumber, Query
-from gateway.errors import ConfigurationInvalid, LogContradicted, NotFound, StoreUnavailable
+from gateway.errors import ConfigurationInvalid, LogContradicted, LogDamaged, NotFound, StoreUnavailable
 from gateway.model import (
     Agreement,
     ApiKey,
@@ -420,7 +420,13 @@ class SqlStore(Store):
         return await self._read(lambda connection: log_audit.begin(connection, self._verifier, place))
 
     async def audit_on(self, log: StoredLog, count: int) -> bool:
-        return await self._trusted(self._database.read, lambda connection: log_audit.go_on(connection, log, count))
+        def work(connection: Connection) -> bool:
+            return log_audit.go_on(connection, log, count)
+
+        try:
+            return await self._trusted(self._database.read, work)
+        except LogDamaged:  # what nothing else can go on from is what an audit is about
+            return await self._read(work)
 
     async def log_size(self) -> int:
         return await self._read(lambda connection: log_audit.read_end(connection).size)

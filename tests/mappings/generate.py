@@ -163,7 +163,7 @@ def _text(annotation: Any, width: int) -> st.SearchStrategy[str]:
         return st.from_regex(re.compile(pattern.replace("$", r"\Z"), re.ASCII)).filter(
             lambda text: len(text) <= longest
         )
-    if pattern == r"^\S+$":
+    if pattern == r"^\S+$" or pattern.startswith(r"^[^\s"):
         return st.text(_LETTERS, min_size=1, max_size=longest)
     words = st.lists(st.text(_WORDS, min_size=1, max_size=8), min_size=1, max_size=6).map(" ".join)
     return words.map(lambda text: text[:longest].strip(" ")).filter(bool)
