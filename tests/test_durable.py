@@ -235,6 +235,8 @@ WRITERS = {
     "simulators/ways.py": "partners of the demo",
     "store/anchor.py": "its draft is synced and renamed, and an older anchor holds too",
     "transports/folder.py": "takes files into folders of their own, which it syncs",
+    "transports/spool.py": "a body is no one's until it is adopted, which syncs it",
+    "web/node.py": "a node whose name is lost takes a new one",
     "trip/workers.py": "spools what a worker found, which is found again after a crash",
 }
 
@@ -250,5 +252,5 @@ def _makes_something(node: ast.AST) -> bool:
         case ast.Attribute(attr="mkdir" | "makedirs" | "rename" | "link" | "touch" | "write_bytes" | "write_text"):
             return True
         case ast.Attribute(attr="open" | "fdopen") | ast.Name(id="open"):
-            return any(word in ("w", "wb", "x", "xb", "a", "ab", "r+b", "w+b") for word in words)
+            return any(word in ("w", "wb", "x", "xb", "a", "ab", "r+", "r+b", "w+", "w+b") for word in words)
     return False

@@ -9,12 +9,12 @@ holds its lane, and no other, until an operator retries or skips it. A row that 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, func, not_, select, text, union_all, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, func, select, text, union_all, update
 
 from gateway.errors import GatewayError, LeaseLost, NotFound, TransitionRefused
 from gateway.model import Attempt, Delivery, DeliveryKind, DeliveryState, Finding
@@ -158,35 +158,63 @@ def _common(row: Row[Any], **changes: object) -> tuple[Any, ...]:
 # Out to the recipient.
 
 
-def due(moment: int, limit: int, full: Collection[str] = ()) -> Select[Any]:
-    """The query for heads that are due, but for partners that are `full`; a test keeps an eye on its plan."""
+def due(moment: int, limit: int, partner_id: str = "") -> Select[Any]:
+    """The query for heads that are due, of one partner unless it is empty; a test keeps an eye on its plan."""
     wanted = select(tables.deliveries).where(_HEAD, _hot.due_at <= moment)
-    if full:
-        wanted = wanted.where(not_(among(_hot.partner_id, full)))
+    if partner_id:
+        wanted = wanted.where(_hot.partner_id == partner_id)
     return wanted.order_by(_hot.due_at).limit(limit).with_for_update(skip_locked=True)
 
 
 def _find_due(connection: Connection, wanted: ClaimWanted) -> list[Row[Any]]:
     """Heads that are due, longest due first, of each partner as many as its share leaves room for.
 
-    A partner that turns out to be full is left out of the next look, which so finds what stands behind it. There
-    are no more looks than partners whose share is filled by one claim, and a last one.
+    Where a partner is full, thousands of its heads may stand before the next one of another partner. Then each partner
+    is asked for by itself, the one that waits longest first.
     """
     moment, share = to_time(wanted.now), wanted.share
+    first = connection.execute(due(moment, wanted.limit)).all()
     if share is None:
-        return list(connection.execute(due(moment, wanted.limit)))
+        return list(first)
     taken = Counter(share.busy)
-    found: dict[str, Row[Any]] = {}
-    while True:
-        full = {partner_id for partner_id, count in taken.items() if count >= share.each}
-        rows = connection.execute(due(moment, wanted.limit + len(found), full)).all()
-        for row in rows:
-            if len(found) < wanted.limit and row.id not in found and taken[row.partner_id] < share.each:
-                found[row.id] = row
-                taken[row.partner_id] += 1
-        newly_full = any(count >= share.each and partner_id not in full for partner_id, count in taken.items())
-        if len(found) == wanted.limit or not newly_full:
-            return list(found.values())
+    found: list[Row[Any]] = []
+    full = False
+    for row in first:
+        if taken[row.partner_id] < share.each:
+            found.append(row)
+            taken[row.partner_id] += 1
+        else:
+            full = True
+    if not full or len(first) < wanted.limit:
+        return found
+    here = {row.id for row in found}
+    for partner_id in _partners_due(connection, moment):
+        room = min(share.each - taken[partner_id], wanted.limit - len(found))
+        if room <= 0:
+            continue
+        for row in connection.execute(due(moment, room + len(here), partner_id)):
+            if row.id not in here and len(found) < wanted.limit and taken[partner_id] < share.each:
+                found.append(row)
+                taken[partner_id] += 1
+        if len(found) == wanted.limit:
+            break
+    return sorted(found, key=lambda row: row.due_at)
+
+
+def _partners_due(connection: Connection, moment: int) -> list[str]:
+    """Partners with heads that are due, the one that waits longest first.
+
+    From each partner's place in the index a look leads to the next one's, however many heads stand in between.
+    """
+    after = tables.deliveries.alias("after")
+    names = select(func.min(_hot.partner_id).label("id")).where(_HEAD).cte("names", recursive=True)
+    following = select(func.min(after.c.partner_id)).where(text("after.head"), after.c.partner_id > names.c.id)
+    names = names.union_all(select(following.scalar_subquery()).where(names.c.id.is_not(None)))
+    oldest = tables.deliveries.alias("oldest")
+    first_due = select(func.min(oldest.c.due_at)).where(text("oldest.head"), oldest.c.partner_id == names.c.id)
+    rows = connection.execute(select(names.c.id, first_due.scalar_subquery().label("due_at")))
+    waiting = [row for row in rows if row.due_at is not None and row.due_at <= moment]
+    return [row.id for row in sorted(waiting, key=lambda row: row.due_at)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, LargeBinary, and_, cast, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Integer, LargeBinary, cast, func, or_, select, union_all, update
 
 from gateway.receipt import chain
 from gateway.receipt.chain import Node
@@ -120,14 +120,15 @@ def _page(connection: Connection, first: int, end: int) -> Page:
     )
     # Node (level, index) is complete with entry (index + 1) << level, the last of those it covers.
     levels = [(level, first >> level, end >> level) for level in range(end.bit_length())]
-    completed = or_(
-        *(
-            and_(_nodes.level == level, _nodes.index >= low, _nodes.index < high)
-            for level, low, high in levels
-            if low < high
+    # A select for each level, each a range of the key: asked for all at once, PostgreSQL would walk the table.
+    completed = [
+        select(_nodes.level, _nodes.index, columns.raw(_nodes.hash)).where(
+            _nodes.level == level, _nodes.index >= low, _nodes.index < high
         )
-    )
-    nodes = connection.execute(select(_nodes.level, _nodes.index, columns.raw(_nodes.hash)).where(completed))
+        for level, low, high in levels
+        if low < high
+    ]
+    nodes = connection.execute(union_all(*completed))
     return Page(
         first,
         end,

@@ -91,10 +91,13 @@ class LogWatch:
     async def look_at_tail(self) -> None:
         """Judge the newest entries at once."""
         began = time.monotonic()
+        origin = self._store.origin
         seen = await self._store.audit_from(max(0, await self._store.log_size() - TAIL_ENTRIES))
         done = False
         while not done and not seen.full and time.monotonic() - began < TAIL_SECONDS:
             done = await self._store.audit_on(seen, PAGE)
+            if self._store.origin != origin:
+                return  # the store was set back: what was seen is no longer the log's beginning
             await self._tell(seen)
 
     async def _round(self) -> None:
@@ -102,6 +105,7 @@ class LogWatch:
         mark = await self._mark(-1)
         if mark is None:
             return
+        origin = self._store.origin
         seen = await self._store.audit_from(mark.place)
         marked = time.monotonic()
         done = False
@@ -109,6 +113,11 @@ class LogWatch:
             await self._wait_for_peak()
             began = time.monotonic()
             done = await self._store.audit_on(seen, PAGE)
+            if self._store.origin != origin:
+                # The store was set back: what was seen is no longer the log's beginning.
+                origin, done = self._store.origin, False
+                seen = await self._store.audit_from(0)
+                continue
             await self._tell(seen)
             self._on_page(seen.size)
             ended = time.monotonic()

@@ -390,6 +390,10 @@ deliveries = Table(
     *_found_by("deliveries"),
     Index("deliveries_head", "lane", unique=True, sqlite_where=text("head"), postgresql_where=text("head")),
     Index("deliveries_due", "due_at", sqlite_where=text("head"), postgresql_where=text("head")),
+    Index("deliveries_due_partner", "partner_id", "due_at", sqlite_where=text("head"), postgresql_where=text("head")),
+    Index(
+        "deliveries_due_agreement", "agreement_id", "due_at", sqlite_where=text("head"), postgresql_where=text("head")
+    ),
 )
 """What recipients must still get. `head` marks the first of each lane, the only one that may be
 claimed; `due_at` is when (the end of the lease while it is sent, nothing when it is dead or held); `holder` is the node

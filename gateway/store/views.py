@@ -139,8 +139,9 @@ def payloads(
     """
     before = None
     if after:
-        # Behind another's payload there is nothing, as behind one that is not there.
-        place = _seen(select(_payloads.arrival).where(_payloads.id == after), tables.payloads, Viewer(partner_id))
+        # Behind a payload that is not listed there is nothing, as behind one that is not there.
+        viewer = Viewer(partner_id, test_only=test is True)
+        place = _seen(select(_payloads.arrival).where(_payloads.id == after), tables.payloads, viewer)
         before = connection.execute(place).scalar()
         if before is None:
             return []

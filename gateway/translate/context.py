@@ -32,7 +32,7 @@ class Context:
     def __post_init__(self) -> None:
         try:
             zone = UTC if self.time_zone in ("", "UTC") else ZoneInfo(self.time_zone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # `Asia` is a folder
             raise ConfigurationInvalid(f"time zone {self.time_zone!r} is not known") from error
         object.__setattr__(self, "zone", zone)
 

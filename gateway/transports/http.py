@@ -24,6 +24,7 @@ from gateway.model import Agreement, ApiKey, Delivery
 from gateway.store.contract import storable
 from gateway.transports.base import Arrival, Evidence, Intake
 from gateway.transports.guard import PublicResolver, allowed, public_socket
+from gateway.transports.sessions import Sessions
 from gateway.transports.spool import Received, Spool, Taking
 
 MEDIA_TYPES = {
@@ -69,16 +70,16 @@ def confirmed_digest(header: str) -> str:
 class HttpSender:
     """Sends deliveries by POST over kept-alive connections."""
 
-    def __init__(self, *, allow_private: bool = False, connections: int = 100, per_host: int = 16) -> None:
-        """`connections` and `per_host` bound the sockets kept open; `allow_private` switches the SSRF guard off."""
+    def __init__(self, *, allow_private: bool = False, connections: int = 16) -> None:
+        """`connections` bounds the sockets kept open to one partner; `allow_private` switches the SSRF guard off."""
         self._allow_private = allow_private
-        connector = aiohttp.TCPConnector(
-            limit=connections,
-            limit_per_host=per_host,
-            resolver=None if allow_private else PublicResolver(),
-            socket_factory=None if allow_private else public_socket,
+        self._sessions = Sessions(
+            lambda: aiohttp.TCPConnector(
+                limit=connections,
+                resolver=None if allow_private else PublicResolver(),
+                socket_factory=None if allow_private else public_socket,
+            )
         )
-        self._session = aiohttp.ClientSession(connector=connector, auto_decompress=False)
 
     async def send(self, delivery: Delivery, agreement: Agreement) -> Evidence:
         """POST the delivery to the agreement's `url`; options: url, token_file."""
@@ -95,13 +96,16 @@ class HttpSender:
         if token_file := agreement.options.get("token_file"):
             headers["Authorization"] = f"Bearer {Path(token_file).read_text('utf-8').strip()}"  # noqa: ASYNC240 -- a few bytes, so that a rotated secret is seen at once
         try:
-            async with self._session.post(
-                url,
-                data=delivery.body,
-                headers=headers,
-                allow_redirects=False,  # a redirect would carry the bytes to where no agreement sends them
-                timeout=aiohttp.ClientTimeout(total=agreement.attempt_timeout),
-            ) as answer:
+            async with (
+                self._sessions.of(agreement.partner_id) as session,
+                session.post(
+                    url,
+                    data=delivery.body,
+                    headers=headers,
+                    allow_redirects=False,  # a redirect would carry the bytes to where no agreement sends them
+                    timeout=aiohttp.ClientTimeout(total=agreement.attempt_timeout),
+                ) as answer,
+            ):
                 said, whole = await _said(answer)
                 return _judge(answer, delivery, said, whole=whole)
         except (aiohttp.ClientSSLError, ssl.SSLError) as error:
@@ -113,7 +117,7 @@ class HttpSender:
 
     async def close(self) -> None:
         """Close the kept-alive connections."""
-        await self._session.close()
+        await self._sessions.close()
 
 
 async def _said(answer: aiohttp.ClientResponse) -> tuple[bytes, bool]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import chain, pairwise
 
@@ -37,11 +37,12 @@ from gateway.parse.segments import SegmentMessage
 from gateway.receipt.notary import Notary
 from gateway.receive.unpack import sniff
 from gateway.store.bodies import beginning
-from gateway.store.contract import Answered, Claimed, MessageRecord, NewReceipt, Outcome, Store, storable, storable_key
+from gateway.store.contract import Claimed, MessageRecord, NewReceipt, Outcome, Store, storable, storable_key
 from gateway.trip import answers, faults
 from gateway.trip.acknowledge import Acknowledger
 from gateway.trip.examine import HEADERS, Examined, Failed, Interchange, Message
 from gateway.trip.refusals import fault_of_ours, refusal, unacknowledged
+from gateway.trip.transaction import Share, Transaction
 
 log = structlog.get_logger(__name__)
 
@@ -55,62 +56,6 @@ the others' must stay short."""
 
 _REFUSAL, _FAULT = -1, -3
 """Positions of the answers that no effect makes: their deliveries' ids derive from them."""
-
-
-@dataclass(slots=True)
-class _Share:
-    """What one message, or the acknowledgement of one interchange, adds to a transaction."""
-
-    number: int
-    """The message's number; 0 for what is no message."""
-    dispatch: Dispatch
-    message: Message | None = None
-    records: list[MessageRecord] = field(default_factory=list)
-    receipts: list[NewReceipt] = field(default_factory=list)
-    answers: list[Answered] = field(default_factory=list)
-    facts: Facts = field(default_factory=Facts)
-    fault: str = ""
-    """Why the message was not processed, for the log."""
-
-
-@dataclass(slots=True)
-class _Transaction:
-    """What the next commit writes, and the names of all that it changes."""
-
-    shares: list[_Share] = field(default_factory=list)
-    cases: set[str] = field(default_factory=set)
-    """Cases, and waiting documents that have found theirs."""
-    keys: set[facts.Key] = field(default_factory=set)
-    ledgers: set[str] = field(default_factory=set)
-    findings: int = 0
-    """In the records of all shares."""
-
-    def add(self, share: _Share) -> None:
-        """Write `share` too."""
-        self.shares.append(share)
-        self.findings += sum(len(record.findings) for record in share.records)
-        dispatch = share.dispatch
-        self.cases.update((change.case_id for change in dispatch.cases), dispatch.attached)
-        self.keys.update(chain.from_iterable(change.add_keys for change in dispatch.cases))
-        self.keys.update(chain.from_iterable(wait.keys for wait in dispatch.waits))
-        self.ledgers.update(move.ledger for move in dispatch.ledger)
-
-    def meets(self, known: Facts) -> bool:
-        """Whether `known` rests on something that this transaction is about to change."""
-        for query, answer in known.answers.items():
-            match query:
-                case facts.CasesByKeys() | facts.Waiting():
-                    found = answer.value if isinstance(answer.value, tuple) else ()
-                    # A document that has found its case waits no more.
-                    if query.keys & self.keys or any(getattr(v, "id", "") in self.cases for v in found):
-                        return True
-                case facts.CaseById():
-                    if query.id in self.cases:
-                        return True
-                case facts.LedgerBalance():
-                    if query.name in self.ledgers:
-                        return True
-        return False
 
 
 class Trip:
@@ -157,7 +102,7 @@ class Trip:
         """Messages that a fault of ours kept from being processed: their acknowledgements must say so."""
         self._interchanges: list[Interchange] = []
         self._refs: dict[InterchangeRef, timedelta] = {}
-        self._transaction = _Transaction()
+        self._transaction = Transaction()
         self.changes_earlier = False
         """Whether something in it amends, replaces or cancels what was sent before."""
 
@@ -199,7 +144,7 @@ class Trip:
 
     async def give_up(self, fault: str) -> None:
         """Answer a payload that cannot be taken through the trip at all, and finish with it; `fault` is for the operator."""
-        self._transaction = _Transaction()
+        self._transaction = Transaction()
         self._refs = {}
         syntax = sniff(await asyncio.to_thread(beginning, self._payload))
         self._interchanges = [Interchange(syntax, [faults.finding()], self._done + 1, self._done, fault=fault)]
@@ -291,7 +236,7 @@ class Trip:
                 await self._commit(message.number - 1)
         self._transaction.add(await self._failure(message, interchange, fault.text))
 
-    async def _settle(self, share: _Share, message: Message, interchange: Interchange | None, in_hand: InHand) -> bool:
+    async def _settle(self, share: Share, message: Message, interchange: Interchange | None, in_hand: InHand) -> bool:
         """Put into `share` what the message comes to; False where it must wait for the commit of what came before."""
         state, case_id = MessageState.ACCEPTED, ""
         if interchange is None or interchange.rejects(message.number) or message.rejected:
@@ -314,7 +259,7 @@ class Trip:
 
     async def _failure(
         self, message: Message, interchange: Interchange | None, fault: str, *, bare: bool = False
-    ) -> _Share:
+    ) -> Share:
         """The share of a message that a fault of ours kept from being processed: told to its sender, and to the operator.
 
         `bare` leaves out all that the message says of itself. Without a `fault` of its own it is told with others.
@@ -337,11 +282,11 @@ class Trip:
         share.receipts.append(self._checked(failed, in_hand, MessageState.FAILED))
         return share
 
-    async def _answer_fault(self, share: _Share, document: Response, in_hand: InHand) -> None:
+    async def _answer_fault(self, share: Share, document: Response, in_hand: InHand) -> None:
         """Tell the sender of a fault of ours; what comes of it when it is processed again has ids of its own."""
         await share.dispatch.hand_over(in_hand, self._sender, "response", document, DeliveryKind.RESPONSE, "", _FAULT)
 
-    async def _acknowledgements(self) -> list[_Share]:
+    async def _acknowledgements(self) -> list[Share]:
         """The acknowledgement of every interchange."""
         shares = []
         for index, interchange in enumerate(self._interchanges):
@@ -350,33 +295,33 @@ class Trip:
             shares.append(await self._acknowledgement(index, interchange))
         return shares
 
-    async def _noted(self, index: int, interchange: Interchange) -> _Share:
+    async def _noted(self, index: int, interchange: Interchange) -> Share:
         """A record of an interchange in which no message could be read, and an alert of one that a fault of ours met."""
         in_hand = self._about(index, interchange)
-        share = _Share(0, self._dispatch(), fault=interchange.fault)
+        share = Share(0, self._dispatch(), fault=interchange.fault)
         if interchange.fault:
             await share.dispatch.carry_out([Alert("message_failed", (faults.finding(),))], Facts(), in_hand)
         if interchange.last < interchange.first:
             self._note_empty(share, interchange, in_hand, -index)
         return share
 
-    async def _acknowledgement(self, index: int, interchange: Interchange) -> _Share:
+    async def _acknowledgement(self, index: int, interchange: Interchange) -> Share:
         """The acknowledgement of one interchange, or what is told in its place."""
         failed = {n: one for n, one in sorted(self._failed.items()) if interchange.first <= n <= interchange.last}
         # Once a message that failed is processed after all, another acknowledgement must go out, under another id.
         of_faults = ("fault", *failed) if failed or interchange.fault else ()
         ack_id = derive_id(self._payload.id, "acknowledgement", index, *of_faults)
-        share = _Share(0, self._dispatch())
+        share = Share(0, self._dispatch())
         acknowledger = Acknowledger(self._directory, self._renderer, share.dispatch)
         with faults.caught() as fault:
             await acknowledger.acknowledge(interchange.failing(failed), self._about(index, interchange), ack_id)
             return share
         return await self._unacknowledged(index, interchange, fault.text)
 
-    async def _unacknowledged(self, index: int, interchange: Interchange, fault: str) -> _Share:
+    async def _unacknowledged(self, index: int, interchange: Interchange, fault: str) -> Share:
         """What goes out in the place of an acknowledgement that could not be written."""
         in_hand = self._about(index, interchange)
-        share = _Share(0, self._dispatch(), fault=fault)
+        share = Share(0, self._dispatch(), fault=fault)
         with faults.caught() as unanswered:
             await self._answer_fault(share, unacknowledged(interchange, in_hand, self._sender.language), in_hand)
         if unanswered:
@@ -392,7 +337,7 @@ class Trip:
             return self._in_hand(derive_id(self._payload.id, "interchange", index), interchange)
         return self._in_hand(self._message_id(interchange.first), interchange)
 
-    def _note_empty(self, share: _Share, interchange: Interchange, in_hand: InHand, number: int) -> None:
+    def _note_empty(self, share: Share, interchange: Interchange, in_hand: InHand, number: int) -> None:
         """Keep what was wrong with an interchange in which no message could be read, as message 0, -1, ..."""
         syntax = interchange.syntax or Syntax.UNKNOWN
         empty = Message(number, syntax, syntax.value, "", list(interchange.findings))
@@ -415,7 +360,7 @@ class Trip:
         )
         return NewReceipt(Stage.CHECKED, in_hand.message_id, body)
 
-    async def _flow(self, share: _Share, message: Message, in_hand: InHand) -> tuple[MessageState, str] | None:
+    async def _flow(self, share: Share, message: Message, in_hand: InHand) -> tuple[MessageState, str] | None:
         """Decide a document by its flow, with all the facts that takes; None where those are about to change."""
         assert message.document is not None, "only a read document has a flow"
         incoming = Incoming(message.document_type, message.document, self._sender, in_hand.message_id, in_hand.test)
@@ -463,14 +408,14 @@ class Trip:
                 return None
         return found if found is not None and found.active else None
 
-    async def _refuse(self, share: _Share, message: Message, reasons: Sequence[Finding], in_hand: InHand) -> None:
+    async def _refuse(self, share: Share, message: Message, reasons: Sequence[Finding], in_hand: InHand) -> None:
         """Answer the sender with a response that gives every reason in its language."""
         document = refusal(message, reasons, in_hand, self._sender.language)
         await share.dispatch.hand_over(in_hand, self._sender, "response", document, DeliveryKind.RESPONSE, "", _REFUSAL)
 
     async def _commit(self, position: int, *, finished: bool = False) -> None:
         """Write the transaction and begin the next one. What the store refuses in it fails alone."""
-        transaction, self._transaction = self._transaction, _Transaction()
+        transaction, self._transaction = self._transaction, Transaction()
         with faults.caught() as fault:
             await self._write(transaction.shares, position, finished=finished)
             return
@@ -481,7 +426,7 @@ class Trip:
             await self._write_acknowledgements(position)
         await self._write([], position, finished=finished)
 
-    async def _write_apart(self, shares: Sequence[_Share]) -> None:
+    async def _write_apart(self, shares: Sequence[Share]) -> None:
         """Write shares of messages in ever smaller transactions, until the one is found that the store refuses."""
         if not shares:
             return
@@ -508,9 +453,7 @@ class Trip:
             if fault:
                 await self._write([await self._unacknowledged(index, interchange, fault.text)], position)
 
-    async def _write(
-        self, shares: Sequence[_Share], position: int, *, finished: bool = False, failed: str = ""
-    ) -> None:
+    async def _write(self, shares: Sequence[Share], position: int, *, finished: bool = False, failed: str = "") -> None:
         """One commit, and what the log is told of it."""
         dispatches = [share.dispatch for share in shares]
         await self._store.commit(
@@ -541,8 +484,8 @@ class Trip:
         self._refs = {}
         self._done = max(position, self._done)
 
-    def _share(self, message: Message) -> _Share:
-        return _Share(message.number, self._dispatch(), message)
+    def _share(self, message: Message) -> Share:
+        return Share(message.number, self._dispatch(), message)
 
     def _dispatch(self) -> Dispatch:
         return Dispatch(self._directory, self._renderer)

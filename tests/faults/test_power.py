@@ -17,8 +17,9 @@ import sys
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,6 +35,8 @@ ORIGIN = "test.example/log"
 """The log's name that the harness gives."""
 SLOW = 0.01
 """Longest sync, in seconds: long enough that another sender comes in between, short enough for many rounds."""
+STALLED = 60.0
+"""Seconds without one more delivery after which none will come: leases run 2 seconds, delays half a second."""
 PADDING = b"\n" * (80 << 10)
 """Line breaks after an interchange mean nothing, and make it large enough to be kept as a file."""
 
@@ -238,19 +241,25 @@ def _check_all_is_delivered(house: House, traffic: Traffic) -> None:
     bodies = [*traffic.accepted.values(), *traffic.left.values()]
     wanted = {int(body.partition(b"FD-")[2][:8]) for body in bodies}
     assert len(wanted) > CUTS, "the load was no load"
-    deadline = time.monotonic() + 120
-    while missing := wanted - house.delivered().keys():
-        assert time.monotonic() < deadline, sorted(missing)
-        time.sleep(0.2)
-    while waiting := [name for name in traffic.left if house.places_of_files()[name] != ["SentBox"]]:
-        assert time.monotonic() < deadline, waiting
-        time.sleep(0.2)
+    _wait_while_fewer(lambda: wanted - house.delivered().keys())
+    _wait_while_fewer(lambda: {name for name in traffic.left if house.places_of_files()[name] != ["SentBox"]})
     assert {serial: count for serial, count in house.delivered().items() if count > 1} == {}
     sent = house.exchange / "acme" / "SentBox"
     for name, body in traffic.left.items():
         assert (sent / name).read_bytes() == body
         receipt = json.loads((sent / f"{name}.receipt.json").read_bytes())
         assert receipt["sha256"] == hashlib.sha256(body).hexdigest()
+
+
+def _wait_while_fewer(missing: Callable[[], set[Any]]) -> None:
+    """Wait until nothing is missing; AssertionError where for a while it does not become less."""
+    fewest = len(missing())
+    deadline = time.monotonic() + STALLED
+    while left := missing():
+        if len(left) < fewest:
+            fewest, deadline = len(left), time.monotonic() + STALLED
+        assert time.monotonic() < deadline, sorted(left)
+        time.sleep(0.2)
 
 
 def _check_receipts(house: House, folder: Path, traffic: Traffic) -> None:

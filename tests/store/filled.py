@@ -133,7 +133,9 @@ def statements(dialect: str, shape: Shape) -> Iterator[str]:
     yield payloads(1, 1, "'partly_accepted'")
     yield payloads(wide + 1, waiting, f"CASE WHEN i % 5000 = 2 THEN 'failed' ELSE {verdict} END")
     yield payloads(waiting + 1, count, "'received'")
-    yield rows("inbox", f"{d.id('0')}, {RECEIPTS} * (i - 1), 1, 0, 0, {at}, {partner}, {test}, ''", waiting + 1, count)
+    yield rows(
+        "inbox", f"{d.id('0')}, {RECEIPTS} * (i - 1), 1, 0, 0, {at}, {partner}, {test}, '', 0, ''", waiting + 1, count
+    )
     yield rows(
         "bodies",
         f"substr({d.id('0')}, 1, 12) || '{key_of('', SHA256)}', {d.bytes(BODY)}, {d.flag('1 = 0')}",

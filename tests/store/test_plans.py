@@ -43,6 +43,7 @@ from gateway.model import (
     ApiKey,
     DeliveryState,
     Direction,
+    Finding,
     Identifier,
     InterchangeRef,
     Partner,
@@ -50,7 +51,7 @@ from gateway.model import (
     Syntax,
 )
 from gateway.store import open_store, tables
-from gateway.store.contract import Answered, AttemptResult, CaseChange, LedgerMove, Wait
+from gateway.store.contract import Alert, Answered, AttemptResult, AuditMark, CaseChange, LedgerMove, Share, Wait
 from gateway.store.database import PLANNER
 from gateway.store.sql_store import SqlStore
 from tests.store import filled
@@ -65,15 +66,18 @@ FOLDER = Path(store_room.__file__).parent
 
 SMALL = {
     "log_state": "one row",
+    "log_breaks": "a row each time the store was set back",
+    "counters": "a row for each series of numbers, which bureaus and recipients have; walked after such a set-back",
     "ledgers": "a row for each quota, which authorities open by the hundred",
     "inbox": "what waits for commit 2: limits.payloads_waiting bounds it",
 }
 """Tables that may be walked, and why they do not grow."""
 
 WALKED = {
-    "SELECT count(*)": "counting what waits ends at contract.COUNTED",
+    r"SELECT count\(\*\)": "counting what waits ends at contract.COUNTED",
+    r"UPDATE deliveries SET .*due_at=.* WHERE deliveries.state != ": "all that waits is held when the store was set back",
 }
-"""How statements begin that may read more than they give, and why that is bounded."""
+"""What statements look like that may read more than they give, and why that is bounded or wanted."""
 
 READ = 100
 """Rows that a statement may read beyond a few for each that it gives or is asked for."""
@@ -142,7 +146,7 @@ async def recorded(url: str, folder: Path) -> Recording:
     store = open_store(url, signer=filled.SIGNER, payload_folder=folder / "payloads", anchor_file=folder / "anchor")
     try:
         await store.open()
-        for journey in (read_all, take_in_and_decide, deliver, keep_the_registry):
+        for journey in (read_all, take_in_and_decide, deliver, take_back, keep_the_registry):
             await journey(store)
         await store.close()
         for spoilt in ("", "no anchor"):  # the log is compared with its anchor, and goes on under another name
@@ -153,6 +157,8 @@ async def recorded(url: str, folder: Path) -> Recording:
             )
             await again.open()
             assert bool(again.alert) == bool(spoilt)
+            if spoilt:
+                await reconcile(again)
             await again.close()
     finally:
         event.remove(Engine, "before_cursor_execute", recording.note)
@@ -204,6 +210,13 @@ async def read_all(store: SqlStore) -> None:
     await store.receipts_of([one, two])
     async for _ in store.log(SHAPE.leaves - 1500):
         pass
+    await store.failed_messages(SHAPE.id("0", 1), SHAPE.wide)
+    await store.receipt(MIDDLE)
+    await store.sent_by("acme", one, SHAPE.id("1", MIDDLE))
+    await store.log_key()
+    seen = await store.audit_from(SHAPE.leaves - 64)
+    await store.audit_on(seen, 64)
+    await store.log_size()
     await store.earlier_undecided(SHAPE.id("0", COUNT))
     await store.find_interchange(
         InterchangeRef(Syntax.EDIFACT, "acme/ACME", "GATEWAY", f"{MIDDLE:08x}"), timedelta(days=90), NOW, "other"
@@ -294,6 +307,34 @@ async def deliver(store: SqlStore) -> None:
 AGREEMENT = Agreement("a-new", "p-new", Direction.OUT, "*", "json:x:1")
 
 
+async def take_back(store: SqlStore) -> None:
+    """What a node and an operator do when something has ended badly."""
+    await store.claim_deliveries(10, LEASE, LATER + 30 * LEASE, Share(2, {"customs": 2}))
+    await store.hold_as("node", LATER)
+    await store.probe()
+    for case_id in ("", SHAPE.huge_case):
+        await store.raise_alert(Alert("kind", f"subject {case_id}", (Finding("decide.repeat"),), NOW, case_id=case_id))
+    await store.mark_audit(AuditMark(1, 2))
+    await store.mark_audit(AuditMark(1, 3, 2, 5))
+    for partner in ("", "customs"):
+        await store.reconciliation(partner, 50)
+        await store.held_deliveries(partner)
+
+
+async def reconcile(store: SqlStore) -> None:
+    """What follows when the log had to take another name."""
+    await store.skip_numbers(10)
+    await store.close_breaks(LATER)
+    await store.release_payloads()
+    for partner in ("", "customs"):
+        await store.reconciliation(partner, 50)
+        await store.held_deliveries(partner)
+    for id_ in await store.held_deliveries(""):
+        await store.skip_delivery(id_, LATER)
+        break
+    await store.close_breaks(LATER)
+
+
 async def keep_the_registry(store: SqlStore) -> None:
     """Imports and look-ups."""
     partner = Partner("p-new", "New", frozenset({Role.CUSTOMS}), (Identifier("ciq-org", "370200"),))
@@ -382,7 +423,7 @@ def asked(parameters: Any) -> int:
 
 
 def excused(statement: str) -> bool:
-    return any(statement.startswith(beginning) for beginning in WALKED)
+    return any(re.match(pattern, statement, re.DOTALL) for pattern in WALKED)
 
 
 async def test_every_statement_on_postgresql(filled_database: str, migrated_database: str, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from json import loads
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,32 @@ import pytest
 
 from gateway.decide.facts import Facts, NextNumber
 from gateway.errors import LeaseLost, StorageFull, StoreUnavailable
-from gateway.model import DeliveryState
+from gateway.model import DeliveryState, Stage
+from gateway.receipt import signed, verify
 from gateway.receipt.anchor import generation
+from gateway.receipt.bundle import make_bundle
+from gateway.receipt.problems import Problem
+from gateway.receipt.proof import Proof
+from gateway.receipt.stored import StoredLog
 from gateway.store import anchor as anchoring
-from gateway.store import breaks
+from gateway.store import breaks, log_watch
 from gateway.store.anchor_file import AnchorFile
+from gateway.store.contract import NewReceipt, Proven
 from gateway.store.sql_store import SqlStore
 from tests.store.conftest import Place
-from tests.store.made import LEASE, NOW, ORIGIN, accept, claim, deliver_later, delivery, feed_entry, outcome, receipt
+from tests.store.made import (
+    LEASE,
+    NOW,
+    ORIGIN,
+    accept,
+    claim,
+    deliver_later,
+    delivery,
+    feed_entry,
+    outcome,
+    payload,
+    receipt,
+)
 from tests.store.setting_back import Machine, contradictions
 from tests.store.test_deliveries import result
 
@@ -337,6 +356,66 @@ async def test_a_lost_anchor_does_not_bring_a_name_back(machine: Machine) -> Non
     machine.anchor.unlink()
     await machine.set_back(copy)
     assert (await machine.open()).origin == f"{ORIGIN}~2"
+
+
+async def test_proof_goes_on(machine: Machine) -> None:
+    """Evidence from before verifies with the old key; receipts of either name with the new one, in proofs and bundles."""
+    store = await machine.open()
+    await grow(store, range(1, 4))
+    copy = await machine.copy("replica")
+    await grow(store, range(4, 6))
+    old_key, old = await store.log_key(), await store.proven(4)
+    await machine.set_back(copy)
+    one = payload(9)
+    await store.accept(one, NewReceipt(Stage.RECEIVED, one.id, signed.received(one, log=store.origin)))
+    two = payload(10)
+    await store.accept(two, NewReceipt(Stage.RECEIVED, two.id, signed.received(two, log=store.origin)))
+    new_key = await store.log_key()
+    assert old_key.partition("+")[0] == ORIGIN
+    assert new_key.partition("+")[0] == f"{ORIGIN}~2"
+    assert verify.verify_proof(_proof(old), old_key) == []
+    assert not verify.valid(verify.verify_proof(_proof(old), new_key))
+    proven = [await store.proven(index) for index in range(5)]
+    assert [verify.verify_proof(_proof(each), new_key) for each in proven] == [[]] * 5
+    bodies = [payload(number).body for number in (1, 2, 3, 9, 10)]
+    packed = make_bundle(proven[0].checkpoint, [(each.receipt, each.proof) for each in proven], bodies)
+    assert verify.verify(packed, new_key) == []
+    assert not verify.valid(verify.verify(packed, old_key))
+    assert {loads(each.receipt.body)["log"] for each in proven} == {ORIGIN, f"{ORIGIN}~2"}
+
+
+def _proof(proven: Proven) -> bytes:
+    return Proof(proven.receipt.index, proven.proof, proven.checkpoint, proven.receipt.body).text().encode()
+
+
+async def test_the_audit_takes_no_break_for_damage(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A round of the log's audit that the store is set back in begins anew, and finds nothing."""
+    monkeypatch.setattr(log_watch, "PAGE", 8)
+    store = await machine.open()
+    await grow(store, range(1, 8))
+    copy = await machine.copy("replica")
+    await grow(store, range(8, 25))
+    found: list[Problem] = []
+    watch = log_watch.LogWatch(store, 100_000, on_found=found.append)
+    audit_on, pages = store.audit_on, 0
+
+    async def audit_on_and_set_back(seen: StoredLog, count: int) -> bool:
+        nonlocal pages
+        pages += 1
+        if pages == 3:
+            await machine.set_back(copy)
+            unaware = machine.place.store(machine.place.folder / "another-anchor")
+            await unaware.open()
+            for number in range(30, 55):
+                await accept(unaware, number)
+            await unaware.close()
+        return await audit_on(seen, count)
+
+    monkeypatch.setattr(store, "audit_on", audit_on_and_set_back)
+    await watch._round()
+    assert store.origin == f"{ORIGIN}~2"
+    assert pages > 6
+    assert found == []
 
 
 # What waits for an operator.

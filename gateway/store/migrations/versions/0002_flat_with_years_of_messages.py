@@ -156,6 +156,8 @@ def _deliveries() -> None:
         op.create_index(f"{table}_case_partner", table, ["case_id", "partner_id", "document_type", "sequence"])
         op.create_index(f"{table}_payload", table, ["payload_id", "message_id"])
         _create_index(f"{table}_reference", table, ["partner_id", "reference", "sequence"], where="reference <> ''")
+    for owner in ("partner", "agreement"):
+        _create_index(f"deliveries_due_{owner}", "deliveries", [f"{owner}_id", "due_at"], where="head")
     op.create_index("deliveries_done_sequence", "deliveries_done", ["sequence"])
     op.drop_index("staged_deliveries_payload", "staged_deliveries")
     op.create_index("staged_deliveries_payload", "staged_deliveries", ["payload_id", "message_id"])
