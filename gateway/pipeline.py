@@ -9,6 +9,7 @@ that doing it again makes the same things.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
@@ -28,7 +29,7 @@ from gateway.receipt.notary import Notary
 from gateway.store.contract import Claimed, Outcome, Store
 from gateway.trip.carry import Trip
 from gateway.trip.examine import Bounds
-from gateway.trip.workers import Examiners
+from gateway.trip.workers import Examiners, is_large
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +48,10 @@ LEAVE_SECONDS = 2.0
 """Seconds that giving everything back may take when the gateway ends; what is left, its restart takes back."""
 IN_ORDER_SECONDS, IN_ORDER_LOOKS = 0.2, 10
 """How long a payload keeps its place while it waits for those before it, and how often it looks meanwhile."""
+
+LARGE_AT_ONCE = 4
+"""Large payloads of one partner in work at once: one being examined, and as many again being decided, committed and
+fetched as keep it busy. With more, one partner's would take all places, and every other's would wait for them."""
 
 PEAK_ARRIVALS = 16
 """Arrivals waiting for their commit at once that count as a peak: at a steady few hundred a second there are fewer."""
@@ -120,6 +125,8 @@ class Pipeline:
         )
         self._loop = Loop(self._claim, self.process, settings.pipeline.concurrency)
         self._once_more = asyncio.Lock()
+        self._large = Counter[str]()
+        """Large payloads in work, by partner."""
         self._suspects: set[str] = set()
         """Payloads that were in a process when it ended."""
 
@@ -138,7 +145,8 @@ class Pipeline:
         """The oldest payloads that nobody holds."""
         if await self._gave_way():
             limit = min(limit, CLAIMED_AT_PEAK)
-        return await self._store.claim_payloads(limit, self._lease, self._clock())
+        busy = [partner for partner, count in self._large.items() if count >= LARGE_AT_ONCE]
+        return await self._store.claim_payloads(limit, self._lease, self._clock(), without_large_of=busy)
 
     async def _gave_way(self) -> bool:
         """Wait while many arrivals are being accepted: their senders wait for an answer, this work does not."""
@@ -156,6 +164,23 @@ class Pipeline:
             await self._record_failure(claimed, f"LogDamaged: the file {claimed.payload.sha256} is missing.")
             return
         work = _InHand(claimed)
+        if not is_large(claimed.payload):
+            await self._work(work)
+            return
+        partner_id = claimed.payload.partner_id
+        if self._large[partner_id] >= LARGE_AT_ONCE:  # several were claimed at once, or it is small and packed
+            await self._let_go(work)
+            return
+        self._large[partner_id] += 1
+        try:
+            await self._work(work)
+        finally:
+            self._large[partner_id] -= 1
+            if not self._large[partner_id]:
+                del self._large[partner_id]
+
+    async def _work(self, work: _InHand) -> None:
+        """Decide the payload while its lease is held."""
         work.holding = asyncio.create_task(self._hold(work))
         try:
             await self._decide(work)

@@ -487,8 +487,13 @@ class Store(Protocol):
         """Keep `payload` and its receipt. TransportIdReused where its transport id came with another digest."""
 
     # Between the commits
-    async def claim_payloads(self, limit: int, lease: timedelta, now: datetime) -> Sequence[Claimed]:
-        """The oldest payloads that nobody holds, in order of arrival; with their bodies, but for what was lost."""
+    async def claim_payloads(
+        self, limit: int, lease: timedelta, now: datetime, *, without_large_of: Sequence[str] = ()
+    ) -> Sequence[Claimed]:
+        """The oldest payloads that nobody holds, in order of arrival; with their bodies, but for what was lost.
+
+        A large payload comes with the file that holds it instead. Those of the partners `without_large_of` stay.
+        """
 
     async def renew_payload(
         self, payload_id: str, fence: int, lease: timedelta, now: datetime, begun: int | None = None

@@ -39,6 +39,8 @@ class ClaimWanted:
     lease: timedelta
     now: datetime
     node: str = ""
+    without_large_of: tuple[str, ...] = ()
+    """Partners whose large payloads are left where they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +208,12 @@ def claim(connection: Connection, wanted: ClaimWanted) -> list[Claimed]:
         .where(_inbox.lease_until <= to_time(wanted.now))
         .order_by(_inbox.arrival)
         .limit(wanted.limit)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, of=tables.inbox)
     )
+    if wanted.without_large_of:
+        others = _inbox.partner_id.not_in(wanted.without_large_of)
+        free = free.join(tables.payloads, _payloads.id == _inbox.payload_id)
+        free = free.where(others | (_payloads.size <= LARGEST_ROW))
     held = {row.payload_id: row for row in connection.execute(free)}
     if not held:
         return []

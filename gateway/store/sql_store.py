@@ -198,8 +198,10 @@ class SqlStore(Store):
 
     # Between the commits
 
-    async def claim_payloads(self, limit: int, lease: timedelta, now: datetime) -> Sequence[Claimed]:
-        wanted = payloads.ClaimWanted(self._files, limit, lease, now, self._node)
+    async def claim_payloads(
+        self, limit: int, lease: timedelta, now: datetime, *, without_large_of: Sequence[str] = ()
+    ) -> Sequence[Claimed]:
+        wanted = payloads.ClaimWanted(self._files, limit, lease, now, self._node, tuple(without_large_of))
         if self._database.claims_apart:
             return await self._claim(lambda connection: payloads.claim(connection, wanted))
         return await self._writer.do(payloads.claims, wanted)

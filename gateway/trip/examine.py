@@ -81,8 +81,9 @@ them one by one, and finding more takes the time of those who sent what can be r
 MOST_SAID = 20_000
 """Findings of a payload that acknowledgements can tell, apart from the first of each rejected message: some 20 MB."""
 
-MOST_FINDINGS = 2_000
-"""Findings kept of one message, or of one group's or interchange's envelope; those that reject it come first."""
+MOST_FINDINGS = 3_000
+"""Findings kept of one message (a reader tells 1,000 at most, and the check of its segments 2,000), or of one group's
+or interchange's envelope; where there are more, those that reject it are kept first."""
 
 
 @dataclass(frozen=True, slots=True)

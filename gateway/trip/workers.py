@@ -98,9 +98,7 @@ class Examiners:
         """
         source = Path(payload.path) if payload.path else payload.body
         work = Work(source, tuple(agreements), day, self._unpacked_limit, self._bounds)
-        # What is compressed may hold a thousand times what came.
-        large = payload.size > INLINE_BYTES or is_packed(payload.body)
-        if suspect or (self._workers and large):
+        if suspect or (self._workers and is_large(payload)):
             run = self._alone if suspect else self._in_pool
             self._large += 1
             try:
@@ -198,6 +196,11 @@ class Examiners:
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
             self._pool = None
+
+
+def is_large(payload: Payload) -> bool:
+    """Whether examining the payload may take long: what is compressed may hold two hundred times what came."""
+    return payload.size > INLINE_BYTES or is_packed(payload.body)
 
 
 class Retraced(Mapping[str, Place]):

@@ -35,8 +35,8 @@ processes, bodies, and as many again that nobody has thought of."""
 WRITE_SECONDS = 30.0
 """How often it is looked whether a peer that reads slowly has read on."""
 
-CRUMBS = 8
-"""Bytes between two line ends, on average, below which a body in chunks is not taken: its chunks have less than a dozen
+CRUMBS = 5
+"""Bytes between two line ends, on average, below which a body in chunks is not taken: its chunks have less than five
 bytes then, each of which takes the time of a thousand. No EDI has such lines."""
 
 _JUDGED = 4096
@@ -145,9 +145,9 @@ class Connection(web.RequestHandler):
         if self._buffer_paused:
             self._resume_reading_if_drained()
 
-    def ended(self) -> None:
-        """The request has its answer."""
-        self._idle = True
+    def ended(self, *, whole: bool) -> None:
+        """The request has its answer; where its body has not come whole, the rest of that is still to come."""
+        self._idle = whole
 
     def pause_writing(self) -> None:
         """More is to be sent than the peer has read."""
@@ -225,7 +225,7 @@ def time_requests(server: web.Server) -> None:
         try:
             return await handle(request)
         finally:
-            connection.ended()
+            connection.ended(whole=request.content.is_eof())
 
     server.request_handler = timed
 

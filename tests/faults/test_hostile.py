@@ -1,0 +1,252 @@
+"""No small payload holds the others: each kind of heavy payload, in short, is answered precisely and within bounds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.model import Agreement, Direction, MessageState
+from gateway.parse import edifact
+from gateway.pipeline import LARGE_AT_ONCE, Pipeline
+from gateway.trip import examine as examining
+from gateway.trip import workers
+from gateway.trip.examine import Bounds, Examined, Interchange, Message, examine
+from tests.bench.hostile import PARTNERS
+from tests.faults import heavy
+from tests.harness import GatewayProcess
+from tests.trip.rig import RULES, START, House, codes, elements, house, interchange, message, x12
+
+AGREEMENT = Agreement("a", "acme", Direction.IN, "*", "*", acknowledge="always")
+MIB = 1 << 20
+
+
+def examined(body: bytes, **bounds: int) -> tuple[list[Message], list[Interchange]]:
+    """What is in a payload under bounds of the case's own."""
+    found: list[Examined] = list(
+        examine(body, [AGREEMENT], RULES.at(START.date()), unpacked_limit=64 * MIB, bounds=Bounds(**bounds))
+    )
+    return [i for i in found if isinstance(i, Message)], [i for i in found if isinstance(i, Interchange)]
+
+
+CASES: list[tuple[Callable[[int], bytes], int, str, int]] = [
+    # kind, how many, what is said of it, how many messages are looked at
+    (heavy.empty_groups, 60, "payload.too_many_groups", 0),
+    (heavy.full_groups, 60, "payload.too_many_groups", 50),
+    (heavy.interchanges, 60, "payload.too_many_interchanges", 50),
+    (heavy.empty_interchanges, 60, "payload.too_many_interchanges", 0),
+    (heavy.members, 20_000, "payload.too_large", 0),
+    (heavy.zeros, 80 * MIB, "payload.too_large", 0),
+    (heavy.archive, 1001, "payload.too_large", 0),
+    (heavy.nested, 1000, "xml.too_deep", 1),
+    (heavy.entities, 5, "xml.doctype", 1),
+    (heavy.json_nested, 100, "json.too_deep", 1),
+    (heavy.json_repeated, 1000, "payload.more_findings", 1),
+    (heavy.repetitions, 100_000, "edi.segment.too_long", 1),
+    (heavy.components, 100_000, "edi.segment.too_long", 1),
+    (heavy.long_segment, 100_000, "edi.segment.too_long", 1),
+    (heavy.segments, 10_000, "edi.message.too_many_findings", 1),
+]
+
+
+@pytest.mark.parametrize(("kind", "size", "code", "looked_at"), CASES, ids=[case[0].__name__ for case in CASES])
+def test_what_is_too_much_is_said(kind: Callable[[int], bytes], size: int, code: str, looked_at: int) -> None:
+    """Each kind is told by its finding, after no more than the bound was looked at."""
+    messages, interchanges = examined(kind(size), interchanges=50, groups=50)
+    said = [f.code for one in (*messages, *interchanges) for f in one.findings]
+    assert code in said
+    assert len(messages) == looked_at
+    assert max(len(one.findings) for one in (*messages, *interchanges)) <= examining.MOST_FINDINGS + 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "size"),
+    [(heavy.attributes, 50_000), (heavy.namespaces, 50_000), (heavy.siblings, 20_000), (heavy.json_names, 20_000)],
+)
+def test_what_is_wide_takes_time_in_proportion(kind: Callable[[int], bytes], size: int) -> None:
+    """Twice as much takes no more than about twice as long: nothing is quadratic."""
+    taken = []
+    for count in (size, 2 * size):
+        body = kind(count)
+        began = time.process_time()
+        examined(body)
+        taken.append(time.process_time() - began)
+    assert taken[1] < 3.2 * taken[0] + 0.3
+
+
+def test_rejected_messages_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More rejected messages, or faults, than can be named reject the interchange whole; the rest is counted."""
+    monkeypatch.setattr(examining, "MOST_REJECTED", 20)
+    for kind in (heavy.messages, heavy.sets):
+        messages, (ended,) = examined(kind(100))
+        (finding,) = [f for f in ended.findings if f.code == "payload.too_many_rejected"]
+        assert (len(messages), len(ended.verdicts), finding.args["messages"]) == (21, 20, "79")
+        assert ended.rejected
+    monkeypatch.setattr(examining, "MOST_FAULTS", 5_000)
+    messages, (ended,) = examined(heavy.errors(20_000))
+    assert "payload.too_many_faults" in [f.code for f in ended.findings]
+    assert sum(len(m.findings) for m in messages) < 8_000
+
+
+def test_what_acknowledgements_say_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Good sets beyond those that are named are counted in AK9; each rejected one is named, with one fault at least."""
+    from gateway.receipt import x12 as functional
+
+    monkeypatch.setattr(examining, "MOST_NAMED", 10)
+    monkeypatch.setattr(examining, "MOST_SAID", 3)
+    good = "".join(f"ST*997*{n:04}~AK1*SO*1~AK9*A*1*1*1~SE*4*{n:04}~" for n in range(1, 31))
+    bad = "".join(f"ST*997*{n:04}~SE*2*{n:04}~" for n in range(31, 36))
+    body = x12("997", "", sets=35).replace(b"ST*997*0001~SE*2*0001~", (good + bad).encode())
+    _, (ended,) = examined(body)
+    (group,) = ended.groups
+    sets = [functional.SetVerdict(v.type.name, v.reference, v.findings) for v in ended.verdicts]
+    reply = functional.group_acknowledgement(group.group, sets, group.findings, unnamed=ended.unnamed[0])
+    assert reply is not None
+    named = [line.split("*")[2] for line in reply.segments if line.startswith("AK2")]
+    assert len(named) == 15
+    assert {f"{n:04}" for n in range(31, 36)} <= set(named)
+    assert sum(line.startswith("AK5*R") for line in reply.segments) == 5
+    assert reply.segments[-1].split("*")[1:5] == ["P", "35", "35", "30"]
+
+
+def test_a_rejected_group_rejects_its_own_messages_alone() -> None:
+    """Which group a message stands in is known without a word kept about each."""
+    group = "GS*SO*SENDER*GATEWAY*20260305*0130*{0}*X*004010~{1}GE*{2}*{0}~"
+    one = "ST*309*{0:04}~SE*2*{0:04}~"
+    groups = group.format(1, one.format(1), 1) + group.format(2, "", 0) + group.format(3, one.format(2), 9)
+    groups += group.format(4, one.format(3) + one.format(4), 2)
+    _, (ended,) = examined(f"{heavy.ISA.format(1)}{groups}IEA*4*000000001~".encode())
+    assert [ended.rejects(n) for n in (1, 2, 3, 4)] == [False, True, False, False]
+
+
+async def test_too_many_groups_are_answered_in_x12(tmp_path: Path, migrated: Path) -> None:
+    """The sender gets a TA1 that rejects the interchange for the number of its groups, and nothing of it is taken."""
+    async with house(tmp_path, migrated) as gateway:
+        view = await gateway.through(heavy.full_groups(1001))
+        assert {m.state for m in view.messages} == {MessageState.REJECTED}
+        (answer,) = await gateway.acknowledgements()
+        assert [u[4:6] for u in elements(answer, "TA1")] == [["R", "021"]]
+        assert "payload.too_many_groups" in codes(view)
+
+
+async def test_interchanges_beyond_the_bound_are_named(tmp_path: Path, migrated: Path) -> None:
+    """Those that were taken are acknowledged one by one; one response names the first of those that were not."""
+    async with house(tmp_path, migrated) as gateway:
+        gateway.pipeline._examiners._bounds = Bounds(interchanges=20)
+        await gateway.through(heavy.empty_interchanges(23))
+        (refused,) = [e for e in await gateway.inbox() if e.document_type == "response"]
+        assert len(await gateway.acknowledgements()) == 20
+        assert b"E20" in refused.body
+        assert b"the last 3" in refused.body
+
+
+async def test_messages_with_many_findings_are_staged_in_small_chunks(tmp_path: Path, migrated: Path) -> None:
+    """A transaction ends after so many findings, however few messages it holds."""
+    async with house(tmp_path, migrated) as gateway:
+        found: list[int] = []
+        stage, commit = gateway.store.stage, gateway.store.commit
+
+        async def staging(payload_id: str, fence: int, position: int, records: Any) -> None:
+            found.append(sum(len(r.findings) for r in records))
+            await stage(payload_id, fence, position, records)
+
+        async def committing(outcome: Any) -> None:
+            found.append(sum(len(r.findings) for r in outcome.messages))
+            await commit(outcome)
+
+        gateway.store.stage, gateway.store.commit = staging, committing
+        view = await gateway.through(heavy.errors(10_000))
+        assert len(view.messages) == 5
+        assert max(found) <= 5_000 + 2_001
+
+
+# Who waits for whom.
+
+
+async def test_one_partner_s_large_payloads_leave_room_for_the_others(gateway: House) -> None:
+    """As many of one partner's large payloads are in work as its share; the others of it wait, and nobody else."""
+    large = [interchange(f"L{n}", *(message(m, f"L{n}-{m}") for m in range(1, 46))) for n in range(7)]
+    for body in large:
+        await gateway.send(body)
+    await gateway.send(interchange("S1", message(1, "S1")), "rival")
+    pipeline: Any = gateway.pipeline
+    pipeline._large["acme"] = LARGE_AT_ONCE
+    claimed = await pipeline._claim(32)
+    assert [one.payload.partner_id for one in claimed] == ["rival"]
+    del pipeline._large["acme"]
+    at_once = await gateway.store.claim_payloads(32, timedelta(seconds=60), gateway.clock())
+    assert len(at_once) == 7
+    pipeline._large["acme"] = LARGE_AT_ONCE
+    await pipeline.process(at_once[0])  # claimed before that was known: given back
+    del pipeline._large["acme"]
+    gateway.clock.forward(seconds=1)
+    assert [one.payload.id for one in await gateway.claim()] == [at_once[0].payload.id]
+
+
+@dataclass(frozen=True, slots=True)
+class Greedy(workers.Work):
+    """Work that takes all the memory there is, if the payload says so."""
+
+    def examined(self) -> Iterator[Examined]:
+        body = self.source.read_bytes() if isinstance(self.source, Path) else self.source
+        if b"GREEDY" in body:
+            taken = [bytes(64 * MIB) for _ in range(64)]
+            assert taken, "never reached where memory is bounded"
+        return workers.Work.examined(self)
+
+
+async def test_a_payload_that_takes_all_memory_fails(gateway: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process that examines it fails at its bound, and not the machine."""
+    monkeypatch.setattr(workers, "Work", Greedy)
+    changed = gateway.settings.pipeline.model_copy(update={"workers": 1, "worker_bytes": 512 * MIB})
+    settings = gateway.settings.model_copy(update={"pipeline": changed})
+    pipeline = Pipeline(gateway.store, settings, gateway.notary, RULES, clock=gateway.clock)
+
+    accepted = await gateway.send(interchange("G1", message(1, "GREEDY")))
+    pipeline._suspects.add(accepted.payload_id)  # it has ended a process before
+    try:
+        for one in await gateway.claim():
+            await pipeline.process(one)
+    finally:
+        pipeline._examiners.close()
+    view = await gateway.store.payload(accepted.payload_id)
+    assert (view.state.value, view.failed.partition(":")[0]) == ("failed", "ExaminerLost")
+
+
+def test_large_payloads_are_read_from_their_file(tmp_path: Path) -> None:
+    """An interchange in a file is read piece by piece, and is what it is in memory."""
+    body = interchange("F1", *(message(n, f"F{n}") for n in range(1, 60)))
+    path = tmp_path / "body"
+    path.write_bytes(body)
+    rules = RULES.at(START.date())
+    from_file = [type(i).__name__ for i in examine(path, [AGREEMENT], rules, unpacked_limit=MIB)]
+    assert from_file == [type(i).__name__ for i in examine(body, [AGREEMENT], rules, unpacked_limit=MIB)]
+    assert len(list(edifact.read(iter([body])))) == len(from_file) + 1
+
+
+# The whole gateway.
+
+
+def test_another_sender_is_answered_meanwhile(tmp_path: Path) -> None:
+    """While heavy payloads of every kind come and are examined, another partner is answered, and memory stays flat."""
+    gateway = GatewayProcess(tmp_path, PARTNERS, {"GATEWAY_PIPELINE__WORKERS": "1"})
+    gateway.start()
+    try:
+        gateway.post("steady", b"UNB+1")
+        before = gateway.memory()
+        for number, kind in enumerate(
+            (heavy.empty_groups, heavy.messages, heavy.errors, heavy.json_repeated, heavy.zeros)
+        ):
+            status, _ = gateway.post("hostile", kind(heavy.KINDS[kind] // 10))
+            assert status == 202
+            began = time.monotonic()
+            assert gateway.post("steady", b"UNB+UNOA:1+%d" % number)[0] == 202
+            assert time.monotonic() - began < 5
+        assert gateway.memory() - before < 200_000_000
+    finally:
+        gateway.kill()
