@@ -23,6 +23,7 @@ from urllib.request import Request, urlopen
 
 from gateway import config
 from gateway.cli import partner_file
+from gateway.demo.guard import Guard
 from gateway.web import opening
 
 READY_SECONDS = 30.0
@@ -65,6 +66,7 @@ class GatewayProcess:
         self.patience = 20.0
         """Seconds until whoever asks gives up."""
         self._process: subprocess.Popen[str] | None = None
+        self._guard: Guard | None = None
         self._environment = {
             **os.environ,
             "GATEWAY_STORE__URL": f"sqlite:///{folder}/gateway.db",
@@ -104,8 +106,10 @@ class GatewayProcess:
     def start(self) -> None:
         """Start, and wait until it is ready."""
         with (self.folder / "gateway.log").open("a") as errors:
+            self._guard = Guard()  # whoever runs the tests may be killed
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "gateway", "serve"],
+                self._guard.guarded([sys.executable, "-m", "gateway", "serve"]),
+                stdin=self._guard.handle,
                 env=self._environment,
                 cwd=self.folder,
                 stdout=subprocess.PIPE,
@@ -139,13 +143,11 @@ class GatewayProcess:
 
     def pause(self) -> None:
         """SIGSTOP: it holds what it has in its hands, and does nothing."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGSTOP)
+        os.kill(self.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
         """SIGCONT."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGCONT)
+        os.kill(self.pid, signal.SIGCONT)
 
     def stop(self) -> int:
         """SIGTERM; returns the exit status."""
@@ -154,12 +156,18 @@ class GatewayProcess:
         self._process.terminate()
         return self._ended()
 
-    def _ended(self) -> int:
+    def wait(self, seconds: float = 30.0) -> int:
+        """Wait until it has ended; the exit status."""
+        return self._ended(seconds)
+
+    def _ended(self, seconds: float = 30.0) -> int:
         assert self._process is not None
-        status = self._process.wait(30)
+        status = self._process.wait(seconds)
         assert self._process.stdout is not None
         self._process.stdout.close()
         self._process = None
+        if self._guard is not None:
+            self._guard.dismiss()
         return status
 
     def memory(self) -> int:

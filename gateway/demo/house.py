@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
+from gateway.demo.guard import Guard
 from gateway.simulators.partner import said
 from gateway.simulators.readers import summary
 
@@ -99,6 +100,8 @@ class House:
 
     async def __aenter__(self) -> Self:
         """Start everything; DemoFailed where something does not come up."""
+        self._guard = Guard()
+        self._stack.callback(self._guard.dismiss)
         try:
             await self._start()
         except BaseException:
@@ -154,10 +157,8 @@ class House:
         log = self.folder / f"{name}.log"
         with log.open("ab") as errors:
             process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                module,
-                *arguments,
+                *self._guard.guarded([sys.executable, "-m", module, *arguments], group=True),
+                stdin=self._guard.handle,
                 cwd=self.folder,
                 env={k: v for k, v in os.environ.items() if not k.startswith("GATEWAY_")},
                 stdout=PIPE,
@@ -185,12 +186,10 @@ class House:
     async def command(self, *arguments: str) -> str:
         """Run a verb of the command line over the demo's store; its output."""
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "gateway",
-            *arguments,
-            "--config",
-            str(self.config),
+            *self._guard.guarded(
+                [sys.executable, "-m", "gateway", *arguments, "--config", str(self.config)], group=True
+            ),
+            stdin=self._guard.handle,
             cwd=self.folder,
             stdout=PIPE,
             stderr=PIPE,
@@ -291,6 +290,7 @@ folder_poll_seconds = 0.1
 url = "sqlite+aiosqlite:///{folder}/gateway.db"
 payload_folder = "{folder}/payloads"
 anchor_file = "{folder}/anchor"
+node_file = "{folder}/node"
 free_bytes = 10000000
 
 [receipts]

@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
 import pickle
 import resource
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
@@ -30,6 +33,7 @@ from gateway.model import Agreement, Payload, Place
 from gateway.receive.unpack import is_packed
 from gateway.store.database import translated
 from gateway.trip.examine import Bounds, Examined, Message, examine
+from gateway.trip.lifetime import begin_worker, end_workers, uninterrupted
 
 INLINE_BYTES = 64 * 1024
 """Up to here a payload takes milliseconds to examine; above, it would keep the event loop from its senders."""
@@ -40,6 +44,10 @@ PARCEL = 16
 APART = 2
 """Suspects examined at once, each in a process of its own: so that one that takes long, or for ever, does not hold up
 the others, and that those who are under suspicion only because they were near take what they would anyway."""
+SPOOL = "examined-"
+"""How the names of files begin through which large payloads come back."""
+SPOOL_SECONDS = 24 * 3600.0
+"""No payload waits for a worker for so long."""
 CHUNK = 100
 """Messages per record of the file: enough to make pickling cheap, few enough to hold."""
 CHUNK_FINDINGS = 1000
@@ -102,11 +110,11 @@ class Examiners:
             run = self._alone if suspect else self._in_pool
             self._large += 1
             try:
-                with tempfile.NamedTemporaryFile(prefix="examined-") as spool:
+                with _spool() as (name, file):
                     with translated():  # a full disk is no fault of the payload
-                        await run(_examine_into, spool.name, work)
+                        await run(_examine_into, name, work)
                     # In a thread: what was said of ten thousand messages takes a second to read.
-                    while (items := await asyncio.to_thread(_chunk, spool)) is not None:
+                    while (items := await asyncio.to_thread(_chunk, file)) is not None:
                         for item in items:
                             yield item
             finally:
@@ -156,7 +164,7 @@ class Examiners:
         if self._pool is None:
             self._pool = self._new_pool(self._workers)
         try:
-            return await asyncio.wrap_future(self._pool.submit(function, *arguments))
+            return await _run(self._pool, function, *arguments)
         except BrokenProcessPool as error:
             self._pool = None
             raise ExaminerLost from error
@@ -166,18 +174,20 @@ class Examiners:
     def _new_pool(self, workers: int) -> ProcessPoolExecutor:
         # spawn: a forked copy of a process with threads and an event loop is not safe to run.
         context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(workers, context, initializer=_bound_memory, initargs=(self._worker_bytes,))
+        return ProcessPoolExecutor(
+            workers, context, initializer=begin_worker, initargs=(os.getpid(), __name__, self._worker_bytes)
+        )
 
     async def _alone(self, function: Callable[..., Any], *arguments: object) -> Any:
         """Run in a process in which there is nothing else meanwhile; ExaminerLost where it ended."""
         async with self._apart:
             cell = self._cells.pop() if self._cells else self._new_pool(1)
             try:
-                answer = await asyncio.wrap_future(cell.submit(function, *arguments))
+                answer = await _run(cell, function, *arguments)
             except (BrokenProcessPool, MemoryError) as error:
                 raise ExaminerLost from error
             except asyncio.CancelledError:
-                cell.shutdown(wait=False, cancel_futures=True)  # it may be busy for long
+                end_workers(cell)  # it may be busy for long
                 raise
             self._cells.append(cell)
         if not self._apart.locked():  # nobody waits: a process that is seldom needed is not kept
@@ -186,7 +196,7 @@ class Examiners:
 
     def _close_cells(self) -> None:
         while self._cells:
-            self._cells.pop().shutdown(wait=False, cancel_futures=True)
+            end_workers(self._cells.pop())
 
     def close(self) -> None:
         """End the worker processes."""
@@ -194,13 +204,20 @@ class Examiners:
             task.cancel()
         self._close_cells()
         if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+            end_workers(self._pool)
             self._pool = None
 
 
 def is_large(payload: Payload) -> bool:
     """Whether examining the payload may take long: what is compressed may hold two hundred times what came."""
     return payload.size > INLINE_BYTES or is_packed(payload.body)
+
+
+async def _run(pool: ProcessPoolExecutor, function: Callable[..., Any], *arguments: object) -> Any:
+    """What `function` gives in a worker process of `pool`, which is started where there are too few."""
+    with uninterrupted():
+        running = pool.submit(function, *arguments)
+    return await asyncio.wrap_future(running)
 
 
 class Retraced(Mapping[str, Place]):
@@ -242,8 +259,14 @@ def _examine_parcel(parcel: Sequence[Work]) -> list[list[Examined]]:
     return [[_portable(item) for item in work.examined()] for work in parcel]
 
 
+def prepare(most: int) -> None:
+    """In a worker process, before its work: bound its memory, and load what every payload needs."""
+    _bound_memory(most)
+    _rule_book()
+
+
 def _bound_memory(most: int) -> None:
-    """In a worker process, first: let it fail at so many bytes of its own, rather than the machine (setrlimit(2))."""
+    """Let this process fail at so many bytes of its own, rather than the machine (setrlimit(2))."""
     if most:
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
@@ -263,6 +286,34 @@ def _examine_into(spool: str, work: Work) -> None:
                 chunk.clear()
                 found = 0
         pickle.dump(chunk, file, pickle.HIGHEST_PROTOCOL)
+
+
+@contextmanager
+def _spool() -> Iterator[tuple[str, IO[bytes]]]:
+    """A file for a worker to write to, by a name, and for us to read from.
+
+    Where the system lends what we have open a name (/proc), that is its only one, and nothing is left of it whoever is
+    killed; elsewhere it has one of its own until it is read.
+    """
+    handle, own = tempfile.mkstemp(prefix=SPOOL)
+    lent = f"/proc/{os.getpid()}/fd/{handle}"
+    try:
+        with os.fdopen(handle, "rb") as file:
+            name = own
+            if Path(lent).exists():
+                name = lent
+                Path(own).unlink()
+            yield name, file
+    finally:
+        Path(own).unlink(missing_ok=True)
+
+
+def sweep_spools(older_than: float = SPOOL_SECONDS) -> None:
+    """Remove spools that nobody wrote to for so many seconds: whoever made them was killed."""
+    for path in Path(tempfile.gettempdir()).glob(f"{SPOOL}*"):
+        with suppress(OSError):  # another's, or gone by now
+            if path.stat().st_mtime < time.time() - older_than:
+                path.unlink()
 
 
 def _chunk(file: IO[bytes]) -> list[Examined] | None:

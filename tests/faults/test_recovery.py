@@ -62,7 +62,6 @@ class Nodes:
             environment = {**shared, "GATEWAY_STORE__NODE_FILE": f"{own}/node"}
             self.each.append(GatewayProcess(own, partners(bureau.url), environment))
         for node in self.each:
-            node.patience = 2.0  # one of them may be paused
             node.start()
 
     def drain(self, faults: Callable[[], None] = lambda: None) -> float:
@@ -181,6 +180,7 @@ def test_a_lost_nodes_work_is_taken_over_in_seconds(nodes: Nodes, how: signal.Si
         if how is signal.SIGKILL:
             lost.kill()
         else:
+            lost.patience = 0.5  # whoever asks it goes to the other then
             lost.pause()
 
     taken = nodes.drain(faults)
