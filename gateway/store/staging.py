@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, literal_column, select, update
 
 from gateway.errors import GatewayError, LeaseLost
 from gateway.model import MessageState
@@ -57,6 +57,6 @@ def failed(connection: Connection, payload_id: str, up_to: int) -> list[MessageR
     query = select(tables.messages).where(
         messages.payload_id == payload_id,
         messages.number.between(1, up_to),
-        messages.state == MessageState.FAILED.value,
+        messages.state == literal_column(f"'{MessageState.FAILED.value}'"),  # as the partial index says it
     )
     return [message_from(row) for row in connection.execute(query)]

@@ -170,6 +170,13 @@ messages = Table(
     PrimaryKeyConstraint("id"),
     Index("messages_payload", "payload_id", "number"),
     Index(
+        "messages_failed",
+        "payload_id",
+        "number",
+        sqlite_where=text("state = 'failed'"),
+        postgresql_where=text("state = 'failed'"),
+    ),
+    Index(
         "messages_case",
         "case_id",
         "at",

@@ -28,12 +28,14 @@ SHA256 = digest(BODY)
 SIGNER = Signer(ORIGIN, bytes(range(32)))
 BEGAN = 1_767_225_600_000
 """2026-01-01 in milliseconds: when the first payload came; then one came each second."""
+_NOBODY = "''"
+"""Whose hot deliveries are."""
 RECEIPTS = 5
 """For each message: received, checked, delivered twice, answered."""
 WAITING = 200
 """Payloads in the inbox."""
 HOT = 20
-"""One delivery in so many has never come to its end."""
+"""One delivery to customs in so many has never come to its end, and a tenth as many to the bureau."""
 CROWDED = "CONTRACT-1"
 """A number that every fifth case has."""
 
@@ -183,12 +185,12 @@ def statements(dialect: str, shape: Shape) -> Iterator[str]:
         )
         done = f"{common}, CASE WHEN i % 3 = 0 THEN 'answered' ELSE 'delivered' END, 1, NULL, 1, '', {at}"
         hot = f"{common}, CASE WHEN i % {HOT * 2} = 0 THEN 'dead' ELSE 'pending' END, 1, {at}, 1, 'busy'"
-        is_hot = f"i % {HOT} = 0" if recipient == "customs" else "1 = 0"
+        is_hot = f"i % {HOT} = 0" if recipient == "customs" else f"i % {10 * HOT} = 7"
         # Every hot one has a lane of its own, but for those of the huge case, of which the first is the head.
         head = f"(i % 25 <> 0 OR i = {HOT * 5})"
         yield f"{rows('deliveries_done', done)} WHERE NOT ({is_hot})"
         due = f"CASE WHEN i % {HOT * 2} = 0 THEN NULL ELSE {at} END"
-        yield f"{rows('deliveries', f'{hot}, {head}, {due}')} WHERE {is_hot}"
+        yield f"{rows('deliveries', f'{hot}, {head}, {due}, {_NOBODY}')} WHERE {is_hot}"
         yield rows("attempts", f"{d.id(kind)}, 1, {at}, {at} + 1000, 'delivered', ''")
     delivery, wait = d.id("d"), d.id("8")
     yield f"{rows('answers', f'{delivery}, {at}')} WHERE i % 3 = 0"

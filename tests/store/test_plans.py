@@ -146,7 +146,7 @@ async def recorded(url: str, folder: Path) -> Recording:
     store = open_store(url, signer=filled.SIGNER, payload_folder=folder / "payloads", anchor_file=folder / "anchor")
     try:
         await store.open()
-        for journey in (read_all, take_in_and_decide, deliver, take_back, keep_the_registry):
+        for journey in (read_all, take_in_and_decide, take_back, deliver, keep_the_registry):
             await journey(store)
         await store.close()
         for spoilt in ("", "no anchor"):  # the log is compared with its anchor, and goes on under another name
@@ -214,8 +214,9 @@ async def read_all(store: SqlStore) -> None:
     await store.receipt(MIDDLE)
     await store.sent_by("acme", one, SHAPE.id("1", MIDDLE))
     await store.log_key()
-    seen = await store.audit_from(SHAPE.leaves - 64)
-    await store.audit_on(seen, 64)
+    for place in (SHAPE.leaves - 64, SHAPE.leaves):
+        seen = await store.audit_from(place)
+        await store.audit_on(seen, 64)
     await store.log_size()
     await store.earlier_undecided(SHAPE.id("0", COUNT))
     await store.find_interchange(
@@ -292,8 +293,11 @@ async def deliver(store: SqlStore) -> None:
     await store.finish_attempt(
         AttemptResult("new-2", second.fence, 1, "deferred", LATER, "busy", next_at=LATER + LEASE)
     )
-    third = again.get("new-3") or held["new-3"]
-    await store.finish_attempt(AttemptResult("new-3", third.fence, 1, "refused", LATER, "no"))
+    back = {one.id: one for one in await store.claim_deliveries(10_000, LEASE, LATER + 2 * LEASE)}
+    second = back["new-2"]
+    await store.finish_attempt(AttemptResult("new-2", second.fence, 2, "delivered", LATER + 2 * LEASE))
+    third = back["new-3"]
+    await store.finish_attempt(AttemptResult("new-3", third.fence, third.attempts, "refused", LATER, "no"))
     for operation in (store.retry_delivery, store.skip_delivery):
         for id_ in ("new-3", "new-1", "unknown"):
             with contextlib.suppress(GatewayError):
@@ -309,9 +313,11 @@ AGREEMENT = Agreement("a-new", "p-new", Direction.OUT, "*", "json:x:1")
 
 async def take_back(store: SqlStore) -> None:
     """What a node and an operator do when something has ended badly."""
-    await store.claim_deliveries(10, LEASE, LATER + 30 * LEASE, Share(2, {"customs": 2}))
     await store.hold_as("node", LATER)
+    claimed = await store.claim_deliveries(5, timedelta(0), LATER, Share(2, {"customs": 2}))
+    assert [one.partner_id for one in claimed] == ["bureau"] * 2
     await store.probe()
+    await store.feed_end("status")
     for case_id in ("", SHAPE.huge_case):
         await store.raise_alert(Alert("kind", f"subject {case_id}", (Finding("decide.repeat"),), NOW, case_id=case_id))
     await store.mark_audit(AuditMark(1, 2))
@@ -329,10 +335,9 @@ async def reconcile(store: SqlStore) -> None:
     for partner in ("", "customs"):
         await store.reconciliation(partner, 50)
         await store.held_deliveries(partner)
-    for id_ in await store.held_deliveries(""):
-        await store.skip_delivery(id_, LATER)
-        break
-    await store.close_breaks(LATER)
+    held = await store.held_deliveries("")
+    await asyncio.gather(*(store.skip_delivery(id_, LATER) for id_ in held))
+    assert await store.close_breaks(LATER)
 
 
 async def keep_the_registry(store: SqlStore) -> None:
@@ -349,28 +354,42 @@ async def keep_the_registry(store: SqlStore) -> None:
     await store.registry_version()
 
 
+ELSEWHERE = {
+    "breaks.py:_alert": "a second look for the first alert of all, by the same key as the first",
+    "deliveries.py:staged_lanes": "what PostgreSQL locks; SQLite has one writer",
+}
+"""Functions that run a statement which one engine or a store with a history does not reach."""
+
+
 def unreached(recording: Recording) -> list[str]:
-    """Places in the store that run a statement and were not reached."""
+    """Functions of the store that run a statement which was not reached, with its line."""
     missing = []
     for path in sorted(FOLDER.glob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if not isinstance(node, ast.Call):
-                continue
-            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-            if name not in ("execute", "exec_driver_sql", "insert_rows"):
-                continue
-            # The one has pragmas and locks only, and the other a way to insert for each engine.
-            if path.name in ("database.py", "sql.py"):
-                continue
-            if not any((path.name, line) in recording.lines for line in range(node.lineno, node.end_lineno + 1)):
-                missing.append(f"{path.name}:{node.lineno}")
+        if path.name in ("database.py", "sql.py"):  # pragmas and locks, and a way to insert for each engine
+            continue
+        for function in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(function, ast.FunctionDef) and f"{path.name}:{function.name}" not in ELSEWHERE:
+                missing += [
+                    f"{path.name}:{function.name} {call.lineno}"
+                    for call in ast.walk(function)
+                    if isinstance(call, ast.Call)
+                    and getattr(call.func, "attr", getattr(call.func, "id", "")) in RUNS
+                    and not recording.lines & {(path.name, line) for line in lines_of(call)}
+                ]
     return missing
+
+
+RUNS = ("execute", "exec_driver_sql", "insert_rows")
+
+
+def lines_of(node: ast.expr) -> range:
+    return range(node.lineno, (node.end_lineno or node.lineno) + 1)
 
 
 def judged(statement: str) -> bool:
     """Whether a statement reads anything that grows."""
     return (
-        not statement.startswith(("INSERT", "PRAGMA", "CREATE", "BEGIN", "SELECT pg_advisory"))
+        not statement.startswith(("INSERT", "PRAGMA", "CREATE", "BEGIN", "SET", "SELECT pg_"))
         and "alembic" not in statement
     )
 
@@ -380,7 +399,7 @@ async def test_every_statement_on_sqlite(filled_file: Path, tmp_path: Path) -> N
     path = tmp_path / "gateway.db"
     shutil.copy(filled_file, path)
     recording = await recorded(f"sqlite:///{path}", tmp_path)
-    assert unreached(recording) == []
+    assert "\n".join(unreached(recording)) == ""
     faults = []
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
         for statement, parameters in recording.statements.values():
@@ -429,7 +448,7 @@ def excused(statement: str) -> bool:
 async def test_every_statement_on_postgresql(filled_database: str, migrated_database: str, tmp_path: Path) -> None:
     """On PostgreSQL neither, whatever it believes: the plans for empty tables would do for full ones."""
     recording = await recorded(database_url(filled_database), tmp_path)
-    assert unreached(recording) == []
+    assert "\n".join(unreached(recording)) == ""
     faults = []
     empty = await _connected(migrated_database)
     full = await _connected(filled_database)

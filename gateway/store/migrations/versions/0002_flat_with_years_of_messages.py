@@ -84,6 +84,7 @@ def _cases() -> None:
     op.execute("UPDATE case_documents SET document = NULL WHERE message_id <> ''")
     _to_bytes("messages", nullable=True)
     _to_bytes("staged_messages", nullable=True)
+    _create_index("messages_failed", "messages", ["payload_id", "number"], where="state = 'failed'")
     op.drop_index("messages_case", "messages")
     _create_index("messages_case", "messages", ["case_id", "at", "number"], where="case_id <> ''")
 

@@ -1,0 +1,233 @@
+"""Lists and views in pages: following them gives everything once, in order, with a number of statements that stays."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from sqlalchemy import Engine, event
+
+from gateway.errors import NotFound
+from gateway.model import CaseEvent, DeliveryKind, MessageState, PayloadState
+from gateway.store import case_views
+from gateway.store.contract import CASES, CaseChange, Standing
+from gateway.store.sql_store import SqlStore
+from tests.store.made import NOW, accept, claim, deliver_later, delivery, feed_entry, message, outcome, receipt
+
+STATES = {
+    "accepted": (MessageState.ACCEPTED, MessageState.ACCEPTED),
+    "rejected": (MessageState.REJECTED,),
+    "held": (MessageState.HELD,),
+    "partly_accepted": (MessageState.ACCEPTED, MessageState.HELD),
+}
+
+
+async def decide(store: SqlStore, number: int, states: tuple[MessageState, ...], **fields: object) -> None:
+    claimed = await claim(store, number, **fields)
+    made = tuple(message(claimed, place, state=state) for place, state in enumerate(states, 1))
+    await store.commit(outcome(claimed, messages=made))
+
+
+async def test_payloads_are_listed_by_every_state_partner_and_traffic(store: SqlStore) -> None:
+    """Each combination of filters gives exactly the payloads that have them, newest first, in pages of any size."""
+    kept: list[tuple[str, str, bool, str]] = []
+    for number, (state, partner, test) in enumerate(itertools.product([*STATES, "failed"], "ab", [False, True]), 1):
+        if state == "failed":
+            claimed = await claim(store, number, partner_id=partner, test=test)
+            await store.commit(outcome(claimed, failed="why"))
+        else:
+            await decide(store, number, STATES[state], partner_id=partner, test=test)
+        kept.append((f"{number:032x}", partner, test, state))
+    await accept(store, 99, partner_id="a")
+    kept.append((f"{99:032x}", "a", False, "received"))
+    for state in ("", "received", "processed", "failed", *STATES):
+        for partner in ("", "a", "b"):
+            for test in (None, False, True):
+                wanted = [
+                    id_
+                    for id_, of, traffic, is_ in reversed(kept)
+                    if partner in ("", of)
+                    and test in (None, traffic)
+                    and (state in ("", is_) or (state == "processed" and is_ in STATES))
+                ]
+                found: list[str] = []
+                while page := await store.payloads(partner, state, found[-1] if found else "", 3, test=test):
+                    found += [line.payload.id for line in page]
+                assert found == wanted, (state, partner, test)
+
+
+async def test_a_verdict_is_over_all_chunks_of_a_payload(store: SqlStore) -> None:
+    """What the first chunk's messages are is not forgotten when the last one's differ; processed again, it starts anew."""
+    claimed = await claim(store)
+    await store.commit(outcome(claimed, messages=(message(claimed, 1),), finished=False))
+    held = message(claimed, 2, state=MessageState.HELD)
+    await store.commit(outcome(claimed, position=2, messages=(held,)))
+    assert (await store.payloads("", "partly_accepted", "", 9))[0].state is PayloadState.PROCESSED
+    await store.reopen_payload(claimed.payload.id)
+    assert [line.standing for line in await store.payloads("", "", "", 9)] == [Standing.RECEIVED]
+    (again,) = await store.claim_payloads(1, NOW - NOW, NOW)
+    await store.commit(outcome(again, messages=(held,), position=2))
+    assert [line.standing for line in await store.payloads("", "held", "", 9)] == [Standing.HELD]
+
+
+async def test_a_payload_is_viewed_in_pages_of_messages(store: SqlStore) -> None:
+    """Each page has its messages with their deliveries, offers and receipts; the payload's own are on the first."""
+    claimed = await claim(store)
+    numbers = [-1, 0, 1, 2, 3, 4, 5]
+    messages = tuple(message(claimed, number) for number in numbers)
+    made = tuple(delivery(f"d{n}", f"lane {n}", message_id=one.id) for n, one in zip(numbers, messages, strict=True))
+    offered = tuple(feed_entry(f"o{one.number}", "inbox", partner_id="firm", message_id=one.id) for one in messages)
+    await store.commit(
+        outcome(
+            claimed,
+            messages=messages,
+            deliveries=made,
+            feed=offered,
+            receipts=tuple(receipt(one.id) for one in (*messages, *made)),
+        )
+    )
+    whole = await store.payload(claimed.payload.id)
+    assert [one.number for one in whole.messages] == numbers
+    assert whole.next is None
+    pages = [await store.payload(claimed.payload.id, limit=3)]
+    while pages[-1].next is not None:
+        pages.append(await store.payload(claimed.payload.id, pages[-1].next, 3))
+    assert [len(page.messages) for page in pages] == [3, 3, 1]
+    for name in ("messages", "deliveries", "offered", "receipts"):
+        together = [one for page in pages for one in getattr(page, name)]
+        assert sorted(map(repr, together)) == sorted(map(repr, getattr(whole, name))), name
+    for page in pages:
+        assert [one.message_id for one in page.deliveries] == [one.id for one in page.messages]
+
+
+async def test_a_view_reads_the_bodies_it_is_asked_for(store: SqlStore) -> None:
+    """Without all bodies, a view has those of answers up to what a row holds, and no others."""
+    claimed = await claim(store)
+    one = message(claimed)
+    answer = {"message_id": one.id, "kind": DeliveryKind.ACKNOWLEDGEMENT}
+    made = (
+        delivery("document", "x", message_id=one.id),
+        delivery("answer", "y", body=b"UNB", **answer),
+        delivery("large", "z", body=b"x" * 70_000, **answer),
+    )
+    await store._keep_bodies((d.sha256, d.body) for d in made)
+    await store.commit(outcome(claimed, messages=(one,), deliveries=made))
+    view = await store.payload(claimed.payload.id, bodies=False)
+    assert {d.id: d.body for d in view.deliveries} == {"document": b"", "answer": b"UNB", "large": b""}
+    assert view.payload.body == b""
+    whole = await store.payload(claimed.payload.id)
+    assert {d.id: len(d.body) for d in whole.deliveries} == {"document": 16, "answer": 3, "large": 70_000}
+    assert whole.payload.body == (await store.original(claimed.payload.id)).body == b"payload 1"
+    assert (await store.original(claimed.payload.id, body=False)).body == b""
+
+
+async def test_deliveries_are_listed_from_any_place(store: SqlStore) -> None:
+    """Pages of deliveries go on over hot and finished ones alike."""
+    names = [f"d{n}" for n in range(7)]
+    await deliver_later(store, *(delivery(name, f"lane {name}") for name in names))
+    found: list[str] = []
+    while page := await store.deliveries("customs", "", 3, found[-1] if found else ""):
+        found += [one.id for one in page]
+    assert found == names[::-1]
+    assert await store.deliveries("", "", 3, "unknown") == []
+
+
+async def make_case(store: SqlStore, number: int, count: int, case: str, key: tuple[str, str]) -> None:
+    claimed = await claim(store, number)
+    messages = tuple(message(claimed, n, case_id=case) for n in range(1, count + 1))
+    await store.commit(
+        outcome(
+            claimed,
+            messages=messages,
+            cases=(
+                CaseChange(
+                    case,
+                    0,
+                    "declared",
+                    "firm",
+                    add_keys=frozenset({key, ("other", key[1])}),
+                    events=tuple(CaseEvent(case, NOW, f"e{n}", "", delivery_id="c1-d1") for n in range(count)),
+                ),
+            ),
+            deliveries=tuple(delivery(f"{case}-d{n}", case_id=case) for n in range(1, count + 1)),
+            receipts=tuple(receipt(one.id) for one in messages),
+        )
+    )
+
+
+async def test_a_long_case_is_read_backwards_in_pieces(store: SqlStore) -> None:
+    """The newest piece comes first; the pieces together are the whole timeline, each thing once."""
+    await make_case(store, 1, 7, "c1", ("bill", "B1"))
+    (whole,) = await store.case("B1")
+    assert whole.earlier is None
+    page = await store.cases("B1", limit=3)
+    assert page.next == ""
+    (piece,) = pieces = list(page.cases)
+    while pieces[0].earlier is not None:
+        pieces.insert(0, await store.case_earlier("c1", "firm", pieces[0].earlier, 3))
+    assert len(pieces) == 3
+    for name in ("events", "messages", "deliveries"):
+        assert [one for piece in pieces for one in getattr(piece, name)] == list(getattr(whole, name)), name
+    assert [one.kind for one in pieces[-1].events] == ["e4", "e5", "e6"]
+    # What an event is about is there even where the delivery itself is on another piece.
+    assert [one.id for one in pieces[-1].spoken_of] == ["c1-d1"]
+    with pytest.raises(NotFound):
+        await store.case_earlier("c1", "stranger", piece.earlier)  # type: ignore[arg-type]
+
+
+async def test_a_number_of_many_cases_is_read_in_pages(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The newest cases of a number come first, and following `next` gives each once, also for one who takes part in few."""
+    monkeypatch.setattr(case_views, "LOOKED_AT", 8)
+    count = 2 * CASES + 3
+    for number in range(1, count + 1):
+        await make_case(store, number, 1, f"case {number:03}", ("contract", "K"))
+    mine = await claim(store, 999, partner_id="guest")
+    await store.commit(
+        outcome(mine, messages=(message(mine, case_id="case 002"), message(mine, 2, case_id="case 030")))
+    )
+
+    async def pages(partner: str) -> AsyncIterator[list[str]]:
+        after = None
+        while after is None or after:
+            page = await store.cases("K", partner, after or "")
+            assert len(page.cases) <= CASES
+            yield [one.id for one in page.cases]
+            after = page.next
+
+    everybody = [id_ async for page in pages("") for id_ in page]
+    assert everybody == [f"case {number:03}" for number in range(count, 0, -1)]
+    assert [id_ async for page in pages("guest") for id_ in page] == ["case 030", "case 002"]
+    assert [id_ async for page in pages("stranger") for id_ in page] == []
+
+
+@asynccontextmanager
+async def counted() -> AsyncIterator[list[str]]:
+    """Statements while this is open."""
+    statements: list[str] = []
+
+    def note(_c: object, _k: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    yield statements
+    event.remove(Engine, "before_cursor_execute", note)
+
+
+async def test_a_page_takes_as_many_statements_however_long_it_is(store: SqlStore) -> None:
+    """Neither lists nor views ask for each thing by itself, and no list reads documents or bodies."""
+    for number in range(1, 13):
+        await make_case(store, number, 12, f"c{number}", ("bill", f"B{number}"))
+    numbers = []
+    for limit in (2, 10):
+        async with counted() as statements:
+            await store.payloads("", "", "", limit)
+            await store.deliveries("", "", limit)
+            await store.feed("status", "firm", 0, limit)
+        assert not any("bodies" in one or "messages.document," in one for one in statements)
+        async with counted() as views:
+            await store.payload(f"{1:032x}", limit=limit)
+            await store.cases("B1", limit=limit)
+        numbers.append((len(statements), len(views)))
+    assert numbers[0] == numbers[1]
