@@ -247,6 +247,7 @@ _INDEX = """\
 | `evidence/*.zip`, `log.vkey` | an evidence bundle, and the public key that verifies it |
 | `gateway.toml`, `gateway.db*`, `payloads` | the gateway's configuration and store |
 | `signing.key*`, `anchor*` | what signs the receipt log, and its newest checkpoint outside the store |
+| `node` | the gateway's name for itself, by which it takes its own leases back |
 | `partners.jsonl` | the partners, agreements and keys, as they were imported |
 | `*.log` | what each process said |
 

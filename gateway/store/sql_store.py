@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.decide.facts import Facts, NextNumber, Query
 from gateway.errors import ConfigurationInvalid, LogContradicted, LogDamaged, NotFound, StoreUnavailable
@@ -427,7 +428,7 @@ class SqlStore(Store):
 
         try:
             return await self._trusted(self._database.read, work)
-        except LogDamaged:  # what nothing else can go on from is what an audit is about
+        except (LogDamaged, TypeError, SQLAlchemyError):  # what nothing else can go on from is what an audit is about
             return await self._read(work)
 
     async def log_size(self) -> int:

@@ -133,14 +133,16 @@ async def test_a_failed_payload_says_why(store: SqlStore) -> None:
 
 
 async def test_payload_lists_are_newest_first_and_paged(store: SqlStore) -> None:
-    """Lists go backwards from any payload, filtered by partner and state."""
+    """Lists go backwards from any payload of those listed, filtered by partner and state."""
     for number in range(1, 6):
         await accept(store, number, partner_id="a" if number % 2 else "b")
     newest = await store.payloads("", "", "", 2)
     assert [one.payload.id[-1] for one in newest] == ["5", "4"]
-    older = await store.payloads("a", "received", newest[-1].payload.id, 9)
+    older = await store.payloads("a", "received", newest[0].payload.id, 9)
     assert [one.payload.id[-1] for one in older] == ["3", "1"]
     assert older[0].payload.body == b""
+    # Behind another partner's payload there is nothing, as behind one that is not there.
+    assert await store.payloads("a", "received", newest[1].payload.id, 9) == []
 
 
 async def test_what_a_sender_sent_before_is_known_while_it_is_undecided(store: SqlStore) -> None:
