@@ -48,6 +48,8 @@ ANCHOR_SECONDS = 1.0
 MENDS = 3
 """How often in a row one operation lets the log take a new name. More is needed only where two databases share one
 anchor, and each takes the other's names for its future: then nothing is signed, rather than a name a commit."""
+_UNTRUSTED = "untrusted"
+"""The fault of an anchor that holds no checkpoint that our key signed."""
 _SWAPS = 20
 """How often in a row other nodes may have replaced the anchor before a checkpoint is not waited for any longer."""
 _NEVER_READ = "-"
@@ -82,6 +84,8 @@ class Checkpointer:
         """What the anchor file held when it was last judged: the tree that was seen extends it."""
         self._held = ""
         """The newest note that the anchor held, itself or by one that extends it."""
+        self._distrusted = False
+        """Whether this process has given a name up because of an anchor that our key did not sign."""
         self._newest = ""
         self._knowing = threading.Lock()
         self._anchoring = asyncio.Lock()
@@ -157,7 +161,7 @@ class Checkpointer:
             return _Fault(Judgement.GIVEN_UP.value, max(given_up, key=_generation)) if given_up else None
         anchor = self._verified(note)
         if anchor is None:
-            return _Fault("untrusted")
+            return _Fault(_UNTRUSTED)
         judgement = _judge(connection, anchor, tree)
         return None if judgement.lets_sign else _Fault(judgement.value, anchor)
 
@@ -218,11 +222,14 @@ class Checkpointer:
     async def mend(self) -> None:
         """Let the log take a new name if it must, in a transaction of its own, and tell the operator.
 
-        StoreUnavailable where the name cannot be claimed; then nothing has changed, but for the anchor.
+        StoreUnavailable where the name cannot be claimed; then nothing has changed, but for the anchor. So too where the
+        anchor holds what our key did not sign once more: somebody else writes it all the time, and each new name would
+        hold all that waits and be contradicted by the next.
         """
         found = await self._database.write(self._mend)
         if found is not None:
             self._vouched = found.claim
+            self._distrusted |= found.broken.why == _UNTRUSTED
             self._remember(found.tree)
             self._tell(found.tree.origin, findings.text(found.broken.finding))
 
@@ -234,6 +241,9 @@ class Checkpointer:
         note = None if self._file is None else self._file.read()
         state = self._check_tree(connection)
         fault = self._fault(connection, _tree(state), known, note)
+        if fault is not None and fault.why == _UNTRUSTED and self._distrusted:
+            log.error("anchor_of_another_gateway", origin=state.origin)
+            raise StoreUnavailable("the anchor file is written by somebody who has another key")
         return None if fault is None else self._rename(connection, state, fault)
 
     def _check_tree(self, connection: Connection) -> LogState:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from json import loads
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 import pytest
@@ -507,3 +508,30 @@ async def test_the_operator_is_told(machine: Machine) -> None:
     assert '"origin":"gateway.example/log~2"' in body
     assert "数据库曾被回退" in body
     assert '"lost":3' in body
+
+
+async def test_of_two_gateways_on_one_anchor_one_stops(sqlite_url: str, tmp_path: Path) -> None:
+    """Where a gateway with another key writes the same anchor, one stops instead of taking name after name."""
+    anchor = tmp_path / "anchor"
+    other_file = tmp_path / "other.db"
+    copyfile(tmp_path / "gateway.db", other_file)
+    gateways = [
+        Place(url, tmp_path, bytes([number]) * 32).store(anchor)
+        for number, url in enumerate((sqlite_url, f"sqlite:///{other_file}"), 1)
+    ]
+    refused = 0
+    for store in gateways:
+        await store.open()
+    try:
+        for number in range(1, 21):
+            for store in gateways:
+                try:
+                    await accept(store, number)
+                    await store.checkpoint()
+                except StoreUnavailable:
+                    refused += 1
+        assert max(generation(store.origin) for store in gateways) <= 3
+        assert refused >= 15, "both go on as if the anchor were their own"
+    finally:
+        for store in gateways:
+            await store.close()
