@@ -257,9 +257,10 @@ def _counted(characters: str, least: str, most: str, *, zh: bool) -> str:
 
 
 def judged(found: Iterable[Finding], strictness: Strictness) -> list[Finding]:
-    """`found` as an agreement sees it: under a lenient one, tolerable errors are warnings."""
+    """`found` as an agreement sees it: under a lenient one, tolerable errors are warnings. Long values are cut."""
+    found = [_cut(finding) for finding in found]
     if strictness is Strictness.STRICT:
-        return list(found)
+        return found
     table = catalogue()
     return [
         replace(f, severity=Severity.WARNING)
@@ -267,6 +268,22 @@ def judged(found: Iterable[Finding], strictness: Strictness) -> list[Finding]:
         else f
         for f in found
     ]
+
+
+LONGEST_VALUE = 1000
+"""Characters of a value that a finding keeps: enough to find it by, at its place. A thousand interchanges may each have
+one of a whole segment's length, and findings are stored, told and held in memory by the thousand."""
+
+
+def _cut(finding: Finding) -> Finding:
+    if len(finding.value) <= LONGEST_VALUE and all(len(value) <= LONGEST_VALUE for value in finding.args.values()):
+        return finding
+    args = {name: _cut_text(value) for name, value in finding.args.items()}
+    return replace(finding, value=_cut_text(finding.value), args=args)
+
+
+def _cut_text(text: str) -> str:
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
 
 
 def rejects(found: Iterable[Finding]) -> bool:

@@ -6,6 +6,7 @@ import re
 import string
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
@@ -15,7 +16,7 @@ from gateway import documents, findings
 from gateway.check import codes
 from gateway.decide.status import ContainerEvent, ContainerStatus, Event, Status
 from gateway.documents.parts import Movement
-from gateway.model import Finding, Place, Role
+from gateway.model import Finding, Place, Role, Strictness
 
 ENGLISH = re.compile(r"[a-z_]{3,}")
 
@@ -185,3 +186,15 @@ def test_catalogue_says_arguments_in_known_ways() -> None:
         for words in (entry.en, entry.zh):
             ways = {way for _, name, way, _ in string.Formatter().parse(words) if name is not None}
             assert ways <= {"", "item", "word", "list", "form"}, code
+
+
+@pytest.mark.parametrize("strictness", list(Strictness))
+def test_a_finding_keeps_the_beginning_of_a_long_value(strictness: Strictness) -> None:
+    """A value of a whole segment's length is cut, with a sign that it was; a short one stays as it is."""
+    short = Finding("edi.element.too_long", value="x" * findings.LONGEST_VALUE, args={"number": "0004"})
+    long = replace(short, value="y" * 65_000, args={"number": "z" * 65_000})
+    kept, cut = findings.judged([short, long], strictness)
+    assert (kept.value, kept.args) == (short.value, short.args)
+    for text in (cut.value, cut.args["number"]):
+        assert len(text) == findings.LONGEST_VALUE + 1
+        assert text.endswith("…")
