@@ -136,9 +136,11 @@ class Pipeline:
 
     async def run(self) -> None:
         """Claim and process until cancelled."""
+        warming = asyncio.create_task(self._examiners.warm_up(), name="examiners")
         try:
             await self._loop.run()
         finally:
+            warming.cancel()
             self._examiners.close()
 
     async def _claim(self, limit: int) -> Sequence[Claimed]:

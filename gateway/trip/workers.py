@@ -81,7 +81,7 @@ class Examiners:
         bounds: Bounds = Bounds(),  # noqa: B008 -- frozen
         worker_bytes: int = 0,
     ) -> None:
-        """Worker processes start when they are first needed; each ends at `worker_bytes` of memory, 0 for no limit."""
+        """Worker processes start with `warm_up`, or when they are first needed; each ends at `worker_bytes` of memory, 0 for no limit."""
         self._workers = workers
         self._unpacked_limit = unpacked_limit
         self._bounds = bounds
@@ -198,6 +198,12 @@ class Examiners:
         while self._cells:
             end_workers(self._cells.pop())
 
+    async def warm_up(self) -> None:
+        """Start the worker processes and wait until one is ready: else the first crowd would wait for that second."""
+        if self._workers:
+            with suppress(ExaminerLost):  # whoever needs one next hears of it
+                await self._in_pool(_is_ready)
+
     def close(self) -> None:
         """End the worker processes."""
         for task in self._parcels:
@@ -257,6 +263,11 @@ def _portable(item: Examined) -> Examined:
 def _examine_parcel(parcel: Sequence[Work]) -> list[list[Examined]]:
     """In a worker process: examine several small payloads."""
     return [[_portable(item) for item in work.examined()] for work in parcel]
+
+
+def _is_ready() -> bool:
+    """In a worker process: it has come so far."""
+    return True
 
 
 def prepare(most: int) -> None:
