@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 MAX_DIGITS = 24
 """Digits of a number in a document, those behind the mark included: what the trade's widest amounts have, twice over."""
@@ -28,8 +28,7 @@ with seconds, which no format of the wire can write."""
 LAST_MOMENT = datetime(9999, 12, 30, tzinfo=UTC)
 """A day before the calendar's end, so that the instant can be told in the local time of every zone."""
 
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,18})?")
-"""A decimal exponent of more digits is none that Python's own arithmetic takes."""
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MOMENT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})"
@@ -51,7 +50,10 @@ def number(text: str) -> Decimal:
         raise ValueError("no number")
     if len(text) > MAX_LENGTH:
         raise Beyond("a number of too many characters")
-    return bounded(Decimal(text))
+    try:
+        return bounded(Decimal(text))
+    except InvalidOperation:  # Python's own arithmetic takes exponents of 18 digits, at the first digit and at the last.
+        raise Beyond("a number with too large an exponent") from None
 
 
 def bounded(value: Decimal) -> Decimal:
