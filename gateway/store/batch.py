@@ -25,6 +25,7 @@ from gateway.store.anchor import Checkpointer
 from gateway.store.contract import NewReceipt
 from gateway.store.counters import floor_of
 from gateway.store.database import Name, lock_log, lock_names, try_names
+from gateway.store.leaves import pack_leaf
 from gateway.store.log import LogState, write_state
 from gateway.store.sql import OnConflict, Row, among, insert_rows
 
@@ -135,7 +136,8 @@ class Batch:
         for node in frontier.append(leaf_hash(receipt.body) for receipt in self._receipts):
             self.insert(tables.tree_nodes, node)
         for receipt in self._receipts:
-            self.insert(tables.receipts, (receipt.index, receipt.stage.value, receipt.subject_id, receipt.body))
+            row = (receipt.index, receipt.stage.value, receipt.subject_id, pack_leaf(receipt.body))
+            self.insert(tables.receipts, row)
         note = self._checkpointer.sign(self.log.origin, frontier)
         self.insert(tables.checkpoints, (frontier.size, self.log.origin, note))
         self.flush()

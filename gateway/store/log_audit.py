@@ -10,7 +10,19 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, LargeBinary, cast, func, or_, select, union_all, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    LargeBinary,
+    cast,
+    func,
+    or_,
+    select,
+    type_coerce,
+    union_all,
+    update,
+)
 
 from gateway.receipt import chain
 from gateway.receipt.chain import Node
@@ -20,6 +32,7 @@ from gateway.store import tables
 from gateway.store.batch import Batch
 from gateway.store.contract import AuditMark
 from gateway.store.database import Name
+from gateway.store.leaves import Leaf, unpack_leaf
 from gateway.store.sql import insert_rows
 
 _receipts, _nodes, _checkpoints = tables.receipts.c, tables.tree_nodes.c, tables.checkpoints.c
@@ -132,7 +145,10 @@ def _page(connection: Connection, first: int, end: int) -> Page:
     return Page(
         first,
         end,
-        [Row(index, _as_text(stage), _as_text(about), _as_bytes(body)) for index, stage, about, body in receipts],
+        [
+            Row(index, _as_text(stage), _as_text(about), unpack_leaf(_as_bytes(body)))
+            for index, stage, about, body in receipts
+        ],
         {(level, index): _as_bytes(value) for level, index, value in nodes},
         [Note(size, _as_text(origin), _as_text(note)) for size, origin, note in notes],
     )
@@ -156,6 +172,8 @@ class _Columns:
 
     def raw(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         """A column of text or bytes, to be read by `_as_text` or `_as_bytes`."""
+        if isinstance(column.type, Leaf):
+            return cast(column, LargeBinary) if self._loose else type_coerce(column, LargeBinary)
         return column if isinstance(column.type, Integer) or not self._loose else cast(column, LargeBinary)
 
 

@@ -238,11 +238,20 @@ _SMALL = 200
 """Bytes up to which deflating saves less than a page has room for anyway."""
 
 
+WINDOW_BITS, WINDOW_MEMORY = 12, 5
+"""How small values are deflated (RFC 1950: a window of 4 KiB). Made for the largest values, as by default, a packer clears
+a quarter of a megabyte first, which takes three times as long as the packing."""
+
+
 def deflated(value: bytes) -> bytes:
     """`value` deflated, or as it is where that is no shorter."""
     if len(value) <= _SMALL:
         return value
-    packed = zlib.compress(value, 1)  # level 1 takes a third of the time of level 6, for a tenth more bytes
+    window, memory = (
+        (WINDOW_BITS, WINDOW_MEMORY) if len(value) <= 2 << WINDOW_BITS else (zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL)
+    )
+    packer = zlib.compressobj(1, zlib.DEFLATED, window, memory)  # level 1: a third of the time of 6, a tenth more bytes
+    packed = packer.compress(value) + packer.flush()
     return packed if len(packed) < len(value) else value
 
 
@@ -253,8 +262,8 @@ def pack_json(value: object) -> bytes:
 
 def unpack_json(value: bytes) -> Any:
     """The value that `pack_json` was given; of JSON that was never packed as well."""
-    return json.loads(zlib.decompress(value) if value[:1] == _DEFLATED else value)
+    return json.loads(zlib.decompress(value) if value[:1] in _DEFLATED else value)
 
 
-_DEFLATED = b"\x78"
-"""How RFC 1950 begins; JSON never does."""
+_DEFLATED = frozenset({b"\x48", b"\x78"})
+"""How RFC 1950 begins, with a small window and with a whole one; JSON never does."""

@@ -28,6 +28,8 @@ from sqlalchemy import (
     text,
 )
 
+from gateway.store.leaves import Leaf
+
 metadata = MetaData()
 
 
@@ -482,7 +484,7 @@ receipts = Table(
     _log_position("index"),
     _text("stage"),
     _text("subject_id"),
-    Column("body", LargeBinary, nullable=False),
+    Column("body", Leaf, nullable=False),
     Index("receipts_subject", "subject_id", "index"),
 )
 

@@ -20,6 +20,7 @@ import pytest
 
 from gateway import data
 from gateway.receipt.signed import Signer
+from gateway.store.leaves import pack_leaf, unpack_leaf
 
 KEY = "gwk_" + "0123456789" * 4
 PARTNERS = f"""
@@ -173,7 +174,9 @@ def test_the_stored_log_is_audited(run, gateway, tmp_path):
     size = run("receipt", "audit", "--json").json["entries"]
     assert size >= 3
     with sqlite3.connect(tmp_path / "var" / "gateway.db") as database:
-        database.execute('UPDATE receipts SET body = replace(body, \'"acme"\', \'"acmo"\') WHERE "index" = 0')
+        (leaf,) = database.execute('SELECT body FROM receipts WHERE "index" = 0').fetchone()
+        forged = pack_leaf(unpack_leaf(leaf).replace(b'"acme"', b'"acmo"'))
+        database.execute('UPDATE receipts SET body = ? WHERE "index" = 0', (forged,))
         # Damaged at its very end, the store does not open any more, and can be audited yet.
         database.execute('DELETE FROM tree_nodes WHERE "index" = ? AND level = 0', (size - 1,))
         database.execute("UPDATE log_state SET frontier = x'00'")

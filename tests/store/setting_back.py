@@ -18,6 +18,7 @@ import asyncpg
 from sqlalchemy import make_url
 
 from gateway.store.database import SqliteDatabase
+from gateway.store.leaves import unpack_leaf
 from gateway.store.sql_store import SqlStore
 from tests.store.conftest import POSTGRES, Place, on_server
 
@@ -117,8 +118,8 @@ class Machine:
         query = 'SELECT body FROM receipts ORDER BY "index"'
         if self._is_file:
             with closing(sqlite3.connect(name)) as connection:
-                return [bytes(row[0]) for row in connection.execute(query)]
-        return [bytes(row[0]) for row in await fetch(name, query)]
+                return [unpack_leaf(row[0]) for row in connection.execute(query)]
+        return [unpack_leaf(bytes(row[0])) for row in await fetch(name, query)]
 
 
 async def fetch(database: str, query: str, *arguments: object) -> list[Any]:
