@@ -197,12 +197,15 @@ def small_bodies(connection: Connection, wanted: Iterable[Wanted]) -> dict[str, 
     return found | _rows(connection, older) if older else found
 
 
+_BY_KEY = select(tables.bodies).where(among.named(tables.bodies.c.key, "keys"))
+
+
 def _rows(connection: Connection, keys: Mapping[str, str]) -> dict[str, bytes]:
     """Bodies by digest, of those whose key is one of `keys`, which gives the digest of each."""
     if not keys:
         return {}
-    query = select(tables.bodies).where(among(tables.bodies.c.key, keys))
-    return {keys[row.key]: zlib.decompress(row.body) if row.packed else row.body for row in connection.execute(query)}
+    rows = connection.execute(_BY_KEY, {"keys": list(keys)})
+    return {keys[row.key]: zlib.decompress(row.body) if row.packed else row.body for row in rows}
 
 
 def _bodies(

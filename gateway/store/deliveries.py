@@ -12,9 +12,24 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, func, select, text, union_all, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Row,
+    Select,
+    Update,
+    bindparam,
+    delete,
+    func,
+    select,
+    text,
+    union_all,
+    update,
+)
 
 from gateway.errors import GatewayError, LeaseLost, NotFound, TransitionRefused
 from gateway.model import Attempt, Delivery, DeliveryKind, DeliveryState, Finding
@@ -119,11 +134,12 @@ def staged_lanes(connection: Connection, payload_ids: Iterable[str]) -> set[str]
     )
 
 
+_STAGED = select(tables.staged_deliveries).where(among.named(tables.staged_deliveries.c.payload_id, "ids"))
+
+
 def release(batch: Batch, payload_ids: Iterable[str]) -> None:
     """Let staged deliveries of these payloads into their lanes."""
-    staged = tables.staged_deliveries
-    query = select(staged).where(among(staged.c.payload_id, payload_ids))
-    rows = sorted(batch.connection.execute(query), key=lambda row: row.sequence)
+    rows = sorted(batch.connection.execute(_STAGED, {"ids": list(payload_ids)}), key=lambda row: row.sequence)
     if not rows:
         return
     taken = _lanes_with_head(batch.connection, {row.lane for row in rows})
@@ -140,14 +156,21 @@ def drop_staged(connection: Connection, payload_ids: Iterable[str]) -> None:
     connection.execute(delete(staged).where(among(staged.c.payload_id, payload_ids)))
 
 
+_EXISTING = union_all(
+    *(
+        select(table.c.id).where(among.named(table.c.id, "ids"))
+        for table in (tables.deliveries, tables.deliveries_done, tables.staged_deliveries)
+    )
+)
+_WITH_HEAD = select(_hot.lane).where(_HEAD, among.named(_hot.lane, "lanes"))
+
+
 def _existing(connection: Connection, ids: set[str]) -> set[str]:
-    every = (tables.deliveries, tables.deliveries_done, tables.staged_deliveries)
-    parts = [select(table.c.id).where(among(table.c.id, ids)) for table in every]
-    return set(connection.execute(union_all(*parts)).scalars())
+    return set(connection.execute(_EXISTING, {"ids": list(ids)}).scalars())
 
 
 def _lanes_with_head(connection: Connection, lanes: set[str]) -> set[str]:
-    return set(connection.execute(select(_hot.lane).where(_HEAD, among(_hot.lane, lanes))).scalars())
+    return set(connection.execute(_WITH_HEAD, {"lanes": list(lanes)}).scalars())
 
 
 def _common(row: Row[Any], **changes: object) -> tuple[Any, ...]:
@@ -158,12 +181,13 @@ def _common(row: Row[Any], **changes: object) -> tuple[Any, ...]:
 # Out to the recipient.
 
 
-def due(moment: int, limit: int, partner_id: str = "") -> Select[Any]:
-    """The query for heads that are due, of one partner unless it is empty; a test keeps an eye on its plan."""
-    wanted = select(tables.deliveries).where(_HEAD, _hot.due_at <= moment)
-    if partner_id:
-        wanted = wanted.where(_hot.partner_id == partner_id)
-    return wanted.order_by(_hot.due_at).limit(limit).with_for_update(skip_locked=True)
+def _due(*narrower: ColumnElement[bool]) -> Select[Any]:
+    """The query for heads that are due at `moment`, longest due first, `limit` of them at most."""
+    wanted = select(tables.deliveries).where(_HEAD, _hot.due_at <= bindparam("moment"), *narrower)
+    return wanted.order_by(_hot.due_at).limit(bindparam("limit", type_=Integer)).with_for_update(skip_locked=True)
+
+
+DUE, _DUE_OF = _due(), _due(_hot.partner_id == bindparam("partner"))
 
 
 def _find_due(connection: Connection, wanted: ClaimWanted) -> list[Row[Any]]:
@@ -173,7 +197,7 @@ def _find_due(connection: Connection, wanted: ClaimWanted) -> list[Row[Any]]:
     is asked for by itself, the one that waits longest first.
     """
     moment, share = to_time(wanted.now), wanted.share
-    first = connection.execute(due(moment, wanted.limit)).all()
+    first = connection.execute(DUE, {"moment": moment, "limit": wanted.limit}).all()
     if share is None:
         return list(first)
     taken = Counter(share.busy)
@@ -192,7 +216,8 @@ def _find_due(connection: Connection, wanted: ClaimWanted) -> list[Row[Any]]:
         room = min(share.each - taken[partner_id], wanted.limit - len(found))
         if room <= 0:
             continue
-        for row in connection.execute(due(moment, room + len(here), partner_id)):
+        narrower = {"moment": moment, "limit": room + len(here), "partner": partner_id}
+        for row in connection.execute(_DUE_OF, narrower):
             if row.id not in here and len(found) < wanted.limit and taken[partner_id] < share.each:
                 found.append(row)
                 taken[partner_id] += 1
@@ -201,19 +226,25 @@ def _find_due(connection: Connection, wanted: ClaimWanted) -> list[Row[Any]]:
     return sorted(found, key=lambda row: row.due_at)
 
 
-def _partners_due(connection: Connection, moment: int) -> list[str]:
-    """Partners with heads that are due, the one that waits longest first.
+def _first_due() -> Select[Any]:
+    """The query for partners with heads that have a moment at which they are due, each with the first of these moments.
 
     From each partner's place in the index a look leads to the next one's, however many heads stand in between.
     """
-    after = tables.deliveries.alias("after")
+    after, oldest = tables.deliveries.alias("after"), tables.deliveries.alias("oldest")
     names = select(func.min(_hot.partner_id).label("id")).where(_HEAD).cte("names", recursive=True)
     following = select(func.min(after.c.partner_id)).where(text("after.head"), after.c.partner_id > names.c.id)
     names = names.union_all(select(following.scalar_subquery()).where(names.c.id.is_not(None)))
-    oldest = tables.deliveries.alias("oldest")
     first_due = select(func.min(oldest.c.due_at)).where(text("oldest.head"), oldest.c.partner_id == names.c.id)
-    rows = connection.execute(select(names.c.id, first_due.scalar_subquery().label("due_at")))
-    waiting = [row for row in rows if row.due_at is not None and row.due_at <= moment]
+    return select(names.c.id, first_due.scalar_subquery().label("due_at"))
+
+
+_FIRST_DUE = _first_due()
+
+
+def _partners_due(connection: Connection, moment: int) -> list[str]:
+    """Partners with heads that are due, the one that waits longest first."""
+    waiting = [row for row in connection.execute(_FIRST_DUE) if row.due_at is not None and row.due_at <= moment]
     return [row.id for row in sorted(waiting, key=lambda row: row.due_at)]
 
 
@@ -247,6 +278,19 @@ class Due:
     lost: tuple[Lost, ...] = ()
 
 
+_LEASE = (
+    update(tables.deliveries)
+    .where(among.named(_hot.id, "ids"))
+    .values(
+        state=DeliveryState.SENDING.value,
+        fence=_hot.fence + 1,
+        attempts=_hot.attempts + 1,
+        due_at=bindparam("until"),
+        holder=bindparam("node"),
+    )
+)
+
+
 def claim(connection: Connection, wanted: ClaimWanted) -> Due:
     """Lease the heads that are due, longest due first, and record an attempt of each.
 
@@ -264,17 +308,7 @@ def claim(connection: Connection, wanted: ClaimWanted) -> Due:
     rows = [row for row in found if row.id not in why]
     if not rows:
         return Due((), lost)
-    connection.execute(
-        update(tables.deliveries)
-        .where(among(_hot.id, [row.id for row in rows]))
-        .values(
-            state=DeliveryState.SENDING.value,
-            fence=_hot.fence + 1,
-            attempts=_hot.attempts + 1,
-            due_at=until,
-            holder=wanted.node,
-        )
-    )
+    connection.execute(_LEASE, {"ids": [row.id for row in rows], "until": until, "node": wanted.node})
     started = [(row.id, row.attempts + 1, moment, None, "", "") for row in rows]
     insert_rows(connection, tables.attempts, started)
     leased = tuple(
@@ -499,6 +533,9 @@ class _Over:
     last_error: str
 
 
+_REMOVE = delete(tables.deliveries).where(among.named(_hot.id, "ids"))
+
+
 def _leave(batch: Batch, over: Sequence[_Over]) -> None:
     """Move rows that are over out of the hot table, and let the next of their lanes go."""
     if not over:
@@ -507,35 +544,47 @@ def _leave(batch: Batch, over: Sequence[_Over]) -> None:
         common = _common(gone.row, state=gone.state.value, next_at=None, last_error=gone.last_error)
         batch.insert(tables.deliveries_done, (*common, gone.at))
     connection = batch.connection
-    connection.execute(delete(tables.deliveries).where(among(_hot.id, [gone.row.id for gone in over])))
+    connection.execute(_REMOVE, {"ids": [gone.row.id for gone in over]})
     promote(connection, {gone.row.lane for gone in over})
+
+
+@cache
+def _promotion(dialect: str) -> Update:
+    """The statement that makes the first row of each of the `lanes` its head."""
+    first, wanted = tables.deliveries.alias("first"), listed(dialect, "lanes")
+    lowest = select(func.min(first.c.sequence)).where(first.c.lane == wanted.c.value).scalar_subquery()
+    firsts = select(lowest).select_from(wanted)
+    return update(tables.deliveries).where(_hot.sequence.in_(firsts)).values(head=True)
 
 
 def promote(connection: Connection, lanes: Iterable[str]) -> None:
     """Make the first row of each lane its head. One look into the lane's index each, however long the lane is."""
-    first = tables.deliveries.alias("first")
-    wanted = listed(connection, lanes)
-    firsts = select(
-        select(func.min(first.c.sequence)).where(first.c.lane == wanted.c.value).scalar_subquery()
-    ).select_from(wanted)
-    connection.execute(update(tables.deliveries).where(_hot.sequence.in_(firsts)).values(head=True))
+    connection.execute(_promotion(connection.dialect.name), {"lanes": list(lanes)})
+
+
+_HELD = select(tables.deliveries).where(among.named(_hot.id, "ids")).with_for_update()
 
 
 def _held(connection: Connection, ids: Sequence[str]) -> dict[str, Row[Any]]:
     """Hot rows by id, kept from being claimed until this transaction ends."""
-    query = select(tables.deliveries).where(among(_hot.id, ids)).with_for_update()
-    return {row.id: row for row in connection.execute(query)}
+    return {row.id: row for row in connection.execute(_HELD, {"ids": list(ids)})}
+
+
+_ANSWERED = select(tables.answers.c.delivery_id).where(among.named(tables.answers.c.delivery_id, "ids"))
 
 
 def _answered(connection: Connection, ids: Sequence[str]) -> set[str]:
-    answers = tables.answers.c
-    return set(connection.execute(select(answers.delivery_id).where(among(answers.delivery_id, ids))).scalars())
+    return set(connection.execute(_ANSWERED, {"ids": list(ids)}).scalars())
+
+
+_attempts = tables.attempts.c
+_STARTED = select(_attempts.delivery_id, _attempts.number, _attempts.started_at).where(
+    among.named(_attempts.delivery_id, "ids")
+)
 
 
 def _started(connection: Connection, ids: Sequence[str]) -> dict[tuple[str, int], int]:
-    attempts = tables.attempts.c
-    query = select(attempts.delivery_id, attempts.number, attempts.started_at)
-    rows = connection.execute(query.where(among(attempts.delivery_id, ids)))
+    rows = connection.execute(_STARTED, {"ids": list(ids)})
     return {(row.delivery_id, row.number): row.started_at for row in rows}
 
 

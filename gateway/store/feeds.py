@@ -18,6 +18,12 @@ def feed_counter(feed: str, test: bool) -> str:
     return f"feed:{'test' if test else 'live'}:{feed}"
 
 
+_feed = tables.feed.c
+_PRESENT = select(_feed.feed, _feed.test, _feed.partner_id, _feed.document_id, _feed.sha256).where(
+    among.named(_feed.document_id, "ids")
+)
+
+
 def append_entries(batch: Batch, entries: Sequence[FeedEntry]) -> int:
     """Append to feeds; how many are new. One that is there already, since its payload was processed before, is not.
 
@@ -25,12 +31,7 @@ def append_entries(batch: Batch, entries: Sequence[FeedEntry]) -> int:
     """
     if not entries:
         return 0
-    feed = tables.feed.c
-    rows = batch.connection.execute(
-        select(feed.feed, feed.test, feed.partner_id, feed.document_id, feed.sha256).where(
-            among(feed.document_id, {entry.document_id for entry in entries})
-        )
-    )
+    rows = batch.connection.execute(_PRESENT, {"ids": list({entry.document_id for entry in entries})})
     present = {tuple(row) for row in rows}
     now, added = to_time(datetime.now(UTC)), 0
     for entry in entries:

@@ -28,10 +28,12 @@ class LogState:
     frontier: Frontier
 
 
+_STATE = select(tables.log_state.c.origin, tables.log_state.c.frontier)
+
+
 def read_state(connection: Connection) -> LogState | None:
     """The log's state, or None before the first commit of all."""
-    state = tables.log_state
-    row = connection.execute(select(state.c.origin, state.c.frontier)).one_or_none()
+    row = connection.execute(_STATE).one_or_none()
     if row is None:
         return None
     try:

@@ -127,13 +127,16 @@ def outcome_names(outcome: Outcome) -> Iterable[Name]:
 # Whether an outcome may still be written.
 
 
+_TRAFFIC = select(_payloads.id, _payloads.test).where(among.named(_payloads.id, "ids"))
+
+
 class _Judge:
     """What a wave of outcomes rests on, as it is now."""
 
     def __init__(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
         ids = [outcome.payload_id for outcome in outcomes]
         self.inbox = payloads.read_fences(connection, ids)
-        rows = connection.execute(select(_payloads.id, _payloads.test).where(among(_payloads.id, ids)))
+        rows = connection.execute(_TRAFFIC, {"ids": ids})
         self.test = {row.id: row.test for row in rows}
         asked: set[Query] = {
             query
@@ -359,6 +362,9 @@ def _write_ledgers(batch: Batch, outcomes: Sequence[Outcome], payload_test: Mapp
         batch.insert(tables.ledgers, (ledger, test, str(balance), version), "replace")
 
 
+_UNSTAGE = delete(tables.staged_messages).where(among.named(tables.staged_messages.c.payload_id, "ids"))
+
+
 def _advance(batch: Batch, outcomes: Sequence[Outcome], inbox: Mapping[str, Row[Any]]) -> None:
     """Move each payload's resume position, or take it out of the inbox with all that was staged for it."""
     connection = batch.connection
@@ -379,9 +385,9 @@ def _advance(batch: Batch, outcomes: Sequence[Outcome], inbox: Mapping[str, Row[
             finished.append(payloads.Finished(outcome.payload_id, verdict or Standing.REJECTED, _why(outcome)))
     if not finished:
         return
-    deliveries.drop_staged(connection, [one.payload_id for one in outcomes if one.finished and one.failed])
-    staged = tables.staged_messages
-    connection.execute(delete(staged).where(among(staged.c.payload_id, [one.payload_id for one in finished])))
+    if failed := [one.payload_id for one in outcomes if one.finished and one.failed]:
+        deliveries.drop_staged(connection, failed)
+    connection.execute(_UNSTAGE, {"ids": [one.payload_id for one in finished]})
     payloads.finish(connection, finished)
 
 

@@ -201,40 +201,45 @@ def payloads_from(connection: Connection, files: BodyFiles, rows: Sequence[Row[A
     }
 
 
+_FREE = (
+    select(_inbox.payload_id, _inbox.fence, _inbox.position, _inbox.begun)
+    .where(_inbox.lease_until <= bindparam("moment"))
+    .order_by(_inbox.arrival)
+    .limit(bindparam("limit", type_=Integer))
+    .with_for_update(skip_locked=True, of=tables.inbox)
+)
+_TAKE = (
+    update(tables.inbox)
+    .where(among.named(_inbox.payload_id, "ids"))
+    .values(
+        lease_until=bindparam("until"),
+        fence=_inbox.fence + 1,
+        # That an examination begins is told with the claim, which is a write already; that it ended, with the
+        # next write about the payload, whichever that is.
+        begun=_inbox.begun + 1,
+        holder=bindparam("node"),
+    )
+)
+_BY_ID = select(tables.payloads).where(among.named(_payloads.id, "ids"))
+
+
 def claim(connection: Connection, wanted: ClaimWanted) -> list[Claimed]:
     """Take the oldest payloads that nobody holds."""
-    free = (
-        select(_inbox.payload_id, _inbox.fence, _inbox.position, _inbox.begun)
-        .where(_inbox.lease_until <= to_time(wanted.now))
-        .order_by(_inbox.arrival)
-        .limit(wanted.limit)
-        .with_for_update(skip_locked=True, of=tables.inbox)
-    )
+    free = _FREE
     if wanted.without_large_of:
         others = _inbox.partner_id.not_in(wanted.without_large_of)
         free = free.join(tables.payloads, _payloads.id == _inbox.payload_id)
         free = free.where(others | (_payloads.size <= LARGEST_ROW))
-    held = {row.payload_id: row for row in connection.execute(free)}
+    found = connection.execute(free, {"moment": to_time(wanted.now), "limit": wanted.limit})
+    held = {row.payload_id: row for row in found}
     if not held:
         return []
     until = wanted.now + wanted.lease
-    connection.execute(
-        update(tables.inbox)
-        .where(among(_inbox.payload_id, held))
-        .values(
-            lease_until=to_time(until),
-            fence=_inbox.fence + 1,
-            # That an examination begins is told with the claim, which is a write already; that it ended, with the
-            # next write about the payload, whichever that is.
-            begun=_inbox.begun + 1,
-            holder=wanted.node,
-        )
-    )
-    query = select(tables.payloads).where(among(_payloads.id, held))
-    rows = sorted(connection.execute(query), key=lambda row: row.arrival)
-    found = payloads_from(connection, wanted.files, rows)
+    connection.execute(_TAKE, {"ids": list(held), "until": to_time(until), "node": wanted.node})
+    rows = sorted(connection.execute(_BY_ID, {"ids": list(held)}), key=lambda row: row.arrival)
+    taken = payloads_from(connection, wanted.files, rows)
     return [
-        Claimed(found[row.id], held[row.id].fence + 1, until, held[row.id].position, held[row.id].begun) for row in rows
+        Claimed(taken[row.id], held[row.id].fence + 1, until, held[row.id].position, held[row.id].begun) for row in rows
     ]
 
 
@@ -281,10 +286,12 @@ def renew(batch: Batch, renewals: Sequence[Renewal]) -> Sequence[GatewayError | 
     return answers
 
 
+_FENCES = select(tables.inbox).where(among.named(_inbox.payload_id, "ids")).with_for_update()
+
+
 def read_fences(connection: Connection, payload_ids: Sequence[str]) -> dict[str, Row[Any]]:
     """Rows of the inbox by payload id, kept from being claimed until this transaction ends."""
-    query = select(tables.inbox).where(among(_inbox.payload_id, payload_ids)).with_for_update()
-    return {row.payload_id: row for row in connection.execute(query)}
+    return {row.payload_id: row for row in connection.execute(_FENCES, {"ids": list(payload_ids)})}
 
 
 def reopen(batch: Batch, payload_ids: Sequence[str]) -> Sequence[GatewayError | None]:
@@ -324,13 +331,20 @@ class Finished:
     failed: str = ""
 
 
+_TELL = (
+    update(tables.payloads)
+    .where(_payloads.id == bindparam("done"))
+    .values(
+        state=bindparam("verdict"),
+        failed=bindparam("why"),
+        fence=select(_inbox.fence).where(_inbox.payload_id == bindparam("done")).scalar_subquery(),
+    )
+)
+_LEAVE = delete(tables.inbox).where(among.named(_inbox.payload_id, "ids"))
+
+
 def finish(connection: Connection, finished: Sequence[Finished]) -> None:
     """Take payloads out of the inbox for good."""
-    last_fence = select(_inbox.fence).where(_inbox.payload_id == bindparam("done")).scalar_subquery()
-    connection.execute(
-        update(tables.payloads)
-        .where(_payloads.id == bindparam("done"))
-        .values(state=bindparam("verdict"), failed=bindparam("why"), fence=last_fence),
-        [{"done": one.payload_id, "verdict": one.verdict.value, "why": one.failed} for one in finished],
-    )
-    connection.execute(delete(tables.inbox).where(among(_inbox.payload_id, [one.payload_id for one in finished])))
+    told = [{"done": one.payload_id, "verdict": one.verdict.value, "why": one.failed} for one in finished]
+    connection.execute(_TELL, told)
+    connection.execute(_LEAVE, {"ids": [one.payload_id for one in finished]})

@@ -104,8 +104,9 @@ _TEXTS, _NUMBERS = _Listed(Text), _Listed(BigInteger)
 class among(ColumnElement[bool]):  # noqa: N801 - it reads as a function in queries
     """Whether a column is one of some values, which travel as one parameter.
 
-    A construct of its own because queries are made anew for each execution: composed of general
-    parts, it would cost fifteen times as much to make, and most of a query's time.
+    A construct of its own because most queries are made anew for each execution: composed of general
+    parts, it would cost fifteen times as much to make, and most of a query's time. Those of every batch are made once
+    (`named`): to tell that two statements are the same takes SQLAlchemy as long as to execute one.
     """
 
     _traverse_internals = [  # noqa: RUF012 - the base class's way to say what makes two of them alike
@@ -118,6 +119,13 @@ class among(ColumnElement[bool]):  # noqa: N801 - it reads as a function in quer
         kind = _NUMBERS if isinstance(column.type, Integer) else _TEXTS
         self.column = column
         self.values = bindparam(None, list(values), type_=kind, unique=True)
+
+    @classmethod
+    def named(cls, column: ColumnElement[Any], name: str) -> among:
+        """The same of values that are given by `name` with each execution, for a statement that is made once."""
+        made = cls(column, ())
+        made.values = bindparam(name, type_=made.values.type)
+        return made
 
     def self_group(self, against: object = None) -> among:  # noqa: ARG002 - the base class's signature
         """It is a comparison; SQLAlchemy would add `= 1` on SQLite otherwise, and no index would serve."""
@@ -193,12 +201,12 @@ def _matching(element: matching, compiler: SQLCompiler, value: str, rows: str, o
     return f"({columns}) IN (SELECT {values} FROM {source})"  # noqa: S608 - all of it is compiled SQL
 
 
-def listed(connection: Connection, values: Iterable[str]) -> TableValuedAlias:
-    """Texts as a table of one column, `value`, which travels as one parameter."""
-    wanted = list(values)
-    if connection.dialect.name == "sqlite":
-        return func.json_each(bindparam(None, json.dumps(wanted), type_=Text, unique=True)).table_valued("value")
-    return func.unnest(bindparam(None, wanted, type_=ARRAY(Text), unique=True)).table_valued("value").render_derived()
+def listed(dialect: str, name: str) -> TableValuedAlias:
+    """Texts as a table of one column, `value`; they travel as one parameter of that name."""
+    values = bindparam(name, type_=_TEXTS)
+    if dialect == "sqlite":
+        return func.json_each(values).table_valued("value")
+    return func.unnest(values).table_valued("value").render_derived()
 
 
 def to_time(value: datetime) -> int:

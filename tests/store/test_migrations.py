@@ -13,7 +13,7 @@ from sqlalchemy.dialects import sqlite
 
 from gateway.store import migrate, version
 from gateway.store.database import connect
-from gateway.store.deliveries import due, promote
+from gateway.store.deliveries import DUE, promote
 from gateway.store.migrations import head
 from gateway.store.sql_store import SqlStore
 from gateway.store.tables import metadata
@@ -59,7 +59,7 @@ async def test_claiming_walks_the_index_of_due_heads(sqlite_url: str, tmp_path: 
     """Claiming looks at due heads only, without sorting, however many deliveries wait."""
     store = Place(sqlite_url, tmp_path, b"k" * 32).store()
     await store.open()
-    found = await store._read(lambda connection: plan(connection, due(1, 10)))
+    found = await store._read(lambda connection: plan(connection, DUE.params(moment=1, limit=10)))
     await store.close()
     assert found == "SEARCH deliveries USING INDEX deliveries_due (due_at<?)"
 
