@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from lxml import etree
@@ -251,21 +252,21 @@ def _xml(body: etree._Element, format_: str, context: Context, frame: Frame, ren
     return written if isinstance(written, bytes) else written.encode(rendered.charset, "xmlcharrefreplace")
 
 
+@cache
 def _registered(charset: str) -> str:
     """The registered (IANA) name of a codec, which is what an XML declaration holds."""
     name = codecs.lookup(charset).name
     return re.sub(r"^iso8859-", "iso-8859-", re.sub(r"^cp(125\d)$", r"windows-\1", name)).upper()
 
 
-_WITHOUT_NAMESPACES = etree.XSLT(
-    etree.XML("""
-<xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform">
-  <xsl:template match="*"><xsl:element name="{local-name()}"><xsl:apply-templates select="@*|node()"/></xsl:element></xsl:template>
-  <xsl:template match="@*|text()|comment()|processing-instruction()"><xsl:copy/></xsl:template>
-</xsl:stylesheet>
-""")
-)
-"""An element and all within it without their namespaces: renamed one by one from Python, that takes twenty times as long."""
+def _without_namespace(element: etree._Element) -> etree._Element:
+    """A copy of an element whose default namespace, which all within it are in, is declared nowhere.
+
+    Renamed one by one from Python, the elements of a declaration take five times as long.
+    """
+    namespace = etree.QName(element).namespace
+    # A declaration stands before all attributes, and so the first of these words is the element's own.
+    return etree.fromstring(etree.tostring(element, encoding="unicode").replace(f' xmlns="{namespace}"', "", 1))
 
 
 def _obor_message(body: etree._Element, format_: str, frame: Frame) -> etree._Element:
@@ -287,7 +288,7 @@ def _obor_message(body: etree._Element, format_: str, frame: Frame) -> etree._El
         etree.SubElement(head, name).text = text
     holder = etree.SubElement(root, "MessageBody")
     if entry.bare:
-        holder.append(_WITHOUT_NAMESPACES(next(iter(body))).getroot())
+        holder.append(_without_namespace(next(iter(body))))
     else:
         holder.append(body)
     etree.cleanup_namespaces(root)
