@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,9 +141,12 @@ def running_bureau() -> Iterator[str]:
         bureau.stdout.close()
 
 
-def run_exchange(folder: Path, bureau: str, serial: int, rate: float = 0.0) -> Exchange:
-    """One run over the store in `folder`, which may hold much already."""
-    gateway = GatewayProcess(folder, partners(f"{bureau}/inbox"), {"GATEWAY_PIPELINE__WORKERS": "1"})
+def run_exchange(
+    folder: Path, bureau: str, serial: int, rate: float = 0.0, environment: Mapping[str, str] | None = None
+) -> Exchange:
+    """One run over the store in `folder`, which may hold much already; `environment` overrides settings."""
+    settings = {"GATEWAY_PIPELINE__WORKERS": "1", **(environment or {})}
+    gateway = GatewayProcess(folder, partners(f"{bureau}/inbox"), settings)
     gateway.start()
     try:
         for number in range(serial + 900_000, serial + 900_000 + FIRST):
