@@ -116,7 +116,7 @@ def _settle(path: Path, size: int) -> bool:
             return False
         with _held(path.parent, fcntl.LOCK_SH):
             os.utime(path)  # young again, so that a sweep leaves it alone; one that took it first is seen here
-        durable.settle(path)
+        durable.make_durable(path)
     except FileNotFoundError:
         return False
     return True

@@ -28,8 +28,8 @@ from gateway.store.log_watch import LogWatch
 from gateway.transports.base import Sender
 from gateway.transports.folder import FolderReceiver, FolderSender
 from gateway.transports.http import HttpSender
-from gateway.trip.lifetime import settle
-from gateway.trip.workers import sweep_spools
+from gateway.trip.lifetime import freeze_loaded
+from gateway.trip.workers import sweep_results
 from gateway.web import node, opening
 from gateway.web.application import application
 from gateway.web.connections import BoundedSite, Connections, raise_file_limit
@@ -114,9 +114,9 @@ class Gateway:
             stack.push_async_callback(_cancel, tasks.values())
             url = await stack.enter_async_context(_listening(self.services, self._settings.http))
             stack.callback(self.services.stopping.set)
-            await asyncio.to_thread(sweep_spools)
+            await asyncio.to_thread(sweep_results)
             log.info("serving", url=url, folders=len(self._settings.folders))
-            settle()
+            freeze_loaded()
             announce(url)
             await _first_to_end(tasks, stop)
             log.info("stopping")
