@@ -527,6 +527,9 @@ class Store(Protocol):
     async def commit(self, outcome: Outcome) -> None:
         """Write `outcome` whole, or raise FactsMoved or LeaseLost and write nothing."""
 
+    async def reopen_payload(self, payload_id: str) -> None:
+        """Let a payload be processed again by today's tables (reprocess); what it makes has the same ids."""
+
     # Nodes
     async def hold_as(self, node: str, now: datetime) -> int:
         """Claim as `node` from now on. What it held before it was started again is due at once; how much that was."""
@@ -569,6 +572,7 @@ class Store(Protocol):
     async def close_breaks(self, now: datetime) -> bool:
         """Mark the breaks of the log reconciled if nothing is held any more; whether nothing is."""
 
+    # Read
     async def delivery_by_reference(self, partner_id: str, reference: str) -> Delivery | None:
         """The newest delivery to a partner that carries `reference`; by it an answer finds what it answers."""
 
@@ -598,9 +602,6 @@ class Store(Protocol):
         With `bodies` all bytes that are spoken of are read as well; without, only small ones of acknowledgements,
         responses and what its sender may fetch.
         """
-
-    async def reopen_payload(self, payload_id: str) -> None:
-        """Let a payload be processed again by today's tables (reprocess); what it makes has the same ids."""
 
     async def payloads(
         self, partner_id: str, state: str, after: str, limit: int, *, test: bool | None = None

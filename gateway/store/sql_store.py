@@ -44,7 +44,7 @@ from gateway.store import (
     staging,
     views,
 )
-from gateway.store.anchor import MENDS, Checkpointer
+from gateway.store.anchor import MENDS, NO_NAME_HOLDS, Checkpointer
 from gateway.store.bodies import LARGEST_ROW, BodyFiles, check_digest, mentioned
 from gateway.store.contract import (
     ANYONE,
@@ -245,6 +245,9 @@ class SqlStore(Store):
         await self._keep_bodies((one.sha256, one.body) for one in made)
         await self._writer.do(outcome.commit, outcome_)
 
+    async def reopen_payload(self, payload_id: str) -> None:
+        await self._writer.do(payloads.reopen, payload_id)
+
     # Nodes
 
     async def hold_as(self, node: str, now: datetime) -> int:
@@ -294,12 +297,12 @@ class SqlStore(Store):
     async def close_breaks(self, now: datetime) -> bool:
         return await self._trusted(self._database.write, partial(reconcile.close_breaks, at=to_time(now)))
 
+    # Read
+
     async def delivery_by_reference(self, partner_id: str, reference: str) -> Delivery | None:
         return await self._read(
             lambda connection: views.delivery_by_reference(connection, self._files, partner_id, reference)
         )
-
-    # Read
 
     async def sent_delivery(
         self, case_id: str, partner_id: str, document_type: str, *, test: bool = False
@@ -327,9 +330,6 @@ class SqlStore(Store):
     ) -> PayloadView:
         files = self._files if bodies else None
         return await self._read(lambda connection: views.payload(connection, files, payload_id, after, limit, seen_by))
-
-    async def reopen_payload(self, payload_id: str) -> None:
-        await self._writer.do(payloads.reopen, payload_id)
 
     async def payloads(
         self, partner_id: str, state: str, after: str, limit: int, *, test: bool | None = None
@@ -526,4 +526,4 @@ class SqlStore(Store):
                 await self._checkpointer.mend()
             else:
                 return found
-        raise StoreUnavailable("the log contradicts what was signed as often as it takes a new name")
+        raise StoreUnavailable(NO_NAME_HOLDS)
