@@ -102,7 +102,11 @@ class BodyFiles:
 
 
 def _is_old(path: Path, age_seconds: float) -> bool:
-    return path.stat().st_mtime < time.time() - age_seconds
+    """Whether nobody has touched the file for so long; what is gone by now is not old."""
+    try:
+        return path.stat().st_mtime < time.time() - age_seconds
+    except FileNotFoundError:
+        return False
 
 
 def _settle(path: Path, size: int) -> bool:

@@ -83,6 +83,11 @@ def read_all(connection: Connection) -> list[LogBreak]:
     return [_break_from(row) for row in connection.execute(query)]
 
 
+def are_open(connection: Connection) -> bool:
+    """Whether there is a break that nobody has reconciled."""
+    return any(one.reconciled_at is None for one in read_all(connection))
+
+
 def _row(found: LogBreak) -> tuple[Any, ...]:
     return tuple(maybe_to_time(value) if isinstance(value, datetime) else value for value in astuple(found))
 

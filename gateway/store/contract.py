@@ -473,6 +473,10 @@ class AuditMark:
     """Entries that are looked at, as the hold's end says them; negative where they are asked for."""
 
 
+ORPHAN_SECONDS = 24 * 3600.0
+"""Age at which a file that nothing mentions is removed: no transaction is under way for so long."""
+
+
 class Store(Protocol):
     """The one I/O seam to what is durable. Raises StoreUnavailable and StorageFull where it must."""
 
@@ -653,6 +657,13 @@ class Store(Protocol):
     # Alerts
     async def raise_alert(self, alert: Alert) -> None:
         """Put an alert that no message raises on the operator's feed and its case's timeline; once per subject."""
+
+    # Upkeep
+    async def sweep(self, older_than: float = ORPHAN_SECONDS) -> int:
+        """Remove files of bodies that nothing mentions and nobody has touched for so many seconds; how many.
+
+        None while a break of the log is not reconciled: what the lost history mentioned may still be wanted.
+        """
 
     # The receipt log. A checkpoint is handed out only when the anchor holds it, or one that extends it.
     @property

@@ -30,6 +30,7 @@ from gateway.receipt.signed import Signer
 from gateway.receipt.stored import StoredLog
 from gateway.store import (
     alerts,
+    breaks,
     case_views,
     deliveries,
     facts,
@@ -49,6 +50,7 @@ from gateway.store.bodies import LARGEST_ROW, BodyFiles, check_digest, mentioned
 from gateway.store.contract import (
     ANYONE,
     LONGEST_PAGE,
+    ORPHAN_SECONDS,
     Accepted,
     Alert,
     AttemptResult,
@@ -81,8 +83,6 @@ BRIEF_BODY = 8 * 1024
 """Bytes up to which a payload is written so fast that the event loop can do it between two senders."""
 LOG_PAGE = 1000
 """Receipts read at once while the log is walked."""
-ORPHAN_SECONDS = 24 * 3600.0
-"""Age at which a file that nothing mentions is removed: no transaction is under way for so long."""
 SWEEP_PAGE = 500
 """Files judged with one query."""
 
@@ -483,12 +483,14 @@ class SqlStore(Store):
     # Upkeep
 
     async def sweep(self, older_than: float = ORPHAN_SECONDS) -> int:
-        """Remove files of bodies that nothing mentions and nobody has touched for so many seconds; how many."""
         files = await asyncio.to_thread(lambda: list(self._files.old_files(older_than)))
         removed = 0
         for start in range(0, len(files), SWEEP_PAGE):
             page = files[start : start + SWEEP_PAGE]
             names = [path.name for path in page]
+            # A store that was set back has forgotten files, and must have noticed that first.
+            if await self._trusted(self._database.read, breaks.are_open):
+                break
             kept = await self._read(partial(mentioned, digests=names))
             for path in page:
                 if path.name not in kept:
