@@ -101,7 +101,11 @@ def network(host: str) -> str:
 
 
 class Connection(web.RequestHandler):
-    """One HTTP connection, which ends where its peer keeps it waiting."""
+    """One HTTP connection, which ends where its peer keeps it waiting.
+
+    How its reading is paused and resumed is aiohttp's own affair (`_buffer_paused` and the like), and has no public
+    names: pyproject.toml says of which versions this holds.
+    """
 
     def __init__(self, server: web.Server, limits: Limits, on_lost: Callable[[], None], **settings: Any) -> None:
         """`settings` are those of aiohttp's handler."""
