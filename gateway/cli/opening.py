@@ -53,7 +53,7 @@ def with_closed_store(config: Path | None, work: Callable[[Store], Awaitable[T]]
 
 
 def with_store_of(settings: Settings, work: Callable[[Store], Awaitable[T]], *, make: bool = False) -> T:
-    """The same for settings that are loaded already."""
+    """What `work` makes of the store of these settings, as `with_store` has it of a configuration file."""
     from gateway import store
     from gateway.errors import ConfigurationInvalid, StoreUnavailable
     from gateway.web import opening
