@@ -3,7 +3,7 @@
 A file that was only written may be empty or gone after the power comes back, and so may its name, or the
 folder it is in: each of these is data of its own to the file system (fsync(2), rename(2)). Whoever answers
 positively because of a file calls these functions itself first, also where it finds the file there already
-(`settle`), since whoever wrote it may not have synced it yet. docs/store.md lists what must last, and by whose doing.
+(`make_durable`), since whoever wrote it may not have synced it yet. docs/store.md lists what must last, and by whose doing.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ def write_file(path: Path, content: bytes, *, mode: int = 0o666, replace: bool =
 
 
 def write_in(folder: int, name: str, content: bytes, *, mode: int = 0o666, replace: bool = True) -> None:
-    """The same in an open folder, for whoever must not follow a path a second time."""
+    """Put a file under a name of the open `folder`, as `write_file` does; for whoever must not follow a path twice.
+
+    The folder's own name and those above it are the caller's to make durable.
+    """
     with writing(folder, name, mode=mode, replace=replace) as file:
         file.write(content)
 
@@ -88,7 +91,7 @@ def move(name: str, source: int, target: int) -> None:
     _sync_folder(source)
 
 
-def settle(path: Path) -> None:
+def make_durable(path: Path) -> None:
     """Make a file durable, with its name and its folders, that is there already, whoever wrote it."""
     sync_file(path)
     make_folder(path.parent)

@@ -29,6 +29,7 @@ from typing import Any
 from gateway import data
 from gateway.errors import SchemaInvalid
 from gateway.model import Finding, Severity, Strictness
+from gateway.signs import LONGEST_VALUE
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,12 +271,12 @@ def judged(found: Iterable[Finding], strictness: Strictness) -> list[Finding]:
     ]
 
 
-LONGEST_VALUE = 1000
-"""Characters of a value that a finding keeps: enough to find it by, at its place. A thousand interchanges may each have
-one of a whole segment's length, and findings are stored, told and held in memory by the thousand."""
-
-
 def _cut(finding: Finding) -> Finding:
+    """A finding whose values are no longer than a person is shown: enough to find them by, at their place.
+
+    A thousand interchanges may each have one of a whole segment's length, and findings are stored, told and held in
+    memory by the thousand.
+    """
     if len(finding.value) <= LONGEST_VALUE and all(len(value) <= LONGEST_VALUE for value in finding.args.values()):
         return finding
     args = {name: _cut_text(value) for name, value in finding.args.items()}
@@ -283,7 +284,7 @@ def _cut(finding: Finding) -> Finding:
 
 
 def _cut_text(text: str) -> str:
-    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"
 
 
 def rejects(found: Iterable[Finding]) -> bool:

@@ -62,7 +62,7 @@ CLAIMED_AT_PEAK = 4
 
 
 @dataclass(slots=True)
-class _InHand:
+class _UnderWay:
     """A claimed payload that is being worked at, and what is known by now of its examination."""
 
     claimed: Claimed
@@ -165,7 +165,7 @@ class Pipeline:
             log.error("payload_lost", payload=payload_id, sha256=claimed.payload.sha256)
             await self._record_failure(claimed, f"LogDamaged: the file {claimed.payload.sha256} is missing.")
             return
-        work = _InHand(claimed)
+        work = _UnderWay(claimed)
         if not is_large(claimed.payload):
             await self._work(work)
             return
@@ -181,7 +181,7 @@ class Pipeline:
             if not self._large[partner_id]:
                 del self._large[partner_id]
 
-    async def _work(self, work: _InHand) -> None:
+    async def _work(self, work: _UnderWay) -> None:
         """Decide the payload while its lease is held."""
         work.holding = asyncio.create_task(self._hold(work))
         try:
@@ -192,7 +192,7 @@ class Pipeline:
         finally:
             work.holding.cancel()
 
-    async def _decide(self, work: _InHand) -> None:
+    async def _decide(self, work: _UnderWay) -> None:
         """Examine, decide and commit; where that does not come to an end, the payload is given back or failed."""
         payload_id = work.claimed.payload.id
         try:
@@ -232,7 +232,7 @@ class Pipeline:
             return
         await self._let_go(work)
 
-    def _finish(self, work: _InHand) -> None:
+    def _finish(self, work: _UnderWay) -> None:
         """The payload has left the inbox."""
         self._suspects.discard(work.claimed.payload.id)
         self._on_committed()
@@ -242,7 +242,7 @@ class Pipeline:
         """Whether the payload may be one that ends whatever process examines it."""
         return claimed.begun >= SUSPECT_DEATHS or claimed.payload.id in self._suspects
 
-    async def _hold(self, work: _InHand) -> None:
+    async def _hold(self, work: _UnderWay) -> None:
         """Renew the lease while the payload is worked at: a large one takes longer than any one lease."""
         while True:
             await asyncio.sleep(self._lease.total_seconds() / 3)
@@ -253,7 +253,7 @@ class Pipeline:
             except TemporaryError as error:
                 log.info("lease_not_renewed", payload=work.claimed.payload.id, reason=str(error))
 
-    async def _let_go(self, work: _InHand) -> None:
+    async def _let_go(self, work: _UnderWay) -> None:
         """Let the payload be claimed again soon: where the store is away, as soon as it is back.
 
         Nobody else would know that its examination ended well: left to run out, the lease would speak against it.
@@ -270,14 +270,14 @@ class Pipeline:
             else:
                 return
 
-    async def _leave(self, work: _InHand) -> None:
+    async def _leave(self, work: _UnderWay) -> None:
         """Give the payload back at once because the gateway ends: another node, or the next start, has it then."""
         work.stop_holding()
         with suppress(LeaseLost, TemporaryError, TimeoutError):
             async with asyncio.timeout(LEAVE_SECONDS):
                 await self._renew(work, timedelta(0), work.begun)
 
-    async def _renew(self, work: _InHand, lease: timedelta, begun: int | None) -> None:
+    async def _renew(self, work: _UnderWay, lease: timedelta, begun: int | None) -> None:
         claimed = work.claimed
         await self._store.renew_payload(claimed.payload.id, claimed.fence, lease, self._clock(), begun)
 
@@ -297,7 +297,7 @@ class Pipeline:
             again=again,
         )
 
-    async def _carry(self, trip: Trip, work: _InHand, day: date) -> None:
+    async def _carry(self, trip: Trip, work: _UnderWay, day: date) -> None:
         """Examine everything, then decide and commit."""
         payload = work.claimed.payload
         agreements = await self._directory.agreements(payload.partner_id, Direction.IN)

@@ -119,7 +119,7 @@ def test_what_is_there_is_settled_by_whoever_relies_on_it(tmp_path: Path, steps:
     (tmp_path / "box").mkdir()
     (tmp_path / "box" / "file").write_bytes(b"content")
     steps.forget()
-    durable.settle(tmp_path / "box" / "file")
+    durable.make_durable(tmp_path / "box" / "file")
     assert steps.under(tmp_path) == ["sync file", f"sync {tmp_path.name}/", "sync box/"]
 
 

@@ -67,14 +67,14 @@ def _log(settings: Settings) -> tuple[str, int]:
 
 def show(config: output.ConfigOption = None, json: output.JsonOption = False) -> None:
     """Show the configuration in effect: file, environment and defaults together."""
-    from gateway.cli.config_text import shown, toml
+    from gateway.cli.config_text import json_ready, toml
     from gateway.config import load
 
     settings = load(config)
     if json:
-        output.as_json(shown(settings))
+        output.as_json(json_ready(settings))
     else:
-        output.lines(toml(shown(settings)))
+        output.lines(toml(json_ready(settings)))
 
 
 def example() -> None:

@@ -59,11 +59,11 @@ def _store(settings: Settings) -> Iterator[str]:
     except ConfigurationInvalid as error:
         yield str(error)
     except TemporaryError as error:
-        yield f"store.url {store.shown(settings.store.url)}: {error}"
+        yield f"store.url {store.without_password(settings.store.url)}: {error}"
     else:
         file = store.file_of(settings.store.url)
         if not found and file is not None and (fault := _makeable(file.parent)):
-            yield f"store.url {store.shown(settings.store.url)}: {fault}"
+            yield f"store.url {store.without_password(settings.store.url)}: {fault}"
     if fault := _makeable(settings.store.payload_folder):
         yield f"store.payload_folder {settings.store.payload_folder}: {fault}"
     if fault := _fileable(settings.store.anchor_file):

@@ -81,7 +81,7 @@ def _value(default: Any) -> str:
     return json.dumps("" if default is None else str(default), ensure_ascii=False)
 
 
-def shown(effective: Settings) -> dict[str, Any]:
+def json_ready(effective: Settings) -> dict[str, Any]:
     """The configuration in effect as JSON-ready values, without the password in a URL."""
     values = effective.model_dump(mode="json")
     values["store"]["url"] = _PASSWORD.sub("***", values["store"]["url"])

@@ -22,5 +22,5 @@ def migrate(config: output.ConfigOption = None) -> None:
     try:
         store.migrate(url)
     except StoreUnavailable as error:
-        output.stop(f"the store {store.shown(url)} does not answer: {error}", output.NO)
+        output.stop(f"the store {store.without_password(url)} does not answer: {error}", output.NO)
     output.say("The store is at this version.")

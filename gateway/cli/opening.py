@@ -36,7 +36,7 @@ def with_closed_store(config: Path | None, work: Callable[[Store], Awaitable[T]]
     settings = load(config)
     url = settings.store.url
     if not has_store(settings):
-        raise ConfigurationInvalid(f"there is no store at {store.shown(url)}; `gateway migrate` makes one")
+        raise ConfigurationInvalid(f"there is no store at {store.without_password(url)}; `gateway migrate` makes one")
 
     async def run() -> T:
         closed = store.open_store(url, signer=_reader(settings), payload_folder=settings.store.payload_folder)
@@ -49,11 +49,11 @@ def with_closed_store(config: Path | None, work: Callable[[Store], Awaitable[T]]
         try:
             return asyncio.run(run())
         except StoreUnavailable as error:
-            output.stop(f"the store {store.shown(url)} does not answer: {error}", output.NO)
+            output.stop(f"the store {store.without_password(url)} does not answer: {error}", output.NO)
 
 
 def with_store_of(settings: Settings, work: Callable[[Store], Awaitable[T]], *, make: bool = False) -> T:
-    """The same for settings that are loaded already."""
+    """What `work` makes of the store of these settings, as `with_store` has it of a configuration file."""
     from gateway import store
     from gateway.errors import ConfigurationInvalid, StoreUnavailable
     from gateway.web import opening
@@ -61,7 +61,7 @@ def with_store_of(settings: Settings, work: Callable[[Store], Awaitable[T]], *, 
     _log_to_stderr()
     url = settings.store.url
     if not make and not has_store(settings):
-        raise ConfigurationInvalid(f"there is no store at {store.shown(url)}; `gateway migrate` makes one")
+        raise ConfigurationInvalid(f"there is no store at {store.without_password(url)}; `gateway migrate` makes one")
     signer = opening.signer(settings.receipts) if make else _reader(settings)
 
     async def run() -> T:
@@ -72,7 +72,7 @@ def with_store_of(settings: Settings, work: Callable[[Store], Awaitable[T]], *, 
         try:
             return asyncio.run(run())
         except StoreUnavailable as error:
-            output.stop(f"the store {store.shown(url)} does not answer: {error}", output.NO)
+            output.stop(f"the store {store.without_password(url)} does not answer: {error}", output.NO)
 
 
 def _log_to_stderr() -> None:
@@ -105,7 +105,7 @@ def has_store(settings: Settings) -> bool:
     try:
         return bool(store.version(url))
     except StoreUnavailable as error:
-        output.stop(f"the store {store.shown(url)} does not answer: {error}", output.NO)
+        output.stop(f"the store {store.without_password(url)} does not answer: {error}", output.NO)
 
 
 def _reader(settings: Settings) -> Signer:

@@ -45,7 +45,7 @@ def serve(config: output.ConfigOption = None) -> None:
         try:
             runner.run(app.serve(settings, announce=lambda url: print(url, flush=True)))
         except StoreUnavailable as error:
-            output.stop(f"the store {store.shown(settings.store.url)} does not answer: {error}", output.NO)
+            output.stop(f"the store {store.without_password(settings.store.url)} does not answer: {error}", output.NO)
         except app.BackgroundEnded as error:
             output.stop(str(error), output.NO)
         except OSError as error:

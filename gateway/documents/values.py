@@ -52,9 +52,8 @@ def number(text: str) -> Decimal:
         raise Beyond("a number of too many characters")
     try:
         return bounded(Decimal(text))
-    except (
-        InvalidOperation
-    ):  # Python's own arithmetic takes exponents of 18 digits, at the first digit and at the last.
+    except InvalidOperation:
+        # Python's own arithmetic takes exponents of 18 digits, at the first digit and at the last.
         raise Beyond("a number with too large an exponent") from None
 
 

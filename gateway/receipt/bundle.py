@@ -95,8 +95,9 @@ def make_bundle(
 ) -> bytes:
     """The bundle of `receipts`, each with its inclusion hashes in the tree of `checkpoint`.
 
-    `findings` are lists of all findings of a receipt (`signed.findings_list`). `recipients` names, by index of a receipt, the partner and the salt its commitment was made with: for
-    the recipient's own bundle, never for the sender's. ValueError for an attachment's name that is not
+    `findings` are the lists of all findings that receipts digest (`signed.whole_findings`). `recipients` names, by
+    index of a receipt, the partner and the salt its commitment was made with: for the recipient's own bundle, never
+    for the sender's. ValueError for an attachment's name that is not
     letters, digits, dots, dashes and underscores; PayloadTooLarge for more than a verifier reads.
     """
     files: dict[str, bytes] = {README: README_TEXT.encode(), CHECKPOINT: checkpoint.encode()}

@@ -16,11 +16,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway.config import Settings
-from gateway.errors import Overloaded, PayloadTooLarge, PayloadUnreadable, StorageFull
+from gateway.errors import Overloaded, PayloadUnreadable, StorageFull
 from gateway.model import Payload, Stage, new_id
 from gateway.receipt.notary import Notary
 from gateway.store.contract import Accepted, NewReceipt, Store
 from gateway.transports.base import Arrival
+from gateway.transports.spool import refuse_size
 
 _PRESSURE_AGE = 1.0
 """Seconds a reading of queue and disk is good for: it costs a query, and both move slowly."""
@@ -70,8 +71,7 @@ class Intake:
     async def accept(self, arrival: Arrival) -> Accepted:
         """Keep `arrival`; returns after the commit (see transports.base.Intake for what it raises)."""
         size = arrival.size if arrival.path is not None else len(arrival.body)
-        if size > self._settings.limits.payload_bytes:
-            raise PayloadTooLarge(f"At most {self._settings.limits.payload_bytes} bytes are taken in one payload.")
+        refuse_size(size, self._settings.limits)
         if not size:
             raise PayloadUnreadable("The payload is empty.")
         await self._refuse_under_pressure()

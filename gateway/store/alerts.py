@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import structlog
 from sqlalchemy import select
@@ -22,7 +23,9 @@ from gateway.store.contract import Alert
 from gateway.store.database import Name
 from gateway.store.feeds import append_entries
 from gateway.store.sql import to_json, to_time
-from gateway.store.writer import Answers
+
+if TYPE_CHECKING:  # the writer knows the log's breaks, whose entries go to the feed that is named here
+    from gateway.store.writer import Answers
 
 log = structlog.get_logger(__name__)
 

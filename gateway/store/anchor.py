@@ -48,6 +48,8 @@ ANCHOR_SECONDS = 1.0
 MENDS = 3
 """How often in a row one operation lets the log take a new name. More is needed only where two databases share one
 anchor, and each takes the other's names for its future: then nothing is signed, rather than a name a commit."""
+NO_NAME_HOLDS = "the log contradicts what was signed as often as it takes a new name"
+"""What whoever asked is told then."""
 _UNTRUSTED = "untrusted"
 """The fault of an anchor that holds no checkpoint that our key signed."""
 _SWAPS = 20

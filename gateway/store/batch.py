@@ -15,19 +15,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table
 
 from gateway.model import Receipt
 from gateway.receipt.chain import leaf_hash
 from gateway.store import tables
-from gateway.store.anchor import Checkpointer
 from gateway.store.contract import NewReceipt
-from gateway.store.counters import floor_of
+from gateway.store.counters import read_counters
 from gateway.store.database import Name, lock_log, lock_names, try_names
 from gateway.store.leaves import pack_leaf
 from gateway.store.log import LogState, write_state
-from gateway.store.sql import OnConflict, Row, among, insert_rows
+from gateway.store.sql import OnConflict, Row, insert_rows
+
+if TYPE_CHECKING:  # what a log's break writes (`breaks`) has the names of feeds from those who write them with batches
+    from gateway.store.anchor import Checkpointer
 
 _OWNERS_FIRST = tables.metadata.sorted_tables
 
@@ -100,13 +103,8 @@ class Batch:
     def read_counters(self, names: Iterable[str]) -> None:
         """Read several counters with one query."""
         wanted = [name for name in dict.fromkeys(names) if name not in self._counters]
-        if not wanted:
-            return
-        counters = tables.counters
-        floors = {name: floor_of(name) for name in wanted}
-        query = select(counters.c.name, counters.c.value).where(among(counters.c.name, {*wanted, *floors.values()}))
-        found = {row.name: row.value for row in self.connection.execute(query)}
-        self._counters.update({name: found.get(name, found.get(floors[name], 0)) for name in wanted})
+        if wanted:
+            self._counters |= read_counters(self.connection, wanted)
 
     def flush(self) -> None:
         """Write the collected rows, owners before what they own."""

@@ -102,7 +102,11 @@ class BodyFiles:
 
 
 def _is_old(path: Path, age_seconds: float) -> bool:
-    return path.stat().st_mtime < time.time() - age_seconds
+    """Whether nobody has touched the file for so long; what is gone by now is not old."""
+    try:
+        return path.stat().st_mtime < time.time() - age_seconds
+    except FileNotFoundError:
+        return False
 
 
 def _settle(path: Path, size: int) -> bool:
@@ -116,7 +120,7 @@ def _settle(path: Path, size: int) -> bool:
             return False
         with _held(path.parent, fcntl.LOCK_SH):
             os.utime(path)  # young again, so that a sweep leaves it alone; one that took it first is seen here
-        durable.settle(path)
+        durable.make_durable(path)
     except FileNotFoundError:
         return False
     return True

@@ -19,13 +19,13 @@ from gateway import findings
 from gateway.model import DeliveryState, derive_id
 from gateway.receipt.signed import canonical
 from gateway.store import tables
+from gateway.store.alerts import ALERTS, OPERATOR
 from gateway.store.body_rows import body_row
 from gateway.store.contract import LogBreak
-from gateway.store.counters import floor_of, move_on
+from gateway.store.counters import move_on, read_counters
+from gateway.store.feeds import feed_counter
 from gateway.store.sql import from_time, insert_rows, maybe_from_time, maybe_to_time, to_time
 
-OPERATOR = "@operator"
-"""Whose entries the feed of alerts holds."""
 UNSEEN = 1000
 """Entries of the log that may be lost beyond those that are known: the anchor is up to a second old, and a node
 decides some hundreds of messages a second."""
@@ -64,18 +64,16 @@ def record(connection: Connection, found: LogBreak) -> None:
 
 
 def _alert(connection: Connection, found: LogBreak) -> None:
-    """An entry on the operator's feed."""
+    """An entry on the operator's feed, written here: the log has no batch while it takes a new name."""
     reasons = [findings.text(found.finding, language) for language in ("en", "zh")]
     said = {"alert": "log", "case": "", "earlier": found.earlier, "lost": found.lost, "origin": found.origin}
     body = canonical({**said, "known_size": found.known_size, "reasons": reasons, "size": found.size})
     digest, alert_id = hashlib.sha256(body).hexdigest(), derive_id("break", found.origin)
     insert_rows(connection, tables.bodies, [body_row(alert_id, digest, body)], "ignore")
-    counters, counter = tables.counters.c, "feed:live:alerts"
-    last = connection.execute(select(counters.value).where(counters.name == counter)).scalar()
-    if last is None:
-        last = connection.execute(select(counters.value).where(counters.name == floor_of(counter))).scalar_one()
-    insert_rows(connection, tables.counters, [(counter, last + 1)], "replace")
-    entry = ("alerts", False, last + 1, OPERATOR, "alert", alert_id)
+    counter = feed_counter(ALERTS, test=False)
+    sequence = read_counters(connection, [counter])[counter] + 1
+    insert_rows(connection, tables.counters, [(counter, sequence)], "replace")
+    entry = (ALERTS, False, sequence, OPERATOR, "alert", alert_id)
     insert_rows(connection, tables.feed, [(*entry, digest, "{}", "json", "", "", to_time(found.at))])
 
 
@@ -83,6 +81,11 @@ def read_all(connection: Connection) -> list[LogBreak]:
     """All breaks, the newest first."""
     query = select(tables.log_breaks).order_by(_breaks.at.desc(), _breaks.origin.desc())
     return [_break_from(row) for row in connection.execute(query)]
+
+
+def are_open(connection: Connection) -> bool:
+    """Whether there is a break that nobody has reconciled."""
+    return any(one.reconciled_at is None for one in read_all(connection))
 
 
 def _row(found: LogBreak) -> tuple[Any, ...]:

@@ -473,6 +473,10 @@ class AuditMark:
     """Entries that are looked at, as the hold's end says them; negative where they are asked for."""
 
 
+ORPHAN_SECONDS = 24 * 3600.0
+"""Age at which a file that nothing mentions is removed: no transaction is under way for so long."""
+
+
 class Store(Protocol):
     """The one I/O seam to what is durable. Raises StoreUnavailable and StorageFull where it must."""
 
@@ -527,6 +531,9 @@ class Store(Protocol):
     async def commit(self, outcome: Outcome) -> None:
         """Write `outcome` whole, or raise FactsMoved or LeaseLost and write nothing."""
 
+    async def reopen_payload(self, payload_id: str) -> None:
+        """Let a payload be processed again by today's tables (reprocess); what it makes has the same ids."""
+
     # Nodes
     async def hold_as(self, node: str, now: datetime) -> int:
         """Claim as `node` from now on. What it held before it was started again is due at once; how much that was."""
@@ -569,6 +576,7 @@ class Store(Protocol):
     async def close_breaks(self, now: datetime) -> bool:
         """Mark the breaks of the log reconciled if nothing is held any more; whether nothing is."""
 
+    # Read
     async def delivery_by_reference(self, partner_id: str, reference: str) -> Delivery | None:
         """The newest delivery to a partner that carries `reference`; by it an answer finds what it answers."""
 
@@ -598,9 +606,6 @@ class Store(Protocol):
         With `bodies` all bytes that are spoken of are read as well; without, only small ones of acknowledgements,
         responses and what its sender may fetch.
         """
-
-    async def reopen_payload(self, payload_id: str) -> None:
-        """Let a payload be processed again by today's tables (reprocess); what it makes has the same ids."""
 
     async def payloads(
         self, partner_id: str, state: str, after: str, limit: int, *, test: bool | None = None
@@ -652,6 +657,13 @@ class Store(Protocol):
     # Alerts
     async def raise_alert(self, alert: Alert) -> None:
         """Put an alert that no message raises on the operator's feed and its case's timeline; once per subject."""
+
+    # Upkeep
+    async def sweep(self, older_than: float = ORPHAN_SECONDS) -> int:
+        """Remove files of bodies that nothing mentions and nobody has touched for so many seconds; how many.
+
+        None while a break of the log is not reconciled: what the lost history mentioned may still be wanted.
+        """
 
     # The receipt log. A checkpoint is handed out only when the anchor holds it, or one that extends it.
     @property

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, update
+from collections.abc import Collection
+
+from sqlalchemy import Connection, select, update
 
 from gateway.store import tables
-from gateway.store.sql import insert_rows
+from gateway.store.sql import among, insert_rows
 
 
 def floor_of(counter: str) -> str:
     """The counter that says from where counters of the same kind begin: a store that was set back has forgotten some."""
     return f"floor:{counter.partition(':')[0]}"
+
+
+def read_counters(connection: Connection, names: Collection[str]) -> dict[str, int]:
+    """The last number that each of these counters gave; of one that is not begun, the floor of its kind."""
+    counters = tables.counters.c
+    floors = {name: floor_of(name) for name in names}
+    query = select(counters.name, counters.value).where(among(counters.name, {*names, *floors.values()}))
+    found = {row.name: row.value for row in connection.execute(query)}
+    return {name: found.get(name, found.get(floors[name], 0)) for name in names}
 
 
 def move_on(connection: Connection, kind: str, count: int) -> None:

@@ -5,8 +5,8 @@ arrivals wait. What is found is told once, however many rounds, restarts and nod
 the gateway's own log, as an alert on the operator's feed, and in a figure.
 
 Several nodes on one database take turns: whoever holds the audit keeps its place in the store, and another node
-goes on from there when that hold runs out. Two that each read all would only double what it costs. The tail is looked at by each node for itself, at its start, since it
-is what the node is about to build on.
+goes on from there when that hold runs out. Two that each read all would only double what it costs. The tail is looked at by
+each node for itself, at its start, since it is what the node is about to build on.
 """
 
 from __future__ import annotations
@@ -145,10 +145,7 @@ class LogWatch:
 
     async def _tell(self, seen: StoredLog) -> None:
         """Tell what was found and was not told yet, by this process or any before it."""
-        new = [problem for problem in seen.problems if problem not in self._told]
-        if not new:
-            return
-        for problem in new:
+        for problem in [one for one in seen.problems if one not in self._told]:
             await self._store.raise_alert(_alert(problem))
             self._told.add(problem)
             self._on_found(problem)

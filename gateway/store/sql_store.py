@@ -30,6 +30,7 @@ from gateway.receipt.signed import Signer
 from gateway.receipt.stored import StoredLog
 from gateway.store import (
     alerts,
+    breaks,
     case_views,
     deliveries,
     facts,
@@ -44,11 +45,12 @@ from gateway.store import (
     staging,
     views,
 )
-from gateway.store.anchor import MENDS, Checkpointer
+from gateway.store.anchor import MENDS, NO_NAME_HOLDS, Checkpointer
 from gateway.store.bodies import LARGEST_ROW, BodyFiles, check_digest, mentioned
 from gateway.store.contract import (
     ANYONE,
     LONGEST_PAGE,
+    ORPHAN_SECONDS,
     Accepted,
     Alert,
     AttemptResult,
@@ -81,8 +83,6 @@ BRIEF_BODY = 8 * 1024
 """Bytes up to which a payload is written so fast that the event loop can do it between two senders."""
 LOG_PAGE = 1000
 """Receipts read at once while the log is walked."""
-ORPHAN_SECONDS = 24 * 3600.0
-"""Age at which a file that nothing mentions is removed: no transaction is under way for so long."""
 SWEEP_PAGE = 500
 """Files judged with one query."""
 
@@ -245,6 +245,9 @@ class SqlStore(Store):
         await self._keep_bodies((one.sha256, one.body) for one in made)
         await self._writer.do(outcome.commit, outcome_)
 
+    async def reopen_payload(self, payload_id: str) -> None:
+        await self._writer.do(payloads.reopen, payload_id)
+
     # Nodes
 
     async def hold_as(self, node: str, now: datetime) -> int:
@@ -294,12 +297,12 @@ class SqlStore(Store):
     async def close_breaks(self, now: datetime) -> bool:
         return await self._trusted(self._database.write, partial(reconcile.close_breaks, at=to_time(now)))
 
+    # Read
+
     async def delivery_by_reference(self, partner_id: str, reference: str) -> Delivery | None:
         return await self._read(
             lambda connection: views.delivery_by_reference(connection, self._files, partner_id, reference)
         )
-
-    # Read
 
     async def sent_delivery(
         self, case_id: str, partner_id: str, document_type: str, *, test: bool = False
@@ -327,9 +330,6 @@ class SqlStore(Store):
     ) -> PayloadView:
         files = self._files if bodies else None
         return await self._read(lambda connection: views.payload(connection, files, payload_id, after, limit, seen_by))
-
-    async def reopen_payload(self, payload_id: str) -> None:
-        await self._writer.do(payloads.reopen, payload_id)
 
     async def payloads(
         self, partner_id: str, state: str, after: str, limit: int, *, test: bool | None = None
@@ -483,12 +483,14 @@ class SqlStore(Store):
     # Upkeep
 
     async def sweep(self, older_than: float = ORPHAN_SECONDS) -> int:
-        """Remove files of bodies that nothing mentions and nobody has touched for so many seconds; how many."""
         files = await asyncio.to_thread(lambda: list(self._files.old_files(older_than)))
         removed = 0
         for start in range(0, len(files), SWEEP_PAGE):
             page = files[start : start + SWEEP_PAGE]
             names = [path.name for path in page]
+            # A store that was set back has forgotten files, and must have noticed that first.
+            if await self._trusted(self._database.read, breaks.are_open):
+                break
             kept = await self._read(partial(mentioned, digests=names))
             for path in page:
                 if path.name not in kept:
@@ -526,4 +528,4 @@ class SqlStore(Store):
                 await self._checkpointer.mend()
             else:
                 return found
-        raise StoreUnavailable("the log contradicts what was signed as often as it takes a new name")
+        raise StoreUnavailable(NO_NAME_HOLDS)

@@ -18,7 +18,7 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import Connection
 
 from gateway.errors import GatewayError, LogContradicted, StoreUnavailable
-from gateway.store.anchor import MENDS, Checkpointer
+from gateway.store.anchor import MENDS, NO_NAME_HOLDS, Checkpointer
 from gateway.store.batch import Batch
 from gateway.store.database import Database, Name
 
@@ -181,7 +181,7 @@ class Writer:
     async def _mend(self, operations: list[_Operation], mends: int) -> None:
         """Let the log take a new name, and then carry out the operations, of which nothing was written."""
         if not mends:
-            _fail(operations, StoreUnavailable("the log contradicts what was signed as often as it takes a new name"))
+            _fail(operations, StoreUnavailable(NO_NAME_HOLDS))
             return
         try:
             await self._checkpointer.mend()

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from gateway.config import Settings
+from gateway.config import Limits, Settings
 from gateway.durable import make_folder
 from gateway.errors import Overloaded, PayloadTooLarge, StorageFull
 from gateway.store.bodies import LARGEST_ROW
@@ -46,6 +46,12 @@ class Received:
     """All of it, or nothing where it is in a file."""
     path: Path | None = None
     """The file that holds it; whoever keeps it takes the file away."""
+
+
+def refuse_size(size: int, limits: Limits) -> None:
+    """PayloadTooLarge where a payload has more bytes than one may."""
+    if size > limits.payload_bytes:
+        raise PayloadTooLarge(f"At most {limits.payload_bytes} bytes are taken in one payload.")
 
 
 class Spool:
@@ -85,7 +91,7 @@ class Spool:
         try:
             while body:
                 size += len(body)
-                self.refuse_size(size)
+                refuse_size(size, self.limits)
                 draft.write(body)
                 body = stream.read(_PIECE)
         except BaseException:
@@ -98,11 +104,6 @@ class Spool:
         """Remove the file of a body unless somebody has taken it away."""
         if received.path is not None:
             received.path.unlink(missing_ok=True)
-
-    def refuse_size(self, size: int) -> None:
-        """PayloadTooLarge where a payload has more bytes than one may."""
-        if size > self.limits.payload_bytes:
-            raise PayloadTooLarge(f"At most {self.limits.payload_bytes} bytes are taken in one payload.")
 
     def reserve(self, partner_id: str, size: int) -> None:
         """Count bytes as under way; Overloaded where they would be too many."""
@@ -146,7 +147,7 @@ class Taking:
 
     def expect(self, size: int) -> None:
         """Make room for a body of so many bytes in all."""
-        self._spool.refuse_size(size)
+        refuse_size(size, self._spool.limits)
         if size > self._reserved:
             self._spool.reserve(self._partner_id, size - self._reserved)
             self._reserved = size

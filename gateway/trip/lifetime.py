@@ -29,7 +29,7 @@ def begin_worker(parent: int, module: str, *arguments: object) -> None:
     end_with_parent(parent)
     prepare: Callable[..., object] = importlib.import_module(module).prepare
     prepare(*arguments)
-    settle()
+    freeze_loaded()
 
 
 @contextlib.contextmanager
@@ -75,7 +75,7 @@ def _wait_for_parent() -> None:
         os._exit(1)
 
 
-def settle() -> None:
+def freeze_loaded() -> None:
     """Leave what is loaded by now out of each look for garbage, and look less often.
 
     Modules, tables and rules are hundreds of thousands of objects that stand for the life of the process: a full look

@@ -44,9 +44,9 @@ PARCEL = 16
 APART = 2
 """Suspects examined at once, each in a process of its own: so that one that takes long, or for ever, does not hold up
 the others, and that those who are under suspicion only because they were near take what they would anyway."""
-SPOOL = "examined-"
+RESULT = "examined-"
 """How the names of files begin through which large payloads come back."""
-SPOOL_SECONDS = 24 * 3600.0
+RESULT_SECONDS = 24 * 3600.0
 """No payload waits for a worker for so long."""
 CHUNK = 100
 """Messages per record of the file: enough to make pickling cheap, few enough to hold."""
@@ -110,7 +110,7 @@ class Examiners:
             run = self._alone if suspect else self._in_pool
             self._large += 1
             try:
-                with _spool() as (name, file):
+                with _result_file() as (name, file):
                     with translated():  # a full disk is no fault of the payload
                         await run(_examine_into, name, work)
                     # In a thread: what was said of ten thousand messages takes a second to read.
@@ -284,11 +284,11 @@ def _bound_memory(most: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
 
 
-def _examine_into(spool: str, work: Work) -> None:
-    """In a worker process: examine, and write chunks of what comes out to `spool`."""
+def _examine_into(result: str, work: Work) -> None:
+    """In a worker process: examine, and write chunks of what comes out to the file `result`."""
     chunk: list[Examined] = []
     found = 0
-    with Path(spool).open("wb") as file:
+    with Path(result).open("wb") as file:
         for item in work.examined():
             chunk.append(_portable(item))
             found += len(item.findings)
@@ -300,13 +300,13 @@ def _examine_into(spool: str, work: Work) -> None:
 
 
 @contextmanager
-def _spool() -> Iterator[tuple[str, IO[bytes]]]:
+def _result_file() -> Iterator[tuple[str, IO[bytes]]]:
     """A file for a worker to write to, by a name, and for us to read from.
 
     Where the system lends what we have open a name (/proc), that is its only one, and nothing is left of it whoever is
     killed; elsewhere it has one of its own until it is read.
     """
-    handle, own = tempfile.mkstemp(prefix=SPOOL)
+    handle, own = tempfile.mkstemp(prefix=RESULT)
     lent = f"/proc/{os.getpid()}/fd/{handle}"
     try:
         with os.fdopen(handle, "rb") as file:
@@ -319,9 +319,9 @@ def _spool() -> Iterator[tuple[str, IO[bytes]]]:
         Path(own).unlink(missing_ok=True)
 
 
-def sweep_spools(older_than: float = SPOOL_SECONDS) -> None:
-    """Remove spools that nobody wrote to for so many seconds: whoever made them was killed."""
-    for path in Path(tempfile.gettempdir()).glob(f"{SPOOL}*"):
+def sweep_results(older_than: float = RESULT_SECONDS) -> None:
+    """Remove result files that nobody wrote to for so many seconds: whoever made them was killed."""
+    for path in Path(tempfile.gettempdir()).glob(f"{RESULT}*"):
         with suppress(OSError):  # another's, or gone by now
             if path.stat().st_mtime < time.time() - older_than:
                 path.unlink()

@@ -25,11 +25,12 @@ from gateway.receipt.notary import Notary
 from gateway.receive.intake import Intake
 from gateway.store.contract import Store
 from gateway.store.log_watch import LogWatch
+from gateway.store.upkeep import keep_swept
 from gateway.transports.base import Sender
 from gateway.transports.folder import FolderReceiver, FolderSender
 from gateway.transports.http import HttpSender
-from gateway.trip.lifetime import settle
-from gateway.trip.workers import sweep_spools
+from gateway.trip.lifetime import freeze_loaded
+from gateway.trip.workers import sweep_results
 from gateway.web import node, opening
 from gateway.web.application import application
 from gateway.web.connections import BoundedSite, Connections, raise_file_limit
@@ -45,7 +46,6 @@ DRAIN_SECONDS = 10.0
 
 _IDLE_SECONDS = 75.0
 """Idle connections are kept longer than the minute that most clients and proxies keep theirs."""
-
 
 _LINGERING_SECONDS = 2.0
 """How long a refused body is read and dropped, so that its sender gets to read why."""
@@ -89,11 +89,11 @@ class Gateway:
             on_found=lambda _problem: metrics.log_faults.inc(),
             on_page=metrics.log_audited.set,
         )
-        self.services.spool.sweep()
         self._background: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
             "pipeline": pipeline.run,
             "deliveries": worker.run,
             "log audit": watch.run,
+            "upkeep": lambda: keep_swept(store),
         }
         for folder in settings.folders:
             receiver = FolderReceiver(
@@ -114,9 +114,10 @@ class Gateway:
             stack.push_async_callback(_cancel, tasks.values())
             url = await stack.enter_async_context(_listening(self.services, self._settings.http))
             stack.callback(self.services.stopping.set)
-            await asyncio.to_thread(sweep_spools)
+            await asyncio.to_thread(self.services.spool.sweep)
+            await asyncio.to_thread(sweep_results)
             log.info("serving", url=url, folders=len(self._settings.folders))
-            settle()
+            freeze_loaded()
             announce(url)
             await _first_to_end(tasks, stop)
             log.info("stopping")

@@ -71,7 +71,6 @@ class Connections:
         self.most = max(1, min(limits.connections, files - RESERVED_FILES))
         self._most_of_address = limits.connections_per_address
         self._by_address = Counter[str]()
-        self.turned_away = 0
 
     def __len__(self) -> int:
         return self._by_address.total()
@@ -79,7 +78,6 @@ class Connections:
     def admit(self, address: str) -> bool:
         """Count a new connection, unless there are too many."""
         if len(self) >= self.most or self._by_address[address] >= self._most_of_address:
-            self.turned_away += 1
             return False
         self._by_address[address] += 1
         return True
@@ -103,7 +101,11 @@ def network(host: str) -> str:
 
 
 class Connection(web.RequestHandler):
-    """One HTTP connection, which ends where its peer keeps it waiting."""
+    """One HTTP connection, which ends where its peer keeps it waiting.
+
+    How its reading is paused and resumed is aiohttp's own affair (`_buffer_paused` and the like), and has no public
+    names: pyproject.toml says of which versions this holds.
+    """
 
     def __init__(self, server: web.Server, limits: Limits, on_lost: Callable[[], None], **settings: Any) -> None:
         """`settings` are those of aiohttp's handler."""

@@ -54,7 +54,6 @@ class Metrics:
         self.log_audited = Gauge(
             "gateway_log_audited", "Entries of the receipt log looked at in this round", registry=self.registry
         )
-
         self._payloads_held = Gauge(
             "gateway_payloads_held",
             "Payloads held for an operator since the store was set back",

@@ -43,7 +43,7 @@ def signer(receipts: Receipts) -> Signer:
             with suppress(FileExistsError):  # another process has made one meanwhile: that is the key
                 durable.write_file(path, f"{new.skey}\n".encode(), mode=0o600, replace=False)
         with suppress(PermissionError):  # a folder that this process may not list is not one where a gateway makes keys
-            durable.settle(path)
+            durable.make_durable(path)
     except OSError as error:
         raise ConfigurationInvalid(f"receipts.signing_key_file {path}: {error}") from error
     found = read_signer(receipts)
@@ -107,7 +107,7 @@ def _publish(signing_key: Path, signer_: Signer) -> None:
     content = f"{signer_.vkey}\n".encode()
     try:
         if path.is_file() and path.read_bytes() == content:
-            durable.settle(path)
+            durable.make_durable(path)
         else:
             durable.write_file(path, content)
     except OSError as error:

@@ -73,10 +73,10 @@ class Flag:
         return {"type": "boolean", "default": False}
 
 
-PAGE = 100
+ITEMS = 100
 """Messages, events or deliveries in one answer unless another number is asked for: a screen's worth or two, and a hundred
 declarations with all their findings and receipts are still made into JSON in some milliseconds."""
-LONGEST_PAGE = 500
+MOST_ITEMS = 500
 """What may be asked for."""
 
 Parameter = Whole | Text | Flag

@@ -30,8 +30,9 @@ class Services:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process is asked to end: whoever waits for news answers at once."""
     spool: Spool = field(init=False)
-
+    """Bodies on their way in."""
     news: News = field(init=False)
+    """Readers that wait for a feed."""
 
     def __post_init__(self) -> None:
         self.spool = Spool(self.settings)

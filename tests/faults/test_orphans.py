@@ -176,8 +176,8 @@ def test_old_spools_are_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     from gateway.trip import workers as examiners
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    for name, age in (("examined-old", 2 * examiners.SPOOL_SECONDS), ("examined-new", 0), ("other-old", 10**6)):
+    for name, age in (("examined-old", 2 * examiners.RESULT_SECONDS), ("examined-new", 0), ("other-old", 10**6)):
         (tmp_path / name).touch()
         os.utime(tmp_path / name, (time.time() - age,) * 2)
-    examiners.sweep_spools()
+    examiners.sweep_results()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["examined-new", "other-old"]

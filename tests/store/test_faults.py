@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, make_url
 
+from gateway import durable
 from gateway.errors import ConfigurationInvalid, LogDamaged, StorageFull, StoreUnavailable
 from gateway.receipt.chain import Frontier, leaf_hash
 from gateway.receipt.signed import Checkpoint
@@ -148,7 +149,7 @@ async def test_a_sweep_removes_only_what_nothing_mentions(store: SqlStore) -> No
     await store.commit(outcome(claimed, deliveries=(delivery("d", body=sent),), feed=feed))
     orphan = b"z" * 70_000
     store._files.keep(digest(orphan), orphan)
-    draft = store._files.path(digest(orphan)).with_suffix(".part")
+    draft = store._files.path(digest(orphan)).with_name(f".{'0' * 16}{durable.UNFINISHED}")
     draft.write_bytes(b"half")
     assert await store.sweep(3600) == 0
     assert await store.sweep(-1) == 2

@@ -24,6 +24,7 @@ from gateway.receipt.stored import StoredLog
 from gateway.store import anchor as anchoring
 from gateway.store import breaks, log_watch
 from gateway.store.anchor_file import AnchorFile
+from gateway.store.bodies import digest
 from gateway.store.contract import NewReceipt, Proven
 from gateway.store.sql_store import SqlStore
 from tests.store.conftest import Place
@@ -508,6 +509,23 @@ async def test_the_operator_is_told(machine: Machine) -> None:
     assert '"origin":"gateway.example/log~2"' in body
     assert "数据库曾被回退" in body
     assert '"lost":3' in body
+
+
+async def test_nothing_is_swept_that_a_lost_history_mentioned(machine: Machine) -> None:
+    """A store that was set back keeps the files it has forgotten until its operator has reconciled it."""
+    store = await machine.open()
+    await accept(store, 1)
+    copy = await machine.copy("replica")
+    body = b"x" * 70_000
+    await accept(store, 2, body=body)
+    await store.checkpoint()
+    await machine.set_back(copy)
+    file = store._files.path(digest(body))
+    assert (await store.sweep(-1), file.exists()) == (0, True)
+    assert store.origin == f"{ORIGIN}~2"
+    await store.release_payloads()
+    assert await store.close_breaks(NOW)
+    assert (await store.sweep(-1), file.exists()) == (1, False)
 
 
 async def test_of_two_gateways_on_one_anchor_one_stops(sqlite_url: str, tmp_path: Path) -> None:

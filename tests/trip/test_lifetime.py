@@ -8,14 +8,14 @@ import sys
 PROGRAM = """
 import gc, weakref
 from gateway.trip import workers
-from gateway.trip.lifetime import GARBAGE_AFTER, settle
+from gateway.trip.lifetime import GARBAGE_AFTER, freeze_loaded
 
 class Knot:
     def __init__(self):
         self.self = self
 
 workers.prepare(0)
-settle()
+freeze_loaded()
 print(gc.get_freeze_count(), len(gc.get_objects()))
 alive = weakref.WeakSet()
 for _ in range(3 * GARBAGE_AFTER):

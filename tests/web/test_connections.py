@@ -14,7 +14,7 @@ import pytest
 from gateway.config import Limits, Settings, Store
 from gateway.errors import Overloaded, PayloadTooLarge, StorageFull
 from gateway.transports import http
-from gateway.transports.spool import Spool
+from gateway.transports.spool import Spool, refuse_size
 from gateway.web.connections import RESERVED_FILES, Connections, network
 from tests.web.conftest import Client, key_of
 
@@ -240,7 +240,7 @@ def test_the_spool_refuses_what_is_too_much(tmp_path: Path) -> None:
     limits = Limits(payload_bytes=100, partner_bytes_under_way=150, bytes_under_way=200)
     spool = Spool(Settings(store=Store(payload_folder=tmp_path), limits=limits))
     with pytest.raises(PayloadTooLarge):
-        spool.refuse_size(101)
+        refuse_size(101, spool.limits)
     spool.reserve("a", 100)
     with pytest.raises(Overloaded):
         spool.reserve("a", 51)

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import time
 
 import pytest
 
+from gateway.store import upkeep
+from gateway.store.contract import ORPHAN_SECONDS
 from gateway.web import app
 from tests.web.conftest import Client
 
@@ -55,6 +59,29 @@ async def test_load_balancers_may_ask_with_head(client: Client):
         assert (answer.status, answer.body) == (status, b"")
     client.services.stopping.set()
     assert (await client.ask("HEAD", "/readyz", as_="")).status == 503
+
+
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sweeps come at once, and one soon after the other."""
+    monkeypatch.setattr(upkeep, "FIRST_SECONDS", 0)
+    monkeypatch.setattr(upkeep, "SWEEP_SECONDS", 0.02)
+
+
+async def test_what_nothing_mentions_is_swept(often: None, client: Client):
+    """A running gateway removes an old file that no body has, and leaves a young one."""
+    name = "ab" + 62 * "0"
+    old, young = (client.services.settings.store.payload_folder / "ab" / one for one in (name, f".{name}.part"))
+    old.parent.mkdir(parents=True)
+    for path in (old, young):
+        path.write_bytes(b"half")
+    long_ago = time.time() - 2 * ORPHAN_SECONDS
+    os.utime(old, (long_ago, long_ago))
+    for _ in range(500):
+        if not old.exists():
+            break
+        await asyncio.sleep(0.02)
+    assert (old.exists(), young.exists()) == (False, True)
 
 
 @pytest.mark.parametrize("ends", ["returns", "raises"])

@@ -95,11 +95,11 @@ def explained(url: str) -> Iterator[None]:
         yield
     except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         reason = error.orig if isinstance(error, DBAPIError) else error
-        raise ConfigurationInvalid(f"store.url {shown(url)}: {reason}") from error
+        raise ConfigurationInvalid(f"store.url {without_password(url)}: {reason}") from error
 
 
-def shown(url: str) -> str:
-    """`url` as it may be shown: without its password."""
+def without_password(url: str) -> str:
+    """`url` with `***` for its password, as it may be shown."""
     return _parsed(url).render_as_string(hide_password=True)
 
 
@@ -118,7 +118,7 @@ def file_of(address: str) -> Path | None:
         return None
     path = Path(str(url.database))
     if path.is_dir():
-        raise ConfigurationInvalid(f"store.url {shown(address)}: {path} is a folder")
+        raise ConfigurationInvalid(f"store.url {without_password(address)}: {path} is a folder")
     return path
 
 

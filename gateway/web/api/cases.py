@@ -10,11 +10,11 @@ from gateway.web import cursor, resources, views
 from gateway.web.api.answers import answer
 from gateway.web.keys import READ
 from gateway.web.language import preferred
-from gateway.web.parameters import LONGEST_PAGE, MAX_INTEGER, PAGE, TEST, Text, Whole, identifier, whole
+from gateway.web.parameters import ITEMS, MAX_INTEGER, MOST_ITEMS, TEST, Text, Whole, identifier, whole
 from gateway.web.problems import BadRequest
 from gateway.web.services import services
 
-LIMIT = Whole("limit", "Events, messages and deliveries of each case", default=PAGE, minimum=1, maximum=LONGEST_PAGE)
+LIMIT = Whole("limit", "Events, messages and deliveries of each case", default=ITEMS, minimum=1, maximum=MOST_ITEMS)
 CURSOR = Text("cursor", "The `next` of a list, for further cases, or the `earlier` of a case, for what is older in it")
 
 _EARLIER = "earlier"

@@ -16,7 +16,7 @@ from gateway.web import cursor, resources, views
 from gateway.web.api.answers import answer
 from gateway.web.keys import READ, SEND
 from gateway.web.language import preferred
-from gateway.web.parameters import LONGEST_PAGE, PAGE, Text, Whole, identifier, whole
+from gateway.web.parameters import ITEMS, MOST_ITEMS, Text, Whole, identifier, whole
 from gateway.web.problems import BadRequest
 from gateway.web.services import services
 
@@ -26,7 +26,7 @@ STATES = get_args(resources.State)
 LIMIT = Whole("limit", "Items on a page", default=50, minimum=1, maximum=500)
 CURSOR = Text("cursor", "Where the page before ended (its `next`)")
 STATE = Text("state", "Only payloads in this state", choices=STATES)
-MESSAGES = Whole("limit", "Messages in one answer", default=PAGE, minimum=1, maximum=LONGEST_PAGE)
+MESSAGES = Whole("limit", "Messages in one answer", default=ITEMS, minimum=1, maximum=MOST_ITEMS)
 FURTHER = Text("cursor", "Where the answer before ended (its `next`)")
 
 _ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip"})
