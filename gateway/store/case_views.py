@@ -7,14 +7,14 @@ backwards, and no further than asked.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select, tuple_
+from sqlalchemy import Connection, Integer, Row, Select, bindparam, select, tuple_
 
 from gateway.errors import NotFound
-from gateway.model import Case, CaseEvent
+from gateway.model import Case, CaseEvent, Receipt
 from gateway.store import facts, log, tables
 from gateway.store.contract import CASES, CasePage, CasePlace, CaseView
 from gateway.store.deliveries import attempt_from, delivery_from
@@ -43,7 +43,8 @@ def cases(connection: Connection, key: str, partner_id: str, after: str, limit: 
     # Where the page is full the next one goes on after it; else there may be some beyond what was looked at.
     last = page[-1:] if len(ids) > CASES else looked_at[-1:] if len(looked_at) == LOOKED_AT else []
     found = facts.read_cases(connection, page)
-    return CasePage(tuple(_view(connection, found[id_], _NEWEST, limit) for id_ in page if id_ in found), "".join(last))
+    views = _read_views(connection, [found[id_] for id_ in page if id_ in found], _NEWEST, limit)
+    return CasePage(views, "".join(last))
 
 
 def earlier(
@@ -55,7 +56,8 @@ def earlier(
         ids = _taking_part(connection, ids, partner_id)
     if not ids:
         raise NotFound(case_id=case_id)
-    return _view(connection, facts.read_cases(connection, ids)[case_id], place, limit)
+    (view,) = _read_views(connection, list(facts.read_cases(connection, ids).values()), place, limit)
+    return view
 
 
 def _by_id(connection: Connection, case_id: str, test: bool) -> list[str]:
@@ -76,33 +78,102 @@ _LAST = 2**62
 _NEWEST = CasePlace(_LAST, _LAST, 2**31 - 1, _LAST)
 
 
-def _view(connection: Connection, case: Case, place: CasePlace, limit: int) -> CaseView:
-    """A case with what is older than `place`, `limit` of each kind of thing at most."""
-    events = _piece(
-        connection,
-        select(tables.case_events).where(_events.case_id == case.id, _events.id < place.event),
-        (_events.id,),
-        limit,
+# Statements are made once, since a page of cases takes some of them for each.
+_OLDER_EVENTS = (
+    select(tables.case_events)
+    .where(_events.case_id == bindparam("case"), _events.id < bindparam("event"))
+    .order_by(_events.id.desc())
+    .limit(bindparam("most", type_=Integer))
+)
+_OLDER_MESSAGES = (
+    select(tables.messages)
+    .where(
+        _messages.case_id == bindparam("case"),
+        _messages.case_id != "",  # said so that the partial index serves
+        tuple_(_messages.at, _messages.number)
+        < tuple_(bindparam("at", type_=_messages.at.type), bindparam("number", type_=_messages.number.type)),
     )
-    messages = _piece(
-        connection,
-        select(tables.messages).where(
-            _messages.case_id == case.id,
-            _messages.case_id != "",  # said so that the partial index serves
-            tuple_(_messages.at, _messages.number) < tuple_(place.at, place.number),
-        ),
-        (_messages.at, _messages.number),
-        limit,
-    )
-    deliveries = _deliveries(connection, case.id, place.delivery, limit)
-    shown = {row.id for row in deliveries.rows}
-    spoken_of = [one for one in {row.delivery_id for row in events.rows} - shown if one]
+    .order_by(_messages.at.desc(), _messages.number.desc())
+    .limit(bindparam("most", type_=Integer))
+)
+_DELIVERIES = (tables.deliveries, tables.deliveries_done)
+_OLDER_DELIVERIES = tuple(
+    select(table)
+    .where(table.c.case_id == bindparam("case"), table.c.sequence < bindparam("delivery"))
+    .order_by(table.c.sequence.desc())
+    .limit(bindparam("most", type_=Integer))
+    for table in _DELIVERIES
+)
+_DELIVERIES_BY_ID = tuple(select(table).where(among.named(table.c.id, "ids")) for table in _DELIVERIES)
+_ATTEMPTS = (
+    select(tables.attempts)
+    .where(among.named(_attempts.delivery_id, "ids"))
+    .order_by(_attempts.delivery_id, _attempts.number)
+    .limit(bindparam("most", type_=Integer))
+)
+_TRIED = 10
+"""Attempts that are shown for each delivery of a page, taken together: hardly any has as many."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Rows in order, and whether there are older ones."""
+
+    rows: list[Row[Any]]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Timeline:
+    """One case's piece of a timeline, as rows."""
+
+    case: Case
+    events: _Piece
+    messages: _Piece
+    deliveries: _Piece
+
+    @property
+    def spoken_of(self) -> set[str]:
+        """Ids of deliveries that its events name and that are not in the piece themselves."""
+        return {row.delivery_id for row in self.events.rows} - {row.id for row in self.deliveries.rows} - {""}
+
+    @property
+    def subjects(self) -> set[str]:
+        """Ids of whatever in it there may be receipts about."""
+        messages = self.messages.rows
+        return {
+            self.case.id,
+            *(row.id for row in self.deliveries.rows),
+            *(row.id for row in messages),
+            *(row.payload_id for row in messages),
+        }
+
+
+def _read_views(connection: Connection, found: Sequence[Case], place: CasePlace, limit: int) -> tuple[CaseView, ...]:
+    """Each case with what is older than `place`, `limit` of each kind of thing at most."""
+    timelines = [_read_timeline(connection, case, place, limit) for case in found]
+    shown = {row.id for timeline in timelines for row in timeline.deliveries.rows}
     attempts: dict[str, list[Row[Any]]] = defaultdict(list)
-    tried = select(tables.attempts).where(among(_attempts.delivery_id, shown))
-    for row in connection.execute(tried.order_by(_attempts.delivery_id, _attempts.number).limit(10 * limit)):
+    for row in connection.execute(_ATTEMPTS, {"ids": list(shown), "most": _TRIED * limit * len(timelines)}):
         attempts[row.delivery_id].append(row)
-    subjects = {case.id, *shown, *(row.id for row in messages.rows), *(row.payload_id for row in messages.rows)}
+    spoken_of = _read_deliveries(connection, set().union(*(timeline.spoken_of for timeline in timelines)))
+    receipts: dict[str, list[Receipt]] = defaultdict(list)
+    for receipt in log.receipts_of(connection, set().union(*(timeline.subjects for timeline in timelines))):
+        receipts[receipt.subject_id].append(receipt)
+    return tuple(_view(timeline, place, attempts, spoken_of, receipts) for timeline in timelines)
+
+
+def _view(
+    timeline: _Timeline,
+    place: CasePlace,
+    attempts: Mapping[str, Sequence[Row[Any]]],
+    spoken_of: Mapping[str, Row[Any]],
+    receipts: Mapping[str, Sequence[Receipt]],
+) -> CaseView:
+    """A case with its piece of timeline; of the attempts, deliveries and receipts of all cases those that are its own."""
+    case, events, messages, deliveries = timeline.case, timeline.events, timeline.messages, timeline.deliveries
     more = events.more or messages.more or deliveries.more
+    own = (receipt for subject in timeline.subjects for receipt in receipts.get(subject, ()))
     return CaseView(
         id=case.id,
         version=case.version,
@@ -114,9 +185,9 @@ def _view(connection: Connection, case: Case, place: CasePlace, limit: int) -> C
         events=tuple(_event_from(row) for row in events.rows),
         messages=tuple(message_from(row) for row in messages.rows),
         deliveries=tuple(delivery_from(row) for row in deliveries.rows),
-        attempts=tuple(attempt_from(row) for made in deliveries.rows for row in attempts[made.id]),
-        receipts=tuple(log.receipts_of(connection, subjects)),
-        spoken_of=tuple(delivery_from(row) for row in _by_ids(connection, spoken_of)),
+        attempts=tuple(attempt_from(row) for made in deliveries.rows for row in attempts.get(made.id, ())),
+        receipts=tuple(sorted(own, key=lambda receipt: receipt.index)),
+        spoken_of=tuple(delivery_from(spoken_of[id_]) for id_ in sorted(timeline.spoken_of & spoken_of.keys())),
         earlier=CasePlace(
             event=events.rows[0].id if events.rows else place.event,
             at=messages.rows[0].at if messages.rows else place.at,
@@ -128,22 +199,33 @@ def _view(connection: Connection, case: Case, place: CasePlace, limit: int) -> C
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """Rows in order, and whether there are older ones."""
+def _read_timeline(connection: Connection, case: Case, place: CasePlace, limit: int) -> _Timeline:
+    """The piece of a case's timeline that is older than `place`."""
+    asked = {
+        "case": case.id,
+        "event": place.event,
+        "at": place.at,
+        "number": place.number,
+        "delivery": place.delivery,
+        "most": limit + 1,
+    }
+    events = _read_piece(connection, _OLDER_EVENTS, asked, ("id",), limit)
+    messages = _read_piece(connection, _OLDER_MESSAGES, asked, ("at", "number"), limit)
+    pieces = [_read_piece(connection, query, asked, ("sequence",), limit) for query in _OLDER_DELIVERIES]
+    rows = sorted((row for piece in pieces for row in piece.rows), key=lambda row: row.sequence)
+    deliveries = _Piece(rows[-limit:], more=len(rows) > limit or any(piece.more for piece in pieces))
+    return _Timeline(case, events, messages, deliveries)
 
-    rows: list[Row[Any]]
-    more: bool
 
-
-def _piece(connection: Connection, query: Select[Any], order: Sequence[Any], limit: int) -> _Piece:
-    """The last `limit` rows of a query, in order. Rows that stand at the same place are not parted."""
-    rows = list(connection.execute(query.order_by(*(column.desc() for column in order)).limit(limit + 1)))
+def _read_piece(
+    connection: Connection, query: Select[Any], asked: Mapping[str, Any], order: Sequence[str], limit: int
+) -> _Piece:
+    """The last `limit` rows of a query that begins with the last. Rows that stand at the same place are not parted."""
+    rows = list(connection.execute(query, asked))
     if len(rows) <= limit:
         return _Piece(rows[::-1], more=False)
-    names = [column.name for column in order]
-    beyond = _place_of(rows.pop(), names)
-    kept = [row for row in rows if _place_of(row, names) != beyond] or rows
+    beyond = _place_of(rows.pop(), order)
+    kept = [row for row in rows if _place_of(row, order) != beyond] or rows
     return _Piece(kept[::-1], more=True)
 
 
@@ -151,22 +233,12 @@ def _place_of(row: Row[Any], names: Iterable[str]) -> tuple[Any, ...]:
     return tuple(row._mapping[name] for name in names)  # noqa: SLF001 - the documented way to a row's columns by name
 
 
-def _deliveries(connection: Connection, case_id: str, before: int, limit: int) -> _Piece:
-    """The newest deliveries of a case, hot and done, in the order of their sequence."""
-    pieces = []
-    for table in (tables.deliveries, tables.deliveries_done):
-        query = select(table).where(table.c.case_id == case_id, table.c.sequence < before)
-        pieces.append(_piece(connection, query, (table.c.sequence,), limit))
-    rows = sorted((row for piece in pieces for row in piece.rows), key=lambda row: row.sequence)
-    return _Piece(rows[-limit:], more=len(rows) > limit or any(piece.more for piece in pieces))
-
-
-def _by_ids(connection: Connection, ids: Sequence[str]) -> list[Row[Any]]:
+def _read_deliveries(connection: Connection, ids: Iterable[str]) -> dict[str, Row[Any]]:
     """Deliveries by id, hot and done."""
-    if not ids:
-        return []
-    both = (tables.deliveries, tables.deliveries_done)
-    return [row for table in both for row in connection.execute(select(table).where(among(table.c.id, ids)))]
+    wanted = list(ids)
+    if not wanted:
+        return {}
+    return {row.id: row for query in _DELIVERIES_BY_ID for row in connection.execute(query, {"ids": wanted})}
 
 
 def _event_from(row: Row[Any]) -> CaseEvent:

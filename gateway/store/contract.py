@@ -308,7 +308,7 @@ class PayloadLine:
 
 LONGEST_PAGE = 1000
 """Messages, events or deliveries in one piece of a view unless fewer are asked for: some megabytes with their documents."""
-CASES = 20
+CASES = 10
 """Cases in one answer to a key: each comes with its documents."""
 
 

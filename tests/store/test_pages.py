@@ -180,7 +180,7 @@ async def test_a_long_case_is_read_backwards_in_pieces(store: SqlStore) -> None:
 async def test_a_number_of_many_cases_is_read_in_pages(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """The newest cases of a number come first, and following `next` gives each once, also for one who takes part in few."""
     monkeypatch.setattr(case_views, "LOOKED_AT", 8)
-    count = 2 * CASES + 3
+    count = 4 * CASES + 3
     for number in range(1, count + 1):
         await make_case(store, number, 1, f"case {number:03}", ("contract", "K"))
     mine = await claim(store, 999, partner_id="guest")
