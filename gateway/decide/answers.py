@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from gateway import findings
+from gateway.decide.desk import Desk
 from gateway.decide.effects import Effect, Party, Publish, Purpose, Refuse, Respond, Send
-from gateway.decide.incoming import Incoming
 from gateway.documents import values
 from gateway.documents.response import Outcome, Reason, Response
 from gateway.model import Finding, Partner, Place, Role
@@ -65,8 +64,7 @@ def reasons(found: Iterable[Finding], language: str) -> tuple[Reason, ...]:
 
 
 def response(
-    incoming: Incoming,
-    now: datetime,
+    desk: Desk,
     subject: Subject,
     outcome: Outcome,
     language: str,
@@ -77,7 +75,7 @@ def response(
 ) -> Response:
     """A response whose id depends on the message that caused it, what it says and of what."""
     return Response(
-        id=incoming.derive("response", subject.document_type, subject.number, outcome, language),
+        id=desk.derive("response", subject.document_type, subject.number, outcome, language),
         document=subject.document_type,
         reference=subject.reference,
         number=subject.number,
@@ -85,16 +83,16 @@ def response(
         notice_number=subject.notice_number,
         outcome=outcome,
         code=code,
-        at=now,
+        at=desk.now,
         organisation=organisation,
         reasons=reasons(why, language),
     )
 
 
-def refuse(incoming: Incoming, now: datetime, subject: Subject, why: Sequence[Finding], case: str = "") -> list[Effect]:
+def refuse(desk: Desk, subject: Subject, why: Sequence[Finding], case: str = "") -> list[Effect]:
     """Nothing comes of the message; its sender learns why."""
     code = REVIEW_FAILED if subject.document_type == "declaration" else None
-    answer = response(incoming, now, subject, Outcome.REFUSED, incoming.sender.language, why=why, code=code)
+    answer = response(desk, subject, Outcome.REFUSED, desk.sender.language, why=why, code=code)
     return [Refuse(tuple(why), case), Respond(case, answer)]
 
 

@@ -7,9 +7,7 @@ corrected notice or customs entry that matches lifts the hold.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 
-from gateway.check.rulebook import Rules
 from gateway.check.rules import walk
 from gateway.decide.answers import CLEARED, Subject, fault, progress, refuse, response, tell
 from gateway.decide.cases import (
@@ -24,6 +22,7 @@ from gateway.decide.cases import (
     moved,
     subject_of,
 )
+from gateway.decide.desk import Desk
 from gateway.decide.effects import (
     AddKeys,
     Alert,
@@ -37,8 +36,7 @@ from gateway.decide.effects import (
     Respond,
     Send,
 )
-from gateway.decide.facts import CasesByKeys, Facts, PartnerById, PartnerByIdentifier
-from gateway.decide.incoming import Incoming
+from gateway.decide.facts import CasesByKeys, PartnerById, PartnerByIdentifier
 from gateway.decide.matching import mismatches
 from gateway.decide.status import Event, Status
 from gateway.documents.clearance import ClearanceNotice, NoticeStatus
@@ -48,53 +46,50 @@ from gateway.documents.response import Outcome
 from gateway.model import Case, Finding, Role
 
 
-def decide(incoming: Incoming, facts: Facts, rules: Rules, now: datetime) -> list[Effect]:
+def decide(desk: Desk) -> list[Effect]:
     """What a clearance notice comes to: passed to customs, or refused."""
-    del rules  # what a notice must agree with is its own declaration
-    notice = incoming.document
+    notice = desk.document
     assert isinstance(notice, ClearanceNotice)
     subject = _subject(notice)
-    cases = facts[CasesByKeys(frozenset({("declaration", notice.declaration_number)}), incoming.test)]
+    cases = desk.facts[CasesByKeys(frozenset({("declaration", notice.declaration_number)}), desk.test)]
     if not cases:
         why = [fault("decide.case.unknown", "declaration_number", notice.declaration_number)]
-        return refuse(incoming, now, subject, why)
+        return refuse(desk, subject, why)
     case = cases[0]
     asked = [PartnerByIdentifier(CUSTOMS_OFFICE, notice.customs_office)] if notice.customs_office else []
-    facts.require([*asked, PartnerById(case.partner_id)])
-    why = list(_notice_faults(incoming, notice, case))
+    desk.facts.require([*asked, PartnerById(case.partner_id)])
+    why = list(_notice_faults(desk, notice, case))
     if why:
-        return refuse(incoming, now, subject, why, case.id)
-    return _pass_on(incoming, notice, case, facts, now, Event.NOTICE_WITHDRAWN if _withdrawn(notice) else Event.NOTIFY)
+        return refuse(desk, subject, why, case.id)
+    return _pass_on(desk, notice, case, Event.NOTICE_WITHDRAWN if _withdrawn(notice) else Event.NOTIFY)
 
 
-def match(incoming: Incoming, facts: Facts, rules: Rules, now: datetime) -> list[Effect]:
+def match(desk: Desk) -> list[Effect]:
     """What customs' data comes to: it clears the case it matches, and holds the case it does not."""
-    entry = incoming.document
+    entry = desk.document
     assert isinstance(entry, CustomsEntry)
     subject = Subject("customs_entry", None, entry.number, entry.declaration_number, entry.notice_number)
-    cases = facts[CasesByKeys(frozenset({("notice", entry.notice_number)}), incoming.test)]
+    cases = desk.facts[CasesByKeys(frozenset({("notice", entry.notice_number)}), desk.test)]
     notice = kept(cases[0], "clearance", ClearanceNotice) if cases else None
     if notice is None or notice.number != entry.notice_number:
         why = [fault("decide.clearance.unknown", "notice_number", entry.notice_number)]
-        return [*refuse(incoming, now, subject, why), Alert("unmatched", tuple(why))]
+        return [*refuse(desk, subject, why), Alert("unmatched", tuple(why))]
     case = cases[0]
-    facts.require([*bureau_questions(notice.issuing_organisation), PartnerById(case.partner_id)])
-    offices = identified(incoming.sender, CUSTOMS_OFFICE)
-    if not incoming.sent_by(Role.CUSTOMS) or (
-        notice.customs_office and offices and notice.customs_office not in offices
-    ):
-        why = [fault("decide.sender.not_concerned", value=incoming.sender.id)]
-        return [*refuse(incoming, now, subject, why, case.id), Alert("sender", tuple(why), case.id)]
+    desk.facts.require([*bureau_questions(notice.issuing_organisation), PartnerById(case.partner_id)])
+    offices = identified(desk.sender, CUSTOMS_OFFICE)
+    if not desk.sent_by(Role.CUSTOMS) or (notice.customs_office and offices and notice.customs_office not in offices):
+        why = [fault("decide.sender.not_concerned", value=desk.sender.id)]
+        return [*refuse(desk, subject, why, case.id), Alert("sender", tuple(why), case.id)]
     why = list(_void(entry, notice, case))
     if why:
-        return [*refuse(incoming, now, subject, why, case.id), Alert("unmatched", tuple(why), case.id)]
+        return [*refuse(desk, subject, why, case.id), Alert("unmatched", tuple(why), case.id)]
     if entry.status in (EntryStatus.REFUSED, EntryStatus.CANCELLED) or entry.function is Function.CANCELLATION:
         why = [fault("decide.clearance.withdrawn", "status", entry.status)]
         found, event = tuple(why), Event.MISMATCH
     else:
-        found = tuple(mismatches(notice, entry, rules.clearance_match.match))
+        found = tuple(mismatches(notice, entry, desk.rules.clearance_match.match))
         event = Event.MISMATCH if found else Event.MATCH
-    return _matched(incoming, entry, notice, case, facts, now, event, found)
+    return _matched(desk, entry, notice, case, event, found)
 
 
 def _subject(notice: ClearanceNotice) -> Subject:
@@ -114,10 +109,10 @@ def _void(entry: CustomsEntry, notice: ClearanceNotice, case: Case) -> Iterator[
         yield fault("decide.clearance.used", "notice_number", notice.number)
 
 
-def _notice_faults(incoming: Incoming, notice: ClearanceNotice, case: Case) -> Iterator[Finding]:
+def _notice_faults(desk: Desk, notice: ClearanceNotice, case: Case) -> Iterator[Finding]:
     """Why a notice cannot stand: not its bureau's to issue, or not what was declared."""
     declaration = declaration_of(case)
-    bureaus = identified(incoming.sender, BUREAU)
+    bureaus = identified(desk.sender, BUREAU)
     concerned = {
         declaration.declaration_organisation,
         declaration.inspection_organisation,
@@ -126,7 +121,7 @@ def _notice_faults(incoming: Incoming, notice: ClearanceNotice, case: Case) -> I
     if notice.issuing_organisation is not None and notice.issuing_organisation not in bureaus:
         yield fault("decide.sender.not_concerned", "issuing_organisation", notice.issuing_organisation)
     elif bureaus.isdisjoint(concerned):
-        yield fault("decide.sender.not_concerned", value=incoming.sender.id)
+        yield fault("decide.sender.not_concerned", value=desk.sender.id)
     if notice.direction is not declaration.direction:
         yield fault("decide.differs", "direction", notice.direction, ours=declaration.direction)
     declared = {goods.hs_code for goods in declaration.goods}
@@ -135,29 +130,27 @@ def _notice_faults(incoming: Incoming, notice: ClearanceNotice, case: Case) -> I
             yield fault("decide.goods.not_declared", place, code)
 
 
-def _pass_on(
-    incoming: Incoming, notice: ClearanceNotice, case: Case, facts: Facts, now: datetime, event: Event
-) -> list[Effect]:
+def _pass_on(desk: Desk, notice: ClearanceNotice, case: Case, event: Event) -> list[Effect]:
     subject = _subject(notice)
     taken = moved(case, event)
     if taken is None:
         why = [fault("decide.status.not_allowed", "function", event, event=event, status=case.status)]
-        return refuse(incoming, now, subject, why, case.id)
+        return refuse(desk, subject, why, case.id)
     status, effect = taken
     withdrawn = event is Event.NOTICE_WITHDRAWN
     if isinstance(effect, Note) and notice.function is Function.REPLACE and case.status == Status.NOTIFIED:
         effect = Note(case.id, "changed", (fault("decide.clearance.changed", value=notice.number),))
     elif isinstance(effect, Note):
-        return _repeat(incoming, notice, case, now)
+        return _repeat(desk, notice, case)
     outcome = Outcome.CANCELLED if withdrawn else Outcome.ACCEPTED
-    answer = response(incoming, now, subject, outcome, incoming.sender.language)
-    to = declarer(case, facts)
+    answer = response(desk, subject, outcome, desk.sender.language)
+    to = declarer(case, desk.facts)
     about = subject_of(declaration_of(case), "clearance", notice.number)
-    told = response(incoming, now, about, outcome, to.language).model_copy(update={"notice_number": notice.number})
+    told = response(desk, about, outcome, to.language).model_copy(update={"notice_number": notice.number})
     effects: list[Effect] = [effect, Keep(case.id, "clearance", notice)]
     effects.append(AddKeys(case.id, frozenset({("notice", notice.number)})))
     office = notice.customs_office
-    customs = facts[PartnerByIdentifier(CUSTOMS_OFFICE, office)] if office else None
+    customs = desk.facts[PartnerByIdentifier(CUSTOMS_OFFICE, office)] if office else None
     if office and customs is None:
         # Naming an office we do not know is no reason to show the notice to the others.
         effects.append(Alert("customs", (fault("decide.customs.unknown", "customs_office", office),), case.id))
@@ -169,24 +162,22 @@ def _pass_on(
     return [*effects, Respond(case.id, answer), progress(case.id, case.partner_id, told, status)]
 
 
-def _repeat(incoming: Incoming, notice: ClearanceNotice, case: Case, now: datetime) -> list[Effect]:
+def _repeat(desk: Desk, notice: ClearanceNotice, case: Case) -> list[Effect]:
     """The same notice again is told so; another one is refused, for customs has the first."""
     subject = _subject(notice)
     earlier = kept(case, "clearance", ClearanceNotice)
     if earlier is None or earlier.model_copy(update={"status": notice.status}) != notice:
-        return refuse(incoming, now, subject, [fault("decide.clearance.open", "number", notice.number)], case.id)
+        return refuse(desk, subject, [fault("decide.clearance.open", "number", notice.number)], case.id)
     outcome = Outcome.CANCELLED if notice.function is Function.CANCELLATION else Outcome.ACCEPTED
-    answer = response(incoming, now, subject, outcome, incoming.sender.language)
+    answer = response(desk, subject, outcome, desk.sender.language)
     return [Note(case.id, "repeat", (fault("decide.repeat"),)), Respond(case.id, answer)]
 
 
 def _matched(
-    incoming: Incoming,
+    desk: Desk,
     entry: CustomsEntry,
     notice: ClearanceNotice,
     case: Case,
-    facts: Facts,
-    now: datetime,
     event: Event,
     found: tuple[Finding, ...],
 ) -> list[Effect]:
@@ -195,11 +186,11 @@ def _matched(
     taken = moved(case, event, found)
     if taken is None:
         why = [fault("decide.status.not_allowed", value=event, event=event, status=case.status)]
-        return [*refuse(incoming, now, subject, why, case.id), Alert("status", tuple(why), case.id)]
+        return [*refuse(desk, subject, why, case.id), Alert("status", tuple(why), case.id)]
     status, effect = taken
     outcome = Outcome.CLEARED if event is Event.MATCH else Outcome.HELD
     code = CLEARED if event is Event.MATCH else None
-    answer = response(incoming, now, subject, outcome, incoming.sender.language, why=found, code=code)
+    answer = response(desk, subject, outcome, desk.sender.language, why=found, code=code)
     if isinstance(effect, Note):
         effects: list[Effect] = [effect, Respond(case.id, answer)]
         if event is Event.MISMATCH and status is Status.CLEARED:
@@ -208,9 +199,9 @@ def _matched(
         elif event is Event.MISMATCH:
             effects += [Keep(case.id, "customs_entry", entry), Hold(case.id, found)]
         return effects
-    to = declarer(case, facts)
+    to = declarer(case, desk.facts)
     about = subject_of(declaration_of(case), "clearance", notice.number)
-    told = response(incoming, now, about, outcome, to.language, why=found, code=code)
+    told = response(desk, about, outcome, to.language, why=found, code=code)
     told = told.model_copy(update={"notice_number": notice.number})
     effects = [effect, Keep(case.id, "customs_entry", entry)]
     if event is Event.MATCH:
@@ -218,7 +209,7 @@ def _matched(
         effects.append(AddKeys(case.id, frozenset({("entry", entry.number)})))
     else:
         effects += [Hold(case.id, found), Alert("mismatch", found, case.id)]
-    issuer = bureau(facts, notice.issuing_organisation)
+    issuer = bureau(desk.facts, notice.issuing_organisation)
     if issuer is not None:
         party = Party(Role.BUREAU, partner_id=issuer.id)
         effects.append(Send(case.id, "customs_entry", entry, party, Purpose.INFORMATION))

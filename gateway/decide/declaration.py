@@ -7,7 +7,6 @@ A declaration that needs no look gets its number here and now and goes to the in
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from gateway.check.rulebook import Rules, Treatment
@@ -27,6 +26,7 @@ from gateway.decide.cases import (
     owner_code,
     subject_of,
 )
+from gateway.decide.desk import Desk
 from gateway.decide.effects import (
     AddKeys,
     Alert,
@@ -41,7 +41,6 @@ from gateway.decide.effects import (
     SetStatus,
 )
 from gateway.decide.facts import CasesByKeys, Facts, Key, NextNumber, PartnerByIdentifier, Query
-from gateway.decide.incoming import Incoming
 from gateway.decide.status import Event, Status
 from gateway.documents.declaration import Declaration
 from gateway.documents.parts import Function, Movement
@@ -65,49 +64,49 @@ _OUTCOMES = {
 }
 
 
-def decide(incoming: Incoming, facts: Facts, rules: Rules, now: datetime) -> list[Effect]:
+def decide(desk: Desk) -> list[Effect]:
     """What a declaration comes to; by its function code it is new, or changes or withdraws an earlier one."""
-    declaration = incoming.document
+    declaration = desk.document
     assert isinstance(declaration, Declaration)
-    facts.require(_questions(incoming, declaration))
-    owner = _owner(declaration, facts)
-    case, faults = _earlier(incoming, declaration, facts)
-    faults = [*_sender_faults(incoming, declaration, owner), *faults]
+    desk.facts.require(_questions(desk, declaration))
+    owner = _owner(declaration, desk.facts)
+    case, faults = _earlier(desk, declaration)
+    faults = [*_sender_faults(desk, declaration, owner), *faults]
     if faults:
-        return refuse(incoming, now, subject_of(declaration), faults)
-    treatment = _treatment(declaration, owner, incoming.sender, rules)
+        return refuse(desk, subject_of(declaration), faults)
+    treatment = _treatment(declaration, owner, desk.sender, desk.rules)
     match declaration.function, case:
         case Function.ORIGINAL, None:
-            return _new(incoming, declaration, facts, rules, now, treatment)
+            return _new(desk, declaration, treatment)
         case Function.ORIGINAL, Case() if case.status != Status.REFUSED:
-            return _repeat(incoming, declaration, case, now)
+            return _repeat(desk, declaration, case)
         case Function.CANCELLATION, Case():
-            return _cancel(incoming, declaration, case, facts, now)
+            return _cancel(desk, declaration, case)
         case _, Case():
-            return _change(incoming, declaration, case, facts, rules, now, treatment)
+            return _change(desk, declaration, case, treatment)
         case _:
-            return refuse(incoming, now, subject_of(declaration), [fault("decide.declaration.unknown", "function")])
+            return refuse(desk, subject_of(declaration), [fault("decide.declaration.unknown", "function")])
 
 
-def accepted(incoming: Incoming, case_id: str, declaration: Declaration, facts: Facts, event: Event) -> list[Effect]:
+def accepted(desk: Desk, case_id: str, declaration: Declaration, event: Event) -> list[Effect]:
     """The effects of a number given: the case has it, the inspecting bureau gets the declaration."""
     effects: list[Effect] = [
         SetStatus(case_id, Status.ACCEPTED, event),
         Keep(case_id, "declaration", declaration),
         AddKeys(case_id, keys_of(declaration)),
     ]
-    inspecting = _in_charge(declaration, facts, Status.ACCEPTED)
+    inspecting = _in_charge(declaration, desk.facts, Status.ACCEPTED)
     # The bureau that has just answered with the number knows the declaration already.
-    if inspecting is not None and inspecting.id != incoming.sender.id:
+    if inspecting is not None and inspecting.id != desk.sender.id:
         effects.append(Send(case_id, "declaration", declaration, _party(inspecting), Purpose.INSPECTION))
     return effects
 
 
-def number(incoming: Incoming, declaration: Declaration, facts: Facts, now: datetime) -> str | None:
+def number(desk: Desk, declaration: Declaration) -> str | None:
     """A new declaration number: organisation 6, direction 1, year 2, sequence 6; None where the year's are used up."""
     direction = "1" if declaration.direction is Movement.INBOUND else "2"
-    stem = f"{declaration.declaration_organisation}{direction}{china.day(now):%y}"
-    sequence = facts[NextNumber(f"declaration:{stem}", incoming.test)]
+    stem = f"{declaration.declaration_organisation}{direction}{china.day(desk.now):%y}"
+    sequence = desk.facts[NextNumber(f"declaration:{stem}", desk.test)]
     return f"{stem}{sequence:06}" if sequence <= LAST_SEQUENCE else None
 
 
@@ -123,13 +122,13 @@ def _party(partner: Partner) -> Party:
     return Party(Role.BUREAU, partner_id=partner.id)
 
 
-def _questions(incoming: Incoming, declaration: Declaration) -> list[Query]:
+def _questions(desk: Desk, declaration: Declaration) -> list[Query]:
     """All that is asked of every declaration, so that one trip to the store answers it."""
     questions = bureau_questions(declaration.declaration_organisation, declaration.inspection_organisation)
     if (code := owner_code(declaration)[1]) is not None:
         questions.append(PartnerByIdentifier(REGISTRATION, code))
     if keys := _own_keys(declaration):
-        questions.append(CasesByKeys(keys, incoming.test))
+        questions.append(CasesByKeys(keys, desk.test))
     return questions
 
 
@@ -143,9 +142,9 @@ def _owner(declaration: Declaration, facts: Facts) -> Partner | None:
     return facts[PartnerByIdentifier(REGISTRATION, code)] if code else None
 
 
-def _sender_faults(incoming: Incoming, declaration: Declaration, owner: Partner | None) -> list[Finding]:
+def _sender_faults(desk: Desk, declaration: Declaration, owner: Partner | None) -> list[Finding]:
     """Nobody declares in another's name: an agent acts for the enterprises that appointed it."""
-    sender = incoming.sender
+    sender = desk.sender
     faults = []
     own = identified(sender, REGISTRATION)
     declared = declaration.declarant.registration_number if declaration.declarant else None
@@ -157,20 +156,16 @@ def _sender_faults(incoming: Incoming, declaration: Declaration, owner: Partner 
     return faults
 
 
-def _earlier(incoming: Incoming, declaration: Declaration, facts: Facts) -> tuple[Case | None, list[Finding]]:
+def _earlier(desk: Desk, declaration: Declaration) -> tuple[Case | None, list[Finding]]:
     """The sender's case that the declaration means: by the number issued, else by the sender's own number."""
     keys = _own_keys(declaration)
-    cases = facts[CasesByKeys(keys, incoming.test)] if keys else ()
+    cases = desk.facts[CasesByKeys(keys, desk.test)] if keys else ()
     numbered = next((c for c in cases if ("declaration", declaration.number) in c.keys), None)
     referred = next(
-        (
-            c
-            for c in cases
-            if ("reference", declaration.client_reference) in c.keys and c.partner_id == incoming.sender.id
-        ),
+        (c for c in cases if ("reference", declaration.client_reference) in c.keys and c.partner_id == desk.sender.id),
         None,
     )
-    if numbered is not None and numbered.partner_id != incoming.sender.id:
+    if numbered is not None and numbered.partner_id != desk.sender.id:
         return None, [fault("decide.case.not_yours", "number", declaration.number)]
     if declaration.number and numbered is None:
         # Numbers are issued, never brought along.
@@ -214,34 +209,29 @@ def _review_reasons(declaration: Declaration, treatment: Treatment, rules: Rules
     return why
 
 
-def _new(
-    incoming: Incoming, declaration: Declaration, facts: Facts, rules: Rules, now: datetime, treatment: Treatment
-) -> list[Effect]:
-    case_id = incoming.derive("case")
-    opened: list[Effect] = [NewCase(case_id, incoming.sender.id, Status.DECLARED)]
-    return _admit(incoming, declaration, case_id, opened, facts, rules, now, treatment)
+def _new(desk: Desk, declaration: Declaration, treatment: Treatment) -> list[Effect]:
+    case_id = desk.derive("case")
+    opened: list[Effect] = [NewCase(case_id, desk.sender.id, Status.DECLARED)]
+    return _admit(desk, declaration, case_id, opened, treatment)
 
 
 def _admit(
-    incoming: Incoming,
+    desk: Desk,
     declaration: Declaration,
     case_id: str,
     opened: Sequence[Effect],
-    facts: Facts,
-    rules: Rules,
-    now: datetime,
     treatment: Treatment,
 ) -> list[Effect]:
     """Decide on a declaration in status `declared`: straight through, or to review."""
-    reviewing = bureau(facts, declaration.declaration_organisation)
+    reviewing = bureau(desk.facts, declaration.declaration_organisation)
     if reviewing is None:
         path, value = "declaration_organisation", declaration.declaration_organisation or ""
-        return refuse(incoming, now, subject_of(declaration), [fault("decide.bureau.unknown", path, value)])
-    why = _review_reasons(declaration, treatment, rules)
+        return refuse(desk, subject_of(declaration), [fault("decide.bureau.unknown", path, value)])
+    why = _review_reasons(declaration, treatment, desk.rules)
     issued = declaration.number
     exhausted = False
     if not why and issued is None:
-        issued = number(incoming, declaration, facts, now)
+        issued = number(desk, declaration)
         exhausted = issued is None
         if exhausted:
             why = [fault("decide.number.exhausted", "declaration_organisation", declaration.declaration_organisation)]
@@ -259,17 +249,16 @@ def _admit(
             effects.append(Alert("review", tuple(why), case_id))
     else:
         status, outcome, code = Status.ACCEPTED, Outcome.ACCEPTED, REVIEW_PASSED
-        effects += accepted(incoming, case_id, numbered, facts, Event.ACCEPT)
-        case = Case(case_id, 0, status, incoming.sender.id, incoming.test)
-        effects += port_inspection.attach_waiting(incoming, case, numbered, facts, rules, now)
-    return [*effects, *_told(incoming, numbered, case_id, now, status, outcome, code, why)]
+        effects += accepted(desk, case_id, numbered, Event.ACCEPT)
+        case = Case(case_id, 0, status, desk.sender.id, desk.test)
+        effects += port_inspection.attach_waiting(desk, case, numbered)
+    return [*effects, *_told(desk, numbered, case_id, status, outcome, code, why)]
 
 
 def _told(
-    incoming: Incoming,
+    desk: Desk,
     declaration: Declaration,
     case_id: str,
-    now: datetime,
     status: Status,
     outcome: Outcome,
     code: str | None = None,
@@ -277,26 +266,25 @@ def _told(
 ) -> list[Effect]:
     """Answer the sender, and put the same on its status feed."""
     answer = response(
-        incoming,
-        now,
+        desk,
         subject_of(declaration),
         outcome,
-        incoming.sender.language,
+        desk.sender.language,
         why=why,
         code=code,
         organisation=declaration.declaration_organisation,
     )
-    return [Respond(case_id, answer), progress(case_id, incoming.sender.id, answer, status)]
+    return [Respond(case_id, answer), progress(case_id, desk.sender.id, answer, status)]
 
 
-def _repeat(incoming: Incoming, declaration: Declaration, case: Case, now: datetime) -> list[Effect]:
+def _repeat(desk: Desk, declaration: Declaration, case: Case) -> list[Effect]:
     """The same declaration again is told where it stands; another one under the same number is refused."""
     earlier = declaration_of(case)
     if _content(declaration) != _content(earlier):
         why = [fault("decide.declaration.reference_used", "client_reference", declaration.client_reference)]
-        return refuse(incoming, now, subject_of(declaration), why, case.id)
+        return refuse(desk, subject_of(declaration), why, case.id)
     outcome = _OUTCOMES.get(Status(case.status), Outcome.ACCEPTED)
-    answer = response(incoming, now, subject_of(earlier), outcome, incoming.sender.language)
+    answer = response(desk, subject_of(earlier), outcome, desk.sender.language)
     return [Note(case.id, "repeat", (fault("decide.repeat"),)), Respond(case.id, answer)]
 
 
@@ -306,12 +294,9 @@ def _content(declaration: Declaration) -> dict[str, object]:
 
 
 def _change(
-    incoming: Incoming,
+    desk: Desk,
     declaration: Declaration,
     case: Case,
-    facts: Facts,
-    rules: Rules,
-    now: datetime,
     treatment: Treatment,
 ) -> list[Effect]:
     """An amendment (function 4) or a replacement (5, or an original again after a refusal)."""
@@ -319,7 +304,7 @@ def _change(
     earlier = declaration_of(case)
     taken = moved(case, event)
     if taken is None:
-        return _not_allowed(incoming, declaration, case, event, now)
+        return _not_allowed(desk, declaration, case, event)
     if event is Event.AMEND:
         open_amendment = kept(case, "amendment", Declaration) if case.status == Status.AMENDING else None
         declaration = _laid_over(open_amendment or earlier, declaration)
@@ -330,19 +315,19 @@ def _change(
             if getattr(declaration, path) != getattr(earlier, path)
         ]
         if fixed:
-            return refuse(incoming, now, subject_of(earlier), fixed, case.id)
+            return refuse(desk, subject_of(earlier), fixed, case.id)
     status, effect = taken
     changed = declaration.model_copy(update={"number": earlier.number})
     if status is Status.DECLARED:
-        return _admit(incoming, changed, case.id, [effect], facts, rules, now, treatment)
-    asked = _in_charge(earlier, facts, case.status)
+        return _admit(desk, changed, case.id, [effect], treatment)
+    asked = _in_charge(earlier, desk.facts, case.status)
     what = "amendment" if status is Status.AMENDING else "declaration"
     effects: list[Effect] = [effect, *leaving(case, status), Keep(case.id, what, changed)]
     if what == "declaration":
         effects.append(AddKeys(case.id, keys_of(changed)))
     if asked is not None:
         effects.append(Send(case.id, "declaration", changed, _party(asked), Purpose.INSPECTION))
-    return [*effects, *_told(incoming, changed, case.id, now, status, Outcome.RECEIVED, PRE_ENTERED)]
+    return [*effects, *_told(desk, changed, case.id, status, Outcome.RECEIVED, PRE_ENTERED)]
 
 
 def _laid_over(earlier: Declaration, change: Declaration) -> Declaration:
@@ -358,21 +343,21 @@ def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     return {**old, **both}
 
 
-def _cancel(incoming: Incoming, declaration: Declaration, case: Case, facts: Facts, now: datetime) -> list[Effect]:
+def _cancel(desk: Desk, declaration: Declaration, case: Case) -> list[Effect]:
     """A cancellation: at once while nobody has acted on the declaration, else with the bureau's agreement."""
     taken = moved(case, Event.CANCEL)
     if taken is None:
-        return _not_allowed(incoming, declaration, case, Event.CANCEL, now)
+        return _not_allowed(desk, declaration, case, Event.CANCEL)
     status, effect = taken
     earlier = declaration_of(case)
     withdrawn = earlier.model_copy(update={"function": Function.CANCELLATION})
     effects: list[Effect] = [effect, *leaving(case, status)]
-    asked = _in_charge(earlier, facts, case.status)
+    asked = _in_charge(earlier, desk.facts, case.status)
     if asked is not None and isinstance(effect, SetStatus):
         effects.append(Send(case.id, "declaration", withdrawn, _party(asked), Purpose.INSPECTION))
-    return [*effects, *_told(incoming, earlier, case.id, now, status, _OUTCOMES[status])]
+    return [*effects, *_told(desk, earlier, case.id, status, _OUTCOMES[status])]
 
 
-def _not_allowed(incoming: Incoming, declaration: Declaration, case: Case, event: Event, now: datetime) -> list[Effect]:
+def _not_allowed(desk: Desk, declaration: Declaration, case: Case, event: Event) -> list[Effect]:
     why = [fault("decide.status.not_allowed", "function", event, event=event, status=case.status)]
-    return refuse(incoming, now, subject_of(declaration), why, case.id)
+    return refuse(desk, subject_of(declaration), why, case.id)

@@ -12,12 +12,11 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
-from gateway.check.rulebook import Rules
 from gateway.decide import china
 from gateway.decide.answers import Subject, fault, reasons, response
 from gateway.decide.cases import REGISTRATION, declaration_of, is_inbound, kept, owner_code
+from gateway.decide.desk import Desk
 from gateway.decide.effects import (
     AddKeys,
     Alert,
@@ -34,7 +33,6 @@ from gateway.decide.effects import (
 )
 from gateway.decide.facts import (
     CasesByKeys,
-    Facts,
     Key,
     PartnerById,
     PartnerByIdentifier,
@@ -42,7 +40,6 @@ from gateway.decide.facts import (
     Waiting,
     WaitingDocument,
 )
-from gateway.decide.incoming import Incoming
 from gateway.decide.release import merged, states
 from gateway.decide.status import ContainerEvent, ContainerStatus, Status, container_step
 from gateway.documents.declaration import Declaration
@@ -65,26 +62,26 @@ Undeclared = tuple[BillOfLading, tuple[Finding, ...]]
 """A bill, with the containers that no declaration covers, and why."""
 
 
-def decide(incoming: Incoming, facts: Facts, rules: Rules, now: datetime) -> list[Effect]:
+def decide(desk: Desk) -> list[Effect]:
     """What a manifest comes to: every bill is decided, or waits for its declaration."""
-    manifest = incoming.document
+    manifest = desk.document
     assert isinstance(manifest, Manifest)
     subject = Subject("manifest", manifest.number, manifest.number)
-    asked = CasesByKeys(frozenset(key for bill in manifest.bills for key in _keys(bill)), incoming.test)
-    waits = Waiting(frozenset({_manifest_key(manifest)}), incoming.test)
-    facts.require([asked, waits] if asked.keys else [waits])
-    waiting = [w for w in facts[waits] if w.partner_id == incoming.sender.id]
+    asked = CasesByKeys(frozenset(key for bill in manifest.bills for key in _keys(bill)), desk.test)
+    waits = Waiting(frozenset({_manifest_key(manifest)}), desk.test)
+    desk.facts.require([asked, waits] if asked.keys else [waits])
+    waiting = [w for w in desk.facts[waits] if w.partner_id == desk.sender.id]
     copies: list[Effect] = [
         Send("", "manifest", manifest, Party(role), Purpose.PORT_CONTROL) for role in (Role.BUREAU, Role.CUSTOMS)
     ]
     if manifest.function is Function.CANCELLATION:
-        answer = response(incoming, now, subject, Outcome.CANCELLED, incoming.sender.language)
+        answer = response(desk, subject, Outcome.CANCELLED, desk.sender.language)
         return [*(Attach(w.id, "") for w in waiting), *copies, Respond("", answer)]
 
-    found = facts[asked] if asked.keys else ()
+    found = desk.facts[asked] if asked.keys else ()
     declared = {case.id: (case, declaration_of(case)) for case in found if is_inbound(case)}
-    facts.require(_owner_questions(declaration for _, declaration in declared.values()))
-    inspection = _Inspection(incoming, facts, rules, now)
+    desk.facts.require(_owner_questions(declaration for _, declaration in declared.values()))
+    inspection = _Inspection(desk)
     by_key = _by_key(declared.values())
     boxes = {number for _, declaration in declared.values() for number in declaration.container_numbers}
     effects: list[Effect] = []
@@ -96,54 +93,53 @@ def decide(incoming: Incoming, facts: Facts, rules: Rules, now: datetime) -> lis
         valid = [id_ for id_ in matched if declared[id_][0].status not in _VOID]
         for case_id in valid:
             case, declaration = declared[case_id]
-            met = inspection.meet(case, declaration, part, incoming.sender, index, at=at)
+            met = inspection.meet(case, declaration, part, desk.sender, index, at=at)
             declared[case_id] = (_after(case, met), declaration)
             effects += met
         rest = _without(part, [declared[id_][1] for id_ in valid]) if valid else part
         if rest is not None and _keys(rest.bills[0]):
             why = _why_undeclared(rest.bills[0], at, [declared[id_][0] for id_ in matched], boxes)
             rests.append((index, rest, why))
-    effects += _renewed(incoming, manifest, waiting, rests)
+    effects += _renewed(desk, manifest, waiting, rests)
     known = {_text(w.document) for w in waiting}
     new = [(rest.bills[0], why) for _, rest, why in rests if _text(rest.to_json()) not in known]
     effects += inspection.undeclared(manifest, new)
     told = [finding for _, _, why in rests for finding in why]
-    answer = response(incoming, now, subject, Outcome.ACCEPTED, incoming.sender.language, why=told)
+    answer = response(desk, subject, Outcome.ACCEPTED, desk.sender.language, why=told)
     return [*copies, *effects, Respond("", answer)]
 
 
 def attach_waiting(
-    incoming: Incoming, case: Case, declaration: Declaration, facts: Facts, rules: Rules, now: datetime
+    desk: Desk,
+    case: Case,
+    declaration: Declaration,
 ) -> list[Effect]:
     """Decide what waits for `declaration`, now that `case` has it accepted."""
     keys = frozenset(_declared_keys(declaration))
     if declaration.direction is not Movement.INBOUND or not keys:
         return []
-    found = [w for w in facts[Waiting(keys, incoming.test)] if w.document_type == "manifest"]
-    facts.require([*(PartnerById(w.partner_id) for w in found), *_owner_questions([declaration])])
-    inspection = _Inspection(incoming, facts, rules, now)
+    found = [w for w in desk.facts[Waiting(keys, desk.test)] if w.document_type == "manifest"]
+    desk.facts.require([*(PartnerById(w.partner_id) for w in found), *_owner_questions([declaration])])
+    inspection = _Inspection(desk)
     effects: list[Effect] = []
     for waiting in found:
         part = Manifest.model_validate(waiting.document)
-        port = facts[PartnerById(waiting.partner_id)] or Partner(waiting.partner_id, waiting.partner_id)
+        port = desk.facts[PartnerById(waiting.partner_id)] or Partner(waiting.partner_id, waiting.partner_id)
         met = inspection.meet(case, declaration, part, port, waiting.id, before=ContainerStatus.UNDECLARED)
         case = _after(case, met)
         effects += [Attach(waiting.id, case.id), *met]
         rest = _without(part, [declaration])
         if rest is not None:
             # Another declaration under the same bill covers these, or none does: they stay locked.
-            effects.append(_wait(incoming.derive("wait", waiting.id), rest, waiting.partner_id))
+            effects.append(_wait(desk.derive("wait", waiting.id), rest, waiting.partner_id))
     return effects
 
 
 @dataclass(frozen=True, slots=True)
 class _Inspection:
-    """One message's inspection: what it brought, what is known, and the rules of the day."""
+    """One message's inspection."""
 
-    incoming: Incoming
-    facts: Facts
-    rules: Rules
-    now: datetime
+    desk: Desk
 
     def meet(
         self,
@@ -193,9 +189,9 @@ class _Inspection:
 
     def undeclared(self, manifest: Manifest, bills: Sequence[Undeclared]) -> list[Effect]:
         """One notice to the port and one alert for all that no declaration covers, as the rule set wants it."""
-        if self.rules.port_inspection.undeclared != "lock" or not bills:
+        if self.desk.rules.port_inspection.undeclared != "lock" or not bills:
             return []
-        language = self.incoming.sender.language
+        language = self.desk.sender.language
         locked = [
             ContainerDecision(
                 number=unit.number,
@@ -210,12 +206,12 @@ class _Inspection:
         ]
         effects: list[Effect] = [Alert("undeclared", tuple(finding for _, why in bills for finding in why))]
         if locked:
-            effects += _to_port(self._notice(manifest, locked, "undeclared"), "", self.incoming.sender.id)
+            effects += _to_port(self._notice(manifest, locked, "undeclared"), "", self.desk.sender.id)
         return effects
 
     def _risks(self, declaration: Declaration, part: Manifest, at: str) -> tuple[Finding, ...]:
         """Why a consignment's containers must be looked at; nothing where they may go."""
-        setting, listed = self.rules.port_inspection, self.rules.negative_list
+        setting, listed = self.desk.rules.port_inspection, self.desk.rules.negative_list
         bill = part.bills[0]
         found: list[Finding] = []
         countries = _origins(declaration, part, bill)
@@ -224,7 +220,7 @@ class _Inspection:
         for country in sorted(countries):
             found += [
                 fault("decide.port.epidemic", f"{at}.loading_port" if at else "", country, disease=disease)
-                for disease in self.rules.epidemic.diseases(country, china.day(self.now))
+                for disease in self.desk.rules.epidemic.diseases(country, china.day(self.desk.now))
             ]
         if setting.lock_negative_list:
             found += [
@@ -233,24 +229,24 @@ class _Inspection:
                 if listed.lists(goods.hs_code, inbound=True)
             ]
         _, code = owner_code(declaration)
-        owner = self.facts[PartnerByIdentifier(REGISTRATION, code)] if code else None
-        treatment = self.rules.credit.treatment(owner.credit_grade if owner else "")
+        owner = self.desk.facts[PartnerByIdentifier(REGISTRATION, code)] if code else None
+        treatment = self.desk.rules.credit.treatment(owner.credit_grade if owner else "")
         if code in listed.blacklist or treatment in setting.lock_treatments:
             found.append(fault("decide.port.enterprise", value=code))
         return tuple(found)
 
     def _notice(self, manifest: Manifest, decisions: Sequence[ContainerDecision], *parts: object) -> ReleaseNotice:
         return ReleaseNotice(
-            number=self.incoming.derive("release", *parts),
+            number=self.desk.derive("release", *parts),
             manifest_number=manifest.number,
-            decided_at=self.now,
+            decided_at=self.desk.now,
             transport=manifest.transport,
             containers=tuple(decisions),
         )
 
 
 def _renewed(
-    incoming: Incoming,
+    desk: Desk,
     manifest: Manifest,
     waiting: Sequence[WaitingDocument],
     rests: Sequence[tuple[int, Manifest, tuple[Finding, ...]]],
@@ -269,7 +265,7 @@ def _renewed(
         if _text(w.document) not in wanted and (whole or Manifest.model_validate(w.document).bills[0].number in named)
     ]
     known = {_text(w.document) for w in waiting}
-    effects += [_wait(incoming.derive("wait", i), rest) for text, (i, rest) in wanted.items() if text not in known]
+    effects += [_wait(desk.derive("wait", i), rest) for text, (i, rest) in wanted.items() if text not in known]
     return effects
 
 

@@ -7,14 +7,12 @@ control order (布控) on a container that was free.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 
-from gateway.check.rulebook import Rules
 from gateway.decide.answers import Subject, fault, refuse, response
 from gateway.decide.cases import BUREAU, declaration_of, identified, is_inbound, kept
+from gateway.decide.desk import Desk
 from gateway.decide.effects import Effect, Keep, Note, Party, Publish, Purpose, Respond, Send
-from gateway.decide.facts import CasesByKeys, Facts
-from gateway.decide.incoming import Incoming
+from gateway.decide.facts import CasesByKeys
 from gateway.decide.status import ContainerEvent, ContainerStatus, container_step
 from gateway.documents.release import ContainerDecision, Decision, ReleaseNotice
 from gateway.documents.response import Outcome
@@ -23,22 +21,19 @@ from gateway.model import Case, Finding, Role
 _ORDERS = {Decision.RELEASE: ContainerEvent.UNLOCK_ORDER, Decision.LOCK: ContainerEvent.LOCK_ORDER}
 
 
-def decide(incoming: Incoming, facts: Facts, rules: Rules, now: datetime) -> list[Effect]:
+def decide(desk: Desk) -> list[Effect]:
     """What an officer's release notice comes to: locks opened after treatment, or laid on.
 
     The notice stands or falls as a whole. An order needs a declared container, for its declaration says
     which bureau's officers may give one; an undeclared container is opened by being declared.
     """
-    del rules  # an officer's order rests on no rule set
-    notice = incoming.document
+    notice = desk.document
     assert isinstance(notice, ReleaseNotice)
     subject = Subject("release", notice.number, notice.number)
-    if notice.organisation not in identified(incoming.sender, BUREAU):
-        return refuse(
-            incoming, now, subject, [fault("decide.release.not_officer", "organisation", notice.organisation)]
-        )
+    if notice.organisation not in identified(desk.sender, BUREAU):
+        return refuse(desk, subject, [fault("decide.release.not_officer", "organisation", notice.organisation)])
     keys = frozenset(("container", unit.number) for unit in notice.containers)
-    cases = [case for case in facts[CasesByKeys(keys, incoming.test)] if is_inbound(case)]
+    cases = [case for case in desk.facts[CasesByKeys(keys, desk.test)] if is_inbound(case)]
     why: list[Finding] = []
     changed: dict[str, list[ContainerDecision]] = {}
     for index, unit in enumerate(notice.containers):
@@ -57,8 +52,8 @@ def decide(incoming: Incoming, facts: Facts, rules: Rules, now: datetime) -> lis
             elif not taken.late:
                 changed.setdefault(case.id, []).append(unit)
     if why:
-        return refuse(incoming, now, subject, why)
-    answer = response(incoming, now, subject, Outcome.ACCEPTED, incoming.sender.language)
+        return refuse(desk, subject, why)
+    answer = response(desk, subject, Outcome.ACCEPTED, desk.sender.language)
     if not changed:
         return [*(Note(case.id, "repeat", (fault("decide.repeat"),)) for case in cases), Respond("", answer)]
     effects: list[Effect] = []

@@ -7,9 +7,7 @@ too late, changes nothing; one from somebody whom the case does not concern is r
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 
-from gateway.check.rulebook import Rules
 from gateway.decide import port_inspection
 from gateway.decide.answers import Subject, fault, progress, response, tell
 from gateway.decide.cases import (
@@ -27,9 +25,9 @@ from gateway.decide.cases import (
     subject_of,
 )
 from gateway.decide.declaration import accepted, number
+from gateway.decide.desk import Desk
 from gateway.decide.effects import AddKeys, Alert, Effect, Hold, Keep, Note, Refuse, SetStatus
-from gateway.decide.facts import CasesByKeys, Facts, PartnerById
-from gateway.decide.incoming import Incoming
+from gateway.decide.facts import CasesByKeys, PartnerById
 from gateway.decide.status import Event, Status
 from gateway.documents.clearance import ClearanceNotice
 from gateway.documents.declaration import Declaration
@@ -54,37 +52,37 @@ _AT_WORK = {Outcome.REFUSED: Event.FAIL}
 _AFTER_ACCEPTANCE = frozenset({Status.ACCEPTED, Status.INSPECTING, Status.RELEASED})
 
 
-def decide(incoming: Incoming, facts: Facts, rules: Rules, now: datetime) -> list[Effect]:
+def decide(desk: Desk) -> list[Effect]:
     """What a business answer comes to. It is never itself answered, so that two gateways cannot talk for ever."""
-    answer = incoming.document
+    answer = desk.document
     assert isinstance(answer, Response)
-    case = _case(incoming, answer, facts)
+    case = _case(desk, answer)
     if case is None:
         return _without_case(answer)
     # Every sender counts its answers by itself; the digest shows no participant who another one is.
-    known = ("response", derive_id(incoming.sender.id, answer.id))
+    known = ("response", derive_id(desk.sender.id, answer.id))
     if known in case.keys:
         return [Note(case.id, "repeat", (fault("decide.repeat"),))]
     declaration = declaration_of(case)
     asked = bureau_questions(declaration.declaration_organisation, declaration.inspection_organisation)
-    facts.require([*asked, PartnerById(case.partner_id)])
-    if not _concerned(incoming, answer, case, declaration):
-        why = (fault("decide.sender.not_concerned", value=incoming.sender.id),)
+    desk.facts.require([*asked, PartnerById(case.partner_id)])
+    if not _concerned(desk, answer, case, declaration):
+        why = (fault("decide.sender.not_concerned", value=desk.sender.id),)
         return [Refuse(why, case.id), Alert("sender", why, case.id)]
     seen: list[Effect] = [AddKeys(case.id, frozenset({known}))]
     if answer.document == "declaration":
-        return [*seen, *_on_declaration(incoming, answer, case, declaration, facts, rules, now)]
+        return [*seen, *_on_declaration(desk, answer, case, declaration)]
     events = {"transfer": Event.TRANSFER_DECLINED, "clearance": Event.NOTICE_DECLINED}
     if answer.document in events and answer.outcome is Outcome.REFUSED:
-        return [*seen, *_declined(incoming, answer, case, declaration, facts, now, events[answer.document])]
+        return [*seen, *_declined(desk, answer, case, declaration, events[answer.document])]
     return [*seen, Note(case.id, "answered", _told_reasons(answer))]
 
 
-def _case(incoming: Incoming, answer: Response, facts: Facts) -> Case | None:
+def _case(desk: Desk, answer: Response) -> Case | None:
     """The case that an answer is about, by the numbers in it; None where they do not tell one from another."""
     issued = {("declaration", answer.declaration_number), ("notice", answer.notice_number)}
     keys = frozenset((kind, value) for kind, value in issued if value)
-    cases = facts[CasesByKeys(keys, incoming.test)] if keys else ()
+    cases = desk.facts[CasesByKeys(keys, desk.test)] if keys else ()
     if answer.reference and answer.document == "declaration":
         # A number that belongs to another declaration than the one named is looked at as a fault of that one's answer.
         cases = tuple(c for c in cases if ("reference", answer.reference) in c.keys)
@@ -97,9 +95,9 @@ def _case(incoming: Incoming, answer: Response, facts: Facts) -> Case | None:
         for kind in ("reference", "declaration", "transfer", "notice")
         if value
     )
-    cases = facts[CasesByKeys(named, incoming.test)] if named else ()
+    cases = desk.facts[CasesByKeys(named, desk.test)] if named else ()
     if len(cases) > 1:
-        cases = tuple(c for c in cases if _concerned(incoming, answer, c, declaration_of(c)))
+        cases = tuple(c for c in cases if _concerned(desk, answer, c, declaration_of(c)))
     return cases[0] if len(cases) == 1 else None
 
 
@@ -110,9 +108,9 @@ def _without_case(answer: Response) -> list[Effect]:
     return [Refuse(why), Alert("unmatched", why)]
 
 
-def _concerned(incoming: Incoming, answer: Response, case: Case, declaration: Declaration) -> bool:
+def _concerned(desk: Desk, answer: Response, case: Case, declaration: Declaration) -> bool:
     """Whether the sender is one that the document was sent to."""
-    bureaus = identified(incoming.sender, BUREAU)
+    bureaus = identified(desk.sender, BUREAU)
     if answer.document == "declaration":
         return bool(bureaus & {declaration.declaration_organisation, declaration.inspection_organisation})
     if answer.document == "transfer":
@@ -120,10 +118,10 @@ def _concerned(incoming: Incoming, answer: Response, case: Case, declaration: De
         return transfer is not None and transfer.to_organisation in bureaus
     if answer.document == "clearance":
         notice = kept(case, "clearance", ClearanceNotice)
-        offices = identified(incoming.sender, CUSTOMS_OFFICE)
+        offices = identified(desk.sender, CUSTOMS_OFFICE)
         named = notice.customs_office if notice else None
-        return incoming.sent_by(Role.CUSTOMS) and (not named or not offices or named in offices)
-    return incoming.sent_by(Role.BUREAU, Role.CUSTOMS, Role.PORT)
+        return desk.sent_by(Role.CUSTOMS) and (not named or not offices or named in offices)
+    return desk.sent_by(Role.BUREAU, Role.CUSTOMS, Role.PORT)
 
 
 def _told_reasons(answer: Response) -> tuple[Finding, ...]:
@@ -144,13 +142,10 @@ def _event(answer: Response, status: Status) -> Event | None:
 
 
 def _on_declaration(
-    incoming: Incoming,
+    desk: Desk,
     answer: Response,
     case: Case,
     declaration: Declaration,
-    facts: Facts,
-    rules: Rules,
-    now: datetime,
 ) -> list[Effect]:
     why = _told_reasons(answer)
     event = _event(answer, Status(case.status))
@@ -172,25 +167,28 @@ def _on_declaration(
         )
     issued = declaration.number
     if status in (Status.ACCEPTED, Status.INSPECTING, Status.RELEASED):
-        issued, faults = _number(incoming, answer, case, declaration, facts, now)
+        issued, faults = _number(desk, answer, case, declaration)
         if faults:
             return [Hold(case.id, tuple(faults)), Alert("number", tuple(faults), case.id)]
     numbered = declaration.model_copy(update={"number": issued})
     if event in (Event.ACCEPT, Event.AMENDMENT_AGREED):
-        effects = accepted(incoming, case.id, numbered, facts, event)
+        effects = accepted(desk, case.id, numbered, event)
     elif issued != declaration.number:
         effects += [Keep(case.id, "declaration", numbered), AddKeys(case.id, keys_of(numbered))]
     stands_again = case.status == Status.CANCELLING and status is not Status.CANCELLED
     if issued != declaration.number or event is Event.AMENDMENT_AGREED or stands_again:
         # What came while the declaration did not count waits for it.
-        effects += port_inspection.attach_waiting(incoming, case, numbered, facts, rules, now)
+        effects += port_inspection.attach_waiting(desk, case, numbered)
     if amendment_open(case) and event in (Event.RELEASE, Event.FAIL):
         why = (*why, fault("decide.amendment.overtaken"))
-    return [*effects, *_forward(incoming, answer, case, numbered, status, why, facts, now)]
+    return [*effects, *_forward(desk, answer, case, numbered, status, why)]
 
 
 def _number(
-    incoming: Incoming, answer: Response, case: Case, declaration: Declaration, facts: Facts, now: datetime
+    desk: Desk,
+    answer: Response,
+    case: Case,
+    declaration: Declaration,
 ) -> tuple[str | None, list[Finding]]:
     """The case's number: the one it has, or the bureau's, or else a new one. One number from start to end."""
     given = answer.declaration_number
@@ -199,32 +197,29 @@ def _number(
             return None, [fault("decide.number.differs", "declaration_number", given, ours=declaration.number)]
         return declaration.number, []
     if not given:
-        issued = number(incoming, declaration, facts, now)
+        issued = number(desk, declaration)
         return issued, [] if issued else [fault("decide.number.exhausted", value=declaration.declaration_organisation)]
     direction = "1" if declaration.direction is Movement.INBOUND else "2"
     if given[:7] != f"{declaration.declaration_organisation}{direction}":
         return None, [fault("decide.number.form", "declaration_number", given)]
-    if any(other.id != case.id for other in facts[CasesByKeys(frozenset({("declaration", given)}), incoming.test)]):
+    if any(other.id != case.id for other in desk.facts[CasesByKeys(frozenset({("declaration", given)}), desk.test)]):
         return None, [fault("decide.number.taken", "declaration_number", given)]
     return given, []
 
 
 def _forward(
-    incoming: Incoming,
+    desk: Desk,
     answer: Response,
     case: Case,
     declaration: Declaration,
     status: Status,
     why: tuple[Finding, ...],
-    facts: Facts,
-    now: datetime,
 ) -> list[Effect]:
     """Tell the declarer what the bureau said, under the numbers that the declarer knows."""
-    to = declarer(case, facts)
+    to = declarer(case, desk.facts)
     subject = subject_of(declaration)
     said = response(
-        incoming,
-        now,
+        desk,
         subject,
         answer.outcome,
         to.language,
@@ -236,12 +231,10 @@ def _forward(
 
 
 def _declined(
-    incoming: Incoming,
+    desk: Desk,
     answer: Response,
     case: Case,
     declaration: Declaration,
-    facts: Facts,
-    now: datetime,
     event: Event,
 ) -> list[Effect]:
     """The port's bureau refuses a transfer, or customs a notice: the case is held, and both sides learn why."""
@@ -250,9 +243,9 @@ def _declined(
     if taken is None or not isinstance(taken[1], SetStatus):
         return [Note(case.id, "late", why)]
     status, effect = taken
-    to = declarer(case, facts)
+    to = declarer(case, desk.facts)
     subject = subject_of(declaration, answer.document, answer.number)
-    said = response(incoming, now, subject, Outcome.HELD, to.language, why=why)
+    said = response(desk, subject, Outcome.HELD, to.language, why=why)
     effects: list[Effect] = [
         effect,
         Hold(case.id, why),
@@ -261,9 +254,9 @@ def _declined(
         progress(case.id, case.partner_id, said, status),
     ]
     transfer = kept(case, "transfer", Transfer)
-    issuer = bureau(facts, transfer.from_organisation) if event is Event.TRANSFER_DECLINED and transfer else None
+    issuer = bureau(desk.facts, transfer.from_organisation) if event is Event.TRANSFER_DECLINED and transfer else None
     if issuer is not None and transfer is not None:
         about = Subject("transfer", None, transfer.number, transfer.declaration_number)
-        refused = response(incoming, now, about, Outcome.REFUSED, issuer.language, why=why)
+        refused = response(desk, about, Outcome.REFUSED, issuer.language, why=why)
         effects.append(tell(case.id, issuer, refused))
     return effects

@@ -11,14 +11,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from gateway.check.rulebook import Rules, TransferRules
+from gateway.check.rulebook import TransferRules
 from gateway.check.rules import walk
 from gateway.decide import china
 from gateway.decide.answers import Subject, fault, progress, refuse, response
 from gateway.decide.cases import BUREAU, bureau, bureau_questions, declaration_of, declarer, identified, kept, moved
+from gateway.decide.desk import Desk
 from gateway.decide.effects import AddKeys, Effect, Keep, Note, Party, Publish, Purpose, Respond, Send
-from gateway.decide.facts import CasesByKeys, Facts, PartnerById
-from gateway.decide.incoming import Incoming
+from gateway.decide.facts import CasesByKeys, PartnerById
 from gateway.decide.status import Event, Status
 from gateway.documents.parts import Function
 from gateway.documents.response import Outcome
@@ -26,37 +26,37 @@ from gateway.documents.transfer import Transfer
 from gateway.model import Case, Finding, Partner, Role
 
 
-def decide(incoming: Incoming, facts: Facts, rules: Rules, now: datetime) -> list[Effect]:
+def decide(desk: Desk) -> list[Effect]:
     """What a transfer comes to: handed on, changed, withdrawn, or refused with all the reasons."""
-    transfer = incoming.document
+    transfer = desk.document
     assert isinstance(transfer, Transfer)
     subject = _subject(transfer)
-    cases = facts[CasesByKeys(frozenset({("declaration", transfer.declaration_number)}), incoming.test)]
+    cases = desk.facts[CasesByKeys(frozenset({("declaration", transfer.declaration_number)}), desk.test)]
     if not cases:
         why = [fault("decide.case.unknown", "declaration_number", transfer.declaration_number)]
-        return refuse(incoming, now, subject, why)
+        return refuse(desk, subject, why)
     case = cases[0]
     asked = bureau_questions(transfer.from_organisation, transfer.to_organisation)
-    facts.require([*asked, PartnerById(case.partner_id)])
+    desk.facts.require([*asked, PartnerById(case.partner_id)])
     earlier = kept(case, "transfer", Transfer)
-    bureaus = identified(incoming.sender, BUREAU)
+    bureaus = identified(desk.sender, BUREAU)
     if transfer.function is Function.CHANGE and earlier is not None and earlier.to_organisation in bureaus:
-        return _change_at_port(incoming, transfer, earlier, case, facts, rules.transfer, now)
+        return _change_at_port(desk, transfer, earlier, case)
     if transfer.from_organisation not in bureaus:
         why = [fault("decide.sender.not_concerned", "from_organisation", transfer.from_organisation)]
-        return refuse(incoming, now, subject, why, case.id)
+        return refuse(desk, subject, why, case.id)
     if transfer.function is not Function.ORIGINAL and (earlier is None or earlier.number != transfer.number):
-        return refuse(incoming, now, subject, [fault("decide.transfer.unknown", "number", transfer.number)], case.id)
-    receiving = bureau(facts, transfer.to_organisation)
+        return refuse(desk, subject, [fault("decide.transfer.unknown", "number", transfer.number)], case.id)
+    receiving = bureau(desk.facts, transfer.to_organisation)
     if receiving is None:
         why = [fault("decide.bureau.unknown", "to_organisation", transfer.to_organisation)]
-        return refuse(incoming, now, subject, why, case.id)
+        return refuse(desk, subject, why, case.id)
     if transfer.function is Function.CANCELLATION:
-        return _hand_over(incoming, transfer, case, receiving, facts, now, Event.TRANSFER_WITHDRAWN)
-    why = [*_exclusions(transfer, rules.transfer), *_disagreements(transfer, case, now)]
+        return _hand_over(desk, transfer, case, receiving, Event.TRANSFER_WITHDRAWN)
+    why = [*_exclusions(transfer, desk.rules.transfer), *_disagreements(transfer, case, desk.now)]
     if why:
-        return refuse(incoming, now, subject, why, case.id)
-    return _hand_over(incoming, transfer, case, receiving, facts, now, Event.TRANSFER)
+        return refuse(desk, subject, why, case.id)
+    return _hand_over(desk, transfer, case, receiving, Event.TRANSFER)
 
 
 def _subject(transfer: Transfer) -> Subject:
@@ -96,12 +96,10 @@ def _disagreements(transfer: Transfer, case: Case, now: datetime) -> Iterator[Fi
 
 
 def _hand_over(
-    incoming: Incoming,
+    desk: Desk,
     transfer: Transfer,
     case: Case,
     receiving: Partner,
-    facts: Facts,
-    now: datetime,
     event: Event,
 ) -> list[Effect]:
     """Pass the transfer (or its withdrawal) to the receiving bureau, and tell everybody."""
@@ -109,18 +107,18 @@ def _hand_over(
     taken = moved(case, event)
     if taken is None:
         why = [fault("decide.status.not_allowed", "declaration_number", event, event=event, status=case.status)]
-        return refuse(incoming, now, subject, why, case.id)
+        return refuse(desk, subject, why, case.id)
     status, effect = taken
     withdrawn = event is Event.TRANSFER_WITHDRAWN
     if isinstance(effect, Note) and transfer.function is Function.REPLACE and case.status == Status.TRANSFERRED:
         effect = Note(case.id, "changed", (fault("decide.transfer.changed", value=transfer.number),))
     elif isinstance(effect, Note):
-        return _repeat(incoming, transfer, case, now)
+        return _repeat(desk, transfer, case)
     keys = {("transfer", transfer.number), *(("container", unit.number) for unit in transfer.containers)}
     outcome = Outcome.CANCELLED if withdrawn else Outcome.ACCEPTED
-    answer = response(incoming, now, subject, outcome, incoming.sender.language)
-    to = declarer(case, facts)
-    told = response(incoming, now, subject, outcome, to.language, organisation=transfer.from_organisation)
+    answer = response(desk, subject, outcome, desk.sender.language)
+    to = declarer(case, desk.facts)
+    told = response(desk, subject, outcome, to.language, organisation=transfer.from_organisation)
     return [
         effect,
         Keep(case.id, "transfer", transfer),
@@ -137,44 +135,41 @@ def _published(transfer: Transfer, case: Case, reader: Partner) -> Publish:
     return Publish("transfer", case.id, "transfer", transfer, keys, reader.id)
 
 
-def _repeat(incoming: Incoming, transfer: Transfer, case: Case, now: datetime) -> list[Effect]:
+def _repeat(desk: Desk, transfer: Transfer, case: Case) -> list[Effect]:
     """The same transfer again is told so; another one is refused, for the consignment is handed over."""
     subject = _subject(transfer)
     earlier = kept(case, "transfer", Transfer)
     if earlier is None or transfer != earlier:
         why = [fault("decide.transfer.open", "number", transfer.number, ours=earlier.number if earlier else "–")]
-        return refuse(incoming, now, subject, why, case.id)
+        return refuse(desk, subject, why, case.id)
     outcome = Outcome.CANCELLED if transfer.function is Function.CANCELLATION else Outcome.ACCEPTED
-    answer = response(incoming, now, subject, outcome, incoming.sender.language)
+    answer = response(desk, subject, outcome, desk.sender.language)
     return [Note(case.id, "repeat", (fault("decide.repeat"),)), Respond(case.id, answer)]
 
 
 def _change_at_port(
-    incoming: Incoming,
+    desk: Desk,
     transfer: Transfer,
     earlier: Transfer,
     case: Case,
-    facts: Facts,
-    rules: TransferRules,
-    now: datetime,
 ) -> list[Effect]:
     """A correction by the port's bureau: within the limits it stands at once, beyond them it is refused."""
     subject = _subject(transfer)
-    why = list(_beyond_limits(transfer, earlier, rules))
+    why = list(_beyond_limits(transfer, earlier, desk.rules.transfer))
     if case.status != Status.TRANSFERRED:
         why.append(
             fault("decide.status.not_allowed", "function", "change", event=transfer.function.name, status=case.status)
         )
     if why:
-        return refuse(incoming, now, subject, why, case.id)
-    answer = response(incoming, now, subject, Outcome.ACCEPTED, incoming.sender.language)
+        return refuse(desk, subject, why, case.id)
+    answer = response(desk, subject, Outcome.ACCEPTED, desk.sender.language)
     units = frozenset(("container", unit.number) for unit in transfer.containers if unit.number)
     effects: list[Effect] = [
         Note(case.id, "changed", (fault("decide.transfer.changed", value=transfer.number),)),
         Keep(case.id, "transfer", transfer),
         AddKeys(case.id, units),
     ]
-    issuer = bureau(facts, earlier.from_organisation)
+    issuer = bureau(desk.facts, earlier.from_organisation)
     if issuer is not None:
         party = Party(Role.BUREAU, partner_id=issuer.id)
         effects += [

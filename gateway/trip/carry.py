@@ -23,9 +23,9 @@ import structlog
 from gateway import findings
 from gateway.check.rulebook import Rules
 from gateway.decide import FLOWS, decide, facts
+from gateway.decide.desk import Desk, MessageIn
 from gateway.decide.effects import Alert, Effect
 from gateway.decide.facts import Facts
-from gateway.decide.incoming import Incoming
 from gateway.deliver.directory import Directory
 from gateway.deliver.dispatch import Dispatch, InHand
 from gateway.deliver.rendering import Renderer
@@ -363,8 +363,8 @@ class Trip:
     async def _flow(self, share: Share, message: Message, in_hand: InHand) -> tuple[MessageState, str] | None:
         """Decide a document by its flow, with all the facts that takes; None where those are about to change."""
         assert message.document is not None, "only a read document has a flow"
-        incoming = Incoming(message.document_type, message.document, self._sender, in_hand.message_id, in_hand.test)
-        effects, known = await self._decided(incoming)
+        occasion = MessageIn(message.document_type, message.document, self._sender, in_hand.message_id, in_hand.test)
+        effects, known = await self._decided(occasion)
         if self._transaction.meets(known):
             return None
         share.facts = known
@@ -379,14 +379,14 @@ class Trip:
             share.answers += [answered] if answered else []
         return state, case_id
 
-    async def _decided(self, incoming: Incoming) -> tuple[list[Effect], Facts]:
+    async def _decided(self, occasion: MessageIn) -> tuple[list[Effect], Facts]:
         """What the flow comes to, and the facts it rests on: it is run, and asked for more, until it needs no more."""
         known = Facts()
         while True:
             try:
-                return decide(incoming, known, self._rules, self._now), known
+                return decide(Desk(occasion, known, self._rules, self._now)), known
             except facts.Unknown as unknown:
-                known = await self._answered(unknown.queries, known, incoming.message_id)
+                known = await self._answered(unknown.queries, known, occasion.id)
 
     async def _answered(self, queries: Sequence[facts.Query], known: Facts, for_id: str) -> Facts:
         """`known` with the answers to `queries`; who a partner is need not be asked of the store each time."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
+from gateway.decide.desk import MessageIn
 from gateway.decide.effects import AddKeys, Attach, Draw, Effect, Keep, NewCase, SetStatus, Wait
 from gateway.decide.facts import (
     Answer,
@@ -17,7 +18,6 @@ from gateway.decide.facts import (
     Waiting,
     WaitingDocument,
 )
-from gateway.decide.incoming import Incoming
 from gateway.model import Case
 
 
@@ -31,7 +31,7 @@ class Pending:
     attached: set[str] = field(default_factory=set)
     draws: dict[tuple[str, bool], Decimal] = field(default_factory=dict)
 
-    def take(self, incoming: Incoming, facts: Facts, effects: Iterable[Effect]) -> None:
+    def take(self, incoming: MessageIn, facts: Facts, effects: Iterable[Effect]) -> None:
         """Take in what `incoming` came to; `facts` are those it was decided on."""
         for effect in effects:
             match effect:
@@ -53,7 +53,7 @@ class Pending:
                         effect.keys,
                         effect.document.to_json(),
                         effect.partner_id or incoming.sender.id,
-                        incoming.message_id,
+                        incoming.id,
                     )
                     self.waits[effect.id] = (waiting, incoming.test)
                 case Attach():

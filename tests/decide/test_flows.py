@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,9 @@ from hypothesis import strategies as st
 
 from gateway import decide, findings
 from gateway.check import rules
+from gateway.decide.desk import Desk, MessageIn
 from gateway.decide.effects import NewCase, Publish, Respond, Send, SetStatus
-from gateway.decide.facts import Answer, Facts
-from gateway.decide.incoming import Incoming
+from gateway.decide.facts import Answer, Facts, Query
 from gateway.decide.status import Event, Status
 from gateway.documents import MODELS, Declaration, Manifest, ReleaseNotice, Response
 from tests.decide.test_declaration import newcomers
@@ -167,25 +168,30 @@ def test_every_document_type_has_a_flow():
     assert set(decide.FLOWS) == set(MODELS)
 
 
+DESK = Desk(MessageIn("declaration", outbound(), FACTORY, "m-1"), Facts(), RULES, NOW)
+
+
+def informed(desk: Desk, queries: tuple[Query, ...]) -> Desk:
+    return replace(desk, facts=desk.facts.plus({query: Answer(World()._answer(query)) for query in queries}))
+
+
 def test_needs_asks_only_for_what_is_not_known():
     """Asked again with the answers it comes to nothing, and never asks the same twice."""
-    incoming = Incoming("declaration", outbound(), FACTORY, "m-1")
-    facts, asked = Facts(), []
-    while queries := decide.needs(incoming, facts, RULES, NOW):
+    desk, asked = DESK, []
+    while queries := decide.needs(desk):
         assert not set(queries) & set(asked)
         asked += queries
-        facts = facts.plus({query: Answer(World()._answer(query)) for query in queries})
+        desk = informed(desk, queries)
     assert asked
-    assert decide.needs(incoming, facts, RULES, NOW) == ()
+    assert decide.needs(desk) == ()
 
 
 def test_few_trips_to_the_store():
     """A direct-through declaration takes two: what is known of it, and then its number."""
-    incoming = Incoming("declaration", outbound(), FACTORY, "m-1")
-    facts, trips = Facts(), 0
-    while queries := decide.needs(incoming, facts, RULES, NOW):
+    desk, trips = DESK, 0
+    while queries := decide.needs(desk):
         trips += 1
-        facts = facts.plus({query: Answer(World()._answer(query)) for query in queries})
+        desk = informed(desk, queries)
     assert trips == 2
 
 

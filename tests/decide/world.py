@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
 from gateway import decide
 from gateway.check import rulebook
+from gateway.decide.desk import Desk, MessageIn
 from gateway.decide.effects import Effect
 from gateway.decide.facts import (
     Answer,
@@ -22,7 +23,6 @@ from gateway.decide.facts import (
     Query,
     Waiting,
 )
-from gateway.decide.incoming import Incoming
 from gateway.documents import ClearanceNotice, CustomsEntry, Declaration, Document, Manifest, Response, Transfer
 from gateway.model import Case, Identifier, Partner, Role
 from tests.decide.pending import Pending
@@ -77,16 +77,16 @@ class World:
             Manifest: "manifest",
         }
         kind = kind or kinds.get(type(document), "release")
-        incoming = Incoming(kind, document, sender, f"message-{self.messages}", test=test)
-        facts = Facts()
+        occasion = MessageIn(kind, document, sender, f"message-{self.messages}", test=test)
+        desk = Desk(occasion, Facts(), self.rules, now)
         self.asked = []
-        while queries := decide.needs(incoming, facts, self.rules, now):
+        while queries := decide.needs(desk):
             self.asked += queries
-            facts = facts.plus({query: Answer(self._answer(query)) for query in queries})
-            facts = self.pending.over(facts)
-        effects = decide.decide(incoming, facts, self.rules, now)
-        assert decide.decide(incoming, facts, self.rules, now) == effects
-        self.pending.take(incoming, facts, effects)
+            facts = desk.facts.plus({query: Answer(self._answer(query)) for query in queries})
+            desk = replace(desk, facts=self.pending.over(facts))
+        effects = decide.decide(desk)
+        assert decide.decide(desk) == effects
+        self.pending.take(occasion, desk.facts, effects)
         return effects
 
     def _answer(self, query: Query) -> object:
