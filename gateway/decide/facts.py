@@ -7,11 +7,12 @@ for, and asks (and reserves a number) only once it is known to be needed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Generic, TypeVar, cast
 
+from gateway.decide.names import Name, case_name, key_names, ledger_name, wait_key_names, wait_name
 from gateway.model import Case, Partner
 
 T = TypeVar("T")
@@ -28,6 +29,10 @@ class Question(Generic[T]):
 
     __slots__ = ()
 
+    def touches(self, answer: T) -> Iterator[Name]:  # noqa: ARG002 - what is asked once for all, as who a partner is, touches nothing
+        """Names of all that `answer` rests on, of what was not there included."""
+        return iter(())
+
 
 @dataclass(frozen=True, slots=True)
 class CasesByKeys(Question[tuple[Case, ...]]):
@@ -36,6 +41,11 @@ class CasesByKeys(Question[tuple[Case, ...]]):
     keys: frozenset[Key]
     test: bool = False
 
+    def touches(self, answer: tuple[Case, ...]) -> Iterator[Name]:
+        """The keys, and the cases they find."""
+        yield from key_names(self.keys, test=self.test)
+        yield from (case_name(case.id) for case in answer)
+
 
 @dataclass(frozen=True, slots=True)
 class CaseById(Question[Case | None]):
@@ -43,6 +53,10 @@ class CaseById(Question[Case | None]):
 
     id: str
     test: bool = False
+
+    def touches(self, answer: Case | None) -> Iterator[Name]:  # noqa: ARG002 - the base class's signature
+        """The case, whether it is there or not."""
+        yield case_name(self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +104,11 @@ class Waiting(Question[tuple[WaitingDocument, ...]]):
     keys: frozenset[Key]
     test: bool = False
 
+    def touches(self, answer: tuple[WaitingDocument, ...]) -> Iterator[Name]:
+        """The keys, and what waits under them."""
+        yield from wait_key_names(self.keys, test=self.test)
+        yield from (wait_name(waiting.id) for waiting in answer)
+
 
 @dataclass(frozen=True, slots=True)
 class LedgerBalance(Question[Decimal]):
@@ -97,6 +116,10 @@ class LedgerBalance(Question[Decimal]):
 
     name: str
     test: bool = False
+
+    def touches(self, answer: Decimal) -> Iterator[Name]:  # noqa: ARG002 - the base class's signature
+        """The ledger."""
+        yield ledger_name(self.name, test=self.test)
 
 
 Query = CasesByKeys | CaseById | NextNumber | PartnerById | PartnerByIdentifier | Waiting | LedgerBalance
@@ -141,6 +164,11 @@ class Facts:
         missing = tuple(dict.fromkeys(q for q in queries if q not in self.answers))
         if missing:
             raise Unknown(missing)
+
+    def touches(self) -> Iterator[Name]:
+        """Names of all that these facts rest on."""
+        for query, answer in self.answers.items():
+            yield from cast("Question[object]", query).touches(answer.value)
 
     def plus(self, answers: Mapping[Query, Answer]) -> Facts:
         """These facts and `answers`."""

@@ -11,10 +11,11 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from gateway.decide import china
 from gateway.decide.answers import Subject, fault, reasons, response
+from gateway.decide.apply import changed
 from gateway.decide.cases import REGISTRATION, declaration_of, is_inbound, kept, owner_code
 from gateway.decide.desk import Desk
 from gateway.decide.effects import (
@@ -94,7 +95,7 @@ def decide(desk: Desk) -> list[Effect]:
         for case_id in valid:
             case, declaration = declared[case_id]
             met = inspection.meet(case, declaration, part, desk.sender, index, at=at)
-            declared[case_id] = (_after(case, met), declaration)
+            declared[case_id] = (changed(case, met), declaration)
             effects += met
         rest = _without(part, [declared[id_][1] for id_ in valid]) if valid else part
         if rest is not None and _keys(rest.bills[0]):
@@ -126,7 +127,7 @@ def attach_waiting(
         part = Manifest.model_validate(waiting.document)
         port = desk.facts[PartnerById(waiting.partner_id)] or Partner(waiting.partner_id, waiting.partner_id)
         met = inspection.meet(case, declaration, part, port, waiting.id, before=ContainerStatus.UNDECLARED)
-        case = _after(case, met)
+        case = changed(case, met)
         effects += [Attach(waiting.id, case.id), *met]
         rest = _without(part, [declaration])
         if rest is not None:
@@ -276,12 +277,6 @@ def _text(document: Mapping[str, object]) -> str:
 
 def _wait(id_: str, part: Manifest, partner_id: str = "") -> Wait:
     return Wait(id_, "manifest", part, _keys(part.bills[0]) | {_manifest_key(part)}, partner_id)
-
-
-def _after(case: Case, effects: Iterable[Effect]) -> Case:
-    """`case` with what `effects` keep in it, for the next bill of the same message."""
-    newest = {e.document_type: e.document.to_json() for e in effects if isinstance(e, Keep)}
-    return replace(case, documents={**case.documents, **newest})
 
 
 def _joined(case: Case, part: Manifest) -> Manifest:

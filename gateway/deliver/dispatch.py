@@ -7,21 +7,21 @@ position of the effect, so that deciding a message again makes the same deliveri
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
 
 from gateway import findings
 from gateway.decide import effects as do
-from gateway.decide.facts import Facts
+from gateway.decide.apply import Applied, CaseStep
 from gateway.deliver.directory import Directory
 from gateway.deliver.rendering import Renderer
 from gateway.documents.base import Document
 from gateway.model import (
     Agreement,
-    Case,
     CaseEvent,
     Delivery,
     DeliveryKind,
@@ -52,17 +52,7 @@ class InHand:
     test: bool = False
 
 
-@dataclass(slots=True)
-class _Change:
-    """What is known of a case that this transaction makes or changes."""
-
-    expected_version: int
-    status: str
-    partner_id: str
-    test: bool
-    keys: set[tuple[str, str]] = field(default_factory=set)
-    documents: dict[str, Mapping[str, object]] = field(default_factory=dict)
-    events: list[CaseEvent] = field(default_factory=list)
+_NOTHING = Applied()
 
 
 class Dispatch:
@@ -72,7 +62,10 @@ class Dispatch:
         """`directory` finds recipients and their agreements; `renderer` writes documents in their formats."""
         self._directory = directory
         self._renderer = renderer
-        self._cases: dict[str, _Change] = {}
+        self._steps: dict[str, CaseStep] = {}
+        self._status: dict[str, str] = {}
+        """Where each case stands at the effect in hand, for the timeline."""
+        self._events: defaultdict[str, list[CaseEvent]] = defaultdict(list)
         self.deliveries: list[Delivery] = []
         self.feed: list[FeedEntry] = []
         self.waits: list[Wait] = []
@@ -87,54 +80,49 @@ class Dispatch:
         return tuple(
             CaseChange(
                 case_id=case_id,
-                expected_version=change.expected_version,
-                status=change.status,
-                partner_id=change.partner_id,
-                test=change.test,
-                add_keys=frozenset(change.keys),
-                documents=change.documents,
-                events=tuple(change.events),
+                expected_version=step.after.version - 1,
+                status=step.after.status,
+                partner_id=step.after.partner_id,
+                test=step.after.test,
+                add_keys=step.add_keys,
+                documents=step.documents,
+                events=tuple(self._events[case_id]),
             )
-            for case_id, change in self._cases.items()
+            for case_id, step in self._steps.items()
         )
 
-    async def carry_out(self, effects: Sequence[do.Effect], facts: Facts, message: InHand) -> tuple[MessageState, str]:
-        """Collect `effects`; returns what became of the message and the first case it touched."""
-        known = {case.id: case for answer in facts.answers.values() for case in _cases_in(answer.value)}
-        state, touched = MessageState.ACCEPTED, ""
+    async def carry_out(
+        self, effects: Sequence[do.Effect], message: InHand, applied: Applied = _NOTHING
+    ) -> tuple[MessageState, str]:
+        """Collect `effects`, and what they change; returns what became of the message and the first case it touched."""
+        for case_id, step in applied.cases.items():
+            self._steps[case_id] = step
+            self._status[case_id] = step.before.status if step.before is not None else ""
+        self.waits += (
+            Wait(w.id, w.document_type, w.keys, w.document, w.message_id, w.partner_id, applied.test)
+            for w in applied.waits
+        )
+        self.attached += applied.attached
+        self.ledger += (LedgerMove(name, format(amount, "f"), message.message_id) for name, amount in applied.draws)
+        state = MessageState.ACCEPTED
         for position, effect in enumerate(effects):
-            case_id = str(getattr(effect, "case", ""))
-            touched = touched or case_id
-            if case_id and case_id not in self._cases and not isinstance(effect, do.NewCase):
-                case = known[case_id]
-                self._cases[case_id] = _Change(case.version, case.status, case.partner_id, case.test)
             if isinstance(effect, do.Hold):
                 state = MessageState.HELD
             elif isinstance(effect, do.Refuse):
                 state = MessageState.REJECTED
             await self._carry_out(effect, position, message)
-        return state, touched
+        return state, next(iter(applied.cases), "")
 
     async def _carry_out(self, effect: do.Effect, position: int, message: InHand) -> None:
         """One effect."""
         match effect:
             case do.NewCase():
-                self._cases[effect.case] = _Change(0, effect.status, effect.partner_id, message.test)
+                self._status[effect.case] = effect.status
                 self._event(effect.case, message, "opened", details={"status": effect.status})
             case do.SetStatus():
-                change = self._cases[effect.case]
-                self._event(
-                    effect.case,
-                    message,
-                    "status",
-                    effect.reasons,
-                    {"from": change.status, "to": effect.status, "event": effect.event},
-                )
-                change.status = effect.status
-            case do.AddKeys():
-                self._cases[effect.case].keys |= effect.keys
-            case do.Keep():
-                self._cases[effect.case].documents[effect.document_type] = _json(effect.document)
+                moved = {"from": self._status[effect.case], "to": effect.status, "event": effect.event}
+                self._event(effect.case, message, "status", effect.reasons, moved)
+                self._status[effect.case] = effect.status
             case do.Note():
                 self._event(effect.case, message, effect.kind, effect.reasons)
             case do.Hold():
@@ -159,24 +147,11 @@ class Dispatch:
                 )
             case do.Publish():
                 self._publish(effect, position, message)
-            case do.Wait():
-                self.waits.append(
-                    Wait(
-                        effect.id,
-                        effect.document_type,
-                        effect.keys,
-                        _json(effect.document),
-                        message.message_id,
-                        effect.partner_id or message.sender.id,
-                        message.test,
-                    )
-                )
             case do.Attach():
-                self.attached.append(effect.waiting_id)
                 if effect.case:
                     self._event(effect.case, message, "attached", details={"waiting": effect.waiting_id})
-            case do.Draw():
-                self.ledger.append(LedgerMove(effect.ledger, format(effect.amount, "f"), message.message_id))
+            case _:
+                pass  # it changes what was applied, and is told by nothing else
 
     async def _send(self, effect: do.Send, position: int, message: InHand) -> None:
         """Deliver to whom the party means; nobody found is an alert, never silence."""
@@ -315,7 +290,7 @@ class Dispatch:
     ) -> None:
         """The timeline's line for something sent, with what the recipient's format could not carry."""
         if case_id:
-            self._cases[case_id].events.append(
+            self._events[case_id].append(
                 CaseEvent(
                     case_id,
                     message.at,
@@ -366,7 +341,7 @@ class Dispatch:
         details: Mapping[str, object] | None = None,
     ) -> None:
         """A line on a case's timeline."""
-        self._cases[case_id].events.append(
+        self._events[case_id].append(
             CaseEvent(
                 case_id=case_id,
                 at=message.at,
@@ -408,12 +383,3 @@ def _json(document: object) -> dict[str, object]:
 
 def _codes(reasons: Sequence[Finding]) -> list[str]:
     return [r.code for r in reasons]
-
-
-def _cases_in(value: object) -> Sequence[Case]:
-    """The cases an answer holds."""
-    if isinstance(value, Case):
-        return (value,)
-    if isinstance(value, tuple):
-        return tuple(v for v in value if isinstance(v, Case))
-    return ()

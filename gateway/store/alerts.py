@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy import select
 
 from gateway import findings
+from gateway.decide.names import Name
 from gateway.errors import GatewayError
 from gateway.model import FeedEntry, Finding, derive_id
 from gateway.receipt.signed import canonical
@@ -20,7 +21,6 @@ from gateway.store import tables
 from gateway.store.batch import Batch
 from gateway.store.bodies import insert_body
 from gateway.store.contract import Alert
-from gateway.store.database import Name
 from gateway.store.feeds import append_entries
 from gateway.store.sql import to_json, to_time
 

@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Table
 
+from gateway.decide.names import Name
 from gateway.model import Receipt
 from gateway.receipt.chain import leaf_hash
 from gateway.store import tables
 from gateway.store.contract import NewReceipt
 from gateway.store.counters import read_counters
-from gateway.store.database import Name, lock_log, lock_names, try_names
+from gateway.store.database import lock_log, lock_names, try_names
 from gateway.store.leaves import pack_leaf
 from gateway.store.log import LogState, write_state
 from gateway.store.sql import OnConflict, Row, insert_rows

@@ -24,6 +24,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import QueuePool, StaticPool
 
+from gateway.decide.names import Name
 from gateway.errors import ConfigurationInvalid, StorageFull, StoreUnavailable
 
 T = TypeVar("T")
@@ -263,10 +264,6 @@ async def _again(run: Callable[[], Awaitable[T]]) -> T:
         except RunAgain:
             await asyncio.sleep(random.uniform(0, 0.01))  # noqa: S311 - so that two that met do not meet again
     return await run()
-
-
-Name = tuple[object, ...]
-"""What a transaction reads or changes, such as ("case", id): a name need not exist yet to be held."""
 
 
 def lock_names(connection: Connection, names: Iterable[Name]) -> frozenset[int]:

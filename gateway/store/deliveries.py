@@ -31,6 +31,7 @@ from sqlalchemy import (
     update,
 )
 
+from gateway.decide.names import Name
 from gateway.errors import GatewayError, LeaseLost, NotFound, TransitionRefused
 from gateway.model import Attempt, Delivery, DeliveryKind, DeliveryState, Finding
 from gateway.store import tables
@@ -38,7 +39,6 @@ from gateway.store.alerts import raise_alert
 from gateway.store.batch import Batch
 from gateway.store.bodies import BodyFiles, Wanted, bodies_there
 from gateway.store.contract import Alert, Answered, AttemptResult, NewReceipt, Share
-from gateway.store.database import Name
 from gateway.store.sql import (
     among,
     from_json,

@@ -27,12 +27,12 @@ from gateway.decide.facts import (
     Waiting,
     WaitingDocument,
 )
+from gateway.decide.names import Name
 from gateway.errors import GatewayError
 from gateway.model import Case, Identifier, Partner
 from gateway.store import registry, tables
 from gateway.store.batch import Batch
 from gateway.store.cases import documents as stored_documents
-from gateway.store.database import Name
 from gateway.store.sql import among, from_json, matching
 
 _cases, _keys = tables.cases.c, tables.case_keys.c

@@ -24,6 +24,7 @@ from sqlalchemy import (
     update,
 )
 
+from gateway.decide.names import Name
 from gateway.receipt import chain
 from gateway.receipt.chain import Node
 from gateway.receipt.signed import Verifier
@@ -31,7 +32,6 @@ from gateway.receipt.stored import End, Note, Page, Row, StoredLog
 from gateway.store import tables
 from gateway.store.batch import Batch
 from gateway.store.contract import AuditMark
-from gateway.store.database import Name
 from gateway.store.leaves import Leaf, unpack_leaf
 from gateway.store.sql import insert_rows
 

@@ -11,18 +11,18 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select, update
 
-from gateway.decide.facts import CaseById, CasesByKeys, LedgerBalance, Query, Waiting, WaitingDocument
+from gateway.decide.facts import Query
+from gateway.decide.names import Name, case_name, key_names, ledger_name, wait_key_names, wait_name
 from gateway.errors import FactsMoved, GatewayError, LeaseLost
-from gateway.model import Case, Finding, InterchangeRef, MessageState
+from gateway.model import Finding, InterchangeRef, MessageState
 from gateway.store import cases, deliveries, facts, payloads, tables
 from gateway.store.batch import Batch
 from gateway.store.bodies import insert_body
 from gateway.store.contract import LedgerMove, MessageRecord, Outcome, Standing, Wait
-from gateway.store.database import Name
 from gateway.store.feeds import append_entries, feed_counter
 from gateway.store.sql import among, matching, pack_json, to_json, to_time
 from gateway.store.writer import Answers
@@ -79,20 +79,7 @@ def _waves(outcomes: Sequence[Outcome]) -> Iterable[list[int]]:
 
 def _reads(outcome: Outcome) -> set[Name]:
     """Names of everything the outcome rests on."""
-    found: set[Name] = set()
-    for query, answer in (outcome.facts.answers if outcome.facts else {}).items():
-        match query:
-            case CasesByKeys(keys=keys, test=test):
-                found.update(("key", *key, test) for key in keys)
-                found.update(("case", case.id) for case in cast("tuple[Case, ...]", answer.value))
-            case CaseById(id=id_):
-                found.add(("case", id_))
-            case Waiting(keys=keys, test=test):
-                found.update(("wait key", *key, test) for key in keys)
-                found.update(("wait", wait.id) for wait in cast("tuple[WaitingDocument, ...]", answer.value))
-            case LedgerBalance(name=name, test=test):
-                found.add(("ledger", name, test))
-    return found
+    return set(outcome.facts.touches()) if outcome.facts else set()
 
 
 def _writes(outcome: Outcome) -> set[Name]:
@@ -103,14 +90,13 @@ def _writes(outcome: Outcome) -> set[Name]:
         for ref, _ in outcome.interchanges
     )
     for change in outcome.cases:
-        found.add(("case", change.case_id))
-        found.update(("key", *key, change.test) for key in change.add_keys)
+        found.add(case_name(change.case_id))
+        found.update(key_names(change.add_keys, test=change.test))
     for wait in outcome.waits:
-        found.add(("wait", wait.id))
-        found.update(("wait key", *key, wait.test) for key in wait.keys)
-    found.update(("wait", wait_id) for wait_id in outcome.attached)
-    for move in outcome.ledger:
-        found.update((("ledger", move.ledger, True), ("ledger", move.ledger, False)))
+        found.add(wait_name(wait.id))
+        found.update(wait_key_names(wait.keys, test=wait.test))
+    found.update(map(wait_name, outcome.attached))
+    found.update(ledger_name(move.ledger, test=test) for move in outcome.ledger for test in (True, False))
     found.update(("delivery", delivery.id) for delivery in outcome.deliveries)
     found.update(("delivery", answer.delivery_id) for answer in outcome.answers)
     found.update(("document", entry.document_id) for entry in outcome.feed)
@@ -159,10 +145,13 @@ class _Judge:
         for query, answer in (outcome.facts.answers if outcome.facts else {}).items():
             if answer.version and self._versions[query] != answer.version:
                 return FactsMoved(payload_id=outcome.payload_id, query=query)
+        expected: dict[str, int] = {}
         for change in outcome.cases:
             head = self.cases.get(change.case_id)
-            if (head.version if head else 0) != change.expected_version:
+            # A case that several messages of the outcome change is changed step by step.
+            if expected.get(change.case_id, head.version if head else 0) != change.expected_version:
                 return FactsMoved(payload_id=outcome.payload_id, case_id=change.case_id)
+            expected[change.case_id] = change.expected_version + 1
             if head and head.test != change.test:
                 raise ValueError(f"test and live traffic meet in case {change.case_id}")
         for ref, window in outcome.interchanges:

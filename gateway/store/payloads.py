@@ -9,13 +9,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Integer, Row, bindparam, delete, func, select, update
 
+from gateway.decide.names import Name
 from gateway.errors import GatewayError, LeaseLost, NotFound, TransportIdReused
 from gateway.model import Payload, Receipt, Stage
 from gateway.store import cases, tables
 from gateway.store.batch import Batch
 from gateway.store.bodies import LARGEST_ROW, BodyFiles, Wanted, bodies_there, insert_body, note_file
 from gateway.store.contract import Accepted, Claimed, NewReceipt, Standing
-from gateway.store.database import Name
 from gateway.store.sql import among, from_time, matching, to_time
 from gateway.store.writer import Answers
 

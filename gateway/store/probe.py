@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 
+from gateway.decide.names import Name
 from gateway.store import tables
 from gateway.store.batch import Batch
-from gateway.store.database import Name
 from gateway.store.writer import Answers
 
 _TRACE = "probe"

@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, delete, select
 
+from gateway.decide.names import Name
 from gateway.errors import GatewayError
 from gateway.model import Acknowledge, Agreement, ApiKey, Direction, Identifier, Partner, Role, Strictness
 from gateway.store import tables
 from gateway.store.batch import Batch
-from gateway.store.database import Name
 from gateway.store.sql import among, from_json, matching, maybe_from_time, maybe_to_time, to_json
 
 VERSION = "registry"

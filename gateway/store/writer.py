@@ -17,10 +17,11 @@ from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection
 
+from gateway.decide.names import Name
 from gateway.errors import GatewayError, LogContradicted, StoreUnavailable
 from gateway.store.anchor import MENDS, NO_NAME_HOLDS, Checkpointer
 from gateway.store.batch import Batch
-from gateway.store.database import Database, Name
+from gateway.store.database import Database
 
 V = TypeVar("V")
 R = TypeVar("R")

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from gateway.decide import effects as do
-from gateway.decide.facts import Facts
 from gateway.deliver.dispatch import Dispatch, InHand
 from gateway.documents import CustomsEntry, Document, Response, values
 from gateway.model import Finding, Partner, Payload, Place, Severity, Stage, Syntax
@@ -16,9 +15,6 @@ from gateway.store.contract import Answered, NewReceipt, Store, storable
 
 _POSITIVE = {Syntax.EDIFACT: frozenset({"7", "8"}), Syntax.X12: frozenset({"A", "E"})}
 """0083 action coded of a CONTRL; AK901 of a 997, IK501's likes of a 999, TA104 of a TA1."""
-
-
-_NOTHING = Facts()
 
 
 async def acknowledged(
@@ -35,7 +31,7 @@ async def acknowledged(
             Severity.WARNING,
             args={"partner": sender.id, "reference": reference, "action": action},
         )
-        await dispatch.carry_out([do.Alert("syntax_refused", (refused,))], _NOTHING, in_hand)
+        await dispatch.carry_out([do.Alert("syntax_refused", (refused,))], in_hand)
     return case_id
 
 

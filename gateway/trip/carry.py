@@ -23,6 +23,7 @@ import structlog
 from gateway import findings
 from gateway.check.rulebook import Rules
 from gateway.decide import FLOWS, decide, facts
+from gateway.decide.apply import apply
 from gateway.decide.desk import Desk, MessageIn
 from gateway.decide.effects import Alert, Effect
 from gateway.decide.facts import Facts
@@ -226,18 +227,16 @@ class Trip:
             # It was told, and rang, with its interchange.
             self._transaction.add(await self._failure(message, interchange, ""))
             return
-        while not fault:
+        if not fault:
             share = self._share(message)
             with faults.caught() as fault:
-                if await self._settle(share, message, interchange, in_hand):
-                    self._transaction.add(share)
-                    return
-            if not fault:  # it rests on what this transaction changes
-                await self._commit(message.number - 1)
-        self._transaction.add(await self._failure(message, interchange, fault.text))
+                await self._settle(share, message, interchange, in_hand)
+        if fault:
+            share = await self._failure(message, interchange, fault.text)
+        self._transaction.add(share)
 
-    async def _settle(self, share: Share, message: Message, interchange: Interchange | None, in_hand: InHand) -> bool:
-        """Put into `share` what the message comes to; False where it must wait for the commit of what came before."""
+    async def _settle(self, share: Share, message: Message, interchange: Interchange | None, in_hand: InHand) -> None:
+        """Put into `share` what the message comes to."""
         state, case_id = MessageState.ACCEPTED, ""
         if interchange is None or interchange.rejects(message.number) or message.rejected:
             state = MessageState.REJECTED
@@ -249,13 +248,9 @@ class Trip:
             state = MessageState.REJECTED
             await self._refuse(share, message, message.refusals, in_hand)
         elif message.document is not None and message.document_type in FLOWS:
-            settled = await self._flow(share, message, in_hand)
-            if settled is None:
-                return False
-            state, case_id = settled
+            state, case_id = await self._flow(share, message, in_hand)
         share.records.append(self._record(message, state, case_id))
         share.receipts.append(self._checked(message, in_hand, state))
-        return True
 
     async def _failure(
         self, message: Message, interchange: Interchange | None, fault: str, *, bare: bool = False
@@ -277,7 +272,7 @@ class Trip:
                 share.dispatch = self._dispatch()
                 share.fault += unanswered.text
         if fault:
-            await share.dispatch.carry_out([Alert("message_failed", (reason,))], Facts(), in_hand)
+            await share.dispatch.carry_out([Alert("message_failed", (reason,))], in_hand)
         share.records.append(self._record(failed, MessageState.FAILED, "", bare=bare))
         share.receipts.append(self._checked(failed, in_hand, MessageState.FAILED))
         return share
@@ -300,7 +295,7 @@ class Trip:
         in_hand = self._about(index, interchange)
         share = Share(0, self._dispatch(), fault=interchange.fault)
         if interchange.fault:
-            await share.dispatch.carry_out([Alert("message_failed", (faults.finding(),))], Facts(), in_hand)
+            await share.dispatch.carry_out([Alert("message_failed", (faults.finding(),))], in_hand)
         if interchange.last < interchange.first:
             self._note_empty(share, interchange, in_hand, -index)
         return share
@@ -328,7 +323,7 @@ class Trip:
             share.dispatch = self._dispatch()
             share.fault += unanswered.text
         alert = Alert("not_acknowledged", (Finding("gateway.unacknowledged"),))
-        await share.dispatch.carry_out([alert], Facts(), in_hand)
+        await share.dispatch.carry_out([alert], in_hand)
         return share
 
     def _about(self, index: int, interchange: Interchange) -> InHand:
@@ -360,16 +355,15 @@ class Trip:
         )
         return NewReceipt(Stage.CHECKED, in_hand.message_id, body)
 
-    async def _flow(self, share: Share, message: Message, in_hand: InHand) -> tuple[MessageState, str] | None:
-        """Decide a document by its flow, with all the facts that takes; None where those are about to change."""
+    async def _flow(self, share: Share, message: Message, in_hand: InHand) -> tuple[MessageState, str]:
+        """Decide a document by its flow, with all the facts that takes; what became of it, and the first case it touched."""
         assert message.document is not None, "only a read document has a flow"
         occasion = MessageIn(message.document_type, message.document, self._sender, in_hand.message_id, in_hand.test)
-        effects, known = await self._decided(occasion)
-        if self._transaction.meets(known):
-            return None
-        share.facts = known
+        effects, desk = await self._decided(occasion)
+        share.facts = Facts({query: self._transaction.asked.get(query, a) for query, a in desk.facts.answers.items()})
+        share.applied = apply(desk, effects)
         placed = [answers.placed(effect, message.origins) for effect in effects]
-        state, case_id = await share.dispatch.carry_out(placed, known, in_hand)
+        state, case_id = await share.dispatch.carry_out(placed, in_hand, share.applied)
         message.refusals += answers.reasons(effects, message.origins)
         if state is not MessageState.REJECTED:
             payload = replace(self._payload, test=in_hand.test)
@@ -379,22 +373,33 @@ class Trip:
             share.answers += [answered] if answered else []
         return state, case_id
 
-    async def _decided(self, occasion: MessageIn) -> tuple[list[Effect], Facts]:
-        """What the flow comes to, and the facts it rests on: it is run, and asked for more, until it needs no more."""
+    async def _decided(self, occasion: MessageIn) -> tuple[list[Effect], Desk]:
+        """What the flow comes to, and the desk it came to it at: it is run, and asked for more, until it needs no more.
+
+        What the messages before it in the transaction came to is laid over what the store says.
+        """
         known = Facts()
         while True:
+            desk = Desk(occasion, self._transaction.ground.over(known), self._rules, self._now)
             try:
-                return decide(Desk(occasion, known, self._rules, self._now)), known
+                return decide(desk), desk
             except facts.Unknown as unknown:
                 known = await self._answered(unknown.queries, known, occasion.id)
 
     async def _answered(self, queries: Sequence[facts.Query], known: Facts, for_id: str) -> Facts:
-        """`known` with the answers to `queries`; who a partner is need not be asked of the store each time."""
-        partners = [q for q in queries if isinstance(q, facts.PartnerById | facts.PartnerByIdentifier)]
-        if partners:
-            known = known.plus({q: facts.Answer(await self._partner(q)) for q in partners})
-        others = [q for q in queries if q not in partners]
-        return await self._store.facts(others, known, for_id) if others else known
+        """`known` with the answers to `queries`; what was asked before in this transaction is not asked again."""
+        asked = self._transaction.asked
+        for query in queries:
+            # Who a partner is need not be asked of the store each time.
+            if isinstance(query, facts.PartnerById | facts.PartnerByIdentifier) and query not in asked:
+                asked[query] = facts.Answer(await self._partner(query))
+        others = [query for query in queries if query not in asked]
+        if others:
+            found = await self._store.facts(others, known, for_id)
+            known = known.plus({query: found.answers[query] for query in others})
+            # A number is given to one message, and to no other.
+            asked.update((q, found.answers[q]) for q in others if not isinstance(q, facts.NextNumber))
+        return known.plus({query: asked[query] for query in queries if query in asked})
 
     async def _partner(self, query: facts.PartnerById | facts.PartnerByIdentifier) -> Partner | None:
         """Who a query means, as the registry is now: it changes rarely, and a decision may rest on a second ago."""
@@ -456,6 +461,7 @@ class Trip:
     async def _write(self, shares: Sequence[Share], position: int, *, finished: bool = False, failed: str = "") -> None:
         """One commit, and what the log is told of it."""
         dispatches = [share.dispatch for share in shares]
+        attached = {waiting_id for dispatch in dispatches for waiting_id in dispatch.attached}
         await self._store.commit(
             Outcome(
                 payload_id=self._payload.id,
@@ -469,7 +475,7 @@ class Trip:
                 deliveries=tuple(chain.from_iterable(d.deliveries for d in dispatches)),
                 feed=tuple(chain.from_iterable(d.feed for d in dispatches)),
                 receipts=tuple(chain.from_iterable(share.receipts for share in shares)),
-                waits=tuple(chain.from_iterable(d.waits for d in dispatches)),
+                waits=tuple(wait for d in dispatches for wait in d.waits if wait.id not in attached),
                 attached=tuple(chain.from_iterable(d.attached for d in dispatches)),
                 ledger=tuple(chain.from_iterable(d.ledger for d in dispatches)),
                 answers=tuple(chain.from_iterable(share.answers for share in shares)),

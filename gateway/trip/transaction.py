@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import chain
 
-from gateway.decide import facts
-from gateway.decide.facts import Facts
+from gateway.decide.apply import Applied, Ground
+from gateway.decide.facts import Answer, Facts, Query
 from gateway.deliver.dispatch import Dispatch
 from gateway.store.contract import Answered, MessageRecord, NewReceipt
 from gateway.trip.examine import Message
@@ -24,19 +23,20 @@ class Share:
     receipts: list[NewReceipt] = field(default_factory=list)
     answers: list[Answered] = field(default_factory=list)
     facts: Facts = field(default_factory=Facts)
+    """What the store said, as the commit compares it."""
+    applied: Applied = field(default_factory=Applied)
     fault: str = ""
     """Why the message was not processed, for the log."""
 
 
 @dataclass(slots=True)
 class Transaction:
-    """What the next commit writes, and the names of all that it changes."""
+    """What the next commit writes, and what later messages are to see of it before that."""
 
     shares: list[Share] = field(default_factory=list)
-    cases: set[str] = field(default_factory=set)
-    """Cases, and waiting documents that have found theirs."""
-    keys: set[facts.Key] = field(default_factory=set)
-    ledgers: set[str] = field(default_factory=set)
+    asked: dict[Query, Answer] = field(default_factory=dict)
+    """What the store said so far: whoever asks the same is told the same, so that all rest on one state of it."""
+    ground: Ground = field(default_factory=Ground)
     findings: int = 0
     """In the records of all shares."""
 
@@ -44,25 +44,4 @@ class Transaction:
         """Write `share` too."""
         self.shares.append(share)
         self.findings += sum(len(record.findings) for record in share.records)
-        dispatch = share.dispatch
-        self.cases.update((change.case_id for change in dispatch.cases), dispatch.attached)
-        self.keys.update(chain.from_iterable(change.add_keys for change in dispatch.cases))
-        self.keys.update(chain.from_iterable(wait.keys for wait in dispatch.waits))
-        self.ledgers.update(move.ledger for move in dispatch.ledger)
-
-    def meets(self, known: Facts) -> bool:
-        """Whether `known` rests on something that this transaction is about to change."""
-        for query, answer in known.answers.items():
-            match query:
-                case facts.CasesByKeys() | facts.Waiting():
-                    found = answer.value if isinstance(answer.value, tuple) else ()
-                    # A document that has found its case waits no more.
-                    if query.keys & self.keys or any(getattr(v, "id", "") in self.cases for v in found):
-                        return True
-                case facts.CaseById():
-                    if query.id in self.cases:
-                        return True
-                case facts.LedgerBalance():
-                    if query.name in self.ledgers:
-                        return True
-        return False
+        self.ground.take(share.applied)

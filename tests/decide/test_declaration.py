@@ -177,7 +177,7 @@ def test_what_cannot_be_is_refused_at_its_field(sender, declaration, code, path)
     """A refusal makes no case; the answer names the field."""
     world = World()
     effects = world.send(declaration, sender)
-    assert not world.pending.cases
+    assert not world.ground.cases
     (refusal,) = of(effects, Refuse)
     assert [(f.code, f.place.path) for f in refusal.reasons] == [(code, path)]
     assert responded(effects).outcome == "refused"
@@ -197,7 +197,7 @@ def test_the_same_declaration_again_is_told_where_it_stands():
     world = World()
     first = responded(world.send(outbound(), FACTORY))
     effects = world.send(outbound(), FACTORY)
-    assert len(world.pending.cases) == 1
+    assert len(world.ground.cases) == 1
     assert responded(effects).declaration_number == first.declaration_number
     assert not of(effects, Send)
     assert of(effects, Note)[0].kind == "repeat"
@@ -216,7 +216,7 @@ def test_two_enterprises_may_use_the_same_reference():
     world = World()
     world.send(outbound(), FACTORY)
     world.send(newcomers(), NEWCOMER)
-    assert len(world.pending.cases) == 2
+    assert len(world.ground.cases) == 2
 
 
 def test_nobody_changes_anothers_declaration():
@@ -294,7 +294,7 @@ def test_a_refused_declaration_can_be_sent_anew(function):
     assert world.case.status == Status.REFUSED
     world.send(newcomers(function=function, contract_number="C-78"), NEWCOMER)
     assert world.case.status == Status.IN_REVIEW
-    assert len(world.pending.cases) == 1
+    assert len(world.ground.cases) == 1
 
 
 def test_a_cancellation_in_review_is_done_at_once():

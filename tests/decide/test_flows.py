@@ -90,7 +90,7 @@ def test_any_sequence_of_messages_is_decided_alike_twice(messages, test):
             assert effect.status in Status
             assert effect.event in list(Event)
         assert all(getattr(query, "test", test) is test for query in first.asked)
-    for case in first.pending.cases.values():
+    for case in first.ground.cases.values():
         assert case.status in list(Status)
         assert case.test is test
 
@@ -105,7 +105,7 @@ def test_what_is_cleared_stays_cleared(messages):
     cleared = world.case.id
     for document, sender in messages:
         world.send(document, sender)
-        assert world.pending.cases[cleared].status == Status.CLEARED
+        assert world.ground.cases[cleared].status == Status.CLEARED
 
 
 @settings(deadline=None, max_examples=100)
@@ -116,7 +116,7 @@ def test_a_case_keeps_its_number_for_ever(messages):
     numbers: dict[str, str] = {}
     for document, sender in messages:
         world.send(document, sender)
-        for case in world.pending.cases.values():
+        for case in world.ground.cases.values():
             number = case.documents["declaration"].get("number")
             if number:
                 assert numbers.setdefault(case.id, number) == number
@@ -219,7 +219,7 @@ def test_ids_depend_on_the_message():
     world = World()
     world.send(outbound(client_reference="A"), FACTORY)
     world.send(outbound(client_reference="B"), FACTORY)
-    assert len(world.pending.cases) == 2
+    assert len(world.ground.cases) == 2
 
 
 def test_the_whole_trip_of_an_export():

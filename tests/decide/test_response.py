@@ -191,7 +191,7 @@ def test_a_case_without_a_status_left_is_accepted():
     """A case kept before statuses left behind were is taken back to its acceptance, as it was then."""
     world = told_to_cancel(["released", "cancel"])
     documents = {name: values for name, values in world.case.documents.items() if name != "status_left"}
-    world.pending.cases[world.case.id] = replace(world.case, documents=documents)
+    world.ground.cases[world.case.id] = replace(world.case, documents=documents)
     world.send(answer("refused", "R-9"), BUREAU)
     assert world.case.status == Status.ACCEPTED
 
@@ -248,10 +248,10 @@ def test_two_enterprises_with_one_reference_are_not_confused():
     world.send(newcomers(), NEWCOMER)
     world.send(outbound(), FACTORY)
     assert of(world.send(answer("released"), BUREAU), Alert)
-    assert {case.status for case in world.pending.cases.values()} == {Status.IN_REVIEW, Status.ACCEPTED}
+    assert {case.status for case in world.ground.cases.values()} == {Status.IN_REVIEW, Status.ACCEPTED}
     world.send(inbound(declarant={"registration_number": "3701000003"}), AGENT)
     world.send(answer("released", "R-9"), PORT_SIDE)
-    assert {c.partner_id: c.status for c in world.pending.cases.values()}["agent"] == Status.RELEASED
+    assert {c.partner_id: c.status for c in world.ground.cases.values()}["agent"] == Status.RELEASED
 
 
 def test_no_answer_is_ever_answered():

@@ -1,4 +1,4 @@
-"""A small world to decide in: partners, the shipped rules, and cases kept by `Pending` as the store would."""
+"""A small world to decide in: partners, the shipped rules, and what messages came to laid over an empty store."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from gateway import decide
 from gateway.check import rulebook
+from gateway.decide.apply import Ground, apply
 from gateway.decide.desk import Desk, MessageIn
 from gateway.decide.effects import Effect
 from gateway.decide.facts import (
@@ -25,7 +26,6 @@ from gateway.decide.facts import (
 )
 from gateway.documents import ClearanceNotice, CustomsEntry, Declaration, Document, Manifest, Response, Transfer
 from gateway.model import Case, Identifier, Partner, Role
-from tests.decide.pending import Pending
 
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 RULES = rulebook.load().at(NOW.date())
@@ -53,7 +53,7 @@ class World:
     """Decides messages one after another, each upon what the earlier ones came to."""
 
     rules: rulebook.Rules = RULES
-    pending: Pending = field(default_factory=Pending)
+    ground: Ground = field(default_factory=Ground)
     counters: Counter[tuple[str, bool]] = field(default_factory=Counter)
     messages: int = 0
     asked: list[Query] = field(default_factory=list)
@@ -83,10 +83,10 @@ class World:
         while queries := decide.needs(desk):
             self.asked += queries
             facts = desk.facts.plus({query: Answer(self._answer(query)) for query in queries})
-            desk = replace(desk, facts=self.pending.over(facts))
+            desk = replace(desk, facts=self.ground.over(facts))
         effects = decide.decide(desk)
         assert decide.decide(desk) == effects
-        self.pending.take(occasion, desk.facts, effects)
+        self.ground.take(apply(desk, effects))
         return effects
 
     def _answer(self, query: Query) -> object:
@@ -109,12 +109,12 @@ class World:
     @property
     def case(self) -> Case:
         """The only case there is."""
-        (case,) = self.pending.cases.values()
+        (case,) = self.ground.cases.values()
         return case
 
     @property
     def waiting(self) -> list[str]:
-        return sorted(set(self.pending.waits) - self.pending.attached)
+        return sorted(set(self.ground.waits) - self.ground.attached)
 
 
 def outbound(**changes: object) -> Declaration:

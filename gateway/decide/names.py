@@ -1,0 +1,36 @@
+"""Names of what a decision rests on and of what it changes: where two have none in common, they may stand side by side.
+
+Every query and every effect tells its own (`touches`). The trip, the store's conflict check and its locks go by them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+Name = tuple[object, ...]
+"""A kind, and what tells one thing of that kind from another."""
+
+
+def case_name(case_id: str) -> Name:
+    """A case with all that it holds."""
+    return ("case", case_id)
+
+
+def key_names(keys: Iterable[tuple[str, str]], *, test: bool) -> Iterator[Name]:
+    """Business keys of cases, those included that no case has yet."""
+    return (("key", kind, value, test) for kind, value in keys)
+
+
+def wait_name(waiting_id: str) -> Name:
+    """A waiting document."""
+    return ("wait", waiting_id)
+
+
+def wait_key_names(keys: Iterable[tuple[str, str]], *, test: bool) -> Iterator[Name]:
+    """Keys that documents wait under, those included that none waits under yet."""
+    return (("wait key", kind, value, test) for kind, value in keys)
+
+
+def ledger_name(ledger: str, *, test: bool) -> Name:
+    """A ledger's balance."""
+    return ("ledger", ledger, test)
