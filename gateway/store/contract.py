@@ -477,7 +477,17 @@ ORPHAN_SECONDS = 24 * 3600.0
 """Age at which a file that nothing mentions is removed: no transaction is under way for so long."""
 
 
-class Store(Protocol):
+class Decisions(Protocol):
+    """What deciding needs of a store."""
+
+    async def facts(self, queries: Iterable[Query], known: Facts, for_id: str) -> Facts:
+        """`known` with the answers to `queries`; numbers are reserved for `for_id`, and the same again when asked again."""
+
+    async def commit(self, outcome: Outcome) -> None:
+        """Write all of an outcome, or nothing: FactsMoved where its facts are others by now, LeaseLost for another's payload."""
+
+
+class Store(Decisions, Protocol):
     """The one I/O seam to what is durable. Raises StoreUnavailable and StorageFull where it must."""
 
     async def open(self) -> None:
@@ -515,9 +525,6 @@ class Store(Protocol):
     ) -> str:
         """Which other payload than `payload_id` used `ref` within `window` of `received_at`; empty where none did."""
 
-    async def facts(self, queries: Iterable[Query], known: Facts, for_id: str) -> Facts:
-        """`known` with the answers to `queries`; a number is reserved for `for_id`, the same one each time."""
-
     async def stage(self, payload_id: str, fence: int, position: int, messages: Sequence[MessageRecord]) -> None:
         """Keep checked messages of a large interchange until its trailer is seen; repeatable."""
 
@@ -528,9 +535,6 @@ class Store(Protocol):
         """Its messages, up to that number, that a fault of ours kept from being processed."""
 
     # Commit 2
-    async def commit(self, outcome: Outcome) -> None:
-        """Write `outcome` whole, or raise FactsMoved or LeaseLost and write nothing."""
-
     async def reopen_payload(self, payload_id: str) -> None:
         """Let a payload be processed again by today's tables (reprocess); what it makes has the same ids."""
 

@@ -1,0 +1,117 @@
+"""The decisions' port in memory: answers questions and takes outcomes as the database does, and forgets at the end.
+
+For whoever tries decisions out: tests of flows, a rule set's trial over yesterday's messages. It keeps what decisions
+rest on, and nothing else of an outcome.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from decimal import Decimal
+
+from gateway.decide.apply import Ground
+from gateway.decide.facts import (
+    Answer,
+    CaseById,
+    CasesByKeys,
+    Facts,
+    LedgerBalance,
+    NextNumber,
+    PartnerById,
+    PartnerByIdentifier,
+    Query,
+    Waiting,
+    WaitingDocument,
+)
+from gateway.errors import FactsMoved
+from gateway.model import Case, Identifier, Partner
+from gateway.store.contract import CaseChange, Outcome, Wait
+
+
+class MemoryDecisions:
+    """A `contract.Decisions` over dictionaries."""
+
+    def __init__(self, partners: Iterable[Partner] = ()) -> None:
+        """`partners` are all there are, for good."""
+        self._partners = {partner.id: partner for partner in partners if partner.active}
+        self._named = {name: partner for partner in self._partners.values() for name in partner.identifiers}
+        self._ground = Ground()
+        self._draws = Counter[tuple[str, bool]]()
+        """How often each ledger was drawn on: its version."""
+        self._last = Counter[tuple[str, bool]]()
+        self._given: dict[tuple[str, NextNumber], int] = {}
+
+    async def facts(self, queries: Iterable[Query], known: Facts, for_id: str) -> Facts:
+        """See `contract.Decisions`."""
+        return known.plus({query: self._answer(query, for_id) for query in queries if query not in known.answers})
+
+    async def commit(self, outcome: Outcome) -> None:
+        """See `contract.Decisions`; payloads are not known here, so that any fence will do."""
+        for query, answer in (outcome.facts.answers if outcome.facts else {}).items():
+            if answer.version and self._answer(query, "").version != answer.version:
+                raise FactsMoved(payload_id=outcome.payload_id, query=query)
+        expected: dict[str, int] = {}
+        for change in outcome.cases:
+            case = self._ground.cases.get(change.case_id)
+            if expected.get(change.case_id, case.version if case else 0) != change.expected_version:
+                raise FactsMoved(payload_id=outcome.payload_id, case_id=change.case_id)
+            expected[change.case_id] = change.expected_version + 1
+        for change in outcome.cases:
+            self._ground.cases[change.case_id] = _changed(self._ground.cases.get(change.case_id), change)
+        self._ground.waits.update((wait.id, (_waiting(wait), wait.test)) for wait in outcome.waits)
+        for waiting_id in outcome.attached:
+            self._ground.waits.pop(waiting_id, None)
+        tests = {message.id: message.test for message in outcome.messages}
+        for move in outcome.ledger:
+            ledger = (move.ledger, tests.get(move.message_id, False))
+            self._ground.draws[ledger] = self._ground.draws.get(ledger, Decimal(0)) + Decimal(move.amount)
+            self._draws[ledger] += 1
+
+    def _answer(self, query: Query, for_id: str) -> Answer:
+        """What is known, with a version that is another one as soon as the answer is."""
+        match query:
+            case PartnerById():
+                return Answer(self._partners.get(query.id))
+            case PartnerByIdentifier():
+                return Answer(self._named.get(Identifier(query.scheme, query.value)))
+            case NextNumber():
+                return Answer(self._number(query, for_id))
+            case LedgerBalance():
+                value, version = self._over(query, Decimal(0)), str(self._draws[query.name, query.test])
+            case CaseById():
+                value = self._over(query, None)
+                version = str(value.version if isinstance(value, Case) else 0)
+            case CasesByKeys() | Waiting():
+                value = self._over(query, ())
+                assert isinstance(value, tuple)
+                version = " ".join(f"{found.id}:{getattr(found, 'version', '')}" for found in value)
+        return Answer(value, f"{type(query).__name__} {version}")
+
+    def _over(self, query: Query, nothing: object) -> object:
+        return self._ground.over(Facts({query: Answer(nothing)})).answers[query].value
+
+    def _number(self, query: NextNumber, for_id: str) -> int:
+        given = self._given.get((for_id, query))
+        if given is None:
+            self._last[query.counter, query.test] += 1
+            given = self._given[for_id, query] = self._last[query.counter, query.test]
+        return given
+
+
+def _changed(case: Case | None, change: CaseChange) -> Case:
+    known = case or Case(change.case_id, 0, change.status, change.partner_id, change.test)
+    documents: Mapping[str, Mapping[str, object]] = {**known.documents, **change.documents}
+    return replace(
+        known,
+        version=change.expected_version + 1,
+        status=change.status,
+        partner_id=change.partner_id,
+        keys=known.keys | change.add_keys,
+        documents=documents,
+    )
+
+
+def _waiting(wait: Wait) -> WaitingDocument:
+    return WaitingDocument(wait.id, wait.document_type, wait.keys, wait.document, wait.partner_id, wait.message_id)
