@@ -18,6 +18,7 @@ from gateway.errors import StoreUnavailable
 from gateway.model import MessageState, Payload, PayloadState, Strictness
 from gateway.pipeline import SUSPECT_DEATHS, Pipeline
 from gateway.store.bodies import content
+from gateway.store.contract import Outcome
 from gateway.trip import workers
 from gateway.trip.examine import Examined, Message
 from gateway.trip.workers import Examiners
@@ -285,6 +286,29 @@ async def test_what_changes_a_document_waits_for_it(gateway: House) -> None:
     assert [m.state for v in views for m in v.messages] == [MessageState.ACCEPTED] * 2
     assert len({m.case_id for v in views for m in v.messages}) == 1
     assert len(await gateway.deliveries("bureau")) == 2
+
+
+async def test_messages_of_one_payload_rest_on_one_another(gateway: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A declaration, its replacement and a repeat of that in one interchange are decided in turn, and committed once."""
+    commits: list[Outcome] = []
+    commit = gateway.store.commit
+
+    async def counted(outcome: Outcome) -> None:
+        commits.append(outcome)
+        await commit(outcome)
+
+    monkeypatch.setattr(gateway.store, "commit", counted)
+    original = message(1, "B1")
+    replacements = [message(number, "B1").replace("TD-B1+9'", "TD-B1+5'") for number in (2, 3)]
+    view = await gateway.through(interchange("B1", original, *replacements))
+    assert [m.state for m in view.messages] == [MessageState.ACCEPTED] * 3
+    (case_id,) = {m.case_id for m in view.messages}
+    (case,) = await gateway.store.case(case_id)
+    assert case.version == 3
+    assert [e.kind for e in case.events if e.kind in ("opened", "sent")] == ["opened", *["sent"] * 6]
+    (outcome,) = commits
+    assert [change.expected_version for change in outcome.cases] == [0, 1, 2]
+    assert len(await gateway.deliveries("bureau")) == 3
 
 
 async def test_what_waits_too_long_comes_back(gateway: House) -> None:
