@@ -1,8 +1,14 @@
-"""The canonical documents, one file each."""
+"""The canonical documents, one file each: every model of this package that says its document type is one.
+
+An integrator's package brings its own by the entry point group `edi_gateway.documents`, each entry naming a model.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import pkgutil
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from importlib.metadata import entry_points
 from types import MappingProxyType
 
 from gateway.documents.base import Document, Part
@@ -14,17 +20,28 @@ from gateway.documents.release import ReleaseNotice
 from gateway.documents.response import Response
 from gateway.documents.transfer import Transfer
 
-MODELS: Mapping[str, type[Document]] = MappingProxyType(
-    {
-        "declaration": Declaration,
-        "transfer": Transfer,
-        "clearance": ClearanceNotice,
-        "customs_entry": CustomsEntry,
-        "manifest": Manifest,
-        "release": ReleaseNotice,
-        "response": Response,
-    }
-)
+ENTRY_POINTS = "edi_gateway.documents"
+
+
+def _find_models() -> Iterator[type[Document]]:
+    """The models of this package's modules, and those that installed packages name."""
+    for module in sorted(module.name for module in pkgutil.iter_modules(__path__)):
+        for model in vars(import_module(f"{__name__}.{module}")).values():
+            if isinstance(model, type) and issubclass(model, Document) and model.document_type:
+                yield model
+    for entry in sorted(entry_points(group=ENTRY_POINTS)):
+        yield entry.load()
+
+
+def _read_models() -> Mapping[str, type[Document]]:
+    models: dict[str, type[Document]] = {}
+    for model in _find_models():
+        if models.setdefault(model.document_type, model) is not model:
+            raise ImportError(f"two models are called {model.document_type}: {models[model.document_type]} and {model}")
+    return MappingProxyType(models)
+
+
+MODELS: Mapping[str, type[Document]] = _read_models()
 """Every document type, by the name that agreements, mappings and feeds use."""
 
 __all__ = [

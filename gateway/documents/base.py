@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import (
     AfterValidator,
@@ -149,7 +149,13 @@ class Part(BaseModel):
 
 
 class Document(Part):
-    """A canonical document: what a message means, whatever format it came in."""
+    """A canonical document: what a message means, whatever format it came in.
+
+    One that messages bring or take says its type; others are kept in cases only.
+    """
+
+    document_type: ClassVar[str] = ""
+    """The name of its type, which agreements, mappings and feeds use."""
 
     def to_json(self) -> dict[str, Any]:
         """The document as JSON values, absent items left out; numbers are strings, so that none is rounded."""

@@ -53,6 +53,8 @@ class NoticeGoods(Part):
 class ClearanceNotice(Document):
     """通关单: the clearance notice."""
 
+    document_type = "clearance"
+
     number: NoticeNumber = item("通关单号", "Number of the notice, n18.", source="UN/EDIFACT 1004", required=True)
     function: Function = item(
         "报文功能", "Original, replacement or cancellation.", source="UN/EDIFACT 1225", required=True

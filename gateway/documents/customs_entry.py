@@ -54,6 +54,8 @@ class EntryGoods(Part):
 class CustomsEntry(Document):
     """报关单数据: the customs declaration as customs reports it."""
 
+    document_type = "customs_entry"
+
     number: Code = item("报关单号", "Number of the customs declaration, n18.", source="DecHead EntryId", required=True)
     function: Function = item(
         "报文功能", "Original, replacement or cancellation.", source="UN/EDIFACT 1225", required=True

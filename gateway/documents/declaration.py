@@ -247,6 +247,8 @@ class MarkImage(Part):
 class Declaration(Document):
     """报检单: the inspection declaration."""
 
+    document_type = "declaration"
+
     direction: Movement = item("出入境类别", "Inbound or outbound.", source="CIQ AplKind", required=True)
     function: Function = item(
         "报文功能", "Original, change, replacement or cancellation.", source="UN/EDIFACT 1225", required=True

@@ -112,6 +112,8 @@ class BillOfLading(Part):
 class Manifest(Document):
     """舱单: the manifest of one conveyance's call."""
 
+    document_type = "manifest"
+
     number: Reference = item("舱单号", "Manifest number.", source="X12 M1007; UN/EDIFACT 1004", required=True)
     function: Function = item(
         "报文功能", "Original, change, replacement or cancellation.", source="1225", required=True

@@ -45,6 +45,8 @@ class ContainerDecision(Part):
 class ReleaseNotice(Document):
     """集装箱放行/锁定通知: decisions on containers of one manifest or by one officer."""
 
+    document_type = "release"
+
     number: Code = item("通知编号", "Number of the notice.", source="UN/EDIFACT 1004", required=True)
     manifest_number: Reference | None = item("舱单号", "Manifest that named the containers.")
     organisation: Code | None = item("机构", "Bureau whose rules or officer decided, n6.")

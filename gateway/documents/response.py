@@ -36,6 +36,8 @@ class Reason(Part):
 class Response(Document):
     """回执: the answer to one document."""
 
+    document_type = "response"
+
     id: Code = item(
         "回执唯一号", "The response's own id; a repeat carries the same.", source="RESPONSE_ID", required=True
     )

@@ -87,6 +87,8 @@ class TransferContainer(Part):
 class Transfer(Document):
     """转单: the hand-over of one consignment."""
 
+    document_type = "transfer"
+
     number: Code = item("转单号", "The transfer number, by which the receiving bureau finds it.", required=True)
     function: Function = item(
         "报文功能", "Original, replacement or cancellation.", source="UN/EDIFACT 1225", required=True
