@@ -117,6 +117,14 @@ class RulesInvalid(PermanentError):
     """A rule set is invalid."""
 
 
+class FlowsInvalid(PermanentError):
+    """The flows that are installed do not go together."""
+
+
+class DecisionEndless(PermanentError):
+    """Flows react to one another without end."""
+
+
 class DirectoryUnreadable(PermanentError):
     """The directory archive cannot be read."""
 

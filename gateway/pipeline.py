@@ -20,6 +20,7 @@ import structlog
 from gateway.check.rulebook import RuleBook
 from gateway.config import Settings
 from gateway.decide import china
+from gateway.decide.flow import Flows
 from gateway.deliver.directory import Directory
 from gateway.deliver.loop import Loop
 from gateway.deliver.rendering import Renderer
@@ -94,6 +95,7 @@ class Pipeline:
         store: Store,
         settings: Settings,
         notary: Notary,
+        flows: Flows,
         rules: RuleBook,
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -109,6 +111,7 @@ class Pipeline:
         self._chunk = settings.pipeline.chunk
         self._lease = timedelta(seconds=settings.pipeline.lease_seconds)
         self._notary = notary
+        self._flows = flows
         self._rules = rules
         self._clock = clock
         self._on_committed = on_committed
@@ -291,6 +294,7 @@ class Pipeline:
             self._notary,
             claimed,
             sender,
+            self._flows,
             self._rules.at(china.day(now)),
             now,
             self._chunk,

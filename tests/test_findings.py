@@ -14,8 +14,9 @@ from pydantic import BaseModel
 
 from gateway import documents, findings
 from gateway.check import codes
-from gateway.decide.status import ContainerEvent, ContainerStatus, Event, Status
 from gateway.documents.parts import Movement
+from gateway.flows.consignment.status import Event, Status
+from gateway.flows.containers.status import ContainerEvent, ContainerStatus
 from gateway.model import Finding, Place, Role, Strictness
 from gateway.signs import LONGEST_VALUE, shown
 

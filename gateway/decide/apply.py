@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from types import MappingProxyType
 from typing import cast
 
 from gateway.decide.desk import Desk
@@ -54,9 +55,12 @@ class Applied:
     """(ledger, what is added to it)."""
 
 
-def apply(desk: Desk, effects: Iterable[Effect]) -> Applied:
-    """What `effects`, decided at `desk`, change. KeyError for a case that is neither among the facts nor opened."""
-    known = _cases_in(desk.facts)
+def apply(desk: Desk, effects: Iterable[Effect], cases: Mapping[str, Case] = MappingProxyType({})) -> Applied:
+    """What `effects`, decided at `desk`, change; `cases` are those there are beside the facts'.
+
+    KeyError for a case that is in neither, nor opened.
+    """
+    known = {**_cases_in(desk.facts), **cases}
     steps: dict[str, CaseStep] = {}
     waits: list[WaitingDocument] = []
     attached: list[str] = []

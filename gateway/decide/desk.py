@@ -31,6 +31,8 @@ class Desk:
     facts: Facts
     rules: Rules
     now: datetime
+    origin: tuple[str, ...] = ()
+    """Of a reaction: its flow, the event and the case, so that what it makes has ids of its own."""
 
     @property
     def document(self) -> Document:
@@ -49,7 +51,7 @@ class Desk:
 
     def derive(self, *parts: object) -> str:
         """An id for something that the decision makes: the same each time it is decided."""
-        return derive_id(self.occasion.id, *parts)
+        return derive_id(self.occasion.id, *self.origin, *parts)
 
     def sent_by(self, *roles: Role) -> bool:
         """Whether the sender has one of `roles`."""

@@ -13,7 +13,6 @@ from decimal import Decimal
 from enum import StrEnum
 
 from gateway.decide.facts import Key
-from gateway.decide.status import Status
 from gateway.documents.base import Document
 from gateway.model import Finding, Role
 
@@ -49,7 +48,7 @@ class NewCase:
 
     case: str
     partner_id: str
-    status: Status
+    status: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ class SetStatus:
     """The case moved to `status` because of `event`; `reasons` say why where that is worth saying."""
 
     case: str
-    status: Status
+    status: str
     event: str
     reasons: tuple[Finding, ...] = ()
 

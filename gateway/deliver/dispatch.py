@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -17,6 +17,7 @@ import structlog
 from gateway import findings
 from gateway.decide import effects as do
 from gateway.decide.apply import Applied, CaseStep
+from gateway.decide.engine import Part
 from gateway.deliver.directory import Directory
 from gateway.deliver.rendering import Renderer
 from gateway.documents.base import Document
@@ -50,9 +51,6 @@ class InHand:
     sender: Partner
     at: datetime
     test: bool = False
-
-
-_NOTHING = Applied()
 
 
 class Dispatch:
@@ -91,10 +89,8 @@ class Dispatch:
             for case_id, step in self._steps.items()
         )
 
-    async def carry_out(
-        self, effects: Sequence[do.Effect], message: InHand, applied: Applied = _NOTHING
-    ) -> tuple[MessageState, str]:
-        """Collect `effects`, and what they change; returns what became of the message and the first case it touched."""
+    async def carry_out(self, parts: Iterable[Part], message: InHand, applied: Applied) -> tuple[MessageState, str]:
+        """Collect what a decision comes to, and changes; what became of the message, and the first case it touched."""
         for case_id, step in applied.cases.items():
             self._steps[case_id] = step
             self._status[case_id] = step.before.status if step.before is not None else ""
@@ -105,15 +101,20 @@ class Dispatch:
         self.attached += applied.attached
         self.ledger += (LedgerMove(name, format(amount, "f"), message.message_id) for name, amount in applied.draws)
         state = MessageState.ACCEPTED
-        for position, effect in enumerate(effects):
-            if isinstance(effect, do.Hold):
-                state = MessageState.HELD
-            elif isinstance(effect, do.Refuse):
-                state = MessageState.REJECTED
-            await self._carry_out(effect, position, message)
+        for part in parts:
+            for position, effect in part.placed():
+                if isinstance(effect, do.Hold):
+                    state = MessageState.HELD
+                elif isinstance(effect, do.Refuse):
+                    state = MessageState.REJECTED
+                await self._carry_out(effect, position, message)
         return state, next(iter(applied.cases), "")
 
-    async def _carry_out(self, effect: do.Effect, position: int, message: InHand) -> None:
+    def ring(self, alert: do.Alert, message: InHand) -> None:
+        """An alert that no flow decided."""
+        self._alert(alert, "0", message)
+
+    async def _carry_out(self, effect: do.Effect, position: str, message: InHand) -> None:
         """One effect."""
         match effect:
             case do.NewCase():
@@ -153,7 +154,7 @@ class Dispatch:
             case _:
                 pass  # it changes what was applied, and is told by nothing else
 
-    async def _send(self, effect: do.Send, position: int, message: InHand) -> None:
+    async def _send(self, effect: do.Send, position: str, message: InHand) -> None:
         """Deliver to whom the party means; nobody found is an alert, never silence."""
         recipients = await self._recipients(effect.to)
         if not recipients and (effect.to.partner_id or effect.to.value):
@@ -198,7 +199,7 @@ class Dispatch:
         document: Document,
         kind: DeliveryKind,
         case_id: str,
-        position: int,
+        position: str,
         *,
         purpose: str = "",
     ) -> None:
@@ -303,7 +304,7 @@ class Dispatch:
                 )
             )
 
-    def _publish(self, effect: do.Publish, position: int, message: InHand) -> None:
+    def _publish(self, effect: do.Publish, position: str, message: InHand) -> None:
         """A line on a feed."""
         entry = _entry(
             effect.feed,
@@ -316,7 +317,7 @@ class Dispatch:
         )
         self.feed.append(replace(entry, keys=dict(effect.keys), test=message.test))
 
-    def _alert(self, alert: do.Alert, position: int, message: InHand) -> None:
+    def _alert(self, alert: do.Alert, position: str, message: InHand) -> None:
         """Somebody must look: on the case's timeline, on the operator's feed, and, once it stands, in the log."""
         self.alerts.append((alert, message))
         if alert.case:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from importlib import import_module
 from importlib.metadata import entry_points
-from types import MappingProxyType
 
 from gateway.documents.base import Document, Part
 from gateway.documents.clearance import ClearanceNotice
@@ -33,15 +33,28 @@ def _find_models() -> Iterator[type[Document]]:
         yield entry.load()
 
 
-def _read_models() -> Mapping[str, type[Document]]:
-    models: dict[str, type[Document]] = {}
-    for model in _find_models():
-        if models.setdefault(model.document_type, model) is not model:
-            raise ImportError(f"two models are called {model.document_type}: {models[model.document_type]} and {model}")
-    return MappingProxyType(models)
+class _Models(Mapping[str, type[Document]]):
+    """Models by their document type, found when the first is asked for: an installed package's own may import this room."""
+
+    @cached_property
+    def _found(self) -> dict[str, type[Document]]:
+        models: dict[str, type[Document]] = {}
+        for model in _find_models():
+            if models.setdefault(model.document_type, model) is not model:
+                raise ImportError(f"{models[model.document_type]} and {model} have one document type")
+        return models
+
+    def __getitem__(self, document_type: str) -> type[Document]:
+        return self._found[document_type]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
 
 
-MODELS: Mapping[str, type[Document]] = _read_models()
+MODELS: Mapping[str, type[Document]] = _Models()
 """Every document type, by the name that agreements, mappings and feeds use."""
 
 __all__ = [

@@ -99,7 +99,7 @@ class Acknowledger:
     async def _refuse(self, interchange: Interchange, in_hand: InHand) -> None:
         """What has no header to answer to: a response document says what was wrong."""
         document = unreadable(interchange, in_hand, in_hand.sender.language)
-        await self._dispatch.hand_over(in_hand, in_hand.sender, "response", document, DeliveryKind.RESPONSE, "", -2)
+        await self._dispatch.hand_over(in_hand, in_hand.sender, "response", document, DeliveryKind.RESPONSE, "", "-2")
 
 
 async def _aside(interchange: Interchange, work: Callable[[], T]) -> T:

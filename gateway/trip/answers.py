@@ -31,7 +31,7 @@ async def acknowledged(
             Severity.WARNING,
             args={"partner": sender.id, "reference": reference, "action": action},
         )
-        await dispatch.carry_out([do.Alert("syntax_refused", (refused,))], in_hand)
+        dispatch.ring(do.Alert("syntax_refused", (refused,)), in_hand)
     return case_id
 
 

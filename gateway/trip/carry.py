@@ -22,11 +22,12 @@ import structlog
 
 from gateway import findings
 from gateway.check.rulebook import Rules
-from gateway.decide import FLOWS, decide, facts
-from gateway.decide.apply import apply
+from gateway.decide import facts
 from gateway.decide.desk import Desk, MessageIn
-from gateway.decide.effects import Alert, Effect
+from gateway.decide.effects import Alert
+from gateway.decide.engine import Part, apply_all, decide, effects_of
 from gateway.decide.facts import Facts
+from gateway.decide.flow import Flows
 from gateway.deliver.directory import Directory
 from gateway.deliver.dispatch import Dispatch, InHand
 from gateway.deliver.rendering import Renderer
@@ -55,7 +56,7 @@ FINDINGS = 5_000
 the others' must stay short."""
 
 
-_REFUSAL, _FAULT = -1, -3
+_REFUSAL, _FAULT = "-1", "-3"
 """Positions of the answers that no effect makes: their deliveries' ids derive from them."""
 
 
@@ -70,6 +71,7 @@ class Trip:
         notary: Notary,
         claimed: Claimed,
         sender: Partner,
+        flows: Flows,
         rules: Rules,
         now: datetime,
         chunk: int,
@@ -88,6 +90,7 @@ class Trip:
         self._fence = claimed.fence
         self._done = claimed.position
         self._sender = sender
+        self._flows = flows
         self._rules = rules
         self._now = now
         self._chunk = chunk
@@ -247,7 +250,7 @@ class Trip:
         elif findings.rejects(message.refusals):
             state = MessageState.REJECTED
             await self._refuse(share, message, message.refusals, in_hand)
-        elif message.document is not None and message.document_type in FLOWS:
+        elif message.document is not None and self._flows.find(message.document) is not None:
             state, case_id = await self._flow(share, message, in_hand)
         share.records.append(self._record(message, state, case_id))
         share.receipts.append(self._checked(message, in_hand, state))
@@ -272,7 +275,7 @@ class Trip:
                 share.dispatch = self._dispatch()
                 share.fault += unanswered.text
         if fault:
-            await share.dispatch.carry_out([Alert("message_failed", (reason,))], in_hand)
+            share.dispatch.ring(Alert("message_failed", (reason,)), in_hand)
         share.records.append(self._record(failed, MessageState.FAILED, "", bare=bare))
         share.receipts.append(self._checked(failed, in_hand, MessageState.FAILED))
         return share
@@ -295,7 +298,7 @@ class Trip:
         in_hand = self._about(index, interchange)
         share = Share(0, self._dispatch(), fault=interchange.fault)
         if interchange.fault:
-            await share.dispatch.carry_out([Alert("message_failed", (faults.finding(),))], in_hand)
+            share.dispatch.ring(Alert("message_failed", (faults.finding(),)), in_hand)
         if interchange.last < interchange.first:
             self._note_empty(share, interchange, in_hand, -index)
         return share
@@ -323,7 +326,7 @@ class Trip:
             share.dispatch = self._dispatch()
             share.fault += unanswered.text
         alert = Alert("not_acknowledged", (Finding("gateway.unacknowledged"),))
-        await share.dispatch.carry_out([alert], in_hand)
+        share.dispatch.ring(alert, in_hand)
         return share
 
     def _about(self, index: int, interchange: Interchange) -> InHand:
@@ -359,12 +362,12 @@ class Trip:
         """Decide a document by its flow, with all the facts that takes; what became of it, and the first case it touched."""
         assert message.document is not None, "only a read document has a flow"
         occasion = MessageIn(message.document_type, message.document, self._sender, in_hand.message_id, in_hand.test)
-        effects, desk = await self._decided(occasion)
+        parts, desk = await self._decided(occasion)
         share.facts = Facts({query: self._transaction.asked.get(query, a) for query, a in desk.facts.answers.items()})
-        share.applied = apply(desk, effects)
-        placed = [answers.placed(effect, message.origins) for effect in effects]
+        share.applied = apply_all(desk, parts)
+        placed = [Part(part.origin, [answers.placed(e, message.origins) for e in part.effects]) for part in parts]
         state, case_id = await share.dispatch.carry_out(placed, in_hand, share.applied)
-        message.refusals += answers.reasons(effects, message.origins)
+        message.refusals += answers.reasons(effects_of(parts), message.origins)
         if state is not MessageState.REJECTED:
             payload = replace(self._payload, test=in_hand.test)
             answered = await answers.answered(
@@ -373,7 +376,7 @@ class Trip:
             share.answers += [answered] if answered else []
         return state, case_id
 
-    async def _decided(self, occasion: MessageIn) -> tuple[list[Effect], Desk]:
+    async def _decided(self, occasion: MessageIn) -> tuple[list[Part], Desk]:
         """What the flow comes to, and the desk it came to it at: it is run, and asked for more, until it needs no more.
 
         What the messages before it in the transaction came to is laid over what the store says.
@@ -382,7 +385,7 @@ class Trip:
         while True:
             desk = Desk(occasion, self._transaction.ground.over(known), self._rules, self._now)
             try:
-                return decide(desk), desk
+                return decide(desk, self._flows), desk
             except facts.Unknown as unknown:
                 known = await self._answered(unknown.queries, known, occasion.id)
 

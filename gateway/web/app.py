@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 from aiohttp import web
 
+from gateway import discovery
 from gateway.check import rulebook
 from gateway.config import Http, Settings
 from gateway.deliver.worker import DeliveryWorker
@@ -64,7 +65,7 @@ class Gateway:
     def __init__(self, settings: Settings, store: Store, notary: Notary) -> None:
         """Wire everything; nothing starts yet. Must be called in the running event loop."""
         self._settings = settings
-        metrics = Metrics()
+        metrics, flows = Metrics(), discovery.find_flows()
         self._senders: dict[str, Sender] = {
             "http": Metered(HttpSender(allow_private=settings.deliver.allow_private_addresses), metrics),
             "folder": Metered(FolderSender(), metrics),
@@ -74,6 +75,7 @@ class Gateway:
             store,
             settings,
             notary,
+            flows,
             rulebook.load(),
             on_committed=worker.ring,
             arrivals=lambda: intake.in_flight,
@@ -81,7 +83,7 @@ class Gateway:
         )
         intake = Intake(store, settings, notary, on_accepted=pipeline.ring)
         gate = Gate(store, settings.limits.requests_per_second)
-        self.services = Services(settings, store, intake.accept, notary, gate, metrics)
+        self.services = Services(settings, store, intake.accept, notary, gate, metrics, flows)
         watch = LogWatch(
             store,
             settings.receipts.audit_per_second,

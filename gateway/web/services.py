@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from gateway.config import Settings
+from gateway.decide.flow import Flows
 from gateway.receipt.notary import Notary
 from gateway.store.contract import Store
 from gateway.transports.base import Intake
@@ -27,6 +28,7 @@ class Services:
     notary: Notary
     gate: Gate
     metrics: Metrics
+    flows: Flows
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process is asked to end: whoever waits for news answers at once."""
     spool: Spool = field(init=False)

@@ -20,7 +20,7 @@ from gateway.trip.examine import Bounds, Examined, Interchange, Message, examine
 from tests.bench.hostile import PARTNERS
 from tests.faults import heavy
 from tests.harness import GatewayProcess
-from tests.trip.rig import RULES, START, House, codes, elements, house, interchange, message, x12
+from tests.trip.rig import FLOWS, RULES, START, House, codes, elements, house, interchange, message, x12
 
 AGREEMENT = Agreement("a", "acme", Direction.IN, "*", "*", acknowledge="always")
 MIB = 1 << 20
@@ -205,7 +205,7 @@ async def test_a_payload_that_takes_all_memory_fails(gateway: House, monkeypatch
     monkeypatch.setattr(workers, "Work", Greedy)
     changed = gateway.settings.pipeline.model_copy(update={"workers": 1, "worker_bytes": 512 * MIB})
     settings = gateway.settings.model_copy(update={"pipeline": changed})
-    pipeline = Pipeline(gateway.store, settings, gateway.notary, RULES, clock=gateway.clock)
+    pipeline = Pipeline(gateway.store, settings, gateway.notary, FLOWS, RULES, clock=gateway.clock)
 
     accepted = await gateway.send(interchange("G1", message(1, "GREEDY")))
     pipeline._suspects.add(accepted.payload_id)  # it has ended a process before

@@ -10,20 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from gateway import decide
+from gateway.decide import engine
 from gateway.decide.apply import Applied, Ground, apply
 from gateway.decide.desk import Desk, MessageIn
 from gateway.decide.effects import AddKeys, Attach, Draw, Effect, NewCase, Note, SetStatus, Wait
 from gateway.decide.facts import CaseById, CasesByKeys, Facts, LedgerBalance, NextNumber, Query, Waiting
-from gateway.decide.status import Status
-from gateway.documents import MODELS
 from gateway.errors import FactsMoved
+from gateway.flows.consignment.status import Status
 from gateway.store.contract import CaseChange, Decisions, LedgerMove, Outcome
 from gateway.store.contract import Wait as StoredWait
 from gateway.store.memory import MemoryDecisions
 from gateway.store.sql_store import SqlStore
-from tests.decide.test_flows import MESSAGES
-from tests.decide.world import ALL, BUREAU, FACTORY, NOW, RULES, World, outbound
+from tests.flows.test_flows import MESSAGES
+from tests.flows.world import ALL, BUREAU, FACTORY, FLOWS, NOW, RULES, World, outbound
 from tests.store.conftest import Place
 from tests.store.made import claim, message, outcome
 
@@ -100,16 +99,15 @@ async def port(where: str, tmp_path: Path) -> AsyncIterator[Port]:
 async def decided(port: Port, occasion: MessageIn, ground: Ground) -> tuple[list[Effect], Desk, Facts]:
     """What a flow comes to over what the port says; the facts as the port gave them."""
     known = Facts()
-    while queries := decide.needs(desk := Desk(occasion, ground.over(known), RULES, NOW)):
+    while queries := engine.needs(desk := Desk(occasion, ground.over(known), RULES, NOW), FLOWS):
         known = await port.decisions.facts(queries, known, occasion.id)
-    return decide.decide(desk), desk, known
+    return engine.effects_of(engine.decide(desk, FLOWS)), desk, known
 
 
 def occasions() -> list[MessageIn]:
     """A day's messages, under the ids that the small world gives them."""
-    kinds = {model: kind for kind, model in MODELS.items()}
     return [
-        MessageIn(kinds[type(document)], document, sender, f"message-{number}")
+        MessageIn(document.document_type, document, sender, f"message-{number}")
         for number, (document, sender) in enumerate(MESSAGES, 1)
     ]
 

@@ -14,6 +14,7 @@ from typing import Any
 from gateway import data
 from gateway.check import rulebook
 from gateway.config import Settings
+from gateway.discovery import find_flows
 from gateway.model import (
     Agreement,
     Delivery,
@@ -35,6 +36,7 @@ from gateway.store.sql_store import SqlStore
 from gateway.transports.base import Arrival
 
 ORIGIN = "test.example/log"
+FLOWS = find_flows()
 RULES = rulebook.load()
 START = datetime(2026, 3, 5, 1, 30, tzinfo=UTC)
 
@@ -185,7 +187,7 @@ async def house(folder: Path, migrated: Path | str, **pipeline: Any) -> AsyncIte
             store,
             notary,
             Intake(store, settings, notary, clock=clock),
-            Pipeline(store, settings, notary, RULES, clock=clock),
+            Pipeline(store, settings, notary, FLOWS, RULES, clock=clock),
             clock,
         )
     finally:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import structlog
 
-from gateway import decide
 from gateway.check import rules, structure, xsd
+from gateway.decide import facts
 from gateway.deliver.dispatch import OPERATOR, Dispatch
 from gateway.deliver.rendering import Renderer
 from gateway.errors import StoreUnavailable
@@ -265,7 +265,7 @@ async def test_the_message_that_postgresql_refuses_is_found(
 
 async def test_what_failed_is_still_told_after_a_new_start(gateway: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """A payload that is taken up again behind a message that failed tells of it in its acknowledgement all the same."""
-    monkeypatch.setattr(carry, "decide", breaks(decide.decide, "TD-B1"))
+    monkeypatch.setattr(carry, "decide", breaks(carry.decide, "TD-B1"))
     monkeypatch.setattr(gateway.pipeline, "_chunk", 1)
     original = carry.Trip._acknowledgements
     lost = iter([True])
@@ -310,4 +310,4 @@ async def test_what_concerns_more_than_a_message_is_no_fault_of_one(
 
 def test_no_catch_all_swallows_a_question() -> None:
     """A fact that was not asked yet is no exception that `except Exception` would take for a fault."""
-    assert not issubclass(decide.facts.Unknown, Exception)
+    assert not issubclass(facts.Unknown, Exception)

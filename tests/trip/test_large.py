@@ -12,7 +12,7 @@ from gateway.errors import FactsMoved
 from gateway.model import MessageState, PayloadState, derive_id
 from gateway.pipeline import Pipeline
 from gateway.store.contract import Claimed
-from tests.trip.rig import RULES, House, codes, elements, house, interchange, message
+from tests.trip.rig import FLOWS, RULES, House, codes, elements, house, interchange, message
 
 MESSAGES = 8
 
@@ -233,7 +233,7 @@ async def test_a_pipeline_picks_up_what_waits(gateway: House) -> None:
     from datetime import UTC, datetime
 
     accepted = await gateway.send(large(messages=1))
-    pipeline = Pipeline(gateway.store, gateway.settings, gateway.notary, RULES, clock=lambda: datetime.now(UTC))
+    pipeline = Pipeline(gateway.store, gateway.settings, gateway.notary, FLOWS, RULES, clock=lambda: datetime.now(UTC))
     running = asyncio.create_task(pipeline.run())
     for _ in range(500):
         if (await gateway.store.payload(accepted.payload_id)).state is PayloadState.PROCESSED:

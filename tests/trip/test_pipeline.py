@@ -23,6 +23,7 @@ from gateway.trip import workers
 from gateway.trip.examine import Examined, Message
 from gateway.trip.workers import Examiners
 from tests.trip.rig import (
+    FLOWS,
     RULES,
     START,
     House,
@@ -227,6 +228,7 @@ async def test_a_payload_that_ends_its_examiner_is_failed_and_harms_no_other(
         gateway.store,
         gateway.settings.model_copy(update={"pipeline": gateway.settings.pipeline.model_copy(update={"workers": 1})}),
         gateway.notary,
+        FLOWS,
         RULES,
         clock=gateway.clock,
     )

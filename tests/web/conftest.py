@@ -16,6 +16,7 @@ from aiohttp.test_utils import TestServer
 
 from gateway import model
 from gateway.config import Settings
+from gateway.discovery import find_flows
 from gateway.model import Agreement, ApiKey, Direction, Identifier, Partner, Role
 from gateway.receipt.notary import Notary
 from gateway.receive.intake import Intake
@@ -189,7 +190,7 @@ async def quiet(tmp_path: Path, migrated: Path) -> AsyncIterator[Quiet]:
         await store.import_partners(PARTNERS, AGREEMENTS, KEYS)
         notary = opening.notary(store, signer)
         intake = Intake(store, settings, notary)
-        services = Services(settings, store, intake.accept, notary, Gate(store), Metrics())
+        services = Services(settings, store, intake.accept, notary, Gate(store), Metrics(), find_flows())
         async with TestServer(application(services)) as server, aiohttp.ClientSession() as session:
             yield Quiet(Client(str(server.make_url("")).rstrip("/"), session, services), store, notary)
 

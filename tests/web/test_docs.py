@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.web.api.feeds import READERS
+from gateway.discovery import find_flows
+from gateway.web.api.feeds import readers
 from gateway.web.problems import BAD_REQUEST, INTERNAL, KINDS, METHOD
 from gateway.web.routes import ROUTES
 
@@ -22,5 +23,5 @@ def test_the_documentation_names_every_problem_and_feed():
     for kind in (BAD_REQUEST, METHOD, INTERNAL, *(kind for _, kind in KINDS)):
         row = next(line for line in TEXT.splitlines() if line.startswith(f"| {kind.status} "))
         assert f"`{kind.name}`" in row
-    for feed in READERS:
+    for feed in readers(find_flows()):
         assert f"| `{feed}` |" in TEXT

@@ -8,6 +8,7 @@ from contextlib import nullcontext
 
 from aiohttp import web
 
+from gateway.decide.flow import Flows
 from gateway.errors import NotFound
 from gateway.model import FeedEntry, Role
 from gateway.transports.http import MEDIA_TYPES, content_digest
@@ -22,15 +23,14 @@ AFTER = Text("after", "Where the last reading ended (its `next`); from the begin
 LIMIT = Whole("limit", "Entries in one answer", default=100, minimum=1, maximum=1000)
 WAIT = Whole("wait", "Seconds to wait for an entry where there is none yet", default=0, minimum=0, maximum=60)
 
-READERS: dict[str, frozenset[Role]] = {
-    "clearance": frozenset({Role.CUSTOMS}),
-    "transfer": frozenset({Role.BUREAU}),
-    "release": frozenset({Role.PORT, Role.YARD}),
-    "status": frozenset(Role),
-    "inbox": frozenset(Role),
-    "alerts": frozenset(),
-}
-"""Which roles may read a feed, the operator any; which entries, the store decides by the entry's partner."""
+_OWN = {"inbox": frozenset(Role), "alerts": frozenset[Role]()}
+"""Feeds that no flow writes, with the roles that may read them."""
+
+
+def readers(flows: Flows) -> dict[str, frozenset[Role]]:
+    """Which roles may read each feed, the operator any; which entries, the store decides by the entry's partner."""
+    return _OWN | {name: feed.readers for name, feed in flows.feeds.items()}
+
 
 _HEARTBEAT = 15.0
 """Seconds after which an idle event stream says something, before proxies take it for dead (usually 30 to 60)."""
@@ -75,7 +75,7 @@ async def document(request: web.Request) -> web.Response:
 def _readable(request: web.Request, caller: Caller) -> str:
     """The name of the feed asked for; NotFound where the caller has no role that reads it."""
     name = request.match_info["name"]
-    roles = READERS.get(name)
+    roles = readers(services(request).flows).get(name)
     if roles is None or not (caller.everything or roles & caller.partner.roles):
         raise NotFound
     return name

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
 
-from gateway.decide import FLOWS
 from gateway.decide import effects as do
 from gateway.deliver import advice
 from gateway.deliver.dispatch import InHand
@@ -20,7 +19,7 @@ from gateway.translate import envelope, table
 from gateway.translate.context import Context
 from gateway.trip import answers, faults, refusals
 from gateway.trip.examine import Failed, Interchange, Message, examine
-from tests.decide import world
+from tests.flows import world
 from tests.fuzz.invariants import Budget, worded
 
 SEEDS = ("*.edi", "*.x12", "*.xml", "*.json", "*.zip")
@@ -103,11 +102,11 @@ def _message(message: Message, known: world.World, agreement: Agreement, budget:
         return
     budget.gives(canonical(message.document.to_json()))
     _rendered(message.document_type, message.document, agreement, budget)
-    if message.rejected or faults.CODE in [f.code for f in found] or message.document_type not in FLOWS:
+    if message.rejected or faults.CODE in [f.code for f in found] or world.FLOWS.find(message.document) is None:
         return
     # A second message about the same consignment meets the case that the first one made.
     for _ in range(2):
-        for effect in known.send(message.document, sender, message.document_type):
+        for effect in known.send(message.document, sender):
             if isinstance(effect, do.Send | do.Respond):
                 _rendered(effect.document_type, answers.placed(effect, message.origins).document, agreement, budget)
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from gateway.decide.effects import Hold, Note, Publish, Refuse, Respond, Send
-from gateway.decide.status import Status
-from tests.decide.world import (
+from gateway.flows.consignment.status import Status
+from tests.flows.world import (
     BUREAU,
     FACTORY,
     ORIGIN,
@@ -233,7 +233,7 @@ def test_only_the_receiving_bureau_declines():
 
 def test_inbound_goods_are_transferred_to_their_destination():
     """From the port's bureau to the destination's, by the same rules."""
-    from tests.decide.world import inbound
+    from tests.flows.world import inbound
 
     world = World()
     world.send(inbound(), FACTORY)

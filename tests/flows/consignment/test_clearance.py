@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from gateway.decide.effects import Alert, Hold, Note, Publish, Refuse, Respond, Send
-from gateway.decide.status import Status
 from gateway.documents import CustomsEntry
-from tests.decide.world import (
+from gateway.flows.consignment.status import Status
+from tests.flows.world import (
     BUREAU,
     CUSTOMS,
     FACTORY,

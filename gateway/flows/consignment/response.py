@@ -8,11 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gateway.decide import port_inspection
 from gateway.decide.answers import Subject, fault, progress, response, tell
-from gateway.decide.cases import (
+from gateway.decide.desk import Desk
+from gateway.decide.effects import AddKeys, Alert, Effect, Hold, Keep, Note, Refuse, SetStatus
+from gateway.decide.facts import CasesByKeys, PartnerById
+from gateway.decide.flow import Flow, Takes
+from gateway.documents.clearance import ClearanceNotice
+from gateway.documents.declaration import Declaration
+from gateway.documents.parts import Movement
+from gateway.documents.response import Outcome, Response
+from gateway.documents.transfer import Transfer
+from gateway.flows.consignment.acceptance import accept_declaration, next_number
+from gateway.flows.consignment.cases import (
     BUREAU,
     CUSTOMS_OFFICE,
+    STATUS,
     amendment_open,
     bureau,
     bureau_questions,
@@ -24,16 +34,7 @@ from gateway.decide.cases import (
     moved,
     subject_of,
 )
-from gateway.decide.declaration import accepted, number
-from gateway.decide.desk import Desk
-from gateway.decide.effects import AddKeys, Alert, Effect, Hold, Keep, Note, Refuse, SetStatus
-from gateway.decide.facts import CasesByKeys, PartnerById
-from gateway.decide.status import Event, Status
-from gateway.documents.clearance import ClearanceNotice
-from gateway.documents.declaration import Declaration
-from gateway.documents.parts import Movement
-from gateway.documents.response import Outcome, Response
-from gateway.documents.transfer import Transfer
+from gateway.flows.consignment.status import Event, Status
 from gateway.model import Case, Finding, Role, derive_id
 
 _ASSIGNED = frozenset({"1400", "1500"})
@@ -172,13 +173,9 @@ def _on_declaration(
             return [Hold(case.id, tuple(faults)), Alert("number", tuple(faults), case.id)]
     numbered = declaration.model_copy(update={"number": issued})
     if event in (Event.ACCEPT, Event.AMENDMENT_AGREED):
-        effects = accepted(desk, case.id, numbered, event)
+        effects = accept_declaration(desk, case.id, numbered, event)
     elif issued != declaration.number:
         effects += [Keep(case.id, "declaration", numbered), AddKeys(case.id, keys_of(numbered))]
-    stands_again = case.status == Status.CANCELLING and status is not Status.CANCELLED
-    if issued != declaration.number or event is Event.AMENDMENT_AGREED or stands_again:
-        # What came while the declaration did not count waits for it.
-        effects += port_inspection.attach_waiting(desk, case, numbered)
     if amendment_open(case) and event in (Event.RELEASE, Event.FAIL):
         why = (*why, fault("decide.amendment.overtaken"))
     return [*effects, *_forward(desk, answer, case, numbered, status, why)]
@@ -197,7 +194,7 @@ def _number(
             return None, [fault("decide.number.differs", "declaration_number", given, ours=declaration.number)]
         return declaration.number, []
     if not given:
-        issued = number(desk, declaration)
+        issued = next_number(desk, declaration)
         return issued, [] if issued else [fault("decide.number.exhausted", value=declaration.declaration_organisation)]
     direction = "1" if declaration.direction is Movement.INBOUND else "2"
     if given[:7] != f"{declaration.declaration_organisation}{direction}":
@@ -260,3 +257,6 @@ def _declined(
         refused = response(desk, about, Outcome.REFUSED, issuer.language, why=why)
         effects.append(tell(case.id, issuer, refused))
     return effects
+
+
+FLOW = Flow("response", takes=(Takes(Response),), decide=decide, feeds=(STATUS,))

@@ -11,10 +11,29 @@ from typing import Any
 
 from gateway.check.rulebook import Rules, Treatment
 from gateway.check.rules import holds, walk
-from gateway.decide import china, port_inspection
 from gateway.decide.answers import PRE_ENTERED, REVIEW_PASSED, fault, progress, refuse, response
-from gateway.decide.cases import (
+from gateway.decide.desk import Desk
+from gateway.decide.effects import (
+    AddKeys,
+    Alert,
+    Effect,
+    Keep,
+    NewCase,
+    Note,
+    Purpose,
+    Respond,
+    Send,
+    SetStatus,
+)
+from gateway.decide.facts import CasesByKeys, Facts, Key, PartnerByIdentifier, Query
+from gateway.decide.flow import Flow, Takes
+from gateway.documents.declaration import Declaration
+from gateway.documents.parts import Function, Movement
+from gateway.documents.response import Outcome
+from gateway.flows.consignment.acceptance import accept_declaration, bureau_in_charge, next_number, party_of
+from gateway.flows.consignment.cases import (
     REGISTRATION,
+    STATUS,
     bureau,
     bureau_questions,
     declaration_of,
@@ -26,29 +45,8 @@ from gateway.decide.cases import (
     owner_code,
     subject_of,
 )
-from gateway.decide.desk import Desk
-from gateway.decide.effects import (
-    AddKeys,
-    Alert,
-    Effect,
-    Keep,
-    NewCase,
-    Note,
-    Party,
-    Purpose,
-    Respond,
-    Send,
-    SetStatus,
-)
-from gateway.decide.facts import CasesByKeys, Facts, Key, NextNumber, PartnerByIdentifier, Query
-from gateway.decide.status import Event, Status
-from gateway.documents.declaration import Declaration
-from gateway.documents.parts import Function, Movement
-from gateway.documents.response import Outcome
-from gateway.model import Case, Finding, Partner, Role
-
-LAST_SEQUENCE = 999_999
-"""The number has six digits for the sequence."""
+from gateway.flows.consignment.status import Event, Status
+from gateway.model import Case, Finding, Partner
 
 _OUTCOMES = {
     Status.DECLARED: Outcome.RECEIVED,
@@ -86,40 +84,6 @@ def decide(desk: Desk) -> list[Effect]:
             return _change(desk, declaration, case, treatment)
         case _:
             return refuse(desk, subject_of(declaration), [fault("decide.declaration.unknown", "function")])
-
-
-def accepted(desk: Desk, case_id: str, declaration: Declaration, event: Event) -> list[Effect]:
-    """The effects of a number given: the case has it, the inspecting bureau gets the declaration."""
-    effects: list[Effect] = [
-        SetStatus(case_id, Status.ACCEPTED, event),
-        Keep(case_id, "declaration", declaration),
-        AddKeys(case_id, keys_of(declaration)),
-    ]
-    inspecting = _in_charge(declaration, desk.facts, Status.ACCEPTED)
-    # The bureau that has just answered with the number knows the declaration already.
-    if inspecting is not None and inspecting.id != desk.sender.id:
-        effects.append(Send(case_id, "declaration", declaration, _party(inspecting), Purpose.INSPECTION))
-    return effects
-
-
-def number(desk: Desk, declaration: Declaration) -> str | None:
-    """A new declaration number: organisation 6, direction 1, year 2, sequence 6; None where the year's are used up."""
-    direction = "1" if declaration.direction is Movement.INBOUND else "2"
-    stem = f"{declaration.declaration_organisation}{direction}{china.day(desk.now):%y}"
-    sequence = desk.facts[NextNumber(f"declaration:{stem}", desk.test)]
-    return f"{stem}{sequence:06}" if sequence <= LAST_SEQUENCE else None
-
-
-def _in_charge(declaration: Declaration, facts: Facts, status: Status | str) -> Partner | None:
-    """The bureau that has the declaration in hand: the one declared to reviews it, then the inspecting one takes over."""
-    reviewing = bureau(facts, declaration.declaration_organisation)
-    if status in (Status.DECLARED, Status.IN_REVIEW):
-        return reviewing
-    return bureau(facts, declaration.inspection_organisation) or reviewing
-
-
-def _party(partner: Partner) -> Party:
-    return Party(Role.BUREAU, partner_id=partner.id)
 
 
 def _questions(desk: Desk, declaration: Declaration) -> list[Query]:
@@ -231,7 +195,7 @@ def _admit(
     issued = declaration.number
     exhausted = False
     if not why and issued is None:
-        issued = number(desk, declaration)
+        issued = next_number(desk, declaration)
         exhausted = issued is None
         if exhausted:
             why = [fault("decide.number.exhausted", "declaration_organisation", declaration.declaration_organisation)]
@@ -243,15 +207,13 @@ def _admit(
             SetStatus(case_id, status, Event.REVIEW, tuple(why)),
             Keep(case_id, "declaration", numbered),
             AddKeys(case_id, keys_of(numbered)),
-            Send(case_id, "declaration", numbered, _party(reviewing), Purpose.INSPECTION),
+            Send(case_id, "declaration", numbered, party_of(reviewing), Purpose.INSPECTION),
         ]
         if exhausted or treatment is Treatment.EXCLUDED:
             effects.append(Alert("review", tuple(why), case_id))
     else:
         status, outcome, code = Status.ACCEPTED, Outcome.ACCEPTED, REVIEW_PASSED
-        effects += accepted(desk, case_id, numbered, Event.ACCEPT)
-        case = Case(case_id, 0, status, desk.sender.id, desk.test)
-        effects += port_inspection.attach_waiting(desk, case, numbered)
+        effects += accept_declaration(desk, case_id, numbered, Event.ACCEPT)
     return [*effects, *_told(desk, numbered, case_id, status, outcome, code, why)]
 
 
@@ -320,13 +282,13 @@ def _change(
     changed = declaration.model_copy(update={"number": earlier.number})
     if status is Status.DECLARED:
         return _admit(desk, changed, case.id, [effect], treatment)
-    asked = _in_charge(earlier, desk.facts, case.status)
+    asked = bureau_in_charge(earlier, desk.facts, case.status)
     what = "amendment" if status is Status.AMENDING else "declaration"
     effects: list[Effect] = [effect, *leaving(case, status), Keep(case.id, what, changed)]
     if what == "declaration":
         effects.append(AddKeys(case.id, keys_of(changed)))
     if asked is not None:
-        effects.append(Send(case.id, "declaration", changed, _party(asked), Purpose.INSPECTION))
+        effects.append(Send(case.id, "declaration", changed, party_of(asked), Purpose.INSPECTION))
     return [*effects, *_told(desk, changed, case.id, status, Outcome.RECEIVED, PRE_ENTERED)]
 
 
@@ -352,12 +314,15 @@ def _cancel(desk: Desk, declaration: Declaration, case: Case) -> list[Effect]:
     earlier = declaration_of(case)
     withdrawn = earlier.model_copy(update={"function": Function.CANCELLATION})
     effects: list[Effect] = [effect, *leaving(case, status)]
-    asked = _in_charge(earlier, desk.facts, case.status)
+    asked = bureau_in_charge(earlier, desk.facts, case.status)
     if asked is not None and isinstance(effect, SetStatus):
-        effects.append(Send(case.id, "declaration", withdrawn, _party(asked), Purpose.INSPECTION))
+        effects.append(Send(case.id, "declaration", withdrawn, party_of(asked), Purpose.INSPECTION))
     return [*effects, *_told(desk, earlier, case.id, status, _OUTCOMES[status])]
 
 
 def _not_allowed(desk: Desk, declaration: Declaration, case: Case, event: Event) -> list[Effect]:
     why = [fault("decide.status.not_allowed", "function", event, event=event, status=case.status)]
     return refuse(desk, subject_of(declaration), why, case.id)
+
+
+FLOW = Flow("declaration", takes=(Takes(Declaration),), decide=decide, feeds=(STATUS,))

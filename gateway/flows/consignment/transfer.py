@@ -15,14 +15,25 @@ from gateway.check.rulebook import TransferRules
 from gateway.check.rules import walk
 from gateway.decide import china
 from gateway.decide.answers import Subject, fault, progress, refuse, response
-from gateway.decide.cases import BUREAU, bureau, bureau_questions, declaration_of, declarer, identified, kept, moved
 from gateway.decide.desk import Desk
 from gateway.decide.effects import AddKeys, Effect, Keep, Note, Party, Publish, Purpose, Respond, Send
 from gateway.decide.facts import CasesByKeys, PartnerById
-from gateway.decide.status import Event, Status
+from gateway.decide.flow import Feed, Flow, Takes
 from gateway.documents.parts import Function
 from gateway.documents.response import Outcome
 from gateway.documents.transfer import Transfer
+from gateway.flows.consignment.cases import (
+    BUREAU,
+    STATUS,
+    bureau,
+    bureau_questions,
+    declaration_of,
+    declarer,
+    identified,
+    kept,
+    moved,
+)
+from gateway.flows.consignment.status import Event, Status
 from gateway.model import Case, Finding, Partner, Role
 
 
@@ -228,3 +239,11 @@ def differences(old: Any, new: Any, place: str = "") -> Iterator[tuple[str, Any,
     elif old != new:
         simple = [("" if isinstance(value, dict | list | tuple) else value) for value in (old, new)]
         yield place, simple[0], simple[1]
+
+
+FLOW = Flow(
+    "transfer",
+    takes=(Takes(Transfer),),
+    decide=decide,
+    feeds=(Feed("transfer", frozenset({Role.BUREAU})), STATUS),
+)

@@ -6,16 +6,16 @@ control order (布控) on a container that was free.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-
 from gateway.decide.answers import Subject, fault, refuse, response
-from gateway.decide.cases import BUREAU, declaration_of, identified, is_inbound, kept
 from gateway.decide.desk import Desk
 from gateway.decide.effects import Effect, Keep, Note, Party, Publish, Purpose, Respond, Send
 from gateway.decide.facts import CasesByKeys
-from gateway.decide.status import ContainerEvent, ContainerStatus, container_step
+from gateway.decide.flow import Flow, Takes
 from gateway.documents.release import ContainerDecision, Decision, ReleaseNotice
 from gateway.documents.response import Outcome
+from gateway.flows.consignment.cases import BUREAU, declaration_of, identified, is_inbound
+from gateway.flows.containers.decisions import RELEASES, merged, states
+from gateway.flows.containers.status import ContainerEvent, ContainerStatus, container_step
 from gateway.model import Case, Finding, Role
 
 _ORDERS = {Decision.RELEASE: ContainerEvent.UNLOCK_ORDER, Decision.LOCK: ContainerEvent.LOCK_ORDER}
@@ -76,21 +76,9 @@ def _covers(case: Case, unit: ContainerDecision) -> bool:
     return named and ("container", unit.number) in case.keys
 
 
-def states(case: Case) -> Mapping[str, ContainerStatus]:
-    """Where each container of the case stands, by its newest decision."""
-    notice = kept(case, "release", ReleaseNotice)
-    return {unit.number: _state(unit) for unit in notice.containers} if notice else {}
-
-
-def _state(unit: ContainerDecision) -> ContainerStatus:
-    if unit.decision is Decision.RELEASE:
-        return ContainerStatus.RELEASED
-    return ContainerStatus.UNDECLARED if unit.is_undeclared else ContainerStatus.LOCKED
-
-
-def merged(case: Case, notice: ReleaseNotice, decisions: Iterable[ContainerDecision]) -> ReleaseNotice:
-    """`notice` with the earlier decisions on containers that it does not mention."""
-    earlier = kept(case, "release", ReleaseNotice)
-    units = {unit.number: unit for unit in earlier.containers} if earlier else {}
-    units |= {unit.number: unit for unit in decisions}
-    return notice.model_copy(update={"containers": tuple(units.values())})
+FLOW = Flow(
+    "release",
+    takes=(Takes(ReleaseNotice),),
+    decide=decide,
+    feeds=(RELEASES,),
+)

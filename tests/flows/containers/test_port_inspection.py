@@ -10,8 +10,8 @@ from gateway.decide.effects import Alert, Attach, Note, Publish, Refuse, Respond
 from gateway.decide.facts import CasesByKeys
 from gateway.documents.release import ReleaseNotice
 from gateway.model import Role
-from tests.decide.test_declaration import newcomers
-from tests.decide.world import (
+from tests.flows.consignment.test_declaration import newcomers
+from tests.flows.world import (
     FACTORY,
     NEWCOMER,
     NOW,

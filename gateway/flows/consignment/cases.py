@@ -8,11 +8,12 @@ from typing import TypeVar
 from gateway.decide.answers import Subject, fault
 from gateway.decide.effects import Effect, Keep, Note, SetStatus
 from gateway.decide.facts import Facts, Key, PartnerById, PartnerByIdentifier, Query
-from gateway.decide.status import Event, Status, step
+from gateway.decide.flow import Feed
 from gateway.documents.base import Document
 from gateway.documents.declaration import Declaration
 from gateway.documents.parts import Movement
-from gateway.model import Case, Finding, Partner
+from gateway.flows.consignment.status import Event, Status, step
+from gateway.model import Case, Finding, Partner, Role
 
 BUREAU = "ciq-org"
 """Identifier scheme of bureaus: the 6-digit organisation code."""
@@ -21,6 +22,9 @@ REGISTRATION = "ciq-registration"
 CUSTOMS_OFFICE = "customs-office"
 """Identifier scheme of customs offices: the 4-digit office code."""
 _ORGANISATION = re.compile(r"[0-9]{6}")
+
+STATUS = Feed("status", frozenset(Role))
+"""Where the consignments of whoever reads it stand."""
 
 DocumentT = TypeVar("DocumentT", bound=Document)
 

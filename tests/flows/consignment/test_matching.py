@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from gateway.check import codes
 from gateway.check.rulebook import MatchField
-from gateway.decide.matching import mismatches
 from gateway.documents import ClearanceNotice, CustomsEntry
-from tests.decide.world import ORIGIN, RULES, entry, notice
+from gateway.flows.consignment.matching import mismatches
+from tests.flows.world import ORIGIN, RULES, entry, notice
 
 NUMBER = f"{ORIGIN}226000001"
 FIELDS = RULES.clearance_match.match

@@ -11,21 +11,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway import decide, findings
+from gateway import findings, flows
 from gateway.check import rules
+from gateway.decide import engine
 from gateway.decide.desk import Desk, MessageIn
 from gateway.decide.effects import NewCase, Publish, Respond, Send, SetStatus
 from gateway.decide.facts import Answer, Facts, Query
-from gateway.decide.status import Event, Status
 from gateway.documents import MODELS, Declaration, Manifest, ReleaseNotice, Response
-from tests.decide.test_declaration import newcomers
-from tests.decide.test_port_inspection import bill, order
-from tests.decide.world import (
+from gateway.flows.consignment.status import Event, Status
+from tests.flows.consignment.test_declaration import newcomers
+from tests.flows.containers.test_port_inspection import bill, order
+from tests.flows.world import (
     AGENT,
     ALL,
     BUREAU,
     CUSTOMS,
     FACTORY,
+    FLOWS,
     NEWCOMER,
     NOW,
     ORIGIN,
@@ -45,7 +47,7 @@ from tests.decide.world import (
 )
 
 NUMBER = f"{ORIGIN}226000001"
-ROOM = Path(decide.__file__).parent
+ROOM = Path(flows.__file__).parent
 
 MESSAGES = [
     (outbound(), FACTORY),
@@ -165,7 +167,7 @@ def test_bare_and_bloated_documents_are_decided(document, sender):
 
 def test_every_document_type_has_a_flow():
     """What can be received can be decided."""
-    assert set(decide.FLOWS) == set(MODELS)
+    assert {takes.document for flow in FLOWS.all for takes in flow.takes} == set(MODELS.values())
 
 
 DESK = Desk(MessageIn("declaration", outbound(), FACTORY, "m-1"), Facts(), RULES, NOW)
@@ -178,18 +180,18 @@ def informed(desk: Desk, queries: tuple[Query, ...]) -> Desk:
 def test_needs_asks_only_for_what_is_not_known():
     """Asked again with the answers it comes to nothing, and never asks the same twice."""
     desk, asked = DESK, []
-    while queries := decide.needs(desk):
+    while queries := engine.needs(desk, FLOWS):
         assert not set(queries) & set(asked)
         asked += queries
         desk = informed(desk, queries)
     assert asked
-    assert decide.needs(desk) == ()
+    assert engine.needs(desk, FLOWS) == ()
 
 
 def test_few_trips_to_the_store():
     """A direct-through declaration takes two: what is known of it, and then its number."""
     desk, trips = DESK, 0
-    while queries := decide.needs(desk):
+    while queries := engine.needs(desk, FLOWS):
         trips += 1
         desk = informed(desk, queries)
     assert trips == 2
@@ -204,7 +206,7 @@ def said() -> str:
 
 def test_another_process_decides_alike():
     """The order of reasons and containers does not hang on how a process happens to hash."""
-    script = "from tests.decide.test_flows import said; print(said())"
+    script = "from tests.flows.test_flows import said; print(said())"
     environment = {**os.environ, "PYTHONHASHSEED": "12345", "PYTHONIOENCODING": "utf-8"}
     other = subprocess.run(
         [sys.executable, "-c", script], env=environment, cwd=ROOM.parents[1], capture_output=True, check=True
@@ -253,7 +255,7 @@ def test_a_party_is_named_or_meant_by_role():
 
 
 def _codes_in_source() -> set[str]:
-    source = "\n".join(path.read_text("utf-8") for path in sorted(ROOM.glob("*.py")))
+    source = "\n".join(path.read_text("utf-8") for path in sorted(ROOM.rglob("*.py")))
     return set(re.findall(r'"(decide\.[a-z_.]+)"', source))
 
 

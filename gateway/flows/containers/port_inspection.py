@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from gateway.decide import china
 from gateway.decide.answers import Subject, fault, reasons, response
 from gateway.decide.apply import changed
-from gateway.decide.cases import REGISTRATION, declaration_of, is_inbound, kept, owner_code
 from gateway.decide.desk import Desk
 from gateway.decide.effects import (
     AddKeys,
@@ -41,13 +40,16 @@ from gateway.decide.facts import (
     Waiting,
     WaitingDocument,
 )
-from gateway.decide.release import merged, states
-from gateway.decide.status import ContainerEvent, ContainerStatus, Status, container_step
+from gateway.decide.flow import Flow, On, Takes
 from gateway.documents.declaration import Declaration
 from gateway.documents.manifest import BillOfLading, Manifest
 from gateway.documents.parts import Function, Movement
 from gateway.documents.release import ContainerDecision, Decision, ReleaseNotice
 from gateway.documents.response import Outcome
+from gateway.flows.consignment.cases import REGISTRATION, declaration_of, is_inbound, kept, owner_code
+from gateway.flows.consignment.status import Event, Status
+from gateway.flows.containers.decisions import RELEASES, merged, states
+from gateway.flows.containers.status import ContainerEvent, ContainerStatus, container_step
 from gateway.model import Case, Finding, Partner, Role
 
 _LOCODE = re.compile(r"([A-Z]{2})[A-Z0-9]{3}")
@@ -110,12 +112,9 @@ def decide(desk: Desk) -> list[Effect]:
     return [*copies, *effects, Respond("", answer)]
 
 
-def attach_waiting(
-    desk: Desk,
-    case: Case,
-    declaration: Declaration,
-) -> list[Effect]:
-    """Decide what waits for `declaration`, now that `case` has it accepted."""
+def attach_waiting(desk: Desk, case: Case) -> list[Effect]:
+    """Decide what waits for the declaration of `case`, now that it counts."""
+    declaration = declaration_of(case)
     keys = frozenset(_declared_keys(declaration))
     if declaration.direction is not Movement.INBOUND or not keys:
         return []
@@ -372,3 +371,22 @@ def _to_port(notice: ReleaseNotice, case_id: str, port_id: str) -> list[Effect]:
         Send(case_id, "release", notice, Party(Role.PORT, partner_id=port_id), Purpose.PORT_CONTROL),
         Publish("release", case_id, "release", notice, keys, port_id),
     ]
+
+
+FLOW = Flow(
+    "port_inspection",
+    takes=(Takes(Manifest),),
+    decide=decide,
+    feeds=(RELEASES,),
+    # From each of these on the declaration counts; what came before that waits.
+    reacts=tuple(
+        On(event, attach_waiting)
+        for event in (
+            Event.ACCEPT,
+            Event.AMENDMENT_AGREED,
+            Event.CANCELLATION_DECLINED,
+            Event.INSPECT,
+            Event.RELEASE,
+        )
+    ),
+)

@@ -6,9 +6,9 @@ import pytest
 
 from gateway.decide.effects import AddKeys, Alert, Keep, NewCase, Note, Publish, Refuse, Respond, Send, SetStatus
 from gateway.decide.facts import NextNumber
-from gateway.decide.status import Status
 from gateway.documents import Declaration
-from tests.decide.world import (
+from gateway.flows.consignment.status import Status
+from tests.flows.world import (
     AGENT,
     BUREAU,
     FACTORY,

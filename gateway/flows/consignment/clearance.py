@@ -10,18 +10,6 @@ from collections.abc import Iterator
 
 from gateway.check.rules import walk
 from gateway.decide.answers import CLEARED, Subject, fault, progress, refuse, response, tell
-from gateway.decide.cases import (
-    BUREAU,
-    CUSTOMS_OFFICE,
-    bureau,
-    bureau_questions,
-    declaration_of,
-    declarer,
-    identified,
-    kept,
-    moved,
-    subject_of,
-)
 from gateway.decide.desk import Desk
 from gateway.decide.effects import (
     AddKeys,
@@ -37,12 +25,26 @@ from gateway.decide.effects import (
     Send,
 )
 from gateway.decide.facts import CasesByKeys, PartnerById, PartnerByIdentifier
-from gateway.decide.matching import mismatches
-from gateway.decide.status import Event, Status
+from gateway.decide.flow import Feed, Flow, Takes
 from gateway.documents.clearance import ClearanceNotice, NoticeStatus
 from gateway.documents.customs_entry import CustomsEntry, EntryStatus
 from gateway.documents.parts import Function
 from gateway.documents.response import Outcome
+from gateway.flows.consignment.cases import (
+    BUREAU,
+    CUSTOMS_OFFICE,
+    STATUS,
+    bureau,
+    bureau_questions,
+    declaration_of,
+    declarer,
+    identified,
+    kept,
+    moved,
+    subject_of,
+)
+from gateway.flows.consignment.matching import mismatches
+from gateway.flows.consignment.status import Event, Status
 from gateway.model import Case, Finding, Role
 
 
@@ -219,3 +221,12 @@ def _matched(
         tell(case.id, to, told),
         progress(case.id, case.partner_id, told, status),
     ]
+
+
+NOTICES = Flow(
+    "clearance",
+    takes=(Takes(ClearanceNotice),),
+    decide=decide,
+    feeds=(Feed("clearance", frozenset({Role.CUSTOMS})), STATUS),
+)
+ENTRIES = Flow("customs_entry", takes=(Takes(CustomsEntry),), decide=match, feeds=(STATUS,))

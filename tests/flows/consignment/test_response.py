@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from gateway.decide.effects import Alert, Effect, Hold, Note, Publish, Refuse, Respond, Send
-from gateway.decide.status import Status
-from tests.decide.test_declaration import newcomers
-from tests.decide.world import (
+from gateway.flows.consignment.status import Status
+from tests.flows.consignment.test_declaration import newcomers
+from tests.flows.world import (
     AGENT,
     BUREAU,
     FACTORY,

@@ -4,16 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.decide.status import (
-    CASE,
-    CONTAINER,
-    ContainerEvent,
-    ContainerStatus,
-    Event,
-    Status,
-    container_step,
-    step,
-)
+from gateway.flows.consignment.status import CASE, Event, Status, step
+from gateway.flows.containers.status import CONTAINER, ContainerEvent, ContainerStatus, container_step
 
 FINAL = {Status.CANCELLED, Status.CLEARED}
 

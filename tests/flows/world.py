@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from gateway import decide
 from gateway.check import rulebook
+from gateway.decide import engine
 from gateway.decide.apply import Ground, apply
 from gateway.decide.desk import Desk, MessageIn
 from gateway.decide.effects import Effect
@@ -24,9 +24,11 @@ from gateway.decide.facts import (
     Query,
     Waiting,
 )
+from gateway.discovery import find_flows
 from gateway.documents import ClearanceNotice, CustomsEntry, Declaration, Document, Manifest, Response, Transfer
 from gateway.model import Case, Identifier, Partner, Role
 
+FLOWS = find_flows()
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 RULES = rulebook.load().at(NOW.date())
 ORIGIN, PORT_BUREAU, OFFICE = "370100", "370200", "4200"
@@ -62,30 +64,21 @@ class World:
         self,
         document: Document,
         sender: Partner,
-        kind: str = "",
         *,
         test: bool = False,
         now: datetime = NOW,
     ) -> list[Effect]:
         self.messages += 1
-        kinds = {
-            Declaration: "declaration",
-            Response: "response",
-            Transfer: "transfer",
-            ClearanceNotice: "clearance",
-            CustomsEntry: "customs_entry",
-            Manifest: "manifest",
-        }
-        kind = kind or kinds.get(type(document), "release")
-        occasion = MessageIn(kind, document, sender, f"message-{self.messages}", test=test)
+        occasion = MessageIn(document.document_type, document, sender, f"message-{self.messages}", test=test)
         desk = Desk(occasion, Facts(), self.rules, now)
         self.asked = []
-        while queries := decide.needs(desk):
+        while queries := engine.needs(desk, FLOWS):
             self.asked += queries
             facts = desk.facts.plus({query: Answer(self._answer(query)) for query in queries})
             desk = replace(desk, facts=self.ground.over(facts))
-        effects = decide.decide(desk)
-        assert decide.decide(desk) == effects
+        parts = engine.decide(desk, FLOWS)
+        assert engine.decide(desk, FLOWS) == parts
+        effects = engine.effects_of(parts)
         self.ground.take(apply(desk, effects))
         return effects
 

@@ -1,0 +1,128 @@
+"""Runs a flow, and what other flows do about it: pure, so that deciding twice comes to the same.
+
+`needs` says which questions the store must answer before `decide` can be called; ask again with the answers until
+it returns nothing.
+
+    while queries := needs(desk, flows):
+        desk = replace(desk, facts=await store.facts(queries, desk.facts, occasion.id))
+    parts = decide(desk, flows)
+
+A flow reads facts as if they were all there; `needs` runs it as far as it comes and reports what it stopped for. So
+what a flow asks for and what it reads cannot drift apart, and a number is reserved only when the flow has come to the
+point where it will be given out.
+
+Reactions run after the flow, first in first out, each upon all that was decided before it. What the reactions of one
+round miss is asked for together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from gateway.decide.apply import Applied, Ground, apply
+from gateway.decide.desk import Desk
+from gateway.decide.effects import Effect, SetStatus
+from gateway.decide.facts import Query, Unknown
+from gateway.decide.flow import Flow, Flows, On
+from gateway.errors import DecisionEndless
+
+ROUNDS = 8
+"""Reactions to reactions to reactions: the longest chain that the trade knows has four links."""
+MOST_EFFECTS = 1000
+"""Effects that all reactions of a message add to its flow's: a flow that adds more works against another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one function came to: the flow, or a reaction."""
+
+    origin: tuple[str, ...]
+    """Empty for the flow; of a reaction its flow, the event and the case. What it makes has its ids from it."""
+    effects: Sequence[Effect]
+
+    def placed(self) -> Iterator[tuple[str, Effect]]:
+        """Each effect with its place: no other function of the decision has the same."""
+        for index, effect in enumerate(self.effects):
+            yield "/".join((*self.origin, str(index))), effect
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A reaction to run."""
+
+    flow: Flow
+    on: On
+    case_id: str
+
+
+def needs(desk: Desk, flows: Flows) -> tuple[Query, ...]:
+    """What `decide` must still know; empty when it can be called."""
+    try:
+        decide(desk, flows)
+    except Unknown as unknown:
+        return unknown.queries
+    return ()
+
+
+def decide(desk: Desk, flows: Flows) -> list[Part]:
+    """What the occasion comes to, the flow's part first.
+
+    LookupError for a document without a flow, Unknown where facts lack, DecisionEndless where reactions do not end.
+    """
+    flow = flows.find(desk.document)
+    if flow is None:
+        raise LookupError(f"no flow takes {desk.occasion.document_type}")
+    parts = [Part((), flow.decide(desk))]
+    pending = _triggered(parts[0].effects, flows)
+    if not pending:
+        return parts
+    ground = Ground()
+    ground.take(apply(desk, parts[0].effects))
+    done: set[tuple[str, str, str]] = set()
+    added = 0
+    for _ in range(ROUNDS):
+        missing: list[Query] = []
+        following: list[_Pending] = []
+        for one in pending:
+            origin = (one.flow.name, one.on.event, one.case_id)
+            if origin in done:
+                continue
+            done.add(origin)
+            here = replace(desk, facts=ground.over(desk.facts), origin=origin)
+            try:
+                effects = one.on.react(here, ground.cases[one.case_id])
+            except Unknown as unknown:
+                missing += unknown.queries
+                continue
+            parts.append(Part(origin, effects))
+            ground.take(apply(here, effects, ground.cases))
+            following += _triggered(effects, flows)
+            added += len(effects)
+        if missing:
+            raise Unknown(tuple(dict.fromkeys(missing)))
+        if added > MOST_EFFECTS:
+            break
+        if not following:
+            return parts
+        pending = following
+    raise DecisionEndless(flow=flow.name, occasion=desk.occasion.id, reactions=len(done), effects=added)
+
+
+def effects_of(parts: Iterable[Part]) -> list[Effect]:
+    """The effects of all parts, in order."""
+    return [effect for part in parts for effect in part.effects]
+
+
+def apply_all(desk: Desk, parts: Iterable[Part]) -> Applied:
+    """What all parts together change."""
+    return apply(desk, effects_of(parts))
+
+
+def _triggered(effects: Iterable[Effect], flows: Flows) -> list[_Pending]:
+    return [
+        _Pending(flow, on, effect.case)
+        for effect in effects
+        if isinstance(effect, SetStatus)
+        for flow, on in flows.reactions(effect.event)
+    ]

@@ -1,0 +1,111 @@
+"""What a flow declares of itself: the documents it takes, what it decides, what it reacts to, and the feeds it writes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import combinations
+
+from gateway.decide.desk import Desk
+from gateway.decide.effects import Effect
+from gateway.documents.base import Document
+from gateway.errors import FlowsInvalid
+from gateway.model import Case, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Takes:
+    """A document that a flow decides; where several flows take one type, `when` tells whose it is."""
+
+    document: type[Document]
+    when: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By field (`subject.kind`), the values with which the document is this flow's. A field is absent as ''."""
+
+    def fits(self, document: Document) -> bool:
+        """Whether `document` is of this type, with these values."""
+        if type(document) is not self.document:
+            return False
+        return all(_value(document, path) in values for path, values in self.when.items())
+
+    def meets(self, other: Takes) -> bool:
+        """Whether there may be a document that fits both."""
+        apart = (path for path in self.when if not set(self.when[path]) & set(other.when.get(path, self.when[path])))
+        return self.document is other.document and next(apart, None) is None
+
+
+def _value(document: Document, path: str) -> str:
+    value: object = document
+    for name in path.split("."):
+        value = getattr(value, name, None)
+    return "" if value is None else str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A feed that a flow writes, and which roles may read it at most; a reader sees entries of its own, and of all."""
+
+    name: str
+    readers: frozenset[Role]
+
+
+@dataclass(frozen=True, slots=True)
+class On:
+    """A reaction: what a flow adds where any flow's decision moves a case by `event`."""
+
+    event: str
+    react: Callable[[Desk, Case], list[Effect]]
+    """Given the desk, its facts with all that was decided so far laid over, and the case as it is then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What the trade decides for some documents."""
+
+    name: str
+    """By which its feeds' rules and the ids of what its reactions make are told from other flows'."""
+    takes: tuple[Takes, ...]
+    decide: Callable[[Desk], list[Effect]]
+    """Pure: equal desks give equal effects."""
+    feeds: tuple[Feed, ...] = ()
+    reacts: tuple[On, ...] = ()
+
+
+class Flows:
+    """All flows there are, found once and handed on."""
+
+    def __init__(self, flows: Iterable[Flow]) -> None:
+        """FlowsInvalid where two do not go together."""
+        self.all = tuple(sorted(flows, key=lambda flow: flow.name))
+        self.feeds: Mapping[str, Feed] = _feeds(self.all)
+        """By name."""
+        self._reactions: dict[str, list[tuple[Flow, On]]] = defaultdict(list)
+        for flow in self.all:
+            for on in flow.reacts:
+                self._reactions[on.event].append((flow, on))
+        for one, other in combinations(self.all, 2):
+            if one.name == other.name:
+                raise FlowsInvalid(f"two flows are called {one.name}")
+            for mine in one.takes:
+                if any(mine.meets(theirs) for theirs in other.takes):
+                    raise FlowsInvalid(f"both {one.name} and {other.name} take {mine.document.document_type}")
+
+    def find(self, document: Document) -> Flow | None:
+        """The flow that takes `document`; None where it is no flow's."""
+        for flow in self.all:
+            if any(takes.fits(document) for takes in flow.takes):
+                return flow
+        return None
+
+    def reactions(self, event: str) -> Iterable[tuple[Flow, On]]:
+        """What flows do where a case moves by `event`, in the order of their names."""
+        return self._reactions.get(event, ())
+
+
+def _feeds(flows: Iterable[Flow]) -> dict[str, Feed]:
+    found: dict[str, Feed] = {}
+    for flow in flows:
+        for feed in flow.feeds:
+            if found.setdefault(feed.name, feed) != feed:
+                raise FlowsInvalid(f"{flow.name} and another flow let different readers see the feed {feed.name}")
+    return found

@@ -1,0 +1,1 @@
+"""Consignments: declared, reviewed, transferred, cleared."""

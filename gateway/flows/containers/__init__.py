@@ -1,0 +1,1 @@
+"""Containers: whether they may leave the port."""
