@@ -17,6 +17,8 @@ GatewayError
     ├── SchemaInvalid         a table in schemas/ cannot be used
     ├── MappingInvalid        a table in mappings/ cannot be used
     ├── RulesInvalid          a rule set in schemas/rules cannot be used
+    ├── FlowsInvalid          two flows do not go together
+    ├── DecisionEndless       flows react to one another without end
     ├── DirectoryUnreadable   a UN/EDIFACT directory archive cannot be imported
     ├── NotFound              no such thing in the store (HTTP 404)
     ├── NotAuthenticated      no valid credentials (HTTP 401)
