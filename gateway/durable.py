@@ -48,7 +48,7 @@ def writing(folder: int, name: str, *, mode: int = 0o666, replace: bool = True) 
     An exception in the block leaves nothing there, and what was there before untouched.
     """
     # A name that nobody can foresee, and that must not exist: what stands under it is ours alone.
-    draft = f".{secrets.token_hex(8)}{UNFINISHED}"
+    draft = _draft()
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     with os.fdopen(os.open(draft, flags, mode, dir_fd=folder), "wb") as file:
         try:
@@ -65,6 +65,10 @@ def writing(folder: int, name: str, *, mode: int = 0o666, replace: bool = True) 
                 os.unlink(draft, dir_fd=folder)
             raise
     _sync_folder(folder)
+
+
+def _draft() -> str:
+    return f".{secrets.token_hex(8)}{UNFINISHED}"
 
 
 def adopt_file(source: Path, path: Path) -> None:
@@ -89,6 +93,19 @@ def move(name: str, source: int, target: int) -> None:
     os.replace(name, name, src_dir_fd=source, dst_dir_fd=target)
     _sync_folder(target)  # first: until the new name is on the disk, the old one must be
     _sync_folder(source)
+
+
+def link_file(source: Path, path: Path) -> None:
+    """Let `path` be a second name of the file `source`, in the same folder; what was there before is replaced, at once.
+
+    The name is as durable as the folder's next sync makes it.
+    """
+    draft = path.with_name(_draft())
+    os.link(source, draft)
+    try:
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)  # it stays where both were one file already (rename(2))
 
 
 def make_durable(path: Path) -> None:

@@ -233,7 +233,6 @@ WRITERS = {
     "demo/run.py": "a demo is begun anew",
     "simulators/partner.py": "partners of the demo",
     "simulators/ways.py": "partners of the demo",
-    "store/anchor.py": "its draft is synced and renamed, and an older anchor holds too",
     "transports/folder.py": "takes files into folders of their own, which it syncs",
     "transports/spool.py": "a body is no one's until it is adopted, which syncs it",
     "web/node.py": "a node whose name is lost takes a new one",

@@ -157,7 +157,7 @@ class SqlStore(Store):
             with contextlib.suppress(asyncio.CancelledError):
                 await self._anchoring
             self._anchoring = None
-            await self._checkpointer.write_anchor()
+            await self._checkpointer.close()
         await self._database.close()
 
     # Commit 1
