@@ -17,8 +17,20 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from gateway.errors import StorageFull, StoreUnavailable
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 UNFINISHED = ".part"
 """How the names of files end that are being written, or that a crash has left so; they begin with a dot."""
+
+
+@contextmanager
+def naming_system_errors() -> Iterator[None]:
+    """Turn what the system says of a disk or a connection into StorageFull or StoreUnavailable."""
+    try:
+        yield
+    except OSError as error:
+        raise (StorageFull() if error.errno in _FULL else StoreUnavailable(str(error))) from error
 
 
 def write_file(path: Path, content: bytes, *, mode: int = 0o666, replace: bool = True) -> None:

@@ -30,6 +30,7 @@ import structlog
 from sqlalchemy import Connection, select
 
 from gateway import findings
+from gateway.durable import naming_system_errors
 from gateway.errors import LogContradicted, LogDamaged, ReceiptInvalid, StoreUnavailable
 from gateway.receipt.anchor import Judgement, base_name, compare, generation, next_origin
 from gateway.receipt.chain import Frontier
@@ -37,7 +38,7 @@ from gateway.receipt.signed import Checkpoint, Signer
 from gateway.store import breaks, tables
 from gateway.store.anchor_file import AnchorFile
 from gateway.store.contract import LogBreak
-from gateway.store.database import Database, lock_all_names, lock_log, translated
+from gateway.store.database import Database, lock_all_names, lock_log
 from gateway.store.log import LogState, consistency_proof, newest_checkpoint, read_state, root_at, write_state
 from gateway.store.sql import insert_rows
 
@@ -387,7 +388,7 @@ class Checkpointer:
     async def _holds(self, note: str) -> bool:
         """Whether the anchor covers `note`; where it does not, it is replaced, and looked at again."""
         assert self._file is not None, "without an anchor nothing is held"
-        with translated():
+        with naming_system_errors():
             there = await asyncio.to_thread(self._file.read)
         if there == note:
             return True
@@ -397,7 +398,7 @@ class Checkpointer:
             return True  # another node was faster: its checkpoint extends this one
         if judgement is not None and not judgement.lets_sign:
             raise LogContradicted(why=judgement.value, origin=tree.origin, size=tree.size)
-        with translated():
+        with naming_system_errors():
             if await asyncio.to_thread(self._file.swap, there, note):
                 self._vouched = note
         return False
