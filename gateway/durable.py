@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import shutil
+import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,6 +22,8 @@ from typing import BinaryIO
 
 from gateway.errors import StorageFull, StoreUnavailable
 
+DRAFT_SECONDS = 24 * 3600.0
+"""Nobody writes to one draft for so long: it is what a crash has left."""
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 UNFINISHED = ".part"
 """How the names of files end that are being written, or that a crash has left so; they begin with a dot."""
@@ -81,6 +86,25 @@ def writing(folder: int, name: str, *, mode: int = 0o666, replace: bool = True) 
 
 def _draft() -> str:
     return f".{secrets.token_hex(8)}{UNFINISHED}"
+
+
+_DRAFT = re.compile(rf"\.[0-9a-f]{{16}}{re.escape(UNFINISHED)}")
+
+
+def remove_drafts(folder: int, older_than: float = DRAFT_SECONDS) -> int:
+    """Remove drafts from an open folder that nobody wrote to for so many seconds; how many were removed.
+
+    To be called by whoever writes files there, when it begins. What cannot be removed stays: it harms nobody.
+    """
+    removed = 0
+    with suppress(OSError), os.scandir(folder) as entries:
+        for name in [entry.name for entry in entries if _DRAFT.fullmatch(entry.name)]:
+            with suppress(OSError):  # gone by now, or not ours to remove
+                status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                if stat.S_ISREG(status.st_mode) and status.st_mtime < time.time() - older_than:
+                    os.unlink(name, dir_fd=folder)
+                    removed += 1
+    return removed
 
 
 def adopt_file(source: Path, path: Path) -> None:

@@ -232,6 +232,7 @@ class Checkpointer:
         """The newest checkpoint of a log that may go on; without its lock other nodes might commit between two looks."""
         lock_log(connection)
         if self._file is not None:
+            self._file.remove_drafts()
             self._file.read()  # what stops no commit stops this: without a memory there is only the anchor to judge by
         self._check_tree(connection)
         self.look(connection)

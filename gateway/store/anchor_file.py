@@ -45,6 +45,11 @@ class AnchorFile:
         """
         return self._newest()[1]
 
+    def remove_drafts(self) -> None:
+        """Remove what crashes have left beside the anchor."""
+        with suppress(FileNotFoundError), durable.opened_folder(self.path.parent) as folder:
+            durable.remove_drafts(folder)
+
     def swap(self, expected: str | None, note: str) -> bool:
         """Put `note` in the place of `expected`, durably, if that still stands there; whether it certainly did.
 

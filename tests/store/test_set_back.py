@@ -29,6 +29,7 @@ from gateway.store.anchor_file import AnchorFile
 from gateway.store.bodies import digest
 from gateway.store.contract import NewReceipt, Proven
 from gateway.store.sql_store import SqlStore
+from tests.steps import drafts_in, leave_drafts
 from tests.store.conftest import Place
 from tests.store.made import (
     LEASE,
@@ -379,6 +380,13 @@ async def test_a_lost_anchor_does_not_bring_a_name_back(machine: Machine) -> Non
         notes += await grow(store, range(10, 14))
         await machine.close()
     assert contradictions(notes, await machine.histories()) == []
+
+
+async def test_drafts_beside_the_anchor_are_removed(machine: Machine) -> None:
+    """What a crash left half-written beside the anchor is gone a day later, when a node opens the store."""
+    young = leave_drafts(machine.anchor.parent)
+    await machine.open()
+    assert drafts_in(machine.anchor.parent) == [young]
 
 
 async def test_two_nodes_whose_anchor_is_lost_bring_no_name_back(machine: Machine) -> None:
