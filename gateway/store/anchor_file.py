@@ -74,11 +74,13 @@ class AnchorFile:
 
     def keep_aside(self, note: str) -> None:
         """Keep an anchor that the database contradicts, durably, unless it is kept already."""
-        number = 1
-        while not self._make(path := self._beside("contradicted", number), note):
+        numbers = self._numbers("contradicted")
+        for path in (self._beside("contradicted", number) for number in numbers):
             if path.read_bytes() == _encoded(note):
                 durable.make_durable(path)  # whoever wrote it may not have come so far
                 return
+        number = max(numbers, default=0) + 1
+        while not self._make(self._beside("contradicted", number), note):
             number += 1
 
     def read_claims(self) -> Iterator[str]:
@@ -107,12 +109,14 @@ class AnchorFile:
         One that is stopped here leaves the older note there: so that name, too, never moves back.
         """
         published = 0
-        while (newest := self._highest()) != published:
+        for _ in range(_TRIES):  # the next swap does it too
+            if self._highest() == published:
+                return
             with self._turn() as ours:
                 if not ours:
                     return
                 newest = self._highest()
-                with suppress(FileNotFoundError):  # a newer one has been made since, and more
+                with suppress(FileNotFoundError):  # newer ones have been made since
                     durable.link_file(self._version(newest), self.path)
                     published = newest
 
