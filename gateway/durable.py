@@ -10,15 +10,32 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import shutil
+import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from gateway.errors import StorageFull, StoreUnavailable
+
+DRAFT_SECONDS = 24 * 3600.0
+"""Nobody writes to one draft for so long: it is what a crash has left."""
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 UNFINISHED = ".part"
 """How the names of files end that are being written, or that a crash has left so; they begin with a dot."""
+
+
+@contextmanager
+def naming_system_errors() -> Iterator[None]:
+    """Turn what the system says of a disk or a connection into StorageFull or StoreUnavailable."""
+    try:
+        yield
+    except OSError as error:
+        raise (StorageFull() if error.errno in _FULL else StoreUnavailable(str(error))) from error
 
 
 def write_file(path: Path, content: bytes, *, mode: int = 0o666, replace: bool = True) -> None:
@@ -48,7 +65,7 @@ def writing(folder: int, name: str, *, mode: int = 0o666, replace: bool = True) 
     An exception in the block leaves nothing there, and what was there before untouched.
     """
     # A name that nobody can foresee, and that must not exist: what stands under it is ours alone.
-    draft = f".{secrets.token_hex(8)}{UNFINISHED}"
+    draft = _draft()
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     with os.fdopen(os.open(draft, flags, mode, dir_fd=folder), "wb") as file:
         try:
@@ -65,6 +82,29 @@ def writing(folder: int, name: str, *, mode: int = 0o666, replace: bool = True) 
                 os.unlink(draft, dir_fd=folder)
             raise
     _sync_folder(folder)
+
+
+def _draft() -> str:
+    return f".{secrets.token_hex(8)}{UNFINISHED}"
+
+
+_DRAFT = re.compile(rf"\.[0-9a-f]{{16}}{re.escape(UNFINISHED)}")
+
+
+def remove_drafts(folder: int, older_than: float = DRAFT_SECONDS) -> int:
+    """Remove drafts from an open folder that nobody wrote to for so many seconds; how many were removed.
+
+    To be called by whoever writes files there, when it begins. What cannot be removed stays: it harms nobody.
+    """
+    removed = 0
+    with suppress(OSError), os.scandir(folder) as entries:
+        for name in [entry.name for entry in entries if _DRAFT.fullmatch(entry.name)]:
+            with suppress(OSError):  # gone by now, or not ours to remove
+                status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                if stat.S_ISREG(status.st_mode) and status.st_mtime < time.time() - older_than:
+                    os.unlink(name, dir_fd=folder)
+                    removed += 1
+    return removed
 
 
 def adopt_file(source: Path, path: Path) -> None:
@@ -89,6 +129,19 @@ def move(name: str, source: int, target: int) -> None:
     os.replace(name, name, src_dir_fd=source, dst_dir_fd=target)
     _sync_folder(target)  # first: until the new name is on the disk, the old one must be
     _sync_folder(source)
+
+
+def link_file(source: Path, path: Path) -> None:
+    """Let `path` be a second name of the file `source`, in the same folder; what was there before is replaced, at once.
+
+    The name is as durable as the folder's next sync makes it.
+    """
+    draft = path.with_name(_draft())
+    os.link(source, draft)
+    try:
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)  # it stays where both were one file already (rename(2))
 
 
 def make_durable(path: Path) -> None:

@@ -29,6 +29,7 @@ GatewayError
     ├── TransitionRefused     the status table has no such transition
     ├── DeliveryRefused       the recipient refused the delivery for good
     ├── ReceiptInvalid        a receipt, proof or checkpoint does not verify
+    ├── BodyLost              the file of a stored body is not in the payload folder any more
     └── LogDamaged            the receipt log disagrees with its anchor or its own tree
 """
 
@@ -165,6 +166,15 @@ class DeliveryRefused(PermanentError):
 
 class ReceiptInvalid(PermanentError):
     """The receipt does not verify."""
+
+
+class BodyLost(PermanentError):
+    """The file of a stored body is missing from the payload folder (store.payload_folder); put it back from a copy."""
+
+    @classmethod
+    def of(cls, sha256: str) -> BodyLost:
+        """The error about the body of that digest, which is its file's name."""
+        return cls(f"{str(cls()).removesuffix('.')}: {sha256[:2]}/{sha256}.", sha256=sha256)
 
 
 class LogDamaged(PermanentError):

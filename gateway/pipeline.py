@@ -166,7 +166,9 @@ class Pipeline:
         payload_id = claimed.payload.id
         if not claimed.payload.path and len(claimed.payload.body) != claimed.payload.size:
             log.error("payload_lost", payload=payload_id, sha256=claimed.payload.sha256)
-            await self._record_failure(claimed, f"LogDamaged: the file {claimed.payload.sha256} is missing.")
+            await self._record_failure(
+                claimed, f"BodyLost: the file {claimed.payload.sha256} is missing from the payload folder."
+            )
             return
         work = _UnderWay(claimed)
         if not is_large(claimed.payload):

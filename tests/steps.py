@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,22 @@ from typing import Any
 import pytest
 
 from gateway import durable
+
+
+def leave_drafts(folder: Path) -> Path:
+    """A draft in a folder as a crash leaves it two days ago, and one of now, which is given."""
+    folder.mkdir(parents=True, exist_ok=True)
+    old, young = (folder / f".{letter * 16}{durable.UNFINISHED}" for letter in "ab")
+    for path in (old, young):
+        path.write_bytes(b"half")
+    long_ago = time.time() - 2 * durable.DRAFT_SECONDS
+    os.utime(old, (long_ago, long_ago))
+    return young
+
+
+def drafts_in(folder: Path) -> list[Path]:
+    """What is left of drafts in a folder."""
+    return sorted(folder.glob(f".*{durable.UNFINISHED}"))
 
 
 class Steps:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import errno
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from gateway import durable
-from tests.steps import Steps
+from tests.steps import Steps, leave_drafts
 
 
 @pytest.fixture
@@ -207,6 +208,23 @@ def test_only_a_file_system_that_syncs_no_folders_is_let_be(
         durable.sync_folder(tmp_path)
 
 
+def test_drafts_of_crashes_are_removed(tmp_path: Path) -> None:
+    """Old drafts go; young ones, links, folders and files of other names stay."""
+    young = leave_drafts(tmp_path)
+    long_ago = time.time() - 2 * durable.DRAFT_SECONDS
+    others = [tmp_path / name for name in ("file.part", ".file.part", f".{'c' * 15}.part", f".{'C' * 16}.part")]
+    for other in others:
+        other.write_bytes(b"somebody else's")
+    link, folder = (tmp_path / f".{letter * 16}.part" for letter in "de")
+    link.symlink_to(others[0])
+    folder.mkdir()
+    for path in (*others, folder, link):
+        os.utime(path, (long_ago, long_ago), follow_symlinks=False)
+    with durable.opened_folder(tmp_path) as handle:
+        assert durable.remove_drafts(handle) == 1
+    assert sorted(tmp_path.iterdir()) == sorted([young, link, folder, *others])
+
+
 def test_a_mode_holds_from_the_first_byte_on(tmp_path: Path) -> None:
     """A secret is readable by its owner alone."""
     durable.write_file(tmp_path / "key", b"secret", mode=0o600)
@@ -233,7 +251,6 @@ WRITERS = {
     "demo/run.py": "a demo is begun anew",
     "simulators/partner.py": "partners of the demo",
     "simulators/ways.py": "partners of the demo",
-    "store/anchor.py": "its draft is synced and renamed, and an older anchor holds too",
     "transports/folder.py": "takes files into folders of their own, which it syncs",
     "transports/spool.py": "a body is no one's until it is adopted, which syncs it",
     "web/node.py": "a node whose name is lost takes a new one",

@@ -152,6 +152,7 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
             return
         target = path.resolve()  # a link stays one, and what it leads to is written
         with durable.opened_folder(target.parent) as folder, durable.writing(folder, target.name) as file:
+            durable.remove_drafts(folder)
             yield file
     except OSError as error:
         if error.filename is None:

@@ -113,8 +113,8 @@ async def _carry_out(store: Store, orders: _Orders, limit: int) -> _Done:
     ordered, not_held = 0, list[str]()
     if orders.send or orders.skip:
         held = await store.held_deliveries(orders.partner)
-        known = frozenset(held)
-        wanted = [one for one in held if one in set(orders.ids)] if orders.ids else held
+        known, chosen = frozenset(held), frozenset(orders.ids)
+        wanted = [one for one in held if one in chosen] if chosen else held
         refused = await _order(store, wanted, skip=orders.skip)
         ordered = len(wanted) - len(refused)
         not_held = [one for one in orders.ids if one not in known] + refused

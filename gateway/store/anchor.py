@@ -11,8 +11,8 @@ name that have ever left are one history, even if several nodes look at several 
 Each transaction that writes, claims or proves looks first whether the database extends the newest
 checkpoint that this process knows to be committed, and the anchor. Where it does not, the log takes a
 new name in a transaction of its own (`mend`), and nothing was written under the old one: the name is
-later than every name that database, anchor, anchors set aside and this process know. It is claimed in
-the anchor file before the transaction commits; where that fails, the name is burnt, and the next is taken.
+later than every name that database, anchor, anchors set aside, claims and this process know. It is claimed, beside
+the anchor and in it, before the transaction commits; where that fails, the name is burnt, and the next is taken.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +30,7 @@ import structlog
 from sqlalchemy import Connection, select
 
 from gateway import findings
+from gateway.durable import naming_system_errors
 from gateway.errors import LogContradicted, LogDamaged, ReceiptInvalid, StoreUnavailable
 from gateway.receipt.anchor import Judgement, base_name, compare, generation, next_origin
 from gateway.receipt.chain import Frontier
@@ -37,7 +38,7 @@ from gateway.receipt.signed import Checkpoint, Signer
 from gateway.store import breaks, tables
 from gateway.store.anchor_file import AnchorFile
 from gateway.store.contract import LogBreak
-from gateway.store.database import Database, lock_all_names, lock_log, translated
+from gateway.store.database import Database, lock_all_names, lock_log
 from gateway.store.log import LogState, consistency_proof, newest_checkpoint, read_state, root_at, write_state
 from gateway.store.sql import insert_rows
 
@@ -50,6 +51,10 @@ MENDS = 3
 anchor, and each takes the other's names for its future: then nothing is signed, rather than a name a commit."""
 NO_NAME_HOLDS = "the log contradicts what was signed as often as it takes a new name"
 """What whoever asked is told then."""
+REPLACED_ALL_THE_TIME = "the anchor is replaced by other nodes all the time"
+"""What is told where a swap is tried in vain."""
+HOLD_SECONDS = 5.0
+"""How long anybody waits for a checkpoint to be anchored: some milliseconds, where the anchor's disk answers."""
 _UNTRUSTED = "untrusted"
 """The fault of an anchor that holds no checkpoint that our key signed."""
 _SWAPS = 20
@@ -90,7 +95,10 @@ class Checkpointer:
         """Whether this process has given a name up because of an anchor that our key did not sign."""
         self._newest = ""
         self._knowing = threading.Lock()
-        self._anchoring = asyncio.Lock()
+        self._attempt: asyncio.Task[None] | None = None
+        """The last attempt to anchor a checkpoint."""
+        self._attempt_ends = 0.0
+        """When nobody waits for it any longer, by the event loop's clock."""
         self._committed = asyncio.Event()
 
     def signer(self, origin: str) -> Signer:
@@ -156,6 +164,9 @@ class Checkpointer:
         return None
 
     def _anchor_fault(self, connection: Connection, tree: Checkpoint, note: str | None) -> _Fault | None:
+        claimed = next((one for one in self._claims() if _same_log(one, tree)), None)
+        if claimed is not None and _generation(claimed) > _generation(tree):
+            return _Fault(Judgement.GIVEN_UP.value, claimed)  # whatever the anchor says, or where it is lost
         if note is None:
             # There is no anchor yet, or it is lost; but names that were given up once stay given up.
             notes = self._aside()
@@ -171,6 +182,11 @@ class Checkpointer:
         """The checkpoints of ours among the anchors that were set aside."""
         notes = [] if self._file is None else self._file.read_aside()
         return [found for found in map(self._verified, notes) if found is not None]
+
+    def _claims(self) -> Iterator[Checkpoint]:
+        """The checkpoints of ours by which names were claimed, the latest name's first."""
+        notes = () if self._file is None else self._file.read_claims()
+        return (found for found in map(self._verified, notes) if found is not None)
 
     def _verified(self, note: str) -> Checkpoint | None:
         """The checkpoint in a note that our key signed under whatever name; None where it did not."""
@@ -216,6 +232,7 @@ class Checkpointer:
         """The newest checkpoint of a log that may go on; without its lock other nodes might commit between two looks."""
         lock_log(connection)
         if self._file is not None:
+            self._file.remove_drafts()
             self._file.read()  # what stops no commit stops this: without a memory there is only the anchor to judge by
         self._check_tree(connection)
         self.look(connection)
@@ -267,16 +284,8 @@ class Checkpointer:
         """
         tree, now = _tree(state), datetime.now(UTC)
         breaks.hold(connection, now)
-        with self._file.locked() if self._file else nullcontext():
-            note = self._file.read() if self._file else None
-            live = self._verified(note) if note is not None else None
-            every = [one for one in (*self._aside(), live, self._seen, fault.known) if one is not None]
-            origin = next_origin(state.origin, *(one.origin for one in every))
-            claim = self.sign(origin, state.frontier)
-            if self._file is not None:
-                if note is not None:
-                    self._file.keep_aside(note)
-                self._file.write(claim)
+        every, claim = self._claim(state, fault)
+        origin = claim.partition("\n")[0]
         renamed = LogState(origin, state.frontier)
         lost = _lost(tree, every, rewritten=fault.why == Judgement.CONTRADICTS.value)
         broken = LogBreak(
@@ -297,6 +306,28 @@ class Checkpointer:
             insert_rows(connection, tables.checkpoints, [(tree.size, origin, claim)], "replace")
         breaks.record(connection, broken)
         return _Renamed(_tree(renamed), claim, broken)
+
+    def _claim(self, state: LogState, fault: _Fault) -> tuple[list[Checkpoint], str]:
+        """Claim the next name beside the anchor, and then in it; all checkpoints known of the log, and the claim.
+
+        Nobody is waited for, since the log's lock is held. A name that is claimed, and is not in the anchor at the end,
+        because another node has put something else there, is burnt.
+        """
+        for _ in range(_SWAPS):
+            note = None if self._file is None else self._file.read()
+            live = None if note is None else self._verified(note)
+            notes = (*self._aside(), *self._claims(), live, self._seen, fault.known)
+            every = [one for one in notes if one is not None]
+            origin = next_origin(state.origin, *(one.origin for one in every))
+            if self._file is None:
+                return every, self.sign(origin, state.frontier)
+            if note is not None:
+                self._file.keep_aside(note)
+            while not self._file.claim(generation(origin), claim := self.sign(origin, state.frontier)):
+                origin = next_origin(origin)  # claimed by another node just now, or by who has another key
+            if self._file.swap(note, claim):
+                return every, claim
+        raise StoreUnavailable(REPLACED_ALL_THE_TIME)
 
     # The anchor.
 
@@ -321,23 +352,44 @@ class Checkpointer:
     async def hold(self, note: str) -> None:
         """Return when the anchor holds `note`, or one that extends it, durably: then it may leave.
 
-        LogContradicted where the anchor never can. StorageFull or StoreUnavailable where it cannot now.
+        One attempt is made at a time, and what stops it is told to all who wait, HOLD_SECONDS after it began at the
+        latest. LogContradicted where the anchor never can. StorageFull or StoreUnavailable where it cannot now.
         """
         if self._file is None or not note or note == self._held:
             return
-        async with self._anchoring:
-            if note == self._held:
-                return
-            for _ in range(_SWAPS):
-                if await self._holds(note):
-                    self._held = note
+        with _as_unavailable():
+            while note != self._held:
+                attempt = self._attempt
+                if attempt is None or attempt.done():
+                    attempt = self._attempt = asyncio.create_task(self._hold(note), name="store-anchor-attempt")
+                    attempt.add_done_callback(_retrieved)  # though nobody may be waiting any more
+                    self._attempt_ends = asyncio.get_running_loop().time() + HOLD_SECONDS
+                    ours = True
+                else:
+                    ours = False
+                async with asyncio.timeout_at(self._attempt_ends):
+                    await asyncio.shield(attempt)
+                if ours:
                     return
-        raise StoreUnavailable("the anchor is replaced by other nodes all the time")
+
+    async def _hold(self, note: str) -> None:
+        for _ in range(_SWAPS):
+            if await self._holds(note):
+                self._held = note
+                return
+        raise StoreUnavailable(REPLACED_ALL_THE_TIME)
+
+    async def close(self) -> None:
+        """Anchor the newest committed checkpoint, and nothing any more."""
+        await self.write_anchor()
+        if self._attempt is not None:
+            self._attempt.cancel()
+            await asyncio.wait([self._attempt])
 
     async def _holds(self, note: str) -> bool:
         """Whether the anchor covers `note`; where it does not, it is replaced, and looked at again."""
         assert self._file is not None, "without an anchor nothing is held"
-        with translated():
+        with naming_system_errors():
             there = await asyncio.to_thread(self._file.read)
         if there == note:
             return True
@@ -347,7 +399,7 @@ class Checkpointer:
             return True  # another node was faster: its checkpoint extends this one
         if judgement is not None and not judgement.lets_sign:
             raise LogContradicted(why=judgement.value, origin=tree.origin, size=tree.size)
-        with translated():
+        with naming_system_errors():
             if await asyncio.to_thread(self._file.swap, there, note):
                 self._vouched = note
         return False
@@ -382,6 +434,20 @@ def _judge(connection: Connection, known: Checkpoint, tree: Checkpoint) -> Judge
         with suppress(LogDamaged):  # nodes are missing, so nothing is proven
             proof = consistency_proof(connection, known.size, tree.size)
     return compare(known, tree, proof)
+
+
+@contextmanager
+def _as_unavailable() -> Iterator[None]:
+    try:
+        yield
+    except TimeoutError as error:
+        raise StoreUnavailable("the anchor is not written in time") from error
+
+
+def _retrieved(attempt: asyncio.Task[None]) -> None:
+    """Let an attempt's error be nobody's: whoever waited was told it."""
+    if not attempt.cancelled():
+        attempt.exception()
 
 
 def _lost(tree: Checkpoint, every: list[Checkpoint], *, rewritten: bool) -> int:

@@ -19,7 +19,7 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 
 from gateway import durable
-from gateway.errors import LogDamaged
+from gateway.errors import BodyLost
 from gateway.model import Payload
 from gateway.store import tables
 from gateway.store.batch import Batch
@@ -78,11 +78,11 @@ class BodyFiles:
             return ""
 
     def read(self, sha256: str) -> bytes:
-        """The body of that digest; LogDamaged where its file is missing."""
+        """The body of that digest; BodyLost where its file is missing."""
         try:
             return self.path(sha256).read_bytes()
         except FileNotFoundError as error:
-            raise LogDamaged("the file of a stored body is missing", sha256=sha256) from error
+            raise BodyLost.of(sha256) from error
 
     def old_files(self, age_seconds: float) -> Iterable[Path]:
         """Files that nobody has touched for so long, unfinished ones too."""
@@ -139,10 +139,15 @@ def _held(folder: Path, kind: int) -> Iterator[None]:
 
 
 def content(payload: Payload) -> bytes:
-    """All bytes of a payload, from wherever they are; LogDamaged where its file is missing."""
-    if not payload.path and len(payload.body) != payload.size:
-        raise LogDamaged("the file of a stored body is missing", sha256=payload.sha256)
-    return Path(payload.path).read_bytes() if payload.path else payload.body
+    """All bytes of a payload, from wherever they are; BodyLost where its file is missing."""
+    if payload.path:
+        try:
+            return Path(payload.path).read_bytes()
+        except FileNotFoundError as error:  # removed since the payload was read
+            raise BodyLost.of(payload.sha256) from error
+    if len(payload.body) != payload.size:
+        raise BodyLost.of(payload.sha256)
+    return payload.body
 
 
 def beginning(payload: Payload) -> bytes:
@@ -181,7 +186,7 @@ class Wanted:
 
 
 def read_bodies(connection: Connection, files: BodyFiles, wanted: Iterable[Wanted]) -> dict[str, bytes]:
-    """Bodies by digest, from rows and files; LogDamaged where one is missing."""
+    """Bodies by digest, from rows and files; BodyLost where one is missing."""
     found, missing = _bodies(connection, files, wanted)
     for error in missing.values():
         raise error
@@ -214,14 +219,14 @@ def _rows(connection: Connection, keys: Mapping[str, str]) -> dict[str, bytes]:
 
 def _bodies(
     connection: Connection, files: BodyFiles, wanted: Iterable[Wanted]
-) -> tuple[dict[str, bytes], dict[str, LogDamaged]]:
+) -> tuple[dict[str, bytes], dict[str, BodyLost]]:
     every = set(wanted)
     found = small_bodies(connection, every)
-    missing: dict[str, LogDamaged] = {}
+    missing: dict[str, BodyLost] = {}
     for sha256 in {one.sha256 for one in every} - found.keys():
         try:
             found[sha256] = files.read(sha256)
-        except LogDamaged as error:
+        except BodyLost as error:
             missing[sha256] = error
     return found, missing
 

@@ -9,7 +9,6 @@ threads would make it do. On PostgreSQL it runs over asyncpg through SQLAlchemy'
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import random
 import sqlite3
@@ -25,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from gateway.decide.names import Name
+from gateway.durable import naming_system_errors
 from gateway.errors import ConfigurationInvalid, StorageFull, StoreUnavailable
 
 T = TypeVar("T")
@@ -390,18 +390,16 @@ async def _in_thread(executor: ThreadPoolExecutor, engine: Engine, work: Callabl
 @contextmanager
 def translated() -> Iterator[None]:
     """Turn what a driver raises about the disk or the connection into StorageFull or StoreUnavailable."""
-    try:
-        yield
-    except DBAPIError as error:
-        temporary = _temporary(error)
-        if temporary is None:
-            raise
-        raise temporary from error
-    except OSError as error:
-        raise (StorageFull() if error.errno in _FULL_ERRORS else StoreUnavailable(str(error))) from error
+    with naming_system_errors():
+        try:
+            yield
+        except DBAPIError as error:
+            temporary = _temporary(error)
+            if temporary is None:
+                raise
+            raise temporary from error
 
 
-_FULL_ERRORS = {errno.ENOSPC, errno.EDQUOT}
 _POSTGRES_FULL = "53100"
 _POSTGRES_AWAY = ("08", "57P", "53")
 """SQLSTATE classes: connection exception, operator intervention (shutdown), insufficient resources."""

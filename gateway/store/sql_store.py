@@ -14,6 +14,7 @@ from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.decide.facts import Facts, NextNumber, Query
+from gateway.durable import naming_system_errors
 from gateway.errors import ConfigurationInvalid, LogContradicted, LogDamaged, NotFound, StoreUnavailable
 from gateway.model import (
     Agreement,
@@ -71,7 +72,7 @@ from gateway.store.contract import (
     Store,
     Viewer,
 )
-from gateway.store.database import connect, in_memory, translated
+from gateway.store.database import connect, in_memory
 from gateway.store.migrations import current, head, migrate_connection
 from gateway.store.reader import SharedReader
 from gateway.store.sql import to_time
@@ -157,7 +158,7 @@ class SqlStore(Store):
             with contextlib.suppress(asyncio.CancelledError):
                 await self._anchoring
             self._anchoring = None
-            await self._checkpointer.write_anchor()
+            await self._checkpointer.close()
         await self._database.close()
 
     # Commit 1
@@ -172,7 +173,7 @@ class SqlStore(Store):
 
     def _adopt(self, sha256: str, path: Path) -> None:
         """Take a file of the spool for the body of that digest."""
-        with translated():
+        with naming_system_errors():
             self._files.adopt(sha256, path)
 
     async def _keep_bodies(self, bodies: Iterable[tuple[str, bytes]]) -> None:
@@ -190,7 +191,7 @@ class SqlStore(Store):
             return
 
         def keep() -> None:
-            with translated():
+            with naming_system_errors():
                 for sha256, body in large:
                     check_digest(sha256, body)
                     self._files.keep(sha256, body)

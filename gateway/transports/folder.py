@@ -20,6 +20,7 @@ import json
 import os
 import secrets
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from pathlib import Path
 
 import structlog
 
-from gateway.durable import make_folder, move, write_in
+from gateway.durable import DRAFT_SECONDS, make_folder, move, remove_drafts, write_in
 from gateway.errors import DeliveryDeferred, DeliveryRefused, PayloadUnreadable, PermanentError, TemporaryError
 from gateway.model import Agreement, Delivery
 from gateway.store.contract import storable
@@ -206,6 +207,9 @@ class FolderReceiver:
 def _make_boxes(folder: Path) -> None:
     for name in ("OutBox", "SentBox", "FailBox", "InBox"):
         make_folder(folder / name)
+    for name in ("SentBox", "FailBox", "InBox"):
+        with _opened(folder / name) as box:
+            _remove_drafts_daily(folder / name, box)
 
 
 _Look = tuple[int, int]
@@ -308,7 +312,20 @@ def _write(box: Path, name: str, body: bytes) -> None:
     """Put a file into a box, whole and durable with the box when this returns."""
     make_folder(box)
     with _opened(box) as folder:
+        _remove_drafts_daily(box, folder)
         write_in(folder, name, body)
+
+
+_drafts_removed: dict[Path, float] = {}
+"""When this process last looked for drafts in a box, by the monotonic clock: boxes are as many as partners."""
+
+
+def _remove_drafts_daily(box: Path, folder: int) -> None:
+    """Remove what crashes, of this process's predecessors and of other nodes, have left in an open box of ours."""
+    now = time.monotonic()
+    if now - _drafts_removed.get(box, -DRAFT_SECONDS) >= DRAFT_SECONDS:
+        _drafts_removed[box] = now
+        remove_drafts(folder)
 
 
 @contextmanager

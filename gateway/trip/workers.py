@@ -28,10 +28,10 @@ from typing import IO, Any
 
 from gateway.check.rulebook import RuleBook, Rules
 from gateway.check.rulebook import load as load_rules
+from gateway.durable import naming_system_errors
 from gateway.errors import ExaminerLost
 from gateway.model import Agreement, Payload, Place
 from gateway.receive.unpack import is_packed
-from gateway.store.database import translated
 from gateway.trip.examine import Bounds, Examined, Message, examine
 from gateway.trip.lifetime import begin_worker, end_workers, uninterrupted
 
@@ -111,7 +111,7 @@ class Examiners:
             self._large += 1
             try:
                 with _result_file() as (name, file):
-                    with translated():  # a full disk is no fault of the payload
+                    with naming_system_errors():  # a full disk is no fault of the payload
                         await run(_examine_into, name, work)
                     # In a thread: what was said of ten thousand messages takes a second to read.
                     while (items := await asyncio.to_thread(_chunk, file)) is not None:

@@ -44,6 +44,8 @@ def signer(receipts: Receipts) -> Signer:
                 durable.write_file(path, f"{new.skey}\n".encode(), mode=0o600, replace=False)
         with suppress(PermissionError):  # a folder that this process may not list is not one where a gateway makes keys
             durable.make_durable(path)
+            with durable.opened_folder(path.parent) as folder:
+                durable.remove_drafts(folder)
     except OSError as error:
         raise ConfigurationInvalid(f"receipts.signing_key_file {path}: {error}") from error
     found = read_signer(receipts)

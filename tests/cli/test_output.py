@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import output
-from tests.steps import Steps
+from tests.steps import Steps, drafts_in, leave_drafts
 
 
 def write(path: Path, content: bytes = b"content") -> None:
@@ -37,6 +37,13 @@ def test_a_file_that_is_not_finished_does_not_replace_one_that_is(tmp_path: Path
         break_off()
     assert (tmp_path / "log").read_bytes() == b"old"
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_drafts_of_earlier_exports_are_removed(tmp_path: Path) -> None:
+    """An export that was killed leaves nothing for good where the next one is made."""
+    young = leave_drafts(tmp_path)
+    write(tmp_path / "log")
+    assert drafts_in(tmp_path) == [young]
 
 
 def test_a_link_stays_a_link(tmp_path: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from gateway.cli import store as store_commands
 from gateway.config import load
 from gateway.store.contract import Store
 from gateway.web import opening
@@ -99,6 +101,39 @@ def test_what_is_held_is_let_go(restored: Run, tmp_path: Path) -> None:
     assert (done.json["sent"], done.json["reconciled"]) == (1, True)
     assert done.json["breaks"][0]["reconciled_at"] is not None
     assert "Nothing is held." in restored("store", "reconcile").out
+
+
+class _Counted(tuple[str, ...]):
+    """Ids that count how often all of them are looked at."""
+
+    __slots__ = ()
+    looks = 0
+
+    def __iter__(self) -> Iterator[str]:
+        _Counted.looks += 1
+        return super().__iter__()
+
+
+def test_ids_of_a_file_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many deliveries are held, the ids that were named are not gone through for each of them."""
+    held = [f"d{n}" for n in range(300)]
+
+    class Held:
+        async def held_deliveries(self, _partner: str) -> list[str]:
+            return held
+
+        async def retry_delivery(self, _id: str, _now: object) -> None: ...
+
+        async def close_breaks(self, _now: object) -> bool:
+            return False
+
+        async def reconciliation(self, _partner: str, _limit: int) -> None: ...
+
+    monkeypatch.setattr(_Counted, "looks", 0)
+    orders = store_commands._Orders(True, False, False, "", _Counted([*held[:200], "other"]), False, 0)
+    done = asyncio.run(store_commands._carry_out(cast("Store", Held()), orders, 10))
+    assert (done.ordered, done.not_held) == (200, ["other"])
+    assert _Counted.looks <= 2
 
 
 @pytest.mark.parametrize(

@@ -50,8 +50,8 @@ class Senders:
                 self.taken[node] += 1
                 if self.chance.random() < 0.3:
                     self.notes.append(await store.checkpoint())
-                if self.machine.anchor.exists():
-                    self.notes.append(self.machine.anchor.read_text())
+                if anchored := self.machine.anchored():
+                    self.notes.append(anchored)
             except Exception:  # noqa: BLE001 - the database is away, whatever the driver calls it; the judge is the log
                 await asyncio.sleep(0.01)
 

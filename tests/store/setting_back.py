@@ -17,6 +17,7 @@ from typing import Any
 import asyncpg
 from sqlalchemy import make_url
 
+from gateway.store.anchor_file import AnchorFile
 from gateway.store.database import SqliteDatabase
 from gateway.store.leaves import unpack_leaf
 from gateway.store.sql_store import SqlStore
@@ -35,6 +36,16 @@ class Machine:
     @property
     def anchor(self) -> Path:
         return self.place.folder / "anchor"
+
+    def anchored(self) -> str:
+        """The newest note of the anchor; empty where there is none."""
+        return AnchorFile(self.anchor).read() or ""
+
+    def lose_anchor(self) -> None:
+        """Remove the anchor under all its names; what was set aside and what was claimed stays."""
+        self.anchor.unlink()
+        for version in self.anchor.parent.glob(f"{self.anchor.name}.version-*"):
+            version.unlink()
 
     async def open(self) -> SqlStore:
         """One more node."""

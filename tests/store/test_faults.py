@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Connection, make_url
 
 from gateway import durable
-from gateway.errors import ConfigurationInvalid, LogDamaged, StorageFull, StoreUnavailable
+from gateway.errors import BodyLost, ConfigurationInvalid, StorageFull, StoreUnavailable
 from gateway.receipt.chain import Frontier, leaf_hash
 from gateway.receipt.signed import Checkpoint
 from gateway.store import database
@@ -166,8 +166,24 @@ async def test_a_lost_file_keeps_no_other_payload_from_being_claimed(store: SqlS
     store._files.path(digest(body)).unlink()
     claimed = await store.claim_payloads(9, LEASE, NOW)
     assert [one.payload.body for one in claimed] == [b"", b"payload 2"]
-    with pytest.raises(LogDamaged):
+    with pytest.raises(BodyLost, match=f"payload_folder.*{digest(body)}"):
         content((await store.payload(claimed[0].payload.id)).payload)
+
+
+async def test_a_lost_body_is_no_fault_of_the_log(store: SqlStore) -> None:
+    """Whoever reads a delivery, an entry of a feed or a payload whose file is gone is sent to the payload folder."""
+    sent, published, came = (letter * 70_000 for letter in (b"y", b"w", b"x"))
+    claimed = await claim(store, 1, body=came)
+    feed = (feed_entry("f", body=published),)
+    await store.commit(outcome(claimed, deliveries=(delivery("d", body=sent),), feed=feed))
+    there = (await store.payload(claimed.payload.id)).payload
+    for body in (sent, published, came):
+        store._files.path(digest(body)).unlink()
+    for ask, body in ((store.delivery("d"), sent), (store.feed_entry("clearance", "", 1), published)):
+        with pytest.raises(BodyLost, match=digest(body)):
+            await ask
+    with pytest.raises(BodyLost, match=digest(came)):
+        content(there)  # it was there when the payload was read
 
 
 async def test_a_database_held_by_another_process_is_unavailable(

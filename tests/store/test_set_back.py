@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from json import loads
@@ -27,6 +29,7 @@ from gateway.store.anchor_file import AnchorFile
 from gateway.store.bodies import digest
 from gateway.store.contract import NewReceipt, Proven
 from gateway.store.sql_store import SqlStore
+from tests.steps import drafts_in, leave_drafts
 from tests.store.conftest import Place
 from tests.store.made import (
     LEASE,
@@ -202,11 +205,13 @@ async def test_nodes_share_an_anchor_that_never_moves_back(machine: Machine) -> 
     """Over many commits of two nodes the anchor only grows, and no node takes another's commit for a contradiction."""
     nodes = await machine.open(), await machine.open()
     sizes: list[int] = []
+    named: list[int] = []
 
     async def watch() -> None:
         while True:
             if machine.anchor.exists():
-                sizes.append(int(machine.anchor.read_text().split("\n")[1]))
+                sizes.append(int(machine.anchored().split("\n")[1]))
+                named.append(int(machine.anchor.read_text().split("\n")[1]))
             await asyncio.sleep(0)
 
     async def work(start: int) -> None:
@@ -219,6 +224,7 @@ async def test_nodes_share_an_anchor_that_never_moves_back(machine: Machine) -> 
     await asyncio.gather(*(work(100 * n) for n in range(1, 5)))
     watching.cancel()
     assert sizes == sorted(sizes)
+    assert named == sorted(named), "the file `anchor` moved back"
     assert len(set(sizes)) > 10
     assert [node.alert for node in nodes] == ["", ""]
 
@@ -239,8 +245,11 @@ def _dying(original: Callable[..., Any], *, after: bool) -> Callable[..., Any]:
 STEPS: list[tuple[Any, str, bool]] = [
     (AnchorFile, "keep_aside", False),
     (AnchorFile, "keep_aside", True),
-    (AnchorFile, "write", False),
-    (AnchorFile, "write", True),
+    (AnchorFile, "claim", False),
+    (AnchorFile, "claim", True),
+    (AnchorFile, "swap", False),
+    (AnchorFile, "_publish", False),  # the anchor is replaced, and its other name is not
+    (AnchorFile, "swap", True),
     (anchoring, "write_state", False),
     (anchoring, "write_state", True),
     (breaks, "record", False),
@@ -249,11 +258,15 @@ STEPS: list[tuple[Any, str, bool]] = [
 ]
 
 
+@pytest.mark.parametrize("lost", ["", "after the crash", "at last"])
 @pytest.mark.parametrize(("owner", "name", "after"), STEPS)
 async def test_a_crash_while_a_name_is_taken(
-    machine: Machine, owner: Any, name: str, after: bool, monkeypatch: pytest.MonkeyPatch
+    machine: Machine, owner: Any, name: str, after: bool, lost: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Wherever the process ends while the log takes a new name, no name ever says two things, nor comes back."""
+    """Wherever the process ends while the log takes a new name, no name ever says two things, nor comes back.
+
+    Nor does one where the anchor is lost as well, right after the crash or before the backup is restored once more.
+    """
     store = await machine.open()
     notes = await grow(store, range(1, 4))
     copy = await machine.copy("backup")
@@ -267,13 +280,17 @@ async def test_a_crash_while_a_name_is_taken(
             with pytest.raises(Killed):
                 await dying.open()
             await dying._database.close()
-        claimed = machine.anchor.read_text()
+        claimed = machine.anchored()
+        if lost == "after the crash" and start == 20:
+            machine.lose_anchor()
         store = await machine.open()
         assert generation(store.origin) >= generation(claimed.split("\n")[0])
         notes += [claimed, await store.checkpoint(), *await grow(store, range(start, start + 3))]
         await machine.close()
-        notes.append(machine.anchor.read_text())
+        notes.append(machine.anchored())
         await machine.set_back(copy)
+    if lost == "at last":
+        machine.lose_anchor()
     store = await machine.open()
     used = {note.split("\n")[0] for note in notes}
     assert store.origin not in used
@@ -343,21 +360,136 @@ async def test_no_checkpoint_leaves_that_is_not_anchored(machine: Machine, monke
 
 
 async def test_a_lost_anchor_does_not_bring_a_name_back(machine: Machine) -> None:
-    """Without an anchor the names of those set aside still stay given up; the present one goes on."""
+    """Without an anchor the names that were claimed stay given up; the present one goes on."""
     store = await machine.open()
-    await grow(store, range(1, 3))
+    notes = await grow(store, range(1, 3))
     copy = await machine.copy("backup")
-    await grow(store, range(3, 5))
+    notes += await grow(store, range(3, 5))
     await machine.set_back(copy)
-    await grow(store, range(5, 7))
+    notes += await grow(store, range(5, 7))
     await machine.close()
-    machine.anchor.unlink()
+    machine.lose_anchor()
     store = await machine.open()
     assert (store.origin, store.alert) == (f"{ORIGIN}~2", "")
     await machine.close()
-    machine.anchor.unlink()
+    for name in (f"{ORIGIN}~3", f"{ORIGIN}~4"):
+        machine.lose_anchor()
+        await machine.set_back(copy)
+        store = await machine.open()
+        assert store.origin == name
+        notes += await grow(store, range(10, 14))
+        await machine.close()
+    assert contradictions(notes, await machine.histories()) == []
+
+
+async def test_drafts_beside_the_anchor_are_removed(machine: Machine) -> None:
+    """What a crash left half-written beside the anchor is gone a day later, when a node opens the store."""
+    young = leave_drafts(machine.anchor.parent)
+    await machine.open()
+    assert drafts_in(machine.anchor.parent) == [young]
+
+
+async def test_two_nodes_whose_anchor_is_lost_bring_no_name_back(machine: Machine) -> None:
+    """One of two nodes is started anew after the anchor was lost, and both are set back: the name is a new one for both."""
+    one, two = await machine.open(), await machine.open()
+    notes = await grow(one, range(1, 3))
+    copy = await machine.copy("backup")
+    notes += await grow(two, range(3, 6))
     await machine.set_back(copy)
-    assert (await machine.open()).origin == f"{ORIGIN}~2"
+    notes += [*await grow(one, range(6, 9)), *await grow(two, range(9, 11))]
+    assert one.origin == two.origin == f"{ORIGIN}~2"
+    await machine.close()
+    machine.lose_anchor()
+    await machine.set_back(copy)
+    one, two = await machine.open(), await machine.open()
+    notes += [*await grow(one, range(20, 23)), *await grow(two, range(23, 26))]
+    assert one.origin == two.origin == f"{ORIGIN}~3"
+    assert contradictions(notes, await machine.histories()) == []
+
+
+async def test_a_name_claimed_by_another_key_is_passed_over(machine: Machine) -> None:
+    """A claim that our key did not sign takes that name's number; the log takes the next one."""
+    store = await machine.open()
+    notes = await grow(store, range(1, 3))
+    copy = await machine.copy("backup")
+    notes += await grow(store, range(3, 5))
+    machine.anchor.with_name("anchor.claimed-2").write_text(f"{ORIGIN}~2\n9\nAAAA\n\nsomebody else's\n")
+    await machine.set_back(copy)
+    notes += await grow(store, range(5, 7))
+    assert store.origin == f"{ORIGIN}~3"
+    assert contradictions(notes, await machine.histories()) == []
+
+
+async def test_an_anchor_of_before_a_name_was_taken_does_not_bring_it_back(machine: Machine) -> None:
+    """Database and anchor are both put back from copies: the claim beside them still says that the name was given up."""
+    store = await machine.open()
+    notes = await grow(store, range(1, 3))
+    copy, old = await machine.copy("backup"), machine.anchored()
+    notes += await grow(store, range(3, 5))
+    await machine.set_back(copy)
+    notes += await grow(store, range(5, 7))
+    await machine.close()
+    machine.lose_anchor()
+    machine.anchor.write_text(old)
+    await machine.set_back(copy)
+    store = await machine.open()
+    notes += await grow(store, range(10, 14))
+    assert store.origin == f"{ORIGIN}~3"
+    assert contradictions(notes, await machine.histories()) == []
+
+
+async def test_whoever_holds_the_anchors_lock_stops_no_proof(machine: Machine) -> None:
+    """While another process stands still with the lock file in its hands, proofs are given, and a new name is taken."""
+    store = await machine.open()
+    notes = await grow(store, range(1, 3))
+    copy = await machine.copy("backup")
+    with machine.anchor.with_name("anchor.lock").open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        async with asyncio.timeout(4):
+            notes += await grow(store, range(3, 6))
+            await store.proven(4)
+        await machine.set_back(copy)
+        async with asyncio.timeout(4):
+            notes += await grow(store, range(6, 9))
+        assert store.origin == f"{ORIGIN}~2"
+        assert machine.anchored() == notes[-1]
+    notes += await grow(store, range(9, 10))
+    assert machine.anchor.read_text() == notes[-1]
+    assert contradictions(notes, await machine.histories()) == []
+
+
+async def test_one_attempt_answers_all_who_wait_for_the_anchor(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the anchor's disk does not answer, all who ask for a proof are refused together, and soon."""
+    store = await machine.open()
+    await accept(store, 1)
+    await store.checkpoint()
+    index = (await accept(store, 2)).receipt.index
+    stands, tries = threading.Event(), 0
+
+    def stand_still(*_: object) -> bool:
+        nonlocal tries
+        tries += 1
+        stands.wait(20)
+        return False
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AnchorFile, "swap", stand_still)
+        patch.setattr(anchoring, "HOLD_SECONDS", 0.5)
+        began = asyncio.get_running_loop().time()
+        try:
+            found = await asyncio.gather(*(store.proven(index) for _ in range(10)), return_exceptions=True)
+            assert [type(one) for one in found] == [StoreUnavailable] * 10
+            with pytest.raises(StoreUnavailable):
+                await store.checkpoint()  # at once, since nothing has come of it for so long
+            assert asyncio.get_running_loop().time() < began + 2
+            assert tries == 1
+        finally:
+            stands.set()
+    assert store._checkpointer._attempt is not None
+    await store._checkpointer._attempt
+    assert (await store.proven(index)).checkpoint == machine.anchored()
 
 
 async def test_proof_goes_on(machine: Machine) -> None:

@@ -12,9 +12,10 @@ from gateway.durable import make_folder
 from gateway.errors import DeliveryDeferred, DeliveryRefused, Overloaded, PayloadTooLarge
 from gateway.model import Receipt, Stage
 from gateway.store.contract import Accepted
+from gateway.transports import folder as boxes
 from gateway.transports.base import Arrival
 from gateway.transports.folder import FolderReceiver, FolderSender
-from tests.steps import Steps
+from tests.steps import Steps, drafts_in, leave_drafts
 from tests.transports.test_http import DELIVERY, agreement
 
 
@@ -52,6 +53,24 @@ async def test_a_file_is_taken_once_it_rests(tmp_path: Path) -> None:
     assert (tmp_path / "SentBox" / "a.edi").read_bytes() == b"UNB+"
     assert json.loads((tmp_path / "SentBox" / "a.edi.receipt.json").read_bytes()) == {"stage": "received"}
     assert list((tmp_path / "OutBox").iterdir()) == []
+
+
+async def test_drafts_that_a_crash_left_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Boxes that the gateway writes into are cleared of its own old drafts, at the start and once a day; OutBox is not."""
+    monkeypatch.setattr(boxes, "_drafts_removed", {})
+    box = tmp_path / "out" / "InBox"
+    young = leave_drafts(box)
+    terms = replace(agreement(""), transport="folder", options={"folder": str(tmp_path / "out")})
+    await FolderSender().send(DELIVERY, terms)
+    assert drafts_in(box) == [young]
+    leave_drafts(box)
+    await FolderSender().send(DELIVERY, terms)
+    assert len(drafts_in(box)) == 2  # it has looked today
+    for name in ("OutBox", "SentBox", "FailBox", "InBox"):
+        leave_drafts(tmp_path / "in" / name)
+    boxes._make_boxes(tmp_path / "in")
+    left = [len(drafts_in(tmp_path / "in" / name)) for name in ("OutBox", "SentBox", "FailBox", "InBox")]
+    assert left == [2, 1, 1, 1]
 
 
 async def test_unfinished_and_hidden_files_are_left(tmp_path: Path) -> None:

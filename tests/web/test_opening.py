@@ -11,7 +11,7 @@ from gateway.config import Receipts
 from gateway.errors import ConfigurationInvalid
 from gateway.receipt.signed import Signer
 from gateway.web import opening
-from tests.steps import Steps
+from tests.steps import Steps, drafts_in, leave_drafts
 
 ORIGIN = "test.example/log"
 OURS = Signer(ORIGIN, b"k" * 32)
@@ -105,6 +105,15 @@ def test_a_key_that_may_only_be_read_is_enough(tmp_path: Path) -> None:
     (tmp_path / "keys" / "signing.key.pub").mkdir(parents=True)
     (tmp_path / "keys" / "signing.key").write_text(f"{OURS.skey}\n")
     assert opening.signer(receipts_in(tmp_path)).vkey == OURS.vkey
+
+
+def test_drafts_beside_the_key_are_removed(tmp_path: Path) -> None:
+    """A key that a crash left half-written is gone a day later."""
+    receipts = receipts_in(tmp_path)
+    folder = receipts.signing_key_file.parent
+    young = leave_drafts(folder)
+    opening.signer(receipts)
+    assert drafts_in(folder) == [young]
 
 
 def test_reading_the_key_makes_nothing(tmp_path: Path) -> None:
