@@ -10,7 +10,7 @@ from gateway.web import cursor, resources, views
 from gateway.web.api.answers import answer
 from gateway.web.keys import READ
 from gateway.web.language import preferred
-from gateway.web.parameters import ITEMS, MAX_INTEGER, MOST_ITEMS, TEST, Text, Whole, identifier, whole
+from gateway.web.parameters import ITEMS, MAX_NUMBER, MOST_ITEMS, TEST, Text, Whole, identifier, whole
 from gateway.web.problems import BadRequest
 from gateway.web.services import services
 
@@ -34,7 +34,7 @@ async def get(request: web.Request) -> web.Response:
         view = await service.store.case_earlier(case_id, caller.partner_id, older, limit, test=test)
         page = CasePage((view,))
     else:
-        page = await service.store.cases(key, caller.partner_id, place, limit, test=test)
+        page = await service.store.cases(key, caller.partner_id, identifier(place), limit, test=test)
     # Beyond the first page there may be none left; on the first, none is what a number finds that names nothing.
     if not page.cases and not at:
         raise NotFound
@@ -59,5 +59,5 @@ def _parts(place: str) -> tuple[str, int, int, int, int]:
     case_id, *numbers = place.split(" ")
     if len(numbers) != 4:
         raise BadRequest("The cursor was not given out by this gateway.")
-    event, moment, number, delivery = (min(whole(text), MAX_INTEGER) for text in numbers)
-    return identifier(case_id), event, moment, min(number, 2**31 - 1), delivery
+    event, moment, number, delivery = (whole(text) for text in numbers)
+    return identifier(case_id), event, moment, max(-MAX_NUMBER, min(number, MAX_NUMBER)), delivery

@@ -16,7 +16,7 @@ from gateway.web import cursor, resources, views
 from gateway.web.api.answers import answer
 from gateway.web.keys import READ, SEND
 from gateway.web.language import preferred
-from gateway.web.parameters import ITEMS, MOST_ITEMS, Text, Whole, identifier, whole
+from gateway.web.parameters import ITEMS, MAX_NUMBER, MOST_ITEMS, Text, Whole, identifier, whole
 from gateway.web.problems import BadRequest
 from gateway.web.services import services
 
@@ -85,7 +85,7 @@ async def get(request: web.Request) -> web.Response:
     caller = await service.gate.admit(request, READ)
     payload_id, limit, after = identifier(request.match_info["id"]), MESSAGES.of(request), FURTHER.of(request)
     list_name = f"messages of {payload_id}"
-    place = whole(cursor.decode(list_name, after)) if after else None
+    place = whole(cursor.decode(list_name, after), MAX_NUMBER) if after else None
     view = await service.store.payload(payload_id, place, limit, bodies=False, seen_by=caller.viewer)
     next_ = None if view.next is None else cursor.encode(list_name, view.next)
     language = preferred(request, caller.partner.language)
