@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Row, Select, bindparam, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Integer, Row, ScalarSelect, Select, bindparam, select, tuple_
 
 from gateway.errors import NotFound
 from gateway.model import Case, CaseEvent, Receipt
@@ -21,9 +21,8 @@ from gateway.store.deliveries import attempt_from, delivery_from
 from gateway.store.sql import among, from_json, from_time
 from gateway.store.views import message_from
 
-LOOKED_AT = 1000
-"""Cases of a number that are looked at for one page of those that a partner takes part in, so that each page is
-answered soon; hardly any number names so many."""
+_KINDS = 10
+"""Kinds of number that one value may be of in the same case; there are not so many."""
 
 _messages, _events, _attempts = tables.messages.c, tables.case_events.c, tables.attempts.c
 _keys, _participants = tables.case_keys.c, tables.case_partners.c
@@ -32,19 +31,56 @@ _keys, _participants = tables.case_keys.c, tables.case_partners.c
 def cases(connection: Connection, key: str, partner_id: str, after: str, limit: int, test: bool) -> CasePage:
     """Cases by id or any business key, the newest first; only those `partner_id` takes part in, unless it is empty."""
     named = [] if after else _by_id(connection, key, test)
-    query = select(_keys.case_id).where(_keys.value == key, _keys.test == test)
-    if after:
-        query = query.where(_keys.case_id < after)
-    looked_at = list(connection.execute(query.order_by(_keys.case_id.desc()).limit(LOOKED_AT)).scalars())
-    ids = list(dict.fromkeys([*named, *looked_at]))  # a value may be of several kinds
     if partner_id:
-        ids = _taking_part(connection, ids, partner_id)
+        named = _taking_part(connection, named, partner_id)
+    asked = {"key": key, "test": test, "partner": partner_id, "after": after}
+    query = _NAMED[bool(partner_id), bool(after)]
+    ids = list(dict.fromkeys([*named, *connection.execute(query, asked).scalars()]))  # a value may be of several kinds
     page = ids[:CASES]
-    # Where the page is full the next one goes on after it; else there may be some beyond what was looked at.
-    last = page[-1:] if len(ids) > CASES else looked_at[-1:] if len(looked_at) == LOOKED_AT else []
     found = facts.read_cases(connection, page)
     views = _read_views(connection, [found[id_] for id_ in page if id_ in found], _NEWEST, limit)
-    return CasePage(views, "".join(last))
+    return CasePage(views, page[-1] if len(ids) > CASES else "")
+
+
+def _named(*, own: bool, after: bool) -> Select[Any]:
+    """Ids of cases that a number finds, the newest first, one more than a page has; with `own` the caller's alone.
+
+    The caller's cases and those of the number stand in one order, and are walked by turns: from the newest of the
+    number to the next of the caller's that is no newer, from there to the next of the number, and so on. So cases of
+    others are passed over by the thousand in one step, however many bear the number, and the walk ends where either
+    ends. It meets no row but the caller's own, so that no page can begin or end at another's.
+    """
+    before = [_keys.case_id < bindparam("after")] if after else []
+    if not own:
+        return _of_number(*before).limit((CASES + 1) * _KINDS)
+    walk = select(_newest_own(_of_number(*before)).label("own")).cte("walk", recursive=True)
+    further = select(_newest_own(_of_number(_keys.case_id < walk.c.own))).where(walk.c.own.is_not(None))
+    walk = walk.union_all(further)
+    # Looked up for each, since PostgreSQL would read all cases of the number for an EXISTS.
+    of_number = _of_number(_keys.case_id == walk.c.own).limit(1).correlate(walk).scalar_subquery()
+    return select(walk.c.own).where(walk.c.own == of_number).limit(CASES + 1)
+
+
+def _of_number(*where: ColumnElement[bool]) -> Select[Any]:
+    number = (_keys.value == bindparam("key"), _keys.test == bindparam("test"))
+    return select(_keys.case_id).where(*number, *where).order_by(_keys.case_id.desc())
+
+
+def _newest_own(up_to: Select[Any]) -> ScalarSelect[Any]:
+    """The newest of the caller's cases that is no newer than the first of `up_to`."""
+    first = up_to.limit(1).correlate_except(tables.case_keys).scalar_subquery()
+    own = (_participants.partner_id == bindparam("partner"), _participants.case_id <= first)
+    return (
+        select(_participants.case_id)
+        .where(*own)
+        .order_by(_participants.case_id.desc())
+        .limit(1)
+        .correlate_except(tables.case_partners)
+        .scalar_subquery()
+    )
+
+
+_NAMED = {(own, after): _named(own=own, after=after) for own in (False, True) for after in (False, True)}
 
 
 def earlier(
