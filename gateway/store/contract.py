@@ -275,6 +275,16 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """Bytes that are kept: small ones are here, large ones in a file, so that they can be handed on piece by piece."""
+
+    size: int
+    body: bytes = b""
+    path: str = ""
+    """The file that holds them; empty where they are here."""
+
+
+@dataclass(frozen=True, slots=True)
 class PayloadView:
     """A payload with what became of a page of its messages, for GET /v1/messages/{id}."""
 
@@ -642,8 +652,16 @@ class Store(Protocol):
     async def feed_entry(self, name: str, partner_id: str, sequence: int, *, test: bool = False) -> FeedEntry:
         """One entry with its body; NotFound where there is none that `partner_id` may read."""
 
+    async def feed_entry_kept(
+        self, name: str, partner_id: str, sequence: int, *, test: bool = False
+    ) -> tuple[FeedEntry, Kept]:
+        """As `feed_entry`, its bytes apart: a large body is not read."""
+
     async def delivery(self, delivery_id: str, seen_by: Viewer = ANYONE) -> Delivery:
         """One delivery with its body; NotFound where there is none that `seen_by` may see."""
+
+    async def delivery_kept(self, delivery_id: str, seen_by: Viewer = ANYONE) -> tuple[Delivery, Kept]:
+        """As `delivery`, its bytes apart: a large body is not read."""
 
     async def deliveries(self, partner_id: str, state: str, limit: int, after: str = "") -> Sequence[Delivery]:
         """Deliveries by state, newest first, done ones too, without bodies; `after` a delivery id."""

@@ -26,11 +26,12 @@ from gateway.model import (
     Syntax,
 )
 from gateway.store import log, tables
-from gateway.store.bodies import BodyFiles, Wanted, read_bodies, small_bodies
+from gateway.store.bodies import BodyFiles, Wanted, find_kept, read_bodies, small_bodies
 from gateway.store.contract import (
     ANYONE,
     COUNTED,
     VERDICTS,
+    Kept,
     MessageRecord,
     PayloadLine,
     PayloadView,
@@ -251,15 +252,25 @@ def _sequence_of(connection: Connection, delivery_id: str) -> int | None:
 
 def delivery(connection: Connection, files: BodyFiles, delivery_id: str, seen_by: Viewer = ANYONE) -> Delivery:
     """One delivery with its body."""
+    row = _delivery_row(connection, delivery_id, seen_by)
+    return delivery_from(row, read_bodies(connection, files, [Wanted(row.id, row.sha256)])[row.sha256])
+
+
+def delivery_kept(connection: Connection, files: BodyFiles, delivery_id: str, seen_by: Viewer) -> tuple[Delivery, Kept]:
+    """One delivery, and its body as it is kept."""
+    row = _delivery_row(connection, delivery_id, seen_by)
+    return delivery_from(row), find_kept(connection, files, Wanted(row.id, row.sha256))
+
+
+def _delivery_row(connection: Connection, delivery_id: str, seen_by: Viewer) -> Row[Any]:
     rows = [
         row
         for table in (_hot, _done)
         for row in connection.execute(_seen(select(table).where(table.c.id == delivery_id), table, seen_by))
     ]
-    found = _newest(connection, files, rows)
-    if found is None:
+    if not rows:
         raise NotFound(delivery_id=delivery_id)
-    return found
+    return max(rows, key=lambda row: row.sequence)
 
 
 def delivery_by_reference(connection: Connection, files: BodyFiles, partner_id: str, reference: str) -> Delivery | None:
@@ -322,11 +333,24 @@ def feed_entry(
     connection: Connection, files: BodyFiles, name: str, partner_id: str, sequence: int, test: bool
 ) -> FeedEntry:
     """One entry with its body."""
+    row = _entry_row(connection, name, partner_id, sequence, test)
+    return _entry_from(row, read_bodies(connection, files, [Wanted(row.document_id, row.sha256)])[row.sha256])
+
+
+def feed_entry_kept(
+    connection: Connection, files: BodyFiles, name: str, partner_id: str, sequence: int, test: bool
+) -> tuple[FeedEntry, Kept]:
+    """One entry, and its body as it is kept."""
+    row = _entry_row(connection, name, partner_id, sequence, test)
+    return _entry_from(row), find_kept(connection, files, Wanted(row.document_id, row.sha256))
+
+
+def _entry_row(connection: Connection, name: str, partner_id: str, sequence: int, test: bool) -> Row[Any]:
     query = select(tables.feed).where(_feed.feed == name, _feed.test == test, _feed.sequence == sequence)
     row = connection.execute(query).one_or_none()
     if row is None or (partner_id and row.partner_id not in {"", partner_id}):
         raise NotFound(feed=name, sequence=sequence)
-    return _entry_from(row, read_bodies(connection, files, [Wanted(row.document_id, row.sha256)])[row.sha256])
+    return row
 
 
 def _entry_from(row: Row[Any], body: bytes = b"") -> FeedEntry:

@@ -207,8 +207,8 @@ async def filled(quiet: Quiet) -> Filled:
     return await fill(quiet)
 
 
-async def fill(quiet: Quiet) -> Filled:
-    """One declaration of acme's that went to customs, and its payload's id."""
+async def fill(quiet: Quiet, notice: bytes = b"<ClearanceNotice/>", document: bytes = b'{"number":"N-1"}') -> Filled:
+    """One declaration of acme's that went to customs as `notice` and stands in its feed as `document`."""
     client, store, notary = quiet.client, quiet.store, quiet.notary
     id_ = (await client.send(DECLARATION)).json["id"]
     claimed = (await store.claim_payloads(1, timedelta(minutes=1), NOW))[0]
@@ -237,8 +237,8 @@ async def fill(quiet: Quiet) -> Filled:
         model.DeliveryKind.DOCUMENT,
         "clearance",
         "xml:ClearanceNotice:1",
-        b"<ClearanceNotice/>",
-        sha256(b"<ClearanceNotice/>").hexdigest(),
+        notice,
+        sha256(notice).hexdigest(),
         message_id="m-1",
         case_id="c-1",
         reference="CUSTOMS-REF-1",
@@ -248,7 +248,6 @@ async def fill(quiet: Quiet) -> Filled:
         "inbox", "acme", "acknowledgement", "a-1", sha256(contrl).hexdigest(), format="edifact:CONTRL", body=contrl,
         message_id="m-1", at=NOW,
     )  # fmt: skip
-    document = b'{"number":"N-1"}'
     cleared = model.FeedEntry(
         "clearance", "customs", "clearance", "f-1", sha256(document).hexdigest(), {"notice": "N-1"}, body=document,
         message_id="m-1", case_id="c-1", at=NOW,

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
 from aiohttp import web
 from pydantic import BaseModel
 
+from gateway.errors import LogDamaged
+from gateway.store.contract import Kept
+from gateway.transports.spool import finished
 from gateway.web.identity import Caller
 from gateway.web.services import services
 
@@ -12,21 +20,57 @@ _BRIEF = 64 * 1024
 """Bytes of an answer that a connection's buffer takes."""
 
 
-async def given(request: web.Request, response: web.Response, size: int, caller: Caller) -> web.Response:
-    """`response` of `size` bytes, sent; a large one counts among the partner's bytes under way until it has been read.
+_PIECE = 256 * 1024
+"""Bytes of a file that are read at once: so much of each large answer is in memory."""
+
+
+@contextmanager
+def counted(request: web.Request, size: int, caller: Caller) -> Iterator[None]:
+    """What an answer takes, counted among the partner's bytes under way before it is read or made.
 
     Raises Overloaded where there are too many: whoever asks for large things and does not read them fills nobody's
     memory.
     """
     if size <= _BRIEF:
-        return response
-    spool, partner_id = services(request).spool, caller.partner.id
-    spool.reserve(partner_id, size)
+        yield
+        return
+    with services(request).spool.reserved(caller.partner.id, size):
+        yield
+
+
+async def stored(request: web.Request, kept: Kept, headers: Mapping[str, str], caller: Caller) -> web.StreamResponse:
+    """Bytes that are kept, sent from where they are; a large body is never in memory whole. Raises as `counted`."""
+    if not kept.path:
+        return await given(request, web.Response(body=kept.body, headers=headers), kept.size, caller)
+    with counted(request, kept.size, caller):
+        return await streamed(request, Path(kept.path), kept.size, headers)
+
+
+async def streamed(request: web.Request, path: Path, size: int, headers: Mapping[str, str]) -> web.StreamResponse:
+    """The file at `path`, of `size` bytes, sent piece by piece. LogDamaged where it is missing."""
     try:
+        file = await asyncio.to_thread(path.open, "rb")
+    except FileNotFoundError as error:
+        raise LogDamaged("the file of a stored body is missing") from error
+    with file:
+        response = web.StreamResponse(headers=headers)
+        response.content_length = size
         await response.prepare(request)
+        while piece := await finished(lambda: file.read(_PIECE)):
+            await response.write(piece)
         await response.write_eof()
-    finally:
-        spool.release(partner_id, size)
+    return response
+
+
+async def given(request: web.Request, response: web.Response, size: int, caller: Caller) -> web.Response:
+    """`response` of `size` bytes, sent; a large one counts among the partner's bytes under way until it has been read.
+
+    Raises as `counted`.
+    """
+    if size > _BRIEF:
+        with counted(request, size, caller):
+            await response.prepare(request)
+            await response.write_eof()
     return response
 
 
