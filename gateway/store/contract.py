@@ -125,6 +125,8 @@ class MessageRecord:
     test: bool = False
     schema_digest: str = ""
     mapping_digest: str = ""
+    untold: int = 0
+    """Findings that a view has counted only, since they are too long for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,6 +360,8 @@ class CaseView:
     """Further deliveries that the events here are about."""
     earlier: CasePlace | None = None
     """Where the piece before this one begins, if there is one."""
+    weight: int = 0
+    """Bytes of its documents as they are kept, which is packed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -609,12 +613,15 @@ class Store(Protocol):
         *,
         bodies: bool = True,
         seen_by: Viewer = ANYONE,
+        most: int = 0,
     ) -> PayloadView:
         """A payload with its messages from number `after` on, `limit` at most.
 
+        With `most` the page ends at the first message by which their findings, as they are kept, exceed so many bytes.
+
         NotFound where there is none that `seen_by` may see.
-        With `bodies` all bytes that are spoken of are read as well; without, only small ones of acknowledgements,
-        responses and what its sender may fetch.
+        With `bodies` all bytes that are spoken of are read as well, and documents; without, only small ones of
+        acknowledgements, responses and what its sender may fetch, as many as `views.MOST_BODIES` bytes have room for.
         """
 
     async def payloads(

@@ -328,9 +328,12 @@ class SqlStore(Store):
         *,
         bodies: bool = True,
         seen_by: Viewer = ANYONE,
+        most: int = 0,
     ) -> PayloadView:
         files = self._files if bodies else None
-        return await self._read(lambda connection: views.payload(connection, files, payload_id, after, limit, seen_by))
+        return await self._read(
+            lambda connection: views.payload(connection, files, payload_id, after, limit, seen_by, most)
+        )
 
     async def payloads(
         self, partner_id: str, state: str, after: str, limit: int, *, test: bool | None = None

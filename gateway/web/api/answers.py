@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from gateway.errors import LogDamaged
-from gateway.store.contract import Kept
+from gateway.store.contract import CaseView, Kept, PayloadView
 from gateway.transports.spool import finished
 from gateway.web.identity import Caller
 from gateway.web.services import services
@@ -74,14 +74,50 @@ async def given(request: web.Request, response: web.Response, size: int, caller:
     return response
 
 
+_EACH = 500
+"""Bytes that anything told takes besides its own words, about: a finding's names and text, a receipt's links."""
+
+
+_UNPACKED = 5
+"""How many times its size a packed document has as JSON, about."""
+
+
+def weight(view: PayloadView | CaseView) -> int:
+    """How many bytes an answer that tells of `view` has, about, and not much more than it will."""
+    findings = sum(len(message.findings) for message in view.messages)
+    rest = len(view.messages) + len(view.deliveries) + len(view.receipts)
+    bodies = sum(len(delivery.body) for delivery in view.deliveries) + sum(len(leaf.body) for leaf in view.receipts)
+    if isinstance(view, PayloadView):
+        bodies += sum(len(entry.body) for entry in view.offered)
+        rest += len(view.offered)
+    else:
+        rest += len(view.events)
+        bodies += _UNPACKED * view.weight
+    return _EACH * (findings + rest) + bodies
+
+
+async def built(
+    request: web.Request, build: Callable[[], BaseModel], size: int, caller: Caller, language: str
+) -> web.Response:
+    """What `build` makes, as JSON. One of about `size` bytes that is large is made in a thread, and counted before it is.
+
+    Raises as `counted`.
+    """
+    if size <= _BRIEF:
+        return answer(build(), language=language)
+    with counted(request, size, caller):
+        body = await asyncio.to_thread(lambda: build().model_dump_json().encode())
+    return await given(request, json_response(body, language), len(body), caller)
+
+
 def answer(resource: BaseModel, *, language: str = "", status: int = 200) -> web.Response:
-    """`resource` as JSON; it is the caller's own, so no cache between may keep it."""
+    """`resource` as JSON."""
+    return json_response(resource.model_dump_json().encode(), language, status)
+
+
+def json_response(body: bytes, language: str = "", status: int = 200) -> web.Response:
+    """An answer in JSON; it is the caller's own, so no cache between may keep it."""
     headers = {"Cache-Control": "no-store"}
     if language:
         headers["Content-Language"] = language
-    return web.Response(
-        status=status,
-        body=resource.model_dump_json(exclude_none=False).encode(),
-        content_type="application/json",
-        headers=headers,
-    )
+    return web.Response(status=status, body=body, content_type="application/json", headers=headers)

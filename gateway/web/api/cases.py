@@ -7,7 +7,7 @@ from aiohttp import web
 from gateway.errors import NotFound
 from gateway.store.contract import CasePage, CasePlace, CaseView
 from gateway.web import cursor, resources, views
-from gateway.web.api.answers import answer
+from gateway.web.api.answers import built, weight
 from gateway.web.keys import READ
 from gateway.web.language import preferred
 from gateway.web.parameters import ITEMS, MAX_NUMBER, MOST_ITEMS, TEST, Text, Whole, identifier, whole
@@ -40,9 +40,13 @@ async def get(request: web.Request) -> web.Response:
         raise NotFound
     language = preferred(request, caller.partner.language)
     roles = await service.gate.roles(d.partner_id for case in page.cases for d in (*case.deliveries, *case.spoken_of))
-    items = [views.case(case, caller, language, roles, _earlier(list_name, case)) for case in page.cases]
     next_ = cursor.encode(list_name, f"next {page.next}") if page.next else None
-    return answer(resources.CaseList(items=items, next=next_), language=language)
+
+    def build() -> resources.CaseList:
+        items = [views.case(case, caller, language, roles, _earlier(list_name, case)) for case in page.cases]
+        return resources.CaseList(items=items, next=next_)
+
+    return await built(request, build, sum(map(weight, page.cases)), caller, language)
 
 
 def _earlier(list_name: str, case: CaseView) -> str | None:
