@@ -341,7 +341,7 @@ class CasePlace:
 class CaseView:
     """A case with a piece of its timeline: the newest of its events, messages and deliveries (done ones too), in order.
 
-    The receipts and attempts are those of the messages and deliveries in the piece.
+    The receipts and attempts are those of the messages and deliveries in the piece; messages come without documents.
     """
 
     id: str
