@@ -15,9 +15,11 @@ from importlib import import_module
 from importlib.util import find_spec
 
 import typer
+from typer.main import get_command
 
 from gateway import __version__
 from gateway.cli import output
+from gateway.cli.arguments import bounded
 from gateway.errors import ConfigurationInvalid, GatewayError
 
 COMMANDS = (
@@ -71,7 +73,7 @@ def _root(
 def main() -> None:
     """Run the command line; every error becomes one line on stderr and an exit code, never a traceback."""
     try:
-        build()(prog_name="gateway")
+        bounded(get_command(build()))(prog_name="gateway")
     except ConfigurationInvalid as error:
         output.say(f"gateway: {error}")
         sys.exit(output.USAGE)

@@ -82,7 +82,7 @@ def show(
     original: Annotated[
         bool, typer.Option("--original", help="Print the bytes as they came, and nothing else.")
     ] = False,
-    after: Annotated[int | None, typer.Option(help="Begin after the message of this number.")] = None,
+    after: Annotated[int | None, typer.Option(help="Begin after the message of this number.", min=0)] = None,
     limit: Annotated[int, typer.Option(help="How many messages.", min=1)] = 100,
     config: output.ConfigOption = None,
     lang: output.LanguageOption = "en",

@@ -189,7 +189,7 @@ class KeyEntry(_Entry):
     """An API key, itself or its hash."""
 
     id: str = Field("", description="Name of the key in the registry; from its hash where absent")
-    key: str = Field("", description="The key itself; only its hash is kept", repr=False)
+    key: str = Field("", description="The key itself; only its hash is kept", repr=False, pattern="^[ -~]*$")
     hash: str = Field("", pattern=f"{_HASH}|^$", description="SHA-256 of the key, hex")
     scopes: frozenset[str] = Field(frozenset({"send", "read"}), description="send, read, admin")
     test: bool = Field(False, description="Whether all it sends is test traffic")

@@ -19,9 +19,11 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import shutil
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final
+from pathlib import Path
+from typing import BinaryIO, Final
 
 from gateway.errors import PayloadTooLarge
 from gateway.model import Receipt
@@ -41,6 +43,9 @@ MAX_FILES: Final = 100_000
 
 FILE_NAME: Final = re.compile(r"([a-z]+/)?[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 """What a file of a bundle may be called, so that a name is safe to print and to unpack."""
+
+_PIECE: Final = 256 * 1024
+"""Bytes of a payload that are copied at once."""
 
 README_TEXT: Final = """\
 Evidence bundle of an EDI gateway. Verify it with the log's public key, which you hold from the
@@ -88,7 +93,7 @@ def findings_name(findings: bytes) -> str:
 def make_bundle(
     checkpoint: str,
     receipts: Iterable[tuple[Receipt, Sequence[bytes]]],
-    payloads: Iterable[bytes] = (),
+    payloads: Iterable[bytes | Path] = (),
     attachments: Mapping[str, bytes] | None = None,
     recipients: Mapping[int, tuple[str, bytes]] | None = None,
     findings: Iterable[bytes] = (),
@@ -100,11 +105,26 @@ def make_bundle(
     for the sender's. ValueError for an attachment's name that is not
     letters, digits, dots, dashes and underscores; PayloadTooLarge for more than a verifier reads.
     """
-    files: dict[str, bytes] = {README: README_TEXT.encode(), CHECKPOINT: checkpoint.encode()}
+    target = io.BytesIO()
+    write_bundle(target, checkpoint, receipts, payloads, attachments, recipients, findings)
+    return target.getvalue()
+
+
+def write_bundle(
+    target: BinaryIO,
+    checkpoint: str,
+    receipts: Iterable[tuple[Receipt, Sequence[bytes]]],
+    payloads: Iterable[bytes | Path] = (),
+    attachments: Mapping[str, bytes] | None = None,
+    recipients: Mapping[int, tuple[str, bytes]] | None = None,
+    findings: Iterable[bytes] = (),
+) -> None:
+    """As `make_bundle`, into an empty file; a payload that is a file is copied into it piece by piece."""
+    files: dict[str, bytes | Path] = {README: README_TEXT.encode(), CHECKPOINT: checkpoint.encode()}
     for receipt, hashes in receipts:
         files[receipt_name(receipt.index)] = receipt.body
         files[proof_name(receipt.index)] = Proof(receipt.index, tuple(hashes), checkpoint).text().encode()
-    files |= {payload_name(body): body for body in payloads}
+    files |= {f"payloads/{_digest(payload)}": payload for payload in payloads}
     files |= {findings_name(listed): listed for listed in findings}
     for name, content in (attachments or {}).items():
         if "/" in name or not FILE_NAME.fullmatch(name):
@@ -115,30 +135,50 @@ def make_bundle(
         for index, (partner, salt) in sorted((recipients or {}).items())
     ]
     files[MANIFEST] = manifest(files, opened)
-    packed = pack(files)
-    if len(packed) > MAX_SIZE or len(files) > MAX_FILES:
+    pack_into(target, files)
+    if target.tell() > MAX_SIZE or len(files) > MAX_FILES:
         raise PayloadTooLarge(f"a bundle holds {MAX_SIZE} bytes and {MAX_FILES} files at most; export the log instead")
-    return packed
 
 
-def manifest(files: Mapping[str, bytes], recipients: Sequence[Mapping[str, object]] = ()) -> bytes:
+def manifest(files: Mapping[str, bytes | Path], recipients: Sequence[Mapping[str, object]] = ()) -> bytes:
     """The manifest of `files`."""
-    listed = {
-        name: {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)} for name, content in files.items()
-    }
+    listed = {name: {"sha256": _digest(content), "size": _size(content)} for name, content in files.items()}
     return canonical({"files": listed, "recipients": list(recipients), "version": VERSION})
+
+
+def _size(content: bytes | Path) -> int:
+    return len(content) if isinstance(content, bytes) else content.stat().st_size
+
+
+def _digest(content: bytes | Path) -> str:
+    if isinstance(content, bytes):
+        return hashlib.sha256(content).hexdigest()
+    with content.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def pack(files: Mapping[str, bytes]) -> bytes:
     """A zip file of `files` in the order of their names, uncompressed and undated, so that equal parts make equal bytes."""
     target = io.BytesIO()
+    pack_into(target, files)
+    return target.getvalue()
+
+
+def pack_into(target: BinaryIO, files: Mapping[str, bytes | Path]) -> None:
+    """As `pack`, into an empty file that can be sought in, which is left at its end."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as file:
         for name in sorted(files):
             info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
             info.create_system = 3
             info.external_attr = 0o100644 << 16
-            file.writestr(info, files[name])
-    return target.getvalue()
+            content = files[name]
+            if isinstance(content, bytes):
+                file.writestr(info, content)
+                continue
+            info.file_size = _size(content)
+            with content.open("rb") as source, file.open(info, "w") as entry:
+                shutil.copyfileobj(source, entry, _PIECE)
+    target.seek(0, io.SEEK_END)
 
 
 def unpack(bundle: bytes, max_size: int = MAX_SIZE) -> dict[str, bytes]:

@@ -24,6 +24,7 @@ from gateway.model import Payload
 from gateway.store import tables
 from gateway.store.batch import Batch
 from gateway.store.body_rows import body_row, key_of
+from gateway.store.contract import Kept
 from gateway.store.sql import among
 
 LARGEST_ROW = 64 * 1024
@@ -138,16 +139,22 @@ def _held(folder: Path, kind: int) -> Iterator[None]:
         yield
 
 
-def content(payload: Payload) -> bytes:
-    """All bytes of a payload, from wherever they are; BodyLost where its file is missing."""
-    if payload.path:
-        try:
-            return Path(payload.path).read_bytes()
-        except FileNotFoundError as error:  # removed since the payload was read
-            raise BodyLost.of(payload.sha256) from error
-    if len(payload.body) != payload.size:
+def whole(payload: Payload) -> Kept:
+    """All bytes of a payload, wherever they are; BodyLost where its file is missing."""
+    if not payload.path and len(payload.body) != payload.size:
         raise BodyLost.of(payload.sha256)
-    return payload.body
+    return Kept(payload.size, b"" if payload.path else payload.body, payload.path)
+
+
+def content(payload: Payload) -> bytes:
+    """All bytes of a payload, read from wherever they are; BodyLost where its file is missing."""
+    kept = whole(payload)
+    if not kept.path:
+        return kept.body
+    try:
+        return Path(kept.path).read_bytes()
+    except FileNotFoundError as error:  # removed since the payload was read
+        raise BodyLost.of(payload.sha256) from error
 
 
 def beginning(payload: Payload) -> bytes:
@@ -191,6 +198,18 @@ def read_bodies(connection: Connection, files: BodyFiles, wanted: Iterable[Wante
     for error in missing.values():
         raise error
     return found
+
+
+def find_kept(connection: Connection, files: BodyFiles, wanted: Wanted) -> Kept:
+    """One body as it is kept, without reading a large one; BodyLost where it is missing."""
+    body = small_bodies(connection, [wanted]).get(wanted.sha256)
+    if body is not None:
+        return Kept(len(body), body)
+    path = files.path(wanted.sha256)
+    try:
+        return Kept(path.stat().st_size, path=str(path))
+    except FileNotFoundError as error:
+        raise BodyLost.of(wanted.sha256) from error
 
 
 def bodies_there(connection: Connection, files: BodyFiles, wanted: Iterable[Wanted]) -> dict[str, bytes]:

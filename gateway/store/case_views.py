@@ -6,12 +6,12 @@ backwards, and no further than asked.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Row, Select, bindparam, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Integer, Row, ScalarSelect, Select, bindparam, func, select, tuple_
 
 from gateway.errors import NotFound
 from gateway.model import Case, CaseEvent, Receipt
@@ -19,12 +19,19 @@ from gateway.store import facts, log, tables
 from gateway.store.contract import CASES, CasePage, CasePlace, CaseView
 from gateway.store.deliveries import attempt_from, delivery_from
 from gateway.store.sql import among, from_json, from_time
-from gateway.store.views import message_from
+from gateway.store.views import BRIEF_MESSAGE, fitting, message_from
 
-LOOKED_AT = 1000
-"""Cases of a number that are looked at for one page of those that a partner takes part in, so that each page is
-answered soon; hardly any number names so many."""
+_KINDS = 10
+"""Kinds of number that one value may be of in the same case; there are not so many."""
 
+FINDINGS_ROOM = 2 * 1024 * 1024
+"""Bytes of findings on a page of cases, in equal parts of all the messages that it may have: of a hundred messages of one
+case 20 KB each, which are some eighty findings. Of a message with more the number is told."""
+
+DOCUMENTS_ROOM = 256 * 1024
+"""Bytes of documents, packed, by which a page of cases ends: one or two megabytes of JSON."""
+
+_documents = tables.case_documents.c
 _messages, _events, _attempts = tables.messages.c, tables.case_events.c, tables.attempts.c
 _keys, _participants = tables.case_keys.c, tables.case_partners.c
 
@@ -32,19 +39,57 @@ _keys, _participants = tables.case_keys.c, tables.case_partners.c
 def cases(connection: Connection, key: str, partner_id: str, after: str, limit: int, test: bool) -> CasePage:
     """Cases by id or any business key, the newest first; only those `partner_id` takes part in, unless it is empty."""
     named = [] if after else _by_id(connection, key, test)
-    query = select(_keys.case_id).where(_keys.value == key, _keys.test == test)
-    if after:
-        query = query.where(_keys.case_id < after)
-    looked_at = list(connection.execute(query.order_by(_keys.case_id.desc()).limit(LOOKED_AT)).scalars())
-    ids = list(dict.fromkeys([*named, *looked_at]))  # a value may be of several kinds
     if partner_id:
-        ids = _taking_part(connection, ids, partner_id)
-    page = ids[:CASES]
-    # Where the page is full the next one goes on after it; else there may be some beyond what was looked at.
-    last = page[-1:] if len(ids) > CASES else looked_at[-1:] if len(looked_at) == LOOKED_AT else []
+        named = _taking_part(connection, named, partner_id)
+    asked = {"key": key, "test": test, "partner": partner_id, "after": after}
+    query = _NAMED[bool(partner_id), bool(after)]
+    ids = list(dict.fromkeys([*named, *connection.execute(query, asked).scalars()]))  # a value may be of several kinds
+    weights = _read_weights(connection, ids[:CASES])
+    page = ids[: min(CASES, fitting((weights[id_] for id_ in ids[:CASES]), DOCUMENTS_ROOM))]
     found = facts.read_cases(connection, page)
-    views = _read_views(connection, [found[id_] for id_ in page if id_ in found], _NEWEST, limit)
-    return CasePage(views, "".join(last))
+    views = _read_views(connection, [found[id_] for id_ in page if id_ in found], _NEWEST, limit, weights)
+    return CasePage(views, page[-1] if len(ids) > len(page) else "")
+
+
+def _named(*, own: bool, after: bool) -> Select[Any]:
+    """Ids of cases that a number finds, the newest first, one more than a page has; with `own` the caller's alone.
+
+    The caller's cases and those of the number stand in one order, and are walked by turns: from the newest of the
+    number to the next of the caller's that is no newer, from there to the next of the number, and so on. So cases of
+    others are passed over by the thousand in one step, however many bear the number, and the walk ends where either
+    ends. It meets no row but the caller's own, so that no page can begin or end at another's.
+    """
+    before = [_keys.case_id < bindparam("after")] if after else []
+    if not own:
+        return _of_number(*before).limit((CASES + 1) * _KINDS)
+    walk = select(_newest_own(_of_number(*before)).label("own")).cte("walk", recursive=True)
+    further = select(_newest_own(_of_number(_keys.case_id < walk.c.own))).where(walk.c.own.is_not(None))
+    walk = walk.union_all(further)
+    # Looked up for each, since PostgreSQL would read all cases of the number for an EXISTS.
+    of_number = _of_number(_keys.case_id == walk.c.own).limit(1).correlate(walk).scalar_subquery()
+    return select(walk.c.own).where(walk.c.own == of_number).limit(CASES + 1)
+
+
+def _of_number(*where: ColumnElement[bool]) -> Select[Any]:
+    number = (_keys.value == bindparam("key"), _keys.test == bindparam("test"))
+    return select(_keys.case_id).where(*number, *where).order_by(_keys.case_id.desc())
+
+
+def _newest_own(up_to: Select[Any]) -> ScalarSelect[Any]:
+    """The newest of the caller's cases that is no newer than the first of `up_to`."""
+    first = up_to.limit(1).correlate_except(tables.case_keys).scalar_subquery()
+    own = (_participants.partner_id == bindparam("partner"), _participants.case_id <= first)
+    return (
+        select(_participants.case_id)
+        .where(*own)
+        .order_by(_participants.case_id.desc())
+        .limit(1)
+        .correlate_except(tables.case_partners)
+        .scalar_subquery()
+    )
+
+
+_NAMED = {(own, after): _named(own=own, after=after) for own in (False, True) for after in (False, True)}
 
 
 def earlier(
@@ -56,7 +101,8 @@ def earlier(
         ids = _taking_part(connection, ids, partner_id)
     if not ids:
         raise NotFound(case_id=case_id)
-    (view,) = _read_views(connection, list(facts.read_cases(connection, ids).values()), place, limit)
+    weights = _read_weights(connection, ids)
+    (view,) = _read_views(connection, list(facts.read_cases(connection, ids).values()), place, limit, weights)
     return view
 
 
@@ -86,7 +132,7 @@ _OLDER_EVENTS = (
     .limit(bindparam("most", type_=Integer))
 )
 _OLDER_MESSAGES = (
-    select(tables.messages)
+    select(*BRIEF_MESSAGE)
     .where(
         _messages.case_id == bindparam("case"),
         _messages.case_id != "",  # said so that the partial index serves
@@ -149,9 +195,30 @@ class _Timeline:
         }
 
 
-def _read_views(connection: Connection, found: Sequence[Case], place: CasePlace, limit: int) -> tuple[CaseView, ...]:
+def _read_weights(connection: Connection, ids: Sequence[str]) -> Counter[str]:
+    """Bytes of the documents of some cases as they are kept, by case; none of those that are not there."""
+    if not ids:
+        return Counter()
+    return Counter({row.case_id: row.weight for row in connection.execute(_WEIGHTS, {"ids": list(ids)})})
+
+
+_WEIGHTS = (
+    select(
+        _documents.case_id,
+        func.sum(func.length(func.coalesce(_documents.document, _messages.document))).label("weight"),
+    )
+    .outerjoin(tables.messages, _messages.id == _documents.message_id)
+    .where(among.named(_documents.case_id, "ids"))
+    .group_by(_documents.case_id)
+)
+
+
+def _read_views(
+    connection: Connection, found: Sequence[Case], place: CasePlace, limit: int, weights: Mapping[str, int]
+) -> tuple[CaseView, ...]:
     """Each case with what is older than `place`, `limit` of each kind of thing at most."""
-    timelines = [_read_timeline(connection, case, place, limit) for case in found]
+    room = FINDINGS_ROOM // max(1, limit * len(found))
+    timelines = [_read_timeline(connection, case, place, limit, room) for case in found]
     shown = {row.id for timeline in timelines for row in timeline.deliveries.rows}
     attempts: dict[str, list[Row[Any]]] = defaultdict(list)
     for row in connection.execute(_ATTEMPTS, {"ids": list(shown), "most": _TRIED * limit * len(timelines)}):
@@ -160,7 +227,8 @@ def _read_views(connection: Connection, found: Sequence[Case], place: CasePlace,
     receipts: dict[str, list[Receipt]] = defaultdict(list)
     for receipt in log.receipts_of(connection, set().union(*(timeline.subjects for timeline in timelines))):
         receipts[receipt.subject_id].append(receipt)
-    return tuple(_view(timeline, place, attempts, spoken_of, receipts) for timeline in timelines)
+    views = (_view(timeline, place, attempts, spoken_of, receipts) for timeline in timelines)
+    return tuple(replace(view, weight=int(weights[view.id])) for view in views)
 
 
 def _view(
@@ -199,8 +267,8 @@ def _view(
     )
 
 
-def _read_timeline(connection: Connection, case: Case, place: CasePlace, limit: int) -> _Timeline:
-    """The piece of a case's timeline that is older than `place`."""
+def _read_timeline(connection: Connection, case: Case, place: CasePlace, limit: int, room: int) -> _Timeline:
+    """The piece of a case's timeline that is older than `place`, with the findings of messages that have little `room`."""
     asked = {
         "case": case.id,
         "event": place.event,
@@ -208,6 +276,7 @@ def _read_timeline(connection: Connection, case: Case, place: CasePlace, limit: 
         "number": place.number,
         "delivery": place.delivery,
         "most": limit + 1,
+        "room": room,
     }
     events = _read_piece(connection, _OLDER_EVENTS, asked, ("id",), limit)
     messages = _read_piece(connection, _OLDER_MESSAGES, asked, ("at", "number"), limit)

@@ -125,6 +125,8 @@ class MessageRecord:
     test: bool = False
     schema_digest: str = ""
     mapping_digest: str = ""
+    untold: int = 0
+    """Findings that a view has counted only, since they are too long for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +277,16 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """Bytes that are kept: small ones are here, large ones in a file, so that they can be handed on piece by piece."""
+
+    size: int
+    body: bytes = b""
+    path: str = ""
+    """The file that holds them; empty where they are here."""
+
+
+@dataclass(frozen=True, slots=True)
 class PayloadView:
     """A payload with what became of a page of its messages, for GET /v1/messages/{id}."""
 
@@ -329,7 +341,7 @@ class CasePlace:
 class CaseView:
     """A case with a piece of its timeline: the newest of its events, messages and deliveries (done ones too), in order.
 
-    The receipts and attempts are those of the messages and deliveries in the piece.
+    The receipts and attempts are those of the messages and deliveries in the piece; messages come without documents.
     """
 
     id: str
@@ -348,6 +360,8 @@ class CaseView:
     """Further deliveries that the events here are about."""
     earlier: CasePlace | None = None
     """Where the piece before this one begins, if there is one."""
+    weight: int = 0
+    """Bytes of its documents as they are kept, which is packed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -603,12 +617,15 @@ class Store(Decisions, Protocol):
         *,
         bodies: bool = True,
         seen_by: Viewer = ANYONE,
+        most: int = 0,
     ) -> PayloadView:
         """A payload with its messages from number `after` on, `limit` at most.
 
+        With `most` the page ends at the first message by which their findings, as they are kept, exceed so many bytes.
+
         NotFound where there is none that `seen_by` may see.
-        With `bodies` all bytes that are spoken of are read as well; without, only small ones of acknowledgements,
-        responses and what its sender may fetch.
+        With `bodies` all bytes that are spoken of are read as well, and documents; without, only small ones of
+        acknowledgements, responses and what its sender may fetch, as many as `views.MOST_BODIES` bytes have room for.
         """
 
     async def payloads(
@@ -646,8 +663,16 @@ class Store(Decisions, Protocol):
     async def feed_entry(self, name: str, partner_id: str, sequence: int, *, test: bool = False) -> FeedEntry:
         """One entry with its body; NotFound where there is none that `partner_id` may read."""
 
+    async def feed_entry_kept(
+        self, name: str, partner_id: str, sequence: int, *, test: bool = False
+    ) -> tuple[FeedEntry, Kept]:
+        """As `feed_entry`, its bytes apart: a large body is not read."""
+
     async def delivery(self, delivery_id: str, seen_by: Viewer = ANYONE) -> Delivery:
         """One delivery with its body; NotFound where there is none that `seen_by` may see."""
+
+    async def delivery_kept(self, delivery_id: str, seen_by: Viewer = ANYONE) -> tuple[Delivery, Kept]:
+        """As `delivery`, its bytes apart: a large body is not read."""
 
     async def deliveries(self, partner_id: str, state: str, limit: int, after: str = "") -> Sequence[Delivery]:
         """Deliveries by state, newest first, done ones too, without bodies; `after` a delivery id."""

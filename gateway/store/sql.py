@@ -144,6 +144,26 @@ def _among_array(element: among, compiler: SQLCompiler, **options: Any) -> str:
     return f"{column} = ANY ({values})"
 
 
+class listed_in(ColumnElement[int]):  # noqa: N801 - it reads as a function in queries
+    """How many things a column of JSON text lists, which the engine counts without handing them on."""
+
+    _traverse_internals = [("column", InternalTraversal.dp_clauseelement)]  # noqa: RUF012 - as above
+    type = Integer()
+
+    def __init__(self, column: ColumnElement[str]) -> None:
+        self.column = column
+
+
+@compiles(listed_in, "sqlite")
+def _listed_in_json(element: listed_in, compiler: SQLCompiler, **options: Any) -> str:
+    return f"json_array_length({compiler.process(element.column, **options)})"
+
+
+@compiles(listed_in, "postgresql")
+def _listed_in_text(element: listed_in, compiler: SQLCompiler, **options: Any) -> str:
+    return f"json_array_length(CAST({compiler.process(element.column, **options)} AS JSON))"
+
+
 class _Rows(TypeDecorator[Sequence[Any]]):
     """Rows as one parameter: JSON on both engines."""
 

@@ -60,6 +60,7 @@ from gateway.store.contract import (
     CasePlace,
     CaseView,
     Claimed,
+    Kept,
     MessageRecord,
     NewReceipt,
     Outcome,
@@ -328,9 +329,12 @@ class SqlStore(Store):
         *,
         bodies: bool = True,
         seen_by: Viewer = ANYONE,
+        most: int = 0,
     ) -> PayloadView:
         files = self._files if bodies else None
-        return await self._read(lambda connection: views.payload(connection, files, payload_id, after, limit, seen_by))
+        return await self._read(
+            lambda connection: views.payload(connection, files, payload_id, after, limit, seen_by, most)
+        )
 
     async def payloads(
         self, partner_id: str, state: str, after: str, limit: int, *, test: bool | None = None
@@ -368,6 +372,16 @@ class SqlStore(Store):
 
     async def delivery(self, delivery_id: str, seen_by: Viewer = ANYONE) -> Delivery:
         return await self._read(lambda connection: views.delivery(connection, self._files, delivery_id, seen_by))
+
+    async def feed_entry_kept(
+        self, name: str, partner_id: str, sequence: int, *, test: bool = False
+    ) -> tuple[FeedEntry, Kept]:
+        return await self._read(
+            lambda connection: views.feed_entry_kept(connection, self._files, name, partner_id, sequence, test)
+        )
+
+    async def delivery_kept(self, delivery_id: str, seen_by: Viewer = ANYONE) -> tuple[Delivery, Kept]:
+        return await self._read(lambda connection: views.delivery_kept(connection, self._files, delivery_id, seen_by))
 
     async def deliveries(self, partner_id: str, state: str, limit: int, after: str = "") -> Sequence[Delivery]:
         return await self._read(lambda connection: views.deliveries(connection, partner_id, state, limit, after))

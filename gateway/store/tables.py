@@ -252,10 +252,11 @@ case_partners = Table(
     metadata,
     _owner("case_id", "cases.id"),
     _text("partner_id"),
-    PrimaryKeyConstraint("case_id", "partner_id"),
+    PrimaryKeyConstraint("partner_id", "case_id"),
     **_KEYED,
 )
-"""Who takes part in a case and may therefore see it."""
+"""Who takes part in a case and may therefore see it, in the order in which the cases of a number stand as well: so both
+are walked side by side, and of neither is read more than the other has (`case_views`)."""
 
 case_events = Table(
     "case_events",

@@ -6,10 +6,23 @@ Everything here is read in pages, with a number of statements that does not depe
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Table, func, literal_column, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Row,
+    Select,
+    Table,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    select,
+    union_all,
+)
 
 from gateway.errors import NotFound
 from gateway.model import (
@@ -26,11 +39,12 @@ from gateway.model import (
     Syntax,
 )
 from gateway.store import log, tables
-from gateway.store.bodies import BodyFiles, Wanted, read_bodies, small_bodies
+from gateway.store.bodies import BodyFiles, Wanted, find_kept, read_bodies, small_bodies
 from gateway.store.contract import (
     ANYONE,
     COUNTED,
     VERDICTS,
+    Kept,
     MessageRecord,
     PayloadLine,
     PayloadView,
@@ -40,7 +54,7 @@ from gateway.store.contract import (
 )
 from gateway.store.deliveries import delivery_from
 from gateway.store.payloads import payload_from, payloads_from
-from gateway.store.sql import among, from_json, from_time, matching, maybe_from_time, unpack_json
+from gateway.store.sql import among, from_json, from_time, listed_in, matching, maybe_from_time, unpack_json
 
 _payloads, _messages, _feed = tables.payloads.c, tables.messages.c, tables.feed.c
 _hot, _done = tables.deliveries, tables.deliveries_done
@@ -51,19 +65,44 @@ _hot, _done = tables.deliveries, tables.deliveries_done
 FIRST_MESSAGES = 5
 """Messages told of each payload in a list: what fits a line."""
 _WITHOUT_DOCUMENT = [column for column in tables.messages.columns if column.name != "document"]
+_short = func.length(_messages.findings) <= bindparam("room", type_=Integer)
+BRIEF_MESSAGE: list[ColumnElement[Any]] = [
+    *(column for column in _WITHOUT_DOCUMENT if column.name != "findings"),
+    case((_short, _messages.findings), else_="[]").label("findings"),
+    case((_short, 0), else_=listed_in(_messages.findings)).label("untold"),
+]
+"""A message without its document; its findings, as they are kept, where they have no more bytes than `room`, else their
+number."""
+_LINE_ROOM = 4096
+"""Bytes of findings of each message in a list: a few lines of them."""
+
+
+MOST_BODIES = 1024 * 1024
+"""Bytes of acknowledgements and the like that are read for one view: a hundred of ten thousand signs."""
+_BODIES_AT_ONCE = 32
+"""Bodies that are read at once while there is room: two megabytes at most."""
 
 
 def payload(
-    connection: Connection, files: BodyFiles | None, payload_id: str, after: int | None, limit: int, seen_by: Viewer
+    connection: Connection,
+    files: BodyFiles | None,
+    payload_id: str,
+    after: int | None,
+    limit: int,
+    seen_by: Viewer,
+    most: int = 0,
 ) -> PayloadView:
     """One payload with a page of its messages and all that became of these.
 
     What belongs to no message of the payload, such as its first receipt, is on the first page.
     """
     row = _payload_row(connection, payload_id, seen_by)
-    query = select(tables.messages).where(_messages.payload_id == payload_id).order_by(_messages.number)
-    if after is not None:
-        query = query.where(_messages.number > after)
+    columns = _WITHOUT_DOCUMENT if files is None else list(tables.messages.columns)
+    where = [_messages.payload_id == payload_id, *([_messages.number > after] if after is not None else [])]
+    if most:
+        lengths = select(func.length(_messages.findings)).where(*where).order_by(_messages.number).limit(limit)
+        limit = fitting(connection.execute(lengths).scalars(), most)
+    query = select(*columns).where(*where).order_by(_messages.number)
     found = [message_from(one) for one in connection.execute(query.limit(limit + 1))]
     messages, more = found[:limit], len(found) > limit
     of_payload = [payload_id] if after is None else []
@@ -72,7 +111,7 @@ def payload(
     offered_rows = _offered_rows(connection, row.partner_id, ids)
     wanted = [Wanted(one.id, one.sha256) for one in delivery_rows if files or one.kind in _ANSWERS]
     wanted += [Wanted(one.document_id, one.sha256) for one in offered_rows]
-    bodies = read_bodies(connection, files, wanted) if files is not None else small_bodies(connection, wanted)
+    bodies = read_bodies(connection, files, wanted) if files is not None else _some_bodies(connection, wanted)
     subjects = [*of_payload, *ids, *(one.id for one in delivery_rows)]
     standing = Standing(row.state)
     return PayloadView(
@@ -86,6 +125,29 @@ def payload(
         standing=standing,
         next=messages[-1].number if more else None,
     )
+
+
+def fitting(sizes: Iterable[int], most: int) -> int:
+    """How many of some sizes there are up to the first by which they are more than `most`; one where there are none."""
+    count = whole = 0
+    for size in sizes:
+        count, whole = count + 1, whole + size
+        if whole > most:
+            break
+    return max(count, 1)
+
+
+def _some_bodies(connection: Connection, wanted: Sequence[Wanted]) -> dict[str, bytes]:
+    """Small bodies by digest, in order, as many as there is room for."""
+    found: dict[str, bytes] = {}
+    room = MOST_BODIES
+    for first in range(0, len(wanted), _BODIES_AT_ONCE):
+        for sha256, body in small_bodies(connection, wanted[first : first + _BODIES_AT_ONCE]).items():
+            if sha256 not in found and (room := room - len(body)) >= 0:
+                found[sha256] = body
+        if room <= 0:
+            break
+    return found
 
 
 _ANSWERS = frozenset({DeliveryKind.ACKNOWLEDGEMENT.value, DeliveryKind.RESPONSE.value})
@@ -159,11 +221,11 @@ def payloads(
             parts.append(query.order_by(_payloads.arrival.desc()).limit(limit).subquery())
     every = union_all(*(select(part) for part in parts)).subquery()
     rows = connection.execute(select(every).order_by(every.c.arrival.desc()).limit(limit)).all()
-    first = select(*_WITHOUT_DOCUMENT).where(
+    first = select(*BRIEF_MESSAGE).where(
         among(_messages.payload_id, [row.id for row in rows]), _messages.number <= FIRST_MESSAGES
     )
     messages: dict[str, list[MessageRecord]] = defaultdict(list)
-    for row in connection.execute(first.order_by(_messages.payload_id, _messages.number)):
+    for row in connection.execute(first.order_by(_messages.payload_id, _messages.number), {"room": _LINE_ROOM}):
         messages[row.payload_id].append(message_from(row))
     return [PayloadLine(payload_from(row), Standing(row.state), row.failed, tuple(messages[row.id])) for row in rows]
 
@@ -203,6 +265,7 @@ def message_from(row: Row[Any]) -> MessageRecord:
         document_type=row.document_type,
         document=_document(row),
         findings=tuple(_finding_from(one) for one in from_json(row.findings)),
+        untold=row._mapping.get("untold", 0),  # noqa: SLF001 - the documented way to a row's columns by name
         case_id=row.case_id,
         test=row.test,
         schema_digest=row.schema_digest,
@@ -251,15 +314,25 @@ def _sequence_of(connection: Connection, delivery_id: str) -> int | None:
 
 def delivery(connection: Connection, files: BodyFiles, delivery_id: str, seen_by: Viewer = ANYONE) -> Delivery:
     """One delivery with its body."""
+    row = _delivery_row(connection, delivery_id, seen_by)
+    return delivery_from(row, read_bodies(connection, files, [Wanted(row.id, row.sha256)])[row.sha256])
+
+
+def delivery_kept(connection: Connection, files: BodyFiles, delivery_id: str, seen_by: Viewer) -> tuple[Delivery, Kept]:
+    """One delivery, and its body as it is kept."""
+    row = _delivery_row(connection, delivery_id, seen_by)
+    return delivery_from(row), find_kept(connection, files, Wanted(row.id, row.sha256))
+
+
+def _delivery_row(connection: Connection, delivery_id: str, seen_by: Viewer) -> Row[Any]:
     rows = [
         row
         for table in (_hot, _done)
         for row in connection.execute(_seen(select(table).where(table.c.id == delivery_id), table, seen_by))
     ]
-    found = _newest(connection, files, rows)
-    if found is None:
+    if not rows:
         raise NotFound(delivery_id=delivery_id)
-    return found
+    return max(rows, key=lambda row: row.sequence)
 
 
 def delivery_by_reference(connection: Connection, files: BodyFiles, partner_id: str, reference: str) -> Delivery | None:
@@ -322,11 +395,24 @@ def feed_entry(
     connection: Connection, files: BodyFiles, name: str, partner_id: str, sequence: int, test: bool
 ) -> FeedEntry:
     """One entry with its body."""
+    row = _entry_row(connection, name, partner_id, sequence, test)
+    return _entry_from(row, read_bodies(connection, files, [Wanted(row.document_id, row.sha256)])[row.sha256])
+
+
+def feed_entry_kept(
+    connection: Connection, files: BodyFiles, name: str, partner_id: str, sequence: int, test: bool
+) -> tuple[FeedEntry, Kept]:
+    """One entry, and its body as it is kept."""
+    row = _entry_row(connection, name, partner_id, sequence, test)
+    return _entry_from(row), find_kept(connection, files, Wanted(row.document_id, row.sha256))
+
+
+def _entry_row(connection: Connection, name: str, partner_id: str, sequence: int, test: bool) -> Row[Any]:
     query = select(tables.feed).where(_feed.feed == name, _feed.test == test, _feed.sequence == sequence)
     row = connection.execute(query).one_or_none()
     if row is None or (partner_id and row.partner_id not in {"", partner_id}):
         raise NotFound(feed=name, sequence=sequence)
-    return _entry_from(row, read_bodies(connection, files, [Wanted(row.document_id, row.sha256)])[row.sha256])
+    return row
 
 
 def _entry_from(row: Row[Any], body: bytes = b"") -> FeedEntry:

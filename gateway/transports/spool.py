@@ -14,16 +14,18 @@ import secrets
 import shutil
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from gateway.config import Limits, Settings
 from gateway.durable import make_folder
 from gateway.errors import Overloaded, PayloadTooLarge, StorageFull
 from gateway.store.bodies import LARGEST_ROW
+
+T = TypeVar("T")
 
 FOLDER = "spool"
 """Below the payload folder, whose own names have two characters."""
@@ -118,6 +120,25 @@ class Spool:
         if not self._by_partner[partner_id]:
             del self._by_partner[partner_id]
 
+    @contextmanager
+    def reserved(self, partner_id: str, size: int) -> Iterator[None]:
+        """Bytes counted as under way as long as this is open; Overloaded where they would be too many."""
+        self.reserve(partner_id, size)
+        try:
+            yield
+        finally:
+            self.release(partner_id, size)
+
+    def scratch(self, size: int) -> Path:
+        """The path of a file to be made, of about so many bytes; whoever makes it removes it. For threads.
+
+        StorageFull where it would leave less room than must be free.
+        """
+        make_folder(self._folder)
+        if shutil.disk_usage(self._folder).free - size < self._floor:
+            raise StorageFull
+        return self._folder / secrets.token_hex(16)
+
     def draft(self) -> _Draft:
         """A file to write to."""
         return _Draft(self._folder, self._floor)
@@ -175,7 +196,7 @@ class Taking:
             self._draft = self._spool.draft()
         pieces, self._pieces, self._gathered = b"".join(self._pieces), [], 0
         if pieces:
-            await _finished(lambda: self._draft.write(pieces) if self._draft is not None else None)
+            await finished(lambda: self._draft.write(pieces) if self._draft is not None else None)
 
     def close(self) -> None:
         """Let go of it."""
@@ -185,11 +206,11 @@ class Taking:
             self._draft.remove()
 
 
-async def _finished(work: Callable[[], None]) -> None:
-    """Run `work` in a thread, and do not leave before it has ended: what it writes is removed by whoever leaves."""
+async def finished(work: Callable[[], T]) -> T:
+    """What `work` gives, run in a thread and not left before it has ended: what it writes is removed by whoever leaves."""
     running = asyncio.ensure_future(asyncio.to_thread(work))
     try:
-        await asyncio.shield(running)
+        return await asyncio.shield(running)
     except asyncio.CancelledError:
         await asyncio.wait([running])
         raise

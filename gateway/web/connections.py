@@ -225,6 +225,8 @@ def time_requests(server: web.Server) -> None:
         assert isinstance(connection, Connection), "the server's connections are made here"
         connection.begun(chunked="chunked" in request.headers.get("Transfer-Encoding", "").lower())
         try:
+            if not request.headers.get("Expect", "").isascii():  # aiohttp would repeat it in its answer, and fail
+                return answer(BAD_REQUEST, "en")
             return await handle(request)
         finally:
             connection.ended(whole=request.content.is_eof())

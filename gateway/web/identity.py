@@ -92,7 +92,8 @@ class Gate:
         """
         authorization = request.headers.get("Authorization", "")
         scheme, _, key = authorization.partition(" ")
-        if scheme.lower() != "bearer" or not key:
+        # No key has other characters than ASCII; bytes that are no text at all could not even be hashed.
+        if scheme.lower() != "bearer" or not key or not key.isascii():
             raise NotAuthenticated
         caller = await self._caller(hash_key(key.strip()))
         if caller.key.expires_at is not None and caller.key.expires_at <= self._clock():

@@ -25,5 +25,5 @@ def new_key() -> str:
 
 
 def hash_key(key: str) -> str:
-    """What the registry keeps of `key`: its SHA-256 in hex."""
+    """What the registry keeps of `key`, which is ASCII: its SHA-256 in hex."""
     return hashlib.sha256(key.encode()).hexdigest()

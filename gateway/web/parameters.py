@@ -25,9 +25,10 @@ class Whole:
         text = request.query.get(self.name)
         if text is None:
             return self.default
-        if not (text.isascii() and text.isdigit()) or not self.minimum <= int(text[:20]) <= self.maximum:
+        value = _maybe_whole(text)
+        if value is None or not self.minimum <= value <= self.maximum:
             raise BadRequest(f"{self.name} must be a whole number from {self.minimum} to {self.maximum}.")
-        return int(text)
+        return value
 
     def schema(self) -> dict[str, object]:
         """Its JSON Schema."""
@@ -83,6 +84,17 @@ Parameter = Whole | Text | Flag
 
 MAX_INTEGER = 2**63 - 1
 """The largest index or sequence a store can hold."""
+MAX_NUMBER = 2**31 - 1
+"""The largest number of a message in a payload that a store can hold."""
+
+_DIGITS = 19
+"""As many as MAX_INTEGER has; padding with zeros is no way to write more."""
+
+
+def _maybe_whole(text: str) -> int | None:
+    """The number that ASCII digits, no more of them than a store can hold, write; else None."""
+    return int(text) if len(text) <= _DIGITS and text.isascii() and text.isdigit() else None
+
 
 TEST = Flag("test", "Look among test traffic; a test key always does")
 
@@ -99,12 +111,17 @@ def identifier(text: str) -> str:
 
 
 def index(text: str, name: str) -> int:
-    """A whole number from a path; BadRequest where it is none."""
-    if not (text.isascii() and text.isdigit()) or len(text) > 18:
+    """A whole number from a path or cursor; BadRequest where it is none, or no store can hold it."""
+    value = _maybe_whole(text)
+    if value is None or value > MAX_INTEGER // 2:  # what is computed with it can be held as well
         raise BadRequest(f"{name} must be a whole number.")
-    return int(text)
+    return value
 
 
-def whole(text: str) -> int:
-    """A whole number from a cursor, which may be negative; BadRequest where it is none."""
-    return -index(text[1:], "cursor") if text.startswith("-") else index(text, "cursor")
+def whole(text: str, most: int = MAX_INTEGER) -> int:
+    """A whole number from a cursor, which may be negative; BadRequest where it is none.
+
+    A column holds numbers from -`most` to `most`; behind and before these stands the same as at them.
+    """
+    value = -index(text[1:], "cursor") if text.startswith("-") else index(text, "cursor")
+    return max(-most, min(value, most))

@@ -124,6 +124,10 @@ class Message(Resource):
     case: str | None = Field(None, description="Id of the case it belongs to")
     test: bool
     findings: list[Finding]
+    findings_count: int = Field(description="All findings of the message, those included that are not here")
+    findings_link: str | None = Field(
+        None, description="Where the findings that follow are told; null where these are all, or the last"
+    )
 
 
 State = Literal["received", "accepted", "partly_accepted", "rejected", "held", "failed"]
@@ -150,7 +154,9 @@ class Payload(Resource):
     deliveries: list[Delivery] = Field(description="What was made of it for others")
     receipts: list[Receipt]
     next: str | None = Field(
-        None, description="Cursor of the next messages, with what became of them; null where these are the last"
+        None,
+        description="Cursor of the next messages, with what became of them, or of further findings of the last one here; "
+        "null where these are the last",
     )
 
 

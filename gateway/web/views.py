@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from gateway import findings, model
 from gateway.store import contract
-from gateway.web import resources
+from gateway.web import cursor, resources
 from gateway.web.identity import Caller
 
 
@@ -62,8 +62,17 @@ def finding(found: model.Finding, language: str) -> resources.Finding:
     )
 
 
-def message(record: contract.MessageRecord, language: str) -> resources.Message:
-    """A message with its findings in words."""
+MOST_FINDINGS = 500
+"""Findings that are told of the last message on a page: some 200 KB. The store ends a page at a message with more."""
+
+
+def message(
+    record: contract.MessageRecord, language: str, begin: int = 0, most: int | None = None
+) -> resources.Message:
+    """A message with its findings in words, from number `begin` on, `most` of them."""
+    told = record.findings[begin:][:most]
+    count = len(record.findings) + record.untold
+    end = begin + len(told)
     return resources.Message(
         id=record.id,
         number=record.number,
@@ -74,8 +83,31 @@ def message(record: contract.MessageRecord, language: str) -> resources.Message:
         document=record.document_type or None,
         case=record.case_id or None,
         test=record.test,
-        findings=[finding(f, language) for f in record.findings],
+        findings=[finding(f, language) for f in told],
+        findings_count=count,
+        findings_link=f"/v1/messages/{record.payload_id}?cursor={further(record, end)}" if end < count else None,
     )
+
+
+def messages_of(payload_id: str) -> str:
+    """The name of the list of a payload's messages, for its cursors."""
+    return f"messages of {payload_id}"
+
+
+def further(record: contract.MessageRecord, begin: int) -> str:
+    """The cursor of a message's findings from number `begin` on, and of the messages behind it."""
+    return cursor.encode(messages_of(record.payload_id), f"{record.number - 1} {begin}")
+
+
+def next_of(view: contract.PayloadView, begin: int) -> str | None:
+    """The cursor of what follows a page, whose first message is told from its finding `begin` on; None at the end."""
+    if not view.messages:
+        return None
+    last = view.messages[-1]
+    end = (begin if len(view.messages) == 1 else 0) + MOST_FINDINGS
+    if end < len(last.findings):
+        return further(last, end)
+    return None if view.next is None else cursor.encode(messages_of(last.payload_id), view.next)
 
 
 def delivery(sent: model.Delivery, caller: Caller, roles: Mapping[str, str]) -> resources.Delivery:
@@ -111,9 +143,9 @@ def link(entry: model.FeedEntry) -> str:
 
 
 def payload(
-    view: contract.PayloadView, caller: Caller, language: str, roles: Mapping[str, str], next_: str | None = None
+    view: contract.PayloadView, caller: Caller, language: str, roles: Mapping[str, str], begin: int = 0
 ) -> resources.Payload:
-    """A payload with a page of its messages and what became of these; `next_` is the cursor of the next page."""
+    """A payload with a page of its messages and what became of these; the first is told from finding `begin` on."""
     stored = view.payload
     answers = [d for d in view.deliveries if d.partner_id == stored.partner_id and d.kind in _ANSWERS]
     others = [d for d in view.deliveries if d not in answers]
@@ -127,12 +159,15 @@ def payload(
         content_type=stored.content_type or None,
         filename=stored.filename or None,
         test=stored.test,
-        messages=[message(m, language) for m in view.messages],
+        messages=[
+            message(m, language, 0 if place else begin, MOST_FINDINGS if m is view.messages[-1] else None)
+            for place, m in enumerate(view.messages)
+        ],
         acknowledgements=[delivery(d, caller, roles) for d in answers],
         deliveries=[delivery(d, caller, roles) for d in others],
         offered=[offer(entry) for entry in view.offered],
         receipts=[receipt(r) for r in view.receipts],
-        next=next_,
+        next=next_of(view, begin),
     )
 
 

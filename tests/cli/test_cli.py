@@ -274,3 +274,49 @@ def test_a_database_that_does_not_answer_is_named(tmp_path, verb):
     )
     assert done.returncode == 1
     assert "the store postgresql://gate:***@127.0.0.1:1/gate does not answer" in done.stderr
+
+
+NOT_UTF8 = "\udcff"
+THIRTY_NINES = "9" * 30
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *(("message", "list", option, THIRTY_NINES) for option in ("--limit",)),
+        *(("message", "show", "x", option, THIRTY_NINES) for option in ("--limit", "--after")),
+        ("message", "show", "x", "--after", f"-{THIRTY_NINES}"),
+        ("message", "dead", "--limit", THIRTY_NINES),
+        ("message", "list", "--limit", str(2**31 - 1)),
+        ("receipt", "show", THIRTY_NINES),
+        ("partner", "list", "--limit", THIRTY_NINES),
+        ("store", "reconcile", "--limit", THIRTY_NINES),
+        ("store", "reconcile", "--skip-numbers", THIRTY_NINES),
+        *(("message", verb, NOT_UTF8) for verb in ("show", "retry", "skip", "reprocess")),
+        ("message", "show", NOT_UTF8, "--original"),
+        *(("message", verb, option, NOT_UTF8) for verb in ("list", "dead") for option in ("--partner", "--after")),
+        ("receipt", "bundle", NOT_UTF8, "out.zip"),
+        ("partner", "list", "--after", NOT_UTF8),
+        ("store", "reconcile", "--partner", NOT_UTF8),
+        ("store", "reconcile", "--id", NOT_UTF8),
+        ("send", "gateway.toml", "--key", NOT_UTF8),
+    ],
+)
+def test_what_can_name_or_count_nothing_is_a_usage_error(run, asked):
+    """A number that no store holds, and bytes that are no text, are refused in one line, before anything is opened."""
+    run("migrate")
+    done = run(*asked)
+    assert done.code == 2, done.err
+    assert "Traceback" not in done.err
+    assert "Invalid value" in done.err
+
+
+@pytest.mark.parametrize("name", ["message list", "message show x", "receipt show"])
+def test_the_largest_number_that_is_taken_finds_nothing(run, name):
+    """A number within the bound is asked for, and there is nothing."""
+    run("partner", "import", "--help")
+    run("migrate")
+    option = () if name == "receipt show" else ("--limit",)
+    done = run(*name.split(), *option, str(2**31 - 2))
+    assert done.code in (0, 1), done.err
+    assert "Traceback" not in done.err

@@ -189,6 +189,17 @@ def test_forged_evidence_is_named(change, expected):
     assert not valid(problems)
 
 
+def test_a_payload_in_a_file_makes_the_same_bundle(tmp_path):
+    """Copied from its file or given as bytes, a payload stands in the bundle byte for byte alike."""
+    log, large = sample_log(), DECLARATION * 5000
+    path = tmp_path / "payload"
+    path.write_bytes(large)
+    into = io.BytesIO()
+    packing.write_bundle(into, log.checkpoints[-1], [log.proven(3)], [path, ANSWER])
+    assert into.getvalue() == packing.make_bundle(log.checkpoints[-1], [log.proven(3)], [large, ANSWER])
+    assert into.tell() == len(into.getvalue())
+
+
 def test_a_receipt_with_another_size_is_found():
     """Digest and size of a payload must agree."""
     body = received(0, DECLARATION).replace(b'"size":%d' % len(DECLARATION), b'"size":1')

@@ -196,6 +196,8 @@ async def test_what_the_first_version_kept_is_read_as_it_was(empty_url: str, tmp
             proven = await store.proven(index)
             assert (proven.receipt.body, proven.size) == (id_.encode(), len(PAYLOADS))
         (case,) = await store.case("C1")
+        assert [one.id for one in await store.case("C1", "firm")] == ["case"]
+        assert await store.case("C1", "other") == []
         assert case.documents == {"declaration": DOCUMENT, "transfer": OLDER}
         assert case.keys == {("bill", "B1"), ("container", "C1")}
         assert [one.outcome for one in case.attempts] == ["delivered"]

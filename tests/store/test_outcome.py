@@ -81,7 +81,7 @@ async def test_an_outcome_is_read_back_whole(store: SqlStore) -> None:
         assert (case.version, case.status, case.keys) == (1, "declared", frozenset({BILL}))
         assert case.documents == {"declaration": {"number": "1"}}
         assert case.events == (event,)
-        assert case.messages == (one,)
+        assert case.messages == (replace(one, document=None),)
         assert [d.id for d in case.deliveries] == ["d1"]
         assert [(a.delivery_id, a.number, a.started_at) for a in case.attempts] == [(held.id, 1, NOW)]
         assert [r.subject_id for r in case.receipts] == [claimed.payload.id, one.id, "d1"]

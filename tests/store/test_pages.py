@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 
 from gateway.errors import NotFound
 from gateway.model import CaseEvent, DeliveryKind, MessageState, PayloadState
-from gateway.store import case_views
-from gateway.store.contract import CASES, CaseChange, Standing
+from gateway.store import tables
+from gateway.store.contract import CASES, CaseChange, CasePage, Standing
+from gateway.store.sql import insert_rows
 from gateway.store.sql_store import SqlStore
 from tests.store.made import NOW, accept, claim, deliver_later, delivery, feed_entry, message, outcome, receipt
 
@@ -177,9 +179,18 @@ async def test_a_long_case_is_read_backwards_in_pieces(store: SqlStore) -> None:
         await store.case_earlier("c1", "stranger", piece.earlier)  # type: ignore[arg-type]
 
 
-async def test_a_number_of_many_cases_is_read_in_pages(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def pages(store: SqlStore, key: str, partner: str) -> AsyncIterator[list[str]]:
+    """Ids of the cases of a number, page by page."""
+    after = None
+    while after is None or after:
+        page = await store.cases(key, partner, after or "")
+        assert len(page.cases) <= CASES
+        yield [one.id for one in page.cases]
+        after = page.next
+
+
+async def test_a_number_of_many_cases_is_read_in_pages(store: SqlStore) -> None:
     """The newest cases of a number come first, and following `next` gives each once, also for one who takes part in few."""
-    monkeypatch.setattr(case_views, "LOOKED_AT", 8)
     count = 4 * CASES + 3
     for number in range(1, count + 1):
         await make_case(store, number, 1, f"case {number:03}", ("contract", "K"))
@@ -187,19 +198,62 @@ async def test_a_number_of_many_cases_is_read_in_pages(store: SqlStore, monkeypa
     await store.commit(
         outcome(mine, messages=(message(mine, case_id="case 002"), message(mine, 2, case_id="case 030")))
     )
-
-    async def pages(partner: str) -> AsyncIterator[list[str]]:
-        after = None
-        while after is None or after:
-            page = await store.cases("K", partner, after or "")
-            assert len(page.cases) <= CASES
-            yield [one.id for one in page.cases]
-            after = page.next
-
-    everybody = [id_ async for page in pages("") for id_ in page]
+    everybody = [id_ async for page in pages(store, "K", "") for id_ in page]
     assert everybody == [f"case {number:03}" for number in range(count, 0, -1)]
-    assert [id_ async for page in pages("guest") for id_ in page] == ["case 030", "case 002"]
-    assert [id_ async for page in pages("stranger") for id_ in page] == []
+    assert [page async for page in pages(store, "K", "guest")] == [["case 030", "case 002"]]
+    assert [page async for page in pages(store, "K", "stranger")] == [[]]
+
+
+FOREIGN = 5000
+
+
+async def with_numbers(store: SqlStore, own: range, partner: str) -> None:
+    """5,000 cases of rival's that bear the number K, and of another's, which bear K as well where `own` has their place."""
+    numbers = [(f"case {n:05}", "rival") for n in range(FOREIGN) if n not in own]
+    numbers += [(f"case {n:05}", partner) for n in own]
+    # What partner takes part in besides, between the others, bears another number.
+    besides = [(f"case {n:05}b", partner) for n in range(0, FOREIGN, 100)]
+
+    def fill(connection: Connection) -> None:
+        for rows, key in ((numbers, "K"), (besides, "L")):
+            insert_rows(connection, tables.cases, [(id_, 1, "accepted", who, False) for id_, who in rows])
+            insert_rows(connection, tables.case_keys, [(key, "contract", False, id_) for id_, _ in rows])
+            insert_rows(connection, tables.case_keys, [(key, "bill", False, id_) for id_, _ in rows])
+            insert_rows(connection, tables.case_partners, rows)
+
+    await store._database.write(fill)
+
+
+async def test_others_cases_of_a_number_hide_none_of_ones_own_and_show_nowhere(store: SqlStore) -> None:
+    """Among 5,000 cases of others with the same number one's own are found at once, wherever they stand among them."""
+    await with_numbers(store, range(0, FOREIGN, 700), "firm")
+    mine = [f"case {n:05}" for n in range(0, FOREIGN, 700)][::-1]
+    assert [page async for page in pages(store, "K", "firm")] == [mine]
+    # Whoever takes part in none learns as little as of a number that nobody has, wherever it begins to look.
+    for after in ("", "case 04321", "~", "z"):
+        for partner in ("firm2", "customs"):
+            for key in ("K", "case 00700", "nothing"):
+                assert await store.cases(key, partner, after) == CasePage((), "")
+    # Before the last of one's own there are only others'.
+    assert await store.cases("K", "firm", "case 00000") == CasePage((), "")
+    page = await store.cases("K", "", f"case {CASES:05}")
+    assert [one.id for one in page.cases] == [f"case {n:05}" for n in range(CASES)][::-1]
+
+
+async def test_cases_of_a_number_are_found_soon_however_they_alternate(store: SqlStore) -> None:
+    """Thousands of one's own and of others', by turns, are read page by page, and no page reads beyond its end."""
+    await with_numbers(store, range(0, FOREIGN, 2), "firm")
+    place = ""
+    for first in (FOREIGN, FOREIGN - 2 * CASES, FOREIGN - 4 * CASES):
+        page = await store.cases("K", "firm", place)
+        assert [one.id for one in page.cases] == [f"case {first - 2 * n:05}" for n in range(1, CASES + 1)]
+        place = page.next
+    began = time.perf_counter()
+    await store.cases("K", "rival", "case 00003")
+    await store.cases("K", "firm")
+    await store.cases("L", "rival")
+    await store.cases("K", "")
+    assert time.perf_counter() - began < 2
 
 
 @asynccontextmanager

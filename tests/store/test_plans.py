@@ -184,6 +184,7 @@ async def read_all(store: SqlStore) -> None:
         for after in (None, 3, SHAPE.wide - 10):
             for bodies in (True, False):
                 await store.payload(payload_id, after, 100, bodies=bodies)
+                await store.payload(payload_id, after, 100, bodies=bodies, most=1000)
         await store.original(payload_id)
         await store.message(SHAPE.id("1", MIDDLE))
     for key in (f"TD-{MIDDLE}", filled.CROWDED, SHAPE.huge_case, "BOX-77", "nothing"):

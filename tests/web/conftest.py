@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -180,11 +181,9 @@ class Filled:
     payload_id: str
 
 
-@pytest.fixture
-async def quiet(tmp_path: Path, migrated: Path) -> AsyncIterator[Quiet]:
-    """The interface over a real store with nothing running beside it, so that a test decides what is in there."""
-    shutil.copy(migrated, tmp_path / "gateway.db")
-    settings = settings_in(tmp_path)
+@asynccontextmanager
+async def quiet_over(settings: Settings) -> AsyncIterator[Quiet]:
+    """The interface over the migrated store of these settings with nothing running beside it."""
     signer = opening.signer(settings.receipts)
     async with opening.opened(settings, signer) as store:
         await store.import_partners(PARTNERS, AGREEMENTS, KEYS)
@@ -196,8 +195,21 @@ async def quiet(tmp_path: Path, migrated: Path) -> AsyncIterator[Quiet]:
 
 
 @pytest.fixture
+async def quiet(tmp_path: Path, migrated: Path) -> AsyncIterator[Quiet]:
+    """The interface over a real store with nothing running beside it, so that a test decides what is in there."""
+    shutil.copy(migrated, tmp_path / "gateway.db")
+    async with quiet_over(settings_in(tmp_path)) as quiet:
+        yield quiet
+
+
+@pytest.fixture
 async def filled(quiet: Quiet) -> Filled:
     """The same, with one declaration of acme's that went to customs, and its payload's id."""
+    return await fill(quiet)
+
+
+async def fill(quiet: Quiet, notice: bytes = b"<ClearanceNotice/>", document: bytes = b'{"number":"N-1"}') -> Filled:
+    """One declaration of acme's that went to customs as `notice` and stands in its feed as `document`."""
     client, store, notary = quiet.client, quiet.store, quiet.notary
     id_ = (await client.send(DECLARATION)).json["id"]
     claimed = (await store.claim_payloads(1, timedelta(minutes=1), NOW))[0]
@@ -226,8 +238,8 @@ async def filled(quiet: Quiet) -> Filled:
         model.DeliveryKind.DOCUMENT,
         "clearance",
         "xml:ClearanceNotice:1",
-        b"<ClearanceNotice/>",
-        sha256(b"<ClearanceNotice/>").hexdigest(),
+        notice,
+        sha256(notice).hexdigest(),
         message_id="m-1",
         case_id="c-1",
         reference="CUSTOMS-REF-1",
@@ -237,7 +249,6 @@ async def filled(quiet: Quiet) -> Filled:
         "inbox", "acme", "acknowledgement", "a-1", sha256(contrl).hexdigest(), format="edifact:CONTRL", body=contrl,
         message_id="m-1", at=NOW,
     )  # fmt: skip
-    document = b'{"number":"N-1"}'
     cleared = model.FeedEntry(
         "clearance", "customs", "clearance", "f-1", sha256(document).hexdigest(), {"notice": "N-1"}, body=document,
         message_id="m-1", case_id="c-1", at=NOW,

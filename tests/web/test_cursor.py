@@ -10,10 +10,20 @@ from gateway.web.problems import BadRequest
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\n"), min_size=1)
 
 
-@given(NAMES, st.text(st.characters(codec="utf-8")))
+PLACES = st.text(st.characters(codec="utf-8").filter(str.isprintable), max_size=400)
+
+
+@given(NAMES, PLACES)
 def test_a_cursor_gives_its_place_back(kind, place):
     """Whatever the place is, the cursor made of it leads to it."""
     assert cursor.decode(kind, cursor.encode(kind, place)) == place
+
+
+@pytest.mark.parametrize("place", ["\0", "next \0", "a\nb", "\x7f", "\u202e", "x" * 401])
+def test_a_place_is_short_and_printable(place):
+    """What no list has as a place is refused before any store is asked for it."""
+    with pytest.raises(BadRequest):
+        cursor.decode("messages", cursor.encode("messages", place))
 
 
 @given(NAMES, NAMES)

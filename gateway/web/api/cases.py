@@ -7,10 +7,10 @@ from aiohttp import web
 from gateway.errors import NotFound
 from gateway.store.contract import CasePage, CasePlace, CaseView
 from gateway.web import cursor, resources, views
-from gateway.web.api.answers import answer
+from gateway.web.api.answers import built, weight
 from gateway.web.keys import READ
 from gateway.web.language import preferred
-from gateway.web.parameters import ITEMS, MAX_INTEGER, MOST_ITEMS, TEST, Text, Whole, identifier, whole
+from gateway.web.parameters import ITEMS, MAX_NUMBER, MOST_ITEMS, TEST, Text, Whole, identifier, whole
 from gateway.web.problems import BadRequest
 from gateway.web.services import services
 
@@ -34,15 +34,19 @@ async def get(request: web.Request) -> web.Response:
         view = await service.store.case_earlier(case_id, caller.partner_id, older, limit, test=test)
         page = CasePage((view,))
     else:
-        page = await service.store.cases(key, caller.partner_id, place, limit, test=test)
+        page = await service.store.cases(key, caller.partner_id, identifier(place), limit, test=test)
     # Beyond the first page there may be none left; on the first, none is what a number finds that names nothing.
     if not page.cases and not at:
         raise NotFound
     language = preferred(request, caller.partner.language)
     roles = await service.gate.roles(d.partner_id for case in page.cases for d in (*case.deliveries, *case.spoken_of))
-    items = [views.case(case, caller, language, roles, _earlier(list_name, case)) for case in page.cases]
     next_ = cursor.encode(list_name, f"next {page.next}") if page.next else None
-    return answer(resources.CaseList(items=items, next=next_), language=language)
+
+    def build() -> resources.CaseList:
+        items = [views.case(case, caller, language, roles, _earlier(list_name, case)) for case in page.cases]
+        return resources.CaseList(items=items, next=next_)
+
+    return await built(request, build, sum(map(weight, page.cases)), caller, language)
 
 
 def _earlier(list_name: str, case: CaseView) -> str | None:
@@ -59,5 +63,5 @@ def _parts(place: str) -> tuple[str, int, int, int, int]:
     case_id, *numbers = place.split(" ")
     if len(numbers) != 4:
         raise BadRequest("The cursor was not given out by this gateway.")
-    event, moment, number, delivery = (min(whole(text), MAX_INTEGER) for text in numbers)
-    return identifier(case_id), event, moment, min(number, 2**31 - 1), delivery
+    event, moment, number, delivery = (whole(text) for text in numbers)
+    return identifier(case_id), event, moment, max(-MAX_NUMBER, min(number, MAX_NUMBER)), delivery

@@ -5,23 +5,20 @@ from __future__ import annotations
 from aiohttp import web
 
 from gateway.transports.http import MEDIA_TYPES, content_digest
-from gateway.web.api.answers import given
+from gateway.web.api.answers import stored
 from gateway.web.keys import READ
 from gateway.web.parameters import identifier
 from gateway.web.services import services
 
 
-async def body(request: web.Request) -> web.Response:
+async def body(request: web.Request) -> web.StreamResponse:
     """The bytes of a delivery to the caller, exactly as they were sent."""
     service = services(request)
     caller = await service.gate.admit(request, READ)
-    delivery = await service.store.delivery(identifier(request.match_info["id"]), caller.viewer)
-    response = web.Response(
-        body=delivery.body,
-        headers={
-            "Content-Type": MEDIA_TYPES.get(delivery.format.partition(":")[0], "application/octet-stream"),
-            "Content-Digest": content_digest(bytes.fromhex(delivery.sha256)),
-            "Cache-Control": "no-store",
-        },
-    )
-    return await given(request, response, len(delivery.body), caller)
+    delivery, kept = await service.store.delivery_kept(identifier(request.match_info["id"]), caller.viewer)
+    headers = {
+        "Content-Type": MEDIA_TYPES.get(delivery.format.partition(":")[0], "application/octet-stream"),
+        "Content-Digest": content_digest(bytes.fromhex(delivery.sha256)),
+        "Cache-Control": "no-store",
+    }
+    return await stored(request, kept, headers, caller)

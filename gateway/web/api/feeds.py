@@ -13,7 +13,7 @@ from gateway.errors import NotFound
 from gateway.model import FeedEntry, Role
 from gateway.transports.http import MEDIA_TYPES, content_digest
 from gateway.web import cursor, resources, views
-from gateway.web.api.answers import answer, given
+from gateway.web.api.answers import answer, stored
 from gateway.web.identity import Caller
 from gateway.web.keys import READ
 from gateway.web.parameters import MAX_INTEGER, TEST, Text, Whole, index
@@ -53,23 +53,20 @@ async def get(request: web.Request) -> web.StreamResponse:
     return answer(resources.FeedPage(items=views.feed(entries), next=cursor.encode(name, last)))
 
 
-async def document(request: web.Request) -> web.Response:
+async def document(request: web.Request) -> web.StreamResponse:
     """The document of one entry, byte for byte."""
     service = services(request)
     caller = await service.gate.admit(request, READ)
     name = _readable(request, caller)
     sequence = index(request.match_info["sequence"], "sequence")
     test = caller.key.test or TEST.of(request)
-    entry = await service.store.feed_entry(name, caller.partner_id, sequence, test=test)
-    response = web.Response(
-        body=entry.body,
-        headers={
-            "Content-Type": MEDIA_TYPES.get(entry.format.partition(":")[0], "application/octet-stream"),
-            "Content-Digest": content_digest(bytes.fromhex(entry.sha256)),
-            "Cache-Control": "no-store",
-        },
-    )
-    return await given(request, response, len(entry.body), caller)
+    entry, kept = await service.store.feed_entry_kept(name, caller.partner_id, sequence, test=test)
+    headers = {
+        "Content-Type": MEDIA_TYPES.get(entry.format.partition(":")[0], "application/octet-stream"),
+        "Content-Digest": content_digest(bytes.fromhex(entry.sha256)),
+        "Cache-Control": "no-store",
+    }
+    return await stored(request, kept, headers, caller)
 
 
 def _readable(request: web.Request, caller: Caller) -> str:

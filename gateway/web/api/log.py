@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import io
 import json
+from pathlib import Path
+from typing import BinaryIO
 
 from aiohttp import web
 
 from gateway.errors import NotFound
 from gateway.model import Receipt
-from gateway.receipt.bundle import make_bundle
+from gateway.receipt.bundle import write_bundle
 from gateway.receipt.proof import Proof
 from gateway.receipt.signed import recipient_commitment, recipient_salt, whole_findings
-from gateway.store.bodies import content
-from gateway.store.contract import Proven
+from gateway.store.bodies import whole
+from gateway.store.contract import Kept, Proven
+from gateway.transports.spool import finished
 from gateway.web import resources, views
-from gateway.web.api.answers import answer, given
+from gateway.web.api.answers import answer, counted, given, streamed
 from gateway.web.identity import Caller
 from gateway.web.keys import READ
 from gateway.web.parameters import MAX_INTEGER, Whole, index
@@ -38,33 +42,51 @@ async def proof(request: web.Request) -> web.Response:
     return web.Response(text=text, content_type="text/plain", headers={"Cache-Control": "no-store"})
 
 
-async def bundle(request: web.Request) -> web.Response:
+async def bundle(request: web.Request) -> web.StreamResponse:
     """The same as an evidence bundle, with the bytes it vouches for where they are the caller's to have."""
     caller, found = await _proven(request)
     service = services(request)
     said = json.loads(found.receipt.body)
-    payloads: list[bytes] = []
+    vouched: list[Kept] = []
     recipients: dict[int, tuple[str, bytes]] = {}
     findings: list[bytes] = []
     if "payload" in said:
-        sent = await service.store.original(said["payload"])
-        payloads.append(await asyncio.to_thread(content, sent))
+        vouched.append(whole(await service.store.original(said["payload"])))
         if "findings" in said:
             kept = (await service.store.message(said["message"])).findings
             findings += filter(None, [whole_findings(found.receipt.body, kept)])
     else:
-        delivery = await service.store.delivery(said["delivery"])
+        delivery, body = await service.store.delivery_kept(said["delivery"])
         if caller.everything or delivery.partner_id == caller.partner.id:
+            vouched.append(body)
             salt = recipient_salt(service.notary.secret, delivery.id)
-            payloads.append(delivery.body)
             recipients[found.receipt.index] = (delivery.partner_id, salt)
-    # In a thread, since the payload may be large.
-    proven = [(found.receipt, found.proof)]
-    packed = await asyncio.to_thread(
-        make_bundle, found.checkpoint, proven, payloads, recipients=recipients, findings=findings
-    )
-    response = web.Response(body=packed, content_type="application/zip", headers={"Cache-Control": "no-store"})
-    return await given(request, response, len(packed), caller)
+
+    def write(file: BinaryIO) -> int:
+        payloads = [Path(one.path) if one.path else one.body for one in vouched]
+        proven = [(found.receipt, found.proof)]
+        write_bundle(file, found.checkpoint, proven, payloads, recipients=recipients, findings=findings)
+        return file.tell()
+
+    headers = {"Content-Type": "application/zip", "Cache-Control": "no-store"}
+    size = sum(one.size for one in vouched) + sum(map(len, findings)) + _ENVELOPE
+    if not any(one.path for one in vouched):
+        packed = io.BytesIO()
+        size = await asyncio.to_thread(write, packed)
+        return await given(request, web.Response(body=packed.getvalue(), headers=headers), size, caller)
+    with counted(request, size, caller):
+        # A large one is made in a file of its own, whose bytes are counted before they are written.
+        path = await asyncio.to_thread(service.spool.scratch, size)
+        try:
+            with path.open("w+b") as file:
+                size = await finished(lambda: write(file))
+            return await streamed(request, path, size, headers)
+        finally:
+            path.unlink(missing_ok=True)
+
+
+_ENVELOPE = 16 * 1024
+"""Bytes of a bundle besides what it vouches for, about: the receipt, its proof, the manifest and words."""
 
 
 async def _proven(request: web.Request) -> tuple[Caller, Proven]:

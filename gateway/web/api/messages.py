@@ -13,10 +13,10 @@ from aiohttp import web
 from gateway.errors import PayloadUnreadable
 from gateway.transports import http
 from gateway.web import cursor, resources, views
-from gateway.web.api.answers import answer
+from gateway.web.api.answers import answer, built, weight
 from gateway.web.keys import READ, SEND
 from gateway.web.language import preferred
-from gateway.web.parameters import ITEMS, MOST_ITEMS, Text, Whole, identifier, whole
+from gateway.web.parameters import ITEMS, MAX_NUMBER, MOST_ITEMS, Text, Whole, identifier, index, whole
 from gateway.web.problems import BadRequest
 from gateway.web.services import services
 
@@ -84,13 +84,26 @@ async def get(request: web.Request) -> web.Response:
     service = services(request)
     caller = await service.gate.admit(request, READ)
     payload_id, limit, after = identifier(request.match_info["id"]), MESSAGES.of(request), FURTHER.of(request)
-    list_name = f"messages of {payload_id}"
-    place = whole(cursor.decode(list_name, after)) if after else None
-    view = await service.store.payload(payload_id, place, limit, bodies=False, seen_by=caller.viewer)
-    next_ = None if view.next is None else cursor.encode(list_name, view.next)
+    place, begin = _place(cursor.decode(views.messages_of(payload_id), after)) if after else (None, 0)
+    view = await service.store.payload(
+        payload_id, place, limit, bodies=False, seen_by=caller.viewer, most=_MOST_FINDING_BYTES
+    )
     language = preferred(request, caller.partner.language)
     roles = await service.gate.roles(d.partner_id for d in view.deliveries)
-    return answer(views.payload(view, caller, language, roles, next_), language=language)
+    return await built(
+        request, lambda: views.payload(view, caller, language, roles, begin), weight(view), caller, language
+    )
+
+
+_MOST_FINDING_BYTES = 256 * 1024
+"""Bytes of findings, as they are kept, by which a page ends: about a thousand of them, which are made into JSON in some
+twenty milliseconds."""
+
+
+def _place(text: str) -> tuple[int, int]:
+    """The number of the message before a page, and how many findings of the first one are told already."""
+    number, _, begin = text.partition(" ")
+    return whole(number, MAX_NUMBER), min(index(begin, "cursor"), MAX_NUMBER) if begin else 0
 
 
 async def list_(request: web.Request) -> web.Response:
