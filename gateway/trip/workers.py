@@ -291,7 +291,7 @@ def _examine_into(result: str, work: Work) -> None:
     with Path(result).open("wb") as file:
         for item in work.examined():
             chunk.append(_portable(item))
-            found += len(item.findings)
+            found += len(item.findings) + (len(item.refusals) if isinstance(item, Message) else 0)
             if len(chunk) == CHUNK or found >= CHUNK_FINDINGS:
                 pickle.dump(chunk, file, pickle.HIGHEST_PROTOCOL)
                 chunk.clear()

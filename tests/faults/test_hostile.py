@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import pickle
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.model import Agreement, Direction, MessageState
+from gateway.findings import MOST_TOLD
+from gateway.model import LONGEST_STEP, Agreement, Direction, MessageState
 from gateway.parse import edifact
 from gateway.pipeline import LARGE_AT_ONCE, Pipeline
 from gateway.trip import examine as examining
 from gateway.trip import workers
 from gateway.trip.examine import Bounds, Examined, Interchange, Message, examine
 from tests.bench.hostile import PARTNERS
+from tests.counted import count_calls
 from tests.faults import heavy
 from tests.harness import GatewayProcess
 from tests.trip.rig import RULES, START, House, codes, elements, house, interchange, message, x12
@@ -51,6 +55,8 @@ CASES: list[tuple[Callable[[int], bytes], int, str, int]] = [
     (heavy.components, 100_000, "edi.segment.too_long", 1),
     (heavy.long_segment, 100_000, "edi.segment.too_long", 1),
     (heavy.segments, 10_000, "edi.message.too_many_findings", 1),
+    (heavy.wrong_goods, 2_000, "payload.more_findings", 1),
+    (heavy.many_values, 1_100_000, "json.too_many_values", 1),
 ]
 
 
@@ -77,6 +83,51 @@ def test_what_is_wide_takes_time_in_proportion(kind: Callable[[int], bytes], siz
         examined(body)
         taken.append(time.process_time() - began)
     assert taken[1] < 3.2 * taken[0] + 0.3
+
+
+@pytest.mark.parametrize(
+    ("kind", "size"),
+    [
+        (heavy.empty_goods, 700),
+        (heavy.empty_lines, 700),
+        (heavy.many_containers, 700),
+        (heavy.wrong_goods, 700),
+        (heavy.many_bills, 100),
+        (heavy.siblings, 300),
+    ],
+)
+def test_what_has_many_items_takes_work_in_proportion(kind: Callable[[int], bytes], size: int) -> None:
+    """Reading, checking and judging twice as many items calls no more than about twice as many functions."""
+    examined(kind(1))  # what is loaded once is loaded
+    works = [count_calls(partial(examined, kind(count))) for count in (size, 2 * size)]
+    assert works[1] < 2.5 * works[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "size"),
+    [
+        (heavy.empty_goods, 2_000),
+        (heavy.empty_lines, 2_000),
+        (heavy.many_containers, 2_000),
+        (heavy.wrong_goods, 2_000),
+    ],
+)
+def test_findings_of_one_message_are_bounded(kind: Callable[[int], bytes], size: int) -> None:
+    """Whoever finds them, schema, document or rules, they are no more than the message may have, and the rest is counted."""
+    (message,), _ = examined(kind(size))
+    most = examining.MOST_FINDINGS if message.syntax in examining.HEADERS else MOST_TOLD
+    found = [*message.findings, *message.refusals]
+    assert len(found) <= most + 1
+    if len(found) > most:
+        assert found[-1].code == "payload.more_findings"
+
+
+def test_long_names_do_not_multiply() -> None:
+    """A name of the sender's stands cut in the place of each finding under it."""
+    (message,), _ = examined(heavy.long_names(100_000))
+    assert len(message.findings) == 500
+    assert message.findings[0].place.path == f"/{'A' * (LONGEST_STEP - 1)}…/k0"
+    assert len(pickle.dumps(message)) < 500_000
 
 
 def test_rejected_messages_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
