@@ -50,8 +50,8 @@ IN_ORDER_SECONDS, IN_ORDER_LOOKS = 0.2, 10
 """How long a payload keeps its place while it waits for those before it, and how often it looks meanwhile."""
 
 LARGE_AT_ONCE = 4
-"""Large payloads of one partner in work at once: one being examined, and as many again being decided, committed and
-fetched as keep it busy. With more, one partner's would take all places, and every other's would wait for them."""
+"""Large payloads of one partner in work at once: one being examined (see `workers.RESERVE`), and as many again being
+decided, committed and fetched as keep it busy. With more, one partner's would take all of `pipeline.concurrency`."""
 
 PEAK_ARRIVALS = 16
 """Arrivals waiting for their commit at once that count as a peak: at a steady few hundred a second there are fewer."""
