@@ -22,12 +22,25 @@ from gateway.documents.parts import Function
 from gateway.documents.release import ReleaseNotice
 from gateway.model import Finding, Place
 
+MOST_ITEMS = 3_000
+"""Items of one list of a document: a decision holds them all, with what comes of each, some 30 KB for a bill of lading.
+A ship's manifest has some thousand bills, a declaration some dozen goods; what has more is sent in parts."""
+
 _ITEM = re.compile(r"(\w+)\[([0-9]+)\]")
 _ISO_6346 = re.compile(r"[A-Z]{4}[0-9]{7}")
 
 
 def check(document: Document, rules: Rules) -> Iterator[Finding]:
-    """Everything the rules have against `document`, found as it is asked for; nothing for a type without rules."""
+    """Everything the rules have against `document`, found as it is asked for; nothing for a type without rules.
+
+    Of a document with more items than one decision may hold, only that.
+    """
+    too_many = [name for name, value in document if isinstance(value, tuple) and len(value) > MOST_ITEMS]
+    for name in too_many:
+        args = {"item": name, "count": str(len(getattr(document, name))), "max": str(MOST_ITEMS)}
+        yield Finding("rules.too_many_items", place=Place(path=name), args=args)
+    if too_many:
+        return
     match document:
         case Declaration():
             yield from _declaration(document, rules.declaration_mandatory)

@@ -16,6 +16,7 @@ from bisect import bisect_right
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import chain, pairwise
 
 import structlog
@@ -26,6 +27,7 @@ from gateway.decide import FLOWS, decide, facts
 from gateway.decide.effects import Alert, Effect
 from gateway.decide.facts import Facts
 from gateway.decide.incoming import Incoming
+from gateway.deliver.aside import has_many_items, run_aside, uncollected
 from gateway.deliver.directory import Directory
 from gateway.deliver.dispatch import Dispatch, InHand
 from gateway.deliver.rendering import Renderer
@@ -54,6 +56,10 @@ FINDINGS = 5_000
 the others' must stay short."""
 
 
+LONG = 1_000
+"""Items of a document above which it is decided by itself, one such document after the other: what comes of three
+thousand bills of lading takes some hundred megabytes until it is written."""
+
 _REFUSAL, _FAULT = -1, -3
 """Positions of the answers that no effect makes: their deliveries' ids derive from them."""
 
@@ -73,10 +79,12 @@ class Trip:
         now: datetime,
         chunk: int,
         *,
+        one_long: asyncio.Lock,
         again: bool = False,
     ) -> None:
         """`chunk` is how many messages one transaction holds at most; `now` is the time of all that is decided.
 
+        `one_long` is shared by all trips: whoever holds it decides a message of very many items.
         `again`: an earlier commit was refused because facts had moved, or an interchange came before.
         """
         self._store = store
@@ -90,6 +98,7 @@ class Trip:
         self._rules = rules
         self._now = now
         self._chunk = chunk
+        self._one_long = one_long
         self._again = again
         self._messages: list[Message] = []
         self._findings = 0
@@ -133,7 +142,9 @@ class Trip:
         position = 0
         async for message in self._all_messages():
             position = message.number
-            if position > self._done:
+            if position > self._done and message.document is not None and has_many_items(message.document, LONG):
+                await self._decide_by_itself(message)
+            elif position > self._done:
                 await self._decide(message, self._interchange_of(message.number))
             if len(self._transaction.shares) >= self._chunk or self._transaction.findings >= FINDINGS:
                 await self._commit(position)
@@ -156,7 +167,7 @@ class Trip:
         """Keep a chunk of a large payload until its trailers are seen."""
         states = (MessageState.FAILED if m.fault else MessageState.REJECTED if m.rejected else None for m in messages)
         records = [
-            self._record(m, state or MessageState.HELD, "", staged=True)
+            await run_aside(m.document, partial(self._record, m, state or MessageState.HELD, "", staged=True))
             for m, state in zip(messages, states, strict=True)
         ]
         with faults.caught() as fault:
@@ -182,7 +193,7 @@ class Trip:
         for before, last in pairwise(self._staged):
             # Chunk by chunk as they were staged, since that is how much there is room for.
             for record in await self._store.staged(self._payload.id, before, last - before):
-                yield self._unstaged(record)
+                yield await run_aside(record.document, partial(self._unstaged, record))
         for message in self._messages:
             yield message
 
@@ -217,6 +228,13 @@ class Trip:
         place = bisect_right(self._interchanges, number, key=lambda interchange: interchange.first) - 1
         found = self._interchanges[place] if place >= 0 else None
         return found if found is not None and number <= found.last else None
+
+    async def _decide_by_itself(self, message: Message) -> None:
+        """Decide and write a message of very many items while no other such one is decided."""
+        async with self._one_long:
+            with uncollected():
+                await self._decide(message, self._interchange_of(message.number))
+                await self._commit(message.number)
 
     async def _decide(self, message: Message, interchange: Interchange | None) -> None:
         """What one message comes to, added to the transaction."""
@@ -253,7 +271,7 @@ class Trip:
             if settled is None:
                 return False
             state, case_id = settled
-        share.records.append(self._record(message, state, case_id))
+        share.records.append(await run_aside(message.document, partial(self._record, message, state, case_id)))
         share.receipts.append(self._checked(message, in_hand, state))
         return True
 
@@ -370,7 +388,8 @@ class Trip:
         share.facts = known
         placed = [answers.placed(effect, message.origins) for effect in effects]
         state, case_id = await share.dispatch.carry_out(placed, known, in_hand)
-        message.refusals += answers.reasons(effects, message.origins)
+        most = max(findings.MOST_TOLD - len(message.findings), 1)
+        message.refusals = findings.kept([*message.refusals, *answers.reasons(effects, message.origins)], most)
         if state is not MessageState.REJECTED:
             payload = replace(self._payload, test=in_hand.test)
             answered = await answers.answered(
@@ -384,7 +403,8 @@ class Trip:
         known = Facts()
         while True:
             try:
-                return decide(incoming, known, self._rules, self._now), known
+                work = partial(decide, incoming, known, self._rules, self._now)
+                return await run_aside(incoming.document, work), known
             except facts.Unknown as unknown:
                 known = await self._answered(unknown.queries, known, incoming.message_id)
 

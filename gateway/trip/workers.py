@@ -25,12 +25,13 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import IO, Any
 
 from gateway.check.rulebook import RuleBook, Rules
 from gateway.check.rulebook import load as load_rules
+from gateway.deliver.aside import run_in_thread
 from gateway.errors import ExaminerLost
 from gateway.model import Agreement, Payload, Place
 from gateway.receive.unpack import RATIO_FREE, is_packed
@@ -134,7 +135,7 @@ class Examiners:
                     with translated():  # a full disk is no fault of the payload
                         await self._alone(_examine_into, name, work)
                 # In a thread: what was said of ten thousand messages takes a second to read.
-                while (items := await asyncio.to_thread(_chunk, file)) is not None:
+                while (items := await run_in_thread(partial(_chunk, file))) is not None:
                     for item in items:
                         yield item
         elif not self._workers:

@@ -273,6 +273,17 @@ def test_twice_as_long_a_list_takes_twice_the_work(model, long, bare):
         assert works[1] < 2.5 * works[0] + 1000
 
 
+@pytest.mark.parametrize("model", MODELS.values())
+def test_more_items_than_one_decision_may_hold_are_refused(model):
+    """A list of any document that is too long is told once, and nothing else is looked for."""
+    lists = [name for name in _lists(model) if "." not in name]
+    for name in lists:
+        bare = _filled(model, name, rules.MOST_ITEMS + 1, bare=True)
+        assert found(bare) == [("rules.too_many_items", name)]
+        (finding,) = rules.check(bare, RULES)
+        assert (finding.args["count"], finding.args["max"]) == ("3001", "3000")
+
+
 def test_findings_have_words():
     """Each finding names what it is about, in both languages."""
     (finding,) = rules.check(declaration(OUT, contract_number=None), RULES)

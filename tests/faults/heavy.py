@@ -260,6 +260,6 @@ KINDS: dict[Callable[[int], bytes], int] = {
     wrong_goods: 300_000,
     long_names: 400_000,
     many_values: 10_000_000,
-    many_bills: 20_000,
+    many_bills: 3_000,
 }
 """Each kind with the size of an attack."""
