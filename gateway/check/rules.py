@@ -25,6 +25,7 @@ from gateway.model import Finding, Place
 MOST_ITEMS = 3_000
 """Items of one list of a document: a decision holds them all, with what comes of each, some 30 KB for a bill of lading.
 A ship's manifest has some thousand bills, a declaration some dozen goods; what has more is sent in parts."""
+TOO_MANY_ITEMS = "rules.too_many_items"
 
 _ITEM = re.compile(r"(\w+)\[([0-9]+)\]")
 _ISO_6346 = re.compile(r"[A-Z]{4}[0-9]{7}")
@@ -38,7 +39,7 @@ def check(document: Document, rules: Rules) -> Iterator[Finding]:
     too_many = [name for name, value in document if isinstance(value, tuple) and len(value) > MOST_ITEMS]
     for name in too_many:
         args = {"item": name, "count": str(len(getattr(document, name))), "max": str(MOST_ITEMS)}
-        yield Finding("rules.too_many_items", place=Place(path=name), args=args)
+        yield Finding(TOO_MANY_ITEMS, place=Place(path=name), args=args)
     if too_many:
         return
     match document:

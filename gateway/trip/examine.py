@@ -571,6 +571,8 @@ class Examiner:
             against = catalogue.judged(rule_check.check(read.document, self._rules), strictness)
             room = max(most - len(message.findings), 1)
             message.refusals = [replace(f, place=_traced(f.place, read)) for f in catalogue.kept(against, room)]
+            if any(f.code == rule_check.TOO_MANY_ITEMS for f in message.refusals):
+                message.document = None  # it is refused, and too much to hold until that is told
 
     def _judged(self, message: Message) -> Message:
         """`message` with its findings as its agreement sees them; no agreement is a finding of its own."""

@@ -127,6 +127,13 @@ def test_findings_of_one_message_are_bounded(kind: Callable[[int], bytes], size:
         assert found[-1].code == "payload.more_findings"
 
 
+def test_what_is_too_much_for_a_decision_is_not_handed_on() -> None:
+    """A document with too many items is refused where it is examined, and does not leave there."""
+    (message,), _ = examined(heavy.empty_goods(20_000))
+    assert [f.code for f in message.refusals] == ["rules.too_many_items"]
+    assert (message.document, message.document_type) == (None, "declaration")
+
+
 def test_long_names_do_not_multiply() -> None:
     """A name of the sender's stands cut in the place of each finding under it."""
     (message,), _ = examined(heavy.long_names(100_000))
