@@ -183,7 +183,9 @@ class Pipeline(Section):
     """The trip between the two commits."""
 
     workers: int = Field(
-        1, description="Processes for parsing and translating large payloads; 0 keeps all in one", ge=0
+        1,
+        description="Large payloads of one sender examined at once, each in a process; others' have one more. 0 keeps all in one",
+        ge=0,
     )
     worker_bytes: int = Field(
         2048 * MIB,

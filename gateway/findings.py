@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from string import Formatter
@@ -28,8 +28,15 @@ from typing import Any
 
 from gateway import data
 from gateway.errors import SchemaInvalid
-from gateway.model import Finding, Severity, Strictness
+from gateway.model import Finding, Place, Severity, Strictness, cut
 from gateway.signs import LONGEST_VALUE
+
+MOST_TOLD = 500
+"""Findings told of one XML or JSON message: nobody mends more by hand, and a message with more is mostly wrong."""
+MOST_CHARACTERS = 1_000_000
+"""Characters of all findings of one message together: two thousand for each of five hundred. They are stored, told and
+held in memory with it."""
+_MORE = "payload.more_findings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,18 +264,58 @@ def _counted(characters: str, least: str, most: str, *, zh: bool) -> str:
     return f"{least} 至 {most} 位{characters}" if zh else f"{least} to {most} {characters}"
 
 
-def judged(found: Iterable[Finding], strictness: Strictness) -> list[Finding]:
+def judged(found: Iterable[Finding], strictness: Strictness) -> Iterator[Finding]:
     """`found` as an agreement sees it: under a lenient one, tolerable errors are warnings. Long values are cut."""
-    found = [_cut(finding) for finding in found]
-    if strictness is Strictness.STRICT:
-        return found
     table = catalogue()
-    return [
-        replace(f, severity=Severity.WARNING)
-        if f.severity is Severity.ERROR and (entry := table.get(f.code)) is not None and entry.tolerable
-        else f
-        for f in found
-    ]
+    for finding in map(_cut, found):
+        tolerable = strictness is not Strictness.STRICT and finding.severity is Severity.ERROR
+        if tolerable and (entry := table.get(finding.code)) is not None and entry.tolerable:
+            yield replace(finding, severity=Severity.WARNING)
+        else:
+            yield finding
+
+
+def kept(found: Iterable[Finding], most: int) -> list[Finding]:
+    """The first `most` of `found`, errors before the others where there are more, and then how many were left out.
+
+    They hold no more than MOST_CHARACTERS together, or are only one. All of `found` is looked at as it comes, and
+    little more than what is kept is held meanwhile.
+    """
+    first: list[Finding] = []
+    late: list[Finding] = []
+    """Errors behind the first `most`."""
+    left_out = 0
+    for finding in found:
+        if finding.code == _MORE:
+            left_out += int(finding.args["count"])
+        elif len(first) < most:
+            first.append(finding)
+        elif finding.severity is Severity.ERROR and len(late) < most:
+            late.append(finding)
+        else:
+            left_out += 1
+    if late:
+        others = [f for f in first if f.severity is not Severity.ERROR]
+        first = [*(f for f in first if f.severity is Severity.ERROR), *late, *others]
+    room, count = MOST_CHARACTERS, 0
+    for finding in first[:most]:
+        room -= _characters(finding)
+        if room < 0 and count:
+            break
+        count += 1
+    left_out += len(first) - count
+    return [*first[:count], more_findings(most, left_out, first[0].place if first else Place())] if left_out else first
+
+
+def more_findings(most: int, count: int, place: Place = Place()) -> Finding:  # noqa: B008 -- frozen
+    """What stands for `count` findings, or more, beyond the `most` that are told."""
+    return Finding(_MORE, Severity.WARNING, place, args={"max": str(most), "count": str(count)})
+
+
+def _characters(finding: Finding) -> int:
+    """How many characters a finding takes, about: those of its words are in the catalogue."""
+    place = finding.place
+    return sum(map(len, (place.path, place.message, place.tag, finding.value, *finding.args.values())))
 
 
 def _cut(finding: Finding) -> Finding:
@@ -279,12 +326,8 @@ def _cut(finding: Finding) -> Finding:
     """
     if len(finding.value) <= LONGEST_VALUE and all(len(value) <= LONGEST_VALUE for value in finding.args.values()):
         return finding
-    args = {name: _cut_text(value) for name, value in finding.args.items()}
-    return replace(finding, value=_cut_text(finding.value), args=args)
-
-
-def _cut_text(text: str) -> str:
-    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"
+    args = {name: cut(value, LONGEST_VALUE) for name, value in finding.args.items()}
+    return replace(finding, value=cut(finding.value, LONGEST_VALUE), args=args)
 
 
 def rejects(found: Iterable[Finding]) -> bool:

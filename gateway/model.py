@@ -120,12 +120,25 @@ class Strictness(StrEnum):
     LENIENT = "lenient"
 
 
+LONGEST_STEP = 100
+"""Characters of one step of a path: more than any name of ours has; names that a sender makes up may have millions."""
+LONGEST_PATH = 1000
+"""Characters of a path: a thousand findings may stand under one name, and each has its own path in memory and in the
+store."""
+
+
+def cut(text: str, most: int) -> str:
+    """`text`, or its beginning with an ellipsis in `most` characters where it has more."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where in the sender's message something stands; only what is known is set.
 
     `segment` counts from 1 within the message (UNH or ST is 1), 0 where the envelope is meant.
-    `element`, `component` and `repetition` count from 1. `path` is an XPath or a JSON pointer.
+    `element`, `component` and `repetition` count from 1. `path` is an XPath or a JSON pointer. Of what is longer than
+    LONGEST_PATH, a place has the beginning.
     """
 
     message: str = ""
@@ -136,6 +149,13 @@ class Place:
     repetition: int | None = None
     path: str = ""
     line: int | None = None
+
+    def __post_init__(self) -> None:
+        """Cut what a sender made too long."""
+        for name in ("message", "tag", "path"):
+            text = getattr(self, name)
+            if len(text) > LONGEST_PATH:
+                object.__setattr__(self, name, cut(text, LONGEST_PATH))
 
     def __str__(self) -> str:
         """The place in words that both languages share: `CST 12, 3.1` or `/a/b line 7`."""

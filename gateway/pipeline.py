@@ -50,9 +50,9 @@ LEAVE_SECONDS = 2.0
 IN_ORDER_SECONDS, IN_ORDER_LOOKS = 0.2, 10
 """How long a payload keeps its place while it waits for those before it, and how often it looks meanwhile."""
 
-LARGE_AT_ONCE = 4
-"""Large payloads of one partner in work at once: one being examined, and as many again being decided, committed and
-fetched as keep it busy. With more, one partner's would take all places, and every other's would wait for them."""
+LARGE_AT_ONCE = 2
+"""Large payloads of one partner in work at once: one being examined (see `workers.RESERVE`) while another is decided.
+With more, one partner's would take all of `pipeline.concurrency`, and hold what was read of each in memory."""
 
 PEAK_ARRIVALS = 16
 """Arrivals waiting for their commit at once that count as a peak: at a steady few hundred a second there are fewer."""
@@ -128,6 +128,7 @@ class Pipeline:
         )
         self._loop = Loop(self._claim, self.process, settings.pipeline.concurrency)
         self._once_more = asyncio.Lock()
+        self._one_long = asyncio.Lock()
         self._large = Counter[str]()
         """Large payloads in work, by partner."""
         self._suspects: set[str] = set()
@@ -300,6 +301,7 @@ class Pipeline:
             self._rules.at(china.day(now)),
             now,
             self._chunk,
+            one_long=self._one_long,
             again=again,
         )
 

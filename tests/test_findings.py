@@ -17,7 +17,7 @@ from gateway.check import codes
 from gateway.documents.parts import Movement
 from gateway.flows.consignment.status import Event, Status
 from gateway.flows.containers.status import ContainerEvent, ContainerStatus
-from gateway.model import Finding, Place, Role, Strictness
+from gateway.model import LONGEST_PATH, Finding, Place, Role, Severity, Strictness
 from gateway.signs import LONGEST_VALUE, shown
 
 ENGLISH = re.compile(r"[a-z_]{3,}")
@@ -200,3 +200,33 @@ def test_a_finding_keeps_the_beginning_of_a_long_value(strictness: Strictness) -
     for text in (cut.value, cut.args["number"]):
         assert (len(text), text[-1]) == (LONGEST_VALUE, "…")
         assert shown(text) == text, "no person is told that the whole value was as long as what was kept of it"
+
+
+def test_what_is_kept_of_very_many():
+    """Errors before what does not reject, in the order in which they came, and how many were left out."""
+    notes = [Finding(f"n{n}", Severity.WARNING) for n in range(5)]
+    errors = [Finding(f"e{n}") for n in range(5)]
+    told = [f.code for f in findings.kept([*notes[:2], errors[0], *notes[2:], *errors[1:]], 6)]
+    assert told == ["e0", "e1", "e2", "e3", "e4", "n0", "payload.more_findings"]
+    assert findings.kept(iter([*notes, *errors]), 10) == [*notes, *errors]
+    more = findings.more_findings(3, 7)
+    assert findings.kept([*notes[:3], more], 3) == [*notes[:3], more]
+    (_, _, told_more) = findings.kept([*notes[:3], more], 2)
+    assert told_more.args["count"] == "8"
+
+
+def test_what_is_kept_is_bounded_in_characters():
+    """Five hundred long findings are no more than a megabyte; of one that is longer by itself something is kept."""
+    long = Finding("x", value="v" * LONGEST_VALUE, args={str(n): "a" * LONGEST_VALUE for n in range(5)})
+    kept = findings.kept([long] * 500, 500)
+    assert len(kept) < findings.MOST_CHARACTERS // (6 * LONGEST_VALUE) + 2
+    assert kept[-1].args["count"] == str(500 - len(kept) + 1)
+    huge = Finding("x", value="v" * 2 * findings.MOST_CHARACTERS)
+    assert findings.kept([huge, huge], 500)[0] == huge
+
+
+def test_a_place_holds_no_more_than_is_read():
+    """A path that a sender made very long has its beginning."""
+    place = Place(path="/" + "x" * 5_000_000)
+    assert (len(place.path), place.path[-1]) == (LONGEST_PATH, "…")
+    assert Place(path="/a").path == "/a"

@@ -22,27 +22,41 @@ from gateway.documents.parts import Function
 from gateway.documents.release import ReleaseNotice
 from gateway.model import Finding, Place
 
+MOST_ITEMS = 3_000
+"""Items of one list of a document: a decision holds them all, with what comes of each, some 30 KB for a bill of lading.
+A ship's manifest has some thousand bills, a declaration some dozen goods; what has more is sent in parts."""
+TOO_MANY_ITEMS = "rules.too_many_items"
+
 _ITEM = re.compile(r"(\w+)\[([0-9]+)\]")
 _ISO_6346 = re.compile(r"[A-Z]{4}[0-9]{7}")
 
 
-def check(document: Document, rules: Rules) -> list[Finding]:
-    """Everything the rules have against `document`; nothing for a type without rules."""
+def check(document: Document, rules: Rules) -> Iterator[Finding]:
+    """Everything the rules have against `document`, found as it is asked for; nothing for a type without rules.
+
+    Of a document with more items than one decision may hold, only that.
+    """
+    too_many = [name for name, value in document if isinstance(value, tuple) and len(value) > MOST_ITEMS]
+    for name in too_many:
+        args = {"item": name, "count": str(len(getattr(document, name))), "max": str(MOST_ITEMS)}
+        yield Finding(TOO_MANY_ITEMS, place=Place(path=name), args=args)
+    if too_many:
+        return
     match document:
         case Declaration():
-            return list(_declaration(document, rules.declaration_mandatory))
+            yield from _declaration(document, rules.declaration_mandatory)
         case Transfer():
-            return list(_transfer(document))
+            yield from _transfer(document)
         case ClearanceNotice():
-            return list(_clearance(document))
+            yield from _clearance(document)
         case CustomsEntry():
-            return list(_customs_entry(document))
+            yield from _customs_entry(document)
         case Manifest():
-            return list(_containers(document, "bills[].containers[].number"))
+            yield from _containers(document, "bills[].containers[].number")
         case ReleaseNotice():
-            return list(_release(document))
+            yield from _release(document)
         case _:
-            return []
+            pass
 
 
 def walk(document: BaseModel, path: str) -> Iterator[tuple[str, Any]]:
@@ -68,16 +82,28 @@ def walk(document: BaseModel, path: str) -> Iterator[tuple[str, Any]]:
     yield from places
 
 
-def holds(document: BaseModel, condition: Condition, beside: str = "") -> bool:
-    """Whether `condition` holds; within the same item of a list as the place `beside`, where that is in one."""
-    return any(
-        _meets(value, condition) for place, value in walk(document, condition.field) if _same_item(place, beside)
-    )
+def holds(document: BaseModel, condition: Condition) -> bool:
+    """Whether `condition` holds anywhere in `document`."""
+    return any(_meets(value, condition) for _, value in walk(document, condition.field))
 
 
-def _same_item(place: str, beside: str) -> bool:
-    mine, theirs = _ITEM.match(place), _ITEM.match(beside)
-    return mine is None or theirs is None or mine[1] != theirs[1] or mine[2] == theirs[2]
+class _Holding:
+    """Where one condition holds in one document: its field is looked at once, however many places ask."""
+
+    def __init__(self, document: BaseModel, condition: Condition) -> None:
+        met = [place for place, value in walk(document, condition.field) if _meets(value, condition)]
+        self._items = {(item[1], item[2]) for place in met if (item := _ITEM.match(place))}
+        self._lists = {name for name, _ in self._items}
+        self._is_outside_lists = any(_ITEM.match(place) is None for place in met)
+
+    def holds_beside(self, place: str) -> bool:
+        """Whether it holds for what stands at `place`: within the same item of a list, where both are in that list."""
+        if self._is_outside_lists:
+            return True
+        item = _ITEM.match(place)
+        if item is None:
+            return bool(self._lists)
+        return (item[1], item[2]) in self._items or bool(self._lists - {item[1]})
 
 
 def _meets(value: Any, condition: Condition) -> bool:
@@ -151,6 +177,7 @@ def _missing(document: Declaration, mandatory: DeclarationMandatory) -> Iterator
     # A change (1225 = 4) holds what changes; but a list in it is the whole list, and its items are complete.
     partial = document.function is Function.CHANGE
     told: set[str] = set()
+    holdings = {condition: _Holding(document, condition) for item in mandatory.item for condition in item.when}
     for item in mandatory.item:
         if document.direction.value not in item.directions:
             continue
@@ -158,7 +185,7 @@ def _missing(document: Declaration, mandatory: DeclarationMandatory) -> Iterator
             absent = value is None or value == ()
             if partial and "[" not in place:
                 continue
-            if absent and place not in told and all(holds(document, c, place) for c in item.when):
+            if absent and place not in told and all(holdings[c].holds_beside(place) for c in item.when):
                 told.add(place)
                 yield _missing_item(item, place)
 

@@ -23,11 +23,9 @@ from xmlschema.validators import facets as xsd_facets
 
 from gateway import data
 from gateway.errors import SchemaInvalid
+from gateway.findings import MOST_TOLD, kept
 from gateway.model import Finding, Place
 from gateway.parse import xml
-
-MAX_FINDINGS = 500
-"""Faults worded for one message; a message with more is mostly wrong, and the rest says nothing new."""
 
 WIDEST = 5_000
 """Children of one element up to which the thorough reader is asked: it looks through all of them for each that is
@@ -102,14 +100,18 @@ def check(root: etree._Element, format_: str) -> list[Finding]:
     if entry is None:
         return [unknown(root)]
     found: list[Finding] = []
+    places = xml.Places()
     if not valid(root, format_):
         if max(map(len, root.iter())) <= WIDEST:
-            found = [_worded(error) for error in itertools.islice(_thorough(format_).iter_errors(root), MAX_FINDINGS)]
+            errors = itertools.islice(_thorough(format_).iter_errors(root), MOST_TOLD + 1)
+            found = [_worded(error, places) for error in errors]
         # The thorough reader takes more characters for blanks than XML does; the verdict is libxml2's all the same.
         found = found or _unworded(root, format_)
     if entry.any_order:
-        found += itertools.islice(_repeated(root, _records(format_)), MAX_FINDINGS - len(found))
-    return found
+        found += itertools.islice(
+            _repeated(root, _records(format_), places), MOST_TOLD + 1 - min(len(found), MOST_TOLD)
+        )
+    return kept(found, MOST_TOLD)
 
 
 def valid(root: etree._Element, format_: str) -> bool:
@@ -124,7 +126,7 @@ def _unworded(root: etree._Element, format_: str) -> list[Finding]:
     errors: Any = schema.error_log
     return [
         Finding("xml.invalid", place=Place(path=error.path or "", line=error.line), args={"detail": error.message})
-        for error in itertools.islice(errors, MAX_FINDINGS)
+        for error in itertools.islice(errors, MOST_TOLD + 1)
     ]
 
 
@@ -159,43 +161,40 @@ def _records(format_: str) -> frozenset[str]:
     return frozenset(f"{{{entry.namespace}}}{element.get('name')}" for element in names)
 
 
-def _repeated(root: etree._Element, records: frozenset[str]) -> Iterator[Finding]:
+def _repeated(root: etree._Element, records: frozenset[str], places: xml.Places) -> Iterator[Finding]:
     """A finding for each plain item that stands more than once in its record; records may repeat."""
     for record in root.iter(*records):
-        plain = [child.tag for child in record if child.tag not in records]
-        if len(plain) == len(set(plain)):
-            continue
-        counts = Counter(plain)
+        counts = Counter[Any]()
         for child in record:
-            if counts[child.tag] > 1:
-                place = xml.place_of(record.findall(str(child.tag))[1])
-                counts[child.tag] = 0
-                yield Finding("xml.element.too_many", place=place, args={"name": xml.local_name(child), "max": "1"})
+            counts[child.tag] += child.tag not in records
+            if counts[child.tag] == 2:
+                place, args = places.place_of(child), {"name": xml.local_name(child), "max": "1"}
+                yield Finding("xml.element.too_many", place=place, args=args)
 
 
-def _worded(error: XMLSchemaValidationError) -> Finding:
+def _worded(error: XMLSchemaValidationError, places: xml.Places) -> Finding:
     """One fault that xmlschema reports, in the catalogue's codes."""
     element: Any = error.elem if etree.iselement(error.elem) else None
     if isinstance(error, XMLSchemaChildrenValidationError) and element is not None:
-        return _child(error, element)
+        return _child(error, element, places)
     code, value, args = _value(error)
     if element is None:
         return Finding(code, value=value, args=args)
-    return Finding(code, place=xml.place_of(element), value=value, args={"name": xml.local_name(element), **args})
+    return Finding(code, place=places.place_of(element), value=value, args={"name": xml.local_name(element), **args})
 
 
 _TAG = re.compile(r"\{[^}]*\}([\w.\-]+)")
 
 
-def _child(error: XMLSchemaChildrenValidationError, element: etree._Element) -> Finding:
+def _child(error: XMLSchemaChildrenValidationError, element: etree._Element, places: xml.Places) -> Finding:
     """A child too many, too few, unknown or in the wrong place."""
     _, _, tail = (error.reason or "").partition(" Tag ")
     expected = ", ".join(_TAG.findall(tail))
     child: Any = error.invalid_child
     if not etree.iselement(child):
         args = {"name": xml.local_name(element), "expected": expected or "–"}
-        return Finding("xml.element.missing", place=xml.place_of(element), args=args)
-    name, place = xml.local_name(child), xml.place_of(child)
+        return Finding("xml.element.missing", place=places.place_of(element), args=args)
+    name, place = xml.local_name(child), places.place_of(child)
     if expected:
         return Finding("xml.element.unexpected", place=place, args={"name": name, "expected": expected})
     group: Any = error.validator

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 from datetime import datetime
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from gateway.decide.facts import Facts, NextNumber
 from gateway.deliver import advice
+from gateway.deliver.aside import run_aside
 from gateway.documents import Document
 from gateway.documents.response import Response
 from gateway.model import TIME_DIGITS, Agreement, Finding, Partner, Severity, begins_with_time
@@ -64,9 +66,10 @@ class Renderer:
         )
         if mapping is not None:
             context = Context(time_zone=agreement.time_zone, code_tables=agreement.code_tables)
-            return render(document, mapping, context, frame), reference
+            return await run_aside(document, partial(render, document, mapping, context, frame)), reference
         assert isinstance(document, Response), "only a response goes without a mapping"
-        return Rendered(advice.WRITERS[agreement.format](document, frame), []), reference
+        body = await run_aside(document, partial(advice.WRITERS[agreement.format], document, frame))
+        return Rendered(body, []), reference
 
     async def x12_reference(self, partner_id: str, delivery_id: str, *, test: bool) -> str:
         """The next interchange control number towards a partner; the same again for the same delivery.

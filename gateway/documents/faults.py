@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gateway.model import Finding, Place
+from gateway.model import LONGEST_STEP, Finding, Place, cut
 
 _CODES: Mapping[str, tuple[str, Mapping[str, str]]] = {
     # pydantic's error type -> our code, and {our argument: name in pydantic's context}
@@ -88,7 +88,12 @@ def faults(error: ValidationError) -> Iterator[Fault]:
 
 def pointer(location: tuple[int | str, ...]) -> str:
     """`location` as a JSON pointer (RFC 6901)."""
-    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in location)
+    return "".join(f"/{pointer_step(str(step))}" for step in location)
+
+
+def pointer_step(name: str) -> str:
+    """`name` as a step of a JSON pointer; of a long one its beginning."""
+    return cut(name, LONGEST_STEP).replace("~", "~0").replace("/", "~1")
 
 
 def findings(error: ValidationError) -> list[Finding]:

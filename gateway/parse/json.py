@@ -13,11 +13,12 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
-from itertools import islice
 from typing import Any
 
 from gateway.documents import values
-from gateway.model import Finding, Place, Severity
+from gateway.documents.faults import pointer_step
+from gateway.findings import MOST_TOLD, kept
+from gateway.model import LONGEST_STEP, Finding, Place, cut
 
 MAX_BYTES = 32 << 20
 """Largest message read: a document is built in memory whole; larger loads travel as EDI, which streams."""
@@ -25,8 +26,9 @@ MAX_BYTES = 32 << 20
 MAX_DEPTH = 32
 """Deepest nesting read: canonical documents nest 6 levels deep."""
 
-MAX_FINDINGS = 500
-"""Faults told of one message; of the others, how many they are."""
+MAX_VALUES = 1_000_000
+"""Most values read: each takes some two hundred bytes in memory, however few it took on the wire. A ship's manifest of
+ten thousand bills has some hundred thousand."""
 
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _BRACKETS = re.compile(r"[\[\]{}]")
@@ -74,6 +76,9 @@ def read(body: bytes, *, max_bytes: int = MAX_BYTES) -> JsonRead:
         bare = text.replace("\\\\", "").replace('\\"', "")
         if _depth(bare) > MAX_DEPTH:
             return _refused("json.too_deep", max=str(MAX_DEPTH))
+        # Every value but the first of a list or an object stands behind a comma.
+        if (count := sum(map(bare.count, "[{,"))) > MAX_VALUES:
+            return _refused("json.too_many_values", count=str(count), max=str(MAX_VALUES))
         if _SURROGATE.search(_PAIR.sub("", bare)):
             return _refused("json.surrogate")
         value = json.loads(
@@ -132,33 +137,28 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _faults(value: Any, path: str) -> list[Finding]:
     """A finding, at its JSON pointer, for each name that stands twice in one object and each number that is none."""
-    faults = _walk(value, path)
-    found = list(islice(faults, MAX_FINDINGS))
-    if more := sum(1 for _ in faults):
-        found.append(Finding("payload.more_findings", Severity.WARNING, args={"count": str(more)}))
-    return found
+    return kept(_walk(value, path), MOST_TOLD)
 
 
 def _walk(value: Any, path: str) -> Iterator[Finding]:
     """The findings of a value and all within it."""
     if isinstance(value, _NoNumber):
-        shown = value if len(value) <= values.MAX_LENGTH else f"{value[: values.MAX_LENGTH]}…"
-        yield Finding("json.number", place=Place(path=path), value=str(shown))
+        yield Finding("json.number", place=Place(path=path), value=cut(str(value), values.MAX_LENGTH + 1))
     if isinstance(value, _Repeated):
         for name in value.names:
-            yield Finding("json.duplicate", place=Place(path=f"{path}/{_escaped(name)}"), args={"name": name})
+            yield Finding(
+                "json.duplicate",
+                place=Place(path=f"{path}/{pointer_step(name)}"),
+                args={"name": cut(name, LONGEST_STEP)},
+            )
     if isinstance(value, dict):
         for name, inner in value.items():
             if isinstance(inner, dict | list | _NoNumber):
-                yield from _walk(inner, f"{path}/{_escaped(name)}")
+                yield from _walk(inner, f"{path}/{pointer_step(name)}")
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             if isinstance(inner, dict | list | _NoNumber):
                 yield from _walk(inner, f"{path}/{index}")
-
-
-def _escaped(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")
 
 
 def _decimal(text: str) -> Decimal | _NoNumber:

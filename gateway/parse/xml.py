@@ -11,12 +11,14 @@ from __future__ import annotations
 import base64
 import codecs
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from lxml import etree
 
-from gateway.model import Finding, Place
+from gateway.model import LONGEST_STEP, Finding, Place, cut
 
 MAX_BYTES = 32 << 20
 """Largest message read: the tree is built in memory whole; larger loads travel as EDI, which streams."""
@@ -116,31 +118,48 @@ def namespace(element: etree._Element) -> str:
     return tag[1:].partition("}")[0] if isinstance(tag, str) and tag.startswith("{") else ""
 
 
+class Places:
+    """Says where the elements of a document stand. Siblings are numbered once, however many of them are asked for."""
+
+    def __init__(self) -> None:
+        self._ordinals: dict[etree._Element, str] = {}
+        """Of every child of a parent that was met: `[n]` where it is the n-th of several with its name, else nothing."""
+
+    def place_of(self, element: etree._Element) -> Place:
+        """Where the element stands in the sender's document."""
+        return Place(path=self.path_of(element), line=_line(element))
+
+    def path_of(self, element: etree._Element) -> str:
+        """The element's place in its document as an XPath of local names: `/OBORMessage/MessageBody/.../Qty`.
+
+        A number stands where siblings share a name.
+        """
+        steps: list[str] = []
+        at: etree._Element | None = element
+        while at is not None:
+            parent = at.getparent()
+            if parent is not None and at not in self._ordinals:
+                self._number(parent)
+            steps.append(cut(local_name(at), LONGEST_STEP) + self._ordinals.get(at, ""))
+            at = parent
+        return "/" + "/".join(reversed(steps))
+
+    def _number(self, parent: etree._Element) -> None:
+        sharing = Counter(child.tag for child in parent)
+        before = Counter[Any]()
+        for child in parent:
+            before[child.tag] += 1
+            self._ordinals[child] = f"[{before[child.tag]}]" if sharing[child.tag] > 1 else ""
+
+
 def path_of(element: etree._Element) -> str:
-    """The element's place in its document as an XPath of local names: `/OBORMessage/MessageBody/.../Qty`.
-
-    A number stands where siblings share a name.
-    """
-    steps: list[str] = []
-    at: etree._Element | None = element
-    while at is not None:
-        steps.append(local_name(at) + _ordinal(at))
-        at = at.getparent()
-    return "/" + "/".join(reversed(steps))
-
-
-def _ordinal(element: etree._Element) -> str:
-    """`[n]` where the element is the n-th of several with its name, else nothing."""
-    tag = str(element.tag)
-    before = sum(1 for _ in element.itersiblings(tag, preceding=True))
-    if before == 0 and next(element.itersiblings(tag), None) is None:
-        return ""
-    return f"[{before + 1}]"
+    """The path of one element; who asks for several asks one `Places`."""
+    return Places().path_of(element)
 
 
 def place_of(element: etree._Element) -> Place:
-    """Where the element stands in the sender's document."""
-    return Place(path=path_of(element), line=_line(element))
+    """The place of one element; who asks for several asks one `Places`."""
+    return Places().place_of(element)
 
 
 def _line(element: etree._Element) -> int | None:

@@ -7,14 +7,16 @@ document holds: everything there is to say comes back as findings.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as MappingType
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, Protocol
 
 from pydantic import ValidationError
 
 from gateway.documents import Document, faults
+from gateway.findings import MOST_TOLD, more_findings
 from gateway.model import Finding, Place
 from gateway.translate import fields
 from gateway.translate.context import Context
@@ -77,7 +79,7 @@ class Mapping:
         try:
             document = self.model.model_validate(raw.values)
         except ValidationError as error:
-            found.extend(_judged(error, origins))
+            found.extend(_faults_told(error, origins))
         if self.unmapped == "report":
             found.extend(finding("translate.unmapped", place, text) for place, text in raw.kept)
         kept = raw.kept if self.unmapped == "keep" else []
@@ -134,16 +136,26 @@ def _moved(places: dict[str, Place], moved: MappingType[str, str]) -> dict[str, 
     """`places` under the paths that a reshaping gave their values."""
     if not moved:
         return places
-    sources = tuple(set(moved.values()))
-    kept = {path: place for path, place in places.items() if not path.startswith(sources)}
+    documents: dict[str, list[str]] = {}
     for document_path, wire_path in moved.items():
-        for path, place in places.items():
-            rest = path[len(wire_path) :]
-            if path.startswith(wire_path) and rest[:1] in ("", ".", "["):
-                kept[document_path + rest] = place
+        documents.setdefault(wire_path, []).append(document_path)
+    kept: dict[str, Place] = {}
+    for path, place in places.items():
+        found = [(path[:end], path[end:]) for end in _ends(path) if path[:end] in documents]
+        if not found:
+            kept[path] = place
+        for wire_path, rest in found:
+            kept.update((document_path + rest, place) for document_path in documents[wire_path])
     return kept
 
 
+def _ends(path: str) -> Iterator[int]:
+    """Where in `path` each of what holds its value ends, and it itself."""
+    yield from (mark.start() for mark in _MARK.finditer(path) if mark.start())
+    yield len(path)
+
+
+_MARK = re.compile(r"[.\[]")
 _INDEXED = re.compile(r".*\]")
 
 
@@ -157,13 +169,14 @@ def _renamed(said: Finding, moved: MappingType[str, str]) -> Finding:
     return said
 
 
-def _judged(error: ValidationError, origins: Origins) -> list[Finding]:
-    """What the document's own rules have against the values, each at the sender's place."""
+def _faults_told(error: ValidationError, origins: Origins) -> list[Finding]:
+    """What the document's own rules have against the values, as far as that is told, each at the sender's place."""
     found = []
-    for fault in faults.faults(error):
+    for fault in islice(faults.faults(error), MOST_TOLD):
         path = fields.value_path(fault.location)
         found.append(finding(fault.code, origins.nearest(path), fault.value, **{**fault.args, "field": path}))
-    return found
+    left_out = error.error_count() - len(found)
+    return [*found, more_findings(MOST_TOLD, left_out)] if left_out else found
 
 
 def _get(values: MappingType[str, Any], path: tuple[str, ...]) -> Any:

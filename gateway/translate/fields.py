@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from gateway.errors import MappingInvalid
+from gateway.model import LONGEST_STEP, cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,5 +161,6 @@ def value_path(location: tuple[int | str, ...]) -> str:
     """A pydantic error's location as a value's path: ("goods", 0, "hs_code") -> `goods[0].hs_code`."""
     path = ""
     for step in location:
-        path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else str(step)
+        name = cut(str(step), LONGEST_STEP)
+        path += f"[{step}]" if isinstance(step, int) else f".{name}" if path else name
     return path

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway.documents import Document
-from gateway.model import Finding, Place
+from gateway.documents.faults import pointer_step
+from gateway.model import LONGEST_STEP, Finding, Place, cut
 from gateway.translate.context import Context
 from gateway.translate.outcome import Raw
 
@@ -39,8 +40,8 @@ def _places(value: Any, path: str, pointer: str) -> Iterator[tuple[str, Place]]:
         yield path, Place(path=pointer)
     if isinstance(value, Mapping):
         for name, inner in value.items():
-            step = str(name).replace("~", "~0").replace("/", "~1")
-            yield from _places(inner, f"{path}.{name}" if path else str(name), f"{pointer}/{step}")
+            step = cut(str(name), LONGEST_STEP)
+            yield from _places(inner, f"{path}.{step}" if path else step, f"{pointer}/{pointer_step(str(name))}")
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             yield from _places(inner, f"{path}[{index}]", f"{pointer}/{index}")

@@ -21,6 +21,7 @@ class Origins(Mapping[str, Place]):
     def __init__(self, trace: Callable[[], Mapping[str, Place]]) -> None:
         self._trace: Callable[[], Mapping[str, Place]] = trace
         self._places: Mapping[str, Place] | None = None
+        self._around: Mapping[str, Place] | None = None
 
     def _known(self) -> Mapping[str, Place]:
         if self._places is None:
@@ -40,13 +41,29 @@ class Origins(Mapping[str, Place]):
         """The place of `path`, or of the nearest value around it that has one."""
         known = self._known()
         while path:
-            if path in known:
-                return known[path]
-            inside = next((place for name, place in known.items() if name.startswith((f"{path}.", f"{path}["))), None)
-            if inside is not None:
-                return inside
-            path = path[: max(path.rfind("."), path.rfind("["), 0)]
+            place = known.get(path) or self._first_within().get(path)
+            if place is not None:
+                return place
+            path = _around(path)
         return Place()
+
+    def _first_within(self) -> Mapping[str, Place]:
+        """The place of the first value within each group and list."""
+        if self._around is None:
+            first: dict[str, Place] = {}
+            for path, place in self._known().items():
+                around = _around(path)
+                # Where one is known, so are all around it.
+                while around and around not in first:
+                    first[around] = place
+                    around = _around(around)
+            self._around = first
+        return self._around
+
+
+def _around(path: str) -> str:
+    """The path of what holds the value at `path`; empty for the document."""
+    return path[: max(path.rfind("."), path.rfind("["), 0)]
 
 
 @dataclass(slots=True)

@@ -33,7 +33,7 @@ class XmlReader:
         else:
             _read(self._root, wire, raw.values, "", run)
         for cell, text, element in run.controls:
-            controls.verify(cell.kind, cell.field, cell.path, text, xml.place_of(element), raw)
+            controls.verify(cell.kind, cell.field, cell.path, text, run.places.place_of(element), raw)
         return raw
 
 
@@ -72,6 +72,7 @@ class _Run:
     context: Context
     raw: Raw
     trace: dict[str, Place] | None
+    places: xml.Places = field(default_factory=xml.Places)
     controls: list[tuple[XmlCell, str, etree._Element]] = field(default_factory=list)
 
 
@@ -100,13 +101,15 @@ def _take(
     cell: XmlCell | None, element: etree._Element, text: str, values: dict[str, Any], prefix: str, run: _Run
 ) -> None:
     if cell is None:
-        run.raw.kept.append((xml.place_of(element), text))
+        run.raw.kept.append((run.places.place_of(element), text))
         return
     if cell.kind != "value":
         if cell.kind in ("count", "total"):
             run.controls.append((cell, text, element))
         elif cell.kind == "constant" and text != cell.constant:
-            run.raw.findings.append(finding("translate.constant", xml.place_of(element), text, expected=cell.constant))
+            run.raw.findings.append(
+                finding("translate.constant", run.places.place_of(element), text, expected=cell.constant)
+            )
         return
     converter = cell.converter
     if converter is None:
@@ -114,7 +117,7 @@ def _take(
     try:
         value = converter.read(text, run.context)
     except Unconvertible as fault:
-        run.raw.findings.append(finding(fault.code, xml.place_of(element), text, **fault.words))
+        run.raw.findings.append(finding(fault.code, run.places.place_of(element), text, **fault.words))
         value = fault.kept
     at = values
     *outer, name = cell.path
@@ -125,10 +128,10 @@ def _take(
     if cell.is_list:
         at.setdefault(name, []).append(value)
     elif at.setdefault(name, value) != value:
-        run.raw.findings.append(finding("translate.conflict", xml.place_of(element), text, first=str(at[name])))
+        run.raw.findings.append(finding("translate.conflict", run.places.place_of(element), text, first=str(at[name])))
     if run.trace is not None:
         index = f"[{len(at[name]) - 1}]" if cell.is_list else ""
-        run.trace.setdefault(f"{prefix}{cell.field_within}{index}", xml.place_of(element))
+        run.trace.setdefault(f"{prefix}{cell.field_within}{index}", run.places.place_of(element))
 
 
 def _keep(element: etree._Element, run: _Run) -> None:
@@ -136,7 +139,7 @@ def _keep(element: etree._Element, run: _Run) -> None:
     if not isinstance(element.tag, str):
         return
     run.raw.kept.extend(
-        (xml.place_of(leaf), leaf.text.strip())
+        (run.places.place_of(leaf), leaf.text.strip())
         for leaf in element.iter(etree.Element)
         if not len(leaf) and leaf.text and leaf.text.strip()
     )

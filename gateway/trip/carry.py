@@ -16,6 +16,7 @@ from bisect import bisect_right
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import chain, pairwise
 
 import structlog
@@ -28,6 +29,7 @@ from gateway.decide.effects import Alert
 from gateway.decide.engine import Part, apply_all, decide, effects_of
 from gateway.decide.facts import Facts
 from gateway.decide.flow import Flows
+from gateway.deliver.aside import has_many_items, run_aside, uncollected
 from gateway.deliver.directory import Directory
 from gateway.deliver.dispatch import Dispatch, InHand
 from gateway.deliver.rendering import Renderer
@@ -56,6 +58,10 @@ FINDINGS = 5_000
 the others' must stay short."""
 
 
+LONG = 1_000
+"""Items of a document above which it is decided by itself, one such document after the other: what comes of three
+thousand bills of lading takes some hundred megabytes until it is written."""
+
 _REFUSAL, _FAULT = "-1", "-3"
 """Positions of the answers that no effect makes: their deliveries' ids derive from them."""
 
@@ -76,10 +82,12 @@ class Trip:
         now: datetime,
         chunk: int,
         *,
+        one_long: asyncio.Lock,
         again: bool = False,
     ) -> None:
         """`chunk` is how many messages one transaction holds at most; `now` is the time of all that is decided.
 
+        `one_long` is shared by all trips: whoever holds it decides a message of very many items.
         `again`: an earlier commit was refused because facts had moved, or an interchange came before.
         """
         self._store = store
@@ -94,6 +102,7 @@ class Trip:
         self._rules = rules
         self._now = now
         self._chunk = chunk
+        self._one_long = one_long
         self._again = again
         self._messages: list[Message] = []
         self._findings = 0
@@ -137,7 +146,9 @@ class Trip:
         position = 0
         async for message in self._all_messages():
             position = message.number
-            if position > self._done:
+            if position > self._done and message.document is not None and has_many_items(message.document, LONG):
+                await self._decide_by_itself(message)
+            elif position > self._done:
                 await self._decide(message, self._interchange_of(message.number))
             if len(self._transaction.shares) >= self._chunk or self._transaction.findings >= FINDINGS:
                 await self._commit(position)
@@ -160,7 +171,7 @@ class Trip:
         """Keep a chunk of a large payload until its trailers are seen."""
         states = (MessageState.FAILED if m.fault else MessageState.REJECTED if m.rejected else None for m in messages)
         records = [
-            self._record(m, state or MessageState.HELD, "", staged=True)
+            await run_aside(m.document, partial(self._record, m, state or MessageState.HELD, "", staged=True))
             for m, state in zip(messages, states, strict=True)
         ]
         with faults.caught() as fault:
@@ -186,7 +197,7 @@ class Trip:
         for before, last in pairwise(self._staged):
             # Chunk by chunk as they were staged, since that is how much there is room for.
             for record in await self._store.staged(self._payload.id, before, last - before):
-                yield self._unstaged(record)
+                yield await run_aside(record.document, partial(self._unstaged, record))
         for message in self._messages:
             yield message
 
@@ -222,6 +233,13 @@ class Trip:
         found = self._interchanges[place] if place >= 0 else None
         return found if found is not None and number <= found.last else None
 
+    async def _decide_by_itself(self, message: Message) -> None:
+        """Decide and write a message of very many items while no other such one is decided."""
+        async with self._one_long:
+            with uncollected():
+                await self._decide(message, self._interchange_of(message.number))
+                await self._commit(message.number)
+
     async def _decide(self, message: Message, interchange: Interchange | None) -> None:
         """What one message comes to, added to the transaction."""
         in_hand = self._in_hand(self._message_id(message.number), interchange)
@@ -252,7 +270,7 @@ class Trip:
             await self._refuse(share, message, message.refusals, in_hand)
         elif message.document is not None and self._flows.find(message.document) is not None:
             state, case_id = await self._flow(share, message, in_hand)
-        share.records.append(self._record(message, state, case_id))
+        share.records.append(await run_aside(message.document, partial(self._record, message, state, case_id)))
         share.receipts.append(self._checked(message, in_hand, state))
 
     async def _failure(
@@ -364,10 +382,12 @@ class Trip:
         occasion = MessageIn(message.document_type, message.document, self._sender, in_hand.message_id, in_hand.test)
         parts, desk = await self._decided(occasion)
         share.facts = Facts({query: self._transaction.asked.get(query, a) for query, a in desk.facts.answers.items()})
-        share.applied = apply_all(desk, parts)
+        share.applied = await run_aside(message.document, partial(apply_all, desk, parts))
         placed = [Part(part.origin, [answers.placed(e, message.origins) for e in part.effects]) for part in parts]
         state, case_id = await share.dispatch.carry_out(placed, in_hand, share.applied)
-        message.refusals += answers.reasons(effects_of(parts), message.origins)
+        most = max(findings.MOST_TOLD - len(message.findings), 1)
+        told = [*message.refusals, *answers.reasons(effects_of(parts), message.origins)]
+        message.refusals = findings.kept(told, most)
         if state is not MessageState.REJECTED:
             payload = replace(self._payload, test=in_hand.test)
             answered = await answers.answered(
@@ -385,7 +405,7 @@ class Trip:
         while True:
             desk = Desk(occasion, self._transaction.ground.over(known), self._rules, self._now)
             try:
-                return decide(desk, self._flows), desk
+                return await run_aside(occasion.document, partial(decide, desk, self._flows)), desk
             except facts.Unknown as unknown:
                 known = await self._answered(unknown.queries, known, occasion.id)
 

@@ -82,8 +82,9 @@ MOST_SAID = 20_000
 """Findings of a payload that acknowledgements can tell, apart from the first of each rejected message: some 20 MB."""
 
 MOST_FINDINGS = 3_000
-"""Findings kept of one message (a reader tells 1,000 at most, and the check of its segments 2,000), or of one group's
-or interchange's envelope; where there are more, those that reject it are kept first."""
+"""Findings kept of one EDI message (a reader tells 1,000 at most, and the check of its segments 2,000), or of one
+group's or interchange's envelope; where there are more, those that reject it are kept first. Of an XML or JSON message
+it is `findings.MOST_TOLD`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,7 +375,7 @@ class Examiner:
                 *event.findings,
                 *_service_findings(event.trailer, gathered.envelope),
             ]
-            judged = _kept(catalogue.judged(of_group, self._strictness(gathered.agreement)))
+            judged = catalogue.kept(catalogue.judged(of_group, self._strictness(gathered.agreement)), MOST_FINDINGS)
             gathered.groups[gathered.in_group] = replace(event, findings=judged)
         gathered.in_group = -1
 
@@ -416,7 +417,7 @@ class Examiner:
             found.append(Finding(gathered.refused_for, place=Place(segment=0), args=args))
         return Interchange(
             event.envelope.syntax,
-            _kept(catalogue.judged(found, self._strictness(gathered.agreement))),
+            catalogue.kept(catalogue.judged(found, self._strictness(gathered.agreement)), MOST_FINDINGS),
             gathered.first,
             self._number,
             _ref(event.envelope),
@@ -531,7 +532,7 @@ class Examiner:
 
     def _give_up(self, message: Message, found: Sequence[Finding], fault: faults.Fault, tag: str = "") -> None:
         """A message that could not be examined, through a fault of ours; `found` is what its reader found."""
-        message.findings = catalogue.judged([*found, faults.finding(tag)], self._strictness(message.agreement))
+        message.findings = list(catalogue.judged([*found, faults.finding(tag)], self._strictness(message.agreement)))
         message.fault = fault.text
         message.document, message.document_type, message.origins, message.refusals = None, "", {}, []
 
@@ -563,17 +564,22 @@ class Examiner:
         message.mapping = mapping.digest
         message.origins = read.origins
         strictness = self._strictness(message.agreement)
-        message.findings += catalogue.judged(read.findings, strictness)
+        most = _most_findings(message)
+        message.findings = catalogue.kept([*message.findings, *catalogue.judged(read.findings, strictness)], most)
         if isinstance(read.document, Document) and not message.rejected:
             message.document = read.document
             against = catalogue.judged(rule_check.check(read.document, self._rules), strictness)
-            message.refusals = [replace(f, place=_traced(f.place, read)) for f in against]
+            room = max(most - len(message.findings), 1)
+            message.refusals = [replace(f, place=_traced(f.place, read)) for f in catalogue.kept(against, room)]
+            if any(f.code == rule_check.TOO_MANY_ITEMS for f in message.refusals):
+                message.document = None  # it is refused, and too much to hold until that is told
 
     def _judged(self, message: Message) -> Message:
         """`message` with its findings as its agreement sees them; no agreement is a finding of its own."""
         if message.agreement is None:
             message.findings.append(Finding("agreement.none", args={"format": message.format}))
-        message.findings = _kept(catalogue.judged(message.findings, self._strictness(message.agreement)))
+        judged = catalogue.judged(message.findings, self._strictness(message.agreement))
+        message.findings = catalogue.kept(judged, _most_findings(message))
         return message
 
     def _agreement(self, format_: str, document_type: str | None) -> Agreement | None:
@@ -627,15 +633,9 @@ class _Gathered:
         return bool(self.refused_for)
 
 
-def _kept(found: list[Finding]) -> list[Finding]:
-    """The first MOST_FINDINGS, errors before the others where there are more, and how many were left out."""
-    if len(found) <= MOST_FINDINGS:
-        return found
-    errors = [finding for finding in found if finding.severity is Severity.ERROR]
-    others = [finding for finding in found if finding.severity is not Severity.ERROR]
-    args = {"max": str(MOST_FINDINGS), "count": str(len(found) - MOST_FINDINGS)}
-    more = Finding("payload.more_findings", Severity.WARNING, found[0].place, args=args)
-    return [*[*errors, *others][:MOST_FINDINGS], more]
+def _most_findings(message: Message) -> int:
+    """How many findings are kept of a message, whoever finds them."""
+    return MOST_FINDINGS if message.syntax in HEADERS else catalogue.MOST_TOLD
 
 
 def context_of(agreement: Agreement) -> Context:

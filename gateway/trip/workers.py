@@ -1,18 +1,21 @@
 """Where payloads are examined: one small one here and now, large ones and crowds in processes of their own.
 
-The event loop must answer senders within milliseconds, so a large payload's parsing and checking goes to
-a pool of worker processes; and so do small ones when many come at once, several in one parcel. A payload
-under suspicion of ending the process that examines it goes to one in which it is alone. What crosses is
-a small payload's bytes or the name of a large one's file, and frozen agreements. What comes back of a large payload
+The event loop must answer senders within milliseconds, so small payloads go to a pool of worker processes when many
+come at once, several in one parcel. A payload that is large, or holds more than its size says, goes to a process in
+which it is alone, and so does one under suspicion of ending the process that examines it; there it may take so much of
+the processor's time as its size deserves, and no sender holds all such processes while another one waits. What crosses
+is a small payload's bytes or the name of a large one's file, and frozen agreements. What comes back of a large payload
 goes through a file, chunk by chunk, so that an interchange of any size is handled in bounded memory on both sides.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import multiprocessing
 import os
 import pickle
+import re
 import resource
 import tempfile
 import time
@@ -22,28 +25,45 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import IO, Any
 
 from gateway.check.rulebook import RuleBook, Rules
 from gateway.check.rulebook import load as load_rules
+from gateway.deliver.aside import run_in_thread
 from gateway.durable import naming_system_errors
 from gateway.errors import ExaminerLost
 from gateway.model import Agreement, Payload, Place
-from gateway.receive.unpack import is_packed
+from gateway.receive.unpack import RATIO_FREE, is_packed
 from gateway.trip.examine import Bounds, Examined, Message, examine
 from gateway.trip.lifetime import begin_worker, end_workers, uninterrupted
+from gateway.trip.places import Places
 
 INLINE_BYTES = 64 * 1024
 """Up to here a payload takes milliseconds to examine; above, it would keep the event loop from its senders."""
+INLINE_ITEMS = 1000
+"""Segments, elements or objects up to which the same holds: an empty item of goods takes three bytes, and 70
+microseconds to be missed in all that it lacks."""
+INLINE_VALUES = 4 * INLINE_ITEMS
+"""The same for commas, since a value of JSON that is no object takes some microseconds."""
+SMALLEST_ITEM = 3
+"""Bytes that an item takes at least: `{},`, `<a>`, and a segment's tag."""
 CROWD = 3
 """As many small payloads at once go to the workers: fewer cost more to hand over than they take."""
 PARCEL = 16
 """Small payloads in one parcel: the pool's overhead is paid once for all, and no sender waits long for the others."""
+RESERVE = 1
+"""Large payloads examined at once beyond the workers there are: a sender holds as many places as there are workers, so
+that one is left for the others, however long its payloads take."""
 APART = 2
-"""Suspects examined at once, each in a process of its own: so that one that takes long, or for ever, does not hold up
-the others, and that those who are under suspicion only because they were near take what they would anyway."""
+"""Suspects examined at once, each in a process of its own and of a sender of its own: so that one that takes long does
+not hold up the others, and that those who are under suspicion only because they were near take what they would
+anyway."""
+SECONDS = 30.0
+"""Of the processor's time that any payload may take: a hundred times what 64 KiB of nothing but items take."""
+SECONDS_A_MIB = 4.0
+"""The same for each mebibyte that it may unpack to: the slowest that we know, XML with faults, takes one."""
 RESULT = "examined-"
 """How the names of files begin through which large payloads come back."""
 RESULT_SECONDS = 24 * 3600.0
@@ -52,6 +72,10 @@ CHUNK = 100
 """Messages per record of the file: enough to make pickling cheap, few enough to hold."""
 CHUNK_FINDINGS = 1000
 """Findings after which a record ends, however few its messages are: some of them have thousands."""
+MIB = 1 << 20
+
+_OWN_SIGNS = re.compile(rb"UNA.{5}(.)", re.DOTALL)
+_OWN_SIGNS_X12 = re.compile(rb"ISA(?=.{102}(.))", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +110,11 @@ class Examiners:
         self._unpacked_limit = unpacked_limit
         self._bounds = bounds
         self._worker_bytes = worker_bytes
-        self._large = 0
-        """Large payloads in the pool."""
         self._pool: ProcessPoolExecutor | None = None
-        self._apart = asyncio.Semaphore(APART)
+        self._large = Places(workers + RESERVE, workers)
+        self._apart = Places(APART, 1)
         self._cells: list[ProcessPoolExecutor] = []
-        """Processes apart that are free: one suspect after the other goes through each while it lives."""
+        """Free processes for one payload at a time: one after the other goes through each while it lives."""
         self._present = 0
         self._waiting: list[tuple[Work, asyncio.Future[list[Examined]]]] = []
         self._parcels: set[asyncio.Task[None]] = set()
@@ -107,18 +130,14 @@ class Examiners:
         source = Path(payload.path) if payload.path else payload.body
         work = Work(source, tuple(agreements), day, self._unpacked_limit, self._bounds)
         if suspect or (self._workers and is_large(payload)):
-            run = self._alone if suspect else self._in_pool
-            self._large += 1
-            try:
-                with _result_file() as (name, file):
+            with _result_file() as (name, file):
+                async with (self._apart if suspect else self._large).hold(payload.partner_id):
                     with naming_system_errors():  # a full disk is no fault of the payload
-                        await run(_examine_into, name, work)
-                    # In a thread: what was said of ten thousand messages takes a second to read.
-                    while (items := await asyncio.to_thread(_chunk, file)) is not None:
-                        for item in items:
-                            yield item
-            finally:
-                self._large -= 1
+                        await self._alone(_examine_into, name, work)
+                # In a thread: what was said of ten thousand messages takes a second to read.
+                while (items := await run_in_thread(partial(_chunk, file))) is not None:
+                    for item in items:
+                        yield item
         elif not self._workers:
             for item in work.examined():
                 yield item
@@ -131,8 +150,7 @@ class Examiners:
         self._present += 1
         try:
             await asyncio.sleep(0)  # let the others that were claimed with this one come forward
-            # Nobody waits behind a large payload of somebody else's.
-            if self._present < CROWD or self._large >= self._workers:
+            if self._present < CROWD:
                 return list(work.examined())
             answer: asyncio.Future[list[Examined]] = asyncio.get_running_loop().create_future()
             self._waiting.append((work, answer))
@@ -180,22 +198,22 @@ class Examiners:
 
     async def _alone(self, function: Callable[..., Any], *arguments: object) -> Any:
         """Run in a process in which there is nothing else meanwhile; ExaminerLost where it ended."""
-        async with self._apart:
-            cell = self._cells.pop() if self._cells else self._new_pool(1)
-            try:
-                answer = await _run(cell, function, *arguments)
-            except (BrokenProcessPool, MemoryError) as error:
-                raise ExaminerLost from error
-            except asyncio.CancelledError:
-                end_workers(cell)  # it may be busy for long
-                raise
-            self._cells.append(cell)
-        if not self._apart.locked():  # nobody waits: a process that is seldom needed is not kept
-            self._close_cells()
+        cell = self._cells.pop() if self._cells else self._new_pool(1)
+        try:
+            answer = await _run(cell, function, *arguments)
+        except (BrokenProcessPool, MemoryError) as error:
+            end_workers(cell)
+            raise ExaminerLost from error
+        except asyncio.CancelledError:
+            end_workers(cell)  # it may be busy for long
+            raise
+        self._cells.append(cell)
+        if not (self._large.is_wanted or self._apart.is_wanted):  # a process that is seldom needed is not kept
+            self._close_cells(self._workers)
         return answer
 
-    def _close_cells(self) -> None:
-        while self._cells:
+    def _close_cells(self, kept: int = 0) -> None:
+        while len(self._cells) > kept:
             end_workers(self._cells.pop())
 
     async def warm_up(self) -> None:
@@ -216,7 +234,18 @@ class Examiners:
 
 def is_large(payload: Payload) -> bool:
     """Whether examining the payload may take long: what is compressed may hold two hundred times what came."""
-    return payload.size > INLINE_BYTES or is_packed(payload.body)
+    return payload.size > INLINE_BYTES or is_packed(payload.body) or _has_many_items(payload.body)
+
+
+def _has_many_items(body: bytes) -> bool:
+    """Whether there are more objects, elements or segments in `body` than are examined here and now, at a guess.
+
+    What ends a segment is the sender's choice, and stands at a fixed place of UNA and ISA.
+    """
+    if len(body) <= INLINE_ITEMS * SMALLEST_ITEM:
+        return False
+    signs = {b"{", b"<", b"'", b"~", *_OWN_SIGNS.findall(body), *_OWN_SIGNS_X12.findall(body)}
+    return max(map(body.count, signs)) > INLINE_ITEMS or body.count(b",") > INLINE_VALUES
 
 
 async def _run(pool: ProcessPoolExecutor, function: Callable[..., Any], *arguments: object) -> Any:
@@ -273,6 +302,7 @@ def _is_ready() -> bool:
 def prepare(most: int) -> None:
     """In a worker process, before its work: bound its memory, and load what every payload needs."""
     _bound_memory(most)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # one that is ended for its time leaves no copy of its memory
     _rule_book()
 
 
@@ -284,14 +314,36 @@ def _bound_memory(most: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
 
 
+def _seconds_for(work: Work) -> float:
+    """How much of the processor's time `work` may take."""
+    if isinstance(work.source, Path):
+        with work.source.open("rb") as file:
+            head, size = file.read(4), work.source.stat().st_size
+    else:
+        head, size = work.source[:4], len(work.source)
+    if is_packed(head):
+        size = min(max(size * work.bounds.ratio, RATIO_FREE), work.unpacked_limit)
+    return SECONDS + SECONDS_A_MIB * size / MIB
+
+
+def _bound_seconds(seconds: float) -> None:
+    """Let this process end once it has taken so much more of the processor's time (SIGXCPU, setrlimit(2)).
+
+    A deadline of the clock would fail what waits for a busy machine.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(time.process_time() + seconds), hard))
+
+
 def _examine_into(result: str, work: Work) -> None:
     """In a worker process: examine, and write chunks of what comes out to the file `result`."""
+    _bound_seconds(_seconds_for(work))
     chunk: list[Examined] = []
     found = 0
     with Path(result).open("wb") as file:
         for item in work.examined():
             chunk.append(_portable(item))
-            found += len(item.findings)
+            found += len(item.findings) + (len(item.refusals) if isinstance(item, Message) else 0)
             if len(chunk) == CHUNK or found >= CHUNK_FINDINGS:
                 pickle.dump(chunk, file, pickle.HIGHEST_PROTOCOL)
                 chunk.clear()

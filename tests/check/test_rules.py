@@ -1,16 +1,22 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
+from enum import Enum
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
+from pydantic import BaseModel
 
 from gateway import findings
 from gateway.check import rulebook, rules
 from gateway.check.rulebook import Condition, Treatment
-from gateway.documents import ClearanceNotice, CustomsEntry, Declaration, Manifest, Transfer
+from gateway.documents import MODELS, ClearanceNotice, CustomsEntry, Declaration, Manifest, Transfer
+from gateway.documents.parts import Function, Movement
 from gateway.documents.release import ReleaseNotice
 from gateway.errors import RulesInvalid
+from tests.counted import count_calls
 
 DAY = date(2026, 11, 20)
 RULES = rulebook.load().at(DAY)
@@ -210,6 +216,72 @@ def test_the_other_documents_are_checked_too():
     assert found(Manifest.model_validate(manifest)) == [
         ("rules.container.check_digit", "bills[0].containers[0].number")
     ]
+
+
+# How the work grows.
+
+
+def _fields(model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel] | None, bool]]:
+    """Each field: its name, the model in it, whether it is a list."""
+    for name, field in model.model_fields.items():
+        listed = any(getattr(a, "__origin__", a) is tuple for a in (field.annotation, *get_args(field.annotation)))
+        yield name, rulebook._model_in(field.annotation), listed
+
+
+def _lists(model: type[BaseModel], before: str = "") -> Iterator[str]:
+    """The path of every list of a document."""
+    for name, inner, listed in _fields(model):
+        if listed:
+            yield f"{before}{name}"
+        if inner is not None:
+            yield from _lists(inner, f"{before}{name}.")
+
+
+def _filled(model: type[BaseModel], long: str, size: int, *, bare: bool, before: str = "") -> Any:
+    """A document in which the list at `long` has `size` items and every other one; `bare` items hold nothing but it."""
+    values: dict[str, Any] = {}
+    for name, inner, listed in _fields(model):
+        path, annotation = f"{before}{name}", model.model_fields[name].annotation
+        on_the_way = long == path or long.startswith(f"{path}.")
+        if bare and not on_the_way and (before or listed):
+            values[name] = () if listed else None
+            continue
+        value = "X1" if inner is None else _filled(inner, long, size, bare=bare, before=f"{path}.")
+        value = next((member for member in _enumerated(annotation)), value)
+        values[name] = (value,) * (size if path == long else 1) if listed else value
+    return model.model_construct(**values)
+
+
+def _enumerated(annotation: Any) -> Iterator[Enum]:
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        yield from annotation
+    for inner in get_args(annotation):
+        yield from _enumerated(inner)
+
+
+@pytest.mark.parametrize("bare", [True, False], ids=["bare", "full"])
+@pytest.mark.parametrize(("model", "long"), [(m, long) for m in MODELS.values() for long in _lists(m)])
+def test_twice_as_long_a_list_takes_twice_the_work(model, long, bare):
+    """Whatever list of whatever document is doubled, the rules' work does not grow by its square."""
+    for direction in Movement:
+        works = []
+        for size in (200, 400):
+            stated = {"direction": direction, "function": Function.ORIGINAL}
+            document = _filled(model, long, size, bare=bare)
+            document = document.model_copy(update={k: v for k, v in stated.items() if k in model.model_fields})
+            works.append(count_calls(lambda document=document: list(rules.check(document, RULES))))
+        assert works[1] < 2.5 * works[0] + 1000
+
+
+@pytest.mark.parametrize("model", MODELS.values())
+def test_more_items_than_one_decision_may_hold_are_refused(model):
+    """A list of any document that is too long is told once, and nothing else is looked for."""
+    lists = [name for name in _lists(model) if "." not in name]
+    for name in lists:
+        bare = _filled(model, name, rules.MOST_ITEMS + 1, bare=True)
+        assert found(bare) == [("rules.too_many_items", name)]
+        (finding,) = rules.check(bare, RULES)
+        assert (finding.args["count"], finding.args["max"]) == ("3001", "3000")
 
 
 def test_findings_have_words():

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
+import re
 import zipfile
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 ISA = "ISA*00*          *00*          *ZZ*SENDER         *ZZ*GATEWAY        *260305*0130*U*00401*{0:09}*1*P*>~"
 MIB = 1 << 20
@@ -169,6 +172,64 @@ def json_repeated(size: int) -> bytes:
     return b"{" + b",".join(b'"k%d":1,"k%d":2' % (n, n) for n in range(size)) + b"}"
 
 
+def empty_goods(size: int) -> bytes:
+    """A JSON declaration of very many goods that say nothing, compressed: each lacks every mandatory item."""
+    goods = b"[" + b",".join([b"{}"] * size) + b"]"
+    return gzip.compress(
+        b'{"format":"json:declaration:1","document":{"function":"9","direction":"inbound","goods":%s}}' % goods
+    )
+
+
+def empty_lines(size: int) -> bytes:
+    """The same as EDIFACT, uncompressed."""
+    message = (samples() / "declaration" / "import_sea_container" / "in.edi").read_text("utf-8").replace("'\n", "'")
+    lines = "".join(f"CST+{n}'" for n in range(1, size + 1))
+    message = message[: message.index("CST+1+")] + lines + message[message.index("UNS+S'") :]
+    message = re.sub(r"CNT\+5:\d+", f"CNT+5:{size}", message)
+    body = message[message.index("UNH+") : message.index("UNT+")]
+    return re.sub(r"UNT\+\d+", f"UNT+{body.count(chr(39)) + 1}", message).encode()
+
+
+def many_containers(size: int) -> bytes:
+    """An XML transfer with very many containers, each with a wrong check digit."""
+    body = (samples() / "transfer" / "inbound" / "in.xml").read_text("utf-8")
+    at = body.rfind("</t:Transfer>")
+    one = "<t:Container><t:Number>CSQU3054384</t:Number></t:Container>"
+    return f"{body[:at]}{one * size}{body[at:]}".encode()
+
+
+def wrong_goods(size: int) -> bytes:
+    """A JSON transfer of very many goods, each with a name that no goods have, compressed."""
+    values = json.loads((samples() / "transfer" / "outbound" / "in.json").read_text("utf-8"))
+    values["goods"] = [{"x": 1}] * size
+    return gzip.compress(json.dumps(values).encode())
+
+
+def long_names(size: int) -> bytes:
+    """A JSON object under a name of so many characters, in which five hundred names stand twice."""
+    return b'{"%s":{%s}}' % (b"A" * size, b",".join(b'"k%d":1,"k%d":2' % (n, n) for n in range(500)))
+
+
+def many_values(size: int) -> bytes:
+    """A JSON list of very many values, compressed."""
+    return gzip.compress(b'{"a":[' + b"1," * size + b"1]}")
+
+
+def many_bills(size: int) -> bytes:
+    """A JSON manifest of so many bills, each with a container, compressed."""
+    values = json.loads((samples() / "manifest" / "ocean" / "document.json").read_text("utf-8"))
+    values.pop("id", None)
+    one = values["bills"][0]
+    one["containers"] = one["containers"][:1]
+    values["bills"] = [{**one, "number": f"BX{n:010}"} for n in range(size)]
+    return gzip.compress(json.dumps({"format": "json:manifest:1", "document": values}).encode())
+
+
+def samples() -> Path:
+    """Where the example messages lie."""
+    return Path(__file__).parents[2] / "samples"
+
+
 KINDS: dict[Callable[[int], bytes], int] = {
     empty_groups: 500_000,
     full_groups: 100_000,
@@ -193,5 +254,12 @@ KINDS: dict[Callable[[int], bytes], int] = {
     json_nested: 100_000,
     json_names: 1_000_000,
     json_repeated: 1_000_000,
+    empty_goods: 400_000,
+    empty_lines: 9_000,
+    many_containers: 100_000,
+    wrong_goods: 300_000,
+    long_names: 400_000,
+    many_values: 10_000_000,
+    many_bills: 3_000,
 }
 """Each kind with the size of an attack."""

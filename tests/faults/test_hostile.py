@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
+import io
+import pickle
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.model import Agreement, Direction, MessageState
+from gateway.errors import ExaminerLost
+from gateway.findings import MOST_TOLD
+from gateway.model import LONGEST_STEP, Agreement, Direction, MessageState, Payload
 from gateway.parse import edifact
 from gateway.pipeline import LARGE_AT_ONCE, Pipeline
 from gateway.trip import examine as examining
 from gateway.trip import workers
 from gateway.trip.examine import Bounds, Examined, Interchange, Message, examine
 from tests.bench.hostile import PARTNERS
+from tests.counted import count_calls
 from tests.faults import heavy
 from tests.harness import GatewayProcess
 from tests.trip.rig import FLOWS, RULES, START, House, codes, elements, house, interchange, message, x12
@@ -51,6 +60,8 @@ CASES: list[tuple[Callable[[int], bytes], int, str, int]] = [
     (heavy.components, 100_000, "edi.segment.too_long", 1),
     (heavy.long_segment, 100_000, "edi.segment.too_long", 1),
     (heavy.segments, 10_000, "edi.message.too_many_findings", 1),
+    (heavy.wrong_goods, 2_000, "payload.more_findings", 1),
+    (heavy.many_values, 1_100_000, "json.too_many_values", 1),
 ]
 
 
@@ -77,6 +88,58 @@ def test_what_is_wide_takes_time_in_proportion(kind: Callable[[int], bytes], siz
         examined(body)
         taken.append(time.process_time() - began)
     assert taken[1] < 3.2 * taken[0] + 0.3
+
+
+@pytest.mark.parametrize(
+    ("kind", "size"),
+    [
+        (heavy.empty_goods, 700),
+        (heavy.empty_lines, 700),
+        (heavy.many_containers, 700),
+        (heavy.wrong_goods, 700),
+        (heavy.many_bills, 100),
+        (heavy.siblings, 300),
+    ],
+)
+def test_what_has_many_items_takes_work_in_proportion(kind: Callable[[int], bytes], size: int) -> None:
+    """Reading, checking and judging twice as many items calls no more than about twice as many functions."""
+    examined(kind(1))  # what is loaded once is loaded
+    works = [count_calls(partial(examined, kind(count))) for count in (size, 2 * size)]
+    assert works[1] < 2.5 * works[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "size"),
+    [
+        (heavy.empty_goods, 2_000),
+        (heavy.empty_lines, 2_000),
+        (heavy.many_containers, 2_000),
+        (heavy.wrong_goods, 2_000),
+    ],
+)
+def test_findings_of_one_message_are_bounded(kind: Callable[[int], bytes], size: int) -> None:
+    """Whoever finds them, schema, document or rules, they are no more than the message may have, and the rest is counted."""
+    (message,), _ = examined(kind(size))
+    most = examining.MOST_FINDINGS if message.syntax in examining.HEADERS else MOST_TOLD
+    found = [*message.findings, *message.refusals]
+    assert len(found) <= most + 1
+    if len(found) > most:
+        assert found[-1].code == "payload.more_findings"
+
+
+def test_what_is_too_much_for_a_decision_is_not_handed_on() -> None:
+    """A document with too many items is refused where it is examined, and does not leave there."""
+    (message,), _ = examined(heavy.empty_goods(20_000))
+    assert [f.code for f in message.refusals] == ["rules.too_many_items"]
+    assert (message.document, message.document_type) == (None, "declaration")
+
+
+def test_long_names_do_not_multiply() -> None:
+    """A name of the sender's stands cut in the place of each finding under it."""
+    (message,), _ = examined(heavy.long_names(100_000))
+    assert len(message.findings) == 500
+    assert message.findings[0].place.path == f"/{'A' * (LONGEST_STEP - 1)}…/k0"
+    assert len(pickle.dumps(message)) < 500_000
 
 
 def test_rejected_messages_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,6 +279,106 @@ async def test_a_payload_that_takes_all_memory_fails(gateway: House, monkeypatch
         pipeline._examiners.close()
     view = await gateway.store.payload(accepted.payload_id)
     assert (view.state.value, view.failed.partition(":")[0]) == ("failed", "ExaminerLost")
+
+
+@dataclass(frozen=True, slots=True)
+class Endless(workers.Work):
+    """Work that takes the processor's time for ever, if the payload says so."""
+
+    def examined(self) -> Iterator[Examined]:
+        body = self.source.read_bytes() if isinstance(self.source, Path) else self.source
+        while b"ENDLESS" in body:
+            pass
+        return workers.Work.examined(self)
+
+
+async def test_endless_payloads_fail_and_hold_up_nobody(gateway: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many one sender sends, another one's is examined at once, and each of them is failed in the end."""
+    monkeypatch.setattr(workers, "Work", Endless)
+    changed = gateway.settings.pipeline.model_copy(update={"workers": 1})
+    settings = gateway.settings.model_copy(update={"pipeline": changed})
+    pipeline = Pipeline(gateway.store, settings, gateway.notary, RULES, clock=gateway.clock)
+    examiners: Any = pipeline._examiners
+    examiners._unpacked_limit = 0  # what is packed has no more than the seconds of every payload
+
+    endless = [await gateway.send(zipped(f"ENDLESS{n}")) for n in range(2)]
+    other = await gateway.send(zipped("OTHER"), "rival")
+    claimed = {one.payload.id: one for one in await gateway.claim()}
+    tasks = [asyncio.create_task(pipeline.process(claimed[one.payload_id])) for one in (*endless, other)]
+    try:
+        await asyncio.wait_for(tasks[2], 20)
+        assert [task.done() for task in tasks[:2]] == [False, False]
+        assert (await gateway.store.payload(other.payload_id)).state.value != "failed"
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        examiners.close()
+
+
+def zipped(reference: str) -> bytes:
+    """A stored, and so readable, zip of one interchange: what is packed is examined like something large."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as file:
+        file.writestr("1.edi", interchange(reference, message(1, reference)))
+    return packed.getvalue()
+
+
+async def test_the_processor_s_time_is_bounded(tmp_path: Path) -> None:
+    """The process that takes more of it than its payload deserves ends, and the next payload has one of its own."""
+    examiners = workers.Examiners(1, MIB)
+    try:
+        with pytest.raises(ExaminerLost):
+            await examiners._alone(take_time, 0.5)
+        assert await examiners._alone(take_time, None)
+    finally:
+        examiners.close()
+
+
+def take_time(seconds: float | None) -> bool:
+    """In a worker process: take the processor for ever, where its time is bounded."""
+    if seconds is not None:
+        workers._bound_seconds(seconds)
+        while True:
+            pass
+    return True
+
+
+def test_the_time_of_a_payload_grows_with_its_size(tmp_path: Path) -> None:
+    """What is packed counts as what it may unpack to; what lies in a file counts as if it were in memory."""
+
+    def seconds(body: bytes) -> float:
+        path = tmp_path / "body"
+        path.write_bytes(body)
+        both = {
+            workers._seconds_for(workers.Work(source, (), START.date(), 512 * MIB, Bounds())) for source in (body, path)
+        }
+        assert len(both) == 1
+        return both.pop()
+
+    assert seconds(b"UNB") == pytest.approx(workers.SECONDS, abs=0.1)
+    assert seconds(bytes(8 * MIB)) == workers.SECONDS + 8 * workers.SECONDS_A_MIB
+    assert seconds(heavy.zeros(MIB)) == workers.SECONDS + 16 * workers.SECONDS_A_MIB
+    assert seconds(b"\x1f\x8b" + bytes(MIB)) > workers.SECONDS + 200 * workers.SECONDS_A_MIB
+
+
+def test_what_holds_many_items_is_large_however_few_bytes_it_has() -> None:
+    """Objects, elements and segments are counted, under whatever sign they end; an ordinary message is small."""
+    una = heavy.empty_lines(1_500).replace(b"'", b"!")
+    isa = heavy.sets(1_500).replace(b"~", b"!").replace(b"00401", b"00401")
+    many = [
+        gzip.decompress(heavy.empty_goods(1_500)),
+        heavy.empty_lines(1_500),
+        b"UNA:+.? !" + una,
+        isa,
+        heavy.siblings(400),
+        b'{"a":[' + b"1," * 5000 + b"1]}",
+    ]
+    few = [gzip.decompress(heavy.empty_goods(500)), heavy.empty_lines(500), heavy.sets(300), heavy.siblings(50)]
+    for body in (*many, *few):
+        assert len(body) < workers.INLINE_BYTES
+        payload = Payload("p", "acme", "http", "", "", len(body), START, body=body)
+        assert workers.is_large(payload) is (body in many), body[:60]
 
 
 def test_large_payloads_are_read_from_their_file(tmp_path: Path) -> None:

@@ -156,7 +156,7 @@ BARE = [
 def test_bare_and_bloated_documents_are_decided(document, sender):
     """Whoever sends it, before and after a consignment is under way: an answer or silence, never a failure."""
     world = World()
-    rules.check(document, RULES)
+    list(rules.check(document, RULES))
     world.send(document, sender)
     for step, by in ((inbound(client_reference="E-2"), FACTORY), (outbound(), FACTORY), (transfer(NUMBER), BUREAU)):
         world.send(step, by)

@@ -9,6 +9,7 @@ from lxml import etree
 
 from gateway import findings
 from gateway.parse import xml
+from tests.counted import count_calls
 
 MESSAGE = '<a xmlns="urn:x">\n  <b>检验</b>\n  <b n="1">é</b>\n</a>'
 
@@ -156,3 +157,16 @@ def test_any_changed_byte_is_survived(at: int, byte: int):
 def test_every_truncation_is_told(end: int):
     """A message cut anywhere before its last character is never taken for whole."""
     assert xml.read(MESSAGE.encode()[:end]).root is None
+
+
+def test_siblings_are_numbered_once():
+    """Asking for the place of each of twice as many siblings takes twice the work."""
+
+    def ask_for_all(count: int) -> None:
+        places = xml.Places()
+        paths = [places.path_of(child) for child in etree.fromstring(b"<a>" + b"<b/>" * count + b"<c/></a>")]
+        assert paths[1] == "/a/b[2]"
+        assert paths[-1] == "/a/c"
+
+    works = [count_calls(lambda count=count: ask_for_all(count)) for count in (500, 1000)]
+    assert works[1] < 2.2 * works[0]

@@ -154,7 +154,7 @@ def test_warnings_reject_nothing():
     """What a lenient agreement tolerates is not told in CONTRL, which has no partial acceptance."""
     envelope, findings, verdicts, groups = examined(f"{UNB}{SOUND.replace('N1+9', 'N1+QQQ')}UNZ+1+REF1'")
     assert rejects(verdicts[0].findings)
-    verdicts[0].findings = judged(verdicts[0].findings, Strictness.LENIENT)
+    verdicts[0].findings = list(judged(verdicts[0].findings, Strictness.LENIENT))
     reply = receipt.contrl(envelope, findings, verdicts, groups)
     assert reply.segments == ["UCI+REF1+ALFA:ZZ+BETA:14+7"]
 

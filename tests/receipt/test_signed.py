@@ -133,7 +133,7 @@ def test_a_checked_receipt_is_bounded_and_still_vouches_for_all_findings(count, 
     found = [Finding("x", Severity.NOTE, Place(tag="CST", segment=n, path=path)) for n in range(1, count + 1)]
     body = check(found)
     fields = json.loads(body)
-    places = [signed.bounded(path) or f"CST {n}" for n in range(1, count + 1)]
+    places = [signed.bounded(Place(path=path).path) or f"CST {n}" for n in range(1, count + 1)]
     whole = [{"code": "x", "place": place, "severity": "note"} for place in places]
     listed = len(fields["findings"])
     assert fields["findings"] == whole[:listed]

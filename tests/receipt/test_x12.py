@@ -58,8 +58,8 @@ def read(wire):
 def acknowledge(wire, strictness=Strictness.STRICT, form=Form.FUNCTIONAL):
     """The segments of the functional acknowledgement for the only group of `wire`, after our own check of it."""
     envelope, _, [(group, found, sets)] = read(wire)
-    verdicts = [SetVerdict(m.type.name, m.reference, judged(f, strictness)) for m, f in sets]
-    body = group_acknowledgement(group, verdicts, judged(found, strictness), form=form)
+    verdicts = [SetVerdict(m.type.name, m.reference, list(judged(f, strictness))) for m, f in sets]
+    body = group_acknowledgement(group, verdicts, list(judged(found, strictness)), form=form)
     assert body is not None
     check_ours(reply(envelope, "1", AT, groups=[(reply_group(group, "1", form=form), [body])]))
     return list(body.segments)
@@ -120,7 +120,7 @@ def test_each_fault_has_its_codes(old, new, expected):
 def test_the_real_309_is_accepted_with_errors_under_a_lenient_agreement():
     """Its wrong count, blank-padded date and half-filled N1 are named, and it is accepted; no error remains."""
     _, envelope_found, [(_, group_found, [(_, found)])] = read(SAMPLE.read_bytes())
-    lenient = judged([*envelope_found, *group_found, *found], Strictness.LENIENT)
+    lenient = list(judged([*envelope_found, *group_found, *found], Strictness.LENIENT))
     assert {f.severity for f in lenient} == {Severity.WARNING}
     segments = acknowledge(SAMPLE.read_bytes(), Strictness.LENIENT)
     assert segments[:4] == ["AK1*SO*2910", "AK2*309*3899", "AK3*P4*3**8", "AK4*2*373*8*230620  "]
@@ -197,7 +197,7 @@ def test_ta1_names_the_fault_of_the_interchange(old, new, strictness, expected):
     """TA1 comes when it was asked for or something is wrong with the envelope; errors come before warnings."""
     envelope, found, _ = read(GOOD.replace(old, new, 1))
     found = [f for f in found if not (expected and "018" in expected and f.code == "x12.iea.reference")]
-    line = interchange_acknowledgement(envelope, judged(found, strictness), AT)
+    line = interchange_acknowledgement(envelope, list(judged(found, strictness)), AT)
     assert line == expected
     if line:
         check_ours(reply(envelope, "1", AT, acknowledgements=[line]))

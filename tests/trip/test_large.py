@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.check.rules import MOST_ITEMS
 from gateway.errors import FactsMoved
 from gateway.model import MessageState, PayloadState, derive_id
 from gateway.pipeline import Pipeline
 from gateway.store.contract import Claimed
+from gateway.trip import carry
+from tests.faults import heavy
 from tests.trip.rig import FLOWS, RULES, House, codes, elements, house, interchange, message
 
 MESSAGES = 8
@@ -242,3 +246,29 @@ async def test_a_pipeline_picks_up_what_waits(gateway: House) -> None:
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert (await gateway.store.payload(accepted.payload_id)).state is PayloadState.PROCESSED
+
+
+async def test_a_long_document_is_decided_off_the_loop_and_by_itself(
+    gateway: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deciding, writing and keeping a manifest of very many bills leave the loop free, and no two such are at it at once."""
+    real, threads = carry.decide, list[bool]()
+
+    def decided(*arguments: Any) -> Any:
+        threads.append(threading.current_thread() is threading.main_thread())
+        assert gateway.pipeline._one_long.locked()
+        return real(*arguments)
+
+    monkeypatch.setattr(carry, "decide", decided)
+    view = await gateway.through(heavy.many_bills(carry.LONG + 1))
+    assert [m.state for m in view.messages] == [MessageState.ACCEPTED]
+    assert set(threads) == {False}
+    assert not gateway.pipeline._one_long.locked()
+
+
+async def test_a_manifest_of_more_bills_than_are_taken_is_refused(gateway: House) -> None:
+    """Its sender is told how many one message may hold, and nothing comes of it."""
+    view = await gateway.through(heavy.many_bills(MOST_ITEMS + 1))
+    assert [(m.state, [f.code for f in m.findings]) for m in view.messages] == [
+        (MessageState.REJECTED, ["rules.too_many_items"])
+    ]

@@ -198,10 +198,10 @@ async def test_another_process_finds_the_same() -> None:
         assert len(large()) > workers.INLINE_BYTES > len(gzip.compress(large()))
         expected = await _examined(here, large(), agreements)
         assert len(expected) == 65
-        assert there._pool is None
+        assert there._cells == []
         for body in (large(), gzip.compress(large())):
             assert await _examined(there, body, agreements) == expected
-        assert there._pool is not None
+        assert len(there._cells) == 1
     finally:
         there.close()
 
@@ -222,7 +222,7 @@ class Deadly(workers.Work):
 async def test_a_payload_that_ends_its_examiner_is_failed_and_harms_no_other(
     gateway: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those examined beside it are examined again and processed; it is tried alone once more, and then given up."""
+    """Those examined meanwhile are processed; it is tried once more, and then given up."""
     monkeypatch.setattr(workers, "Work", Deadly)
     pipeline = Pipeline(
         gateway.store,

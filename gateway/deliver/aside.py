@@ -1,0 +1,87 @@
+"""Keeps work on long documents off the event loop, which answers senders meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel
+
+MANY_ITEMS = 200
+"""Items of all lists of a document up to which what is done with it at once takes milliseconds."""
+
+T = TypeVar("T")
+
+_working: list[None] = []
+"""One for each piece of work on a long document."""
+
+
+async def run_aside(document: BaseModel | Mapping[str, Any] | None, work: Callable[[], T]) -> T:
+    """What `work` gives about `document`, from a thread where that is long."""
+    if document is None or not has_many_items(document):
+        return work()
+    return await run_in_thread(work)
+
+
+async def run_in_thread(work: Callable[[], T]) -> T:
+    """What `work` gives, from a thread."""
+    with uncollected():
+        return await asyncio.to_thread(work)
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Nothing is looked through for garbage meanwhile.
+
+    What is made of a long document are hundreds of thousands of objects that stay and hardly a cycle, and each look at
+    them all stops every thread for some tenths of a second.
+    """
+    _working.append(None)
+    gc.disable()
+    try:
+        yield
+    finally:
+        _working.pop()
+        if not _working:
+            gc.enable()
+
+
+def has_many_items(document: BaseModel | Mapping[str, Any], most: int = MANY_ITEMS) -> bool:
+    """Whether the lists of a document, or of its JSON, hold more than `most` items together.
+
+    This is asked of every document some times, and so looks at fields that can hold lists only.
+    """
+    left = most
+    unseen: list[Any] = [document]
+    while unseen:
+        part = unseen.pop()
+        if isinstance(part, list | tuple):
+            left -= len(part)
+            if left < 0:
+                return True
+            unseen.extend(one for one in part if isinstance(one, _HOLDERS))
+        elif isinstance(part, BaseModel):
+            held = part.__dict__
+            unseen.extend(value for name in _list_fields(type(part)) if (value := held[name]))
+        else:
+            unseen.extend(value for value in part.values() if isinstance(value, _HOLDERS))
+    return False
+
+
+_HOLDERS = (list, tuple, BaseModel, Mapping)
+
+
+@cache
+def _list_fields(model: type[BaseModel]) -> tuple[str, ...]:
+    """Fields of a model that hold lists, or parts with such fields."""
+    return tuple(name for name, field in model.model_fields.items() if _holds_lists(field.annotation))
+
+
+def _holds_lists(annotation: Any) -> bool:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return bool(_list_fields(annotation))
+    return get_origin(annotation) in (tuple, list) or any(_holds_lists(inner) for inner in get_args(annotation))

@@ -1,0 +1,54 @@
+"""So many places to work at something, shared between senders: none of them holds all while another one waits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+
+class Places:
+    """`count` places, of which one sender holds `share` at most.
+
+    A place that comes free goes to the sender that holds the fewest, and of those to whoever waits longest.
+    """
+
+    def __init__(self, count: int, share: int) -> None:
+        self._count = count
+        self._share = share
+        self._held = Counter[str]()
+        self._waiting: list[tuple[str, asyncio.Future[None]]] = []
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether anybody waits."""
+        return bool(self._waiting)
+
+    @asynccontextmanager
+    async def hold(self, sender: str) -> AsyncIterator[None]:
+        """Wait for a place of `sender`'s and hold it meanwhile."""
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((sender, place))
+        self._give_out()
+        try:
+            await place
+            yield
+        finally:
+            if place.done() and not place.cancelled():
+                self._held[sender] -= 1
+                self._held += Counter()  # senders without a place are forgotten
+            else:
+                self._waiting.remove((sender, place))
+            self._give_out()
+
+    def _give_out(self) -> None:
+        """Give every free place to somebody who waits for one and may have it."""
+        while self._held.total() < self._count:
+            entitled = [one for one in self._waiting if self._held[one[0]] < self._share]
+            if not entitled:
+                return
+            chosen = min(entitled, key=lambda one: self._held[one[0]])
+            self._waiting.remove(chosen)
+            self._held[chosen[0]] += 1
+            chosen[1].set_result(None)
