@@ -28,7 +28,7 @@ MAX_DEPTH = 32
 
 MAX_VALUES = 1_000_000
 """Most values read: each takes some two hundred bytes in memory, however few it took on the wire. A ship's manifest of
-ten thousand bills has some hundred thousand."""
+three thousand bills has two hundred thousand."""
 
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _BRACKETS = re.compile(r"[\[\]{}]")
