@@ -297,7 +297,7 @@ async def test_endless_payloads_fail_and_hold_up_nobody(gateway: House, monkeypa
     monkeypatch.setattr(workers, "Work", Endless)
     changed = gateway.settings.pipeline.model_copy(update={"workers": 1})
     settings = gateway.settings.model_copy(update={"pipeline": changed})
-    pipeline = Pipeline(gateway.store, settings, gateway.notary, RULES, clock=gateway.clock)
+    pipeline = Pipeline(gateway.store, settings, gateway.notary, FLOWS, RULES, clock=gateway.clock)
     examiners: Any = pipeline._examiners
     examiners._unpacked_limit = 0  # what is packed has no more than the seconds of every payload
 

@@ -25,9 +25,9 @@ print(len(alive))
 
 
 def test_what_stands_is_not_looked_at_and_what_comes_later_is_collected() -> None:
-    """After settling, hundreds of thousands of objects are out of the way, and cycles still go as they come."""
+    """After settling, tens of thousands of objects are out of the way, and cycles still go as they come."""
     run = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
     (frozen, looked_at), (alive,) = [[int(n) for n in line.split()] for line in run.stdout.splitlines()]
-    assert frozen > 100_000
+    assert frozen > 50_000
     assert looked_at < 10_000
     assert alive < 60_000  # of 150,000 knots, each of which only a look for garbage takes away
