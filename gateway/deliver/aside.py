@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -22,9 +23,25 @@ _working: list[None] = []
 
 async def run_aside(document: BaseModel | Mapping[str, Any] | None, work: Callable[[], T]) -> T:
     """What `work` gives about `document`, from a thread where that is long."""
-    if document is None or not has_many_items(document):
+    if document is None or _is_short(document):
         return work()
     return await run_in_thread(work)
+
+
+_SHORT: OrderedDict[int, object] = OrderedDict()
+"""Documents that were found to be short lately, by identity: each is asked about some times on its way."""
+_LATELY = 64
+
+
+def _is_short(document: BaseModel | Mapping[str, Any]) -> bool:
+    if id(document) in _SHORT:
+        return True
+    if has_many_items(document):
+        return False
+    _SHORT[id(document)] = document  # kept, so that its identity is nobody else's
+    if len(_SHORT) > _LATELY:
+        _SHORT.popitem(last=False)
+    return True
 
 
 async def run_in_thread(work: Callable[[], T]) -> T:
@@ -53,7 +70,7 @@ def uncollected() -> Iterator[None]:
 def has_many_items(document: BaseModel | Mapping[str, Any], most: int = MANY_ITEMS) -> bool:
     """Whether the lists of a document, or of its JSON, hold more than `most` items together.
 
-    This is asked of every document some times, and so looks at fields that can hold lists only.
+    Every document is looked at, and so of its fields only those that can hold lists.
     """
     left = most
     unseen: list[Any] = [document]
