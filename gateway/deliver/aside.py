@@ -23,17 +23,19 @@ _working: list[None] = []
 
 async def run_aside(document: BaseModel | Mapping[str, Any] | None, work: Callable[[], T]) -> T:
     """What `work` gives about `document`, from a thread where that is long."""
-    if document is None or _is_short(document):
+    if document is None or is_short(document):
         return work()
     return await run_in_thread(work)
 
 
 _SHORT: OrderedDict[int, object] = OrderedDict()
 """Documents that were found to be short lately, by identity: each is asked about some times on its way."""
-_LATELY = 64
+_LATELY = 512
+"""Some for each message that is decided just now."""
 
 
-def _is_short(document: BaseModel | Mapping[str, Any]) -> bool:
+def is_short(document: BaseModel | Mapping[str, Any]) -> bool:
+    """Whether the lists of a document hold no more than `MANY_ITEMS` items together."""
     if id(document) in _SHORT:
         return True
     if has_many_items(document):
