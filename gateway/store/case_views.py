@@ -11,7 +11,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, Row, ScalarSelect, Select, bindparam, func, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Row,
+    ScalarSelect,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+)
 
 from gateway.errors import NotFound
 from gateway.model import Case, CaseEvent, Receipt
@@ -23,6 +37,10 @@ from gateway.store.views import BRIEF_MESSAGE, fitting, message_from
 
 _KINDS = 10
 """Kinds of number that one value may be of in the same case; there are not so many."""
+
+STEPS = 2_000
+"""Steps that are taken through the caller's cases and those of a number for one page: some ten milliseconds. Only where a
+number has thousands of cases that lie between as many of the caller's own is there no end by then."""
 
 FINDINGS_ROOM = 2 * 1024 * 1024
 """Bytes of findings on a page of cases, in equal parts of all the messages that it may have: of a hundred messages of one
@@ -41,14 +59,16 @@ def cases(connection: Connection, key: str, partner_id: str, after: str, limit: 
     named = [] if after else _by_id(connection, key, test)
     if partner_id:
         named = _taking_part(connection, named, partner_id)
-    asked = {"key": key, "test": test, "partner": partner_id, "after": after}
-    query = _NAMED[bool(partner_id), bool(after)]
-    ids = list(dict.fromkeys([*named, *connection.execute(query, asked).scalars()]))  # a value may be of several kinds
+    asked = {"key": key, "test": test, "partner": partner_id, "after": after, "steps": STEPS}
+    rows = connection.execute(_NAMED[bool(partner_id), bool(after)], asked).all()
+    ids = list(dict.fromkeys([*named, *(row.id for row in rows if row.found)]))  # a value may be of several kinds
     weights = _read_weights(connection, ids[:CASES])
     page = ids[: min(CASES, fitting((weights[id_] for id_ in ids[:CASES]), DOCUMENTS_ROOM))]
     found = facts.read_cases(connection, page)
     views = _read_views(connection, [found[id_] for id_ in page if id_ in found], _NEWEST, limit, weights)
-    return CasePage(views, page[-1] if len(ids) > len(page) else "")
+    # Where the walk ended before it came to the end, the next page begins where it stood.
+    left_off = rows[-1].id if rows and rows[-1].step == STEPS else ""
+    return CasePage(views, page[-1] if len(ids) > len(page) else left_off)
 
 
 def _named(*, own: bool, after: bool) -> Select[Any]:
@@ -57,22 +77,27 @@ def _named(*, own: bool, after: bool) -> Select[Any]:
     The caller's cases and those of the number stand in one order, and are walked by turns: from the newest of the
     number to the next of the caller's that is no newer, from there to the next of the number, and so on. So cases of
     others are passed over by the thousand in one step, however many bear the number, and the walk ends where either
-    ends. It meets no row but the caller's own, so that no page can begin or end at another's.
+    ends, or after so many steps. It meets no row but the caller's own, so that no page can begin or end at another's.
+    The last row may be one where the walk stood without having `found` a case.
     """
     before = [_keys.case_id < bindparam("after")] if after else []
     if not own:
-        return _of_number(*before).limit((CASES + 1) * _KINDS)
-    walk = select(_newest_own(_of_number(*before)).label("own")).cte("walk", recursive=True)
-    further = select(_newest_own(_of_number(_keys.case_id < walk.c.own))).where(walk.c.own.is_not(None))
-    walk = walk.union_all(further)
+        all_of_it = _of_number(*before).add_columns(literal(0).label("step"), literal(1).label("found"))
+        return all_of_it.limit((CASES + 1) * _KINDS)
+    first = select(_newest_own(_of_number(*before)).label("own"), literal(1).label("step"))
+    walk = first.cte("walk", recursive=True)
+    further = select(_newest_own(_of_number(_keys.case_id < walk.c.own)), walk.c.step + 1)
+    walk = walk.union_all(further.where(walk.c.own.is_not(None), walk.c.step < bindparam("steps", type_=Integer)))
     # Looked up for each, since PostgreSQL would read all cases of the number for an EXISTS.
     of_number = _of_number(_keys.case_id == walk.c.own).limit(1).correlate(walk).scalar_subquery()
-    return select(walk.c.own).where(walk.c.own == of_number).limit(CASES + 1)
+    found = walk.c.own == of_number
+    stands = and_(walk.c.step == bindparam("steps", type_=Integer), walk.c.own.is_not(None))
+    return select(walk.c.own.label("id"), walk.c.step, found.label("found")).where(or_(found, stands)).limit(CASES + 1)
 
 
 def _of_number(*where: ColumnElement[bool]) -> Select[Any]:
     number = (_keys.value == bindparam("key"), _keys.test == bindparam("test"))
-    return select(_keys.case_id).where(*number, *where).order_by(_keys.case_id.desc())
+    return select(_keys.case_id.label("id")).where(*number, *where).order_by(_keys.case_id.desc())
 
 
 def _newest_own(up_to: Select[Any]) -> ScalarSelect[Any]:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, event
 
 from gateway.errors import NotFound
 from gateway.model import CaseEvent, DeliveryKind, MessageState, PayloadState
-from gateway.store import tables
+from gateway.store import case_views, tables
 from gateway.store.contract import CASES, CaseChange, CasePage, Standing
 from gateway.store.sql import insert_rows
 from gateway.store.sql_store import SqlStore
@@ -254,6 +254,29 @@ async def test_cases_of_a_number_are_found_soon_however_they_alternate(store: Sq
     await store.cases("L", "rival")
     await store.cases("K", "")
     assert time.perf_counter() - began < 2
+
+
+async def test_a_page_ends_after_so_many_steps_and_the_next_goes_on_there(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where one's own cases and those of a number lie between one another for long, pages may be empty; all is found."""
+    monkeypatch.setattr(case_views, "STEPS", 5)
+    await with_numbers(store, range(0, FOREIGN, 700), "firm")
+    mine = [f"case {n:05}" for n in range(0, FOREIGN, 700)][::-1]
+    found, place, count = [], "", 0
+    while True:
+        page = await store.cases("K", "firm", place)
+        found += [one.id for one in page.cases]
+        count += 1
+        if not page.next:
+            break
+        # It is a case of one's own, and so tells nothing of others'.
+        assert page.next in mine or page.next.endswith("b")
+        assert not place or page.next < place
+        place = page.next
+    assert found == mine
+    assert count > len(mine)
+    assert await store.cases("K", "firm2") == CasePage((), "")
 
 
 @asynccontextmanager

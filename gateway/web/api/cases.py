@@ -36,7 +36,7 @@ async def get(request: web.Request) -> web.Response:
     else:
         page = await service.store.cases(key, caller.partner_id, identifier(place), limit, test=test)
     # Beyond the first page there may be none left; on the first, none is what a number finds that names nothing.
-    if not page.cases and not at:
+    if not page.cases and not page.next and not at:
         raise NotFound
     language = preferred(request, caller.partner.language)
     roles = await service.gate.roles(d.partner_id for case in page.cases for d in (*case.deliveries, *case.spoken_of))
