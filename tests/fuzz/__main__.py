@@ -1,5 +1,7 @@
 """`python -m tests.fuzz` fuzzes every target, guided by coverage, each for FUZZ_SECONDS (an hour), or those named.
 
+Each run draws another seed, which is printed; with FUZZ_SEED it goes the way that seed went, as far as its time allows.
+
 What is found lies in tests/fuzz/regressions/TARGET/ from then on, where `tests/fuzz/test_targets.py` replays it; what
 led to new paths is kept in var/fuzz/TARGET/ for the next run.
 """
@@ -9,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -40,9 +43,11 @@ def run(name: str, seconds: int) -> int:
     for body in seeds.seeds(name):
         (first / hashlib.sha256(body).hexdigest()[:16]).write_bytes(body)
     before = set(seeds.regressions(name))
-    print(f"{name}: {seconds} s", flush=True)
+    seed = int(os.environ.get("FUZZ_SEED", random.randrange(1, 2**31)))
+    print(f"{name}: {seconds} s, seed {seed}", flush=True)
     options = (
         f"-max_total_time={seconds}",
+        f"-seed={seed}",
         f"-max_len={LONGEST}",
         f"-artifact_prefix={found}/",
         "-timeout=30",
@@ -53,7 +58,8 @@ def run(name: str, seconds: int) -> int:
     )
     command = [sys.executable, "-m", "tests.fuzz.fuzzer", name, *options, str(grown), str(first)]
     # The reading of the seeds is not counted by the fuzzer; a target that hangs is ended all the same.
-    status = subprocess.run(command, check=False, timeout=seconds * 2 + 300).returncode
+    environment = {**os.environ, "PYTHONHASHSEED": "0"}
+    status = subprocess.run(command, check=False, timeout=seconds * 2 + 300, env=environment).returncode
     new = set(seeds.regressions(name)) - before
     for path in new:
         print(f"found: {path}", file=sys.stderr)
