@@ -120,7 +120,7 @@ class Limits(Section):
 
     payload_bytes: int = Field(
         64 * MIB,
-        description="Largest payload: a manifest of 9,999 consignments has 5 MB, a day's batch ten times that",
+        description="Largest payload: a manifest of 3,000 bills of lading has 2 MB, and a day's batch twenty times that",
         gt=0,
     )
     partner_bytes_under_way: int = Field(

@@ -24,7 +24,8 @@ from gateway.model import Finding, Place
 
 MOST_ITEMS = 3_000
 """Items of one list of a document: a decision holds them all, with what comes of each, some 30 KB for a bill of lading.
-A ship's manifest has some thousand bills, a declaration some dozen goods; what has more is sent in parts."""
+A ship's manifest has some thousand bills, a declaration some dozen goods; what has more is sent in parts. Decided bill by
+bill, a manifest would need no such bound."""
 TOO_MANY_ITEMS = "rules.too_many_items"
 
 _ITEM = re.compile(r"(\w+)\[([0-9]+)\]")
