@@ -101,10 +101,10 @@ def golden(listed: Carried) -> Any:
 
 
 def items(value: Any, path: str = "") -> dict[str, Any]:
-    """Every plain value of a document's JSON, by its path."""
+    """Every plain value of a document, or of its JSON, by its path."""
     if isinstance(value, dict):
         inner = ((f"{path}.{name}" if path else name, below) for name, below in value.items())
-    elif isinstance(value, list):
+    elif isinstance(value, list | tuple):
         inner = ((f"{path}[{at}]", below) for at, below in enumerate(value))
     else:
         return {path: value}
@@ -120,7 +120,7 @@ def of_list(document: BaseModel, format_: str) -> dict[str, Any]:
     """The items of any document whose fields are on the format's list; without a list, all."""
     assert isinstance(document, Document)
     listed = carried(document.document_type, format_)
-    known = items(document.to_json())
+    known = items(document.model_dump(exclude_none=True))
     if listed is None:
         return known
     fields = {field(item) for item in listed.items}
