@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test check format serve bench faults fuzz lock clean help
+.PHONY: setup demo test check format serve bench faults fuzz mutants lock clean help
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -56,6 +56,12 @@ faults: $(READY)
 ## make fuzz     fuzz every reader and the whole way, an hour each (FUZZ_SECONDS)
 fuzz: $(READY)
 	$(BIN)/python -m tests.fuzz
+
+## make mutants  put small faults into the pure rooms and see which the tests notice (MUTANTS of them, sample SAMPLE)
+MUTANTS ?= 150
+SAMPLE ?= 1
+mutants: $(READY)
+	$(BIN)/python -m tests.mutants $(MUTANTS) $(SAMPLE)
 
 ## make lock     renew requirements.lock, and requirements.runtime.lock without the developers' tools
 LOCK := compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 --universal

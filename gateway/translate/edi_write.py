@@ -421,12 +421,14 @@ def _compile_segment(table: Table, use: SegmentUse, group: GroupUse) -> _Segment
             following.append((cell.slots[0], cell.constant, companions))
         else:
             fixed[cell.slots[0].element, cell.slots[0].component] = cell.constant
+    required = _required(table, use, cells, fixed)
+    # What must stand in the segment has its slot, so that its absence can be told, though no row fills it.
+    slots.update((need.slot.element, need.slot.component) for need in required)
     size = max((element for element, _ in {*fixed, *slots}), default=0)
     template = []
     for element in range(1, size + 1):
         width = max((component for at, component in {*fixed, *slots} if at == element), default=0)
         template.append([fixed.get((element, component), "") for component in range(width + 1)])
-    required = _required(table, use, cells, fixed)
     node = table.nodes[use.node]
     alone = not any(need.always for need in required) and (bool(fixed) or not node.elements)
     constant = use.trigger or (node.minimum > 0 and alone)

@@ -14,14 +14,12 @@ import pytest
 from gateway.demo import plan
 from gateway.demo.house import House
 from gateway.demo.watch import Watcher, evidence
+from tests import foreign
 
-SAMPLE = Path(__file__).resolve().parents[2] / "../shared/reference/ciq/cn_ciq_EEntDeclIo_sample_synthetic.xml"
+SAMPLE = foreign.material("reference/ciq/cn_ciq_EEntDeclIo_sample_synthetic.xml")
 REFERENCE = "00000000000000000000000000000001"
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not SAMPLE.exists(), reason="the reference sample is not at hand"),
-]
+pytestmark = [pytest.mark.slow, foreign.needed]
 
 
 async def test_the_broker_sample_is_cleared(tmp_path: Path) -> None:

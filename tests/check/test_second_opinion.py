@@ -1,7 +1,5 @@
 """pyx12's verdict beside ours, by the same tables."""
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,8 +8,9 @@ from gateway.check import second_opinion, structure, tables
 from gateway.model import Severity, Syntax
 from gateway.parse import x12
 from gateway.parse.segments import Delimiters, Envelope, MessageRead, MessageType, SegmentMessage
+from tests import foreign
 
-SAMPLES = Path(__file__).resolve().parents[2] / "../shared/samples/x12"
+SAMPLES = foreign.material("samples/x12")
 DELIMITERS = Delimiters("~", "*", ">")
 GOOD = [
     "ST*309*0001",
@@ -248,7 +247,7 @@ def test_repetitions_are_judged_by_the_first():
     assert verdicts(read) == [set(), set()]
 
 
-@pytest.mark.skipif(not SAMPLES.exists(), reason="the samples are not here")
+@foreign.needed
 def test_on_real_messages_it_adds_trailing_blanks_alone():
     """On other people's messages both agree, but for the trailing blanks that X12.6 forbids and we let pass."""
     codes = set()

@@ -3,7 +3,6 @@
 import random
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -16,8 +15,9 @@ from gateway.model import Place, Severity, Syntax
 from gateway.parse import edifact
 from gateway.parse.edifact import DEFAULT
 from gateway.parse.segments import Delimiters, Envelope, MessageRead, MessageType, SegmentMessage, join
+from tests import foreign
 
-SAMPLES = Path(__file__).resolve().parents[2] / "../shared/samples/edifact"
+SAMPLES = foreign.material("samples/edifact")
 
 CUSDEC = tables.find(MessageType(Syntax.EDIFACT, "CUSDEC", "D", "96B", "UN"))
 APERAK = tables.find(MessageType(Syntax.EDIFACT, "APERAK", "D", "96B", "UN"))
@@ -618,7 +618,7 @@ def test_service_segments():
     assert structure.check_service([], DEFAULT, "3") == []
 
 
-@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the sample messages are not here")
+@foreign.needed
 def test_a_real_rejection_against_a_close_table():
     """An APERAK of D.96A passes the walk of D.96B, but for what its writer left out."""
     payload = (SAMPLES / "edifact_APERAK_v4_rejected_pydifact.edi").read_bytes()

@@ -3,7 +3,6 @@
 import io
 import json
 import zipfile
-from pathlib import Path
 
 import pytest
 
@@ -13,9 +12,10 @@ from gateway.errors import DirectoryUnreadable
 from gateway.model import Syntax
 from gateway.parse import edifact
 from gateway.parse.segments import MessageRead
+from tests import foreign
 
-REFERENCE = Path(__file__).resolve().parents[2] / "../shared/reference/unece"
-SAMPLES = REFERENCE / "../../samples/edifact"
+REFERENCE = foreign.material("reference/unece")
+SAMPLES = foreign.material("samples/edifact")
 RELEASES = ["d95b", "d96b", "d99b", "d01b", "d03b", "d13b", "d21b"]
 RULE = "-" * 70
 
@@ -269,8 +269,6 @@ def test_the_shipped_tables_are_in_the_form_that_the_importer_writes():
 
 # The directories themselves.
 
-needs_reference = pytest.mark.skipif(not REFERENCE.is_dir(), reason="the directories are not here")
-
 
 def directory_of(release):
     return unece.read_directory((REFERENCE / f"{release}.zip").read_bytes())
@@ -283,7 +281,7 @@ def resolved(directory, message):
     return tables.resolve(Syntax.EDIFACT, found, [unece.directory_file(directory, [found]), service], message)
 
 
-@needs_reference
+@foreign.needed
 @pytest.mark.parametrize(
     ("release", "messages", "segments", "elements"),
     [
@@ -312,7 +310,7 @@ def test_directories_are_complete(release, messages, segments, elements):
         assert resolved(directory, message).nodes[0].tag in {"UNH", "UIH"}
 
 
-@needs_reference
+@foreign.needed
 @pytest.mark.slow
 @pytest.mark.parametrize("release", RELEASES)
 def test_every_message_of_every_directory_is_imported(release):
@@ -324,7 +322,7 @@ def test_every_message_of_every_directory_is_imported(release):
         assert table.format.startswith(f"edifact:{message}:D:{release[1:].upper()}:UN")
 
 
-@needs_reference
+@foreign.needed
 @pytest.mark.parametrize(
     ("release", "message"), [("d96b", "CUSDEC"), ("d96b", "CUSRES"), ("d95b", "CUSCAR"), ("d96b", "APERAK")]
 )
@@ -334,8 +332,8 @@ def test_the_shipped_tables_say_what_the_directories_say(release, message):
     assert shipped.digest == resolved(directory_of(release), message).digest
 
 
-@needs_reference
-@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the sample messages are not here")
+@foreign.needed
+@foreign.needed
 @pytest.mark.parametrize(
     ("name", "release", "expected"),
     [
@@ -358,7 +356,7 @@ def test_messages_of_other_software_against_their_directories(name, release, exp
     assert [(f.code.removeprefix("edi.element."), f.args["number"]) for f in checked.findings] == expected
 
 
-@needs_reference
+@foreign.needed
 def test_known_traps_of_the_directories():
     """Dependency notes, a table drawn wrongly, a group number without room, a change table, SANCRT and GIS."""
     latest = directory_of("d21b")

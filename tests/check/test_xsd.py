@@ -12,8 +12,8 @@ from gateway import data, findings
 from gateway.check import xsd
 from gateway.findings import MOST_TOLD
 from gateway.parse import xml
+from tests import foreign
 
-SHARED = Path(__file__).resolve().parents[2] / "../shared"
 CIQ = "http://www.chinaport.gov.cn/ciq"
 SAMPLES = sorted(path for path in data.samples().glob("*/*/*.xml") if path.parent.name[:8] != "rejected")
 
@@ -135,23 +135,19 @@ def test_foreign_roots_have_no_table(body: bytes):
     assert xsd.unknown(root).code == "xml.no_table"
 
 
+@foreign.needed
 @pytest.mark.parametrize("name", ["cds_export_TT_EX001a.xml", "ncts_cc015c-valid.xml"])
 def test_other_authorities_messages_have_no_table(name: str):
     """Declarations of other customs are well-formed, and no table is held for them."""
-    path = SHARED / "samples" / "xml" / name
-    if not path.exists():
-        pytest.skip("the shared samples are not here")
-    root = xml.read(path.read_bytes()).root
+    root = xml.read(foreign.material(f"samples/xml/{name}").read_bytes()).root
     assert root is not None
     assert xsd.recognise(root) is None
 
 
+@foreign.needed
 def test_synthetic_declaration_is_valid():
     """A declaration as a broker's software lays it out is valid."""
-    path = SHARED / "reference" / "ciq" / "cn_ciq_EEntDeclIo_sample_synthetic.xml"
-    if not path.exists():
-        pytest.skip("the shared samples are not here")
-    known = recognised(path.read_bytes())
+    known = recognised(foreign.material("reference/ciq/cn_ciq_EEntDeclIo_sample_synthetic.xml").read_bytes())
     assert xsd.check(known.root, known.format) == []
 
 

@@ -1,17 +1,17 @@
 from __future__ import annotations
 
 import gzip
-from pathlib import Path
 
 import pytest
 
 from gateway import data
+from tests import foreign
 
-SHARED = Path(__file__).resolve().parents[2] / "../shared/samples"
-FOREIGN = sorted(SHARED.glob("*/*")) if SHARED.is_dir() else []
+FOREIGN = [path for kind in ("edifact", "x12", "xml") for path in foreign.samples(f"samples/{kind}")]
 OURS = sorted(data.samples().glob("*/*/in.*"))
 
 
+@foreign.needed
 @pytest.mark.parametrize("path", FOREIGN, ids=lambda p: p.name)
 def test_messages_of_other_software_are_read(run, path):
     """Whatever other people's software wrote is read to its end, and said what is right and wrong with."""

@@ -3,7 +3,6 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -13,8 +12,7 @@ from pydantic import BaseModel
 from gateway import data
 from gateway.documents import Declaration
 from gateway.translate import table
-
-SHARED = Path(__file__).resolve().parents[2] / "../shared"
+from tests import foreign
 
 # Item -> why no document holds it.
 LEFT_OUT = {("ITF_DCL_IO_DECL", "spare2"): "the password of the sender's mailbox"}
@@ -81,12 +79,10 @@ def test_every_field_names_its_items():
     assert wanted <= named
 
 
+@foreign.needed
 def test_the_list_of_items_is_the_published_one():
     """Our list holds the same items, with the same mandatory flags, as the field list it was taken from."""
-    path = SHARED / "reference" / "ciq" / "cn_ciq_declaration_fields.csv"
-    if not path.exists():
-        pytest.skip("the shared reference is not here")
-    with path.open(encoding="utf-8") as file:
+    with foreign.material("reference/ciq/cn_ciq_declaration_fields.csv").open(encoding="utf-8") as file:
         published = [row for row in csv.reader(file) if row[0].startswith("ITF_")]
     ours = {(item["record"], item["element"], item["mandatory"]) for item in known_items()}
     assert ours == {(row[0], row[1], row[5].replace(",", "")) for row in published}

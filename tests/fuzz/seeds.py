@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import gzip
 import importlib
-import os
 import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 from gateway import data
+from tests import foreign
 from tests.fuzz import targets
 from tests.trip import nasty
 
@@ -38,9 +38,7 @@ def regressions(name: str) -> list[Path]:
 def seeds(name: str) -> Iterator[bytes]:
     """What the target begins with."""
     patterns = target(name).SEEDS
-    folders = [data.samples()]
-    if given := os.environ.get("GATEWAY_TEST_MATERIAL"):
-        folders += [Path(given) / "samples", Path(given) / "cases"]
+    folders = [data.samples(), foreign.material("samples"), foreign.material("cases")]
     files = [path for folder in folders for pattern in patterns for path in sorted(folder.rglob(pattern))]
     yield from (path.read_bytes() for path in files if path.stat().st_size <= LARGEST)
     suffixes = {".edi": "edifact", ".x12": "x12", ".xml": "xml", ".json": "json"}

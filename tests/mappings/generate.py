@@ -18,13 +18,13 @@ from typing import Annotated, Any, get_args
 import xmlschema
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel
 from pydantic.fields import FieldInfo
 
 from gateway import data
 from gateway.check import codes, tables, xsd
 from gateway.documents import MODELS, Document
-from gateway.translate import place, table
+from gateway.translate import fields, place, table
 from gateway.translate.engine import Mapping
 from gateway.translate.rows import Row
 
@@ -45,12 +45,10 @@ BRIEFLY = settings(
 def documents(draw: st.DrawFn, document: str, format_: str) -> Document:
     """Documents whose every value has a place in the format."""
     mapping = table.load(document, format_)
-    if not mapping.rows:
-        # The document's own JSON carries everything: what the fullest other format carries will do.
-        others = [table.load(*key) for key in table.available() if key[0] == mapping.document]
-        mapping = max(others, key=lambda other: len(other.rows))
-    rows = [row for row in mapping.rows if row.field and row.place and row.kind not in ("each", "count", "total")]
     model = MODELS[mapping.document]
+    # The document's own JSON has no rows and carries everything.
+    all_rows = mapping.rows or [Row(path, path, _kind(model, path)) for path in fields.leaves(fields.shape(model))]
+    rows = [row for row in all_rows if row.field and row.place and row.kind not in ("each", "count", "total")]
     return model.model_validate(draw(_part(model, rows, "", mapping)))
 
 
@@ -75,6 +73,36 @@ def _part(model: type[BaseModel], rows: list[Row], prefix: str, mapping: Mapping
         needed = model.model_fields[name].is_required() or whole
         (required if needed else optional)[name] = made
     return st.fixed_dictionaries(required, optional=optional)
+
+
+def is_shaped(mapping: Mapping) -> bool:
+    """Whether the wire arranges the document otherwise, so that a document must be made to fit it."""
+    return mapping.reshape is not None or any("link=" in row.argument for row in mapping.rows)
+
+
+_KINDS: dict[Any, str] = {
+    bool: "flag",
+    int: "integer",
+    Decimal: "number",
+    datetime: "datetime",
+    AwareDatetime: "datetime",
+    date: "date",
+}
+
+
+def _kind(model: type[BaseModel], path: str) -> str:
+    """The converter that a field of `model` would have by its type."""
+    *outer, last = [step.removesuffix("[]") for step in path.split(".")]
+    for step in outer:
+        inner = _model_of(model.model_fields[step].annotation)
+        assert inner is not None, path
+        model = inner
+    types = _types(model.model_fields[last].annotation)
+    return next((kind for type_, kind in _KINDS.items() if type_ in types), "text")
+
+
+def _types(annotation: Any) -> set[Any]:
+    return {annotation, *(found for inner in get_args(annotation) for found in _types(inner))}
 
 
 def _annotated(info: FieldInfo) -> Any:

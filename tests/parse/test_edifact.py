@@ -25,8 +25,9 @@ from gateway.parse.segments import (
     MessageType,
     join,
 )
+from tests import foreign
 
-SAMPLES = Path(__file__).resolve().parents[2] / "../shared/samples/edifact"
+SAMPLES = foreign.material("samples/edifact")
 
 UNB = "UNB+UNOC:3+ALFA:ZZ+BETA:ZZ+240102:0304+REF1'"
 MESSAGE = "UNH+M1+CUSDEC:D:96B:UN'BGM+929+N1+9'UNT+3+M1'"
@@ -641,7 +642,7 @@ def test_read_undoes_write(delimiters, sender, recipient, reference, bodies, tes
     )
 
 
-@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the sample messages are not here")
+@foreign.needed
 @pytest.mark.parametrize(
     ("name", "segments", "expected"),
     [

@@ -2,7 +2,6 @@
 
 import re
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -21,8 +20,9 @@ from gateway.parse.segments import (
     MessageRead,
 )
 from gateway.parse.x12_writer import Body, GroupHeader, InterchangeHeader, plain, segment, write
+from tests import foreign
 
-SAMPLES = Path(__file__).resolve().parents[2] / "../shared/samples/x12"
+SAMPLES = foreign.material("samples/x12")
 AT = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 ISA = "ISA*00*          *00*          *ZZ*SENDER         *ZZ*RECIPIENT      *260301*0930*U*00401*000000007*0*P*>~"
 GS = "GS*SO*SENDER*RECIPIENT*20260301*0930*12*X*004010~"
@@ -393,7 +393,7 @@ def test_separators_in_written_values_become_blanks():
     assert plain("*~ \n") == ""
 
 
-@pytest.mark.skipif(not SAMPLES.exists(), reason="the samples are not here")
+@foreign.needed
 @pytest.mark.parametrize(
     ("name", "types", "expected"),
     [
@@ -414,7 +414,7 @@ def test_other_peoples_messages_are_read(name, types, expected):
     assert codes(wire) == expected
 
 
-@pytest.mark.skipif(not SAMPLES.exists(), reason="the samples are not here")
+@foreign.needed
 def test_the_binary_sample_keeps_its_25_bytes():
     """Each BIN segment of the sample holds the 25 bytes that it announces, line ends included."""
     (message,) = messages((SAMPLES / "x12_BIN_segment_staedi.x12").read_bytes())

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -14,8 +13,9 @@ from gateway.model import Finding, Place, Severity, Strictness, Syntax
 from gateway.parse import edifact
 from gateway.parse.segments import GroupEnded, InterchangeBegun, InterchangeEnded, MessageRead, MessageType
 from gateway.receipt import edifact as receipt
+from tests import foreign
 
-SAMPLES = Path(__file__).resolve().parents[2] / "../shared/samples/edifact"
+SAMPLES = foreign.material("samples/edifact")
 AT = datetime(2026, 3, 4, 5, 6)  # noqa: DTZ001 - UNB carries local time without offset
 
 UNB = "UNB+UNOC:3+ALFA:ZZ+BETA:14+240102:0304+REF1'"
@@ -357,7 +357,7 @@ def test_long_words_take_five_lines_at_most():
     assert reply.segments[-1].count(":") == 4
 
 
-@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the sample messages are not here")
+@foreign.needed
 @pytest.mark.parametrize(
     ("name", "expected"),
     [

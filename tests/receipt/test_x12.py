@@ -1,7 +1,6 @@
 """The X12 acknowledgements: TA1, 997, 999, 824."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -22,8 +21,9 @@ from gateway.receipt.x12 import (
     reply,
     reply_group,
 )
+from tests import foreign
 
-SAMPLE = Path(__file__).resolve().parents[2] / "../shared/samples/x12/x12_309_4010_apimeister_1.x12"
+SAMPLE = foreign.material("samples/x12/x12_309_4010_apimeister_1.x12")
 AT = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 ISA = "ISA*00*          *00*          *ZZ*SENDER         *ZZ*RECIPIENT      *260301*0930*U*00401*000000007*0*P*>~"
 GOOD = (
@@ -116,7 +116,7 @@ def test_each_fault_has_its_codes(old, new, expected):
     assert segments[2 + len(expected) :] == ["AK2*309*0002", "AK5*A", "AK9*P*2*2*1"]
 
 
-@pytest.mark.skipif(not SAMPLE.exists(), reason="the samples are not here")
+@foreign.needed
 def test_the_real_309_is_accepted_with_errors_under_a_lenient_agreement():
     """Its wrong count, blank-padded date and half-filled N1 are named, and it is accepted; no error remains."""
     _, envelope_found, [(_, group_found, [(_, found)])] = read(SAMPLE.read_bytes())
@@ -129,7 +129,7 @@ def test_the_real_309_is_accepted_with_errors_under_a_lenient_agreement():
     assert segments[-2:] == ["AK5*E*4*5", "AK9*E*1*1*1"]
 
 
-@pytest.mark.skipif(not SAMPLE.exists(), reason="the samples are not here")
+@foreign.needed
 def test_the_real_309_is_rejected_under_a_strict_agreement():
     """The same faults reject it, and so its group, where nothing is tolerated."""
     assert acknowledge(SAMPLE.read_bytes())[-2:] == ["AK5*R*4*5", "AK9*R*1*1*0"]

@@ -49,7 +49,7 @@ def one(spec: str) -> Converter:
         ("date:102,101", UN, "260304", date(2026, 3, 4), "20260304"),
     ],
 )
-def test_pair(spec: str, context: Context, wire: str, value: Any, written: str):
+def test_pair(spec: str, context: Context, wire: str, value: Any, written: str) -> None:
     """Each converter reads what senders write and writes what recipients read."""
     converter = one(spec)
     assert converter.read(wire, context) == value
@@ -76,7 +76,7 @@ def test_pair(spec: str, context: Context, wire: str, value: Any, written: str):
         ("datetime:203", UN, "202602300000", "translate.datetime", None),
     ],
 )
-def test_unreadable(spec: str, context: Context, wire: str, code: str, kept: Any):
+def test_unreadable(spec: str, context: Context, wire: str, code: str, kept: Any) -> None:
     """What cannot be read has a code, and is kept only where it cannot be mistaken."""
     with pytest.raises(Unconvertible) as caught:
         one(spec).read(wire, context)
@@ -96,7 +96,7 @@ def test_unreadable(spec: str, context: Context, wire: str, code: str, kept: Any
         ("datetime:203", UN, datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC), "translate.moment_cut", "202603040506"),
     ],
 )
-def test_unwritable(spec: str, context: Context, value: Any, code: str, kept: Any):
+def test_unwritable(spec: str, context: Context, value: Any, code: str, kept: Any) -> None:
     """What cannot be written whole is told; what remains of it goes on where it does no harm."""
     with pytest.raises(Unconvertible) as caught:
         one(spec).write(value, context)
@@ -110,20 +110,20 @@ def test_unwritable(spec: str, context: Context, value: Any, code: str, kept: An
         "code:country:nothing", "date:HH", "joined:0", "equipment:1",
     ],
 )  # fmt: skip
-def test_wrong_converter_is_refused(spec: str):
+def test_wrong_converter_is_refused(spec: str) -> None:
     """An unknown converter or a wrong argument is a fault of the table, told at loading."""
     with pytest.raises(MappingInvalid):
         convert.make(spec)
 
 
-def test_numbers_have_the_recipients_decimal_mark():
+def test_numbers_have_the_recipients_decimal_mark() -> None:
     """Numbers are written with the mark that UNA gives."""
     comma = Context(delimiters=Delimiters("'", "+", ":", "?", "", ","))
     assert one("number").write(Decimal("1.5"), comma) == "1,5"
 
 
 @given(st.decimals(0, 10**15, places=6, allow_nan=False))
-def test_numbers_come_back(value: Decimal):
+def test_numbers_come_back(value: Decimal) -> None:
     """Any number is written in plain digits and read as the same number."""
     number = one("number")
     written = number.write(value, UN)
@@ -131,7 +131,7 @@ def test_numbers_come_back(value: Decimal):
     assert number.read(written, UN) == value
 
 
-def test_format_qualifier_of_the_sender_decides():
+def test_format_qualifier_of_the_sender_decides() -> None:
     """A date is read in the format that stands beside it, whatever the table writes."""
     converter = one("date:102")
     assert converter.companion == "102"
@@ -142,7 +142,7 @@ def test_format_qualifier_of_the_sender_decides():
 @pytest.mark.parametrize(
     ("number", "cells"), [("CSQU3054383", ["CSQU", "3054383"]), ("TRUCK7", ["TRUCK", "7"]), ("12345", ["", "12345"])]
 )
-def test_equipment_numbers_are_parted_and_joined(number: str, cells: list[str]):
+def test_equipment_numbers_are_parted_and_joined(number: str, cells: list[str]) -> None:
     """A container's letters and digits stand in two slots and are one number."""
     pair = convert.make("equipment")
     assert isinstance(pair, ManyConverter)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.check import structure, tables
-from gateway.documents import ClearanceNotice
+from gateway.documents import ClearanceNotice, Manifest
 from gateway.findings import text
 from gateway.model import Severity
 from gateway.translate import envelope, table
@@ -44,7 +44,7 @@ def spliced(*extra: str) -> list[str]:
     return [HEAD[0], *before, *HEAD[1:], *behind]
 
 
-def test_what_no_row_mentions_is_reported_where_it_stands():
+def test_what_no_row_mentions_is_reported_where_it_stands() -> None:
     """An unknown qualifier, a second occurrence and an unused element are each told, none silently lost."""
     segments = spliced("DTM+999:20260304:102", "LOC+22+4227:162:5+B", "LOC+22+4201")
     segments[1] = "DTM+171:20260304:102"
@@ -60,7 +60,7 @@ def test_what_no_row_mentions_is_reported_where_it_stands():
 
 
 @pytest.mark.parametrize(("unmapped", "found", "kept"), [("report", 1, 0), ("keep", 0, 1), ("ignore", 0, 0)])
-def test_a_table_says_what_becomes_of_the_unmapped(unmapped: str, found: int, kept: int):
+def test_a_table_says_what_becomes_of_the_unmapped(unmapped: str, found: int, kept: int) -> None:
     """keep, report or ignore, as the table says."""
     source = table.path_of("clearance", FORMAT).read_text("utf-8")
     mapping = table.parse(source.replace('unmapped = "report"', f'unmapped = "{unmapped}"').encode(), "test.toml")
@@ -68,7 +68,7 @@ def test_a_table_says_what_becomes_of_the_unmapped(unmapped: str, found: int, ke
     assert (len(outcome.findings), len(outcome.kept)) == (found, kept)
 
 
-def test_segments_are_told_apart_by_their_qualifiers():
+def test_segments_are_told_apart_by_their_qualifiers() -> None:
     """The same tag means another field by its qualifier, whatever the order."""
     document = read(spliced("LOC+22+4227", "LOC+91+370200", "LOC+43+370210")).document
     assert isinstance(document, ClearanceNotice)
@@ -88,28 +88,28 @@ def test_segments_are_told_apart_by_their_qualifiers():
         ("DTM+36:20260505", date(2026, 5, 5)),  # no qualifier: the table's own
     ],
 )
-def test_dates_are_read_in_the_senders_format(segment: str, day: date):
+def test_dates_are_read_in_the_senders_format(segment: str, day: date) -> None:
     """The format qualifier 2379 that the sender gave decides, not the table's."""
     outcome = read(spliced(segment))
     assert outcome.findings == []
     assert outcome.values["valid_until"] == day
 
 
-def test_local_times_are_in_the_agreements_zone():
+def test_local_times_are_in_the_agreements_zone() -> None:
     """The same digits are another instant under another agreement."""
     segments = spliced("DTM+137:20260306140500:204")
     assert read(segments).values["issued_at"] == datetime(2026, 3, 6, 6, 5, tzinfo=UTC)
     assert read(segments, Context("UTC")).values["issued_at"] == datetime(2026, 3, 6, 14, 5, tzinfo=UTC)
 
 
-def test_codes_are_the_partners_own():
+def test_codes_are_the_partners_own() -> None:
     """A country comes by the partner's table and goes by the recipient's."""
     assert read(spliced("LOC+40+152"), Context(code_tables="ciq")).values["trade_country"] == "CL"
     body, _ = write(notice(trade_country="CL"), Context(code_tables="customs"))
     assert "LOC+40+CHL" in body
 
 
-def test_released_characters_are_values():
+def test_released_characters_are_values() -> None:
     """Release characters are taken off on reading and put back on writing."""
     outcome = read(spliced("FTX+AAI+++A?+B?:C?'D??"))
     assert outcome.values["remarks"] == "A+B:C'D?"
@@ -117,7 +117,7 @@ def test_released_characters_are_values():
     assert "FTX+AAI+++A?+B?:C?'D??" in write(outcome.document)[0]
 
 
-def test_long_text_runs_over_components_and_segments():
+def test_long_text_runs_over_components_and_segments() -> None:
     """350 characters fill one FTX, the rest goes into the next, and all of it comes back."""
     words = " ".join(f"WORD{n:03}" for n in range(60))
     body, found = write(notice(remarks=words))
@@ -126,27 +126,27 @@ def test_long_text_runs_over_components_and_segments():
     assert read(body).values["remarks"] == words
 
 
-def test_too_long_text_is_cut_and_told():
+def test_too_long_text_is_cut_and_told() -> None:
     """Nine FTX are not enough for 4,000 characters; what is lost is told."""
     _, found = write(notice(remarks="X" * 4000))
     assert found == [("translate.cut", "remarks")]
 
 
-def test_an_identifier_is_never_cut():
+def test_an_identifier_is_never_cut() -> None:
     """A number longer than its element is left out whole, with a finding."""
     body, found = write(notice(contract_number="C" * 40))
     assert found == [("translate.too_long", "contract_number")]
     assert not any("CCC" in segment for segment in body)
 
 
-def test_control_characters_become_blanks():
+def test_control_characters_become_blanks() -> None:
     """A line break, which no repertoire has, is written as a blank and told."""
     body, found = write(notice(remarks="A\nB"))
     assert "FTX+AAI+++A B" in body
     assert found == [("translate.delimiter", "remarks")]
 
 
-def test_counts_are_verified():
+def test_counts_are_verified() -> None:
     """CNT that contradicts the items is an error at its own place, with both figures in words."""
     goods = ["DOC+929", "CST+1+2204210000"]
     (found,) = read([*HEAD, *goods, "CNT+5:3"]).findings
@@ -156,13 +156,13 @@ def test_counts_are_verified():
     assert read([*HEAD, *goods, "CNT+5:1"]).findings == []
 
 
-def test_a_wrong_constant_is_told():
+def test_a_wrong_constant_is_told() -> None:
     """What the table writes always is expected on reading as well."""
     (found,) = read(["BGM+963:::CLEARANCE NOTICE+370200126000077000+9", *HEAD[1:]]).findings
     assert (found.code, found.value, found.args["expected"]) == ("translate.constant", "963", "962")
 
 
-def test_faults_of_the_document_are_told_at_the_senders_place():
+def test_faults_of_the_document_are_told_at_the_senders_place() -> None:
     """What pydantic refuses has the segment and element it came from; what is missing, its neighbourhood."""
     outcome = read(["BGM+962:::CLEARANCE NOTICE+3702+9", HEAD[1], HEAD[3]])
     assert outcome.document is None
@@ -172,7 +172,7 @@ def test_faults_of_the_document_are_told_at_the_senders_place():
     ]
 
 
-def test_order_comes_from_the_schema():
+def test_order_comes_from_the_schema() -> None:
     """However the table's rows are shuffled, the segments written are the same."""
     source = table.path_of("clearance", FORMAT).read_text("utf-8")
     head, rows = source.split("rows = [\n")
@@ -183,22 +183,33 @@ def test_order_comes_from_the_schema():
     assert tags == [segment[:3] for segment in write(document)[0]]
 
 
-def test_nothing_is_written_for_what_is_not_there():
+def test_nothing_is_written_for_what_is_not_there() -> None:
     """The least notice gives the least message: no empty segments, no empty groups."""
     body, found = write(notice())
     assert body == HEAD
     assert found == []
 
 
-def test_an_optional_composite_goes_whole_or_not_at_all():
+def test_an_optional_composite_goes_whole_or_not_at_all() -> None:
     """A weight without its unit, which MEA must hold, is left out and told, and leaves no empty segment."""
     body, found = write(notice(goods=[{"hs_code": "2204210000", "weight": {"value": "5"}}]))
     assert found == [("translate.incomplete", "goods[0].weight.unit")]
     assert not any(segment.startswith("MEA") for segment in body)
 
 
-def test_what_the_recipients_codes_lack_is_left_out_and_told():
+def test_what_the_recipients_codes_lack_is_left_out_and_told() -> None:
     """A country that the recipient's table does not have is no guess."""
     body, found = write(notice(trade_country="ZZ"), Context(code_tables="ciq"))
     assert found == [("translate.code.unwritable", "trade_country")]
     assert not any(segment.startswith("LOC") for segment in body)
+
+
+def test_a_mandatory_element_without_a_row_is_told() -> None:
+    """A table that fills no last element of a segment, mandatory there, loses the message and says why."""
+    source = table.path_of("manifest", "x12:309:004010").read_text("utf-8")
+    lessened = source.replace('["type",                       "M10/09",                 "text"],', "")
+    assert lessened != source
+    document = Manifest.model_validate({"number": "M1", "function": "9", "transport": {"carrier_code": "SMPL"}})
+    written = table.parse(lessened.encode(), "lessened.toml").write(document, BEIJING)
+    told = [f.args["target"] for f in written.findings if f.code == "translate.required"]
+    assert "M10 09" in told

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from lxml import etree
 
+from gateway import data
 from gateway.check import structure, tables
 from gateway.documents import ClearanceNotice, Declaration, Manifest
 from gateway.parse import edifact, x12, xml
@@ -40,7 +41,7 @@ def begun(body: bytes, charset: str = "") -> tuple[Any, Any]:
     return first.envelope, message.message
 
 
-def test_edifact_says_who_to_whom_and_under_which_reference():
+def test_edifact_says_who_to_whom_and_under_which_reference() -> None:
     """UNB carries both identifiers with their qualifiers, the time, the reference and the test flag."""
     out = rendered(notice(), "clearance", CUSRES, replace(FRAME, test=True))
     envelope, message = begun(out.body)
@@ -60,7 +61,7 @@ def test_edifact_says_who_to_whom_and_under_which_reference():
         ("检验", "gb18030", "UNOX", "4"),
     ],
 )
-def test_the_repertoire_fits_the_text(remarks: str, charset: str, repertoire: str, version: str):
+def test_the_repertoire_fits_the_text(remarks: str, charset: str, repertoire: str, version: str) -> None:
     """The narrowest repertoire that carries the text, or the one that the agreement names; it is read again alike."""
     out = rendered(notice(remarks=remarks), "clearance", CUSRES, replace(FRAME, charset=charset))
     envelope, message = begun(out.body, charset)
@@ -70,23 +71,25 @@ def test_the_repertoire_fits_the_text(remarks: str, charset: str, repertoire: st
 
 @pytest.mark.parametrize("charset", ["latin-1", "ascii", "iso8859-5", "iso8859-9"])
 @pytest.mark.parametrize(("remarks", "carried"), [("检A", "?A"), ("A检", "A?"), ("检", "?"), ("检验A+检", "??A+?")])
-def test_what_the_charset_lacks_is_told(charset: str, remarks: str, carried: str):
+def test_what_the_charset_lacks_is_told(charset: str, remarks: str, carried: str) -> None:
     """Characters that the agreed charset cannot carry become question marks, released, with a finding; nothing else moves."""
     out = rendered(notice(remarks=remarks), "clearance", CUSRES, replace(FRAME, charset=charset))
     assert [f.code for f in out.findings] == ["translate.not_encodable"]
     _, written = begun(out.body, charset)
     (text,) = [split(raw, written.delimiters) for raw in written.segments if raw.startswith("FTX")]
     assert text[4] == [carried]
-    assert structure.check(written, tables.find(written.type)).findings == []
+    schema = tables.find(written.type)
+    assert schema is not None
+    assert structure.check(written, schema).findings == []
 
 
 @pytest.mark.parametrize(
     ("charset", "declared"),
     [("latin-1", "ISO-8859-1"), ("iso8859-5", "ISO-8859-5"), ("cp1251", "WINDOWS-1251"), ("gb18030", "GB18030")],
 )
-def test_an_xml_message_declares_the_registered_name_of_its_charset(charset: str, declared: str):
+def test_an_xml_message_declares_the_registered_name_of_its_charset(charset: str, declared: str) -> None:
     """Whatever name an agreement uses for it; what the charset lacks is written as a character reference."""
-    document = rig.expected_document(table.data.samples() / "clearance/inbound")
+    document = rig.expected_document(data.samples() / "clearance/inbound")
     out = rendered(document, "clearance", "xml:ClearanceNotice:1", replace(FRAME, charset=charset))
     assert out.body.startswith(f"<?xml version='1.0' encoding='{declared}'?>".encode())
     out.body.decode(charset)
@@ -96,14 +99,14 @@ def test_an_xml_message_declares_the_registered_name_of_its_charset(charset: str
     )
 
 
-def test_an_unknown_charset_is_told_and_nothing_leaves():
+def test_an_unknown_charset_is_told_and_nothing_leaves() -> None:
     """What an agreement calls its charset may be a slip: that is a finding, not a fault of ours."""
     for format_ in (CUSRES, "xml:ClearanceNotice:1", "json:clearance:1"):
         out = rendered(notice(), "clearance", format_, replace(FRAME, charset="nope"))
         assert (out.body, [f.code for f in out.findings]) == (b"", ["translate.charset"])
 
 
-def test_nothing_leaves_that_its_own_schema_refuses():
+def test_nothing_leaves_that_its_own_schema_refuses() -> None:
     """A message that would be refused is not sent: no bytes, and the fault in words."""
     manifest = Manifest.model_validate({"number": "M1", "function": "9", "transport": {"mode": "1"}})
     out = rendered(manifest, "manifest", "x12:309:004010")
@@ -111,16 +114,16 @@ def test_nothing_leaves_that_its_own_schema_refuses():
     assert {"translate.required", "translate.refused"} <= {f.code for f in out.findings}
 
 
-def test_x12_stands_in_one_group_of_its_version():
+def test_x12_stands_in_one_group_of_its_version() -> None:
     """ISA, GS, ST, SE, GE and IEA agree, the version is the format's, the set's own group identifier is used."""
-    document = rig.expected_document(table.data.samples() / "manifest/feeder")
+    document = rig.expected_document(data.samples() / "manifest/feeder")
     out = rendered(document, "manifest", "x12:309:004010", replace(FRAME, reference="42"))
     envelope, message = begun(out.body)
     assert (envelope.version, envelope.reference, envelope.sender) == ("00401", "000000042", "BUREAU")
     assert (message.group.identifier, message.group.version) == ("AQ", "004010")
 
 
-def test_xml_stands_alone_in_the_agreed_charset():
+def test_xml_stands_alone_in_the_agreed_charset() -> None:
     """The message proper, declared and encoded as agreed."""
     out = rendered(notice(remarks="检验"), "clearance", "xml:ClearanceNotice:1", replace(FRAME, charset="gb18030"))
     assert out.body.startswith(b"<?xml version='1.0' encoding='GB18030'?>")
@@ -130,7 +133,7 @@ def test_xml_stands_alone_in_the_agreed_charset():
     assert xml.local_name(read.root) == "ClearanceNotice"
 
 
-def test_obor_message_holds_the_bare_declaration():
+def test_obor_message_holds_the_bare_declaration() -> None:
     """In the platform's envelope the declaration stands without namespace, under its message id."""
     values = {"function": "9", "direction": "inbound", "contract_number": "C-1"}
     frame = replace(FRAME, transport_envelope="OBORMessage")
@@ -143,7 +146,7 @@ def test_obor_message_holds_the_bare_declaration():
     assert xml.read(out.body).head["MESSAGE_SOURCE"] == "BUREAU"
 
 
-def test_json_names_its_format():
+def test_json_names_its_format() -> None:
     """JSON carries format and reference beside the document."""
     out = rendered(notice(), "clearance", "json:clearance:1")
     value = json.loads(out.body)

@@ -30,7 +30,7 @@ BEIJING = ZoneInfo("Asia/Shanghai")
         ("iso", "2026-03-04T14:05:09", datetime(2026, 3, 4, 6, 5, 9, tzinfo=UTC)),
     ],
 )
-def test_instant_is_read(layout: str, text: str, instant: datetime):
+def test_instant_is_read(layout: str, text: str, instant: datetime) -> None:
     """Each format reads as an instant in UTC; what names no zone is in the agreement's."""
     assert moments.layout(layout).read_instant(text, BEIJING) == instant
 
@@ -48,14 +48,14 @@ def test_instant_is_read(layout: str, text: str, instant: datetime):
         ("CCYYMMDDTHH:MM:SS", "20260304 14:05:09"),
     ],
 )
-def test_what_is_no_date_is_not_guessed(layout: str, text: str):
+def test_what_is_no_date_is_not_guessed(layout: str, text: str) -> None:
     """Days that do not exist, wrong lengths, blanks, other scripts' digits and unknown zones are refused."""
     with pytest.raises(ValueError):  # noqa: PT011 - datetime words its own
         moments.layout(layout).read_instant(text, UTC)
 
 
 @given(st.integers(694_224_000, 2_500_000_000), st.sampled_from(["202", "204", "304", "iso"]))
-def test_instants_come_back(second: int, name: str):
+def test_instants_come_back(second: int, name: str) -> None:
     """Writing and reading gives the same second, wherever the agreement lies."""
     instant = datetime.fromtimestamp(second, UTC)
     layout = moments.layout(name)
@@ -63,7 +63,7 @@ def test_instants_come_back(second: int, name: str):
 
 
 @given(st.dates(date(1950, 1, 1), date(2049, 12, 31)), st.sampled_from(["101", "102", "CCYY-MM-DD", "iso"]))
-def test_days_come_back(day: date, name: str):
+def test_days_come_back(day: date, name: str) -> None:
     """Writing and reading gives the same day; two digits mean the hundred years from 1950."""
     layout = moments.layout(name)
     assert layout.read_date(layout.write_date(day)) == day
@@ -72,12 +72,12 @@ def test_days_come_back(day: date, name: str):
 @pytest.mark.parametrize(
     ("layout", "second", "lost"), [("203", 0, False), ("203", 9, True), ("204", 9, False), ("iso", 9, False)]
 )
-def test_a_lost_part_is_known(layout: str, second: int, lost: bool):
+def test_a_lost_part_is_known(layout: str, second: int, lost: bool) -> None:
     """A layout knows when it cannot carry an instant whole."""
     assert moments.layout(layout).cuts(datetime(2026, 3, 4, 6, 5, second, tzinfo=UTC)) is lost
 
 
-def test_a_format_without_a_day_is_refused():
+def test_a_format_without_a_day_is_refused() -> None:
     """A layout must name year, month and day."""
     with pytest.raises(MappingInvalid):
         moments.layout("HHMM")

@@ -38,7 +38,7 @@ from gateway.translate.place import Test as Needs
         ("SG30", (Step("SG30"),), ()),
     ],
 )
-def test_place_is_read(text: str, steps: tuple[Step, ...], elements: tuple[ElementStep, ...]):
+def test_place_is_read(text: str, steps: tuple[Step, ...], elements: tuple[ElementStep, ...]) -> None:
     """Groups, tags, tests, ordinals, repeats and elements are told apart."""
     parsed = place.parse(text)
     assert (parsed.steps, parsed.elements) == (steps, elements)
@@ -58,7 +58,7 @@ def test_place_is_read(text: str, steps: tuple[Step, ...], elements: tuple[Eleme
         "FTX[3..2]/1",
     ],
 )
-def test_broken_place_is_refused(text: str):
+def test_broken_place_is_refused(text: str) -> None:
     """What breaks the grammar is refused at loading, by the place's own words."""
     with pytest.raises(MappingInvalid, match="place"):
         place.parse(text)

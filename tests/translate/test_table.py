@@ -12,7 +12,7 @@ HEAD = 'document = "clearance"\nformat = "edifact:CUSRES:D:96B:UN"\n'
 
 
 @pytest.mark.parametrize("key", table.available(), ids=":".join)
-def test_every_table_loads(key: tuple[str, str]):
+def test_every_table_loads(key: tuple[str, str]) -> None:
     """Each table of ours fits its document and its schema, and its digest is that of its text."""
     mapping = table.load(*key)
     assert (mapping.document, mapping.format) == key
@@ -20,7 +20,7 @@ def test_every_table_loads(key: tuple[str, str]):
 
 
 @pytest.mark.parametrize("key", table.available(), ids=":".join)
-def test_every_field_of_a_document_is_mapped_or_said_not_to_be(key: tuple[str, str]):
+def test_every_field_of_a_document_is_mapped_or_said_not_to_be(key: tuple[str, str]) -> None:
     """What a table does not carry is exactly what lint names."""
     mapping = table.load(*key)
     remarks = lint.lint(mapping)
@@ -60,12 +60,12 @@ def faults(source: str) -> list[str]:
         ('["goods[]", "SG6.SG10", "each:sometimes=1"]', "each takes starts=ELEMENT or link=INNER/OUTER"),
     ],
 )
-def test_each_fault_of_a_row_is_named(row: str, fault: str):
+def test_each_fault_of_a_row_is_named(row: str, fault: str) -> None:
     """Fields, places and converters are judged at loading, in words that name the row."""
     assert any(fault in told for told in faults(f"{HEAD}rows = [{row}]"))
 
 
-def test_all_faults_are_told_at_once():
+def test_all_faults_are_told_at_once() -> None:
     """A table with several faults has them all listed, with what it lacks altogether."""
     told = faults(f'{HEAD}unmapped = "lose"\nrows = [["nothing", "BGM/1225", "text"], ["number", "X/1", "text"]]')
     assert len(told) >= 5
@@ -73,7 +73,7 @@ def test_all_faults_are_told_at_once():
     assert "direction: is required and no row reads it" in told
 
 
-def test_a_mandatory_segment_that_no_row_writes_is_a_fault():
+def test_a_mandatory_segment_that_no_row_writes_is_a_fault() -> None:
     """Such a table could only ever write messages that are refused."""
     assert "edifact:CUSRES:D:96B:UN must hold BGM, which no row writes" in faults(f"{HEAD}rows = []")
 
@@ -91,12 +91,12 @@ def test_a_mandatory_segment_that_no_row_writes_is_a_fault():
         (f'{HEAD}reshape = "nothing"\nrows = []', "reshape: there is no 'nothing'"),
     ],
 )
-def test_a_table_that_is_none_is_refused(source: str, fault: str):
+def test_a_table_that_is_none_is_refused(source: str, fault: str) -> None:
     """Broken TOML, unknown documents, formats and settings are told by name."""
     assert any(fault in told for told in faults(source))
 
 
-def test_unknown_mappings_are_told_apart_from_broken_ones():
+def test_unknown_mappings_are_told_apart_from_broken_ones() -> None:
     """find gives None where there is no table; load says so."""
     assert table.find("clearance", "x12:350:004010") is None
     with pytest.raises(MappingInvalid, match="no mapping of clearance as x12:350:004010"):
@@ -105,11 +105,11 @@ def test_unknown_mappings_are_told_apart_from_broken_ones():
 
 
 @pytest.mark.parametrize("document", MODELS)
-def test_every_document_has_its_own_json(document: str):
+def test_every_document_has_its_own_json(document: str) -> None:
     """Whatever is added to the documents, it can be exchanged as JSON."""
     assert table.find(document, f"json:{document}:1") is not None
 
 
-def test_paths_of_values_name_lists_with_their_index():
+def test_paths_of_values_name_lists_with_their_index() -> None:
     """pydantic's locations are written as canonical paths."""
     assert fields.value_path(("goods", 0, "packs", 12, "kind")) == "goods[0].packs[12].kind"

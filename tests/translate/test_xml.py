@@ -34,7 +34,7 @@ def write(document: ClearanceNotice) -> tuple[etree._Element, list[tuple[str, st
     return written.body, [(f.code, f.place.path) for f in written.findings]
 
 
-def test_blanks_comments_and_empty_elements_are_no_values():
+def test_blanks_comments_and_empty_elements_are_no_values() -> None:
     """Indentation, comments and empty elements say nothing."""
     outcome = read(f"{FIXED}<!-- a note --><Remarks>\n  A  B\n</Remarks><Marks/>")
     assert outcome.findings == []
@@ -42,7 +42,7 @@ def test_blanks_comments_and_empty_elements_are_no_values():
     assert "marks" not in outcome.values
 
 
-def test_what_no_row_mentions_is_reported_where_it_stands():
+def test_what_no_row_mentions_is_reported_where_it_stands() -> None:
     """An element the table does not know is told leaf by leaf, with line and path."""
     (found,) = read(f"{FIXED}<Extra><Inner>7</Inner></Extra>").findings
     assert (found.code, found.value, found.place.path, found.place.line) == (
@@ -53,23 +53,24 @@ def test_what_no_row_mentions_is_reported_where_it_stands():
     )
 
 
-def test_attributes_and_text_of_one_element_are_two_values():
+def test_attributes_and_text_of_one_element_are_two_values() -> None:
     """A quantity's unit is an attribute of its number."""
     outcome = read(f'{FIXED}<Goods><Quantity unit="KGM">2.50</Quantity></Goods>')
-    assert outcome.document is not None
+    assert isinstance(outcome.document, ClearanceNotice)
+    assert outcome.document.goods[0].quantity is not None
     assert outcome.document.goods[0].quantity.unit == "KGM"
     assert str(outcome.origins["goods[0].quantity.unit"]) == "/ClearanceNotice/Goods/Quantity (line 2)"
     assert etree.tostring(write(outcome.document)[0][-1][-1]).endswith(b'unit="KGM">2.5</Quantity>')
 
 
-def test_a_value_that_contradicts_itself_is_told():
+def test_a_value_that_contradicts_itself_is_told() -> None:
     """Where an element stands twice with another value, the first counts and the second is told."""
     outcome = read(f"{FIXED}<Remarks>A</Remarks><Remarks>B</Remarks>")
     assert outcome.values["remarks"] == "A"
     assert [(f.code, f.value) for f in outcome.findings] == [("translate.conflict", "B")]
 
 
-def test_faults_have_their_line_and_path():
+def test_faults_have_their_line_and_path() -> None:
     """What the document refuses is told at the element it came from."""
     outcome = read(FIXED.replace("issued", "lost") + "\n<ValidUntil>soon</ValidUntil>")
     assert outcome.document is None
@@ -80,7 +81,7 @@ def test_faults_have_their_line_and_path():
 
 
 @pytest.mark.parametrize("words", ["<&>", "]]>", "a\rb", '"quoted"', "例\U00020bb7", "tab\tand\nline"])
-def test_any_text_is_written_so_that_it_is_read_again(words: str):
+def test_any_text_is_written_so_that_it_is_read_again(words: str) -> None:
     """Markup, carriage returns and characters beyond the basic plane survive, in elements and attributes."""
     body, found = write(notice().model_copy(update={"remarks": words}))
     assert found == []
@@ -88,14 +89,14 @@ def test_any_text_is_written_so_that_it_is_read_again(words: str):
     assert again.findtext(f"{{{NAMESPACE}}}Remarks") == words
 
 
-def test_characters_that_xml_does_not_know_are_told():
+def test_characters_that_xml_does_not_know_are_told() -> None:
     """A control character cannot be carried; a question mark stands in its place."""
     body, found = write(notice().model_copy(update={"remarks": "A\x07B"}))
     assert body.findtext(f"{{{NAMESPACE}}}Remarks") == "A?B"
     assert found == [("translate.not_encodable", "remarks")]
 
 
-def test_order_comes_from_the_schema():
+def test_order_comes_from_the_schema() -> None:
     """What is written passes the schema, whose order is fixed, whatever the order of the rows."""
     source = table.path_of("clearance", FORMAT).read_text("utf-8")
     head, rows = source.split("rows = [\n")
@@ -105,7 +106,7 @@ def test_order_comes_from_the_schema():
     assert xsd.check(mapping.write(document).body, FORMAT) == []
 
 
-def test_an_empty_group_is_not_written():
+def test_an_empty_group_is_not_written() -> None:
     """A party without any value leaves no element behind."""
     body, _ = write(notice(consignor={}))
     assert body.find(f"{{{NAMESPACE}}}Consignor") is None
