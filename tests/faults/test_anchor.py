@@ -130,7 +130,9 @@ def test_the_anchor_never_moves_back(tmp_path: Path, processes: list[subprocess.
     def start() -> subprocess.Popen[str]:
         outputs.append(tmp_path / f"said-{len(outputs)}")
         with outputs[-1].open("w") as said:
-            process = subprocess.Popen([sys.executable, "-c", COUNTS, str(path), f"p{len(outputs)}"], stdout=said)
+            process = subprocess.Popen(
+                [sys.executable, "-c", COUNTS, str(path), f"p{len(outputs)}"], stdout=said, text=True
+            )
         processes.append(process)
         return process
 
