@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 import structlog
@@ -76,7 +77,7 @@ class Loop(Generic[T]):
 
     async def _rest(self) -> None:
         """Sleep until the bell, or a little."""
-        try:
-            await asyncio.wait_for(self._bell.wait(), IDLE_SECONDS)
-        except TimeoutError:
-            return
+        # Not by wait_for, which until Python 3.12 swallows a cancellation that comes just when the bell rings.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(IDLE_SECONDS):
+                await self._bell.wait()

@@ -142,7 +142,8 @@ class Writer:
         while not self._closing and not self._is_company() and loop.time() < until:
             count = len(self._waiting)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._crowded.wait(), QUIET)
+                async with asyncio.timeout(QUIET):
+                    await self._crowded.wait()
             if len(self._waiting) == count:
                 return
 

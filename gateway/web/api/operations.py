@@ -49,7 +49,8 @@ async def metrics(request: web.Request) -> web.Response:
 async def _commits(request: web.Request) -> bool:
     """Whether the store can commit: a node that only reads takes nothing in."""
     try:
-        await asyncio.wait_for(services(request).store.probe(), _PATIENCE)
+        async with asyncio.timeout(_PATIENCE):
+            await services(request).store.probe()
     except (GatewayError, TimeoutError):
         return False
     return True
