@@ -249,10 +249,12 @@ WRITERS = {
     "demo/house.py": "a demo is begun anew",
     "demo/proof.py": "a demo is begun anew",
     "demo/run.py": "a demo is begun anew",
+    "receipt/bundle.py": "writes entries into an archive that it is given",
     "simulators/partner.py": "partners of the demo",
     "simulators/ways.py": "partners of the demo",
     "transports/folder.py": "takes files into folders of their own, which it syncs",
     "transports/spool.py": "a body is no one's until it is adopted, which syncs it",
+    "web/api/log.py": "a bundle is made anew for whoever asks again",
     "web/node.py": "a node whose name is lost takes a new one",
     "trip/workers.py": "spools what a worker found, which is found again after a crash",
 }
