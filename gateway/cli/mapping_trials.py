@@ -148,7 +148,9 @@ def _carried(values: dict[str, Any], dropped: Any) -> dict[str, Any]:
         if isinstance(value, dict):
             kept[key] = _carried(value, below)
         elif isinstance(value, tuple):
-            kept[key] = [_carried(v, below) if isinstance(v, dict) else v for v in value]
+            items = [_carried(v, below) if isinstance(v, dict) else v for v in value]
+            # Of items that say nothing which the mapping carries none need come back.
+            kept[key] = items if any(item != {} for item in items) else []
         else:
             kept[key] = value
     return {key: value for key, value in kept.items() if value not in (None, {}, [], ())}
@@ -161,7 +163,8 @@ def _wire(body: bytes, mapping: Mapping) -> Any:
         return None
     if syntax is Syntax.JSON:
         value = json_reader.read(body).value or {}
-        return value.get("document", value)
+        # A message says its format beside the document; a bare response has a field of that name.
+        return value["document"] if "format" in value else value
     if syntax is Syntax.XML:
         root = xml.read(body).root
         known = xsd.recognise(root) if root is not None else None

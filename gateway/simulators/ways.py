@@ -221,9 +221,10 @@ class Folders:
         ready("")
         seen: set[str] = set()
         while True:
-            for path in sorted(inbox.iterdir(), key=lambda p: p.stat().st_mtime_ns):
-                # What the gateway is still writing begins with a dot.
-                if path.name in seen or path.name.startswith("."):
+            # What the gateway is still writing begins with a dot, and has another name in a moment.
+            there = [path for path in inbox.iterdir() if not path.name.startswith(".")]
+            for path in sorted(there, key=lambda p: p.stat().st_mtime_ns):
+                if path.name in seen:
                     continue
                 seen.add(path.name)
                 document, _, delivery = path.stem.rpartition("-")

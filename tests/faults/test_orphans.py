@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,8 @@ def gateway(tmp_path: Path) -> Iterator[GatewayProcess]:
     finally:
         one.kill()
         for pid in marked(str(tmp_path)):
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         bureau.close()
 
 
@@ -90,7 +92,8 @@ def to_group(number: signal.Signals) -> Callable[[int], None]:
 
     def send(pid: int) -> None:
         for one in marked(Path(f"/proc/{pid}/cwd").resolve().as_posix()):
-            os.kill(one, number)
+            with suppress(ProcessLookupError):  # a worker that has just done its work
+                os.kill(one, number)
 
     return send
 
