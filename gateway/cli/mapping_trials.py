@@ -206,7 +206,8 @@ def _difference(found: Any, expected: Any, place: str = "") -> str:
         position = place.rpartition("/")[2]
         for key in [*expected, *(k for k in found if k not in expected)]:
             # A format may count items that the document does not; that says what their order says.
-            if key not in expected and position.isdigit() and found[key] == int(position) + 1:
+            counted = key not in expected and type(found[key]) is int
+            if counted and position.isdigit() and found[key] == int(position) + 1:
                 continue
             if told := _difference(found.get(key), expected.get(key), f"{place}/{key}"):
                 return told

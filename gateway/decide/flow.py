@@ -79,8 +79,11 @@ class Flows:
         self.all = tuple(sorted(flows, key=lambda flow: flow.name))
         self.feeds: Mapping[str, Feed] = _feeds(self.all)
         """By name."""
+        self._by_type: dict[type[Document], list[tuple[Takes, Flow]]] = defaultdict(list)
         self._reactions: dict[str, list[tuple[Flow, On]]] = defaultdict(list)
         for flow in self.all:
+            for takes in flow.takes:
+                self._by_type[takes.document].append((takes, flow))
             for on in flow.reacts:
                 self._reactions[on.event].append((flow, on))
         for one, other in combinations(self.all, 2):
@@ -92,10 +95,7 @@ class Flows:
 
     def find(self, document: Document) -> Flow | None:
         """The flow that takes `document`; None where it is no flow's."""
-        for flow in self.all:
-            if any(takes.fits(document) for takes in flow.takes):
-                return flow
-        return None
+        return next((flow for takes, flow in self._by_type.get(type(document), ()) if takes.fits(document)), None)
 
     def reactions(self, event: str) -> Iterable[tuple[Flow, On]]:
         """What flows do where a case moves by `event`, in the order of their names."""

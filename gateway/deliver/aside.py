@@ -17,8 +17,8 @@ MANY_ITEMS = 200
 
 T = TypeVar("T")
 
-_working: list[None] = []
-"""One for each piece of work on a long document."""
+_working = 0
+"""Pieces of work on long documents that are under way."""
 
 
 async def run_aside(document: BaseModel | Mapping[str, Any] | None, work: Callable[[], T]) -> T:
@@ -59,12 +59,13 @@ def uncollected() -> Iterator[None]:
     What is made of a long document are hundreds of thousands of objects that stay and hardly a cycle, and each look at
     them all stops every thread for some tenths of a second.
     """
-    _working.append(None)
+    global _working  # noqa: PLW0603 - collection is the process's
+    _working += 1
     gc.disable()
     try:
         yield
     finally:
-        _working.pop()
+        _working -= 1
         if not _working:
             gc.enable()
 

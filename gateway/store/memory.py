@@ -40,6 +40,8 @@ class MemoryDecisions:
         self._ground = Ground()
         self._draws = Counter[tuple[str, bool]]()
         """How often each ledger was drawn on: its version."""
+        self._moves: dict[tuple[str, bool, str], Decimal] = {}
+        """What each message moved in a ledger."""
         self._last = Counter[tuple[str, bool]]()
         self._given: dict[tuple[str, NextNumber], int] = {}
 
@@ -64,10 +66,16 @@ class MemoryDecisions:
         for waiting_id in outcome.attached:
             self._ground.waits.pop(waiting_id, None)
         tests = {message.id: message.test for message in outcome.messages}
+        moved: dict[tuple[str, bool, str], Decimal] = {}
         for move in outcome.ledger:
-            ledger = (move.ledger, tests.get(move.message_id, False))
-            self._ground.draws[ledger] = self._ground.draws.get(ledger, Decimal(0)) + Decimal(move.amount)
-            self._draws[ledger] += 1
+            key = (move.ledger, tests.get(move.message_id, False), move.message_id)
+            moved[key] = moved.get(key, Decimal(0)) + Decimal(move.amount)
+        for (name, test, message_id), drawn in moved.items():
+            # What the message moved before, when it was processed by other tables, is taken back.
+            more = drawn - self._moves.get((name, test, message_id), Decimal(0))
+            self._moves[name, test, message_id] = drawn
+            self._ground.draws[name, test] = self._ground.draws.get((name, test), Decimal(0)) + more
+            self._draws[name, test] += 1
 
     def _answer(self, query: Query, for_id: str) -> Answer:
         """What is known, with a version that is another one as soon as the answer is."""

@@ -221,7 +221,9 @@ def _write(batch: Batch, outcomes: Sequence[Outcome], judged: _Judge) -> Callabl
             cases.write(batch, change, messages)
         _write_participants(batch, outcome)
         for wait in outcome.waits:
-            _write_wait(batch, wait)
+            # One that found its case within the outcome never waits.
+            if wait.id not in outcome.attached:
+                _write_wait(batch, wait)
         for delivery in outcome.deliveries:
             insert_body(batch, delivery.id, delivery.sha256, delivery.body)
         for entry in outcome.feed:

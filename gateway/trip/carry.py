@@ -490,7 +490,6 @@ class Trip:
     async def _write(self, shares: Sequence[Share], position: int, *, finished: bool = False, failed: str = "") -> None:
         """One commit, and what the log is told of it."""
         dispatches = [share.dispatch for share in shares]
-        attached = {waiting_id for dispatch in dispatches for waiting_id in dispatch.attached}
         await self._store.commit(
             Outcome(
                 payload_id=self._payload.id,
@@ -504,7 +503,7 @@ class Trip:
                 deliveries=tuple(chain.from_iterable(d.deliveries for d in dispatches)),
                 feed=tuple(chain.from_iterable(d.feed for d in dispatches)),
                 receipts=tuple(chain.from_iterable(share.receipts for share in shares)),
-                waits=tuple(wait for d in dispatches for wait in d.waits if wait.id not in attached),
+                waits=tuple(chain.from_iterable(d.waits for d in dispatches)),
                 attached=tuple(chain.from_iterable(d.attached for d in dispatches)),
                 ledger=tuple(chain.from_iterable(d.ledger for d in dispatches)),
                 answers=tuple(chain.from_iterable(share.answers for share in shares)),

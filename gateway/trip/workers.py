@@ -38,7 +38,7 @@ from gateway.model import Agreement, Payload, Place
 from gateway.receive.unpack import RATIO_FREE, is_packed
 from gateway.trip.examine import Bounds, Examined, Message, examine
 from gateway.trip.lifetime import begin_worker, end_workers, uninterrupted
-from gateway.trip.places import Places
+from gateway.trip.slots import Slots
 
 INLINE_BYTES = 64 * 1024
 """Up to here a payload takes milliseconds to examine; above, it would keep the event loop from its senders."""
@@ -111,8 +111,8 @@ class Examiners:
         self._bounds = bounds
         self._worker_bytes = worker_bytes
         self._pool: ProcessPoolExecutor | None = None
-        self._large = Places(workers + RESERVE, workers)
-        self._apart = Places(APART, 1)
+        self._large = Slots(workers + RESERVE, workers)
+        self._apart = Slots(APART, 1)
         self._cells: list[ProcessPoolExecutor] = []
         """Free processes for one payload at a time: one after the other goes through each while it lives."""
         self._present = 0

@@ -48,7 +48,6 @@ class Port:
 
 
 def parts(applied: Sequence[Applied], message_id: str) -> dict[str, object]:
-    gone = {id_ for one in applied for id_ in one.attached}
     return {
         "cases": tuple(
             CaseChange(
@@ -67,9 +66,8 @@ def parts(applied: Sequence[Applied], message_id: str) -> dict[str, object]:
             StoredWait(w.id, w.document_type, w.keys, w.document, w.message_id, w.partner_id, one.test)
             for one in applied
             for w in one.waits
-            if w.id not in gone
         ),
-        "attached": tuple(gone),
+        "attached": tuple(id_ for one in applied for id_ in one.attached),
         "ledger": tuple(LedgerMove(name, str(amount), message_id) for one in applied for name, amount in one.draws),
     }
 
@@ -224,3 +222,12 @@ async def test_a_number_stays_with_whom_it_was_given_to(port: Port) -> None:
     given = [(await port.decisions.facts([live], Facts(), for_id))[live] for for_id in ("a", "b", "a")]
     assert given == [1, 2, 1]
     assert (await port.decisions.facts([test], Facts(), "c"))[test] == 1
+
+
+async def test_what_a_message_draws_is_drawn_once(port: Port) -> None:
+    """Several draws of one message are one; so are those of several in one outcome, each for itself."""
+    ledger = LedgerBalance("quota")
+    one = apply(desk(Facts()), [Draw("quota", Decimal(-2)), Draw("quota", Decimal(5))])
+    await port.commit(Facts(), one)
+    await port.commit(Facts(), one, one)
+    assert (await port.decisions.facts([ledger], Facts(), "m"))[ledger] == Decimal(9)

@@ -249,6 +249,26 @@ async def refused_by_the_store(gateway: House, monkeypatch: pytest.MonkeyPatch, 
     assert set(states(await gateway.store.payload(view.payload.id))) == {"accepted"}
 
 
+async def test_what_rests_on_a_message_that_the_store_refuses_is_decided_anew(
+    gateway: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A replacement within the same payload finds no case once its original has failed, and is refused for that."""
+    monkeypatch.setattr(carry, "storable", lambda text: text)
+    original = carry.Trip._record
+
+    def record(trip: Any, one: Any, *args: Any, **more: Any) -> Any:
+        made = original(trip, one, *args, **more)
+        spoilt = one.number == 1 and not more.get("bare")
+        return carry.replace(made, interchange=f"{made.interchange}\udcff") if spoilt else made
+
+    monkeypatch.setattr(carry.Trip, "_record", record)
+    replacement = message(2, "T1").replace("TD-T1+9'", "TD-T1+5'")
+    view = await gateway.through(interchange("REST", message(1, "T1"), replacement, message(3, "T3")))
+    assert states(view) == ["failed", "rejected", "accepted"]
+    assert "decide.declaration.unknown" in [f.code for m in view.messages for f in m.findings]
+    assert len(await gateway.deliveries("bureau")) == 1
+
+
 async def test_the_message_that_the_store_refuses_is_found(
     gateway: House, monkeypatch: pytest.MonkeyPatch, told: list[dict[str, Any]]
 ) -> None:

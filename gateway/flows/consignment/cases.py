@@ -6,8 +6,9 @@ import re
 from typing import TypeVar
 
 from gateway.decide.answers import Subject, fault
+from gateway.decide.desk import Desk
 from gateway.decide.effects import Effect, Keep, Note, SetStatus
-from gateway.decide.facts import Facts, Key, PartnerById, PartnerByIdentifier, Query
+from gateway.decide.facts import CasesByKeys, Facts, Key, PartnerById, PartnerByIdentifier, Query
 from gateway.decide.flow import Feed
 from gateway.documents.base import Document
 from gateway.documents.declaration import Declaration
@@ -38,6 +39,12 @@ def kept(case: Case, document_type: str, model: type[DocumentT]) -> DocumentT | 
 def declaration_of(case: Case) -> Declaration:
     """The declaration that every case begins with."""
     return Declaration.model_validate(case.documents["declaration"])
+
+
+def find_declared(desk: Desk, number: str) -> Case | None:
+    """The case that was given this declaration number; numbers are issued, and so no two cases have one."""
+    cases = desk.facts[CasesByKeys(frozenset({("declaration", number)}), desk.test)]
+    return cases[0] if cases else None
 
 
 def is_inbound(case: Case) -> bool:

@@ -38,6 +38,7 @@ from gateway.flows.consignment.cases import (
     bureau_questions,
     declaration_of,
     declarer,
+    find_declared,
     identified,
     kept,
     moved,
@@ -53,11 +54,9 @@ def decide(desk: Desk) -> list[Effect]:
     notice = desk.document
     assert isinstance(notice, ClearanceNotice)
     subject = _subject(notice)
-    cases = desk.facts[CasesByKeys(frozenset({("declaration", notice.declaration_number)}), desk.test)]
-    if not cases:
-        why = [fault("decide.case.unknown", "declaration_number", notice.declaration_number)]
-        return refuse(desk, subject, why)
-    case = cases[0]
+    case = find_declared(desk, notice.declaration_number)
+    if case is None:
+        return refuse(desk, subject, [fault("decide.case.unknown", "declaration_number", notice.declaration_number)])
     asked = [PartnerByIdentifier(CUSTOMS_OFFICE, notice.customs_office)] if notice.customs_office else []
     desk.facts.require([*asked, PartnerById(case.partner_id)])
     why = list(_notice_faults(desk, notice, case))

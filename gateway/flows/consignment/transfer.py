@@ -17,7 +17,7 @@ from gateway.decide import china
 from gateway.decide.answers import Subject, fault, progress, refuse, response
 from gateway.decide.desk import Desk
 from gateway.decide.effects import AddKeys, Effect, Keep, Note, Party, Publish, Purpose, Respond, Send
-from gateway.decide.facts import CasesByKeys, PartnerById
+from gateway.decide.facts import PartnerById
 from gateway.decide.flow import Feed, Flow, Takes
 from gateway.documents.parts import Function
 from gateway.documents.response import Outcome
@@ -29,6 +29,7 @@ from gateway.flows.consignment.cases import (
     bureau_questions,
     declaration_of,
     declarer,
+    find_declared,
     identified,
     kept,
     moved,
@@ -42,11 +43,9 @@ def decide(desk: Desk) -> list[Effect]:
     transfer = desk.document
     assert isinstance(transfer, Transfer)
     subject = _subject(transfer)
-    cases = desk.facts[CasesByKeys(frozenset({("declaration", transfer.declaration_number)}), desk.test)]
-    if not cases:
-        why = [fault("decide.case.unknown", "declaration_number", transfer.declaration_number)]
-        return refuse(desk, subject, why)
-    case = cases[0]
+    case = find_declared(desk, transfer.declaration_number)
+    if case is None:
+        return refuse(desk, subject, [fault("decide.case.unknown", "declaration_number", transfer.declaration_number)])
     asked = bureau_questions(transfer.from_organisation, transfer.to_organisation)
     desk.facts.require([*asked, PartnerById(case.partner_id)])
     earlier = kept(case, "transfer", Transfer)

@@ -1,4 +1,4 @@
-"""So many places to work at something, shared between senders: none of them holds all while another one waits."""
+"""So many slots to work in, shared between senders: none of them holds all while another one waits."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 
-class Places:
-    """`count` places, of which one sender holds `share` at most.
+class Slots:
+    """`count` slots, of which one sender holds `share` at most.
 
-    A place that comes free goes to the sender that holds the fewest, and of those to whoever waits longest.
+    A slot that comes free goes to the sender that holds the fewest, and of those to whoever waits longest.
     """
 
     def __init__(self, count: int, share: int) -> None:
@@ -27,25 +27,26 @@ class Places:
 
     @asynccontextmanager
     async def hold(self, sender: str) -> AsyncIterator[None]:
-        """Wait for a place of `sender`'s and hold it meanwhile."""
-        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((sender, place))
+        """Wait for a slot, and hold it for `sender` meanwhile."""
+        slot: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((sender, slot))
         self._give_out()
         try:
-            await place
+            await slot
             yield
         finally:
-            if place.done() and not place.cancelled():
+            if slot.done() and not slot.cancelled():
                 self._held[sender] -= 1
-                self._held += Counter()  # senders without a place are forgotten
+                self._held += Counter()  # senders without a slot are forgotten
             else:
-                self._waiting.remove((sender, place))
+                self._waiting.remove((sender, slot))
             self._give_out()
 
     def _give_out(self) -> None:
-        """Give every free place to somebody who waits for one and may have it."""
+        """Give every free slot to somebody who waits for one and may have it."""
         while self._held.total() < self._count:
-            entitled = [one for one in self._waiting if self._held[one[0]] < self._share]
+            # One that was cancelled just now leaves by itself.
+            entitled = [one for one in self._waiting if not one[1].done() and self._held[one[0]] < self._share]
             if not entitled:
                 return
             chosen = min(entitled, key=lambda one: self._held[one[0]])
