@@ -8,9 +8,11 @@ empty tuple, never an empty string, so that a document says each thing in one wa
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar
+from functools import cache, cached_property
+from typing import Annotated, Any, ClassVar, Self, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -148,6 +150,28 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+def count_items(part: object) -> int:
+    """How many items the lists of a document, of one of its parts, or of its JSON hold together."""
+    if isinstance(part, list | tuple):
+        return len(part) + sum(map(count_items, part))
+    if isinstance(part, Part):
+        held = part.__dict__
+        return sum(count_items(value) for name in _list_fields(type(part)) if (value := held[name]))
+    return sum(map(count_items, part.values())) if isinstance(part, Mapping) else 0
+
+
+@cache
+def _list_fields(model: type[BaseModel]) -> tuple[str, ...]:
+    """Fields of a model that hold lists, or parts with such fields: every document is looked at, and in it only those."""
+    return tuple(name for name, field in model.model_fields.items() if _holds_lists(field.annotation))
+
+
+def _holds_lists(annotation: Any) -> bool:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return bool(_list_fields(annotation))
+    return get_origin(annotation) in (tuple, list) or any(_holds_lists(inner) for inner in get_args(annotation))
+
+
 class Document(Part):
     """A canonical document: what a message means, whatever format it came in.
 
@@ -156,6 +180,17 @@ class Document(Part):
 
     document_type: ClassVar[str] = ""
     """The name of its type, which agreements, mappings and feeds use."""
+
+    @cached_property
+    def extent(self) -> int:
+        """How many items all its lists hold together; counted once, also for the process that gets it from another."""
+        return count_items(self)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with what `update` says; its extent is its own."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("extent", None)
+        return copied
 
     def to_json(self) -> dict[str, Any]:
         """The document as JSON values, absent items left out; numbers are strings, so that none is rounded."""

@@ -29,7 +29,7 @@ from gateway.decide.effects import Alert
 from gateway.decide.engine import Part, apply_all, decide, effects_of
 from gateway.decide.facts import Facts
 from gateway.decide.flow import Flows
-from gateway.deliver.aside import has_many_items, is_short, run_aside, uncollected
+from gateway.deliver.aside import run_aside, uncollected
 from gateway.deliver.directory import Directory
 from gateway.deliver.dispatch import Dispatch, InHand
 from gateway.deliver.rendering import Renderer
@@ -146,13 +146,7 @@ class Trip:
         position = 0
         async for message in self._all_messages():
             position = message.number
-            document = message.document
-            if (
-                position > self._done
-                and document is not None
-                and not is_short(document)
-                and has_many_items(document, LONG)
-            ):
+            if position > self._done and message.document is not None and message.document.extent > LONG:
                 await self._decide_by_itself(message)
             elif position > self._done:
                 await self._decide(message, self._interchange_of(message.number))

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from gateway.deliver.aside import MANY_ITEMS, has_many_items, run_aside, uncollected
+from gateway.deliver.aside import MANY_ITEMS, run_aside, uncollected
 from gateway.documents import Manifest
 
 
@@ -16,26 +16,20 @@ def manifest(bills: int, seals: int = 0) -> Manifest:
     return Manifest.model_validate({"number": "M-1", "function": "9", "bills": [bill] * bills})
 
 
+@pytest.mark.parametrize("as_json", [False, True])
 @pytest.mark.parametrize(
-    ("document", "many"),
-    [
-        (manifest(MANY_ITEMS), False),
-        (manifest(MANY_ITEMS + 1), True),
-        (manifest(2, MANY_ITEMS // 2), True),  # the items of all lists count, however deep
-        (manifest(2, MANY_ITEMS // 2).to_json(), True),
-        (manifest(1).to_json(), False),
-    ],
+    ("bills", "seals", "aside"),
+    [(1, 0, False), (MANY_ITEMS, 0, False), (MANY_ITEMS + 1, 0, True), (2, MANY_ITEMS // 2, True)],
 )
-def test_items_are_counted_in_all_lists(document, many):
-    """A document is long by all that is in it, as a model and as JSON."""
-    assert has_many_items(document) is many
+async def test_only_long_documents_go_to_a_thread(bills, seals, aside, as_json):
+    """What takes long leaves the event loop free, what does not costs no thread; the items of all lists count together."""
+    document = manifest(bills, seals)
+    ran = await run_aside(document.to_json() if as_json else document, threading.current_thread)
+    assert (ran is not threading.main_thread()) is aside
 
 
-@pytest.mark.parametrize("bills", [1, MANY_ITEMS + 1])
-async def test_only_long_documents_go_to_a_thread(bills):
-    """What takes long leaves the event loop free; what does not costs no thread."""
-    ran = await run_aside(manifest(bills), threading.current_thread)
-    assert (ran is threading.main_thread()) is (bills == 1)
+async def test_work_on_nothing_stays_here():
+    """A message that was not read has no document, and what is done about it is short."""
     assert await run_aside(None, threading.current_thread) is threading.main_thread()
 
 

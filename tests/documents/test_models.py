@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -120,6 +121,14 @@ def test_json_says_each_thing_once():
         "goods": [{}],
     }
     assert declaration(**document.to_json()) == document
+
+
+def test_a_copy_counts_its_own_items():
+    """What a document's lists hold is counted once; a copy with other lists has another count, and stays equal otherwise."""
+    one = declaration(goods=[{}, {}])
+    assert one.extent == 2
+    assert one.model_copy(update={"goods": one.goods[:1]}).extent == 1
+    assert pickle.loads(pickle.dumps(one)) == one == declaration(goods=[{}, {}])
 
 
 @pytest.mark.parametrize("name", MODELS)
