@@ -286,9 +286,9 @@ class InterchangeRef:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Everything about one consignment, under one id from start to end.
+    """Everything about one subject (a consignment, a ship's call, a right ...), under one id from start to end.
 
-    `documents` holds the newest document of each type as JSON-ready dicts; `keys` the business
+    `status` is the one word of where it stands, derived from its `tracks` by the rules of its `kind`. `documents` holds the newest document of each type as JSON-ready dicts; `keys` the business
     keys that find the case, as (kind, value): declaration, notice, bill, container, contract.
     """
 
@@ -299,6 +299,11 @@ class Case:
     test: bool = False
     keys: frozenset[tuple[str, str]] = frozenset()
     documents: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    kind: str = "consignment"
+    tracks: Mapping[str, str] = field(default_factory=dict)
+    """The states it stands in, by track; a track that is not there stands at `none`."""
+    left: Mapping[str, str] = field(default_factory=dict)
+    """By track, the state that was left for the present one, where it may be returned to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -264,6 +264,24 @@ class DeclarationMandatory(RuleSet):
         return self
 
 
+class Headline(_Data):
+    """One word for where cases of a kind stand, shown where all of `when` hold."""
+
+    rank: int
+    word: Code
+    when: Mapping[str, tuple[Code, ...]] = Field(min_length=1)
+    """By track, the states in which the word says it."""
+
+    def holds(self, tracks: Mapping[str, str]) -> bool:
+        """Whether a case that stands so is told by this word."""
+        return all(tracks.get(track, "none") in states for track, states in self.when.items())
+
+
+Headlines = Mapping[str, tuple[Headline, ...]]
+"""By kind of case, in the order of their ranks."""
+UNTOLD = "open"
+"""The word for a case that no line of its kind tells."""
+
 _KINDS: Mapping[str, type[RuleSet]] = {
     "credit": Credit,
     "review": Review,
@@ -289,6 +307,11 @@ class Rules:
     transfer: TransferRules
     clearance_match: ClearanceMatch
     declaration_mandatory: DeclarationMandatory
+    headlines: Headlines = field(default_factory=dict)
+
+    def headline(self, kind: str, tracks: Mapping[str, str]) -> str:
+        """The one word for where a case of `kind` with these tracks stands: of the lines that hold the first."""
+        return next((line.word for line in self.headlines.get(kind, ()) if line.holds(tracks)), UNTOLD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +319,7 @@ class RuleBook:
     """All sets of all kinds; `at` picks."""
 
     sets: Mapping[str, tuple[RuleSet, ...]]
+    headlines: Headlines = field(default_factory=dict)
     _days: dict[date, Rules] = field(default_factory=dict, compare=False, repr=False)
 
     def at(self, day: date) -> Rules:
@@ -308,7 +332,7 @@ class RuleBook:
                 if not in_force:
                     raise RulesInvalid(f"no {kind} rules are in force on {day}")
                 picked[kind] = in_force[0]
-            rules = Rules(day=day, **picked)  # type: ignore[arg-type]  # _KINDS pairs each name with its type
+            rules = Rules(day=day, headlines=self.headlines, **picked)  # type: ignore[arg-type]  # _KINDS pairs each name with its type
             self._days.clear()  # one day at a time is in use; yesterday's rules are not needed again
             self._days[day] = rules
         return rules
@@ -320,7 +344,22 @@ def load(folder: Path | None = None) -> RuleBook:
     strangers = {path.stem for path in base.glob("*.toml")} - _KINDS.keys()
     if strangers:
         raise RulesInvalid(f"no such kind of rules: {', '.join(sorted(strangers))}")
-    return RuleBook({kind: _read(base / f"{kind}.toml", model) for kind, model in _KINDS.items()})
+    sets = {kind: _read(base / f"{kind}.toml", model) for kind, model in _KINDS.items()}
+    return RuleBook(sets, _read_headlines(base / "headline"))
+
+
+def _read_headlines(folder: Path) -> Headlines:
+    """The lines of every file of `folder`, which is a kind of case each: no two of one kind have one rank."""
+    found: dict[str, tuple[Headline, ...]] = {}
+    for path in sorted(folder.glob("*.toml")):
+        try:
+            lines = [Headline.model_validate(line) for line in tomllib.loads(path.read_text("utf-8"))["line"]]
+        except (OSError, KeyError, tomllib.TOMLDecodeError, ValidationError) as error:
+            raise RulesInvalid(f"headline/{path.name}: {error}") from error
+        if len({line.rank for line in lines}) < len(lines):
+            raise RulesInvalid(f"headline/{path.name}: two lines have one rank")
+        found[path.stem] = tuple(sorted(lines, key=lambda line: line.rank))
+    return found
 
 
 def _read(path: Path, model: type[RuleSet]) -> tuple[RuleSet, ...]:

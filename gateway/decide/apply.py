@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import cast
 
 from gateway.decide.desk import Desk
-from gateway.decide.effects import AddKeys, Attach, Draw, Effect, Keep, NewCase, SetStatus, Wait
+from gateway.decide.effects import AddKeys, Attach, Draw, Effect, Keep, Move, NewCase, Wait
 from gateway.decide.facts import (
     Answer,
     CaseById,
@@ -25,7 +25,23 @@ from gateway.decide.facts import (
     Waiting,
     WaitingDocument,
 )
+from gateway.decide.tracks import NONE, Step
 from gateway.model import Case
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What became of one `Move`: where the track stood, and stands; `step` is None where it may not happen there."""
+
+    track: str
+    event: str
+    before: str
+    step: Step | None
+
+    @property
+    def took_place(self) -> bool:
+        """Whether the event counted."""
+        return self.step is not None and not self.step.late
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +55,8 @@ class CaseStep:
     add_keys: frozenset[Key] = frozenset()
     documents: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """The documents that the case has from this decision, by type."""
+    moves: tuple[Moved, ...] = ()
+    """What became of each `Move` of the case, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +86,7 @@ def apply(desk: Desk, effects: Iterable[Effect], cases: Mapping[str, Case] = Map
     for effect in effects:
         match effect:
             case NewCase():
-                case = Case(effect.case, 1, effect.status, effect.partner_id, desk.test)
+                case = _opened(desk, effect)
                 steps[effect.case] = CaseStep(None, case)
                 continue
             case Wait():
@@ -86,24 +104,45 @@ def apply(desk: Desk, effects: Iterable[Effect], cases: Mapping[str, Case] = Map
         if step is None:
             before = known[case_id]
             step = CaseStep(before, replace(before, version=before.version + 1))
-        steps[case_id] = _stepped(step, effect)
+        steps[case_id] = _stepped(desk, step, effect)
     return Applied(desk.test, steps, tuple(waits), tuple(attached), tuple(draws))
 
 
-def changed(case: Case, effects: Iterable[Effect]) -> Case:
+def changed(desk: Desk, case: Case, effects: Iterable[Effect]) -> Case:
     """`case` with what those of `effects` set that name it, for a flow that goes on from there."""
     for effect in effects:
         if getattr(effect, "case", "") == case.id:
-            case = _stepped(CaseStep(None, case), effect).after
+            case = _stepped(desk, CaseStep(None, case), effect).after
     return case
 
 
-def _stepped(step: CaseStep, effect: Effect) -> CaseStep:
+def _opened(desk: Desk, effect: NewCase) -> Case:
+    status = desk.rules.headline(effect.kind, effect.tracks)
+    return Case(effect.case, 1, status, effect.partner_id, desk.test, kind=effect.kind, tracks=effect.tracks)
+
+
+def _moved(desk: Desk, step: CaseStep, effect: Move) -> CaseStep:
+    """`step` after an event on one of the case's tracks."""
+    after = step.after
+    taken = desk.step(after, effect.track, effect.event)
+    moved = Moved(effect.track, effect.event, after.tracks.get(effect.track, NONE), taken)
+    moves = (*step.moves, moved)
+    if taken is None or taken.late:
+        return replace(step, moves=moves)
+    tracks = {**after.tracks, effect.track: taken.state}
+    left = {track: state for track, state in after.left.items() if track != effect.track}
+    if taken.left:
+        left[effect.track] = taken.left
+    status = desk.rules.headline(after.kind, tracks)
+    return replace(step, after=replace(after, tracks=tracks, left=left, status=status), moves=moves)
+
+
+def _stepped(desk: Desk, step: CaseStep, effect: Effect) -> CaseStep:
     """`step` with what an effect sets in its case; most say something about a case, and set nothing."""
     after = step.after
     match effect:
-        case SetStatus():
-            return replace(step, after=replace(after, status=effect.status))
+        case Move():
+            return _moved(desk, step, effect)
         case AddKeys():
             added = step.add_keys | effect.keys
             return replace(step, after=replace(after, keys=after.keys | effect.keys), add_keys=added)

@@ -7,8 +7,9 @@ from datetime import datetime
 
 from gateway.check.rulebook import Rules
 from gateway.decide.facts import Facts
+from gateway.decide.tracks import Step, Tracks
 from gateway.documents.base import Document
-from gateway.model import Partner, Role, derive_id
+from gateway.model import Case, Partner, Role, derive_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,9 @@ class Desk:
     rules: Rules
     now: datetime
     origin: tuple[str, ...] = ()
-    """Of a reaction: its flow, the event and the case, so that what it makes has ids of its own."""
+    """Of a reaction: its flow, the track, the event and the case, so that what it makes has ids of its own."""
+    tracks: Tracks = Tracks()  # noqa: RUF009 - it never changes
+    """The tables of all flows."""
 
     @property
     def document(self) -> Document:
@@ -52,6 +55,10 @@ class Desk:
     def derive(self, *parts: object) -> str:
         """An id for something that the decision makes: the same each time it is decided."""
         return derive_id(self.occasion.id, *self.origin, *parts)
+
+    def step(self, case: Case, track: str, event: str) -> Step | None:
+        """What would come of `event` on `track`; None where it may not happen there."""
+        return self.tracks.step(case.tracks, track, event, case.left.get(track, ""))
 
     def sent_by(self, *roles: Role) -> bool:
         """Whether the sender has one of `roles`."""

@@ -48,15 +48,20 @@ class NewCase:
 
     case: str
     partner_id: str
-    status: str
+    kind: str = "consignment"
+    tracks: Mapping[str, str] = field(default_factory=dict)
+    """Where it stands from the beginning, by track."""
 
 
 @dataclass(frozen=True, slots=True)
-class SetStatus:
-    """The case moved to `status` because of `event`; `reasons` say why where that is worth saying."""
+class Move:
+    """`event` happens to the case on `track`, whose table says where it stands then; `reasons` say why where that tells.
+
+    An event that comes too late is noted, one that may not happen there is alerted to; neither moves anything.
+    """
 
     case: str
-    status: str
+    track: str
     event: str
     reasons: tuple[Finding, ...] = ()
 
@@ -175,7 +180,7 @@ class Draw:
 
 Effect = (
     NewCase
-    | SetStatus
+    | Move
     | AddKeys
     | Keep
     | Note

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 
 from gateway.decide.apply import Applied, Ground, apply
 from gateway.decide.desk import Desk
-from gateway.decide.effects import Effect, SetStatus
+from gateway.decide.effects import Effect, Move
 from gateway.decide.facts import Query, Unknown
 from gateway.decide.flow import Flow, Flows, On
 from gateway.errors import DecisionEndless
@@ -38,7 +38,7 @@ class Part:
     """What one function came to: the flow, or a reaction."""
 
     origin: tuple[str, ...]
-    """Empty for the flow; of a reaction its flow, the event and the case. What it makes has its ids from it."""
+    """Empty for the flow; of a reaction its flow, track, event and case. What it makes has its ids from it."""
     effects: Sequence[Effect]
 
     def placed(self) -> Iterator[tuple[str, Effect]]:
@@ -74,18 +74,21 @@ def decide(desk: Desk, flows: Flows) -> list[Part]:
     if flow is None:
         raise LookupError(f"no flow takes {desk.occasion.document_type}")
     parts = [Part((), flow.decide(desk))]
-    pending = _triggered(parts[0].effects, flows)
-    if not pending:
+    if not any(isinstance(effect, Move) for effect in parts[0].effects):
         return parts
     ground = Ground()
-    ground.take(apply(desk, parts[0].effects))
-    done: set[tuple[str, str, str]] = set()
+    applied = apply(desk, parts[0].effects)
+    pending = _triggered(applied, flows)
+    if not pending:
+        return parts
+    ground.take(applied)
+    done: set[tuple[str, ...]] = set()
     added = 0
     for _ in range(ROUNDS):
         missing: list[Query] = []
         following: list[_Pending] = []
         for one in pending:
-            origin = (one.flow.name, one.on.event, one.case_id)
+            origin = (one.flow.name, one.on.track, one.on.event, one.case_id)
             if origin in done:
                 continue
             done.add(origin)
@@ -96,8 +99,9 @@ def decide(desk: Desk, flows: Flows) -> list[Part]:
                 missing += unknown.queries
                 continue
             parts.append(Part(origin, effects))
-            ground.take(apply(here, effects, ground.cases))
-            following += _triggered(effects, flows)
+            applied = apply(here, effects, ground.cases)
+            ground.take(applied)
+            following += _triggered(applied, flows)
             added += len(effects)
         if missing:
             raise Unknown(tuple(dict.fromkeys(missing)))
@@ -119,10 +123,12 @@ def apply_all(desk: Desk, parts: Iterable[Part]) -> Applied:
     return apply(desk, effects_of(parts))
 
 
-def _triggered(effects: Iterable[Effect], flows: Flows) -> list[_Pending]:
+def _triggered(applied: Applied, flows: Flows) -> list[_Pending]:
+    """The reactions to what moved; an event that came too late moved nothing."""
     return [
-        _Pending(flow, on, effect.case)
-        for effect in effects
-        if isinstance(effect, SetStatus)
-        for flow, on in flows.reactions(effect.event)
+        _Pending(flow, on, case_id)
+        for case_id, step in applied.cases.items()
+        for moved in step.moves
+        if moved.took_place
+        for flow, on in flows.reactions(moved.track, moved.event)
     ]

@@ -9,6 +9,7 @@ from itertools import combinations
 
 from gateway.decide.desk import Desk
 from gateway.decide.effects import Effect
+from gateway.decide.tracks import Track, Tracks
 from gateway.documents.base import Document
 from gateway.errors import FlowsInvalid
 from gateway.model import Case, Role
@@ -51,8 +52,9 @@ class Feed:
 
 @dataclass(frozen=True, slots=True)
 class On:
-    """A reaction: what a flow adds where any flow's decision moves a case by `event`."""
+    """A reaction: what a flow adds where any flow's decision moves a case on `track` by `event`."""
 
+    track: str
     event: str
     react: Callable[[Desk, Case], list[Effect]]
     """Given the desk, its facts with all that was decided so far laid over, and the case as it is then."""
@@ -69,6 +71,8 @@ class Flow:
     """Pure: equal desks give equal effects."""
     feeds: tuple[Feed, ...] = ()
     reacts: tuple[On, ...] = ()
+    tracks: tuple[Track, ...] = ()
+    """Tables that this flow owns; a track has one owner."""
 
 
 class Flows:
@@ -79,13 +83,16 @@ class Flows:
         self.all = tuple(sorted(flows, key=lambda flow: flow.name))
         self.feeds: Mapping[str, Feed] = _feeds(self.all)
         """By name."""
+        self.tracks = Tracks(track for flow in self.all for track in flow.tracks)
         self._by_type: dict[type[Document], list[tuple[Takes, Flow]]] = defaultdict(list)
-        self._reactions: dict[str, list[tuple[Flow, On]]] = defaultdict(list)
+        self._reactions: dict[tuple[str, str], list[tuple[Flow, On]]] = defaultdict(list)
         for flow in self.all:
             for takes in flow.takes:
                 self._by_type[takes.document].append((takes, flow))
             for on in flow.reacts:
-                self._reactions[on.event].append((flow, on))
+                if on.event not in self._rows(on.track):
+                    raise FlowsInvalid(f"{flow.name} waits for {on.track}.{on.event}, which never happens")
+                self._reactions[on.track, on.event].append((flow, on))
         for one, other in combinations(self.all, 2):
             if one.name == other.name:
                 raise FlowsInvalid(f"two flows are called {one.name}")
@@ -97,9 +104,15 @@ class Flows:
         """The flow that takes `document`; None where it is no flow's."""
         return next((flow for takes, flow in self._by_type.get(type(document), ()) if takes.fits(document)), None)
 
-    def reactions(self, event: str) -> Iterable[tuple[Flow, On]]:
-        """What flows do where a case moves by `event`, in the order of their names."""
-        return self._reactions.get(event, ())
+    def _rows(self, track: str) -> Mapping[str, object]:
+        try:
+            return self.tracks.find(track).rows
+        except KeyError:
+            return {}
+
+    def reactions(self, track: str, event: str) -> Iterable[tuple[Flow, On]]:
+        """What flows do where a case moves on `track` by `event`, in the order of their names."""
+        return self._reactions.get((track, event), ())
 
 
 def _feeds(flows: Iterable[Flow]) -> dict[str, Feed]:

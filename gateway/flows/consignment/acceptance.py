@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from gateway.decide import china
 from gateway.decide.desk import Desk
-from gateway.decide.effects import AddKeys, Effect, Keep, Party, Purpose, Send, SetStatus
+from gateway.decide.effects import AddKeys, Effect, Keep, Move, Party, Purpose, Send
 from gateway.decide.facts import Facts, NextNumber
 from gateway.documents.declaration import Declaration
 from gateway.documents.parts import Movement
 from gateway.flows.consignment.cases import bureau, keys_of
-from gateway.flows.consignment.status import Event, Status
+from gateway.flows.consignment.tracks import Declared
 from gateway.model import Partner, Role
 
 LAST_SEQUENCE = 999_999
 """The number has six digits for the sequence."""
 
 
-def accept_declaration(desk: Desk, case_id: str, declaration: Declaration, event: Event) -> list[Effect]:
+def accept_declaration(desk: Desk, case_id: str, declaration: Declaration, event: str) -> list[Effect]:
     """The effects of a number given: the case has it, the inspecting bureau gets the declaration."""
     effects: list[Effect] = [
-        SetStatus(case_id, Status.ACCEPTED, event),
+        Move(case_id, "declaration", event),
         Keep(case_id, "declaration", declaration),
         AddKeys(case_id, keys_of(declaration)),
     ]
-    inspecting = bureau_in_charge(declaration, desk.facts, Status.ACCEPTED)
+    inspecting = bureau_in_charge(declaration, desk.facts, Declared.ACCEPTED)
     # The bureau that has just answered with the number knows the declaration already.
     if inspecting is not None and inspecting.id != desk.sender.id:
         effects.append(Send(case_id, "declaration", declaration, party_of(inspecting), Purpose.INSPECTION))
@@ -38,10 +38,10 @@ def next_number(desk: Desk, declaration: Declaration) -> str | None:
     return f"{stem}{sequence:06}" if sequence <= LAST_SEQUENCE else None
 
 
-def bureau_in_charge(declaration: Declaration, facts: Facts, status: Status | str) -> Partner | None:
+def bureau_in_charge(declaration: Declaration, facts: Facts, state: str) -> Partner | None:
     """The bureau that has the declaration in hand: the one declared to reviews it, then the inspecting one takes over."""
     reviewing = bureau(facts, declaration.declaration_organisation)
-    if status in (Status.DECLARED, Status.IN_REVIEW):
+    if state in (Declared.DECLARED, Declared.IN_REVIEW):
         return reviewing
     return bureau(facts, declaration.inspection_organisation) or reviewing
 

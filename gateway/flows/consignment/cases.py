@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TypeVar
 
 from gateway.decide.answers import Subject, fault
+from gateway.decide.apply import changed
 from gateway.decide.desk import Desk
-from gateway.decide.effects import Effect, Keep, Note, SetStatus
+from gateway.decide.effects import Effect, Move, Note
 from gateway.decide.facts import CasesByKeys, Facts, Key, PartnerById, PartnerByIdentifier, Query
 from gateway.decide.flow import Feed
 from gateway.documents.base import Document
 from gateway.documents.declaration import Declaration
 from gateway.documents.parts import Movement
-from gateway.flows.consignment.status import Event, Status, step
+from gateway.flows.consignment.tracks import Declared
 from gateway.model import Case, Finding, Partner, Role
 
 BUREAU = "ciq-org"
@@ -99,45 +101,43 @@ def declarer(case: Case, facts: Facts) -> Partner:
     return facts[PartnerById(case.partner_id)] or Partner(case.partner_id, case.partner_id)
 
 
-class StatusLeft(Document):
-    """Where a case stood when it was asked for a change or a withdrawal, by the status that it took meanwhile."""
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What an event comes to: the effects that say so, and the case as it is then; `late` where it changed nothing."""
 
-    amending: Status | None = None
-    cancelling: Status | None = None
-
-    def behind(self, status: str) -> Status | None:
-        """The status that a case left for `status`; None where it left none to return to."""
-        return {Status.AMENDING: self.amending, Status.CANCELLING: self.cancelling}.get(Status(status))
+    effects: tuple[Effect, ...]
+    case: Case
+    late: bool = False
 
 
-_STATUS_LEFT = "status_left"
-"""Under this name a case keeps its `StatusLeft`."""
+def moved(desk: Desk, case: Case, track: str, event: str, why: tuple[Finding, ...] = ()) -> Taken | None:
+    """What `event` on `track` comes to: a move, or a note that it came too late. None where it may not happen there."""
+    taken = desk.step(case, track, event)
+    if taken is None:
+        return None
+    if taken.late:
+        late = fault("decide.late", event=event, status=taken.state)
+        return Taken((Note(case.id, "late", (late, *why)),), case, late=True)
+    effect = Move(case.id, track, event, why)
+    return Taken((effect,), changed(desk, case, [effect]))
 
 
-def leaving(case: Case, status: Status) -> list[Effect]:
-    """Keep where the case stands now, if `status` is one that it returns from; asked again, it has left that already."""
-    if status not in (Status.AMENDING, Status.CANCELLING) or case.status == status:
-        return []
-    left = kept(case, _STATUS_LEFT, StatusLeft) or StatusLeft()
-    return [Keep(case.id, _STATUS_LEFT, left.model_copy(update={status.value: Status(case.status)}))]
+def moved_on(desk: Desk, case: Case, *events: tuple[str, str]) -> Taken:
+    """What those of `events` (track, event) come to, one after the other, that change something."""
+    effects: list[Effect] = []
+    for track, event in events:
+        taken = moved(desk, case, track, event)
+        if taken is not None and not taken.late:
+            effects += taken.effects
+            case = taken.case
+    return Taken(tuple(effects), case)
+
+
+def not_allowed(case: Case, event: str, field: str = "") -> Finding:
+    """Why `event` may not happen to the case: where it stands."""
+    return fault("decide.status.not_allowed", field, event, event=event, status=case.status)
 
 
 def amendment_open(case: Case) -> bool:
     """Whether the bureau owes an answer to an amendment; a cancellation asked for since does not settle it."""
-    left = kept(case, _STATUS_LEFT, StatusLeft)
-    behind = left.behind(case.status) if left and case.status == Status.CANCELLING else None
-    return Status.AMENDING in (case.status, behind)
-
-
-def moved(case: Case, event: Event, why: tuple[Finding, ...] = ()) -> tuple[Status, Effect] | None:
-    """The status after `event` and the effect that says so: a move, or a note that it came too late.
-
-    None where the table does not allow it.
-    """
-    left = kept(case, _STATUS_LEFT, StatusLeft)
-    taken = step(case.status, event, left.behind(case.status) if left else None)
-    if taken is None:
-        return None
-    if taken.late:
-        return taken.status, Note(case.id, "late", (fault("decide.late", event=event, status=case.status), *why))
-    return taken.status, SetStatus(case.id, taken.status, event, why)
+    return Declared.AMENDING in (case.tracks.get("declaration"), case.left.get("declaration"))

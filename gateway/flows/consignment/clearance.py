@@ -29,7 +29,7 @@ from gateway.decide.flow import Feed, Flow, Takes
 from gateway.documents.clearance import ClearanceNotice, NoticeStatus
 from gateway.documents.customs_entry import CustomsEntry, EntryStatus
 from gateway.documents.parts import Function
-from gateway.documents.response import Outcome
+from gateway.documents.response import Outcome, Response
 from gateway.flows.consignment.cases import (
     BUREAU,
     CUSTOMS_OFFICE,
@@ -40,12 +40,15 @@ from gateway.flows.consignment.cases import (
     declarer,
     find_declared,
     identified,
+    is_inbound,
     kept,
     moved,
+    moved_on,
+    not_allowed,
     subject_of,
 )
 from gateway.flows.consignment.matching import mismatches
-from gateway.flows.consignment.status import Event, Status
+from gateway.flows.consignment.tracks import CLEARANCE, Cleared
 from gateway.model import Case, Finding, Role
 
 
@@ -62,7 +65,7 @@ def decide(desk: Desk) -> list[Effect]:
     why = list(_notice_faults(desk, notice, case))
     if why:
         return refuse(desk, subject, why, case.id)
-    return _pass_on(desk, notice, case, Event.NOTICE_WITHDRAWN if _withdrawn(notice) else Event.NOTIFY)
+    return _pass_on(desk, notice, case, "withdraw" if _withdrawn(notice) else "notify")
 
 
 def match(desk: Desk) -> list[Effect]:
@@ -86,11 +89,10 @@ def match(desk: Desk) -> list[Effect]:
         return [*refuse(desk, subject, why, case.id), Alert("unmatched", tuple(why), case.id)]
     if entry.status in (EntryStatus.REFUSED, EntryStatus.CANCELLED) or entry.function is Function.CANCELLATION:
         why = [fault("decide.clearance.withdrawn", "status", entry.status)]
-        found, event = tuple(why), Event.MISMATCH
+        found = tuple(why)
     else:
         found = tuple(mismatches(notice, entry, desk.rules.clearance_match.match))
-        event = Event.MISMATCH if found else Event.MATCH
-    return _matched(desk, entry, notice, case, event, found)
+    return _differing(desk, entry, notice, case, found) if found else _agreeing(desk, entry, notice, case)
 
 
 def _subject(notice: ClearanceNotice) -> Subject:
@@ -106,8 +108,13 @@ def _void(entry: CustomsEntry, notice: ClearanceNotice, case: Case) -> Iterator[
     """Why a notice that we know can clear nothing under this entry: it was withdrawn, or another entry has used it."""
     if _withdrawn(notice):
         yield fault("decide.clearance.notice_withdrawn", "notice_number", notice.number)
-    elif case.status == Status.CLEARED and ("entry", entry.number) not in case.keys:
+    elif _is_used(case) and ("entry", entry.number) not in case.keys:
         yield fault("decide.clearance.used", "notice_number", notice.number)
+
+
+def _is_used(case: Case) -> bool:
+    """Whether customs has matched the case's notice with an entry."""
+    return case.tracks.get("clearance") in (Cleared.MATCHED, Cleared.RELEASED)
 
 
 def _notice_faults(desk: Desk, notice: ClearanceNotice, case: Case) -> Iterator[Finding]:
@@ -131,24 +138,29 @@ def _notice_faults(desk: Desk, notice: ClearanceNotice, case: Case) -> Iterator[
             yield fault("decide.goods.not_declared", place, code)
 
 
-def _pass_on(desk: Desk, notice: ClearanceNotice, case: Case, event: Event) -> list[Effect]:
+def _pass_on(desk: Desk, notice: ClearanceNotice, case: Case, event: str) -> list[Effect]:
+    """Pass a notice, or its withdrawal, to customs, and tell everybody."""
     subject = _subject(notice)
-    taken = moved(case, event)
+    taken = moved(desk, case, "clearance", event)
     if taken is None:
-        why = [fault("decide.status.not_allowed", "function", event, event=event, status=case.status)]
-        return refuse(desk, subject, why, case.id)
-    status, effect = taken
-    withdrawn = event is Event.NOTICE_WITHDRAWN
-    if isinstance(effect, Note) and notice.function is Function.REPLACE and case.status == Status.NOTIFIED:
-        effect = Note(case.id, "changed", (fault("decide.clearance.changed", value=notice.number),))
-    elif isinstance(effect, Note):
+        return refuse(desk, subject, [not_allowed(case, event, "function")], case.id)
+    withdrawn = event == "withdraw"
+    moves = taken.effects
+    if taken.late and notice.function is Function.REPLACE and case.tracks.get("clearance") == Cleared.NOTIFIED:
+        moves = (Note(case.id, "changed", (fault("decide.clearance.changed", value=notice.number),)),)
+    elif taken.late:
         return _repeat(desk, notice, case)
+    elif not withdrawn and not is_inbound(case):
+        # The notice of an export says by itself that the goods have passed; imports are looked at when they are there.
+        passed = moved_on(desk, case, ("inspection", "pass"))
+        taken = moved_on(desk, passed.case, ("clearance", event))
+        moves = (*passed.effects, *taken.effects)
     outcome = Outcome.CANCELLED if withdrawn else Outcome.ACCEPTED
     answer = response(desk, subject, outcome, desk.sender.language)
     to = declarer(case, desk.facts)
     about = subject_of(declaration_of(case), "clearance", notice.number)
     told = response(desk, about, outcome, to.language).model_copy(update={"notice_number": notice.number})
-    effects: list[Effect] = [effect, Keep(case.id, "clearance", notice)]
+    effects: list[Effect] = [*moves, Keep(case.id, "clearance", notice)]
     effects.append(AddKeys(case.id, frozenset({("notice", notice.number)})))
     office = notice.customs_office
     customs = desk.facts[PartnerByIdentifier(CUSTOMS_OFFICE, office)] if office else None
@@ -160,7 +172,7 @@ def _pass_on(desk: Desk, notice: ClearanceNotice, case: Case, event: Event) -> l
         effects.append(Send(case.id, "clearance", notice, party, Purpose.CLEARANCE))
     keys = {"declaration": notice.declaration_number, "notice": notice.number}
     effects.append(Publish("clearance", case.id, "clearance", notice, keys, customs.id if customs else ""))
-    return [*effects, Respond(case.id, answer), progress(case.id, case.partner_id, told, status)]
+    return [*effects, Respond(case.id, answer), progress(case.id, case.partner_id, told, taken.case.status)]
 
 
 def _repeat(desk: Desk, notice: ClearanceNotice, case: Case) -> list[Effect]:
@@ -174,43 +186,74 @@ def _repeat(desk: Desk, notice: ClearanceNotice, case: Case) -> list[Effect]:
     return [Note(case.id, "repeat", (fault("decide.repeat"),)), Respond(case.id, answer)]
 
 
-def _matched(
+def _agreeing(desk: Desk, entry: CustomsEntry, notice: ClearanceNotice, case: Case) -> list[Effect]:
+    """Customs' data agrees with the notice, and may say already that customs let the goods go."""
+    events = [("clearance", "match")]
+    if entry.status is EntryStatus.RELEASED:
+        events.append(("clearance", "customs_release"))
+    taken = moved_on(desk, case, *events)
+    released = taken.case.tracks.get("clearance") == Cleared.RELEASED
+    outcome, code = (Outcome.CLEARED, CLEARED) if released else (Outcome.ACCEPTED, None)
+    answer = response(desk, _entry_subject(entry, notice), outcome, desk.sender.language, code=code)
+    if not taken.effects:
+        late = moved(desk, case, *events[-1])
+        if late is None:
+            return _not_matched(desk, entry, notice, case, "match")
+        return [*late.effects, Respond(case.id, answer)]
+    return [
+        *taken.effects,
+        Keep(case.id, "customs_entry", entry),
+        Keep(case.id, "clearance", notice.model_copy(update={"status": NoticeStatus.USED})),
+        AddKeys(case.id, frozenset({("entry", entry.number)})),
+        *_told(desk, entry, notice, taken.case, answer, code=code),
+    ]
+
+
+def _differing(
+    desk: Desk, entry: CustomsEntry, notice: ClearanceNotice, case: Case, found: tuple[Finding, ...]
+) -> list[Effect]:
+    """Customs' data differs from the notice, or customs gave the entry up: the case is held, each difference named."""
+    taken = moved(desk, case, "clearance", "mismatch", found)
+    if taken is None:
+        return _not_matched(desk, entry, notice, case, "mismatch")
+    answer = response(desk, _entry_subject(entry, notice), Outcome.HELD, desk.sender.language, why=found)
+    if taken.late and case.tracks.get("clearance") == Cleared.RELEASED:
+        # It stays cleared, but somebody must know that customs' data has changed since.
+        return [*taken.effects, Respond(case.id, answer), Alert("contradiction", found, case.id)]
+    held: list[Effect] = [*taken.effects, Keep(case.id, "customs_entry", entry), Hold(case.id, found)]
+    if taken.late:
+        return [*held, Respond(case.id, answer)]
+    return [*held, Alert("mismatch", found, case.id), *_told(desk, entry, notice, taken.case, answer, found)]
+
+
+def _entry_subject(entry: CustomsEntry, notice: ClearanceNotice) -> Subject:
+    return Subject("customs_entry", None, entry.number, notice.declaration_number, notice.number)
+
+
+def _not_matched(
+    desk: Desk, entry: CustomsEntry, notice: ClearanceNotice, case: Case, event: str
+) -> list[Effect]:
+    """What customs says of a case that has no notice for it to answer."""
+    why = (not_allowed(case, event),)
+    return [*refuse(desk, _entry_subject(entry, notice), why, case.id), Alert("status", why, case.id)]
+
+
+def _told(
     desk: Desk,
     entry: CustomsEntry,
     notice: ClearanceNotice,
     case: Case,
-    event: Event,
-    found: tuple[Finding, ...],
+    answer: Response,
+    found: tuple[Finding, ...] = (),
+    code: str | None = None,
 ) -> list[Effect]:
-    """Carry out a match or a mismatch: status, answers to both sides, and customs' data to the bureau."""
-    subject = Subject("customs_entry", None, entry.number, notice.declaration_number, notice.number)
-    taken = moved(case, event, found)
-    if taken is None:
-        why = [fault("decide.status.not_allowed", value=event, event=event, status=case.status)]
-        return [*refuse(desk, subject, why, case.id), Alert("status", tuple(why), case.id)]
-    status, effect = taken
-    outcome = Outcome.CLEARED if event is Event.MATCH else Outcome.HELD
-    code = CLEARED if event is Event.MATCH else None
-    answer = response(desk, subject, outcome, desk.sender.language, why=found, code=code)
-    if isinstance(effect, Note):
-        effects: list[Effect] = [effect, Respond(case.id, answer)]
-        if event is Event.MISMATCH and status is Status.CLEARED:
-            # It stays cleared, but somebody must know that customs' data has changed since.
-            effects.append(Alert("contradiction", found, case.id))
-        elif event is Event.MISMATCH:
-            effects += [Keep(case.id, "customs_entry", entry), Hold(case.id, found)]
-        return effects
+    """Answer customs, tell the declarer the same, and hand customs' data to the bureau that issued the notice."""
     to = declarer(case, desk.facts)
     about = subject_of(declaration_of(case), "clearance", notice.number)
-    told = response(desk, about, outcome, to.language, why=found, code=code)
+    told = response(desk, about, answer.outcome, to.language, why=found, code=code)
     told = told.model_copy(update={"notice_number": notice.number})
-    effects = [effect, Keep(case.id, "customs_entry", entry)]
-    if event is Event.MATCH:
-        effects.append(Keep(case.id, "clearance", notice.model_copy(update={"status": NoticeStatus.USED})))
-        effects.append(AddKeys(case.id, frozenset({("entry", entry.number)})))
-    else:
-        effects += [Hold(case.id, found), Alert("mismatch", found, case.id)]
     issuer = bureau(desk.facts, notice.issuing_organisation)
+    effects: list[Effect] = []
     if issuer is not None:
         party = Party(Role.BUREAU, partner_id=issuer.id)
         effects.append(Send(case.id, "customs_entry", entry, party, Purpose.INFORMATION))
@@ -218,7 +261,7 @@ def _matched(
         *effects,
         Respond(case.id, answer),
         tell(case.id, to, told),
-        progress(case.id, case.partner_id, told, status),
+        progress(case.id, case.partner_id, told, case.status),
     ]
 
 
@@ -227,5 +270,6 @@ NOTICES = Flow(
     takes=(Takes(ClearanceNotice),),
     decide=decide,
     feeds=(Feed("clearance", frozenset({Role.CUSTOMS})), STATUS),
+    tracks=(CLEARANCE,),
 )
 ENTRIES = Flow("customs_entry", takes=(Takes(CustomsEntry),), decide=match, feeds=(STATUS,))

@@ -12,18 +12,19 @@ from typing import Any
 from gateway.check.rulebook import Rules, Treatment
 from gateway.check.rules import holds, walk
 from gateway.decide.answers import PRE_ENTERED, REVIEW_PASSED, fault, progress, refuse, response
+from gateway.decide.apply import apply, changed
 from gateway.decide.desk import Desk
 from gateway.decide.effects import (
     AddKeys,
     Alert,
     Effect,
     Keep,
+    Move,
     NewCase,
     Note,
     Purpose,
     Respond,
     Send,
-    SetStatus,
 )
 from gateway.decide.facts import CasesByKeys, Facts, Key, PartnerByIdentifier, Query
 from gateway.decide.flow import Flow, Takes
@@ -40,26 +41,27 @@ from gateway.flows.consignment.cases import (
     identified,
     kept,
     keys_of,
-    leaving,
     moved,
+    not_allowed,
     owner_code,
     subject_of,
 )
-from gateway.flows.consignment.status import Event, Status
+from gateway.flows.consignment.tracks import DECLARATION, INSPECTION, Declared
 from gateway.model import Case, Finding, Partner
 
 _OUTCOMES = {
-    Status.DECLARED: Outcome.RECEIVED,
-    Status.IN_REVIEW: Outcome.RECEIVED,
-    Status.AMENDING: Outcome.RECEIVED,
-    Status.CANCELLING: Outcome.RECEIVED,
-    Status.REFUSED: Outcome.REFUSED,
-    Status.FAILED: Outcome.REFUSED,
-    Status.CANCELLED: Outcome.CANCELLED,
-    Status.HELD: Outcome.HELD,
-    Status.RELEASED: Outcome.RELEASED,
-    Status.CLEARED: Outcome.CLEARED,
+    "declared": Outcome.RECEIVED,
+    "in_review": Outcome.RECEIVED,
+    "amending": Outcome.RECEIVED,
+    "cancelling": Outcome.RECEIVED,
+    "refused": Outcome.REFUSED,
+    "failed": Outcome.REFUSED,
+    "cancelled": Outcome.CANCELLED,
+    "held": Outcome.HELD,
+    "released": Outcome.RELEASED,
+    "cleared": Outcome.CLEARED,
 }
+"""What a declarer who asks again is told, by the word for where its consignment stands; else that it is accepted."""
 
 
 def decide(desk: Desk) -> list[Effect]:
@@ -76,7 +78,7 @@ def decide(desk: Desk) -> list[Effect]:
     match declaration.function, case:
         case Function.ORIGINAL, None:
             return _new(desk, declaration, treatment)
-        case Function.ORIGINAL, Case() if case.status != Status.REFUSED:
+        case Function.ORIGINAL, Case() if case.tracks["declaration"] != Declared.REFUSED:
             return _repeat(desk, declaration, case)
         case Function.CANCELLATION, Case():
             return _cancel(desk, declaration, case)
@@ -175,18 +177,19 @@ def _review_reasons(declaration: Declaration, treatment: Treatment, rules: Rules
 
 def _new(desk: Desk, declaration: Declaration, treatment: Treatment) -> list[Effect]:
     case_id = desk.derive("case")
-    opened: list[Effect] = [NewCase(case_id, desk.sender.id, Status.DECLARED)]
-    return _admit(desk, declaration, case_id, opened, treatment)
+    opened = NewCase(case_id, desk.sender.id, tracks={"declaration": Declared.DECLARED})
+    case = apply(desk, [opened]).cases[case_id].after
+    return _admit(desk, declaration, case, [opened], treatment)
 
 
 def _admit(
     desk: Desk,
     declaration: Declaration,
-    case_id: str,
+    case: Case,
     opened: Sequence[Effect],
     treatment: Treatment,
 ) -> list[Effect]:
-    """Decide on a declaration in status `declared`: straight through, or to review."""
+    """Decide on a declaration that is `declared`: straight through, or to review."""
     reviewing = bureau(desk.facts, declaration.declaration_organisation)
     if reviewing is None:
         path, value = "declaration_organisation", declaration.declaration_organisation or ""
@@ -200,28 +203,28 @@ def _admit(
         if exhausted:
             why = [fault("decide.number.exhausted", "declaration_organisation", declaration.declaration_organisation)]
     numbered = declaration.model_copy(update={"number": issued})
-    effects = list(opened)
     if why:
-        status, outcome, code = Status.IN_REVIEW, Outcome.RECEIVED, PRE_ENTERED
-        effects += [
-            SetStatus(case_id, status, Event.REVIEW, tuple(why)),
-            Keep(case_id, "declaration", numbered),
-            AddKeys(case_id, keys_of(numbered)),
-            Send(case_id, "declaration", numbered, party_of(reviewing), Purpose.INSPECTION),
+        outcome, code = Outcome.RECEIVED, PRE_ENTERED
+        decided: list[Effect] = [
+            Move(case.id, "declaration", "review", tuple(why)),
+            Keep(case.id, "declaration", numbered),
+            AddKeys(case.id, keys_of(numbered)),
+            Send(case.id, "declaration", numbered, party_of(reviewing), Purpose.INSPECTION),
         ]
         if exhausted or treatment is Treatment.EXCLUDED:
-            effects.append(Alert("review", tuple(why), case_id))
+            decided.append(Alert("review", tuple(why), case.id))
     else:
-        status, outcome, code = Status.ACCEPTED, Outcome.ACCEPTED, REVIEW_PASSED
-        effects += accept_declaration(desk, case_id, numbered, Event.ACCEPT)
-    return [*effects, *_told(desk, numbered, case_id, status, outcome, code, why)]
+        outcome, code = Outcome.ACCEPTED, REVIEW_PASSED
+        decided = accept_declaration(desk, case.id, numbered, "accept")
+    # Of the effects that say where the case stands then, the first is the move.
+    after = changed(desk, case, decided[:1])
+    return [*opened, *decided, *_told(desk, numbered, after, outcome, code, why)]
 
 
 def _told(
     desk: Desk,
     declaration: Declaration,
-    case_id: str,
-    status: Status,
+    case: Case,
     outcome: Outcome,
     code: str | None = None,
     why: Sequence[Finding] = (),
@@ -236,7 +239,7 @@ def _told(
         code=code,
         organisation=declaration.declaration_organisation,
     )
-    return [Respond(case_id, answer), progress(case_id, desk.sender.id, answer, status)]
+    return [Respond(case.id, answer), progress(case.id, desk.sender.id, answer, case.status)]
 
 
 def _repeat(desk: Desk, declaration: Declaration, case: Case) -> list[Effect]:
@@ -245,7 +248,7 @@ def _repeat(desk: Desk, declaration: Declaration, case: Case) -> list[Effect]:
     if _content(declaration) != _content(earlier):
         why = [fault("decide.declaration.reference_used", "client_reference", declaration.client_reference)]
         return refuse(desk, subject_of(declaration), why, case.id)
-    outcome = _OUTCOMES.get(Status(case.status), Outcome.ACCEPTED)
+    outcome = _OUTCOMES.get(case.status, Outcome.ACCEPTED)
     answer = response(desk, subject_of(earlier), outcome, desk.sender.language)
     return [Note(case.id, "repeat", (fault("decide.repeat"),)), Respond(case.id, answer)]
 
@@ -262,13 +265,13 @@ def _change(
     treatment: Treatment,
 ) -> list[Effect]:
     """An amendment (function 4) or a replacement (5, or an original again after a refusal)."""
-    event = Event.AMEND if declaration.function is Function.CHANGE else Event.REPLACE
-    earlier = declaration_of(case)
-    taken = moved(case, event)
+    event = "amend" if declaration.function is Function.CHANGE else "replace"
+    earlier, before = declaration_of(case), case.tracks["declaration"]
+    taken = moved(desk, case, "declaration", event)
     if taken is None:
         return _not_allowed(desk, declaration, case, event)
-    if event is Event.AMEND:
-        open_amendment = kept(case, "amendment", Declaration) if case.status == Status.AMENDING else None
+    if event == "amend":
+        open_amendment = kept(case, "amendment", Declaration) if before == Declared.AMENDING else None
         declaration = _laid_over(open_amendment or earlier, declaration)
     if earlier.number:
         fixed = [
@@ -278,18 +281,18 @@ def _change(
         ]
         if fixed:
             return refuse(desk, subject_of(earlier), fixed, case.id)
-    status, effect = taken
-    changed = declaration.model_copy(update={"number": earlier.number})
-    if status is Status.DECLARED:
-        return _admit(desk, changed, case.id, [effect], treatment)
-    asked = bureau_in_charge(earlier, desk.facts, case.status)
-    what = "amendment" if status is Status.AMENDING else "declaration"
-    effects: list[Effect] = [effect, *leaving(case, status), Keep(case.id, what, changed)]
+    state = taken.case.tracks["declaration"]
+    amended = declaration.model_copy(update={"number": earlier.number})
+    if state == Declared.DECLARED:
+        return _admit(desk, amended, taken.case, taken.effects, treatment)
+    asked = bureau_in_charge(earlier, desk.facts, before)
+    what = "amendment" if state == Declared.AMENDING else "declaration"
+    effects: list[Effect] = [*taken.effects, Keep(case.id, what, amended)]
     if what == "declaration":
-        effects.append(AddKeys(case.id, keys_of(changed)))
+        effects.append(AddKeys(case.id, keys_of(amended)))
     if asked is not None:
-        effects.append(Send(case.id, "declaration", changed, party_of(asked), Purpose.INSPECTION))
-    return [*effects, *_told(desk, changed, case.id, status, Outcome.RECEIVED, PRE_ENTERED)]
+        effects.append(Send(case.id, "declaration", amended, party_of(asked), Purpose.INSPECTION))
+    return [*effects, *_told(desk, amended, taken.case, Outcome.RECEIVED, PRE_ENTERED)]
 
 
 def _laid_over(earlier: Declaration, change: Declaration) -> Declaration:
@@ -307,22 +310,26 @@ def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
 
 def _cancel(desk: Desk, declaration: Declaration, case: Case) -> list[Effect]:
     """A cancellation: at once while nobody has acted on the declaration, else with the bureau's agreement."""
-    taken = moved(case, Event.CANCEL)
+    taken = moved(desk, case, "declaration", "cancel")
     if taken is None:
-        return _not_allowed(desk, declaration, case, Event.CANCEL)
-    status, effect = taken
+        return _not_allowed(desk, declaration, case, "cancel")
     earlier = declaration_of(case)
     withdrawn = earlier.model_copy(update={"function": Function.CANCELLATION})
-    effects: list[Effect] = [effect, *leaving(case, status)]
-    asked = bureau_in_charge(earlier, desk.facts, case.status)
-    if asked is not None and isinstance(effect, SetStatus):
+    effects: list[Effect] = [*taken.effects]
+    asked = bureau_in_charge(earlier, desk.facts, case.tracks["declaration"])
+    if asked is not None and not taken.late:
         effects.append(Send(case.id, "declaration", withdrawn, party_of(asked), Purpose.INSPECTION))
-    return [*effects, *_told(desk, earlier, case.id, status, _OUTCOMES[status])]
+    return [*effects, *_told(desk, earlier, taken.case, _OUTCOMES[taken.case.tracks["declaration"]])]
 
 
-def _not_allowed(desk: Desk, declaration: Declaration, case: Case, event: Event) -> list[Effect]:
-    why = [fault("decide.status.not_allowed", "function", event, event=event, status=case.status)]
-    return refuse(desk, subject_of(declaration), why, case.id)
+def _not_allowed(desk: Desk, declaration: Declaration, case: Case, event: str) -> list[Effect]:
+    return refuse(desk, subject_of(declaration), [not_allowed(case, event, "function")], case.id)
 
 
-FLOW = Flow("declaration", takes=(Takes(Declaration),), decide=decide, feeds=(STATUS,))
+FLOW = Flow(
+    "declaration",
+    takes=(Takes(Declaration),),
+    decide=decide,
+    feeds=(STATUS,),
+    tracks=(DECLARATION, INSPECTION),
+)

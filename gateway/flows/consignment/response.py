@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from gateway.decide.answers import Subject, fault, progress, response, tell
 from gateway.decide.desk import Desk
-from gateway.decide.effects import AddKeys, Alert, Effect, Hold, Keep, Note, Refuse, SetStatus
+from gateway.decide.effects import AddKeys, Alert, Effect, Hold, Keep, Note, Refuse
 from gateway.decide.facts import CasesByKeys, PartnerById
 from gateway.decide.flow import Flow, Takes
 from gateway.documents.clearance import ClearanceNotice
@@ -23,6 +23,7 @@ from gateway.flows.consignment.cases import (
     BUREAU,
     CUSTOMS_OFFICE,
     STATUS,
+    Taken,
     amendment_open,
     bureau,
     bureau_questions,
@@ -32,25 +33,35 @@ from gateway.flows.consignment.cases import (
     kept,
     keys_of,
     moved,
+    moved_on,
+    not_allowed,
     subject_of,
 )
-from gateway.flows.consignment.status import Event, Status
+from gateway.flows.consignment.tracks import Cleared, Declared, Inspected
 from gateway.model import Case, Finding, Role, derive_id
 
-_ASSIGNED = frozenset({"1400", "1500"})
+Happening = tuple[str, str]
+"""A track, and the event on it."""
+
+_ASSIGNED: Mapping[str | None, Happening] = {"1400": ("inspection", "assign"), "1500": ("inspection", "order")}
 """The inspection service's codes for "assigned to an inspector" (施检分单) and "inspection ordered" (查验指令)."""
 
-_DECLARATION_EVENTS: Mapping[Outcome, Event] = {
-    Outcome.ACCEPTED: Event.ACCEPT,
-    Outcome.REFUSED: Event.REFUSE,
-    Outcome.RELEASED: Event.RELEASE,
-    Outcome.CANCELLED: Event.CANCELLATION_AGREED,
+_MEANS: Mapping[Outcome, Happening] = {
+    Outcome.ACCEPTED: ("declaration", "accept"),
+    Outcome.REFUSED: ("declaration", "refuse"),
+    Outcome.RELEASED: ("inspection", "pass"),
+    Outcome.CANCELLED: ("declaration", "cancellation_agreed"),
 }
-_WHILE_AMENDING = {Outcome.ACCEPTED: Event.AMENDMENT_AGREED, Outcome.REFUSED: Event.AMENDMENT_DECLINED}
-_WHILE_CANCELLING = {Outcome.REFUSED: Event.CANCELLATION_DECLINED}
-# Once a declaration is accepted, a refusal means that the goods have failed.
-_AT_WORK = {Outcome.REFUSED: Event.FAIL}
-_AFTER_ACCEPTANCE = frozenset({Status.ACCEPTED, Status.INSPECTING, Status.RELEASED})
+_MEANS_NOW: Mapping[str, Mapping[Outcome, Happening]] = {
+    # Once a declaration is accepted, a refusal means that the goods have failed.
+    Declared.ACCEPTED: {Outcome.REFUSED: ("inspection", "fail")},
+    Declared.AMENDING: {
+        Outcome.ACCEPTED: ("declaration", "amendment_agreed"),
+        Outcome.REFUSED: ("declaration", "amendment_declined"),
+    },
+    Declared.CANCELLING: {Outcome.REFUSED: ("declaration", "cancellation_declined")},
+}
+"""What an outcome means where the declaration stands so, where that is something else."""
 
 
 def decide(desk: Desk) -> list[Effect]:
@@ -73,9 +84,8 @@ def decide(desk: Desk) -> list[Effect]:
     seen: list[Effect] = [AddKeys(case.id, frozenset({known}))]
     if answer.document == "declaration":
         return [*seen, *_on_declaration(desk, answer, case, declaration)]
-    events = {"transfer": Event.TRANSFER_DECLINED, "clearance": Event.NOTICE_DECLINED}
-    if answer.document in events and answer.outcome is Outcome.REFUSED:
-        return [*seen, *_declined(desk, answer, case, declaration, events[answer.document])]
+    if answer.document in ("transfer", "clearance") and answer.outcome is Outcome.REFUSED:
+        return [*seen, *_declined(desk, answer, case, declaration)]
     return [*seen, Note(case.id, "answered", _told_reasons(answer))]
 
 
@@ -132,14 +142,20 @@ def _told_reasons(answer: Response) -> tuple[Finding, ...]:
     return (fault("decide.told", value=answer.outcome, text=text, answer=answer.code or "–"),)
 
 
-def _event(answer: Response, status: Status) -> Event | None:
+def _happening(answer: Response, case: Case) -> Happening | None:
+    """What the answer means for the case, as it stands; None where it only tells."""
     if answer.code in _ASSIGNED:
-        return Event.INSPECT
-    special = {
-        Status.AMENDING: _WHILE_AMENDING,
-        Status.CANCELLING: _WHILE_CANCELLING,
-    }.get(status, _AT_WORK if status in _AFTER_ACCEPTANCE else {})
-    return special.get(answer.outcome) or _DECLARATION_EVENTS.get(answer.outcome)
+        return _ASSIGNED[answer.code]
+    now = _MEANS_NOW.get(case.tracks["declaration"], {})
+    return now.get(answer.outcome) or _MEANS.get(answer.outcome)
+
+
+def _implied(happening: Happening) -> tuple[Happening, ...]:
+    """What a bureau's word says by itself: what it inspects it has accepted, what it has judged it no longer changes."""
+    if happening[0] != "inspection":
+        return ()
+    judged = happening[1] in ("pass", "fail")
+    return (("declaration", "accept"), *((("declaration", "overtake"),) if judged else ()))
 
 
 def _on_declaration(
@@ -149,36 +165,50 @@ def _on_declaration(
     declaration: Declaration,
 ) -> list[Effect]:
     why = _told_reasons(answer)
-    event = _event(answer, Status(case.status))
-    if event is None:
+    happening = _happening(answer, case)
+    if happening is None:
         return [Note(case.id, "answered", why)]
-    taken = moved(case, event, why)
+    track, event = happening
+    implied = moved_on(desk, case, *_implied(happening))
+    taken = moved(desk, implied.case, track, event, why)
     if taken is None:
-        held = (fault("decide.status.not_allowed", value=event, event=event, status=case.status),)
+        held = (not_allowed(case, event),)
         return [Hold(case.id, held), Alert("status", held, case.id)]
-    status, effect = taken
-    if isinstance(effect, Note):
-        alarming = event in (Event.FAIL, Event.REFUSE) and status in (Status.RELEASED, Status.CLEARED)
-        contradiction = [Alert("contradiction", effect.reasons, case.id)] if alarming else []
-        return [effect, *contradiction]
-    effects: list[Effect] = [effect]
-    if event is Event.AMENDMENT_AGREED:
+    if taken.late:
+        passed = case.tracks.get("inspection") == Inspected.PASSED or case.tracks.get("clearance") == Cleared.RELEASED
+        contradicts = event in ("fail", "refuse") and passed
+        return [*taken.effects, *([Alert("contradiction", _reasons(taken), case.id)] if contradicts else [])]
+    effects: list[Effect] = [*implied.effects, *taken.effects]
+    if event == "amendment_agreed":
         declaration = (kept(case, "amendment", Declaration) or declaration).model_copy(
             update={"number": declaration.number}
         )
     issued = declaration.number
-    if status in (Status.ACCEPTED, Status.INSPECTING, Status.RELEASED):
+    in_force = taken.case.tracks["declaration"] == Declared.ACCEPTED
+    if in_force and event != "fail":
         issued, faults = _number(desk, answer, case, declaration)
         if faults:
             return [Hold(case.id, tuple(faults)), Alert("number", tuple(faults), case.id)]
     numbered = declaration.model_copy(update={"number": issued})
-    if event in (Event.ACCEPT, Event.AMENDMENT_AGREED):
+    if event in ("accept", "amendment_agreed"):
         effects = accept_declaration(desk, case.id, numbered, event)
     elif issued != declaration.number:
         effects += [Keep(case.id, "declaration", numbered), AddKeys(case.id, keys_of(numbered))]
-    if amendment_open(case) and event in (Event.RELEASE, Event.FAIL):
+    if amendment_open(case) and event in ("pass", "fail"):
         why = (*why, fault("decide.amendment.overtaken"))
-    return [*effects, *_forward(desk, answer, case, numbered, status, why)]
+    return [*effects, *_out_of_customs(case, event, why), *_forward(desk, answer, taken.case, numbered, why)]
+
+
+def _reasons(taken: Taken) -> tuple[Finding, ...]:
+    """What a note of something late says."""
+    return tuple(reason for effect in taken.effects if isinstance(effect, Note) for reason in effect.reasons)
+
+
+def _out_of_customs(case: Case, event: str, why: tuple[Finding, ...]) -> list[Effect]:
+    """An alert where goods fail that customs has let go already: they are on their way, and somebody must stop them."""
+    if event != "fail" or case.tracks.get("clearance") != Cleared.RELEASED:
+        return []
+    return [Alert("failed_after_clearance", why, case.id)]
 
 
 def _number(
@@ -209,7 +239,6 @@ def _forward(
     answer: Response,
     case: Case,
     declaration: Declaration,
-    status: Status,
     why: tuple[Finding, ...],
 ) -> list[Effect]:
     """Tell the declarer what the bureau said, under the numbers that the declarer knows."""
@@ -224,7 +253,7 @@ def _forward(
         code=answer.code,
         organisation=answer.organisation or declaration.declaration_organisation,
     )
-    return [tell(case.id, to, said), progress(case.id, case.partner_id, said, status)]
+    return [tell(case.id, to, said), progress(case.id, case.partner_id, said, case.status)]
 
 
 def _declined(
@@ -232,26 +261,24 @@ def _declined(
     answer: Response,
     case: Case,
     declaration: Declaration,
-    event: Event,
 ) -> list[Effect]:
     """The port's bureau refuses a transfer, or customs a notice: the case is held, and both sides learn why."""
     why = _told_reasons(answer)
-    taken = moved(case, event, why)
-    if taken is None or not isinstance(taken[1], SetStatus):
+    taken = moved(desk, case, answer.document, "decline", why)
+    if taken is None or taken.late:
         return [Note(case.id, "late", why)]
-    status, effect = taken
     to = declarer(case, desk.facts)
     subject = subject_of(declaration, answer.document, answer.number)
     said = response(desk, subject, Outcome.HELD, to.language, why=why)
     effects: list[Effect] = [
-        effect,
+        *taken.effects,
         Hold(case.id, why),
         Alert("declined", why, case.id),
         tell(case.id, to, said),
-        progress(case.id, case.partner_id, said, status),
+        progress(case.id, case.partner_id, said, taken.case.status),
     ]
     transfer = kept(case, "transfer", Transfer)
-    issuer = bureau(desk.facts, transfer.from_organisation) if event is Event.TRANSFER_DECLINED and transfer else None
+    issuer = bureau(desk.facts, transfer.from_organisation) if answer.document == "transfer" and transfer else None
     if issuer is not None and transfer is not None:
         about = Subject("transfer", None, transfer.number, transfer.declaration_number)
         refused = response(desk, about, Outcome.REFUSED, issuer.language, why=why)

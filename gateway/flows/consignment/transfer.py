@@ -33,8 +33,10 @@ from gateway.flows.consignment.cases import (
     identified,
     kept,
     moved,
+    moved_on,
+    not_allowed,
 )
-from gateway.flows.consignment.status import Event, Status
+from gateway.flows.consignment.tracks import TRANSFER, Transferred
 from gateway.model import Case, Finding, Partner, Role
 
 
@@ -62,11 +64,11 @@ def decide(desk: Desk) -> list[Effect]:
         why = [fault("decide.bureau.unknown", "to_organisation", transfer.to_organisation)]
         return refuse(desk, subject, why, case.id)
     if transfer.function is Function.CANCELLATION:
-        return _hand_over(desk, transfer, case, receiving, Event.TRANSFER_WITHDRAWN)
+        return _hand_over(desk, transfer, case, receiving, "withdraw")
     why = [*_exclusions(transfer, desk.rules.transfer), *_disagreements(transfer, case, desk.now)]
     if why:
         return refuse(desk, subject, why, case.id)
-    return _hand_over(desk, transfer, case, receiving, Event.TRANSFER)
+    return _hand_over(desk, transfer, case, receiving, "send")
 
 
 def _subject(transfer: Transfer) -> Subject:
@@ -110,34 +112,44 @@ def _hand_over(
     transfer: Transfer,
     case: Case,
     receiving: Partner,
-    event: Event,
+    event: str,
 ) -> list[Effect]:
     """Pass the transfer (or its withdrawal) to the receiving bureau, and tell everybody."""
     subject = _subject(transfer)
-    taken = moved(case, event)
+    taken = moved(desk, case, "transfer", event)
     if taken is None:
-        why = [fault("decide.status.not_allowed", "declaration_number", event, event=event, status=case.status)]
-        return refuse(desk, subject, why, case.id)
-    status, effect = taken
-    withdrawn = event is Event.TRANSFER_WITHDRAWN
-    if isinstance(effect, Note) and transfer.function is Function.REPLACE and case.status == Status.TRANSFERRED:
-        effect = Note(case.id, "changed", (fault("decide.transfer.changed", value=transfer.number),))
-    elif isinstance(effect, Note):
+        return refuse(desk, subject, [not_allowed(case, event, "declaration_number")], case.id)
+    withdrawn = event == "withdraw"
+    effects = taken.effects
+    if taken.late and transfer.function is Function.REPLACE and _is_open(case):
+        effects = (Note(case.id, "changed", (fault("decide.transfer.changed", value=transfer.number),)),)
+    elif taken.late:
         return _repeat(desk, transfer, case)
+    elif not withdrawn:
+        # A transfer document says by itself that the goods have passed.
+        passed = moved_on(desk, case, ("inspection", "pass"))
+        taken = moved(desk, passed.case, "transfer", event)
+        assert taken is not None, "goods that have passed may be transferred"
+        effects = (*passed.effects, *taken.effects)
     keys = {("transfer", transfer.number), *(("container", unit.number) for unit in transfer.containers)}
     outcome = Outcome.CANCELLED if withdrawn else Outcome.ACCEPTED
     answer = response(desk, subject, outcome, desk.sender.language)
     to = declarer(case, desk.facts)
     told = response(desk, subject, outcome, to.language, organisation=transfer.from_organisation)
     return [
-        effect,
+        *effects,
         Keep(case.id, "transfer", transfer),
         AddKeys(case.id, frozenset((kind, value) for kind, value in keys if value)),
         Send(case.id, "transfer", transfer, Party(Role.BUREAU, partner_id=receiving.id), Purpose.TRANSFER),
         _published(transfer, case, receiving),
         Respond(case.id, answer),
-        progress(case.id, case.partner_id, told, status),
+        progress(case.id, case.partner_id, told, taken.case.status),
     ]
+
+
+def _is_open(case: Case) -> bool:
+    """Whether the port's bureau has the transfer, and customs has no notice yet."""
+    return case.tracks.get("transfer") == Transferred.SENT and case.status == "transferred"
 
 
 def _published(transfer: Transfer, case: Case, reader: Partner) -> Publish:
@@ -166,7 +178,7 @@ def _change_at_port(
     """A correction by the port's bureau: within the limits it stands at once, beyond them it is refused."""
     subject = _subject(transfer)
     why = list(_beyond_limits(transfer, earlier, desk.rules.transfer))
-    if case.status != Status.TRANSFERRED:
+    if not _is_open(case):
         why.append(
             fault("decide.status.not_allowed", "function", "change", event=transfer.function.name, status=case.status)
         )
@@ -244,5 +256,6 @@ FLOW = Flow(
     "transfer",
     takes=(Takes(Transfer),),
     decide=decide,
+    tracks=(TRANSFER,),
     feeds=(Feed("transfer", frozenset({Role.BUREAU})), STATUS),
 )

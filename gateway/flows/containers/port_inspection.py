@@ -47,7 +47,6 @@ from gateway.documents.parts import Function, Movement
 from gateway.documents.release import ContainerDecision, Decision, ReleaseNotice
 from gateway.documents.response import Outcome
 from gateway.flows.consignment.cases import REGISTRATION, declaration_of, is_inbound, kept, owner_code
-from gateway.flows.consignment.status import Event, Status
 from gateway.flows.containers.decisions import RELEASES, merged, states
 from gateway.flows.containers.status import ContainerEvent, ContainerStatus, container_step
 from gateway.model import Case, Finding, Partner, Role
@@ -56,9 +55,8 @@ _LOCODE = re.compile(r"([A-Z]{2})[A-Z0-9]{3}")
 _SHOWN = 20
 """How many container numbers one reason lists."""
 # A declaration that nobody has accepted, or that is over, opens no gate.
-_VOID = frozenset(
-    {Status.DECLARED, Status.IN_REVIEW, Status.REFUSED, Status.CANCELLED, Status.CANCELLING, Status.FAILED}
-)
+_COUNTS = ("accepted", "amending")
+"""Where the declaration stands while containers are released on it."""
 
 Declared = tuple[Case, Declaration]
 Undeclared = tuple[BillOfLading, tuple[Finding, ...]]
@@ -93,11 +91,11 @@ def decide(desk: Desk) -> list[Effect]:
         at = f"bills[{index}]"
         part = manifest.model_copy(update={"bills": (bill,), "function": Function.ORIGINAL})
         matched = list(dict.fromkeys(id_ for key in _ordered_keys(bill) for id_ in by_key.get(key, ())))
-        valid = [id_ for id_ in matched if declared[id_][0].status not in _VOID]
+        valid = [id_ for id_ in matched if _counts(declared[id_][0])]
         for case_id in valid:
             case, declaration = declared[case_id]
             met = inspection.meet(case, declaration, part, desk.sender, index, at=at)
-            declared[case_id] = (changed(case, met), declaration)
+            declared[case_id] = (changed(desk, case, met), declaration)
             effects += met
         rest = _without(part, [declared[id_][1] for id_ in valid]) if valid else part
         if rest is not None and _keys(rest.bills[0]):
@@ -110,6 +108,11 @@ def decide(desk: Desk) -> list[Effect]:
     told = [finding for _, _, why in rests for finding in why]
     answer = response(desk, subject, Outcome.ACCEPTED, desk.sender.language, why=told)
     return [*copies, *effects, Respond("", answer)]
+
+
+def _counts(case: Case) -> bool:
+    """Whether containers may be released on the case's declaration: it is accepted, and its goods have not failed."""
+    return case.tracks.get("declaration") in _COUNTS and case.tracks.get("inspection") != "failed"
 
 
 def attach_waiting(desk: Desk, case: Case) -> list[Effect]:
@@ -126,7 +129,7 @@ def attach_waiting(desk: Desk, case: Case) -> list[Effect]:
         part = Manifest.model_validate(waiting.document)
         port = desk.facts[PartnerById(waiting.partner_id)] or Partner(waiting.partner_id, waiting.partner_id)
         met = inspection.meet(case, declaration, part, port, waiting.id, before=ContainerStatus.UNDECLARED)
-        case = changed(case, met)
+        case = changed(desk, case, met)
         effects += [Attach(waiting.id, case.id), *met]
         rest = _without(part, [declaration])
         if rest is not None:
@@ -336,7 +339,7 @@ def _without(part: Manifest, declarations: Sequence[Declaration]) -> Manifest | 
 
 def _why_undeclared(bill: BillOfLading, at: str, matched: Sequence[Case], boxes: set[str]) -> tuple[Finding, ...]:
     """Why a bill, or the rest of one, found no declaration that counts; `boxes` are all containers declared."""
-    if any(c.status not in _VOID for c in matched):
+    if any(map(_counts, matched)):
         named = [unit.number for unit in bill.containers if unit.number]
         shown = ", ".join(named[:_SHOWN]) + (" …" if len(named) > _SHOWN else "")
         return (fault("decide.port.container_undeclared", f"{at}.containers", bill.number, containers=shown),)
@@ -380,13 +383,7 @@ FLOW = Flow(
     feeds=(RELEASES,),
     # From each of these on the declaration counts; what came before that waits.
     reacts=tuple(
-        On(event, attach_waiting)
-        for event in (
-            Event.ACCEPT,
-            Event.AMENDMENT_AGREED,
-            Event.CANCELLATION_DECLINED,
-            Event.INSPECT,
-            Event.RELEASE,
-        )
+        On("declaration", event, attach_waiting)
+        for event in ("accept", "amendment_agreed", "cancellation_declined", "overtake")
     ),
 )

@@ -32,7 +32,7 @@ class ContainerEvent(StrEnum):
 
 
 _C = ContainerStatus
-CONTAINER: Mapping[ContainerEvent, Row[ContainerStatus]] = {
+CONTAINER: Mapping[ContainerEvent, Row] = {
     ContainerEvent.FOUND_NO_DECLARATION: make_row(
         to(_C.UNDECLARED, _C.EXPECTED), (_C.UNDECLARED, _C.LOCKED, _C.RELEASED)
     ),
@@ -44,6 +44,6 @@ CONTAINER: Mapping[ContainerEvent, Row[ContainerStatus]] = {
 }
 
 
-def container_step(status: ContainerStatus | str, event: ContainerEvent) -> Step[ContainerStatus] | None:
+def container_step(status: ContainerStatus | str, event: ContainerEvent) -> Step | None:
     """Where `event` takes a container in `status`; None where it is not allowed there."""
     return table_step(CONTAINER[event], ContainerStatus(status))
