@@ -31,7 +31,7 @@ class Weighing(Document):
 
 
 def weigh(desk):
-    return [NewCase(desk.derive("case"), desk.sender.id, "declared")]
+    return [NewCase(desk.derive("case"), desk.sender.id, "weighing")]
 
 
 FLOW = Flow("weighing", takes=(Takes(Weighing),), decide=weigh, feeds=(Feed("weights", frozenset({Role.PORT})),))

@@ -13,9 +13,9 @@ import pytest
 from pydantic import BaseModel
 
 from gateway import documents, findings
-from gateway.check import codes
+from gateway.check import codes, rulebook
+from gateway.discovery import find_flows
 from gateway.documents.parts import Movement
-from gateway.flows.consignment.status import Event, Status
 from gateway.flows.containers.status import ContainerEvent, ContainerStatus
 from gateway.model import LONGEST_PATH, Finding, Place, Role, Severity, Strictness
 from gateway.signs import LONGEST_VALUE, shown
@@ -168,7 +168,10 @@ def test_findings_are_words_for_people(finding: Finding, en: str, zh: str) -> No
 
 def test_codes_have_words_in_both_languages() -> None:
     """Each status, event, document, role and code list has its words."""
-    wanted = [*Status, *Event, *ContainerStatus, *ContainerEvent, *Movement, *Role, *documents.MODELS]
+    tracks = [track for flow in find_flows().all for track in flow.tracks]
+    told = [line.word for lines in rulebook.load().headlines.values() for line in lines]
+    happenings = [word for track in tracks for word in (track.name, *track.states, *track.rows)]
+    wanted = [*told, *happenings, *ContainerStatus, *ContainerEvent, *Movement, *Role, *documents.MODELS]
     for code in wanted:
         assert findings.word(str(code), "en"), code
         assert not ENGLISH.search(findings.word(str(code), "zh")), code

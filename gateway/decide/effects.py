@@ -179,18 +179,5 @@ class Draw:
 
 
 Effect = (
-    NewCase
-    | Move
-    | AddKeys
-    | Keep
-    | Note
-    | Send
-    | Respond
-    | Hold
-    | Refuse
-    | Alert
-    | Publish
-    | Wait
-    | Attach
-    | Draw
+    NewCase | Move | AddKeys | Keep | Note | Send | Respond | Hold | Refuse | Alert | Publish | Wait | Attach | Draw
 )

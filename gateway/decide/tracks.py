@@ -74,8 +74,9 @@ class Tracks:
         """FlowsInvalid where two have one name, or a row speaks of a track or state that is not there."""
         self._by_name: dict[str, Track] = {}
         for track in tracks:
-            if self._by_name.setdefault(track.name, track) is not track:
-                raise FlowsInvalid(f"two tracks are called {track.name}")
+            if track.name in self._by_name:
+                raise FlowsInvalid(f"two flows bring a track {track.name}")
+            self._by_name[track.name] = track
         for track in self._by_name.values():
             for event, row in track.rows.items():
                 self._check(track, event, row)

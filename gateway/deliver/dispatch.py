@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -17,7 +17,7 @@ import structlog
 
 from gateway import findings
 from gateway.decide import effects as do
-from gateway.decide.apply import Applied, CaseStep
+from gateway.decide.apply import Applied, CaseStep, Moved
 from gateway.decide.engine import Part
 from gateway.deliver.aside import run_aside
 from gateway.deliver.directory import Directory
@@ -66,8 +66,8 @@ class Dispatch:
         self._directory = directory
         self._renderer = renderer
         self._steps: dict[str, CaseStep] = {}
-        self._status: dict[str, str] = {}
-        """Where each case stands at the effect in hand, for the timeline."""
+        self._moves: dict[str, Iterator[Moved]] = {}
+        """What became of each case's moves, in the order of the effects in hand, for the timeline."""
         self._events: defaultdict[str, list[CaseEvent]] = defaultdict(list)
         self.deliveries: list[Delivery] = []
         self.feed: list[FeedEntry] = []
@@ -85,6 +85,9 @@ class Dispatch:
                 case_id=case_id,
                 expected_version=step.after.version - 1,
                 status=step.after.status,
+                kind=step.after.kind,
+                tracks=step.after.tracks,
+                left=step.after.left,
                 partner_id=step.after.partner_id,
                 test=step.after.test,
                 add_keys=step.add_keys,
@@ -98,7 +101,7 @@ class Dispatch:
         """Collect what a decision comes to, and changes; what became of the message, and the first case it touched."""
         for case_id, step in applied.cases.items():
             self._steps[case_id] = step
-            self._status[case_id] = step.before.status if step.before is not None else ""
+            self._moves[case_id] = iter(step.moves)
         self.waits += (
             Wait(w.id, w.document_type, w.keys, w.document, w.message_id, w.partner_id, applied.test)
             for w in applied.waits
@@ -125,12 +128,9 @@ class Dispatch:
         """One effect."""
         match effect:
             case do.NewCase():
-                self._status[effect.case] = effect.status
-                self._event(effect.case, message, "opened", details={"status": effect.status})
-            case do.SetStatus():
-                moved = {"from": self._status[effect.case], "to": effect.status, "event": effect.event}
-                self._event(effect.case, message, "status", effect.reasons, moved)
-                self._status[effect.case] = effect.status
+                self._event(effect.case, message, "opened", details={"status": " ".join(effect.tracks.values())})
+            case do.Move():
+                self._moved(effect, next(self._moves[effect.case]), position, message)
             case do.Note():
                 self._event(effect.case, message, effect.kind, effect.reasons)
             case do.Hold():
@@ -160,6 +160,19 @@ class Dispatch:
                     self._event(effect.case, message, "attached", details={"waiting": effect.waiting_id})
             case _:
                 pass  # it changes what was applied, and is told by nothing else
+
+    def _moved(self, effect: do.Move, moved: Moved, position: str, message: InHand) -> None:
+        """A case's move on its timeline; what may not happen there is somebody's to look at."""
+        if moved.step is None:
+            args = {"event": moved.event, "status": moved.before}
+            why = (Finding("decide.status.not_allowed", value=moved.event, args=args), *effect.reasons)
+            self._alert(do.Alert("status", why, effect.case), position, message)
+        elif moved.step.late:
+            args = {"event": moved.event, "status": moved.before}
+            self._event(effect.case, message, "late", (Finding("decide.late", args=args), *effect.reasons))
+        else:
+            details = {"track": moved.track, "from": moved.before, "to": moved.step.state, "event": moved.event}
+            self._event(effect.case, message, "status", effect.reasons, details)
 
     async def _send(self, effect: do.Send, position: str, message: InHand) -> None:
         """Deliver to whom the party means; nobody found is an alert, never silence."""

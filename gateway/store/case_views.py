@@ -275,6 +275,8 @@ def _view(
         test=case.test,
         keys=case.keys,
         documents=case.documents,
+        kind=case.kind,
+        tracks=case.tracks,
         events=tuple(_event_from(row) for row in events.rows),
         messages=tuple(message_from(row) for row in messages.rows),
         deliveries=tuple(delivery_from(row) for row in deliveries.rows),

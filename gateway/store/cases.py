@@ -15,7 +15,7 @@ from gateway.model import CaseEvent
 from gateway.store import tables
 from gateway.store.batch import Batch
 from gateway.store.contract import CaseChange, MessageRecord
-from gateway.store.sql import among, pack_json, to_json, to_time, unpack_json
+from gateway.store.sql import among, from_json, pack_json, to_json, to_time, unpack_json
 
 _documents, _messages = tables.case_documents.c, tables.messages.c
 
@@ -27,7 +27,8 @@ def messages_by_case(messages: Sequence[MessageRecord]) -> dict[tuple[str, str],
 
 def write(batch: Batch, change: CaseChange, messages: Mapping[tuple[str, str], MessageRecord]) -> None:
     """Collect the rows of a case that is made or changed; `messages` (`messages_by_case`) are committed with it."""
-    head = (change.case_id, change.expected_version + 1, change.status, change.partner_id, change.test)
+    version, standing = change.expected_version + 1, pack_standing(change.tracks, change.left)
+    head = (change.case_id, version, change.status, change.partner_id, change.test, change.kind, standing)
     batch.insert(tables.cases, head, "replace")
     for kind, value in sorted(change.add_keys):
         batch.insert(tables.case_keys, (value, kind, change.test, change.case_id), "ignore")
@@ -41,6 +42,17 @@ def write(batch: Batch, change: CaseChange, messages: Mapping[tuple[str, str], M
     for event in change.events:
         batch.insert(tables.case_events, _event_row(event))
     batch.insert(tables.case_partners, (change.case_id, change.partner_id), "ignore")
+
+
+def pack_standing(tracks: Mapping[str, str], left: Mapping[str, str]) -> str:
+    """Where a case stands as its row keeps it: JSON, the state by track, with the one it left where it may return."""
+    return to_json({track: [state, left[track]] if track in left else state for track, state in tracks.items()})
+
+
+def unpack_standing(value: str) -> tuple[dict[str, str], dict[str, str]]:
+    """The state by track, and the one left by track, that `pack_standing` was given."""
+    held = {track: state if isinstance(state, list) else [state] for track, state in from_json(value).items()}
+    return {t: states[0] for t, states in held.items()}, {t: states[1] for t, states in held.items() if states[1:]}
 
 
 def _event_row(event: CaseEvent) -> tuple[Any, ...]:

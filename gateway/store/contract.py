@@ -142,6 +142,10 @@ class CaseChange:
     documents: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """Newest document by type, to be laid over those the case has."""
     events: tuple[CaseEvent, ...] = ()
+    kind: str = "consignment"
+    tracks: Mapping[str, str] = field(default_factory=dict)
+    left: Mapping[str, str] = field(default_factory=dict)
+    """By track, the state that was left for the present one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,6 +366,8 @@ class CaseView:
     """Where the piece before this one begins, if there is one."""
     weight: int = 0
     """Bytes of its documents as they are kept, which is packed."""
+    kind: str = "consignment"
+    tracks: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

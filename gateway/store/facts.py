@@ -33,6 +33,7 @@ from gateway.model import Case, Identifier, Partner
 from gateway.store import registry, tables
 from gateway.store.batch import Batch
 from gateway.store.cases import documents as stored_documents
+from gateway.store.cases import unpack_standing
 from gateway.store.sql import among, from_json, matching
 
 _cases, _keys = tables.cases.c, tables.case_keys.c
@@ -160,6 +161,9 @@ class CaseHead:
     status: str
     partner_id: str
     test: bool
+    kind: str
+    standing: str
+    """See `cases.pack_standing`."""
 
 
 def read_versions(connection: Connection, ids: Iterable[str]) -> dict[str, CaseHead]:
@@ -168,7 +172,7 @@ def read_versions(connection: Connection, ids: Iterable[str]) -> dict[str, CaseH
     if not wanted:
         return {}
     rows = connection.execute(select(tables.cases).where(among(_cases.id, wanted)))
-    return {row.id: CaseHead(row.version, row.status, row.partner_id, row.test) for row in rows}
+    return {row.id: CaseHead(row.version, row.status, row.partner_id, row.test, row.kind, row.standing) for row in rows}
 
 
 def read_cases(connection: Connection, ids: Iterable[str]) -> dict[str, Case]:
@@ -182,12 +186,23 @@ def read_cases(connection: Connection, ids: Iterable[str]) -> dict[str, Case]:
     documents: dict[str, dict[str, Any]] = defaultdict(dict)
     for case_id, document_type, document in stored_documents(connection, heads):
         documents[case_id][document_type] = document
-    return {
-        id_: Case(
-            id_, head.version, head.status, head.partner_id, head.test, frozenset(keys[id_]), documents.get(id_, {})
-        )
-        for id_, head in heads.items()
-    }
+    return {id_: _case(id_, head, keys[id_], documents.get(id_, {})) for id_, head in heads.items()}
+
+
+def _case(id_: str, head: CaseHead, keys: Iterable[Key], documents: Mapping[str, Any]) -> Case:
+    tracks, left = unpack_standing(head.standing)
+    return Case(
+        id_,
+        head.version,
+        head.status,
+        head.partner_id,
+        head.test,
+        frozenset(keys),
+        documents,
+        kind=head.kind,
+        tracks=tracks,
+        left=left,
+    )
 
 
 def _read_waits(connection: Connection, ids: Iterable[str]) -> dict[str, WaitingDocument]:

@@ -109,12 +109,14 @@ class MemoryDecisions:
 
 
 def _changed(case: Case | None, change: CaseChange) -> Case:
-    known = case or Case(change.case_id, 0, change.status, change.partner_id, change.test)
+    known = case or Case(change.case_id, 0, change.status, change.partner_id, change.test, kind=change.kind)
     documents: Mapping[str, Mapping[str, object]] = {**known.documents, **change.documents}
     return replace(
         known,
         version=change.expected_version + 1,
         status=change.status,
+        tracks=change.tracks,
+        left=change.left,
         partner_id=change.partner_id,
         keys=known.keys | change.add_keys,
         documents=documents,

@@ -222,6 +222,8 @@ cases = Table(
     _text("status"),
     _text("partner_id"),
     _flag("test"),
+    Column("kind", Text, nullable=False, server_default="consignment"),
+    Column("standing", Text, nullable=False, server_default="{}"),
 )
 
 case_keys = Table(

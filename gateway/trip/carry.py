@@ -403,7 +403,9 @@ class Trip:
         """
         known = Facts()
         while True:
-            desk = Desk(occasion, self._transaction.ground.over(known), self._rules, self._now)
+            desk = Desk(
+                occasion, self._transaction.ground.over(known), self._rules, self._now, tracks=self._flows.tracks
+            )
             try:
                 return await run_aside(occasion.document, partial(decide, desk, self._flows)), desk
             except facts.Unknown as unknown:

@@ -184,10 +184,19 @@ class Event(Resource):
     at: datetime
     kind: str = Field(description="Stable name of what happened, for programs", examples=["status"])
     text: str | None = Field(None, description="What happened, in the language of Accept-Language")
-    status_from: str | None = Field(None, description="Where `status` changed: the status before")
-    status_to: str | None = Field(None, description="Where `status` changed, or a case was opened: the status after")
+    track: str | None = Field(None, description="Where `status` changed: on which of the case's tracks")
+    status_from: str | None = Field(None, description="Where `status` changed: the state before")
+    status_to: str | None = Field(None, description="Where `status` changed, or a case was opened: the state after")
     message: str | None = None
     delivery: str | None = None
+
+
+class Track(Resource):
+    """One of the states that a case stands in at once."""
+
+    name: str = Field(description="Stable name, for programs", examples=["clearance"])
+    state: str = Field(description="Stable name of the state, for programs", examples=["notified"])
+    text: str = Field(description="Both in words, in the language of Accept-Language")
 
 
 class Case(Resource):
@@ -196,6 +205,10 @@ class Case(Resource):
     id: str
     status: str = Field(description="Where the consignment stands; stable, for programs", examples=["in_review"])
     status_text: str = Field(description="The same in words, in the language of Accept-Language")
+    kind: str = Field(description="What the case is about", examples=["consignment"])
+    tracks: list[Track] = Field(
+        description="The states it stands in at once; those that nothing has moved yet are left out"
+    )
     test: bool
     keys: dict[str, list[str]] = Field(description="Business keys by kind: declaration, notice, bill, container, ...")
     documents: dict[str, Any] = Field(description="Newest document of each type the caller sent or was sent")

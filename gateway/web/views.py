@@ -204,6 +204,13 @@ def case(
         id=view.id,
         status=view.status,
         status_text=findings.word(view.status, language),
+        kind=view.kind,
+        tracks=[
+            resources.Track(
+                name=name, state=state, text=f"{findings.word(name, language)}: {findings.word(state, language)}"
+            )
+            for name, state in sorted(view.tracks.items())
+        ],
         test=view.test,
         keys=keys,
         documents={name: dict(document) for name, document in view.documents.items() if everything or name in seen},
@@ -241,6 +248,7 @@ def _event(
         at=event.at,
         kind=event.kind,
         text=_words(event, language, own, sent if own or owner else None, roles),
+        track=_text(event, "track") or None,
         status_from=before or None,
         status_to=after or None,
         message=(event.message_id or None) if own else None,
@@ -257,7 +265,12 @@ def _words(
 ) -> str | None:
     """What an event says: its kind in words, and the reasons that were kept with it."""
     kind = event.kind
-    words = {name: findings.word(_text(event, name), language) for name in ("from", "to", "event", "status", "alert")}
+    words = {
+        name: findings.word(_text(event, name), language)
+        for name in ("track", "from", "to", "event", "status", "alert")
+    }
+    if kind == "status" and words["track"]:
+        kind = "moved"
     if kind == "sent":
         if sent is None:
             return None

@@ -10,25 +10,36 @@ import pytest
 
 from gateway.decide import engine
 from gateway.decide.desk import Desk, MessageIn
-from gateway.decide.effects import Draw, Effect, Keep, NewCase, Note, SetStatus
+from gateway.decide.effects import Draw, Effect, Keep, Move, NewCase, Note
 from gateway.decide.engine import Part
 from gateway.decide.facts import Answer, CaseById, Facts, LedgerBalance, NextNumber
 from gateway.decide.flow import Feed, Flow, Flows, On, Takes
+from gateway.decide.tracks import Track, Tracks, make_row, to
 from gateway.documents import Declaration, Response
 from gateway.errors import DecisionEndless, FlowsInvalid
 from gateway.model import Case, Role
 from tests.flows.world import FACTORY, NOW, RULES, answer, outbound
 
 CASE = "case 1"
-DESK = Desk(MessageIn("declaration", outbound(), FACTORY, "m-1"), Facts(), RULES, NOW)
+EVENTS = ("accept", "inspect", *(f"event {number}" for number in range(1, engine.ROUNDS + 3)))
+DECLARATION = Track(
+    "declaration", {event: make_row(to("accepted", "declared", "in_review", "accepted")) for event in EVENTS}
+)
+DESK = Desk(MessageIn("declaration", outbound(), FACTORY, "m-1"), Facts(), RULES, NOW, tracks=Tracks([DECLARATION]))
+
+
+def move(event: str) -> Move:
+    return Move(CASE, "declaration", event)
 
 
 def opens(_: Desk) -> list[Effect]:
-    return [NewCase(CASE, FACTORY.id, "declared"), SetStatus(CASE, "accepted", "accept")]
+    return [NewCase(CASE, FACTORY.id, tracks={"declaration": "declared"}), move("accept")]
 
 
 def flow(name: str = "first", **fields: object) -> Flow:
     given: dict[str, object] = {"takes": (Takes(Declaration),), "decide": opens}
+    if name == "first":
+        given["tracks"] = (DECLARATION,)
     return Flow(name, **(given | fields))  # type: ignore[arg-type]
 
 
@@ -44,11 +55,11 @@ def test_the_flow_comes_first_and_what_others_add_after_it() -> None:
         seen.append(case)
         return [Note(case.id, desk.derive("note"))]
 
-    parts = engine.decide(DESK, Flows([flow(), reacting("other", On("accept", note))]))
-    assert [part.origin for part in parts] == [(), ("other", "accept", CASE)]
+    parts = engine.decide(DESK, Flows([flow(), reacting("other", On("declaration", "accept", note))]))
+    assert [part.origin for part in parts] == [(), ("other", "declaration", "accept", CASE)]
     assert [case.status for case in seen] == ["accepted"]
     places = [place for part in parts for place, _ in part.placed()]
-    assert places == ["0", "1", f"other/accept/{CASE}/0"]
+    assert places == ["0", "1", f"other/declaration/accept/{CASE}/0"]
 
 
 def test_a_new_reaction_shifts_nobodys_ids() -> None:
@@ -57,9 +68,9 @@ def test_a_new_reaction_shifts_nobodys_ids() -> None:
     def note(desk: Desk, case: Case) -> list[Effect]:
         return [Note(case.id, desk.derive("note"))]
 
-    mine = reacting("mine", On("accept", note))
+    mine = reacting("mine", On("declaration", "accept", note))
     alone = engine.decide(DESK, Flows([flow(), mine]))
-    beside = engine.decide(DESK, Flows([flow(), reacting("earlier", On("accept", note)), mine]))
+    beside = engine.decide(DESK, Flows([flow(), reacting("earlier", On("declaration", "accept", note)), mine]))
     assert [part for part in beside if part.origin[:1] != ("earlier",)] == alone
     notes = {effect.kind for part in beside for effect in part.effects if isinstance(effect, Note)}
     assert len(notes) == 2
@@ -74,25 +85,25 @@ def test_reactions_follow_one_another_first_in_first_out() -> None:
             order.append(name)
             return list(then)
 
-        return On("inspect" if name == "late" else "accept", react)
+        return On("declaration", "inspect" if name == "late" else "accept", react)
 
     flows = Flows(
         [
             flow(),
-            reacting("a", told("one", SetStatus(CASE, "inspecting", "inspect"))),
+            reacting("a", told("one", move("inspect"))),
             reacting("b", told("two")),
             reacting("c", told("late")),
         ]
     )
     parts = engine.decide(DESK, flows)
     assert order == ["one", "two", "late"]
-    assert engine.apply_all(DESK, parts).cases[CASE].after.status == "inspecting"
+    assert engine.apply_all(DESK, parts).cases[CASE].moves[-1].event == "inspect"
 
 
 def test_each_reaction_runs_once_an_event_and_case() -> None:
     """Two that bring about each other's event end by themselves."""
-    moves = SetStatus(CASE, "accepted", "accept")
-    flows = Flows([flow(), reacting("a", On("accept", lambda _, __: [moves]))])
+    moves = move("accept")
+    flows = Flows([flow(), reacting("a", On("declaration", "accept", lambda _, __: [moves]))])
     assert len(engine.decide(DESK, flows)) == 2
 
 
@@ -101,10 +112,10 @@ def test_reactions_without_end_are_a_fault(kind: str) -> None:
     """A chain that is too long, or too many effects, stops the decision under a name of its own."""
 
     def react(number: int) -> On:
-        then: Sequence[Effect] = [SetStatus(CASE, "accepted", f"event {number + 1}")]
+        then: Sequence[Effect] = [move(f"event {number + 1}")]
         if kind == "effects":
             then = [Note(CASE, "again")] * (engine.MOST_EFFECTS + 1)
-        return On("accept" if number == 0 else f"event {number}", lambda _, __: list(then))
+        return On("declaration", "accept" if number == 0 else f"event {number}", lambda _, __: list(then))
 
     flows = Flows([flow(), reacting("chain", *(react(n) for n in range(engine.ROUNDS + 2)))])
     with pytest.raises(DecisionEndless):
@@ -121,7 +132,9 @@ def test_what_the_reactions_of_one_round_miss_is_asked_together() -> None:
     def counts(desk: Desk, case: Case) -> list[Effect]:
         return [Note(case.id, str(desk.facts[number]))]
 
-    flows = Flows([flow(), reacting("a", On("accept", draws)), reacting("b", On("accept", counts))])
+    flows = Flows(
+        [flow(), reacting("a", On("declaration", "accept", draws)), reacting("b", On("declaration", "accept", counts))]
+    )
     assert engine.needs(DESK, flows) == (ledger, number)
     known = Facts({ledger: Answer(Decimal(5), "v"), number: Answer(7)})
     parts = engine.decide(replace(DESK, facts=known), flows)
@@ -131,8 +144,8 @@ def test_what_the_reactions_of_one_round_miss_is_asked_together() -> None:
 
 def test_a_reaction_reads_facts_with_the_decision_laid_over() -> None:
     """What the store says of a case that the flow changes is not what a reaction is told."""
-    by_id, before = CaseById(CASE), Case(CASE, 4, "in_review", FACTORY.id)
-    moves = flow(decide=lambda desk: [SetStatus(desk.facts[by_id].id, "accepted", "accept")])  # type: ignore[union-attr]  # it is there
+    by_id, before = CaseById(CASE), Case(CASE, 4, "in_review", FACTORY.id, tracks={"declaration": "in_review"})
+    moves = flow(decide=lambda desk: [move("accept")] if desk.facts[by_id] else [])
 
     def keep(desk: Desk, case: Case) -> list[Effect]:
         found = desk.facts[by_id]
@@ -141,10 +154,29 @@ def test_a_reaction_reads_facts_with_the_decision_laid_over() -> None:
         return [Keep(case.id, "copy", desk.document)]
 
     desk = replace(DESK, facts=Facts({by_id: Answer(before, "case 4")}))
-    parts = engine.decide(desk, Flows([moves, reacting("a", On("accept", keep))]))
+    parts = engine.decide(desk, Flows([moves, reacting("a", On("declaration", "accept", keep))]))
     step = engine.apply_all(desk, parts).cases[CASE]
     assert (step.before, step.after.version, step.after.status) == (before, 5, "accepted")
     assert step.documents.keys() == {"copy"}
+
+
+def test_what_moved_nothing_is_not_reacted_to() -> None:
+    """An event that came too late, or may not happen there, is told and changes nothing; nobody does anything about it."""
+    table = Track(
+        "declaration", {"accept": make_row(to("accepted", "declared"), late=("accepted",)), "close": make_row({})}
+    )
+    desk = replace(DESK, tracks=Tracks([table]))
+    moves = [NewCase(CASE, FACTORY.id, tracks={"declaration": "accepted"}), move("accept"), move("close")]
+    nothing = reacting("a", *(On("declaration", event, lambda _, __: [Note(CASE, "done")]) for event in table.rows))
+    flows = Flows([flow("mine", decide=lambda _: moves, tracks=(table,)), nothing])
+    parts = engine.decide(desk, flows)
+    assert len(parts) == 1
+    step = engine.apply_all(desk, parts).cases[CASE]
+    assert [(moved.event, moved.took_place, moved.step is None) for moved in step.moves] == [
+        ("accept", False, False),
+        ("close", False, True),
+    ]
+    assert step.after.tracks == {"declaration": "accepted"}
 
 
 CLASHES: dict[str, list[Flow]] = {

@@ -1,144 +1,176 @@
+"""The tracks of a consignment and the table of containers: what moves what, and from where."""
+
 from __future__ import annotations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.flows.consignment.status import CASE, Event, Status, step
+from gateway.decide.tracks import NONE, Track
+from gateway.flows.consignment.tracks import CLEARANCE, DECLARATION, INSPECTION, TRANSFER
 from gateway.flows.containers.status import CONTAINER, ContainerEvent, ContainerStatus, container_step
+from tests.flows.world import FLOWS, RULES
 
-FINAL = {Status.CANCELLED, Status.CLEARED}
-
-
-def reached(start, table):
-    seen, todo = {start}, [start]
-    while todo:
-        status = todo.pop()
-        for row in table.values():
-            target = row.moves.get(status)
-            if target is not None and target not in seen:
-                seen.add(target)
-                todo.append(target)
-    return seen
+TRACKS = FLOWS.tracks
+OWN = (DECLARATION, INSPECTION, TRANSFER, CLEARANCE)
+HAPPENINGS = [(track.name, event) for track in OWN for event in track.rows]
+NEW = {"declaration": "declared"}
 
 
-def test_every_event_has_a_row():
-    """Both tables know every event."""
-    assert set(CASE) == set(Event)
+def headline(tracks):
+    return RULES.headline("consignment", tracks)
+
+
+def after(tracks, *happenings):
+    """The tracks after events that may or may not move them, and what each left."""
+    tracks, left = dict(tracks), {}
+    for track, event in happenings:
+        taken = TRACKS.step(tracks, track, event, left.get(track, ""))
+        if taken is not None and not taken.late:
+            tracks[track] = taken.state
+            left[track] = taken.left
+    return tracks
+
+
+@pytest.mark.parametrize("track", OWN, ids=lambda track: track.name)
+def test_every_state_is_reachable(track: Track):
+    """From where a case begins every state of a track can be reached."""
+    seen = {NEW.get(track.name, NONE)}
+    while more := {row.moves[state] for row in track.rows.values() for state in seen & row.moves.keys()} - seen:
+        seen |= more
+    assert seen | {NONE} == track.states
+
+
+def test_every_container_status_is_reachable():
+    """From an expected container too, and its table knows every event."""
     assert set(CONTAINER) == set(ContainerEvent)
-
-
-def test_every_status_is_reachable():
-    """From a new declaration every status can be reached, from an expected container too."""
-    assert reached(Status.DECLARED, CASE) == set(Status)
-    assert reached(ContainerStatus.EXPECTED, CONTAINER) == set(ContainerStatus)
+    seen = {ContainerStatus.EXPECTED}
+    while more := {row.moves[state] for row in CONTAINER.values() for state in seen & row.moves.keys()} - seen:
+        seen |= more
+    assert seen == set(ContainerStatus)
 
 
 def test_an_event_either_moves_or_comes_late():
-    """No row says two things about one status."""
-    for row in (*CASE.values(), *CONTAINER.values()):
+    """No row says two things about one state."""
+    for row in (*(row for track in OWN for row in track.rows.values()), *CONTAINER.values()):
         assert row.late.isdisjoint(row.moves)
         assert set(row.returns) <= set(row.moves)
 
 
-@given(st.lists(st.sampled_from(Event)))
-def test_no_sequence_of_events_leaves_the_table(events):
-    """Whatever comes in whatever order, a case keeps a status that the table knows."""
-    status = Status.DECLARED
-    for event in events:
-        taken = step(status, event)
-        if taken is not None:
-            assert taken.status == status or not taken.late
-            status = taken.status
-        assert status in Status
+@given(st.lists(st.sampled_from(HAPPENINGS)))
+def test_no_sequence_of_events_leaves_the_tables(happenings):
+    """Whatever comes in whatever order, a case keeps states that the tables know, and there is a word for them."""
+    tracks = after(NEW, *happenings)
+    assert all(state in TRACKS.find(track).states for track, state in tracks.items())
+    assert headline(tracks) != "open"
 
 
-@given(st.lists(st.sampled_from(Event)), st.sampled_from(Event))
-def test_a_repeated_answer_moves_nothing_twice(events, event):
+@given(st.lists(st.sampled_from(HAPPENINGS)), st.sampled_from(HAPPENINGS))
+def test_a_repeated_answer_moves_nothing_twice(happenings, happening):
     """The bureau's word, said twice in a row, does on the second time nothing that the first did not."""
-    status = Status.DECLARED
-    for one in events:
-        taken = step(status, one)
-        status = taken.status if taken else status
-    first = step(status, event)
-    if first is None or first.late:
-        return
-    again = step(first.status, event)
-    assert again is None or again.status == first.status
+    once = after(NEW, *happenings, happening)
+    assert after(NEW, *happenings, happening, happening) == once
 
 
-DECLINED = {Status.AMENDING: Event.AMENDMENT_DECLINED, Status.CANCELLING: Event.CANCELLATION_DECLINED}
-ASKED = [
-    (left, asked)
-    for asked in (Event.AMEND, Event.REPLACE, Event.CANCEL)
-    for left, taken in CASE[asked].moves.items()
-    if taken in DECLINED and taken != left
-]
+@given(st.lists(st.sampled_from(HAPPENINGS)), st.sampled_from(HAPPENINGS))
+def test_an_event_moves_its_own_track_only(happenings, happening):
+    """What one party comes to does not undo what another one did."""
+    before, then = after(NEW, *happenings), after(NEW, *happenings, happening)
+    assert {track for track in then if then[track] != before.get(track)} <= {happening[0]}
 
 
-@pytest.mark.parametrize(("left", "asked"), ASKED)
-def test_a_declined_request_returns_the_case_to_where_it_was_made(left, asked):
-    """Wherever a change or a cancellation may be asked for, the bureau's refusal leads back there."""
-    meanwhile = step(left, asked).status
-    assert step(meanwhile, DECLINED[meanwhile], left).status == left
+@given(st.lists(st.sampled_from(HAPPENINGS)))
+def test_what_is_final_stays(happenings):
+    """What is cancelled stays cancelled, and what customs let go stays released."""
+    for track, last in (("declaration", "cancelled"), ("clearance", "released")):
+        tracks = {"declaration": "accepted", track: last}
+        assert after(tracks, *happenings)[track] == last
 
 
-@pytest.mark.parametrize("left", [None, *(Status(s) for s in ("declared", "refused", "cleared", "cancelled"))])
-def test_a_case_returns_only_to_where_the_table_lets_it(left):
-    """A status that no request can have been made in, or none kept, leads to the acceptance."""
-    for meanwhile, event in DECLINED.items():
-        assert step(meanwhile, event, left).status == Status.ACCEPTED
-
-
-@pytest.mark.parametrize("event", sorted(set(Event) - set(DECLINED.values())))
-@pytest.mark.parametrize("left", [left for left, _ in ASKED])
-def test_only_a_refusal_returns(event, left):
-    """What a case left behind says nothing about any other event."""
-    for status in Status:
-        assert step(status, event, left) == step(status, event)
-
-
-@pytest.mark.parametrize("status", sorted(FINAL))
-def test_final_statuses_are_final(status):
-    """What is cleared or cancelled stays so, whatever comes."""
-    for event in Event:
-        taken = step(status, event)
-        assert taken is None or taken.status == status
-
+ACCEPTED = {"declaration": "accepted"}
+PASSED = {**ACCEPTED, "inspection": "passed"}
+SENT = {**PASSED, "transfer": "sent"}
+NOTIFIED = {**ACCEPTED, "clearance": "notified"}
+MATCHED = {**ACCEPTED, "clearance": "matched"}
+RELEASED = {**ACCEPTED, "clearance": "released"}
 
 CASES = [
     # A refusal that is late must not undo an acceptance.
-    (Status.ACCEPTED, Event.REFUSE, Status.ACCEPTED, True),
-    # Failed does not outrank released, nor cleared.
-    (Status.RELEASED, Event.FAIL, Status.RELEASED, True),
-    (Status.CLEARED, Event.FAIL, Status.CLEARED, True),
-    # A released case does not go back to being inspected.
-    (Status.RELEASED, Event.INSPECT, Status.RELEASED, True),
-    # A release says by itself that the declaration was accepted.
-    (Status.IN_REVIEW, Event.RELEASE, Status.RELEASED, False),
+    (ACCEPTED, "declaration", "refuse", "late"),
+    # Failed does not outrank passed; an officer with a reason reopens.
+    (PASSED, "inspection", "fail", "late"),
+    (PASSED, "inspection", "reopen", "ordered"),
+    # What passed does not go back to being inspected because an order comes late.
+    (PASSED, "inspection", "order", "late"),
+    # Nothing is inspected that nobody accepted.
+    ({"declaration": "in_review"}, "inspection", "pass", None),
+    ({"declaration": "cancelled"}, "inspection", "order", "late"),
     # A refused declaration can be replaced, and is decided afresh.
-    (Status.REFUSED, Event.REPLACE, Status.DECLARED, False),
-    # An amendment of an accepted declaration waits for the bureau.
-    (Status.ACCEPTED, Event.AMEND, Status.AMENDING, False),
+    ({"declaration": "refused"}, "declaration", "replace", "declared"),
+    # An amendment of an accepted declaration waits for the bureau, as long as the goods are with it.
+    (ACCEPTED, "declaration", "amend", "amending"),
+    (PASSED, "declaration", "amend", None),
     # A cancellation that nobody has acted on yet is done at once.
-    (Status.IN_REVIEW, Event.CANCEL, Status.CANCELLED, False),
+    ({"declaration": "in_review"}, "declaration", "cancel", "cancelled"),
+    (PASSED, "declaration", "cancel", "cancelling"),
     # Once the papers are at the port or with customs, it is too late to cancel.
-    (Status.TRANSFERRED, Event.CANCEL, None, False),
-    (Status.NOTIFIED, Event.CANCEL, None, False),
-    # A mismatch never takes back a clearance.
-    (Status.CLEARED, Event.MISMATCH, Status.CLEARED, True),
-    # A corrected entry lifts the hold.
-    (Status.HELD, Event.MATCH, Status.CLEARED, False),
-    # Nothing is cleared that customs had no notice of.
-    (Status.ACCEPTED, Event.MATCH, None, False),
+    (SENT, "declaration", "cancel", None),
+    (NOTIFIED, "declaration", "cancel", None),
+    ({**SENT, "transfer": "withdrawn"}, "declaration", "cancel", "cancelling"),
+    # Goods that failed go nowhere.
+    ({**ACCEPTED, "inspection": "failed"}, "transfer", "send", None),
+    ({**ACCEPTED, "inspection": "failed"}, "clearance", "notify", None),
+    # The port's bureau cannot hand back what customs has notice of.
+    ({**SENT, "clearance": "notified"}, "transfer", "decline", "late"),
+    ({**SENT, "clearance": "notified"}, "transfer", "withdraw", None),
+    # A corrected entry lifts the hold; matched is not released.
+    ({**ACCEPTED, "clearance": "mismatched"}, "clearance", "match", "matched"),
+    (MATCHED, "clearance", "customs_release", "released"),
+    (NOTIFIED, "clearance", "customs_release", None),
+    # Until customs lets go, its data may still change; a release is never taken back.
+    (MATCHED, "clearance", "mismatch", "mismatched"),
+    (RELEASED, "clearance", "mismatch", "late"),
+    # Nothing matches that customs had no notice of.
+    (ACCEPTED, "clearance", "match", None),
+    # Imports are inspected at their destination, after customs let them go.
+    (RELEASED, "inspection", "fail", "failed"),
+    (RELEASED, "inspection", "pass", "passed"),
 ]
 
 
-@pytest.mark.parametrize(("status", "event", "after", "late"), CASES)
-def test_case_transitions(status, event, after, late):
-    """The table says what each of these events does."""
-    taken = step(status, event)
-    assert (taken.status, taken.late) == (after, late) if taken else after is None
+@pytest.mark.parametrize(("tracks", "track", "event", "outcome"), CASES)
+def test_transitions(tracks, track, event, outcome):
+    """The tables say what each of these events does: the state then, that it is late, or that it may not happen."""
+    taken = TRACKS.step(tracks, track, event)
+    assert (None if taken is None else "late" if taken.late else taken.state) == outcome
+
+
+def test_an_open_change_outlives_a_withdrawal_that_is_declined():
+    """A change that was open when the withdrawal was asked for is open again; else the declaration counts as before."""
+    asked = [("declaration", "amend"), ("declaration", "cancel"), ("declaration", "cancellation_declined")]
+    assert after(ACCEPTED, *asked)["declaration"] == "amending"
+    assert after(ACCEPTED, *asked[1:])["declaration"] == "accepted"
+
+
+WORDS = [
+    # Cleared by customs, then failed at the destination: what went wrong is what must be seen.
+    ({**RELEASED, "inspection": "failed"}, "failed"),
+    (RELEASED, "cleared"),
+    (MATCHED, "matched"),
+    # A notice that is withdrawn leaves the goods where they were.
+    ({**PASSED, "clearance": "withdrawn"}, "released"),
+    ({**ACCEPTED, "clearance": "withdrawn"}, "accepted"),
+    ({**SENT, "transfer": "declined"}, "held"),
+    ({**SENT, "transfer": "declined", "clearance": "notified"}, "notified"),
+    ({**NOTIFIED, "clearance": "mismatched"}, "held"),
+    ({"declaration": "cancelling", "inspection": "passed"}, "cancelling"),
+]
+
+
+@pytest.mark.parametrize(("tracks", "word"), WORDS)
+def test_one_word_is_shown_for_all_tracks(tracks, word):
+    """The one word that people and the status feed are shown follows from all tracks by rule."""
+    assert headline(tracks) == word
 
 
 CONTAINERS = [
@@ -158,4 +190,4 @@ def test_container_transitions(status, event, after):
     """A container moves by rule and by order as the table says."""
     taken = container_step(status, event)
     assert taken is not None
-    assert taken.status == after
+    assert taken.state == after

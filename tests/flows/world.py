@@ -70,7 +70,7 @@ class World:
     ) -> list[Effect]:
         self.messages += 1
         occasion = MessageIn(document.document_type, document, sender, f"message-{self.messages}", test=test)
-        desk = Desk(occasion, Facts(), self.rules, now)
+        desk = Desk(occasion, Facts(), self.rules, now, tracks=FLOWS.tracks)
         self.asked = []
         while queries := engine.needs(desk, FLOWS):
             self.asked += queries

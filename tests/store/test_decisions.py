@@ -13,10 +13,9 @@ import pytest
 from gateway.decide import engine
 from gateway.decide.apply import Applied, Ground, apply
 from gateway.decide.desk import Desk, MessageIn
-from gateway.decide.effects import AddKeys, Attach, Draw, Effect, NewCase, Note, SetStatus, Wait
+from gateway.decide.effects import AddKeys, Attach, Draw, Effect, Move, NewCase, Wait
 from gateway.decide.facts import CaseById, CasesByKeys, Facts, LedgerBalance, NextNumber, Query, Waiting
 from gateway.errors import FactsMoved
-from gateway.flows.consignment.status import Status
 from gateway.store.contract import CaseChange, Decisions, LedgerMove, Outcome
 from gateway.store.contract import Wait as StoredWait
 from gateway.store.memory import MemoryDecisions
@@ -58,6 +57,9 @@ def parts(applied: Sequence[Applied], message_id: str) -> dict[str, object]:
                 step.after.test,
                 step.add_keys,
                 step.documents,
+                kind=step.after.kind,
+                tracks=step.after.tracks,
+                left=step.after.left,
             )
             for one in applied
             for case_id, step in one.cases.items()
@@ -97,7 +99,7 @@ async def port(where: str, tmp_path: Path) -> AsyncIterator[Port]:
 async def decided(port: Port, occasion: MessageIn, ground: Ground) -> tuple[list[Effect], Desk, Facts]:
     """What a flow comes to over what the port says; the facts as the port gave them."""
     known = Facts()
-    while queries := engine.needs(desk := Desk(occasion, ground.over(known), RULES, NOW), FLOWS):
+    while queries := engine.needs(desk := Desk(occasion, ground.over(known), RULES, NOW, tracks=FLOWS.tracks), FLOWS):
         known = await port.decisions.facts(queries, known, occasion.id)
     return engine.effects_of(engine.decide(desk, FLOWS)), desk, known
 
@@ -144,10 +146,10 @@ DOCUMENT = outbound()
 
 
 def desk(known: Facts, *, test: bool = False) -> Desk:
-    return Desk(MessageIn("declaration", DOCUMENT, FACTORY, "m", test), known, RULES, NOW)
+    return Desk(MessageIn("declaration", DOCUMENT, FACTORY, "m", test), known, RULES, NOW, tracks=FLOWS.tracks)
 
 
-OPENED = (NewCase(CASE, FACTORY.id, Status.DECLARED), AddKeys(CASE, frozenset({KEY})))
+OPENED = (NewCase(CASE, FACTORY.id, tracks={"declaration": "accepted"}), AddKeys(CASE, frozenset({KEY})))
 QUESTIONS: dict[str, tuple[Query, Sequence[Effect]]] = {
     "a key that had no case": (CasesByKeys(frozenset({KEY})), OPENED),
     "a case by its id": (CaseById(CASE), OPENED),
@@ -166,7 +168,7 @@ async def test_facts_that_moved_stop_a_commit_whole(port: Port, kind: str) -> No
     known = await port.decisions.facts([query], Facts(), "m")
     assert set(known.touches())
     await port.commit(Facts(), apply(desk(known), effects))
-    other = [NewCase("case 2", BUREAU.id, Status.DECLARED)]
+    other = [NewCase("case 2", BUREAU.id)]
     with pytest.raises(FactsMoved):
         await port.commit(known, apply(desk(known), other))
     assert (await port.decisions.facts([CaseById("case 2")], Facts(), "m"))[CaseById("case 2")] is None
@@ -180,13 +182,14 @@ async def test_a_case_is_changed_step_by_step(port: Port) -> None:
     ground.take(first)
     by_id = CaseById(CASE)
     known = ground.over(await port.decisions.facts([by_id], Facts(), "m"))
-    second = apply(desk(known), [SetStatus(CASE, Status.ACCEPTED, "accept"), Note(CASE, "seen")])
+    second = apply(desk(known), [Move(CASE, "declaration", event) for event in ("amend", "cancel")])
     with pytest.raises(FactsMoved):
         await port.commit(nothing, second)
     await port.commit(nothing, first, second)
     case = (await port.decisions.facts([by_id], Facts(), "m"))[by_id]
     assert case is not None
-    assert (case.version, case.status, case.keys) == (2, Status.ACCEPTED, frozenset({KEY}))
+    assert (case.version, case.status, case.keys) == (2, "cancelling", frozenset({KEY}))
+    assert (case.tracks, case.left) == ({"declaration": "cancelling"}, {"declaration": "amending"})
     assert case == second.cases[CASE].after
 
 

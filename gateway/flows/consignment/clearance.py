@@ -230,9 +230,7 @@ def _entry_subject(entry: CustomsEntry, notice: ClearanceNotice) -> Subject:
     return Subject("customs_entry", None, entry.number, notice.declaration_number, notice.number)
 
 
-def _not_matched(
-    desk: Desk, entry: CustomsEntry, notice: ClearanceNotice, case: Case, event: str
-) -> list[Effect]:
+def _not_matched(desk: Desk, entry: CustomsEntry, notice: ClearanceNotice, case: Case, event: str) -> list[Effect]:
     """What customs says of a case that has no notice for it to answer."""
     why = (not_allowed(case, event),)
     return [*refuse(desk, _entry_subject(entry, notice), why, case.id), Alert("status", why, case.id)]

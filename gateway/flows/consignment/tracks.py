@@ -88,9 +88,7 @@ DECLARATION = Track(
         "accept": make_row(to(_D.ACCEPTED, _D.DECLARED, _D.IN_REVIEW), (*_IN_FORCE, _D.CANCELLED)),
         # A refusal after the acceptance is late; what the bureau finds while inspecting is the inspection's.
         "refuse": make_row(to(_D.REFUSED, _D.DECLARED, _D.IN_REVIEW), (_D.REFUSED, *_IN_FORCE, _D.CANCELLED)),
-        "amend": make_row(
-            {_D.IN_REVIEW: _D.IN_REVIEW, **to(_D.AMENDING, _D.ACCEPTED, _D.AMENDING)}, needs=_AT_BUREAU
-        ),
+        "amend": make_row({_D.IN_REVIEW: _D.IN_REVIEW, **to(_D.AMENDING, _D.ACCEPTED, _D.AMENDING)}, needs=_AT_BUREAU),
         "amendment_agreed": make_row(to(_D.ACCEPTED, _D.AMENDING), (_D.ACCEPTED, _D.CANCELLING, _D.CANCELLED)),
         "amendment_declined": make_row(to(_D.ACCEPTED, _D.AMENDING), (_D.ACCEPTED, _D.CANCELLING, _D.CANCELLED)),
         "replace": make_row(
@@ -127,9 +125,7 @@ _GONE = {"declaration": (_D.CANCELLED,)}
 INSPECTION = Track(
     "inspection",
     {
-        "assign": make_row(
-            to(_I.ASSIGNED, _I.NONE), set(_I) - {_I.NONE}, needs=_INSPECTED, overtaken=_GONE
-        ),
+        "assign": make_row(to(_I.ASSIGNED, _I.NONE), set(_I) - {_I.NONE}, needs=_INSPECTED, overtaken=_GONE),
         "order": make_row(
             to(_I.ORDERED, _I.NONE, _I.ASSIGNED),
             set(_I) - {_I.NONE, _I.ASSIGNED},
