@@ -156,9 +156,10 @@ def statements(dialect: str, shape: Shape) -> Iterator[str]:
         "interchanges",
         f"{partner} || '/ACME', 'GATEWAY', {d.hex('i', 8)}, 'edifact', {test}, {at}, {payload}",
     )
+    standing = """'{"declaration":"accepted"}'"""
     own_case = "i % 25 <> 0 OR i = 25"
     for statement in (
-        rows("cases", f"{d.id('c')}, 2, 'accepted', {partner}, {test}"),
+        rows("cases", f"{d.id('c')}, 2, 'accepted', {partner}, {test}, 'consignment', {standing}"),
         rows("case_keys", f"'TD-' || {d.text('i')}, 'declaration', {test}, {d.id('c')}"),
         rows("case_keys", f"'CONTRACT-' || {d.text('i % 5')}, 'contract', {test}, {d.id('c')}"),
         rows("case_keys", f"'BOX-' || {d.text('i % 5000')}, 'container', {test}, {d.id('c')}"),

@@ -12,6 +12,8 @@ import pytest
 from alembic import command
 from sqlalchemy import Connection
 
+from gateway.check import rulebook
+from gateway.decide.facts import CaseById, Facts
 from gateway.model import DeliveryState, InterchangeRef, PayloadState, Syntax
 from gateway.receipt.chain import Frontier, leaf_hash
 from gateway.receipt.signed import Signer
@@ -233,3 +235,82 @@ async def test_a_case_keeps_once_what_a_message_has(empty_url: str) -> None:
     )
     await database.close()
     assert [tuple(row) for row in rows] == [("declaration", True, "reopened-1"), ("transfer", False, "")]
+
+
+STOOD: list[tuple[str, dict[str, object], dict[str, str], dict[str, str]]] = [
+    # (status of old, documents of old, tracks now, states left for them)
+    ("in_review", {}, {"declaration": "in_review"}, {}),
+    ("cancelled", {}, {"declaration": "cancelled"}, {}),
+    ("accepted", {}, {"declaration": "accepted"}, {}),
+    ("inspecting", {}, {"declaration": "accepted", "inspection": "ordered"}, {}),
+    ("failed", {}, {"declaration": "accepted", "inspection": "failed"}, {}),
+    ("released", {}, {"declaration": "accepted", "inspection": "passed"}, {}),
+    (
+        "released",
+        {"transfer": {}, "clearance": {}},
+        {"declaration": "accepted", "inspection": "passed", "transfer": "withdrawn", "clearance": "withdrawn"},
+        {},
+    ),
+    ("transferred", {"transfer": {}}, {"declaration": "accepted", "inspection": "passed", "transfer": "sent"}, {}),
+    # Held because the port's bureau declined the transfer, or because customs' data differs.
+    ("held", {"transfer": {}}, {"declaration": "accepted", "inspection": "passed", "transfer": "declined"}, {}),
+    (
+        "held",
+        {"transfer": {}, "clearance": {}},
+        {"declaration": "accepted", "inspection": "passed", "transfer": "sent", "clearance": "mismatched"},
+        {},
+    ),
+    ("notified", {"clearance": {}}, {"declaration": "accepted", "inspection": "passed", "clearance": "notified"}, {}),
+    ("cleared", {"clearance": {}}, {"declaration": "accepted", "inspection": "passed", "clearance": "released"}, {}),
+    # Asked for a change or a withdrawal, it stands where it stood, and returns there.
+    ("amending", {"status_left": {"amending": "inspecting"}}, {"declaration": "amending", "inspection": "ordered"}, {}),
+    (
+        "cancelling",
+        {"status_left": {"cancelling": "released"}},
+        {"declaration": "cancelling", "inspection": "passed"},
+        {},
+    ),
+    (
+        "cancelling",
+        {"status_left": {"amending": "inspecting", "cancelling": "amending"}},
+        {"declaration": "cancelling", "inspection": "ordered"},
+        {"declaration": "amending"},
+    ),
+    ("cancelling", {}, {"declaration": "cancelling"}, {}),
+]
+
+
+async def test_every_status_becomes_tracks(empty_url: str, tmp_path: Path) -> None:
+    """Where a case stood says where it stands on each track, and the word shown for that is the one it had."""
+
+    def earlier(connection: Connection) -> None:
+        to_first(connection)
+        for number, (status, documents, _, _) in enumerate(STOOD):
+            id_ = f"c-{number}"
+            insert(connection, "cases", id=id_, version=1, status=status, partner_id="firm", test=False)
+            insert(connection, "case_keys", value=id_, kind="reference", test=False, case_id=id_)
+            for document_type, document in documents.items():
+                insert(
+                    connection,
+                    "case_documents",
+                    case_id=id_,
+                    document_type=document_type,
+                    document=json.dumps(document),
+                )
+
+    await write(empty_url, earlier)
+    await asyncio.to_thread(migrate, empty_url)
+    store = open_store(empty_url, signer=SIGNER, payload_folder=tmp_path / "payloads", anchor_file=None)
+    await store.open()
+    try:
+        queries = {number: CaseById(f"c-{number}") for number in range(len(STOOD))}
+        found = await store.facts(queries.values(), Facts(), "m")
+        rules = rulebook.load().at(NOW.date())
+        for number, (status, documents, tracks, left) in enumerate(STOOD):
+            case = found[queries[number]]
+            assert case is not None
+            assert (case.tracks, case.left, case.kind) == (tracks, left, "consignment"), status
+            assert rules.headline(case.kind, case.tracks) == status
+            assert case.documents.keys() == documents.keys() - {"status_left"}
+    finally:
+        await store.close()

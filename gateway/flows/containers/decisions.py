@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from gateway.decide.effects import Effect, Keep, Party, Publish, Purpose, Send
 from gateway.decide.flow import Feed
+from gateway.documents.base import Document
 from gateway.documents.release import ContainerDecision, Decision, ReleaseNotice
 from gateway.flows.consignment.cases import kept
 from gateway.flows.containers.status import ContainerStatus
@@ -32,3 +34,34 @@ def merged(case: Case, notice: ReleaseNotice, decisions: Iterable[ContainerDecis
     units = {unit.number: unit for unit in earlier.containers} if earlier else {}
     units |= {unit.number: unit for unit in decisions}
     return notice.model_copy(update={"containers": tuple(units.values())})
+
+
+class PortSide(Document):
+    """The ports whose manifests named a case's containers: whoever decides for the containers later tells these."""
+
+    partner_ids: tuple[str, ...]
+
+
+_PORT_SIDE = "port_side"
+"""Under this name a case keeps its `PortSide`."""
+
+
+def ports_of(case: Case) -> tuple[str, ...]:
+    """The ports that have containers of the case, by partner id."""
+    side = kept(case, _PORT_SIDE, PortSide)
+    return side.partner_ids if side else ()
+
+
+def keep_port(case: Case, partner_id: str) -> list[Effect]:
+    """Remember that a port has containers of the case; nothing where that is known."""
+    known = ports_of(case)
+    return [] if partner_id in known else [Keep(case.id, _PORT_SIDE, PortSide(partner_ids=(*known, partner_id)))]
+
+
+def to_port(notice: ReleaseNotice, case_id: str, partner_id: str) -> list[Effect]:
+    """A notice for one port: pushed to it, and on its feed."""
+    keys = {"manifest": notice.manifest_number or "", "release": notice.number}
+    return [
+        Send(case_id, "release", notice, Party(Role.PORT, partner_id=partner_id), Purpose.PORT_CONTROL),
+        Publish("release", case_id, "release", notice, keys, partner_id),
+    ]

@@ -25,7 +25,6 @@ from gateway.decide.effects import (
     Keep,
     Note,
     Party,
-    Publish,
     Purpose,
     Respond,
     Send,
@@ -47,7 +46,7 @@ from gateway.documents.parts import Function, Movement
 from gateway.documents.release import ContainerDecision, Decision, ReleaseNotice
 from gateway.documents.response import Outcome
 from gateway.flows.consignment.cases import REGISTRATION, declaration_of, is_inbound, kept, owner_code
-from gateway.flows.containers.decisions import RELEASES, merged, states
+from gateway.flows.containers.decisions import RELEASES, keep_port, merged, ports_of, states, to_port
 from gateway.flows.containers.status import ContainerEvent, ContainerStatus, container_step
 from gateway.model import Case, Finding, Partner, Role
 
@@ -185,7 +184,7 @@ class _Inspection:
             return [*effects, Note(case.id, "manifest", (fault("decide.port.nothing_new", value=bill.number),))]
         notice = self._notice(part, decisions, case.id, mark)
         effects.append(Keep(case.id, "release", merged(case, notice, decisions)))
-        effects += _to_port(notice, case.id, port.id)
+        effects += [*keep_port(case, port.id), *to_port(notice, case.id, port.id)]
         if risks:
             effects.append(Alert("locked", risks, case.id))
         return effects
@@ -209,7 +208,7 @@ class _Inspection:
         ]
         effects: list[Effect] = [Alert("undeclared", tuple(finding for _, why in bills for finding in why))]
         if locked:
-            effects += _to_port(self._notice(manifest, locked, "undeclared"), "", self.desk.sender.id)
+            effects += to_port(self._notice(manifest, locked, "undeclared"), "", self.desk.sender.id)
         return effects
 
     def _risks(self, declaration: Declaration, part: Manifest, at: str) -> tuple[Finding, ...]:
@@ -368,12 +367,30 @@ def _origins(declaration: Declaration, part: Manifest, bill: BillOfLading) -> fr
     return frozenset(country for country in named if country)
 
 
-def _to_port(notice: ReleaseNotice, case_id: str, port_id: str) -> list[Effect]:
-    keys = {"manifest": notice.manifest_number or "", "release": notice.number}
-    return [
-        Send(case_id, "release", notice, Party(Role.PORT, partner_id=port_id), Purpose.PORT_CONTROL),
-        Publish("release", case_id, "release", notice, keys, port_id),
+def lock_again(desk: Desk, case: Case) -> list[Effect]:
+    """Lock the containers that were released on a declaration that no longer counts, and tell the ports that have them."""
+    earlier = kept(case, "release", ReleaseNotice)
+    standing = states(case)
+    released = [
+        unit
+        for unit in (earlier.containers if earlier else ())
+        if (taken := container_step(standing[unit.number], ContainerEvent.FOUND_VOID)) is not None and not taken.late
     ]
+    if earlier is None or not released:
+        return []
+    ports = ports_of(case)
+    desk.facts.require([PartnerById(port) for port in ports])
+    void = fault("decide.port.void", value=declaration_of(case).number, status=case.status)
+    told: list[Effect] = []
+    for port in ports:
+        partner = desk.facts[PartnerById(port)]
+        why = reasons((void,), partner.language if partner else "")
+        units = [unit.model_copy(update={"decision": Decision.LOCK, "reasons": why}) for unit in released]
+        notice = earlier.model_copy(
+            update={"number": desk.derive("release", port), "decided_at": desk.now, "containers": tuple(units)}
+        )
+        told += [Keep(case.id, "release", merged(case, notice, units)), *to_port(notice, case.id, port)]
+    return [*told, Alert("locked", (void,), case.id)]
 
 
 FLOW = Flow(
@@ -382,8 +399,12 @@ FLOW = Flow(
     decide=decide,
     feeds=(RELEASES,),
     # From each of these on the declaration counts; what came before that waits.
-    reacts=tuple(
-        On("declaration", event, attach_waiting)
-        for event in ("accept", "amendment_agreed", "cancellation_declined", "overtake")
+    reacts=(
+        *(
+            On("declaration", event, attach_waiting)
+            for event in ("accept", "amendment_agreed", "cancellation_declined", "overtake")
+        ),
+        On("declaration", "cancellation_agreed", lock_again),
+        On("inspection", "fail", lock_again),
     ),
 )

@@ -22,11 +22,12 @@ class ContainerStatus(StrEnum):
 
 
 class ContainerEvent(StrEnum):
-    """What may happen to a container: three judgements by rule, two orders by an officer."""
+    """What may happen to a container: four judgements by rule, two orders by an officer."""
 
     FOUND_NO_DECLARATION = "found_no_declaration"
     FOUND_CLEAN = "found_clean"
     FOUND_RISK = "found_risk"
+    FOUND_VOID = "found_void"
     UNLOCK_ORDER = "unlock_order"
     LOCK_ORDER = "lock_order"
 
@@ -39,6 +40,8 @@ CONTAINER: Mapping[ContainerEvent, Row] = {
     # Only an officer opens a lock; a clean finding opens what was shut for want of a declaration.
     ContainerEvent.FOUND_CLEAN: make_row(to(_C.RELEASED, _C.EXPECTED, _C.UNDECLARED), (_C.LOCKED, _C.RELEASED)),
     ContainerEvent.FOUND_RISK: make_row(to(_C.LOCKED, _C.EXPECTED, _C.UNDECLARED), (_C.LOCKED, _C.RELEASED)),
+    # What it was released on has failed, or was withdrawn.
+    ContainerEvent.FOUND_VOID: make_row(to(_C.LOCKED, _C.RELEASED), (_C.LOCKED, _C.UNDECLARED)),
     ContainerEvent.UNLOCK_ORDER: make_row(to(_C.RELEASED, _C.LOCKED), (_C.RELEASED,)),
     ContainerEvent.LOCK_ORDER: make_row(to(_C.LOCKED, _C.EXPECTED, _C.RELEASED), (_C.LOCKED,)),
 }

@@ -9,9 +9,12 @@ from gateway.check import rulebook
 from gateway.decide.effects import Alert, Attach, Note, Publish, Refuse, Respond, Send, Wait
 from gateway.decide.facts import CasesByKeys
 from gateway.documents.release import ReleaseNotice
+from gateway.flows.containers.decisions import states
+from gateway.flows.containers.status import ContainerStatus
 from gateway.model import Role
 from tests.flows.consignment.test_declaration import newcomers
 from tests.flows.world import (
+    CUSTOMS,
     FACTORY,
     NEWCOMER,
     NOW,
@@ -23,8 +26,10 @@ from tests.flows.world import (
     World,
     answer,
     codes,
+    entry,
     inbound,
     manifest,
+    notice,
     of,
     outbound,
 )
@@ -440,3 +445,47 @@ def test_what_came_during_a_cancellation_waits_for_its_end(outcome, expected):
     assert locked == {BOX: ("lock", ["decide.port.not_accepted"])}
     assert decisions(world.send(answer(outcome), PORT_SIDE)) == expected
     assert bool(world.waiting) is not bool(expected)
+
+
+@pytest.mark.parametrize(("happens", "word"), [("refused", "failed"), ("cancelled", "cancelled")])
+def test_what_was_released_on_a_consignment_that_is_void_is_locked_again(happens, word):
+    """Goods that fail at their destination, or are withdrawn: the port that has the containers must stop them."""
+    world = World()
+    world.send(inbound(), FACTORY)
+    world.send(manifest(), PORT)
+    assert states(world.case) == {"CSQU3054383": ContainerStatus.RELEASED}
+    effects = world.send(answer(happens, "R-9"), PORT_SIDE)
+    assert world.case.status == word
+    assert states(world.case) == {"CSQU3054383": ContainerStatus.LOCKED}
+    (told,) = [send for send in of(effects, Send) if send.document_type == "release"]
+    assert told.to.partner_id == "port"
+    assert [reason.code for reason in told.document.containers[0].reasons] == ["decide.port.void"]
+    assert [alert.kind for alert in of(effects, Alert)] == ["locked"]
+    # The manifest again releases nothing: only an officer opens the lock, or another declaration covers it.
+    world.send(manifest(), PORT)
+    assert states(world.case) == {"CSQU3054383": ContainerStatus.LOCKED}
+
+
+def test_cleared_and_failed_at_its_destination_are_both_shown():
+    """Customs' release and the bureau's failure stand side by side; an alert says that the goods are on their way."""
+    world = World()
+    world.send(inbound(), FACTORY)
+    world.send(manifest(), PORT)
+    number = world.case.documents["declaration"]["number"]
+    world.send(notice(number, direction="inbound"), PORT_SIDE)
+    world.send(entry(number, direction="inbound"), CUSTOMS)
+    assert world.case.status == "cleared"
+    effects = world.send(answer("refused", "R-9"), PORT_SIDE)
+    assert (world.case.tracks["clearance"], world.case.tracks["inspection"]) == ("released", "failed")
+    assert {alert.kind for alert in of(effects, Alert)} == {"locked", "failed_after_clearance"}
+    assert states(world.case) == {"CSQU3054383": ContainerStatus.LOCKED}
+
+
+def test_an_order_goes_to_the_port_that_has_the_container():
+    """An officer's order concerns one port; another one learns nothing of it."""
+    world = World()
+    world.send(inbound(), FACTORY)
+    world.send(manifest(), PORT)
+    effects = world.send(order("lock"), PORT_SIDE)
+    assert [send.to.partner_id for send in of(effects, Send)] == ["port"]
+    assert [line.partner_id for line in of(effects, Publish) if line.feed == "release"] == ["port"]
