@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import itertools
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
@@ -64,6 +64,9 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 class RuleSet(_Data):
     """One version of one kind of rules, in force from `valid_from` to `valid_until` (both included)."""
 
+    kind: ClassVar[str] = ""
+    """The name of its kind, and of its file in schemas/rules."""
+
     source: str = Field(min_length=1)
     valid_from: date
     valid_until: date | None = None
@@ -90,6 +93,8 @@ class Treatment(StrEnum):
 
 class Credit(RuleSet):
     """信用管理: what each credit grade, or class of e-supervision, is worth."""
+
+    kind = "credit"
 
     grades: Mapping[str, Treatment]
     ungraded: Treatment
@@ -135,6 +140,8 @@ class ReviewReason(_Data):
 class Review(RuleSet):
     """审单: who may go straight through (直通), and what must be reviewed whoever declares it."""
 
+    kind = "review"
+
     direct_through: frozenset[Treatment]
     reviewed: tuple[ReviewReason, ...] = ()
 
@@ -146,6 +153,8 @@ class Review(RuleSet):
 
 class NegativeList(RuleSet):
     """负面清单: goods by HS prefix and enterprises by registration code, out and in."""
+
+    kind = "negative_list"
 
     export_hs: tuple[HsPrefix, ...] = ()
     import_hs: tuple[HsPrefix, ...] = ()
@@ -169,6 +178,8 @@ class EpidemicArea(_Data):
 class Epidemic(RuleSet):
     """疫区: the areas announced, each with days of its own."""
 
+    kind = "epidemic"
+
     area: tuple[EpidemicArea, ...] = ()
 
     def diseases(self, country: str, day: date) -> tuple[str, ...]:
@@ -183,6 +194,8 @@ class Epidemic(RuleSet):
 class PortInspection(RuleSet):
     """口岸快速查验: what becomes of containers that no rule of the epidemic list decides."""
 
+    kind = "port_inspection"
+
     undeclared: Literal["lock", "wait"]
     """A container without a declaration: locked and an officer alerted, or silently left to wait."""
     unknown_origin: Literal["lock", "release"]
@@ -195,6 +208,8 @@ class PortInspection(RuleSet):
 
 class TransferRules(RuleSet):
     """电子转单管理办法: what is excluded, and what the port may change."""
+
+    kind = "transfer"
 
     excluded: frozenset[
         Literal["pre_inspected", "exit_port_open", "merged_at_port", "certified_at_port", "other", "not_qualified"]
@@ -229,6 +244,8 @@ class MatchField(_Data):
 class ClearanceMatch(RuleSet):
     """通关单联网核查: the fields compared, each with its tolerance."""
 
+    kind = "clearance_match"
+
     match: tuple[MatchField, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -254,6 +271,8 @@ class MandatoryItem(_Data):
 
 class DeclarationMandatory(RuleSet):
     """报检必填项: what a declaration must have."""
+
+    kind = "declaration_mandatory"
 
     item: tuple[MandatoryItem, ...] = Field(min_length=1)
 
@@ -282,16 +301,10 @@ Headlines = Mapping[str, tuple[Headline, ...]]
 UNTOLD = "open"
 """The word for a case that no line of its kind tells."""
 
-_KINDS: Mapping[str, type[RuleSet]] = {
-    "credit": Credit,
-    "review": Review,
-    "negative_list": NegativeList,
-    "epidemic": Epidemic,
-    "port_inspection": PortInspection,
-    "transfer": TransferRules,
-    "clearance_match": ClearanceMatch,
-    "declaration_mandatory": DeclarationMandatory,
-}
+DOCUMENT_RULES: tuple[type[RuleSet], ...] = (DeclarationMandatory,)
+"""The kinds that documents are checked by, before any flow; all others are a flow's own."""
+
+SetT = TypeVar("SetT", bound=RuleSet)
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,15 +312,14 @@ class Rules:
     """The sets in force on `day`, one of each kind."""
 
     day: date
-    credit: Credit
-    review: Review
-    negative_list: NegativeList
-    epidemic: Epidemic
-    port_inspection: PortInspection
-    transfer: TransferRules
-    clearance_match: ClearanceMatch
-    declaration_mandatory: DeclarationMandatory
+    sets: Mapping[type[RuleSet], RuleSet]
     headlines: Headlines = field(default_factory=dict)
+
+    def of(self, model: type[SetT]) -> SetT:
+        """The set of that kind; KeyError for a kind that nobody brought."""
+        found = self.sets[model]
+        assert isinstance(found, model)
+        return found
 
     def headline(self, kind: str, tracks: Mapping[str, str]) -> str:
         """The one word for where a case of `kind` with these tracks stands: of the lines that hold the first."""
@@ -318,7 +330,7 @@ class Rules:
 class RuleBook:
     """All sets of all kinds; `at` picks."""
 
-    sets: Mapping[str, tuple[RuleSet, ...]]
+    sets: Mapping[type[RuleSet], tuple[RuleSet, ...]]
     headlines: Headlines = field(default_factory=dict)
     _days: dict[date, Rules] = field(default_factory=dict, compare=False, repr=False)
 
@@ -327,25 +339,30 @@ class RuleBook:
         rules = self._days.get(day)
         if rules is None:
             picked = {}
-            for kind, sets in self.sets.items():
+            for model, sets in self.sets.items():
                 in_force = [s for s in sets if s.in_force(day)]
                 if not in_force:
-                    raise RulesInvalid(f"no {kind} rules are in force on {day}")
-                picked[kind] = in_force[0]
-            rules = Rules(day=day, headlines=self.headlines, **picked)  # type: ignore[arg-type]  # _KINDS pairs each name with its type
+                    raise RulesInvalid(f"no {model.kind} rules are in force on {day}")
+                picked[model] = in_force[0]
+            rules = Rules(day, picked, self.headlines)
             self._days.clear()  # one day at a time is in use; yesterday's rules are not needed again
             self._days[day] = rules
         return rules
 
 
-def load(folder: Path | None = None) -> RuleBook:
-    """Read every kind of rules from `folder` (schemas/rules); RulesInvalid names the file and what is wrong."""
+def load(models: Sequence[type[RuleSet]] = (), folder: Path | None = None) -> RuleBook:
+    """Read the document rules, and every kind that flows bring (`models`), from `folder` (schemas/rules).
+
+    RulesInvalid names the file and what is wrong; with the flows' kinds given, a file of any other kind too.
+    """
     base = folder or data.schemas() / "rules"
-    strangers = {path.stem for path in base.glob("*.toml")} - _KINDS.keys()
-    if strangers:
+    kinds = dict.fromkeys((*DOCUMENT_RULES, *models))
+    strangers = {path.stem for path in base.glob("*.toml")} - {model.kind for model in kinds}
+    if models and strangers:
         raise RulesInvalid(f"no such kind of rules: {', '.join(sorted(strangers))}")
-    sets = {kind: _read(base / f"{kind}.toml", model) for kind, model in _KINDS.items()}
-    return RuleBook(sets, _read_headlines(base / "headline"))
+    return RuleBook(
+        {model: _read(base / f"{model.kind}.toml", model) for model in kinds}, _read_headlines(base / "headline")
+    )
 
 
 def _read_headlines(folder: Path) -> Headlines:

@@ -47,7 +47,7 @@ def check(document: Document, rules: Rules) -> Iterator[Finding]:
         return
     match document:
         case Declaration():
-            yield from _declaration(document, rules.declaration_mandatory)
+            yield from _declaration(document, rules.of(DeclarationMandatory))
         case Transfer():
             yield from _transfer(document)
         case ClearanceNotice():

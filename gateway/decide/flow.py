@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
 
+from gateway.check.rulebook import RuleSet
 from gateway.decide.desk import Desk
 from gateway.decide.effects import Effect
 from gateway.decide.tracks import Track, Tracks
@@ -73,6 +74,8 @@ class Flow:
     reacts: tuple[On, ...] = ()
     tracks: tuple[Track, ...] = ()
     """Tables that this flow owns; a track has one owner."""
+    rules: tuple[type[RuleSet], ...] = ()
+    """Kinds of rule sets that this flow brings; other flows may read them."""
 
 
 class Flows:
@@ -83,6 +86,8 @@ class Flows:
         self.all = tuple(sorted(flows, key=lambda flow: flow.name))
         self.feeds: Mapping[str, Feed] = _feeds(self.all)
         """By name."""
+        self.rules: tuple[type[RuleSet], ...] = tuple(model for flow in self.all for model in flow.rules)
+        """Every kind of rule set that a flow brings."""
         self.tracks = Tracks(track for flow in self.all for track in flow.tracks)
         self._by_type: dict[type[Document], list[tuple[Takes, Flow]]] = defaultdict(list)
         self._reactions: dict[tuple[str, str], list[tuple[Flow, On]]] = defaultdict(list)
@@ -93,6 +98,8 @@ class Flows:
                 if on.event not in self._rows(on.track):
                     raise FlowsInvalid(f"{flow.name} waits for {on.track}.{on.event}, which never happens")
                 self._reactions[on.track, on.event].append((flow, on))
+        if len({model.kind for model in self.rules}) < len(self.rules):
+            raise FlowsInvalid("two flows bring rules of one kind")
         for one, other in combinations(self.all, 2):
             if one.name == other.name:
                 raise FlowsInvalid(f"two flows are called {one.name}")

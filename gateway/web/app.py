@@ -76,7 +76,7 @@ class Gateway:
             settings,
             notary,
             flows,
-            rulebook.load(),
+            rulebook.load(flows.rules),
             on_committed=worker.ring,
             arrivals=lambda: intake.in_flight,
             observe=lambda seconds: metrics.observe_stage("process", seconds),

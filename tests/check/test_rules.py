@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from gateway import findings
 from gateway.check import rulebook, rules
 from gateway.check.rulebook import Condition, Treatment
+from gateway.discovery import find_flows
 from gateway.documents import MODELS, ClearanceNotice, CustomsEntry, Declaration, Manifest, Transfer
 from gateway.documents.parts import Function, Movement
 from gateway.documents.release import ReleaseNotice
@@ -19,7 +20,8 @@ from gateway.errors import RulesInvalid
 from tests.counted import count_calls
 
 DAY = date(2026, 11, 20)
-RULES = rulebook.load().at(DAY)
+FLOW_RULES = find_flows().rules
+RULES = rulebook.load(FLOW_RULES).at(DAY)
 
 GOODS = {
     "hs_code": "2008199990",
@@ -100,7 +102,7 @@ def test_a_complete_declaration_has_no_findings(direction):
 @pytest.mark.parametrize(("direction", "name"), [(OUT, "outbound"), (IN, "inbound")])
 def test_each_mandatory_item_is_missed_where_it_is_missing(direction, name):
     """Taking away any one item of the rule file gives one finding, at that item."""
-    for item in RULES.declaration_mandatory.item:
+    for item in RULES.of(rulebook.DeclarationMandatory).item:
         if name not in item.directions or item.when:
             continue
         values = declaration(direction).model_dump(mode="json", exclude_none=True, exclude_defaults=True)
@@ -315,13 +317,13 @@ def test_conditions(condition, expected):
 
 def test_the_cautious_defaults():
     """What no source describes is decided cautiously: B and ungraded are reviewed, III always by hand."""
-    direct = RULES.review.direct_through
-    assert RULES.credit.treatment("AA") in direct
-    assert RULES.credit.treatment("A") in direct
+    direct = RULES.of(rulebook.Review).direct_through
+    assert RULES.of(rulebook.Credit).treatment("AA") in direct
+    assert RULES.of(rulebook.Credit).treatment("A") in direct
     for grade in ("", "B", "C", "D", "II", "III", "no such grade"):
-        assert RULES.credit.treatment(grade) not in direct
-    assert RULES.credit.treatment("III") is Treatment.STRICT
-    assert RULES.port_inspection.undeclared == "lock"
+        assert RULES.of(rulebook.Credit).treatment(grade) not in direct
+    assert RULES.of(rulebook.Credit).treatment("III") is Treatment.STRICT
+    assert RULES.of(rulebook.PortInspection).undeclared == "lock"
 
 
 CREDIT = """
@@ -352,16 +354,16 @@ def test_the_set_in_force_is_picked_by_day(folder):
     """The last day of a set is still its own; the next set holds from its first day."""
     text = credit("2016-01-01", "2026-06-30", "normal") + credit("2026-07-01")
     (folder / "credit.toml").write_text(text, "utf-8")
-    book = rulebook.load(folder)
-    assert book.at(date(2026, 6, 30)).credit.treatment("A") is Treatment.NORMAL
-    assert book.at(date(2026, 7, 1)).credit.treatment("A") is Treatment.FAST
+    book = rulebook.load(FLOW_RULES, folder)
+    assert book.at(date(2026, 6, 30)).of(rulebook.Credit).treatment("A") is Treatment.NORMAL
+    assert book.at(date(2026, 7, 1)).of(rulebook.Credit).treatment("A") is Treatment.FAST
 
 
 def test_a_day_without_rules_is_an_error(folder):
     """Nothing is decided on rules that are not in force."""
     (folder / "credit.toml").write_text(credit("2016-01-01", "2020-12-31"), "utf-8")
     with pytest.raises(RulesInvalid, match=r"no credit rules are in force on 2026-11-20"):
-        rulebook.load(folder).at(DAY)
+        rulebook.load(FLOW_RULES, folder).at(DAY)
 
 
 SPOILED = [
@@ -422,10 +424,10 @@ def test_rules_that_cannot_be_used_say_why(folder, name, text, words):
     """A fault in a rule file stops the start, with the file and the fault named."""
     (folder / name).write_text(text, "utf-8")
     with pytest.raises(RulesInvalid, match=words):
-        rulebook.load(folder)
+        rulebook.load(FLOW_RULES, folder)
 
 
 def test_every_shipped_set_names_its_source():
     """Nobody need ask where a rule comes from."""
-    for sets in rulebook.load().sets.values():
+    for sets in rulebook.load(FLOW_RULES).sets.values():
         assert all(len(s.source) > 10 for s in sets)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway import findings, flows
-from gateway.check import rules
+from gateway.check import rulebook, rules
 from gateway.decide import engine
 from gateway.decide.desk import Desk, MessageIn
 from gateway.decide.effects import Move, NewCase, Publish, Respond, Send
@@ -271,7 +271,7 @@ def test_every_reason_is_in_the_catalogue_in_both_languages():
         assert len(code) <= 35
 
 
-@pytest.mark.parametrize("ground", sorted(RULES.transfer.excluded))
+@pytest.mark.parametrize("ground", sorted(RULES.of(rulebook.TransferRules).excluded))
 def test_every_ground_of_exclusion_has_words(ground):
     """A ground that the rule set names can be told."""
     assert f"decide.transfer.{ground}" in findings.catalogue()

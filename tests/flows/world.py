@@ -30,7 +30,7 @@ from gateway.model import Case, Identifier, Partner, Role
 
 FLOWS = find_flows()
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
-RULES = rulebook.load().at(NOW.date())
+RULES = rulebook.load(FLOWS.rules).at(NOW.date())
 ORIGIN, PORT_BUREAU, OFFICE = "370100", "370200", "4200"
 
 

@@ -37,7 +37,7 @@ from gateway.transports.base import Arrival
 
 ORIGIN = "test.example/log"
 FLOWS = find_flows()
-RULES = rulebook.load()
+RULES = rulebook.load(FLOWS.rules)
 START = datetime(2026, 3, 5, 1, 30, tzinfo=UTC)
 
 PARTNERS = (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gateway.check.rulebook import ClearanceMatch
 from gateway.check.rules import walk
 from gateway.decide.answers import CLEARED, Subject, fault, progress, refuse, response, tell
 from gateway.decide.desk import Desk
@@ -91,7 +92,7 @@ def match(desk: Desk) -> list[Effect]:
         why = [fault("decide.clearance.withdrawn", "status", entry.status)]
         found = tuple(why)
     else:
-        found = tuple(mismatches(notice, entry, desk.rules.clearance_match.match))
+        found = tuple(mismatches(notice, entry, desk.rules.of(ClearanceMatch).match))
     return _differing(desk, entry, notice, case, found) if found else _agreeing(desk, entry, notice, case)
 
 
@@ -270,4 +271,4 @@ NOTICES = Flow(
     feeds=(Feed("clearance", frozenset({Role.CUSTOMS})), STATUS),
     tracks=(CLEARANCE,),
 )
-ENTRIES = Flow("customs_entry", takes=(Takes(CustomsEntry),), decide=match, feeds=(STATUS,))
+ENTRIES = Flow("customs_entry", takes=(Takes(CustomsEntry),), decide=match, feeds=(STATUS,), rules=(ClearanceMatch,))

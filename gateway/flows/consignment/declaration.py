@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gateway.check.rulebook import Rules, Treatment
+from gateway.check.rulebook import Credit, NegativeList, Review, Rules, Treatment
 from gateway.check.rules import holds, walk
 from gateway.decide.answers import PRE_ENTERED, REVIEW_PASSED, fault, progress, refuse, response
 from gateway.decide.apply import apply, changed
@@ -148,29 +148,29 @@ def _treatment(declaration: Declaration, owner: Partner | None, sender: Partner,
     """
     code = owner_code(declaration)[1]
     codes = {code, declaration.declarant.registration_number if declaration.declarant else None}
-    if not rules.negative_list.blacklist.isdisjoint(codes - {None}):
+    if not rules.of(NegativeList).blacklist.isdisjoint(codes - {None}):
         return Treatment.EXCLUDED
     own = identified(sender, REGISTRATION)
     if owner is None and (code is None or not own or code in own):
         owner = sender
-    return rules.credit.treatment(owner.credit_grade if owner else "")
+    return rules.of(Credit).treatment(owner.credit_grade if owner else "")
 
 
 def _review_reasons(declaration: Declaration, treatment: Treatment, rules: Rules) -> list[Finding]:
     """Why the declaration cannot go straight through; nothing where it can."""
     why = []
-    if treatment not in rules.review.direct_through:
+    if treatment not in rules.of(Review).direct_through:
         why.append(fault("decide.review.credit", treatment=treatment.value))
     why += [
         fault("decide.review.condition", reason=reason.en, reason_zh=reason.zh)
-        for reason in rules.review.reviewed
+        for reason in rules.of(Review).reviewed
         if all(holds(declaration, condition) for condition in reason.when)
     ]
     inbound = declaration.direction is Movement.INBOUND
     why += [
         fault("decide.review.negative_list", place, code)
         for place, code in walk(declaration, "goods[].hs_code")
-        if rules.negative_list.lists(code, inbound=inbound)
+        if rules.of(NegativeList).lists(code, inbound=inbound)
     ]
     return why
 
@@ -332,4 +332,5 @@ FLOW = Flow(
     decide=decide,
     feeds=(STATUS,),
     tracks=(DECLARATION, INSPECTION),
+    rules=(Credit, NegativeList, Review),
 )

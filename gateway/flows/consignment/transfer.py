@@ -65,7 +65,7 @@ def decide(desk: Desk) -> list[Effect]:
         return refuse(desk, subject, why, case.id)
     if transfer.function is Function.CANCELLATION:
         return _hand_over(desk, transfer, case, receiving, "withdraw")
-    why = [*_exclusions(transfer, desk.rules.transfer), *_disagreements(transfer, case, desk.now)]
+    why = [*_exclusions(transfer, desk.rules.of(TransferRules)), *_disagreements(transfer, case, desk.now)]
     if why:
         return refuse(desk, subject, why, case.id)
     return _hand_over(desk, transfer, case, receiving, "send")
@@ -177,7 +177,7 @@ def _change_at_port(
 ) -> list[Effect]:
     """A correction by the port's bureau: within the limits it stands at once, beyond them it is refused."""
     subject = _subject(transfer)
-    why = list(_beyond_limits(transfer, earlier, desk.rules.transfer))
+    why = list(_beyond_limits(transfer, earlier, desk.rules.of(TransferRules)))
     if not _is_open(case):
         why.append(
             fault("decide.status.not_allowed", "function", "change", event=transfer.function.name, status=case.status)
@@ -257,5 +257,6 @@ FLOW = Flow(
     takes=(Takes(Transfer),),
     decide=decide,
     tracks=(TRANSFER,),
+    rules=(TransferRules,),
     feeds=(Feed("transfer", frozenset({Role.BUREAU})), STATUS),
 )

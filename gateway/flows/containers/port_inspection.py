@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from gateway.check.rulebook import Credit, Epidemic, NegativeList, PortInspection
 from gateway.decide import china
 from gateway.decide.answers import Subject, fault, reasons, response
 from gateway.decide.apply import changed
@@ -191,7 +192,7 @@ class _Inspection:
 
     def undeclared(self, manifest: Manifest, bills: Sequence[Undeclared]) -> list[Effect]:
         """One notice to the port and one alert for all that no declaration covers, as the rule set wants it."""
-        if self.desk.rules.port_inspection.undeclared != "lock" or not bills:
+        if self.desk.rules.of(PortInspection).undeclared != "lock" or not bills:
             return []
         language = self.desk.sender.language
         locked = [
@@ -213,7 +214,7 @@ class _Inspection:
 
     def _risks(self, declaration: Declaration, part: Manifest, at: str) -> tuple[Finding, ...]:
         """Why a consignment's containers must be looked at; nothing where they may go."""
-        setting, listed = self.desk.rules.port_inspection, self.desk.rules.negative_list
+        setting, listed = self.desk.rules.of(PortInspection), self.desk.rules.of(NegativeList)
         bill = part.bills[0]
         found: list[Finding] = []
         countries = _origins(declaration, part, bill)
@@ -222,7 +223,7 @@ class _Inspection:
         for country in sorted(countries):
             found += [
                 fault("decide.port.epidemic", f"{at}.loading_port" if at else "", country, disease=disease)
-                for disease in self.desk.rules.epidemic.diseases(country, china.day(self.desk.now))
+                for disease in self.desk.rules.of(Epidemic).diseases(country, china.day(self.desk.now))
             ]
         if setting.lock_negative_list:
             found += [
@@ -232,7 +233,7 @@ class _Inspection:
             ]
         _, code = owner_code(declaration)
         owner = self.desk.facts[PartnerByIdentifier(REGISTRATION, code)] if code else None
-        treatment = self.desk.rules.credit.treatment(owner.credit_grade if owner else "")
+        treatment = self.desk.rules.of(Credit).treatment(owner.credit_grade if owner else "")
         if code in listed.blacklist or treatment in setting.lock_treatments:
             found.append(fault("decide.port.enterprise", value=code))
         return tuple(found)
@@ -398,6 +399,7 @@ FLOW = Flow(
     takes=(Takes(Manifest),),
     decide=decide,
     feeds=(RELEASES,),
+    rules=(Epidemic, PortInspection),
     # From each of these on the declaration counts; what came before that waits.
     reacts=(
         *(

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.check import codes
+from gateway.check import codes, rulebook
 from gateway.check.rulebook import MatchField
 from gateway.documents import ClearanceNotice, CustomsEntry
 from gateway.flows.consignment.matching import mismatches
 from tests.flows.world import ORIGIN, RULES, entry, notice
 
 NUMBER = f"{ORIGIN}226000001"
-FIELDS = RULES.clearance_match.match
+FIELDS = RULES.of(rulebook.ClearanceMatch).match
 
 
 def line(**changes):

@@ -37,6 +37,10 @@ from tests.flows.world import (
 BOX, OTHER_BOX = "CSQU3054383", "TGHU1234567"
 
 
+def with_sets(*changed: rulebook.RuleSet) -> rulebook.Rules:
+    return dataclasses.replace(RULES, sets={**RULES.sets, **{type(one): one for one in changed}})
+
+
 def declared(**changes) -> World:
     world = World()
     world.send(inbound(**changes), FACTORY)
@@ -138,8 +142,8 @@ def test_an_undeclared_container_is_locked_and_waits():
 
 def test_the_rule_set_may_let_it_wait_silently():
     """With `undeclared = "wait"` nothing is locked or alerted before the declaration comes."""
-    quiet = RULES.port_inspection.model_copy(update={"undeclared": "wait"})
-    world = World(rules=dataclasses.replace(RULES, port_inspection=quiet))
+    quiet = RULES.of(rulebook.PortInspection).model_copy(update={"undeclared": "wait"})
+    world = World(rules=with_sets(quiet))
     effects = world.send(manifest(), PORT)
     assert not decisions(effects)
     assert not of(effects, Alert)
@@ -325,8 +329,8 @@ def test_a_large_manifest_asks_the_store_once():
 
 def test_an_excluded_enterprise_is_always_checked():
     """The rule set names the treatments whose containers are locked until checked."""
-    graded = RULES.credit.model_copy(update={"grades": {"A": rulebook.Treatment.EXCLUDED}})
-    world = World(rules=dataclasses.replace(RULES, credit=graded))
+    graded = RULES.of(rulebook.Credit).model_copy(update={"grades": {"A": rulebook.Treatment.EXCLUDED}})
+    world = World(rules=with_sets(graded))
     world.send(inbound(), FACTORY)
     world.send(answer("accepted"), PORT_SIDE)
     assert decisions(world.send(manifest(), PORT)) == {BOX: ("lock", ["decide.port.enterprise"])}
@@ -335,8 +339,8 @@ def test_an_excluded_enterprise_is_always_checked():
 def test_the_blacklist_is_checked_at_the_gate():
     """An enterprise blacklisted after its declaration was accepted does not get its containers."""
     world = declared()
-    listed = RULES.negative_list.model_copy(update={"blacklist": frozenset({"3701000001"})})
-    world.rules = dataclasses.replace(RULES, negative_list=listed)
+    listed = RULES.of(rulebook.NegativeList).model_copy(update={"blacklist": frozenset({"3701000001"})})
+    world.rules = with_sets(listed)
     assert decisions(world.send(manifest(), PORT)) == {BOX: ("lock", ["decide.port.enterprise"])}
 
 
