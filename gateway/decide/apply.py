@@ -147,7 +147,7 @@ def _stepped(desk: Desk, step: CaseStep, effect: Effect) -> CaseStep:
             added = step.add_keys | effect.keys
             return replace(step, after=replace(after, keys=after.keys | effect.keys), add_keys=added)
         case Keep():
-            newest = {effect.document_type: effect.document.to_json()}
+            newest = {effect.document_type: effect.document.to_kept()}
             documents = {**step.documents, **newest}
             return replace(step, after=replace(after, documents={**after.documents, **newest}), documents=documents)
         case _:
@@ -159,7 +159,7 @@ def _waiting(desk: Desk, effect: Wait) -> WaitingDocument:
         effect.id,
         effect.document_type,
         effect.keys,
-        effect.document.to_json(),
+        effect.document.to_kept(),
         effect.partner_id or desk.sender.id,
         desk.occasion.id,
     )

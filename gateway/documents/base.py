@@ -172,6 +172,15 @@ def _holds_lists(annotation: Any) -> bool:
     return get_origin(annotation) in (tuple, list) or any(_holds_lists(inner) for inner in get_args(annotation))
 
 
+KEPT_VERSION = "$version"
+"""Beside the values of a kept document, the version of its model; no field can have that name."""
+
+
+def without_version(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a kept document as people and programs are shown them."""
+    return {name: value for name, value in values.items() if name != KEPT_VERSION}
+
+
 class Document(Part):
     """A canonical document: what a message means, whatever format it came in.
 
@@ -180,6 +189,8 @@ class Document(Part):
 
     document_type: ClassVar[str] = ""
     """The name of its type, which agreements, mappings and feeds use."""
+    version: ClassVar[int] = 1
+    """Of the model: counted up where values that were kept before would no longer be read, and `grow` says how they are."""
 
     @cached_property
     def extent(self) -> int:
@@ -191,6 +202,27 @@ class Document(Part):
         copied = super().model_copy(update=update, deep=deep)
         copied.__dict__.pop("extent", None)
         return copied
+
+    def to_kept(self) -> dict[str, Any]:
+        """Its JSON for the store, with the version of the model where that is not the first."""
+        return self.to_json() if self.version == 1 else {**self.to_json(), KEPT_VERSION: self.version}
+
+    @classmethod
+    def from_kept(cls, values: Mapping[str, Any]) -> Self:
+        """The document that `to_kept` gave `values` of, by this version of the model or by an earlier one.
+
+        ValidationError for values that are none of its.
+        """
+        kept = values.get(KEPT_VERSION, 1)
+        values = without_version(values)
+        for version in range(kept, cls.version):
+            values = cls.grow(values, version)
+        return cls.model_validate(values)
+
+    @classmethod
+    def grow(cls, values: Mapping[str, Any], version: int) -> Mapping[str, Any]:  # noqa: ARG003 - for models that grew
+        """`values` that were kept by `version` of the model, as the next version has them."""
+        return values
 
     def to_json(self) -> dict[str, Any]:
         """The document as JSON values, absent items left out; numbers are strings, so that none is rounded."""

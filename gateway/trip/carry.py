@@ -556,7 +556,7 @@ class Trip:
             at=self._now,
             interchange=storable(interchange.ref.reference) if interchange is not None and interchange.ref else "",
             document_type=message.document_type,
-            document=message.document.to_json() if message.document is not None else None,
+            document=message.document.to_kept() if message.document is not None else None,
             findings=(*envelope, *message.findings, *message.refusals),
             case_id=case_id,
             test=self._is_test(among),
@@ -586,7 +586,7 @@ class Trip:
         )
         if model is not None and record.document is not None:
             with faults.caught() as fault:
-                message.document = model.model_validate(record.document)
+                message.document = model.from_kept(record.document)
             message.fault += fault.text
         return message
 

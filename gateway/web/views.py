@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from gateway import findings, model
+from gateway.documents.base import without_version
 from gateway.store import contract
 from gateway.web import cursor, resources
 from gateway.web.identity import Caller
@@ -213,7 +214,9 @@ def case(
         ],
         test=view.test,
         keys=keys,
-        documents={name: dict(document) for name, document in view.documents.items() if everything or name in seen},
+        documents={
+            name: without_version(document) for name, document in view.documents.items() if everything or name in seen
+        },
         events=[_event(e, caller, language, owner, deliveries.get(e.delivery_id), roles) for e in view.events],
         messages=[message(m, language) for m in own_messages],
         deliveries=[delivery(d, caller, roles) for d in view.deliveries if owner or d.partner_id == caller.partner.id],

@@ -35,12 +35,12 @@ DocumentT = TypeVar("DocumentT", bound=Document)
 def kept(case: Case, document_type: str, model: type[DocumentT]) -> DocumentT | None:
     """The case's newest document of that type."""
     values = case.documents.get(document_type)
-    return None if values is None else model.model_validate(values)
+    return None if values is None else model.from_kept(values)
 
 
 def declaration_of(case: Case) -> Declaration:
     """The declaration that every case begins with."""
-    return Declaration.model_validate(case.documents["declaration"])
+    return Declaration.from_kept(case.documents["declaration"])
 
 
 def find_declared(desk: Desk, number: str) -> Case | None:

@@ -103,7 +103,7 @@ def decide(desk: Desk) -> list[Effect]:
             rests.append((index, rest, why))
     effects += _renewed(desk, manifest, waiting, rests)
     known = {_text(w.document) for w in waiting}
-    new = [(rest.bills[0], why) for _, rest, why in rests if _text(rest.to_json()) not in known]
+    new = [(rest.bills[0], why) for _, rest, why in rests if _text(rest.to_kept()) not in known]
     effects += inspection.undeclared(manifest, new)
     told = [finding for _, _, why in rests for finding in why]
     answer = response(desk, subject, Outcome.ACCEPTED, desk.sender.language, why=told)
@@ -126,7 +126,7 @@ def attach_waiting(desk: Desk, case: Case) -> list[Effect]:
     inspection = _Inspection(desk)
     effects: list[Effect] = []
     for waiting in found:
-        part = Manifest.model_validate(waiting.document)
+        part = Manifest.from_kept(waiting.document)
         port = desk.facts[PartnerById(waiting.partner_id)] or Partner(waiting.partner_id, waiting.partner_id)
         met = inspection.meet(case, declaration, part, port, waiting.id, before=ContainerStatus.UNDECLARED)
         case = changed(desk, case, met)
@@ -259,13 +259,13 @@ def _renewed(
     A manifest may come in several messages under one number, so only a replacement (1225 = 5) takes
     away bills that it does not mention.
     """
-    wanted = {_text(rest.to_json()): (index, rest) for index, rest, _ in rests}
+    wanted = {_text(rest.to_kept()): (index, rest) for index, rest, _ in rests}
     named = {bill.number for bill in manifest.bills}
     whole = manifest.function is Function.REPLACE
     effects: list[Effect] = [
         Attach(w.id, "")
         for w in waiting
-        if _text(w.document) not in wanted and (whole or Manifest.model_validate(w.document).bills[0].number in named)
+        if _text(w.document) not in wanted and (whole or Manifest.from_kept(w.document).bills[0].number in named)
     ]
     known = {_text(w.document) for w in waiting}
     effects += [_wait(desk.derive("wait", i), rest) for text, (i, rest) in wanted.items() if text not in known]
