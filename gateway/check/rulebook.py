@@ -20,6 +20,8 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from gateway import data
+from gateway.check import calendars
+from gateway.check.calendars import Calendar
 from gateway.documents import ClearanceNotice, CustomsEntry, Declaration, Transfer
 from gateway.errors import RulesInvalid
 
@@ -313,7 +315,9 @@ class Rules:
 
     day: date
     sets: Mapping[type[RuleSet], RuleSet]
-    headlines: Headlines = field(default_factory=dict)
+    headlines: Headlines
+    calendar: Calendar
+    """China's, by which terms of papers and people are counted."""
 
     def of(self, model: type[SetT]) -> SetT:
         """The set of that kind; KeyError for a kind that nobody brought."""
@@ -331,7 +335,8 @@ class RuleBook:
     """All sets of all kinds; `at` picks."""
 
     sets: Mapping[type[RuleSet], tuple[RuleSet, ...]]
-    headlines: Headlines = field(default_factory=dict)
+    headlines: Headlines
+    calendar: Calendar
     _days: dict[date, Rules] = field(default_factory=dict, compare=False, repr=False)
 
     def at(self, day: date) -> Rules:
@@ -344,7 +349,7 @@ class RuleBook:
                 if not in_force:
                     raise RulesInvalid(f"no {model.kind} rules are in force on {day}")
                 picked[model] = in_force[0]
-            rules = Rules(day, picked, self.headlines)
+            rules = Rules(day, picked, self.headlines, self.calendar)
             self._days.clear()  # one day at a time is in use; yesterday's rules are not needed again
             self._days[day] = rules
         return rules
@@ -360,9 +365,8 @@ def load(models: Sequence[type[RuleSet]] = (), folder: Path | None = None) -> Ru
     strangers = {path.stem for path in base.glob("*.toml")} - {model.kind for model in kinds}
     if models and strangers:
         raise RulesInvalid(f"no such kind of rules: {', '.join(sorted(strangers))}")
-    return RuleBook(
-        {model: _read(base / f"{model.kind}.toml", model) for model in kinds}, _read_headlines(base / "headline")
-    )
+    sets = {model: _read(base / f"{model.kind}.toml", model) for model in kinds}
+    return RuleBook(sets, _read_headlines(base / "headline"), calendars.load(folder=base / "calendar"))
 
 
 def _read_headlines(folder: Path) -> Headlines:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import date
 from enum import Enum
@@ -341,8 +342,7 @@ def folder(tmp_path: Path) -> Path:
     """A copy of the shipped rules that a test may spoil."""
     from gateway import data
 
-    for path in (data.schemas() / "rules").glob("*.toml"):
-        (tmp_path / path.name).write_text(path.read_text("utf-8"), "utf-8")
+    shutil.copytree(data.schemas() / "rules", tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 
