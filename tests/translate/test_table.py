@@ -13,10 +13,11 @@ HEAD = 'document = "clearance"\nformat = "edifact:CUSRES:D:96B:UN"\n'
 
 @pytest.mark.parametrize("key", table.available(), ids=":".join)
 def test_every_table_loads(key: tuple[str, str]) -> None:
-    """Each table of ours fits its document and its schema, and its digest is that of its text."""
+    """Each table of ours fits its document and its schema; one that includes nothing has the digest of its text."""
     mapping = table.load(*key)
     assert (mapping.document, mapping.format) == key
-    assert mapping.digest == hashlib.sha256(table.path_of(*key).read_bytes()).hexdigest()
+    text = table.path_of(*key).read_bytes()
+    assert (mapping.digest == hashlib.sha256(text).hexdigest()) == (b"{ include = " not in text)
 
 
 @pytest.mark.parametrize("key", table.available(), ids=":".join)
