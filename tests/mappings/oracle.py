@@ -226,7 +226,9 @@ def _in_edifact(segment: str, name: str, format_: str) -> str | None:
     components = elements[position].split(":")
     if not inner:
         return components[0]
-    within = [use.split()[0] for use in lists["composites"][number]].index(inner)
+    inner, _, nth = inner.partition("#")
+    alike = [n for n, use in enumerate(lists["composites"][number]) if use.split()[0] == inner]
+    within = alike[int(nth or 1) - 1]
     return components[within] if within < len(components) else None
 
 
