@@ -34,6 +34,7 @@ AGREEMENT = Agreement(
     acknowledge=Acknowledge.ON_ERROR,
     attempt_timeout=2.5,
     second_opinion=True,
+    mapping="declaration/firm",
 )
 KEY = ApiKey("k1", "firm", "hash1", frozenset({"send"}), test=True, expires_at=NOW)
 
