@@ -150,6 +150,8 @@ def test_the_digest_covers_what_is_included(folder: Path) -> None:
         return tuple(source.read(body, "t", folder).digest for body in (including, plain))  # type: ignore[return-value]
 
     before = digests()
+    part = hashlib.sha256(PARTY.encode()).hexdigest()
+    assert before[0] == hashlib.sha256(including + f"\nparts/tried {part}".encode()).hexdigest()
     assert before[1] == hashlib.sha256(plain).hexdigest()
     (folder / "parts/tried.toml").write_text(PARTY + "\n")
     after = digests()
