@@ -139,8 +139,20 @@ def _variation(content: Mapping[str, Any], reading: _Reading) -> Source:
         if row.identity not in by_identity:
             written = f"row {[row.field, row.place, row.converter]!r}"
             spelled.append(replace(row, source=f"{row.source or written} of {name}"))
+    reading.faults.extend(_meeting(spelled, own))
     spelled.extend(own)
     return replace(base, rows=tuple(spelled), unmapped=str(content.get("unmapped", base.unmapped)), extends=name)
+
+
+def _meeting(kept: Sequence[Row], own: Sequence[Row]) -> list[str]:
+    """Where a row of a variation stands at the place of a field that the base keeps there: one place, two values."""
+    fields = {row.place: row.field for row in kept if row.identity[1] == "value" and row.field}
+    return [
+        f"row {[row.field, row.place, row.converter]!r}: {fields[row.place]} stands there in the table it extends; "
+        f"give that another place, or drop it by without"
+        for row in own
+        if row.field and row.place in fields
+    ]
 
 
 def _path(folder: Path, name: str) -> Path | None:

@@ -202,6 +202,8 @@ def _compile(body: bytes, name: str, folder: Path) -> Mapping:
     read = source.read(body, name, folder)
     faults = list(read.faults)
     model = MODELS.get(read.document)
+    if not read.document:
+        raise MappingInvalid(f"{name}: names no document; a part is judged in the tables that include it")
     if model is None:
         raise MappingInvalid(f"{name}: there is no document {read.document!r}")
     if read.unmapped not in _UNMAPPED:

@@ -251,6 +251,10 @@ def test_a_variation_has_the_bases_header_but_for_the_unmapped(folder: Path) -> 
         (f'extends = "{BASE}"\ndocument = "clearance"', "document: unknown in a variation"),
         (f'extends = "{BASE}"\nwhen = {{ "BGM/1225" = "9" }}', "when: unknown in a variation"),
         (f'extends = "{BASE}"\nwithout = ["nothing"]', "without: 'nothing' names no row"),
+        (
+            f'extends = "{BASE}"\nrows = [["contract_number", "SG3[1153=BM].RFF/C506.1154", "text"]]',
+            "'text']: bill_of_lading stands there in the table it extends",
+        ),
         (f'extends = "{BASE}"\nrows = "document"', "the document's own JSON has no variations"),
     ],
 )

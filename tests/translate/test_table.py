@@ -87,6 +87,10 @@ def test_a_mandatory_segment_that_no_row_writes_is_a_fault() -> None:
         ('document = "clearance"\nformat = "edifact:NOTHIN:D:96B:UN"\nrows = []', "there is no schema"),
         ('document = "clearance"\nformat = "xml:Nothing:1"\nrows = []', "there is no schema"),
         (f'{HEAD}rows = "document"', "is for JSON"),
+        (
+            'rows = [["city", ".NAD/3164", "cut:35"]]',
+            "names no document; a part is judged in the tables that include it",
+        ),
         (f"{HEAD}rows = 7", 'neither a list nor "document"'),
         (f'{HEAD}colour = "red"\nrows = []', "colour: unknown"),
         (f'{HEAD}reshape = "nothing"\nrows = []', "reshape: there is no 'nothing'"),
