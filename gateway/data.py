@@ -20,6 +20,7 @@ def schemas() -> Path:
     return root() / "schemas"
 
 
+@cache
 def mappings() -> Path:
     """Mapping tables, one folder per canonical document."""
     return root() / "mappings"

@@ -239,6 +239,8 @@ class Agreement:
     """How often a delivery is tried before it is dead."""
     attempt_timeout: float = 30.0
     """Seconds one attempt may take."""
+    mapping: str = ""
+    """The partner's variation of the mapping, by its name; empty for the mapping itself."""
 
 
 @dataclass(frozen=True, slots=True)

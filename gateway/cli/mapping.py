@@ -20,14 +20,16 @@ def register(cli: typer.Typer) -> None:
 
 
 def list_(json: output.JsonOption = False) -> None:
-    """List every document and the wire formats it is read from and written in."""
+    """List every document and the wire formats it is read from and written in, and partners' variations."""
     from gateway.translate import table
 
-    pairs = sorted(table.available())
+    known = [(document, format_, table.name_of(document, format_), "") for document, format_ in table.available()]
+    known += [(v.document, v.format, v.name, v.extends) for v in table.variations()]
+    columns = ("document", "format", "name", "extends")
     if json:
-        output.as_json([{"document": document, "format": format_} for document, format_ in pairs])
+        output.as_json([dict(zip(columns, each, strict=True)) for each in sorted(known)])
     else:
-        output.table(("document", "format"), pairs, empty="No mappings.")
+        output.table(columns, sorted(known), empty="No mappings.")
 
 
 def lint(
@@ -37,13 +39,19 @@ def lint(
     ] = None,
     json: output.JsonOption = False,
 ) -> None:
-    """Check mapping tables: fields, places, converters, required rows. Exit code 1 on any fault."""
+    """Check mapping tables and variations: fields, places, converters, required rows. Exit code 1 on any fault."""
     from gateway import data
     from gateway.errors import MappingInvalid
     from gateway.translate import table
 
     results: list[dict[str, Any]] = []
-    for path in files or sorted(data.mappings().glob("*/*.toml")):
+    if not files:
+        # What no table shows by itself: two that take the same.
+        try:
+            table.available()
+        except MappingInvalid as error:
+            results.append({"file": str(data.mappings()), "faults": [str(error)]})
+    for path in files or table.paths(data.mappings()):
         faults: list[str] = []
         try:
             table.parse(output.existing_file(path).read_bytes(), path.name)
@@ -88,7 +96,8 @@ def try_(
         if json:
             output.as_json_line(asdict(trial))
         elif trial.fault:
-            output.data(f"{trial.document} as {trial.format}, {trial.sample}, {trial.what}: {trial.fault}")
+            by = trial.variation and f" by {trial.variation}"
+            output.data(f"{trial.document} as {trial.format}{by}, {trial.sample}, {trial.what}: {trial.fault}")
     output.say(f"{output.many(count, 'trial')}, {faults} failed")
     if faults:
         raise typer.Exit(output.NO)

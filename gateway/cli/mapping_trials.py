@@ -2,13 +2,15 @@
 
 A sample folder, samples/<document>/<case>/, holds `document.json`, messages that mean it (`in.*`), and
 messages that it must be written as (`out.*`). Folders without document.json hold messages that are refused.
+A partner's variation is tried on the same documents; its messages stand in a folder of the case that has the name of
+the variation's file, as in samples/clearance/full/acme/out.edi for clearance/acme.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -46,6 +48,8 @@ class Trial:
     what: str
     """`read`, `write` or `round trip`."""
     fault: str = ""
+    variation: str = ""
+    """The name of the variation that was tried; empty for the table itself."""
 
 
 def trials(document: str = "", format_: str = "") -> Iterator[Trial]:
@@ -54,22 +58,29 @@ def trials(document: str = "", format_: str = "") -> Iterator[Trial]:
         if document in ("", name) and format_ in ("", of):
             mapping = table.load(name, of)
             for case in sorted((data.samples() / name).glob("*/document.json")):
-                yield from _case(mapping, case.parent)
+                yield from _case(mapping, case.parent, case.parent)
+    for variation in table.variations():
+        if document in ("", variation.document) and format_ in ("", variation.format):
+            mapping = table.load(variation.document, variation.format, variation.name)
+            for case in sorted((data.samples() / variation.document).glob("*/document.json")):
+                own = case.parent / variation.name.rpartition("/")[2]
+                for trial in _case(mapping, case.parent, own):
+                    yield replace(trial, variation=variation.name)
 
 
-def _case(mapping: Mapping, case: Path) -> Iterator[Trial]:
-    """What one sample says about one mapping."""
+def _case(mapping: Mapping, case: Path, messages: Path) -> Iterator[Trial]:
+    """What one sample says about one mapping: its document, and the messages in the folder `messages`."""
     stored = json.loads((case / "document.json").read_text("utf-8"))
     document = MODELS[mapping.document].model_validate(stored)
-    for path in sorted(case.glob("in.*")):
+    for path in sorted(messages.glob("in.*")):
         wire = _wire(path.read_bytes(), mapping)
         if wire is not None:
             fault = _read_fault(mapping.read(wire, CONTEXT), document)
-            yield Trial(mapping.document, mapping.format, f"{case.name}/{path.name}", "read", fault)
-    for path in sorted(case.glob("out.*")):
+            yield Trial(mapping.document, mapping.format, str(path.relative_to(case.parent)), "read", fault)
+    for path in sorted(messages.glob("out.*")):
         if _wire(path.read_bytes(), mapping) is not None:
             fault = _write_fault(mapping, document, path.read_bytes())
-            yield Trial(mapping.document, mapping.format, f"{case.name}/{path.name}", "write", fault)
+            yield Trial(mapping.document, mapping.format, str(path.relative_to(case.parent)), "write", fault)
     yield Trial(mapping.document, mapping.format, case.name, "round trip", _round_trip_fault(mapping, document))
 
 

@@ -118,6 +118,7 @@ class AgreementEntry(_Entry):
         "*",
         description="Wire format; * for any, inbound only; responses also as edifact:APERAK:D:96B:UN or x12:824:004010",
     )
+    mapping: str = Field("", description="Name of the partner's variation of the mapping, such as clearance/acme")
     transport: Literal["http", "folder"] = Field("http", description="http or folder")
     options: dict[str, str] = Field(default_factory=dict, description="url, token_file; folder")
     our_id: str = Field("", description="Envelope identifier we use (qualifier:id or id)")
@@ -146,6 +147,8 @@ class AgreementEntry(_Entry):
             raise ValueError(
                 f"no {self.document} can be exchanged as {self.format}; `gateway mapping list` says what can"
             )
+        if self.mapping:
+            self._judge_variation()
         # Separators are found as single bytes, before anything is decoded.
         if self.charset and not self.format.startswith("xml:") and "UNB+ISA*'~".encode(self.charset) != b"UNB+ISA*'~":
             raise ValueError(f"the character set {self.charset} does not hold ASCII as it stands")
@@ -159,6 +162,19 @@ class AgreementEntry(_Entry):
         if self.document == _ANY:
             return True
         return (self.document, self.format) in _pairs()
+
+    def _judge_variation(self) -> None:
+        known = {variation.name: variation for variation in table.variations()}
+        chosen = known.get(self.mapping)
+        if chosen is None:
+            raise ValueError(
+                f"mapping: there is no variation {self.mapping}{output.near(self.mapping, known.keys())}; "
+                "`gateway mapping list` names them"
+            )
+        if (self.document, self.format) != (chosen.document, chosen.format):
+            raise ValueError(
+                f"mapping: {self.mapping} is for {chosen.document} as {chosen.format}; the agreement must name both"
+            )
 
     def _judge_outbound(self) -> None:
         if self.format == _ANY:

@@ -42,13 +42,13 @@ class Renderer:
         test: bool,
     ) -> tuple[Rendered, str]:
         """The bytes and the control reference they carry; without a mapping, no bytes and a finding."""
-        mapping = table.find(document_type, agreement.format)
+        mapping = table.find(document_type, agreement.format, agreement.mapping)
         as_advice = isinstance(document, Response) and agreement.format in advice.WRITERS
         if mapping is None and not as_advice:
             missing = Finding(
                 "mapping.none_outbound",
                 Severity.ERROR,
-                args={"document": document_type, "format": agreement.format},
+                args={"document": document_type, "format": f"{agreement.format} {agreement.mapping}".strip()},
             )
             return Rendered(b"", [missing]), ""
         if agreement.format.startswith("x12:"):

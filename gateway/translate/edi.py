@@ -154,7 +154,7 @@ class Compiler:
             try:
                 self._row(row)
             except MappingInvalid as error:
-                self.faults.append(str(error))
+                self.faults.append(row.fault(error))
         _sort(self.root)
         self.faults.extend(self._never_written(self.root))
         return self.root
@@ -333,15 +333,7 @@ class Compiler:
         return tuple(sorted(found, key=lambda t: (t.element, t.component)))
 
     def _slot(self, node: int, numbers: tuple[str, ...], text: str) -> Slot:
-        """The first slot with these numbers; a component may be named without its composite."""
-        for element, use in enumerate(self.table.nodes[node].elements, 1):
-            if use.number == numbers[0] and len(numbers) == 1 and not use.components:
-                return Slot(element, 0, use)
-            if len(numbers) == 1 or use.number == numbers[0]:
-                for component, inner in enumerate(use.components):
-                    if inner.number == numbers[-1]:
-                        return Slot(element, component, inner)
-        raise MappingInvalid(f"place {text!r}: {self.table.nodes[node].tag} has no element {'.'.join(numbers)}")
+        return slot_at(self.table, node, numbers, text)
 
     def _slots(self, node: int, parsed: EdiPlace) -> tuple[Slot, ...]:
         outer, *inner = parsed.elements
@@ -369,6 +361,21 @@ class Compiler:
             for group in inner:
                 faults.extend(self._never_written(group))
         return faults
+
+
+def slot_at(table: Table, node: int, numbers: tuple[str, ...], text: str) -> Slot:
+    """The first slot of a segment with these numbers; a component may be named without its composite.
+
+    MappingInvalid, with the place's `text`, where the segment has none.
+    """
+    for element, use in enumerate(table.nodes[node].elements, 1):
+        if use.number == numbers[0] and len(numbers) == 1 and not use.components:
+            return Slot(element, 0, use)
+        if len(numbers) == 1 or use.number == numbers[0]:
+            for component, inner in enumerate(use.components):
+                if inner.number == numbers[-1]:
+                    return Slot(element, component, inner)
+    raise MappingInvalid(f"place {text!r}: {table.nodes[node].tag} has no element {'.'.join(numbers)}")
 
 
 def _chosen(uses: Sequence[ElementUse], step: ElementStep, text: str) -> list[tuple[int, ElementUse]]:

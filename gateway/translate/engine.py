@@ -45,7 +45,7 @@ class Wire(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mapping:
-    """One table, compiled: how `document` stands in `format`. `digest` is the SHA-256 of the table's text."""
+    """One table, compiled: how `document` stands in `format`. `digest` is of its text (translate/source.py)."""
 
     document: str
     format: str

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 from gateway.errors import MappingInvalid
+
+_ROLES = frozenset({"each", "count", "total", "default"})
+"""Converters that do another thing with a field than carry its value; a field may have a row of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +18,8 @@ class Row:
     field: str
     place: str
     converter: str
+    source: str = dataclasses.field(default="", compare=False)
+    """Where it was written when that is not the table itself, in words for whoever has to mend it."""
 
     @property
     def kind(self) -> str:
@@ -24,6 +30,17 @@ class Row:
     def argument(self) -> str:
         """What stands behind the converter's colon."""
         return self.converter.partition(":")[2]
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """What a variation's row replaces: the field with what the row does with it; without a field, the place."""
+        if not self.field:
+            return "", self.place
+        return self.field, self.kind if self.kind in _ROLES else "value"
+
+    def fault(self, error: MappingInvalid) -> str:
+        """`error` in words, with where the row was written when that is not the table itself."""
+        return f"{error} ({self.source})" if self.source else str(error)
 
 
 def parse(raw: object) -> Row:

@@ -8,6 +8,7 @@
       ["declared_at",       "DTM[2005=137]/C507.2380",           "datetime:203"],
       ["goods[]",           "SG30",                              "each"],
       ["goods[].hs_code",   "SG30.CST/C246[1].7361",             "text"],
+      { include = "edifact_party", field = "consignor", at = "SG6[3035=CZ]" },
       ["",                  "UNS#1/0081",                        "constant:D"],
       ["goods[]",           "CNT[6069=5]/C270.6066",             "count"],
       ["function",          "",                                  "default:9"],
@@ -18,32 +19,34 @@
 `each` row, which may take `starts=ELEMENT` (an occurrence without that element continues the one
 before) or `link=INNER/OUTER` (the document holds the list at its top, the wire within another one).
 What rows cannot say is a pair of functions that `reshape = "..."` names (translate/reshape.py).
+Rows used again are included, and a partner's variation extends a table (translate/source.py); where several
+documents travel in one format, each table's `when` says which messages are its own (translate/when.py).
 Loading judges everything at once: every field must exist in the document, every place in the schema,
 every required field must have a row, and every mandatory segment one that writes it.
+
+A table's name is its path below mappings/ without the suffix: `declaration/edifact_cusdec_d96b`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import tomllib
 from collections.abc import Mapping as MappingType
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from gateway import data
 from gateway.check import tables, xsd
 from gateway.documents import MODELS
 from gateway.errors import MappingInvalid, SchemaInvalid
-from gateway.model import Syntax
-from gateway.parse.segments import MessageType
-from gateway.translate import fields, rows
+from gateway.model import Finding, Syntax
+from gateway.parse.segments import MessageType, SegmentMessage
+from gateway.translate import fields, source, when
 from gateway.translate.convert import CONTROLS
 from gateway.translate.edi_wire import EdiWire
 from gateway.translate.engine import Mapping, Wire
 from gateway.translate.json_wire import DocumentJson
-from gateway.translate.reshape import RESHAPES, Reshape
+from gateway.translate.reshape import RESHAPES
 from gateway.translate.rows import Row
 from gateway.translate.xml_outline import outline
 from gateway.translate.xml_wire import XmlWire
@@ -51,130 +54,213 @@ from gateway.translate.xml_wire import XmlWire
 _UNMAPPED = ("keep", "report", "ignore")
 
 
-def load(document: str, format_: str) -> Mapping:
-    """The mapping of `document` in `format_`; MappingInvalid where there is none or it is wrong."""
-    path = _paths().get((document, format_))
-    if path is None:
-        raise MappingInvalid(f"there is no mapping of {document} as {format_}")
-    return _load(path)
+def load(document: str, format_: str, variation: str = "") -> Mapping:
+    """The mapping of `document` in `format_`, or a variation of it; MappingInvalid where there is none or it is wrong."""
+    found = find(document, format_, variation)
+    if found is None:
+        raise MappingInvalid(_missing(document, format_, variation))
+    return found
 
 
-def find(document: str, format_: str) -> Mapping | None:
-    """The mapping of `document` in `format_`, or None."""
-    path = _paths().get((document, format_))
-    return None if path is None else _load(path)
+def find(document: str, format_: str, variation: str = "") -> Mapping | None:
+    """The mapping of `document` in `format_`, or the variation of it that has this name; None where there is none."""
+    tables_ = _known(data.mappings())
+    name = tables_.find(document, format_, variation)
+    return None if name is None else _load(tables_.folder, name)
 
 
 def available() -> tuple[tuple[str, str], ...]:
     """(document, format) of every mapping."""
-    return tuple(_paths())
+    return tuple(_known(data.mappings()).names)
+
+
+def variations() -> tuple[Variation, ...]:
+    """Every variation of a mapping."""
+    return tuple(_known(data.mappings()).variations.values())
 
 
 def documents_of(format_: str) -> tuple[str, ...]:
     """The documents that messages of `format_` may hold."""
-    return tuple(document for document, known in _paths() if known == format_)
+    return tuple(document for document, _ in _known(data.mappings()).by_format.get(format_, ()))
+
+
+def choose(format_: str, message: SegmentMessage | None = None) -> str | Finding | None:
+    """The document that a message holds; None where nothing maps its format.
+
+    A finding where its format has mappings, but what `when` asks of their messages does not stand in it.
+    """
+    tables_ = _known(data.mappings())
+    takes = tables_.by_format.get(format_, ())
+    if not takes:
+        return None
+    if message is None or (len(takes) == 1 and not takes[0][1]):
+        return takes[0][0]
+    return _chooser(tables_.folder, format_).choose(message)
+
+
+def name_of(document: str, format_: str) -> str:
+    """The name of a mapping's table; MappingInvalid where there is none."""
+    name = _known(data.mappings()).find(document, format_)
+    if name is None:
+        raise MappingInvalid(_missing(document, format_, ""))
+    return name
 
 
 def path_of(document: str, format_: str) -> Path:
     """The file of a mapping; MappingInvalid where there is none."""
-    if (document, format_) not in _paths():
-        raise MappingInvalid(f"there is no mapping of {document} as {format_}")
-    return _paths()[document, format_]
+    return data.mappings() / f"{name_of(document, format_)}.toml"
+
+
+def _missing(document: str, format_: str, variation: str) -> str:
+    return f"there is no mapping of {document} as {format_}{variation and f' by the name {variation}'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Variation:
+    """A partner's variation of a table, by the name that agreements choose it by."""
+
+    name: str
+    extends: str
+    document: str
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The tables of a folder by what they map; of each only its header has been read."""
+
+    folder: Path
+    names: MappingType[tuple[str, str], str]
+    by_format: MappingType[str, Sequence[tuple[str, when.When]]]
+    """(document, conditions) of a format's tables."""
+    variations: MappingType[str, Variation]
+
+    def find(self, document: str, format_: str, variation: str = "") -> str | None:
+        """The name of a table; None where there is none."""
+        if not variation:
+            return self.names.get((document, format_))
+        found = self.variations.get(variation)
+        return variation if found is not None and (found.document, found.format) == (document, format_) else None
 
 
 @cache
-def _paths() -> MappingType[tuple[str, str], Path]:
-    """The files by what they map. Only the two names are read here; the rest when a mapping is asked for."""
-    found: dict[tuple[str, str], Path] = {}
-    for path in sorted(data.mappings().glob("*/*.toml")):
-        content = _toml(path.read_bytes(), path.name)
-        key = str(content.get("document", "")), str(content.get("format", ""))
-        if key in found:
-            raise MappingInvalid(f"{path.name} and {found[key].name} map the same: {' as '.join(key)}")
-        found[key] = path
-    return found
+def _known(folder: Path) -> _Known:
+    """The headers of all tables; MappingInvalid where two take the same. Rows are read when a mapping is asked for."""
+    names: dict[tuple[str, str], str] = {}
+    by_format: dict[str, list[tuple[str, when.When]]] = {}
+    extending: dict[str, str] = {}
+    for path in paths(folder):
+        name = f"{path.parent.name}/{path.stem}"
+        content = source.toml(path.read_bytes(), name)
+        if "extends" in content:
+            extending[name] = str(content["extends"])
+            continue
+        key = document, format_ = str(content.get("document", "")), str(content.get("format", ""))
+        if key in names:
+            raise MappingInvalid(f"{name} and {names[key]} map the same: {' as '.join(key)}")
+        try:
+            conditions = when.parse(content.get("when"))
+        except MappingInvalid as error:
+            raise MappingInvalid(f"{name}: {error}") from error
+        for other, theirs in by_format.setdefault(format_, []):
+            if when.overlap(conditions, theirs):
+                raise MappingInvalid(
+                    f"{name} and {names[other, format_]} may take the same {format_}: what `when` asks for overlaps"
+                )
+        names[key] = name
+        by_format[format_].append((document, conditions))
+    keys = {name: key for key, name in names.items()}
+    # A variation of what is no table is told where it is loaded, and chosen by nobody.
+    known = {name: Variation(name, of, *keys[of]) for name, of in extending.items() if of in keys}
+    return _Known(folder, names, by_format, known)
+
+
+def paths(folder: Path) -> list[Path]:
+    """The files of all tables and variations below `folder`; parts are none."""
+    return [path for path in sorted(folder.glob("*/*.toml")) if path.parent.name != source.PARTS]
 
 
 @cache
-def _load(path: Path) -> Mapping:
-    return parse(path.read_bytes(), path.name)
+def _chooser(folder: Path, format_: str) -> when.Chooser:
+    table = tables.find(message_type(format_))
+    if table is None:
+        raise MappingInvalid(f"there is no schema for {format_!r}")
+    return when.Chooser.of(format_, _known(folder).by_format[format_], table)
+
+
+@cache
+def _load(folder: Path, name: str) -> Mapping:
+    return _compile((folder / f"{name}.toml").read_bytes(), name, folder)
 
 
 def parse(body: bytes, name: str) -> Mapping:
     """The mapping that the TOML in `body` writes; MappingInvalid lists every fault of file `name`."""
-    content = _toml(body, name)
-    faults = [f"{key}: unknown" for key in content.keys() - {"document", "format", "unmapped", "reshape", "rows"}]
-    document, format_ = str(content.get("document", "")), str(content.get("format", ""))
-    unmapped = str(content.get("unmapped", "report"))
-    model = MODELS.get(document)
+    return _compile(body, name, data.mappings())
+
+
+def _compile(body: bytes, name: str, folder: Path) -> Mapping:
+    read = source.read(body, name, folder)
+    faults = list(read.faults)
+    model = MODELS.get(read.document)
+    if not read.document:
+        raise MappingInvalid(f"{name}: names no document; a part is judged in the tables that include it")
     if model is None:
-        raise MappingInvalid(f"{name}: there is no document {document!r}")
-    if unmapped not in _UNMAPPED:
-        faults.append(f"unmapped: {unmapped!r} is none of {', '.join(_UNMAPPED)}")
-    reshape = _reshape(content, faults)
+        raise MappingInvalid(f"{name}: there is no document {read.document!r}")
+    if read.unmapped not in _UNMAPPED:
+        faults.append(f"unmapped: {read.unmapped!r} is none of {', '.join(_UNMAPPED)}")
+    reshape = RESHAPES.get(read.reshape)
+    if read.reshape and reshape is None:
+        faults.append(f"reshape: there is no {read.reshape!r}")
     shape = fields.shape(model if reshape is None else reshape.model)
-    parsed = _rows(content.get("rows"), faults)
     try:
-        wire = _wire(format_, shape, parsed)
+        wire = _wire(read.format, shape, read.rows)
     except (MappingInvalid, SchemaInvalid) as error:
         raise MappingInvalid(f"{name}: {'; '.join([*faults, str(error)])}") from error
     faults.extend(wire.faults)
-    defaults = _defaults(parsed or (), shape, faults)
-    mapped = frozenset(row.field for row in parsed or () if row.kind not in CONTROLS) | frozenset(wire.linked)
-    if parsed is not None:
+    faults.extend(_when_faults(read))
+    parsed = read.rows or ()
+    defaults = _defaults(parsed, shape, faults)
+    mapped = frozenset(row.field for row in parsed if row.kind not in CONTROLS) | frozenset(wire.linked)
+    if read.rows is not None:
         missing = fields.required_without_row(shape, mapped)
         faults.extend(f"{path}: is required and no row reads it" for path in missing)
     elsewhere = frozenset[str]() if reshape is None else reshape.elsewhere
     if faults:
         raise MappingInvalid(f"{name}: {'; '.join(faults)}", faults=tuple(faults))
     return Mapping(
-        document=document,
-        format=format_,
-        digest=hashlib.sha256(body).hexdigest(),
-        unmapped=unmapped,
-        rows=parsed or (),
+        document=read.document,
+        format=read.format,
+        digest=read.digest,
+        unmapped=read.unmapped,
+        rows=parsed,
         model=model,
         wire=wire,
         defaults=defaults,
-        carried=frozenset(row.field for row in parsed or () if row.place),
-        dropped={} if parsed is None else fields.unmapped_tree(shape, mapped, "", elsewhere),
+        carried=frozenset(row.field for row in parsed if row.place),
+        dropped={} if read.rows is None else fields.unmapped_tree(shape, mapped, "", elsewhere),
         reshape=reshape,
     )
 
 
-def _reshape(content: MappingType[str, Any], faults: list[str]) -> Reshape | None:
-    """The pair of functions that the table names for what its rows cannot say."""
-    if "reshape" not in content:
-        return None
-    found = RESHAPES.get(str(content["reshape"]))
-    if found is None:
-        faults.append(f"reshape: there is no {content['reshape']!r}")
-    return found
-
-
-def _toml(body: bytes, name: str) -> dict[str, Any]:
+def _when_faults(read: source.Source) -> list[str]:
+    """What is wrong with a table's conditions."""
     try:
-        return tomllib.loads(body.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise MappingInvalid(f"{name}: {error}") from error
+        conditions = when.parse(read.when)
+    except MappingInvalid as error:
+        return [str(error)]
+    if not conditions:
+        return []
+    table = tables.find(message_type(read.format)) if _is_edi(read.format) else None
+    if table is None:
+        return ["when: is for EDIFACT and X12; other messages say themselves what they are"]
+    return when.faults(conditions, table, read.rows or ())
 
 
-def _rows(raw: Any, faults: list[str]) -> list[Row] | None:
-    """The rows, or None for the document's own JSON."""
-    if raw == "document":
-        return None
-    if not isinstance(raw, list):
-        raise MappingInvalid('rows: is neither a list nor "document"')
-    parsed: list[Row] = []
-    for entry in raw:
-        try:
-            parsed.append(rows.parse(entry))
-        except MappingInvalid as error:
-            faults.append(str(error))
-    return parsed
+def _is_edi(format_: str) -> bool:
+    return format_.partition(":")[0] in (Syntax.EDIFACT, Syntax.X12)
 
 
-def _wire(format_: str, shape: fields.Shape, parsed: list[Row] | None) -> Wire:
+def _wire(format_: str, shape: fields.Shape, parsed: Sequence[Row] | None) -> Wire:
     """The wire adaptor for a format, with the rows that concern the wire."""
     syntax = format_.partition(":")[0]
     if parsed is None:
@@ -187,7 +273,7 @@ def _wire(format_: str, shape: fields.Shape, parsed: list[Row] | None) -> Wire:
         if entry is None:
             raise MappingInvalid(f"there is no schema for {format_!r}")
         return XmlWire(outline(data.schemas() / "xml" / entry.schema, entry.root), shape, on_wire)
-    table = tables.find(message_type(format_)) if syntax in (Syntax.EDIFACT, Syntax.X12) else None
+    table = tables.find(message_type(format_)) if _is_edi(format_) else None
     if table is None:
         raise MappingInvalid(f"there is no schema for {format_!r}")
     return EdiWire(table, shape, on_wire)
@@ -206,10 +292,11 @@ def _defaults(parsed: Sequence[Row], shape: fields.Shape, faults: list[str]) -> 
         if row.kind != "default":
             continue
         if row.place or not row.argument or "[]" in row.field:
-            faults.append(f"row {row.field!r}: default takes a field outside lists, no place, and a value")
+            wrong = MappingInvalid(f"row {row.field!r}: default takes a field outside lists, no place, and a value")
+            faults.append(row.fault(wrong))
             continue
         try:
             found[fields.resolve(shape, row.field).names] = row.argument
         except MappingInvalid as error:
-            faults.append(str(error))
+            faults.append(row.fault(error))
     return found

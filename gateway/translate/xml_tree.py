@@ -62,7 +62,7 @@ class XmlCompiler:
             try:
                 self._row(row)
             except MappingInvalid as error:
-                self.faults.append(str(error))
+                self.faults.append(row.fault(error))
         self._order(self.root)
         return self.root
 

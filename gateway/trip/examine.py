@@ -65,6 +65,9 @@ _MAX_STATED = 200
 ANY = Agreement(id="", partner_id="", direction=Direction.IN, document="*", format="*")
 """An agreement that takes everything, strictly: what `gateway validate` checks by."""
 
+Chosen = str | Finding | None
+"""The document that a message is read into: None where no mapping reads its format, a finding where the format is
+mapped and the message is nothing that a mapping takes."""
 
 MOST_NAMED = 10_000
 """Messages of a payload that acknowledgements name although nothing is wrong with them; later ones are counted. A
@@ -435,16 +438,17 @@ class Examiner:
         self._number += 1
         wire = event.message
         format_ = wire.type.format
-        agreement = self._agreement(format_, _document_of(format_))
-        message = Message(self._number, wire.type.syntax, format_, wire.reference, [], agreement)
+        message = Message(self._number, wire.type.syntax, format_, wire.reference, [])
         with faults.caught() as fault:
-            self._check_segments(message, event)
+            chosen = mappings.choose(format_, wire)
+            message.agreement = self._agreement(format_, chosen)
+            self._check_segments(message, event, chosen)
         if fault:
             self._give_up(message, event.findings, fault, HEADERS[wire.type.syntax])
         return message
 
-    def _check_segments(self, message: Message, event: MessageRead) -> None:
-        """Check one EDI message, and read what passes."""
+    def _check_segments(self, message: Message, event: MessageRead, chosen: Chosen) -> None:
+        """Check one EDI message, and read what passes as what was chosen for it."""
         wire = event.message
         table = tables.find(wire.type)
         if table is None:
@@ -460,7 +464,7 @@ class Examiner:
         if wire.type.name in CONTROL:
             message.control = wire
         elif not message.rejected:
-            self._read(message, message.format, (wire, checked))
+            self._read(message, chosen, (wire, checked))
 
     def _xml(self, part: Part) -> Iterator[Examined]:
         """One XML message."""
@@ -482,7 +486,8 @@ class Examiner:
         """Check one XML message, and read what passes."""
         known = xsd.recognise(root)
         message.format = known.format if known is not None else f"xml:{xml_reader.local_name(root)[:_MAX_STATED]}"
-        message.agreement = self._agreement(message.format, _document_of(message.format))
+        chosen = mappings.choose(message.format)
+        message.agreement = self._agreement(message.format, chosen)
         if known is None:
             message.findings.append(xsd.unknown(root))
             self._judged(message)
@@ -490,7 +495,7 @@ class Examiner:
         message.findings += xsd.check(known.root, known.format)
         message.schema = _schema_digest(known.format)
         if not self._judged(message).rejected:
-            self._read(message, known.format, known.root)
+            self._read(message, chosen, known.root)
 
     def _json(self, part: Part) -> Iterator[Examined]:
         """One JSON message: `{"format": "json:declaration:1", "reference": "...", "document": {...}}`, or a bare document."""
@@ -517,18 +522,18 @@ class Examiner:
 
     def _check_json(self, message: Message, value: Mapping[str, Any], resembled: Sequence[str]) -> None:
         """Check the envelope of one JSON message, and read what passes."""
-        document_type = _document_of(message.format)
-        message.agreement = self._agreement(message.format, document_type)
+        chosen = mappings.choose(message.format)
+        message.agreement = self._agreement(message.format, chosen)
         if "format" not in value:
             likely = ", ".join(f"json:{name}:1" for name in resembled or MODELS)
             message.findings.append(Finding("json.format_missing", args={"formats": likely}))
-        elif document_type is None or not message.format.startswith("json:"):
+        elif chosen is None or not message.format.startswith("json:"):
             place = Place(path="/format")
             message.findings.append(Finding("schema.none", place=place, args={"format": message.format}))
         elif not isinstance(value.get("document"), dict):
             message.findings.append(Finding("json.document_missing", place=Place(path="/document")))
         if not self._judged(message).rejected:
-            self._read(message, message.format, value["document"])
+            self._read(message, chosen, value["document"])
 
     def _give_up(self, message: Message, found: Sequence[Finding], fault: faults.Fault, tag: str = "") -> None:
         """A message that could not be examined, through a fault of ours; `found` is what its reader found."""
@@ -547,20 +552,21 @@ class Examiner:
             found.append(Finding("identity.sender", value=sender, args={"sender": sender}))
         yield Interchange(message.syntax, found, message.number, message.number, ref, message.agreement)
 
-    def _read(self, message: Message, format_: str, wire: Any) -> None:
-        """Read the checked wire message into its document, and judge that by the rules."""
-        document_type = _document_of(format_)
-        if document_type is None:
+    def _read(self, message: Message, chosen: Chosen, wire: Any) -> None:
+        """Read the checked wire message into the document chosen for it, and judge that by the rules."""
+        if not isinstance(chosen, str):
             # Its syntax is right, and is acknowledged so. An application's answer is not answered in turn, or two
             # gateways would answer each other for ever; anything else was sent for something to come of it.
-            if format_.split(":")[1] in ADVICE:
-                message.findings.append(Finding("mapping.none", Severity.NOTE, args={"format": format_}))
+            none = chosen or Finding("mapping.none", args={"format": message.format})
+            if message.format.split(":")[1] in ADVICE:
+                message.findings.append(replace(none, severity=Severity.NOTE))
             else:
-                message.refusals.append(Finding("mapping.none", args={"format": format_}))
+                message.refusals = catalogue.kept([none], 1)
             return
-        mapping = mappings.load(document_type, format_)
-        read: Read = mapping.read(wire, context_of(message.agreement or ANY))
-        message.document_type = document_type
+        agreement = message.agreement or ANY
+        mapping = mappings.load(chosen, message.format, agreement.mapping)
+        read: Read = mapping.read(wire, context_of(agreement))
+        message.document_type = chosen
         message.mapping = mapping.digest
         message.origins = read.origins
         strictness = self._strictness(message.agreement)
@@ -582,8 +588,9 @@ class Examiner:
         message.findings = catalogue.kept(judged, _most_findings(message))
         return message
 
-    def _agreement(self, format_: str, document_type: str | None) -> Agreement | None:
+    def _agreement(self, format_: str, chosen: Chosen) -> Agreement | None:
         """The most particular agreement under which such a message may come."""
+        document_type = chosen if isinstance(chosen, str) else None
         fitting = [
             a
             for a in self._agreements
@@ -658,11 +665,6 @@ def _resembled(value: Mapping[str, object]) -> list[str]:
     scores = {name: 2 * len(value.keys() & model.model_fields.keys()) - len(value) for name, model in MODELS.items()}
     best = max(scores.values())
     return [name for name, score in scores.items() if score == best > 0]
-
-
-def _document_of(format_: str) -> str | None:
-    """The document a format is read into: the one that a mapping has for it."""
-    return next(iter(mappings.documents_of(format_)), None)
 
 
 @cache

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -150,6 +151,7 @@ def agreement(text: str) -> str:
         (agreement('"direction": "in", "time_zone": "Nowhere"'), "no time zone Nowhere"),
         (agreement('"direction": "in", "envelope": "SOAP"'), "envelope"),
         (agreement('"direction": "in"}, {"direction": "in"'), "agreement of x x-in-any is there twice"),
+        (agreement('"direction": "in", "mapping": "declaration/nobody"'), "no variation declaration/nobody"),
         ('{"id": "x", "name": "X", "credit_grade": "Z"}', "credit_grade"),
         ('{"id": "good", "name": "Again"}', "partner good is there twice"),
         (f'{{"id": "x", "name": "X", "keys": [{{"key": "{KEY}"}}]}}', "first with partner good"),
@@ -184,6 +186,35 @@ def test_what_can_be_agreed_is_taken(run, tmp_path, text):
     (tmp_path / "p.jsonl").write_text(agreement(text), "utf-8")
     done = run("partner", "import", "p.jsonl", "--dry-run")
     assert done.code == 0, done.err
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('"document": "clearance", "format": "edifact:CUSRES:D:96B:UN", "mapping": "clearance/acme"', ""),
+        ('"document": "clearance", "format": "edifact:CUSRES:D:96B:UN", "mapping": "clearance/acne"', "clearance/acme"),
+        ('"format": "edifact:CUSRES:D:96B:UN", "mapping": "clearance/acme"', "must name both"),
+        ('"document": "clearance", "mapping": "clearance/acme"', "must name both"),
+        (
+            '"document": "response", "format": "edifact:CUSRES:D:96B:UN", "mapping": "clearance/acme"',
+            "is for clearance",
+        ),
+        # The table itself is no variation; without `mapping` it is what an agreement means.
+        (
+            '"document": "clearance", "format": "edifact:CUSRES:D:96B:UN", "mapping": "clearance/edifact_cusres_d96b"',
+            "no variation",
+        ),
+    ],
+)
+def test_an_agreement_chooses_a_variation_of_its_own_mapping(run, tmp_path, monkeypatch, text, told):
+    """`mapping` names a variation, and the agreement the document and the format that this is for."""
+    shutil.copytree(data.mappings(), tmp_path / "mappings")
+    (tmp_path / "mappings/clearance/acme.toml").write_text('extends = "clearance/edifact_cusres_d96b"')
+    monkeypatch.setattr(data, "mappings", lambda: tmp_path / "mappings")
+    (tmp_path / "p.jsonl").write_text(agreement(f'"direction": "in", {text}'), "utf-8")
+    done = run("partner", "import", "p.jsonl", "--dry-run")
+    assert (done.code == 0) == (not told)
+    assert told in done.err
 
 
 @pytest.mark.parametrize(("name", "text"), [("p.toml", ""), ("p.jsonl", ""), ("p.toml", "partners = []")])

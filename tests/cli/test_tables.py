@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
+from gateway import data
 from gateway.cli import mapping_trials
 from gateway.model import Finding, Place
 from gateway.translate import table
@@ -39,6 +41,71 @@ def test_what_the_writer_reports_is_no_fault_and_all_else_is():
     assert difference({"qualifier": None}, {"qualifier": "169"}) == ""
     assert difference({"qualifier": None}, {"qualifier": "170"}) != ""
     assert difference({"other": None}, {"other": "x"}) != ""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A copy of the shipped tables with one partner's variation."""
+    copied = tmp_path / "mappings"
+    shutil.copytree(data.mappings(), copied)
+    (copied / "clearance/acme.toml").write_text(VARIATION)
+    monkeypatch.setattr(data, "mappings", lambda: copied)
+    return copied
+
+
+VARIATION = 'extends = "clearance/edifact_cusres_d96b"\nwithout = ["remarks"]'
+
+
+def test_variations_are_listed_by_the_table_they_extend(run, folder):
+    """`mapping list` gives the name that `extends` and an agreement's `mapping` take."""
+    listed = run("mapping", "list", "--json").json
+    format_ = "edifact:CUSRES:D:96B:UN"
+    base = {"document": "clearance", "format": format_, "name": "clearance/edifact_cusres_d96b", "extends": ""}
+    assert base in listed
+    assert {**base, "name": "clearance/acme", "extends": "clearance/edifact_cusres_d96b"} in listed
+    assert len(listed) == len(table.available()) + 1
+
+
+def test_variations_are_linted_and_parts_are_not(run, folder):
+    """`mapping lint` judges each variation as a whole; a part only where it is included."""
+    linted = run("mapping", "lint", "--json")
+    assert linted.code == 0
+    files = {line["file"] for line in linted.json}
+    assert str(folder / "clearance/acme.toml") in files
+    assert not any("/parts/" in file for file in files)
+    (folder / "clearance/acme.toml").write_text(VARIATION.replace("remarks", "number"))
+    linted = run("mapping", "lint")
+    assert linted.code == 1
+    assert "clearance/acme.toml: number: is required and no row reads it" in linted.out
+
+
+def test_lint_tells_of_tables_that_take_the_same(run, folder):
+    """Two tables of a format whose conditions overlap are each sound, and not together."""
+    path = folder / "response/edifact_cusres_d96b.toml"
+    path.write_text(path.read_text("utf-8").replace('"961"', '"961|962"'), "utf-8")
+    linted = run("mapping", "lint")
+    assert linted.code == 1
+    assert "may take the same edifact:CUSRES:D:96B:UN" in linted.out
+
+
+def test_variations_are_tried_on_the_samples(run, folder, tmp_path, monkeypatch):
+    """`mapping test` goes there and back by a variation, and tries its own messages where a sample has some."""
+    samples = tmp_path / "samples"
+    shutil.copytree(data.samples() / "clearance/full", samples / "clearance/full")
+    own = samples / "clearance/full/acme"
+    own.mkdir()
+    golden = (samples / "clearance/full/out.edi").read_text("utf-8")
+    (own / "out.edi").write_text("".join(line for line in golden.splitlines(True) if "FTX+AAI" not in line), "utf-8")
+    monkeypatch.setattr(data, "samples", lambda: samples)
+    arguments = ("mapping", "test", "--document", "clearance", "--format", "edifact:CUSRES:D:96B:UN")
+    done = run(*arguments, "--json")
+    tried = {(line["sample"], line["what"]) for line in done.lines if line["variation"] == "clearance/acme"}
+    assert tried == {("full/acme/out.edi", "write"), ("full", "round trip")}
+    assert [line for line in done.lines if line["fault"]] == []
+    (own / "out.edi").write_text(golden, "utf-8")
+    done = run(*arguments)
+    assert done.code == 1
+    assert "clearance as edifact:CUSRES:D:96B:UN by clearance/acme, full/acme/out.edi, write: " in done.out
 
 
 @pytest.mark.parametrize(

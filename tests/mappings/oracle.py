@@ -226,7 +226,9 @@ def _in_edifact(segment: str, name: str, format_: str) -> str | None:
     components = elements[position].split(":")
     if not inner:
         return components[0]
-    within = [use.split()[0] for use in lists["composites"][number]].index(inner)
+    inner, _, nth = inner.partition("#")
+    alike = [n for n, use in enumerate(lists["composites"][number]) if use.split()[0] == inner]
+    within = alike[int(nth or 1) - 1]
     return components[within] if within < len(components) else None
 
 
@@ -256,7 +258,16 @@ def _nth(elements: Iterator[Any], step: str) -> etree._Element | None:
 
 
 def without_row(document: str, format_: str, row: int) -> bytes:
-    """The text of a table without one of its rows."""
+    """The text of a table without one of its rows, those that it includes written out."""
     content = tomllib.loads(table.path_of(document, format_).read_text("utf-8"))
-    del content["rows"][row]
-    return "\n".join(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in content.items()).encode()
+    rows = [[row.field, row.place, row.converter] for row in table.load(document, format_).rows]
+    del rows[row]
+    content["rows"] = rows
+    return "\n".join(f"{key} = {_toml(value)}" for key, value in content.items()).encode()
+
+
+def _toml(value: Any) -> str:
+    """A value of a table's header, or its rows, as TOML: JSON but for what holds names."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{json.dumps(name)} = {json.dumps(of)}" for name, of in value.items()) + " }"
+    return json.dumps(value, ensure_ascii=False)

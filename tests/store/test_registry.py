@@ -9,7 +9,9 @@ import pytest
 
 from gateway.errors import NotFound
 from gateway.model import Acknowledge, Agreement, ApiKey, Direction, Identifier, Partner, Role, Strictness
+from gateway.store import registry
 from gateway.store.registry import CHUNK
+from gateway.store.sql import from_json, to_json
 from gateway.store.sql_store import SqlStore
 from tests.store.made import NOW
 
@@ -34,6 +36,7 @@ AGREEMENT = Agreement(
     acknowledge=Acknowledge.ON_ERROR,
     attempt_timeout=2.5,
     second_opinion=True,
+    mapping="declaration/firm",
 )
 KEY = ApiKey("k1", "firm", "hash1", frozenset({"send"}), test=True, expires_at=NOW)
 
@@ -111,3 +114,10 @@ async def test_a_large_import_passes_through_in_chunks(store: SqlStore) -> None:
     partner = await store.partner_by(Identifier("n", f"{CHUNK + 1}"))
     assert partner is not None
     assert partner.id == f"e{CHUNK + 1:06}"
+
+
+def test_agreements_kept_before_they_could_choose_a_mapping_are_read() -> None:
+    """Terms are one JSON text; what it does not say is as it was before it could be said."""
+    terms = from_json(registry._terms(AGREEMENT))
+    del terms["mapping"]
+    assert registry._agreement_from(to_json(terms)) == replace(AGREEMENT, mapping="")

@@ -1,0 +1,236 @@
+"""Reads the text of a mapping table and spells it out: what it includes, and what it extends.
+
+    { include = "edifact_party", field = "consignor", at = "SG1[3035=CZ]", without = ["country"] },
+
+stands in `rows` for the rows of mappings/parts/edifact_party.toml: each field goes behind `field` and a dot, each
+place directly behind `at`, so that a part's places begin with what joins them (`.NAD/3164`, `/Code`). What only the
+wire has (a constant) goes by its place alone. A part includes nothing itself.
+
+    extends = "clearance/edifact_cusres_d96b"
+    without = ["remarks"]
+    rows    = [ ["number", "BGM/C106.1004", "digits:18"] ]
+
+is a variation: the table of that name, with these rows instead of its own for the same field, or, of rows without
+a field, for the same place; with rows for what it has none for; and without what `without` names. A field that has
+a list or a part below it is named with them: `without = ["consignor"]`. A field may have one row each for its value,
+`each`, `count`, `total` and `default`, and a variation's row replaces its like only. Document, format, `when` and
+`reshape` are the base's: a variation is chosen by agreement, and for what the base is chosen for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from gateway.errors import MappingInvalid
+from gateway.translate import rows
+from gateway.translate.rows import Row
+
+PARTS = "parts"
+"""The folder below mappings/ whose files are groups of rows, not tables."""
+
+_NAME = re.compile("[A-Za-z0-9_-]+")
+_TABLE = frozenset({"document", "format", "unmapped", "reshape", "when", "rows"})
+_VARIATION = frozenset({"extends", "without", "unmapped", "rows"})
+_INCLUDE = frozenset({"include", "field", "at", "without"})
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A table as it was written, with its rows spelled out; `faults` says what could not be."""
+
+    document: str
+    format: str
+    unmapped: str
+    reshape: str
+    when: Any
+    rows: tuple[Row, ...] | None
+    """None for the document's own JSON."""
+    digest: str
+    """SHA-256 of the table's text; of a table that includes or extends, also of the texts it takes rows from."""
+    faults: tuple[str, ...]
+    extends: str = ""
+    """The name of the table that this is a variation of."""
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What comes together while a table is spelled out."""
+
+    folder: Path
+    faults: list[str] = field(default_factory=list)
+    digests: dict[str, str] = field(default_factory=dict)
+    """Of the texts that rows were taken from, by their names."""
+
+
+def read(body: bytes, name: str, folder: Path) -> Source:
+    """The table that the TOML in `body` writes, with what it takes from `folder` (mappings/).
+
+    MappingInvalid, with `name` in it, where it is no TOML or its rows are no rows.
+    """
+    content = toml(body, name)
+    reading = _Reading(folder)
+    try:
+        source = _variation(content, reading) if "extends" in content else _table(content, reading)
+    except MappingInvalid as error:
+        raise MappingInvalid(f"{name}: {'; '.join([*reading.faults, str(error)])}") from error
+    return replace(source, digest=_digest(body, reading.digests), faults=tuple(reading.faults))
+
+
+def toml(body: bytes, name: str) -> dict[str, Any]:
+    """The content of a TOML file; MappingInvalid where it is none."""
+    try:
+        return tomllib.loads(body.decode())
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise MappingInvalid(f"{name}: {error}") from error
+
+
+def _digest(body: bytes, others: Mapping[str, str]) -> str:
+    digest = hashlib.sha256(body)
+    for name, of in sorted(others.items()):
+        digest.update(f"\n{name} {of}".encode())
+    return digest.hexdigest()
+
+
+def _table(content: Mapping[str, Any], reading: _Reading) -> Source:
+    reading.faults.extend(f"{key}: unknown" for key in sorted(content.keys() - _TABLE))
+    return Source(
+        document=str(content.get("document", "")),
+        format=str(content.get("format", "")),
+        unmapped=str(content.get("unmapped", "report")),
+        reshape=str(content.get("reshape", "")),
+        when=content.get("when"),
+        rows=_all_rows(content.get("rows"), reading),
+        digest="",
+        faults=(),
+    )
+
+
+def _variation(content: Mapping[str, Any], reading: _Reading) -> Source:
+    """The base of a variation with the variation's rows."""
+    reading.faults.extend(
+        f"{key}: unknown in a variation; document, format, when and reshape are those of the table it extends"
+        for key in sorted(content.keys() - _VARIATION)
+    )
+    name = str(content["extends"])
+    path = _path(reading.folder, name)
+    if path is None:
+        raise MappingInvalid(f"extends: there is no table {name!r}")
+    body = path.read_bytes()
+    if "extends" in toml(body, name):
+        raise MappingInvalid(f"extends: {name} is a variation itself; extend the table that it extends")
+    base = read(body, name, reading.folder)
+    reading.digests[name] = base.digest
+    own = _all_rows(content.get("rows", []), reading)
+    if base.rows is None or own is None:
+        raise MappingInvalid("extends: the document's own JSON has no variations")
+    reading.faults.extend(f"{name}: {fault}" for fault in base.faults)
+    kept = _without(base.rows, content.get("without", []), reading)
+    by_identity: dict[tuple[str, str], list[Row]] = {}
+    for row in own:
+        by_identity.setdefault(row.identity, []).append(row)
+    spelled: list[Row] = []
+    for row in kept:
+        if row.identity not in by_identity:
+            written = f"row {[row.field, row.place, row.converter]!r}"
+            spelled.append(replace(row, source=f"{row.source or written} of {name}"))
+    reading.faults.extend(_meeting(spelled, own))
+    spelled.extend(own)
+    return replace(base, rows=tuple(spelled), unmapped=str(content.get("unmapped", base.unmapped)), extends=name)
+
+
+def _meeting(kept: Sequence[Row], own: Sequence[Row]) -> list[str]:
+    """Where a row of a variation stands at the place of a field that the base keeps there: one place, two values."""
+    fields = {row.place: row.field for row in kept if row.identity[1] == "value" and row.field}
+    return [
+        f"row {[row.field, row.place, row.converter]!r}: {fields[row.place]} stands there in the table it extends; "
+        f"give that another place, or drop it by without"
+        for row in own
+        if row.field and row.place in fields
+    ]
+
+
+def _path(folder: Path, name: str) -> Path | None:
+    """The file of a table, by its name below mappings/; None where there is none or the name leads elsewhere."""
+    parts = name.split("/")
+    if len(parts) != 2 or parts[0] == PARTS or not all(map(_NAME.fullmatch, parts)):
+        return None
+    path = folder / f"{name}.toml"
+    return path if path.is_file() else None
+
+
+def _all_rows(raw: Any, reading: _Reading) -> tuple[Row, ...] | None:
+    """The rows, or None for the document's own JSON."""
+    if raw == "document":
+        return None
+    if not isinstance(raw, list):
+        raise MappingInvalid('rows: is neither a list nor "document"')
+    spelled: list[Row] = []
+    for entry in raw:
+        try:
+            if isinstance(entry, dict):
+                spelled.extend(_included(entry, reading))
+            else:
+                spelled.append(rows.parse(entry))
+        except MappingInvalid as error:
+            reading.faults.append(str(error))
+    seen: set[Row] = set()
+    for row in spelled:
+        if row in seen:
+            where = f" ({row.source})" if row.source else ""
+            reading.faults.append(f"row {[row.field, row.place, row.converter]!r}: stands twice{where}")
+        seen.add(row)
+    return tuple(spelled)
+
+
+def _included(entry: Mapping[str, Any], reading: _Reading) -> list[Row]:
+    """The rows of a part, at the place where the entry puts them."""
+    name, field_, at = entry.get("include"), entry.get("field"), entry.get("at")
+    if entry.keys() - _INCLUDE or not (isinstance(name, str) and isinstance(field_, str) and isinstance(at, str)):
+        raise MappingInvalid(f"include {entry!r}: takes include, field, at and, where it is wanted, without")
+    path = reading.folder / PARTS / f"{name}.toml"
+    if not _NAME.fullmatch(name) or not path.is_file():
+        raise MappingInvalid(f"include {name!r}: there is no {PARTS}/{name}.toml")
+    body = path.read_bytes()
+    content = toml(body, f"{PARTS}/{name}.toml")
+    reading.digests[f"{PARTS}/{name}"] = hashlib.sha256(body).hexdigest()
+    raw = content.get("rows")
+    if content.keys() != {"rows"} or not isinstance(raw, list):
+        raise MappingInvalid(f"include {name!r}: {PARTS}/{name}.toml holds a list of rows and nothing else")
+    written: list[Row] = []
+    for each in raw:
+        try:
+            written.append(rows.parse(each))
+        except MappingInvalid as error:
+            reading.faults.append(f"include {name!r}: {error}")
+    placed = []
+    for row in _without(written, entry.get("without", []), reading, f"include {name!r} for {field_!r}: "):
+        source = f"row {[row.field, row.place, row.converter]!r} of include {name!r} for {field_!r} at {at!r}"
+        canonical = ".".join(filter(None, (field_, row.field))) if row.field else ""
+        placed.append(Row(canonical, at + row.place, row.converter, source))
+    return placed
+
+
+def _without(given: Sequence[Row], names: Any, reading: _Reading, around: str = "") -> list[Row]:
+    """The rows but those that `names` drops: fields with all below them, and places of rows without a field."""
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        reading.faults.append(f"{around}without: is a list of fields and places")
+        return list(given)
+    kept = list(given)
+    for name in names:
+        left = [row for row in kept if not _is_named(row, name)]
+        if len(left) == len(kept):
+            reading.faults.append(f"{around}without: {name!r} names no row")
+        kept = left
+    return kept
+
+
+def _is_named(row: Row, name: str) -> bool:
+    if not row.field:
+        return row.place == name
+    return row.field == name or row.field.startswith(f"{name}.")
