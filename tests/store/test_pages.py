@@ -216,7 +216,9 @@ async def with_numbers(store: SqlStore, own: range, partner: str) -> None:
 
     def fill(connection: Connection) -> None:
         for rows, key in ((numbers, "K"), (besides, "L")):
-            insert_rows(connection, tables.cases, [(id_, 1, "accepted", who, False, "consignment", "{}") for id_, who in rows])
+            insert_rows(
+                connection, tables.cases, [(id_, 1, "accepted", who, False, "consignment", "{}") for id_, who in rows]
+            )
             insert_rows(connection, tables.case_keys, [(key, "contract", False, id_) for id_, _ in rows])
             insert_rows(connection, tables.case_keys, [(key, "bill", False, id_) for id_, _ in rows])
             insert_rows(connection, tables.case_partners, rows)
