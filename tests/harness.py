@@ -22,8 +22,8 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from gateway import config
-from gateway.cli import partner_file
 from gateway.demo.guard import Guard
+from gateway.registry import partner_file
 from gateway.web import opening
 
 READY_SECONDS = 30.0

@@ -36,8 +36,8 @@ def import_(
 ) -> None:
     """Add or replace partners with their agreements and keys; nothing is imported unless all of FILE is good."""
     from gateway.cli.opening import has_store, with_store_of
-    from gateway.cli.partner_file import read
     from gateway.config import load
+    from gateway.registry.partner_file import read
 
     output.existing_file(file)
     settings = load(config)
@@ -84,7 +84,7 @@ async def _refuse_moved_keys(store: Store, file: Path) -> None:
     """The end where a key of `file` is another partner's in the registry: it would open the other's door."""
     import asyncio
 
-    from gateway.cli.partner_file import read
+    from gateway.registry.partner_file import read
 
     entries = read(file)
     while chunk := list(islice(entries, _CHUNK)):
@@ -146,7 +146,7 @@ def _as_dict(partner: Any, agreements: list[Any]) -> dict[str, Any]:
 
 def key() -> None:
     """Print a fresh API key; put it, or the hash that is told beside it, into a partner file."""
-    from gateway.web.keys import hash_key, new_key
+    from gateway.registry.keys import hash_key, new_key
 
     fresh = new_key()
     output.data(fresh)

@@ -8,9 +8,9 @@ import time
 from aiohttp import web
 
 from gateway import documents
+from gateway.registry.keys import SEND
 from gateway.transports.http import keep_waiting
 from gateway.web.api.description import DESCRIPTION
-from gateway.web.keys import SEND
 from gateway.web.metrics import Metrics
 from gateway.web.openapi import build as describe
 from gateway.web.problems import problems

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
-from gateway.deliver.directory import Directory
 from gateway.errors import NotAuthenticated, NotFound, NotPermitted, Overloaded
 from gateway.model import ApiKey, Partner, Role
+from gateway.registry.directory import Directory
+from gateway.registry.keys import ADMIN, READ, hash_key
 from gateway.store.contract import Store, Viewer
-from gateway.web.keys import ADMIN, READ, hash_key
 
 _REGISTRY_AGE = 1.0
 """Seconds after which a change of the registry is looked for: a revoked key is refused within them."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from aiohttp import web
 from pydantic import BaseModel
 
+from gateway.registry.keys import READ, SEND
 from gateway.web import resources
 from gateway.web.api import cases, deliveries, description, feeds, log, messages, operations
-from gateway.web.keys import READ, SEND
 from gateway.web.parameters import TEST, Parameter
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from gateway import data
-from gateway.cli import partner_file
-from gateway.cli.partner_file import AgreementEntry, IdentifierEntry, KeyEntry, PartnerEntry, read
 from gateway.errors import ConfigurationInvalid
 from gateway.model import Agreement, ApiKey, Partner
-from gateway.web.keys import hash_key
+from gateway.registry import partner_file
+from gateway.registry.keys import hash_key
+from gateway.registry.partner_file import AgreementEntry, IdentifierEntry, KeyEntry, PartnerEntry, read
 
 KEY = "gwk_" + "0123456789" * 4
 FILE = f"""

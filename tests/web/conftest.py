@@ -21,12 +21,12 @@ from gateway.discovery import find_flows
 from gateway.model import Agreement, ApiKey, Direction, Identifier, Partner, Role
 from gateway.receipt.notary import Notary
 from gateway.receive.intake import Intake
+from gateway.registry.keys import hash_key
 from gateway.store import migrate
 from gateway.store.contract import CaseChange, MessageRecord, NewReceipt, Outcome, Store
 from gateway.web import app, opening
 from gateway.web.application import application
 from gateway.web.identity import Gate
-from gateway.web.keys import hash_key
 from gateway.web.metrics import Metrics
 from gateway.web.services import Services
 

@@ -9,10 +9,10 @@ import pytest
 
 from gateway import model
 from gateway.receipt.verify import valid, verify, verify_proof
+from gateway.registry.keys import hash_key
 from gateway.store.contract import CaseView
 from gateway.web import opening, views
 from gateway.web.identity import Caller
-from gateway.web.keys import hash_key
 from tests.web.conftest import KEYS, NOW, PARTNERS, Filled, Quiet, key_of
 
 

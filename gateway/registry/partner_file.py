@@ -35,15 +35,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from gateway import model
-from gateway.cli import output
-from gateway.deliver import advice
 from gateway.errors import ConfigurationInvalid
+from gateway.receipt import advice
+from gateway.registry.keys import SCOPES, hash_key
+from gateway.spelling import near
 from gateway.translate import table
-from gateway.trip.acknowledge import ACKNOWLEDGEMENT
-from gateway.web.keys import SCOPES, hash_key
 
 _ANY = "*"
 _RESPONSE = "response"
+_ACKNOWLEDGEMENT = model.DeliveryKind.ACKNOWLEDGEMENT.value
 _ACKNOWLEDGEMENTS = ("edifact:CONTRL", "x12:997", "x12:999", "x12:TA1")
 """Formats of syntax acknowledgements, with or without a version: which one is sent follows what is acknowledged."""
 _OPTIONS = {"http": {"url", "token_file"}, "folder": {"folder"}}
@@ -60,9 +60,9 @@ def _pairs() -> frozenset[tuple[str, str]]:
 
 
 def _document(name: str) -> str:
-    known = {document for document, _ in _pairs()} | {ACKNOWLEDGEMENT}
+    known = {document for document, _ in _pairs()} | {_ACKNOWLEDGEMENT}
     if name != _ANY and name not in known:
-        raise ValueError(f"there is no document {name}{output.near(name, known)}; `gateway mapping list` names them")
+        raise ValueError(f"there is no document {name}{near(name, known)}; `gateway mapping list` names them")
     return name
 
 
@@ -73,7 +73,7 @@ def _acknowledges(format_: str) -> bool:
 def _format(name: str) -> str:
     known = {format_ for _, format_ in _pairs()}
     if name != _ANY and name not in known and not _acknowledges(name):
-        raise ValueError(f"there is no format {name}{output.near(name, known)}; `gateway mapping list` names them")
+        raise ValueError(f"there is no format {name}{near(name, known)}; `gateway mapping list` names them")
     return name
 
 
@@ -154,7 +154,7 @@ class AgreementEntry(_Entry):
         return self
 
     def _format_fits(self) -> bool:
-        if self.document == ACKNOWLEDGEMENT:
+        if self.document == _ACKNOWLEDGEMENT:
             return _acknowledges(self.format)
         if self.document == _ANY:
             return True

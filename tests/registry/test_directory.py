@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from gateway.deliver.directory import VERSION_AGE, Directory
 from gateway.model import Partner, Role
+from gateway.registry.directory import VERSION_AGE, Directory
 from gateway.store.sql_store import SqlStore
 
 FIRM = Partner("firm", "Firm", frozenset({Role.ENTERPRISE}), language="en")
