@@ -23,6 +23,7 @@ from urllib.request import Request, urlopen
 
 from gateway import config
 from gateway.demo.guard import Guard
+from gateway.discovery import find_transports
 from gateway.registry import partner_file
 from gateway.web import opening
 
@@ -37,7 +38,7 @@ def key_of(partner_id: str) -> str:
 async def _import_partners(settings: config.Settings, file: Path) -> None:
     """What `gateway partner import` does."""
     async with opening.opened(settings, opening.signer(settings.receipts)) as store:
-        entries = [entry for entry, _ in partner_file.read(file)]
+        entries = [entry for entry, _ in partner_file.read(file, find_transports().options)]
         await store.import_partners(
             [entry.partner() for entry in entries],
             [agreement for entry in entries for agreement in entry.model_agreements()],

@@ -22,7 +22,7 @@ def register(cli: typer.Typer) -> None:
 
 
 def serve(config: output.ConfigOption = None) -> None:
-    """Run the gateway: HTTP, folders, pipeline, deliveries. SIGTERM drains and ends it.
+    """Run the gateway: HTTP, the other transports, pipeline, deliveries. SIGTERM drains and ends it.
 
     Prints the URL it listens on as its one line of output; logs go to stderr.
     """

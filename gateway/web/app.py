@@ -28,8 +28,7 @@ from gateway.store.contract import Store
 from gateway.store.log_watch import LogWatch
 from gateway.store.upkeep import keep_swept
 from gateway.transports.base import Sender
-from gateway.transports.folder import FolderReceiver, FolderSender
-from gateway.transports.http import HttpSender
+from gateway.transports.plugin import Means
 from gateway.trip.lifetime import freeze_loaded
 from gateway.trip.workers import sweep_results
 from gateway.web import node, opening
@@ -66,10 +65,9 @@ class Gateway:
         """Wire everything; nothing starts yet. Must be called in the running event loop."""
         self._settings = settings
         metrics, flows = Metrics(), discovery.find_flows()
-        self._senders: dict[str, Sender] = {
-            "http": Metered(HttpSender(allow_private=settings.deliver.allow_private_addresses), metrics),
-            "folder": Metered(FolderSender(), metrics),
-        }
+        transports = discovery.find_transports()
+        own = transports.read_settings(settings)
+        self._senders: dict[str, Sender] = {}
         worker = DeliveryWorker(store, self._senders, settings.deliver, notary)
         pipeline = Pipeline(
             store,
@@ -97,16 +95,13 @@ class Gateway:
             "log audit": watch.run,
             "upkeep": lambda: keep_swept(store),
         }
-        for folder in settings.folders:
-            receiver = FolderReceiver(
-                folder.path,
-                folder.partner,
-                intake.accept,
-                poll_seconds=settings.folder_poll_seconds,
-                test=folder.test,
-                spool=self.services.spool,
-            )
-            self._background[f"folder {folder.path}"] = receiver.run
+        for transport in transports:
+            means = Means(settings, own[transport.name], intake.accept, self.services.spool)
+            if transport.open_sender is not None:
+                self._senders[transport.name] = Metered(transport.open_sender(means), metrics)
+            if transport.open_receivers is not None:
+                for name, receiver in transport.open_receivers(means).items():
+                    self._background[f"{transport.name} {name}"] = receiver.run
 
     async def run(self, stop: asyncio.Event, announce: Callable[[str], None]) -> None:
         """Run until `stop` is set, then drain; `announce` gets the URL. BackgroundEnded where a part failed."""
@@ -118,7 +113,7 @@ class Gateway:
             stack.callback(self.services.stopping.set)
             await asyncio.to_thread(self.services.spool.sweep)
             await asyncio.to_thread(sweep_results)
-            log.info("serving", url=url, folders=len(self._settings.folders))
+            log.info("serving", url=url)
             freeze_loaded()
             announce(url)
             await _first_to_end(tasks, stop)
