@@ -21,11 +21,10 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-from gateway import config
+from gateway import config, opening
 from gateway.demo.guard import Guard
 from gateway.discovery import find_transports
 from gateway.registry import partner_file
-from gateway.web import opening
 
 READY_SECONDS = 30.0
 

@@ -72,7 +72,7 @@ def _store(settings: Settings) -> Iterator[str]:
 
 
 def _signing_key(settings: Settings) -> Iterator[str]:
-    from gateway.web.opening import read_signer
+    from gateway.opening import read_signer
 
     path = settings.receipts.signing_key_file
     if is_there(path):

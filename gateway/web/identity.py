@@ -104,6 +104,20 @@ class Gate:
             self._limit(caller.partner.id)
         return caller
 
+    async def admit_partner(self, partner_id: str) -> None:
+        """Admit a partner whom a transport has authenticated by means of its own.
+
+        Raises NotAuthenticated (an unknown or inactive partner) and Overloaded (more requests than the limit).
+        """
+        try:
+            partner = await self._directory.partner(partner_id)
+        except NotFound:
+            raise NotAuthenticated from None
+        if not partner.active:
+            raise NotAuthenticated("The partner is not active.")
+        if self._rate:
+            self._limit(partner_id)
+
     async def roles(self, partner_ids: Iterable[str]) -> dict[str, str]:
         """What each partner is in the trade, by id: all that others may learn of it."""
         roles: dict[str, str] = {}
