@@ -3,8 +3,9 @@
 Each setting can be overridden by an environment variable `GATEWAY_<SECTION>__<NAME>`, for example
 `GATEWAY_STORE__URL`. Secrets come from files only (`signing_key_file`), never from gateway.toml.
 
-What a value alone shows is judged here, for every verb; what only the machine shows (whether a file is
-there, whether a folder can be made) is judged by `gateway config check`.
+What a value alone shows is judged here, for every verb, but for the tables of transports (`[transports.NAME]`): each
+transport says what may stand in its own, which is judged when the gateway starts. What only the machine shows (whether
+a file is there, whether a folder can be made) is judged by `gateway config check`, which judges the tables as well.
 """
 
 from __future__ import annotations
@@ -216,14 +217,6 @@ class Deliver(Section):
     )
 
 
-class Folder(Section):
-    """A folder in which a partner leaves files."""
-
-    path: NamedPath = Field(description="Folder that is watched")
-    partner: str = Field(description="Id of the partner whose folder it is", min_length=1)
-    test: bool = Field(False, description="Whether its traffic is test traffic")
-
-
 class Logging(Section):
     """What the operator reads."""
 
@@ -246,9 +239,10 @@ class Settings(Section):
     limits: Limits = Limits()
     pipeline: Pipeline = Pipeline()
     deliver: Deliver = Deliver()
-    folders: tuple[Folder, ...] = ()
-    folder_poll_seconds: float = Field(0.5, description="How often folders are looked at", gt=0, le=DAY)
     logging: Logging = Logging()
+    transports: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="A table for each transport, which says what stands there"
+    )
 
 
 def load(path: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
@@ -293,6 +287,13 @@ def _overlay(values: dict[str, Any], environment: Mapping[str, str]) -> tuple[di
         if not name.startswith(ENVIRONMENT_PREFIX) or "__" not in name:
             continue
         section, _, key = name.removeprefix(ENVIRONMENT_PREFIX).lower().partition("__")
+        if section == "transports":  # whether there is such a setting, the transport says
+            transport, _, key = key.partition("__")
+            table = values.setdefault(section, {})
+            own = table.setdefault(transport, {}) if isinstance(table, dict) else None
+            if isinstance(own, dict):
+                own[key] = value
+            continue
         known = Settings.model_fields.get(section)
         model = known.annotation if known is not None else None
         if not (isinstance(model, type) and issubclass(model, Section) and key in model.model_fields):

@@ -18,6 +18,7 @@ GatewayError
     ├── MappingInvalid        a table in mappings/ cannot be used
     ├── RulesInvalid          a rule set in schemas/rules cannot be used
     ├── FlowsInvalid          two flows do not go together
+    ├── TransportsInvalid     two transports do not go together
     ├── DecisionEndless       flows react to one another without end
     ├── DirectoryUnreadable   a UN/EDIFACT directory archive cannot be imported
     ├── NotFound              no such thing in the store (HTTP 404)
@@ -122,6 +123,10 @@ class RulesInvalid(PermanentError):
 
 class FlowsInvalid(PermanentError):
     """The flows that are installed do not go together."""
+
+
+class TransportsInvalid(PermanentError):
+    """The transports that are installed do not go together."""
 
 
 class DecisionEndless(PermanentError):

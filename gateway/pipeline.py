@@ -21,12 +21,12 @@ from gateway.check.rulebook import RuleBook
 from gateway.config import Settings
 from gateway.decide import china
 from gateway.decide.flow import Flows
-from gateway.deliver.directory import Directory
 from gateway.deliver.loop import Loop
 from gateway.deliver.rendering import Renderer
 from gateway.errors import EarlierUndecided, ExaminerLost, FactsMoved, LeaseLost, TemporaryError
 from gateway.model import Direction, Payload
 from gateway.receipt.notary import Notary
+from gateway.registry.directory import Directory
 from gateway.store.contract import Claimed, Outcome, Store
 from gateway.trip.carry import Trip
 from gateway.trip.examine import Bounds

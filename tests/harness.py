@@ -21,10 +21,10 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-from gateway import config
-from gateway.cli import partner_file
+from gateway import config, opening
 from gateway.demo.guard import Guard
-from gateway.web import opening
+from gateway.discovery import find_transports
+from gateway.registry import partner_file
 
 READY_SECONDS = 30.0
 
@@ -37,7 +37,7 @@ def key_of(partner_id: str) -> str:
 async def _import_partners(settings: config.Settings, file: Path) -> None:
     """What `gateway partner import` does."""
     async with opening.opened(settings, opening.signer(settings.receipts)) as store:
-        entries = [entry for entry, _ in partner_file.read(file)]
+        entries = [entry for entry, _ in partner_file.read(file, find_transports().options)]
         await store.import_partners(
             [entry.partner() for entry in entries],
             [agreement for entry in entries for agreement in entry.model_agreements()],

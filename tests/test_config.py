@@ -7,7 +7,9 @@ import pytest
 
 from gateway.cli import config_text
 from gateway.config import Settings, load
+from gateway.discovery import find_transports
 from gateway.errors import ConfigurationInvalid
+from gateway.transports.folder import FolderSettings
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "configuration.md"
 
@@ -37,7 +39,9 @@ def test_the_example_is_the_default_configuration():
             lines.append(f"{name} = {value}")
         elif line.startswith("["):
             lines.append(line)
-    assert Settings.model_validate(tomllib.loads("\n".join(lines))) == Settings()
+    read = Settings.model_validate(tomllib.loads("\n".join(lines)))
+    assert read.model_dump(exclude={"transports"}) == Settings().model_dump(exclude={"transports"})
+    assert find_transports().read_settings(read) == find_transports().read_settings(Settings())
 
 
 def test_no_file_means_defaults(tmp_path, monkeypatch):
@@ -59,8 +63,7 @@ def test_a_named_file_must_exist(tmp_path):
         ("[http]\nport = 70000", "http.port"),  # out of bounds
         ('[limits]\npayload_bytes = "many"', "limits.payload_bytes"),  # another type
         ("[http", "gateway.toml"),  # no TOML
-        ("[[folders]]\npath = '/x'", "partner"),  # a required one missing in a list
-        ("[[folders]]\npath = ''\npartner = 'x'", "folders.0.path"),
+        ("transports = 1", "transports"),
         ("language = 'fr'", "language"),
         ("[logging]\nlevel = 'loud'", "logging.level"),
         ("[store]\nurl = 'nonsense'", "store.url"),
@@ -118,15 +121,43 @@ def test_a_password_is_not_shown():
 
 
 def test_what_is_shown_can_be_read_back():
-    """`config show` prints a file that means the same."""
-    settings = Settings.model_validate({"folders": [{"path": "in", "partner": "p"}], "http": {"port": 9}})
-    assert Settings.model_validate(tomllib.loads(config_text.toml(config_text.json_ready(settings)))) == settings
+    """`config show` prints a file that means the same, and what is not set in a transport's table stands there as well."""
+    folder = {"watched": [{"path": "in", "partner": "p"}]}
+    settings = Settings.model_validate({"transports": {"folder": folder}, "http": {"port": 9}})
+    again = Settings.model_validate(tomllib.loads(config_text.toml(config_text.json_ready(settings))))
+    assert again.model_dump(exclude={"transports"}) == settings.model_dump(exclude={"transports"})
+    own = find_transports().read_settings(settings)
+    assert find_transports().read_settings(again) == own
+    assert own["folder"] == FolderSettings.model_validate(again.transports["folder"])
+
+
+@pytest.mark.parametrize(
+    ("own", "told"),
+    [
+        ({"folder": {"watched": [{"path": "/x"}]}}, "transports.folder.watched.0.partner: "),
+        ({"folder": {"watched": [{"path": "", "partner": "x"}]}}, "transports.folder.watched.0.path: "),
+        ({"folder": {"poll": 1}}, "transports.folder.poll: "),
+        ({"http": {"url": "x"}}, "transports.http.url: "),
+        ({"htp": {}}, "transports.htp: no transport is called that; near it: http"),
+    ],
+)
+def test_a_transport_judges_its_own_table(own, told):
+    """What stands in a transport's table is judged by its declaration, and a fault is told by the setting's full name."""
+    with pytest.raises(ConfigurationInvalid) as caught:
+        find_transports().read_settings(Settings(transports=own))
+    assert told in str(caught.value)
+
+
+def test_a_variable_reaches_a_transports_table():
+    """GATEWAY_TRANSPORTS__NAME__SETTING overrides what the file says."""
+    settings = load(environment={"GATEWAY_TRANSPORTS__FOLDER__POLL_SECONDS": "2.5"})
+    assert find_transports().read_settings(settings)["folder"] == FolderSettings(poll_seconds=2.5)
 
 
 def test_a_fault_is_told_where_it_stands(tmp_path):
     """A variable's fault names the variable, a file's the file, and a variable that means nothing is told as well."""
     path = tmp_path / "gateway.toml"
-    path.write_text('[http]\nport = -1\n[[folders]]\npath = "in"\npartner = "p"\n', "utf-8")
+    path.write_text("[http]\nport = -1\n", "utf-8")
     variables = {"GATEWAY_LOGGING__LEVEL": "loud", "GATEWAY_HTTP__PROT": "1", "GATEWAY_FOLDERS__PATH": "x"}
     with pytest.raises(ConfigurationInvalid) as caught:
         load(path, variables)

@@ -10,9 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
-from gateway import discovery, flows
+from gateway import discovery, flows, transports
 from gateway.documents import MODELS
+from gateway.errors import TransportsInvalid
+from gateway.transports.plugin import Means, Peer, Route, Transport, Transports
 
 MODULE = '''
 from gateway.decide.effects import NewCase
@@ -44,6 +47,14 @@ from gateway.documents import MODELS
 found = discovery.find_flows()
 print(json.dumps([[flow.name for flow in found.all], sorted(found.feeds), sorted(MODELS)]))
 """
+
+
+async def take_letter(request: web.Request, peer: Peer, means: Means) -> web.Response:
+    """Take in a letter."""
+    return web.Response()
+
+
+LETTERS = Route("/v1/letters", "postLetter", take_letter)
 
 
 @pytest.fixture
@@ -104,3 +115,37 @@ def test_no_flow_imports_another() -> None:
     for path, text in sources.items():
         imported = {node.module for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom)}
         assert not imported & declaring, path
+
+
+def test_every_file_of_the_package_that_declares_a_transport_is_found() -> None:
+    """A transport is a file: nothing lists it."""
+    root = Path(transports.__file__).parent
+    declared = [path.stem for path in root.glob("*.py") if "\nTRANSPORT = Transport(" in path.read_text("utf-8")]
+    assert sorted(one.name for one in discovery.find_transports()) == sorted(declared)
+
+
+def test_no_other_room_names_a_transport() -> None:
+    """What the transports are called stands with their declarations, and in the default of an agreement."""
+    root = Path(transports.__file__).parents[1]
+    spared = {root / "model.py", root / "registry" / "partner_file.py", *(root / "transports").glob("*.py")}
+    names = {one.name for one in discovery.find_transports()}
+    for path in sorted({*root.rglob("*.py")} - spared):
+        if {"demo", "simulators"} & set(path.relative_to(root).parts):
+            continue  # they speak of URLs and of files
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            for text in (getattr(node, "left", None), *getattr(node, "comparators", ()), *getattr(node, "keys", ())):
+                assert not (isinstance(text, ast.Constant) and text.value in names), f"{path}:{text.lineno}"
+
+
+@pytest.mark.parametrize(
+    ("others", "told"),
+    [
+        ((Transport("folder"),), "two transports are called folder"),
+        ((Transport("By Post"),), "a transport's name is small letters and digits"),
+        ((Transport("post", routes=(LETTERS,)), Transport("pigeon", routes=(LETTERS,))), "pigeon and post both answer"),
+    ],
+)
+def test_transports_that_do_not_go_together_are_told(others: tuple[Transport, ...], told: str) -> None:
+    """Two of one name, a name that no table of the configuration can have, or two answers to one request."""
+    with pytest.raises(TransportsInvalid, match=told):
+        Transports([*discovery.find_transports(), *others])

@@ -255,7 +255,7 @@ WRITERS = {
     "transports/folder.py": "takes files into folders of their own, which it syncs",
     "transports/spool.py": "a body is no one's until it is adopted, which syncs it",
     "web/api/log.py": "a bundle is made anew for whoever asks again",
-    "web/node.py": "a node whose name is lost takes a new one",
+    "store/node_file.py": "a node whose name is lost takes a new one",
     "trip/workers.py": "spools what a worker found, which is found again after a crash",
 }
 

@@ -12,7 +12,10 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from gateway.config import ENVIRONMENT_PREFIX, Section, Settings
+from gateway.discovery import find_transports
 
+_TRANSPORTS = "transports"
+"""The section that holds a table for each transport."""
 _PASSWORD = re.compile(r"(?<=:)[^:@/]+(?=@)")
 
 
@@ -32,21 +35,29 @@ class Setting:
         """The environment variable that overrides it; empty for what stands in a list or in no section."""
         if self.listed or not self.section:
             return ""
-        return f"{ENVIRONMENT_PREFIX}{self.section.upper()}__{self.name.upper()}"
+        return f"{ENVIRONMENT_PREFIX}{self.section.upper().replace('.', '__')}__{self.name.upper()}"
 
 
-def settings(model: type[BaseModel] = Settings, section: str = "", *, listed: bool = False) -> Iterator[Setting]:
-    """Every setting, those without a section first, as TOML wants them."""
+def settings() -> Iterator[Setting]:
+    """Every setting, those without a section first, as TOML wants them; those of transports last."""
+    yield from _settings_of(Settings)
+    for transport in find_transports():
+        yield from _settings_of(transport.settings, f"{_TRANSPORTS}.{transport.name}")
+
+
+def _settings_of(model: type[BaseModel] = Settings, section: str = "", *, listed: bool = False) -> Iterator[Setting]:
     nested: list[tuple[str, type[Section], bool]] = []
     for name, field in model.model_fields.items():
         inner, many = _section_of(field.annotation)
         if inner is not None:
-            nested.append((name, inner, many))
+            nested.append((f"{section}.{name}" if section else name, inner, many))
+            continue
+        if model is Settings and name == _TRANSPORTS:
             continue
         default = None if field.is_required() else field.default
         yield Setting(section, name, field.description or "", default, listed)
     for name, inner, many in nested:
-        yield from settings(inner, name, listed=many)
+        yield from _settings_of(inner, name, listed=many)
 
 
 def _section_of(annotation: Any) -> tuple[type[Section] | None, bool]:
@@ -84,17 +95,30 @@ def _value(default: Any) -> str:
 def json_ready(effective: Settings) -> dict[str, Any]:
     """The configuration in effect as JSON-ready values, without the password in a URL."""
     values = effective.model_dump(mode="json")
+    own = find_transports().read_settings(effective)
+    values[_TRANSPORTS] = {name: section.model_dump(mode="json") for name, section in own.items()}
     values["store"]["url"] = _PASSWORD.sub("***", values["store"]["url"])
     return values
 
 
 def toml(values: Mapping[str, Any]) -> str:
     """JSON-ready settings as TOML; what is not set does not stand there."""
-    lines = [
-        f"{name} = {json.dumps(v, ensure_ascii=False)}" for name, v in values.items() if not isinstance(v, dict | list)
-    ]
-    for name, inner in values.items():
-        for table in inner if isinstance(inner, list) else [inner] if isinstance(inner, dict) else []:
-            lines += ["", f"[[{name}]]" if isinstance(inner, list) else f"[{name}]"]
-            lines += [f"{key} = {json.dumps(v, ensure_ascii=False)}" for key, v in table.items() if v is not None]
-    return "\n".join(lines)
+    return "\n".join(_toml_lines(values, ""))
+
+
+def _toml_lines(values: Mapping[str, Any], section: str) -> Iterator[str]:
+    for name, value in values.items():
+        if value is not None and not _holds_tables(value):
+            yield f"{name} = {json.dumps(value, ensure_ascii=False)}"
+    for name, value in values.items():
+        if not _holds_tables(value):
+            continue
+        full = f"{section}.{name}" if section else name
+        for table in value if isinstance(value, list) else [value]:
+            yield ""
+            yield f"[[{full}]]" if isinstance(value, list) else f"[{full}]"
+            yield from _toml_lines(table, full)
+
+
+def _holds_tables(value: Any) -> bool:
+    return isinstance(value, dict) or (isinstance(value, list) and all(isinstance(one, dict) for one in value))

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from gateway.cli import output
+from gateway.spelling import near
 
 
 def register(cli: typer.Typer) -> None:
@@ -84,9 +85,9 @@ def try_(
 
     pairs = table.available()
     if document and document not in (names := {name for name, _ in pairs}):
-        output.stop(f"there is no document {document}{output.near(document, names)}; `gateway mapping list` names them")
+        output.stop(f"there is no document {document}{near(document, names)}; `gateway mapping list` names them")
     if format_ and format_ not in (formats := {of for _, of in pairs}):
-        output.stop(f"there is no format {format_}{output.near(format_, formats)}; `gateway mapping list` names them")
+        output.stop(f"there is no format {format_}{near(format_, formats)}; `gateway mapping list` names them")
     if document and format_ and (document, format_) not in pairs:
         output.stop(f"there is no mapping of {document} as {format_}; `gateway mapping list` names them")
     count = faults = 0

@@ -54,9 +54,8 @@ def with_closed_store(config: Path | None, work: Callable[[Store], Awaitable[T]]
 
 def with_store_of(settings: Settings, work: Callable[[Store], Awaitable[T]], *, make: bool = False) -> T:
     """What `work` makes of the store of these settings, as `with_store` has it of a configuration file."""
-    from gateway import store
+    from gateway import opening, store
     from gateway.errors import ConfigurationInvalid, StoreUnavailable
-    from gateway.web import opening
 
     _log_to_stderr()
     url = settings.store.url
@@ -112,8 +111,8 @@ def _reader(settings: Settings) -> Signer:
     """The log's signer; before the first start, when nothing is signed yet, one whose key nobody keeps."""
     import secrets
 
+    from gateway import opening
     from gateway.receipt.signed import Signer
-    from gateway.web import opening
 
     if settings.receipts.signing_key_file.exists():
         return opening.signer(settings.receipts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import sys
@@ -75,14 +74,6 @@ def moment(at: datetime) -> str:
 def many(count: int, noun: str) -> str:
     """`count` of `noun`, such as `1 partner` or `2 partners`."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
-def near(name: str, known: Iterable[str]) -> str:
-    """What may have been meant by `name`, as a further clause; empty where nothing is like it."""
-    lowered = {one.lower(): one for one in known}
-    found = difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=0.5)
-    found = found or [one for one in sorted(lowered) if len(name) > 2 and name.lower() in one][:3]
-    return f"; near it: {', '.join(lowered[one] for one in found)}" if found else ""
 
 
 def reason(error: OSError) -> str:

@@ -36,15 +36,17 @@ def import_(
 ) -> None:
     """Add or replace partners with their agreements and keys; nothing is imported unless all of FILE is good."""
     from gateway.cli.opening import has_store, with_store_of
-    from gateway.cli.partner_file import read
     from gateway.config import load
+    from gateway.discovery import find_transports
+    from gateway.registry.partner_file import read
 
     output.existing_file(file)
+    transports = find_transports().options
     settings = load(config)
     size = file.stat().st_size
     with output.progress("Checking", size) as step:
         checked = (0, 0, 0)
-        for entry, read_bytes in read(file):
+        for entry, read_bytes in read(file, transports):
             checked = (checked[0] + 1, checked[1] + len(entry.agreements), checked[2] + len(entry.keys))
             step(read_bytes)
     if dry_run:
@@ -57,7 +59,7 @@ def import_(
         await _refuse_moved_keys(store, file)
         totals = (0, 0, 0)
         with output.progress("Importing", size) as step:
-            entries = read(file)
+            entries = read(file, transports)
             while chunk := list(islice(entries, _CHUNK)):
                 done = await store.import_partners(
                     [e.partner() for e, _ in chunk],
@@ -84,9 +86,10 @@ async def _refuse_moved_keys(store: Store, file: Path) -> None:
     """The end where a key of `file` is another partner's in the registry: it would open the other's door."""
     import asyncio
 
-    from gateway.cli.partner_file import read
+    from gateway.discovery import find_transports
+    from gateway.registry.partner_file import read
 
-    entries = read(file)
+    entries = read(file, find_transports().options)
     while chunk := list(islice(entries, _CHUNK)):
         keys = [key for entry, _ in chunk for key in entry.model_keys()]
         for key, present in zip(keys, await asyncio.gather(*(store.api_key(k.hash) for k in keys)), strict=True):
@@ -146,7 +149,7 @@ def _as_dict(partner: Any, agreements: list[Any]) -> dict[str, Any]:
 
 def key() -> None:
     """Print a fresh API key; put it, or the hash that is told beside it, into a partner file."""
-    from gateway.web.keys import hash_key, new_key
+    from gateway.registry.keys import hash_key, new_key
 
     fresh = new_key()
     output.data(fresh)

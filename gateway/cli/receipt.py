@@ -193,8 +193,8 @@ def key(config: output.ConfigOption = None) -> None:
     """
     from gateway.cli.opening import has_store, with_store_of
     from gateway.config import load
+    from gateway.opening import read_signer
     from gateway.receipt.anchor import names_before
-    from gateway.web.opening import read_signer
 
     settings = load(config)
     if not settings.receipts.signing_key_file.exists():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.cli import output
+from gateway.spelling import near
 
 if TYPE_CHECKING:
     from gateway.check.tables import ElementUse, Node, Table
@@ -99,8 +100,8 @@ def show(
     every = [tables.load(path) for path in tables.available()]
     table = next((t for t in every if format_ in t.formats), None)
     if table is None:
-        near = output.near(format_, [*_schemas(), *(name for t in every for name in t.formats)])
-        output.stop(f"there is no table for {format_}{near}; `gateway schema list` names them", output.NO)
+        like = near(format_, [*_schemas(), *(name for t in every for name in t.formats)])
+        output.stop(f"there is no table for {format_}{like}; `gateway schema list` names them", output.NO)
     if json:
         output.as_json(_as_dict(table))
         return

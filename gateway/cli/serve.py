@@ -22,7 +22,7 @@ def register(cli: typer.Typer) -> None:
 
 
 def serve(config: output.ConfigOption = None) -> None:
-    """Run the gateway: HTTP, folders, pipeline, deliveries. SIGTERM drains and ends it.
+    """Run the gateway: HTTP, the other transports, pipeline, deliveries. SIGTERM drains and ends it.
 
     Prints the URL it listens on as its one line of output; logs go to stderr.
     """
@@ -32,6 +32,7 @@ def serve(config: output.ConfigOption = None) -> None:
     from gateway.cli.config_faults import tls
     from gateway.config import load
     from gateway.errors import StoreUnavailable
+    from gateway.process import BackgroundEnded
     from gateway.web import app, logs
 
     settings = load(config)
@@ -46,7 +47,7 @@ def serve(config: output.ConfigOption = None) -> None:
             runner.run(app.serve(settings, announce=lambda url: print(url, flush=True)))
         except StoreUnavailable as error:
             output.stop(f"the store {store.without_password(settings.store.url)} does not answer: {error}", output.NO)
-        except app.BackgroundEnded as error:
+        except BackgroundEnded as error:
             output.stop(str(error), output.NO)
         except OSError as error:
             output.stop(f"{settings.http.host}:{settings.http.port}: {error.strerror or error}")

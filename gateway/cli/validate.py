@@ -17,6 +17,7 @@ import typer
 from gateway.cli import output
 from gateway.cli.words import word
 from gateway.signs import shown, visible
+from gateway.spelling import near
 
 if TYPE_CHECKING:
     from gateway.model import Agreement, Finding
@@ -76,7 +77,7 @@ def require_format(format_: str) -> None:
     every = {name for path in tables.available() for name in tables.read_json(path).get("formats", ())}
     every |= {*xsd.entries(), *(known for _, known in table.available())}
     if format_ not in every:
-        output.stop(f"there is no such format {format_}{output.near(format_, every)}; `gateway schema list` names them")
+        output.stop(f"there is no such format {format_}{near(format_, every)}; `gateway schema list` names them")
 
 
 def expectation(format_: str, *, lenient: bool) -> Agreement:

@@ -20,7 +20,6 @@ from gateway.decide import effects as do
 from gateway.decide.apply import Applied, CaseStep, Moved
 from gateway.decide.engine import Part
 from gateway.deliver.aside import run_aside
-from gateway.deliver.directory import Directory
 from gateway.deliver.rendering import Renderer
 from gateway.documents.base import Document
 from gateway.findings import MOST_TOLD, kept
@@ -37,6 +36,7 @@ from gateway.model import (
     derive_id,
 )
 from gateway.receipt.signed import canonical
+from gateway.registry.directory import Directory
 from gateway.store.alerts import ALERTS, OPERATOR, alert_body
 from gateway.store.contract import CaseChange, LedgerMove, Wait
 

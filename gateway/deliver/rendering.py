@@ -8,11 +8,11 @@ from functools import partial
 from zoneinfo import ZoneInfo
 
 from gateway.decide.facts import Facts, NextNumber
-from gateway.deliver import advice
 from gateway.deliver.aside import run_aside
 from gateway.documents import Document
 from gateway.documents.response import Response
 from gateway.model import TIME_DIGITS, Agreement, Finding, Partner, Severity, begins_with_time
+from gateway.receipt import advice
 from gateway.store.contract import Store
 from gateway.translate import table
 from gateway.translate.context import Context

@@ -19,12 +19,12 @@ from typing import TypeVar
 import structlog
 
 from gateway.config import Deliver
-from gateway.deliver.directory import Directory
 from gateway.deliver.loop import LONGEST_WAIT, Loop
 from gateway.deliver.retry import Backoff, next_attempt
 from gateway.errors import DeliveryRefused, GatewayError, LeaseLost, PermanentError, StoreUnavailable, TemporaryError
 from gateway.model import Agreement, Delivery, Stage
 from gateway.receipt.notary import Notary
+from gateway.registry.directory import Directory
 from gateway.store.contract import AttemptResult, NewReceipt, Share, Store
 from gateway.transports.base import Evidence, Sender
 

@@ -286,7 +286,6 @@ def _tail(log: Path) -> str:
 
 _CONFIG = """\
 our_id = "ZZ:CIQ"
-folder_poll_seconds = 0.1
 
 [store]
 url = "sqlite+aiosqlite:///{folder}/gateway.db"
@@ -310,7 +309,10 @@ first_delay = 0.3                       # a demo has no hour to wait
 longest_delay = 2.0
 allow_private_addresses = true          # the simulated partners listen on loopback
 
-[[folders]]
+[transports.folder]
+poll_seconds = 0.1
+
+[[transports.folder.watched]]
 path = "{folder}/exchange/agent"
 partner = "agent"
 """

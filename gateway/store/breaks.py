@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Row, select, update
 from gateway import findings
 from gateway.model import DeliveryState, derive_id
 from gateway.receipt.signed import canonical
-from gateway.store import tables
+from gateway.store import registry, tables
 from gateway.store.alerts import ALERTS, OPERATOR
 from gateway.store.body_rows import body_row
 from gateway.store.contract import LogBreak
@@ -34,8 +34,6 @@ LARGEST_SKIP = 10_000
 enough. Whoever has lost more entries is told, and moves the counters on."""
 ENTRIES_OF_ONE = 1000
 """Feed entries one entry of the log can come with: the effects a decision may have. Cursors of feeds have room."""
-_REGISTRY_SKIP = 1 << 20
-"""More changes of the registry than can be lost: a node's cache of a lost version must never be taken for a new one."""
 
 _hot, _inbox, _breaks = tables.deliveries.c, tables.inbox.c, tables.log_breaks.c
 
@@ -59,7 +57,7 @@ def record(connection: Connection, found: LogBreak) -> None:
     insert_rows(connection, tables.log_breaks, [_row(found)])
     move_on(connection, "number", found.skipped)
     move_on(connection, "feed", (found.lost + UNSEEN) * ENTRIES_OF_ONE)
-    move_on(connection, "registry", _REGISTRY_SKIP)
+    move_on(connection, "registry", registry.SKIP)
     _alert(connection, found)
 
 

@@ -467,6 +467,22 @@ class Reconciliation:
 
 
 @dataclass(frozen=True, slots=True)
+class RegistryChanges:
+    """What has changed in the registry since a version of it."""
+
+    version: int
+    """Up to which these are known."""
+    everything: bool = False
+    """Whether anything may have changed, since it is too much or not known one by one; what follows is empty then."""
+    partners: frozenset[str] = frozenset()
+    """Ids of partners that changed, or whose agreements or keys did, or lost one."""
+    names: frozenset[Identifier] = frozenset()
+    """What these go by now; somebody else, or nobody, may have gone by it before."""
+    roles: frozenset[str] = frozenset()
+    """What these are now."""
+
+
+@dataclass(frozen=True, slots=True)
 class Viewer:
     """Who looks: what is another's is not there for it, by the same query that does not find what is not there at all."""
 
@@ -773,4 +789,7 @@ class Store(Decisions, Protocol):
         """The key with this hash."""
 
     async def registry_version(self) -> int:
-        """Grows with every import; caches of partners and agreements are good for one version."""
+        """Grows with every import."""
+
+    async def registry_changes(self, since: int) -> RegistryChanges:
+        """What has changed in the registry after a version; whoever remembers partners forgets these, and no others."""

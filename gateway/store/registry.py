@@ -19,6 +19,7 @@ from gateway.errors import GatewayError
 from gateway.model import Acknowledge, Agreement, ApiKey, Direction, Identifier, Partner, Role, Strictness
 from gateway.store import tables
 from gateway.store.batch import Batch
+from gateway.store.contract import RegistryChanges
 from gateway.store.sql import among, from_json, matching, maybe_from_time, maybe_to_time, to_json
 
 VERSION = "registry"
@@ -26,8 +27,14 @@ VERSION = "registry"
 CHUNK = 1000
 """Partners, agreements or keys in one transaction of an import."""
 
+SKIP = 1 << 20
+"""More changes of the registry than can be lost. A break of the log moves the version on by so many: what a node
+remembers of a lost version must never be taken for what the new one says."""
+CHANGES = 5000
+"""Changed partners that are told one by one: a few chunks of an import, between two looks."""
+
 _partners, _identifiers, _roles = tables.partners.c, tables.partner_identifiers.c, tables.partner_roles.c
-_agreements, _api_keys = tables.agreements.c, tables.api_keys.c
+_agreements, _api_keys, _changes = tables.agreements.c, tables.api_keys.c, tables.registry_changes.c
 T = TypeVar("T")
 Entry = Partner | Agreement | ApiKey
 
@@ -46,15 +53,31 @@ def import_names(_entries: Sequence[Entry]) -> Iterable[Name]:
 
 def import_entries(batch: Batch, imports: Sequence[Sequence[Entry]]) -> Sequence[GatewayError | None]:
     """Add or replace partners, agreements and keys; what comes later in an import wins."""
+    number = batch.next_number(VERSION)
     for entries in imports:
+        for partner_id in _owners(batch.connection, entries):
+            batch.insert(tables.registry_changes, (partner_id, number), "replace")
         _import_partners(batch, [entry for entry in entries if isinstance(entry, Partner)])
         for entry in entries:
             if isinstance(entry, Agreement):
                 batch.insert(tables.agreements, (entry.id, entry.partner_id, _terms(entry)), "replace")
         _import_keys(batch, [entry for entry in entries if isinstance(entry, ApiKey)])
         batch.flush()
-    batch.next_number(VERSION)
     return [None] * len(imports)
+
+
+def _owners(connection: Connection, entries: Sequence[Entry]) -> set[str]:
+    """The partners whose entries an import changes: those in it, and those from whom it takes an agreement or a key."""
+    owners = {entry.id if isinstance(entry, Partner) else entry.partner_id for entry in entries}
+    keys = [entry for entry in entries if isinstance(entry, ApiKey)]
+    for column, owner, names in (
+        (_agreements.id, _agreements.partner_id, [entry.id for entry in entries if isinstance(entry, Agreement)]),
+        (_api_keys.id, _api_keys.partner_id, [key.id for key in keys]),
+        (_api_keys.hash, _api_keys.partner_id, [key.hash for key in keys]),
+    ):
+        if names:
+            owners.update(connection.execute(select(owner).where(among(column, names))).scalars())
+    return owners
 
 
 def _import_partners(batch: Batch, entries: Sequence[Partner]) -> None:
@@ -111,6 +134,29 @@ def version(connection: Connection) -> int:
     """How often the registry has changed."""
     counters = tables.counters.c
     return connection.execute(select(counters.value).where(counters.name == VERSION)).scalar() or 0
+
+
+def changes(connection: Connection, since: int) -> RegistryChanges:
+    """What has changed after the version `since`; everything where that is not known one by one."""
+    now = version(connection)
+    if now == since:
+        return RegistryChanges(now)
+    if since < 0 or not 0 < now - since < SKIP:
+        return RegistryChanges(now, everything=True)
+    query = select(_changes.partner_id).where(_changes.version > since).order_by(_changes.version).limit(CHANGES + 1)
+    ids = connection.execute(query).scalars().all()
+    if len(ids) > CHANGES:
+        return RegistryChanges(now, everything=True)
+    names = connection.execute(
+        select(_identifiers.scheme, _identifiers.value).where(among(_identifiers.partner_id, ids))
+    )
+    roles = connection.execute(select(_roles.role).distinct().where(among(_roles.partner_id, ids)))
+    return RegistryChanges(
+        now,
+        partners=frozenset(ids),
+        names=frozenset(Identifier(row.scheme, row.value) for row in names),
+        roles=frozenset(roles.scalars()),
+    )
 
 
 def partners_by_id(connection: Connection, ids: Collection[str]) -> dict[str, Partner]:

@@ -69,6 +69,7 @@ from gateway.store.contract import (
     Pressure,
     Proven,
     Reconciliation,
+    RegistryChanges,
     Share,
     Store,
     Viewer,
@@ -494,6 +495,9 @@ class SqlStore(Store):
 
     async def registry_version(self) -> int:
         return await self._read(registry.version)
+
+    async def registry_changes(self, since: int) -> RegistryChanges:
+        return await self._read(lambda connection: registry.changes(connection, since))
 
     # Upkeep
 

@@ -593,3 +593,14 @@ api_keys = Table(
     _time("expires_at", nullable=True),
     Index("api_keys_id", "id", unique=True),
 )
+
+registry_changes = Table(
+    "registry_changes",
+    metadata,
+    Column("partner_id", Text, primary_key=True),
+    _number("version"),
+    Index("registry_changes_version", "version"),
+    **_KEYED,
+)
+"""With which version of the registry each partner, or what belongs to it, last changed. An agreement may come before its
+partner, so no partner need be there."""

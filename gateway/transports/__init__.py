@@ -1,1 +1,1 @@
-"""Transports: how bytes come and go, one file each."""
+"""Transports: how bytes come and go, one file each with its declaration (see `plugin`)."""

@@ -1,4 +1,4 @@
-"""What every transport has in common: what arrives, what a sending comes to, and the two interfaces."""
+"""What every transport has in common: what arrives, what a sending comes to, and the interfaces."""
 
 from __future__ import annotations
 
@@ -53,6 +53,13 @@ class Evidence:
     """What the peer returned, verbatim from its first byte on; receipts hold its digest."""
     digest: str = ""
     """The sha256 the peer confirmed, where it confirmed one."""
+
+
+class Receiver(Protocol):
+    """Receives in the background."""
+
+    async def run(self) -> None:
+        """Receive until cancelled; whatever goes wrong with one sending is logged, and stops no other."""
 
 
 class Sender(Protocol):

@@ -21,18 +21,22 @@ import os
 import secrets
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
+from pydantic import Field
 
+from gateway.config import DAY, NamedPath, Section
 from gateway.durable import DRAFT_SECONDS, make_folder, move, remove_drafts, write_in
 from gateway.errors import DeliveryDeferred, DeliveryRefused, PayloadUnreadable, PermanentError, TemporaryError
+from gateway.makeable import explain_unmakeable
 from gateway.model import Agreement, Delivery
 from gateway.store.contract import storable
-from gateway.transports.base import Arrival, Evidence, Intake
+from gateway.transports.base import Arrival, Evidence, Intake, Receiver
+from gateway.transports.plugin import Means, Options, Transport
 from gateway.transports.spool import Received, Spool
 
 EXTENSIONS = {"edifact": "edi", "x12": "x12", "xml": "xml", "json": "json"}
@@ -42,6 +46,27 @@ _LONGEST_NAME = 255
 """Bytes in a file's name (NAME_MAX of the file systems in use)."""
 
 log = structlog.get_logger(__name__)
+
+
+class FolderOptions(Options):
+    """Where a partner finds what is for it."""
+
+    folder: str = Field(min_length=1, description="Folder whose InBox deliveries are written into")
+
+
+class Watched(Section):
+    """A folder in which a partner leaves files."""
+
+    path: NamedPath = Field(description="Folder that is watched")
+    partner: str = Field(description="Id of the partner whose folder it is", min_length=1)
+    test: bool = Field(False, description="Whether its traffic is test traffic")
+
+
+class FolderSettings(Section):
+    """What is watched, and how often."""
+
+    poll_seconds: float = Field(0.5, description="How often folders are looked at", gt=0, le=DAY)
+    watched: tuple[Watched, ...] = ()
 
 
 class FolderSender:
@@ -344,3 +369,40 @@ def _opened(box: Path, folder: str = ".") -> Iterator[int]:
         yield inner
     finally:
         os.close(inner)
+
+
+def _open_receivers(means: Means) -> Mapping[str, Receiver]:
+    """One for each folder that is watched."""
+    own: FolderSettings = means.own
+    return {
+        str(watched.path): FolderReceiver(
+            watched.path,
+            watched.partner,
+            means.intake,
+            poll_seconds=own.poll_seconds,
+            test=watched.test,
+            spool=means.spool,
+        )
+        for watched in own.watched
+    }
+
+
+def _find_faults(own: FolderSettings) -> Iterator[str]:
+    """Folders that cannot be made, or are watched twice."""
+    seen: dict[Path, int] = {}
+    for number, watched in enumerate(own.watched):
+        place = f"watched.{number}.path {watched.path}"
+        if fault := explain_unmakeable(watched.path):
+            yield f"{place}: {fault}"
+        if (other := seen.setdefault(watched.path.absolute(), number)) != number:
+            yield f"{place}: is watched already, for {own.watched[other].partner}"
+
+
+TRANSPORT = Transport(
+    "folder",
+    options=FolderOptions,
+    settings=FolderSettings,
+    open_sender=lambda _means: FolderSender(),
+    open_receivers=_open_receivers,
+    find_faults=_find_faults,
+)

@@ -15,15 +15,19 @@ import re
 import ssl
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
+from pydantic import AfterValidator, Field
 
 from gateway.errors import DeliveryDeferred, DeliveryRefused, TooSlow
 from gateway.model import Agreement, ApiKey, Delivery
 from gateway.store.contract import storable
 from gateway.transports.base import Arrival, Evidence, Intake
 from gateway.transports.guard import PublicResolver, allowed, public_socket
+from gateway.transports.plugin import Options, Transport
 from gateway.transports.sessions import Sessions
 from gateway.transports.spool import Received, Spool, Taking
 
@@ -65,6 +69,26 @@ def confirmed_digest(header: str) -> str:
         return base64.b64decode(match[1], validate=True).hex()
     except binascii.Error:
         return ""
+
+
+def _plain_url(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        sound = (
+            parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc
+        )
+    except ValueError:
+        sound = False
+    if not sound:
+        raise ValueError("the url is an http or https address, without a password in it")
+    return url
+
+
+class HttpOptions(Options):
+    """Where a partner is pushed to."""
+
+    url: Annotated[str, AfterValidator(_plain_url)] = Field(description="Address that deliveries are posted to")
+    token_file: str = Field("", description="File with the bearer token that the partner's system asks for")
 
 
 class HttpSender:
@@ -227,3 +251,11 @@ async def _read(request: web.Request, taking: Taking, rate: int) -> Received:
 
 async def keep_waiting(_request: web.Request) -> None:
     """Leaves a sender that asked first (`Expect: 100-continue`) without an answer; `receive` gives it."""
+
+
+# Its way in, POST /v1/messages, is an operation of the REST interface (`web/routes`), which words what it answers.
+TRANSPORT = Transport(
+    "http",
+    options=HttpOptions,
+    open_sender=lambda means: HttpSender(allow_private=means.settings.deliver.allow_private_addresses),
+)

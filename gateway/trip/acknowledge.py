@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
-from gateway.deliver.directory import Directory
 from gateway.deliver.dispatch import Dispatch, InHand
 from gateway.deliver.rendering import Renderer, reference_of
 from gateway.findings import rejects
@@ -19,6 +18,7 @@ from gateway.model import Acknowledge, Agreement, DeliveryKind, Severity, Syntax
 from gateway.parse.x12_writer import Body, GroupHeader
 from gateway.receipt import edifact as contrl
 from gateway.receipt import x12 as functional
+from gateway.registry.directory import Directory
 from gateway.trip.examine import ANY, Interchange, Verdict
 from gateway.trip.refusals import unreadable
 

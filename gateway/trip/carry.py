@@ -30,7 +30,6 @@ from gateway.decide.engine import Part, apply_all, decide, effects_of
 from gateway.decide.facts import Facts
 from gateway.decide.flow import Flows
 from gateway.deliver.aside import run_aside, uncollected
-from gateway.deliver.directory import Directory
 from gateway.deliver.dispatch import Dispatch, InHand
 from gateway.deliver.rendering import Renderer
 from gateway.documents import MODELS, Response
@@ -40,6 +39,7 @@ from gateway.model import DeliveryKind, Finding, InterchangeRef, MessageState, P
 from gateway.parse.segments import SegmentMessage
 from gateway.receipt.notary import Notary
 from gateway.receive.unpack import sniff
+from gateway.registry.directory import Directory
 from gateway.store.bodies import beginning
 from gateway.store.contract import Claimed, MessageRecord, NewReceipt, Outcome, Store, storable, storable_key
 from gateway.trip import answers, faults

@@ -8,11 +8,11 @@ import time
 from aiohttp import web
 
 from gateway import documents
+from gateway.metrics import Metrics
 from gateway.transports.http import keep_waiting
 from gateway.web.api.description import DESCRIPTION
-from gateway.web.keys import SEND
-from gateway.web.metrics import Metrics
 from gateway.web.openapi import build as describe
+from gateway.web.plugged import routes_of
 from gateway.web.problems import problems
 from gateway.web.routes import ROUTES, Handler, Route
 from gateway.web.services import SERVICES, Services
@@ -22,14 +22,13 @@ def application(services: Services) -> web.Application:
     """The application for `services`."""
     app = web.Application(middlewares=[problems], client_max_size=services.settings.limits.payload_bytes)
     app[SERVICES] = services
-    description = describe(tuple(documents.MODELS.values()))
+    routes = (*ROUTES, *routes_of(services.process.transports))
+    description = describe(tuple(documents.MODELS.values()), routes)
     app[DESCRIPTION] = json.dumps(description, ensure_ascii=False).encode()
-    for route in ROUTES:
+    for route in routes:
         handler = _counted(route, services.metrics)
         for method in (route.method, *(("HEAD",) if route.head else ())):
-            app.router.add_route(
-                method, route.path, handler, expect_handler=keep_waiting if route.scope == SEND else None
-            )
+            app.router.add_route(method, route.path, handler, expect_handler=keep_waiting if route.waits else None)
     return app
 
 

@@ -10,17 +10,14 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
-from gateway.deliver.directory import Directory
 from gateway.errors import NotAuthenticated, NotFound, NotPermitted, Overloaded
 from gateway.model import ApiKey, Partner, Role
+from gateway.registry.directory import Directory
+from gateway.registry.keys import ADMIN, READ, hash_key
 from gateway.store.contract import Store, Viewer
-from gateway.web.keys import ADMIN, READ, hash_key
 
-_REGISTRY_AGE = 1.0
-"""Seconds after which a change of the registry is looked for: a revoked key is refused within them."""
-
-_CACHED = 50_000
-"""Keys remembered at once (about 1 KB each); the cache starts anew when it is full."""
+_CALLERS = 50_000
+"""Callers remembered at once (about 1 KB each), and what each has asked for within the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +63,7 @@ class _Bucket:
 
 
 class Gate:
-    """Admits callers; remembers keys for as long as the registry does not change."""
+    """Admits callers; remembers keys and partners until they change."""
 
     def __init__(
         self,
@@ -75,14 +72,10 @@ class Gate:
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._store = store
         self._rate = requests_per_second
         self._clock = clock
-        self._callers: dict[str, Caller] = {}
-        self._directory = Directory(store)
+        self._directory = Directory(store, kept=2 * _CALLERS)  # of each its key and its partner
         self._buckets: dict[str, _Bucket] = {}
-        self._version = -1
-        self._looked_at = -_REGISTRY_AGE
 
     async def admit(self, request: web.Request, scope: str) -> Caller:
         """The caller of `request`, who has `scope`.
@@ -104,6 +97,15 @@ class Gate:
             self._limit(caller.partner.id)
         return caller
 
+    async def admit_partner(self, partner_id: str) -> None:
+        """Admit a partner whom a transport has authenticated by means of its own.
+
+        Raises NotAuthenticated (an unknown or inactive partner) and Overloaded (more requests than the limit).
+        """
+        await self._active(partner_id)
+        if self._rate:
+            self._limit(partner_id)
+
     async def roles(self, partner_ids: Iterable[str]) -> dict[str, str]:
         """What each partner is in the trade, by id: all that others may learn of it."""
         roles: dict[str, str] = {}
@@ -115,39 +117,26 @@ class Gate:
             roles[id_] = next((role.value for role in Role if role in partner.roles), "")
         return roles
 
-    async def _forget_what_changed(self) -> None:
-        instant = time.monotonic()
-        if instant - self._looked_at >= _REGISTRY_AGE:
-            self._looked_at = instant
-            version = await self._store.registry_version()
-            if version != self._version:
-                self._version = version
-                self._callers.clear()
-
     async def _caller(self, hash_: str) -> Caller:
-        await self._forget_what_changed()
-        known = self._callers.get(hash_)
-        if known is not None:
-            return known
-        key = await self._store.api_key(hash_)
+        key = await self._directory.api_key(hash_)
         if key is None or not hmac.compare_digest(key.hash, hash_):
             raise NotAuthenticated
+        return Caller(await self._active(key.partner_id), key)
+
+    async def _active(self, partner_id: str) -> Partner:
         try:
-            partner = await self._store.partner(key.partner_id)
+            partner = await self._directory.partner(partner_id)
         except NotFound:
             raise NotAuthenticated from None
         if not partner.active:
             raise NotAuthenticated("The partner is not active.")
-        if len(self._callers) >= _CACHED:
-            self._callers.clear()
-        caller = self._callers[hash_] = Caller(partner, key)
-        return caller
+        return partner
 
     def _limit(self, partner_id: str) -> None:
         now = time.monotonic()
         bucket = self._buckets.get(partner_id)
         if bucket is None:
-            if len(self._buckets) >= _CACHED:
+            if len(self._buckets) >= _CALLERS:
                 self._buckets.clear()
             bucket = self._buckets[partner_id] = _Bucket(max(self._rate, 1.0), now)
         wait = bucket.wait(self._rate, now)

@@ -76,10 +76,10 @@ _LANGUAGE: dict[str, Any] = {
 }
 
 
-def build(documents: tuple[type[BaseModel], ...] = ()) -> dict[str, Any]:
-    """The description as a JSON-ready dict; `documents` are the canonical documents, described as schemas."""
+def build(documents: tuple[type[BaseModel], ...] = (), routes: tuple[Route, ...] = ROUTES) -> dict[str, Any]:
+    """The description of `routes` as a JSON-ready dict; `documents` are the canonical documents, described as schemas."""
     models: set[type[BaseModel]] = {resources.Problem, *documents}
-    for route in ROUTES:
+    for route in routes:
         models.update(m for m in (route.answers, *route.also.values()) if m is not None)
     ordered = sorted(models, key=lambda model: (model.__module__, model.__name__))
     references, schemas = models_json_schema([(m, "serialization") for m in ordered], ref_template=_REFERENCE)
@@ -89,7 +89,7 @@ def build(documents: tuple[type[BaseModel], ...] = ()) -> dict[str, Any]:
         return dict(references[model, "serialization"]) if model else {"type": "string"}
 
     paths: dict[str, dict[str, Any]] = {}
-    for route in ROUTES:
+    for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schema_of)
     return {
         "openapi": "3.1.0",
@@ -141,13 +141,19 @@ def _operation(route: Route, schema_of: SchemaOf) -> dict[str, Any]:
 
 def _parameters(route: Route) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [
-        {"name": name, "in": "path", "required": True, "description": _PATHS[name], "schema": {"type": "string"}}
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": _PATHS.get(name, name),
+            "schema": {"type": "string"},
+        }
         for name in re.findall(r"{(\w+)}", route.path)
     ]
     found += [
         {"name": p.name, "in": "query", "description": p.description, "schema": p.schema()} for p in route.parameters
     ]
-    if route.method == "POST":
+    if route.answers is resources.Accepted:
         found += _POST_HEADERS
     return [*found, _LANGUAGE] if route.scope else found
 
@@ -158,7 +164,7 @@ def _responses(route: Route, schema_of: SchemaOf) -> dict[str, Any]:
         "description": "Done",
         "content": {route.media_type: {"schema": _OBJECT if is_document else schema_of(route.answers)}},
     }
-    if route.status == 202:
+    if route.answers is resources.Accepted:
         success |= {"description": "Durably stored; its receipt is in the log", "headers": _ACCEPTED_HEADERS}
     responses: dict[str, Any] = {str(route.status): success}
     for status, model in sorted(route.also.items()):

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from aiohttp import web
 from pydantic import BaseModel
 
+from gateway.registry.keys import READ, SEND
 from gateway.web import resources
 from gateway.web.api import cases, deliveries, description, feeds, log, messages, operations
-from gateway.web.keys import READ, SEND
 from gateway.web.parameters import TEST, Parameter
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -36,6 +36,8 @@ class Route:
     """Statuses of the problems that may be answered, apart from those every route has."""
     also: dict[int, type[BaseModel]] = field(default_factory=dict)
     """Other statuses that answer with a resource."""
+    waits: bool = False
+    """Whether a sender that asks first (`Expect: 100-continue`) is answered only once it is known."""
     head: bool = False
     """Whether HEAD is answered too, as load balancers ask."""
 
@@ -49,6 +51,7 @@ ROUTES: tuple[Route, ...] = (
         status=202,
         answers=resources.Accepted,
         scope=SEND,
+        waits=True,
         problems=(400, 409, 413, 415, 429),
     ),
     Route(

@@ -3,42 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from gateway.config import Settings
-from gateway.decide.flow import Flows
-from gateway.receipt.notary import Notary
-from gateway.store.contract import Store
-from gateway.transports.base import Intake
-from gateway.transports.spool import Spool
+from gateway.process import Process
 from gateway.web.identity import Gate
-from gateway.web.metrics import Metrics
 from gateway.web.news import News
 
 
-@dataclass(slots=True)
 class Services:
-    """The parts that the REST interface speaks to."""
+    """The parts of a process that the REST interface speaks to, and those of its own."""
 
-    settings: Settings
-    store: Store
-    intake: Intake
-    notary: Notary
-    gate: Gate
-    metrics: Metrics
-    flows: Flows
-    stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when the process is asked to end: whoever waits for news answers at once."""
-    spool: Spool = field(init=False)
-    """Bodies on their way in."""
-    news: News = field(init=False)
-    """Readers that wait for a feed."""
-
-    def __post_init__(self) -> None:
-        self.spool = Spool(self.settings)
-        self.news = News(self.store, self.settings.limits.waiting_readers)
+    def __init__(self, process: Process) -> None:
+        """Over a process, at work or not; the process's parts stand here under the names they have there."""
+        self.process = process
+        self.settings = process.settings
+        self.store = process.store
+        self.intake = process.intake
+        self.notary = process.notary
+        self.metrics = process.metrics
+        self.flows = process.flows
+        self.spool = process.spool
+        self.gate = Gate(process.store, process.settings.limits.requests_per_second)
+        self.stopping = asyncio.Event()
+        """Set when the process is asked to end: whoever waits for news answers at once."""
+        self.news = News(process.store, process.settings.limits.waiting_readers)
+        """Readers that wait for a feed."""
 
 
 SERVICES = web.AppKey("services", Services)

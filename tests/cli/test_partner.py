@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from gateway import data
-from gateway.cli import partner_file
-from gateway.cli.partner_file import AgreementEntry, IdentifierEntry, KeyEntry, PartnerEntry, read
+from gateway.discovery import find_transports
 from gateway.errors import ConfigurationInvalid
 from gateway.model import Agreement, ApiKey, Partner
-from gateway.web.keys import hash_key
+from gateway.registry import partner_file
+from gateway.registry.keys import hash_key
+from gateway.registry.partner_file import AgreementEntry, IdentifierEntry, KeyEntry, PartnerEntry, read
 
 KEY = "gwk_" + "0123456789" * 4
 FILE = f"""
@@ -253,7 +254,7 @@ def test_a_fresh_key_can_be_imported(run, tmp_path):
 
 def test_the_samples_partners_are_good():
     """The sample partner file can be imported."""
-    assert list(read(data.samples() / "partners" / "demo.toml"))
+    assert list(read(data.samples() / "partners" / "demo.toml", find_transports().options))
 
 
 @pytest.mark.parametrize(
@@ -279,9 +280,18 @@ def test_the_documentation_names_every_field():
             assert field.description in text
 
 
+def test_the_documentation_names_every_option():
+    """docs/cli.md says what each transport lets an agreement say."""
+    text = (Path(__file__).resolve().parents[2] / "docs" / "cli.md").read_text("utf-8")
+    for name, options in find_transports().options.items():
+        assert options is not None
+        for option, field in options.model_fields.items():
+            assert re.search(rf"\| `{name}` \| `{option}` \| .* \| {re.escape(field.description or '-')} \|", text)
+
+
 def test_toml_with_anything_else_is_refused(tmp_path):
     """A file that holds something beside partners is told, since it would be ignored."""
     path = tmp_path / "p.toml"
     path.write_text(f"{FILE}\n[[partner]]\n", "utf-8")
     with pytest.raises(ConfigurationInvalid, match="nothing else"):
-        list(partner_file.read(path))
+        list(partner_file.read(path, find_transports().options))

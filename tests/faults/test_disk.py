@@ -16,7 +16,10 @@ from urllib.request import Request, urlopen
 import aiohttp
 import pytest
 
-from gateway.web import app, opening
+from gateway import opening
+from gateway.process import Process
+from gateway.web import app
+from gateway.web.services import Services
 from tests.faults.material import declaration, partners, serial_of
 from tests.harness import GatewayProcess, Recipient, key_of
 from tests.web.conftest import AGREEMENTS, KEYS, PARTNERS, Client, settings_in
@@ -33,11 +36,11 @@ async def running(folder: Path, **store: Any) -> AsyncIterator[tuple[Client, Any
     signer = opening.signer(settings.receipts)
     async with opening.opened(settings, signer) as opened:
         await opened.import_partners(PARTNERS, AGREEMENTS, KEYS)
-        gateway = app.Gateway(settings, opened, opening.notary(opened, signer))
-        task = asyncio.create_task(gateway.run(stop, url.set_result))
+        services = Services(Process(settings, opened, opening.notary(opened, signer)))
+        task = asyncio.create_task(app.run(services, stop, url.set_result))
         await asyncio.wait({task, url}, return_when=asyncio.FIRST_COMPLETED)
         async with aiohttp.ClientSession() as session:
-            yield Client(url.result(), session, gateway.services), opened
+            yield Client(url.result(), session, services), opened
         stop.set()
         await task
 

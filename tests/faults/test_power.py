@@ -59,7 +59,9 @@ class House:
         self.payloads = disk.folder / "payloads"
         self.key = disk.folder / "keys" / "signing.key"
         config = tmp_path / "gateway.toml"
-        config.write_text(f'folder_poll_seconds = 0.05\n[[folders]]\npath = "{self.exchange}/acme"\npartner = "acme"\n')
+        config.write_text(
+            f'[transports.folder]\npoll_seconds = 0.05\n[[transports.folder.watched]]\npath = "{self.exchange}/acme"\npartner = "acme"\n'
+        )
         by_folder = partners("URL").replace(
             'options = { url = "URL" }', f'transport = "folder"\noptions = {{ folder = "{self.exchange}/bureau" }}'
         )

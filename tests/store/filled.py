@@ -272,6 +272,7 @@ def _registry(d: _Dialect, count: int) -> Iterator[str]:
         '"acknowledge":"always","attempts":12}'
     )
     yield rows("agreements", f"'in-' || {d.hex('i', 8)}, {name}, '{terms}'")
+    yield rows("registry_changes", f"{name}, i")
     yield rows("api_keys", f"{d.hex('i', 64)}, {name} || '-key', {name}, '[\"read\"]', {d.flag('1 = 0')}, NULL")
 
 

@@ -15,19 +15,16 @@ import aiohttp
 import pytest
 from aiohttp.test_utils import TestServer
 
-from gateway import model
+from gateway import model, opening
 from gateway.config import Settings
-from gateway.discovery import find_flows
 from gateway.model import Agreement, ApiKey, Direction, Identifier, Partner, Role
+from gateway.process import Process
 from gateway.receipt.notary import Notary
-from gateway.receive.intake import Intake
+from gateway.registry.keys import hash_key
 from gateway.store import migrate
 from gateway.store.contract import CaseChange, MessageRecord, NewReceipt, Outcome, Store
-from gateway.web import app, opening
+from gateway.web import app
 from gateway.web.application import application
-from gateway.web.identity import Gate
-from gateway.web.keys import hash_key
-from gateway.web.metrics import Metrics
 from gateway.web.services import Services
 
 
@@ -149,13 +146,13 @@ async def client(tmp_path: Path, migrated: Path, changes: dict[str, Any]) -> Asy
     signer = opening.signer(settings.receipts)
     async with opening.opened(settings, signer) as store:
         await store.import_partners(PARTNERS, AGREEMENTS, KEYS)
-        gateway = app.Gateway(settings, store, opening.notary(store, signer))
-        running = asyncio.create_task(gateway.run(stop, url.set_result))
+        services = Services(Process(settings, store, opening.notary(store, signer)))
+        running = asyncio.create_task(app.run(services, stop, url.set_result))
         await asyncio.wait({running, url}, return_when=asyncio.FIRST_COMPLETED)
         if running.done():
             running.result()
         async with aiohttp.ClientSession() as session:
-            yield Client(url.result(), session, gateway.services)
+            yield Client(url.result(), session, services)
         stop.set()
         await running
 
@@ -188,8 +185,7 @@ async def quiet_over(settings: Settings) -> AsyncIterator[Quiet]:
     async with opening.opened(settings, signer) as store:
         await store.import_partners(PARTNERS, AGREEMENTS, KEYS)
         notary = opening.notary(store, signer)
-        intake = Intake(store, settings, notary)
-        services = Services(settings, store, intake.accept, notary, Gate(store), Metrics(), find_flows())
+        services = Services(Process(settings, store, notary))
         async with TestServer(application(services)) as server, aiohttp.ClientSession() as session:
             yield Quiet(Client(str(server.make_url("")).rstrip("/"), session, services), store, notary)
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway.model import ApiKey, Partner, Role
-from gateway.web.keys import PREFIX, hash_key, new_key
+from gateway.registry.keys import PREFIX, hash_key, new_key
 from gateway.web.routes import ROUTES
 from tests.web.conftest import Client, key_of
 

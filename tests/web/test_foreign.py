@@ -18,9 +18,9 @@ from sqlalchemy import event
 
 from gateway.data import samples
 from gateway.model import ApiKey, Partner, Role
+from gateway.registry.keys import hash_key
 from gateway.store.sql_store import SqlStore
 from gateway.web import cursor
-from gateway.web.keys import hash_key
 from gateway.web.routes import ROUTES
 from tests.trip import rig
 from tests.web.conftest import Answer, Client, key_of

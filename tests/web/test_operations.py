@@ -7,9 +7,9 @@ import time
 
 import pytest
 
+from gateway.process import BackgroundEnded, Work
 from gateway.store import upkeep
 from gateway.store.contract import ORPHAN_SECONDS
-from gateway.web import app
 from tests.web.conftest import Client
 
 
@@ -92,6 +92,6 @@ async def test_a_part_that_ends_ends_the_process(ends):
         if ends == "raises":
             raise RuntimeError("lost")
 
-    tasks = {"pipeline": asyncio.create_task(part(), name="pipeline")}
-    with pytest.raises(app.BackgroundEnded, match="pipeline"):
-        await asyncio.wait_for(app._first_to_end(tasks, asyncio.Event()), 5)
+    work = Work([asyncio.create_task(part(), name="pipeline")])
+    with pytest.raises(BackgroundEnded, match="pipeline"):
+        await asyncio.wait_for(work.wait_for(asyncio.Event()), 5)

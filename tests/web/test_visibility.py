@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from gateway import model
+from gateway import model, opening
 from gateway.receipt.verify import valid, verify, verify_proof
+from gateway.registry.keys import hash_key
 from gateway.store.contract import CaseView
-from gateway.web import opening, views
+from gateway.web import views
 from gateway.web.identity import Caller
-from gateway.web.keys import hash_key
 from tests.web.conftest import KEYS, NOW, PARTNERS, Filled, Quiet, key_of
 
 

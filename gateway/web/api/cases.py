@@ -5,10 +5,10 @@ from __future__ import annotations
 from aiohttp import web
 
 from gateway.errors import NotFound
+from gateway.registry.keys import READ
 from gateway.store.contract import CasePage, CasePlace, CaseView
 from gateway.web import cursor, resources, views
 from gateway.web.api.answers import built, weight
-from gateway.web.keys import READ
 from gateway.web.language import preferred
 from gateway.web.parameters import ITEMS, MAX_NUMBER, MOST_ITEMS, TEST, Text, Whole, identifier, whole
 from gateway.web.problems import BadRequest

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from gateway.registry.keys import READ
 from gateway.transports.http import MEDIA_TYPES, content_digest
 from gateway.web.api.answers import stored
-from gateway.web.keys import READ
 from gateway.web.parameters import identifier
 from gateway.web.services import services
 

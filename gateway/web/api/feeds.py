@@ -11,11 +11,11 @@ from aiohttp import web
 from gateway.decide.flow import Flows
 from gateway.errors import NotFound
 from gateway.model import FeedEntry, Role
+from gateway.registry.keys import READ
 from gateway.transports.http import MEDIA_TYPES, content_digest
 from gateway.web import cursor, resources, views
 from gateway.web.api.answers import answer, stored
 from gateway.web.identity import Caller
-from gateway.web.keys import READ
 from gateway.web.parameters import MAX_INTEGER, TEST, Text, Whole, index
 from gateway.web.services import Services, services
 

@@ -16,13 +16,13 @@ from gateway.model import Receipt
 from gateway.receipt.bundle import write_bundle
 from gateway.receipt.proof import Proof
 from gateway.receipt.signed import recipient_commitment, recipient_salt, whole_findings
+from gateway.registry.keys import READ
 from gateway.store.bodies import whole
 from gateway.store.contract import Kept, Proven
 from gateway.transports.spool import finished
 from gateway.web import resources, views
 from gateway.web.api.answers import answer, counted, given, streamed
 from gateway.web.identity import Caller
-from gateway.web.keys import READ
 from gateway.web.parameters import MAX_INTEGER, Whole, index
 from gateway.web.services import Services, services
 

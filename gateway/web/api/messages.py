@@ -11,10 +11,10 @@ from typing import get_args
 from aiohttp import web
 
 from gateway.errors import PayloadUnreadable
+from gateway.registry.keys import READ, SEND
 from gateway.transports import http
 from gateway.web import cursor, resources, views
 from gateway.web.api.answers import answer, built, weight
-from gateway.web.keys import READ, SEND
 from gateway.web.language import preferred
 from gateway.web.parameters import ITEMS, MAX_NUMBER, MOST_ITEMS, Text, Whole, identifier, index, whole
 from gateway.web.problems import BadRequest

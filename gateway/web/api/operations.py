@@ -10,10 +10,10 @@ from pathlib import Path
 from aiohttp import web
 
 from gateway.errors import GatewayError
+from gateway.metrics import CONTENT_TYPE_LATEST
+from gateway.registry.keys import ADMIN
 from gateway.web import resources
 from gateway.web.api.answers import answer
-from gateway.web.keys import ADMIN
-from gateway.web.metrics import CONTENT_TYPE_LATEST
 from gateway.web.services import services
 
 _PATIENCE = 2.0

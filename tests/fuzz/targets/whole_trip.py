@@ -6,12 +6,11 @@ from dataclasses import asdict
 from datetime import timedelta
 
 from gateway.decide import effects as do
-from gateway.deliver import advice
 from gateway.deliver.dispatch import InHand
 from gateway.documents import Document
 from gateway.model import Agreement, Direction, MessageState, Payload, Strictness, Syntax
+from gateway.receipt import advice, signed
 from gateway.receipt import edifact as contrl
-from gateway.receipt import signed
 from gateway.receipt import x12 as functional
 from gateway.receipt.signed import canonical
 from gateway.store.sql import to_json

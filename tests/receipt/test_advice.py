@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import pytest
 
 from gateway.check import structure, tables
-from gateway.deliver.advice import aperak, application_advice
 from gateway.documents.response import Outcome, Reason, Response
 from gateway.parse import edifact, x12
 from gateway.parse.segments import InterchangeBegun, MessageRead, split
+from gateway.receipt.advice import aperak, application_advice
 from gateway.translate.envelope import Frame
 
 FRAME = Frame("ZZ:CIQ", "ZZ:TRADER", "REF00000000001", datetime(2026, 3, 5, 9, 30, tzinfo=UTC))

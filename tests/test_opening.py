@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from gateway import opening
 from gateway.config import Receipts
 from gateway.errors import ConfigurationInvalid
 from gateway.receipt.signed import Signer
-from gateway.web import opening
 from tests.steps import Steps, drafts_in, leave_drafts
 
 ORIGIN = "test.example/log"

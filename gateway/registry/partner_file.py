@@ -24,30 +24,37 @@ from __future__ import annotations
 import json
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Literal, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
 
 from gateway import model
-from gateway.cli import output
-from gateway.deliver import advice
 from gateway.errors import ConfigurationInvalid
+from gateway.receipt import advice
+from gateway.registry.keys import SCOPES, hash_key
+from gateway.spelling import near
 from gateway.translate import table
-from gateway.trip.acknowledge import ACKNOWLEDGEMENT
-from gateway.web.keys import SCOPES, hash_key
 
 _ANY = "*"
 _RESPONSE = "response"
+_ACKNOWLEDGEMENT = model.DeliveryKind.ACKNOWLEDGEMENT.value
 _ACKNOWLEDGEMENTS = ("edifact:CONTRL", "x12:997", "x12:999", "x12:TA1")
 """Formats of syntax acknowledgements, with or without a version: which one is sent follows what is acknowledged."""
-_OPTIONS = {"http": {"url", "token_file"}, "folder": {"folder"}}
-"""What each transport lets an outbound agreement say."""
 
 _HASH = r"^[0-9a-f]{64}$"
 _ID = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$"
@@ -60,9 +67,9 @@ def _pairs() -> frozenset[tuple[str, str]]:
 
 
 def _document(name: str) -> str:
-    known = {document for document, _ in _pairs()} | {ACKNOWLEDGEMENT}
+    known = {document for document, _ in _pairs()} | {_ACKNOWLEDGEMENT}
     if name != _ANY and name not in known:
-        raise ValueError(f"there is no document {name}{output.near(name, known)}; `gateway mapping list` names them")
+        raise ValueError(f"there is no document {name}{near(name, known)}; `gateway mapping list` names them")
     return name
 
 
@@ -73,7 +80,7 @@ def _acknowledges(format_: str) -> bool:
 def _format(name: str) -> str:
     known = {format_ for _, format_ in _pairs()}
     if name != _ANY and name not in known and not _acknowledges(name):
-        raise ValueError(f"there is no format {name}{output.near(name, known)}; `gateway mapping list` names them")
+        raise ValueError(f"there is no format {name}{near(name, known)}; `gateway mapping list` names them")
     return name
 
 
@@ -91,6 +98,17 @@ def _charset(name: str) -> str:
         "A".encode(name or "ascii")
     except (LookupError, ValueError):
         raise ValueError(f"there is no character set {name}") from None
+    return name
+
+
+Transports: TypeAlias = Mapping[str, type[BaseModel] | None]
+"""The transports there are: by name, the model of what an outbound agreement may say; None where none is sent over it."""
+
+
+def _transport(name: str, info: ValidationInfo) -> str:
+    known: Transports = info.context or {}
+    if name not in known:
+        raise ValueError(f"no transport is called {name}{near(name, known)}; there are: {', '.join(known)}")
     return name
 
 
@@ -119,8 +137,10 @@ class AgreementEntry(_Entry):
         description="Wire format; * for any, inbound only; responses also as edifact:APERAK:D:96B:UN or x12:824:004010",
     )
     mapping: str = Field("", description="Name of the partner's variation of the mapping, such as clearance/acme")
-    transport: Literal["http", "folder"] = Field("http", description="http or folder")
-    options: dict[str, str] = Field(default_factory=dict, description="url, token_file; folder")
+    transport: Annotated[str, AfterValidator(_transport)] = Field("http", description="Name of the transport")
+    options: dict[str, str] = Field(
+        default_factory=dict, description="What the transport lets an outbound agreement say"
+    )
     our_id: str = Field("", description="Envelope identifier we use (qualifier:id or id)")
     their_id: str = Field("", description="Envelope identifier the partner uses")
     strictness: model.Strictness = Field(model.Strictness.STRICT, description="strict or lenient")
@@ -141,7 +161,7 @@ class AgreementEntry(_Entry):
     attempt_timeout: float = Field(30.0, ge=0.1, le=600, description="Seconds one attempt may take")
 
     @model_validator(mode="after")
-    def _fitting(self) -> AgreementEntry:
+    def _fitting(self, info: ValidationInfo) -> AgreementEntry:
         """That what is named one by one also fits together."""
         if self.format != _ANY and not self._format_fits():
             raise ValueError(
@@ -153,11 +173,11 @@ class AgreementEntry(_Entry):
         if self.charset and not self.format.startswith("xml:") and "UNB+ISA*'~".encode(self.charset) != b"UNB+ISA*'~":
             raise ValueError(f"the character set {self.charset} does not hold ASCII as it stands")
         if self.direction is model.Direction.OUT:
-            self._judge_outbound()
+            self._judge_outbound(info.context or {})
         return self
 
     def _format_fits(self) -> bool:
-        if self.document == ACKNOWLEDGEMENT:
+        if self.document == _ACKNOWLEDGEMENT:
             return _acknowledges(self.format)
         if self.document == _ANY:
             return True
@@ -168,7 +188,7 @@ class AgreementEntry(_Entry):
         chosen = known.get(self.mapping)
         if chosen is None:
             raise ValueError(
-                f"mapping: there is no variation {self.mapping}{output.near(self.mapping, known.keys())}; "
+                f"mapping: there is no variation {self.mapping}{near(self.mapping, known.keys())}; "
                 "`gateway mapping list` names them"
             )
         if (self.document, self.format) != (chosen.document, chosen.format):
@@ -176,29 +196,25 @@ class AgreementEntry(_Entry):
                 f"mapping: {self.mapping} is for {chosen.document} as {chosen.format}; the agreement must name both"
             )
 
-    def _judge_outbound(self) -> None:
+    def _judge_outbound(self, transports: Transports) -> None:
         if self.format == _ANY:
             raise ValueError("an outbound agreement names its format")
-        if stray := self.options.keys() - _OPTIONS[self.transport]:
-            raise ValueError(f"options: {', '.join(sorted(stray))} is no option of {self.transport}")
-        if self.transport == "folder":
-            if not self.options.get("folder"):
-                raise ValueError("options: an outbound agreement over folder names its folder")
-            return
-        if not self.options.get("url"):
-            raise ValueError("options: an outbound agreement over http names its url")
+        options = transports.get(self.transport)
+        if options is None:
+            raise ValueError(f"nothing is sent over {self.transport}")
         try:
-            parts = urlsplit(self.options["url"])
-            sound = (
-                parts.scheme in ("http", "https")
-                and bool(parts.hostname)
-                and parts.port != 0
-                and "@" not in parts.netloc
-            )
-        except ValueError:
-            sound = False
-        if not sound:
-            raise ValueError("options: the url is an http or https address, without a password in it")
+            options.model_validate(self.options)
+        except ValidationError as error:
+            raise ValueError("; ".join(self._word(fault) for fault in error.errors(include_input=False))) from None
+
+    def _word(self, fault: ErrorDetails) -> str:
+        """A fault of an option. Its value is not repeated: it may hold a password."""
+        name = ".".join(map(str, fault["loc"]))
+        if fault["type"] == "missing":
+            return f"options: an outbound agreement over {self.transport} names its {name}"
+        if fault["type"] == "extra_forbidden":
+            return f"options: {name} is no option of {self.transport}"
+        return f"options.{name}: {fault['msg'].removeprefix('Value error, ')}"
 
 
 class KeyEntry(_Entry):
@@ -277,15 +293,19 @@ class PartnerEntry(_Entry):
             )
 
 
-def read(path: Path) -> Iterator[tuple[PartnerEntry, int]]:
+def read(path: Path, transports: Transports) -> Iterator[tuple[PartnerEntry, int]]:
     """The partners of a file, each with the bytes read for it; of a `.jsonl` file only the names are held.
+
+    `transports` are those that agreements may name.
 
     ConfigurationInvalid names the line (or the partner) and every fault of the first bad one, and says where
     two of the file have one name.
     """
     taken = _Taken()
     found = False
-    for entry, size, place in _lines(path) if path.suffix in (".jsonl", ".ndjson") else _tables(path):
+    for entry, size, place in (
+        _lines(path, transports) if path.suffix in (".jsonl", ".ndjson") else _tables(path, transports)
+    ):
         taken.add(entry, place)
         found = True
         yield entry, size
@@ -319,7 +339,7 @@ class _Taken:
         owners[name] = owner
 
 
-def _tables(path: Path) -> Iterator[tuple[PartnerEntry, int, str]]:
+def _tables(path: Path, transports: Transports) -> Iterator[tuple[PartnerEntry, int, str]]:
     try:
         values = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -330,10 +350,10 @@ def _tables(path: Path) -> Iterator[tuple[PartnerEntry, int, str]]:
     for position, value in enumerate(partners, 1):
         name = value.get("id", position) if isinstance(value, dict) else position
         place = f"{path}: partner {name}"
-        yield _entry(value, place), 0, place
+        yield _entry(value, place, transports), 0, place
 
 
-def _lines(path: Path) -> Iterator[tuple[PartnerEntry, int, str]]:
+def _lines(path: Path, transports: Transports) -> Iterator[tuple[PartnerEntry, int, str]]:
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
@@ -343,12 +363,12 @@ def _lines(path: Path) -> Iterator[tuple[PartnerEntry, int, str]]:
             except ValueError as error:
                 raise ConfigurationInvalid(f"{path}: line {number}: {error}") from error
             place = f"{path}: line {number}"
-            yield _entry(value, place), len(line), place
+            yield _entry(value, place, transports), len(line), place
 
 
-def _entry(value: object, place: str) -> PartnerEntry:
+def _entry(value: object, place: str, transports: Transports) -> PartnerEntry:
     try:
-        return PartnerEntry.model_validate(value)
+        return PartnerEntry.model_validate(value, context=transports)
     except ValidationError as error:
         # The faulty input is not repeated: it may be a key.
         faults = "; ".join(

@@ -1,0 +1,145 @@
+"""Composition root: opens the store, wires the stages of the trip and the transports, runs them, and stops them.
+
+It knows no HTTP: whoever serves it (`web`) does so while a process is at work, with the process's own parts. Whatever
+works in the background (pipeline, deliveries, receivers of transports) is watched: if one of these ends by itself, for
+whatever reason, the whole process ends with an error, so that whoever supervises it starts it anew. A gateway that
+accepts and never delivers would be worse than one that is down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from gateway import discovery, opening
+from gateway.check import rulebook
+from gateway.config import Settings
+from gateway.deliver.worker import DeliveryWorker
+from gateway.metrics import Metered, Metrics
+from gateway.pipeline import PEAK_ARRIVALS, Pipeline
+from gateway.receipt.notary import Notary
+from gateway.receive.intake import Intake
+from gateway.store import node_file
+from gateway.store.contract import Store
+from gateway.store.log_watch import LogWatch
+from gateway.store.upkeep import keep_swept
+from gateway.transports.base import Sender
+from gateway.transports.plugin import Means
+from gateway.transports.spool import Spool
+from gateway.trip.workers import sweep_results
+
+log = structlog.get_logger(__name__)
+
+
+class BackgroundEnded(Exception):
+    """Something that must run as long as the process has ended by itself."""
+
+
+class Process:
+    """The stages of one gateway process over its opened store, and what they share."""
+
+    def __init__(self, settings: Settings, store: Store, notary: Notary) -> None:
+        """Wire everything; nothing starts yet. Must be called in the running event loop.
+
+        FlowsInvalid or TransportsInvalid where what is installed does not go together, ConfigurationInvalid where the
+        settings of a transport are none.
+        """
+        self.settings, self.store, self.notary = settings, store, notary
+        self.flows, self.transports = discovery.find_flows(), discovery.find_transports()
+        self.metrics = Metrics()
+        self.spool = Spool(settings)
+        own = self.transports.read_settings(settings)
+        self._senders: dict[str, Sender] = {}
+        worker = DeliveryWorker(store, self._senders, settings.deliver, notary)
+        pipeline = Pipeline(
+            store,
+            settings,
+            notary,
+            self.flows,
+            rulebook.load(self.flows.rules),
+            on_committed=worker.ring,
+            arrivals=lambda: intake.in_flight,
+            observe=lambda seconds: self.metrics.observe_stage("process", seconds),
+        )
+        intake = Intake(store, settings, notary, on_accepted=pipeline.ring)
+        self.intake = intake.accept
+        watch = LogWatch(
+            store,
+            settings.receipts.audit_per_second,
+            busy=lambda: intake.in_flight > PEAK_ARRIVALS,
+            on_found=lambda _problem: self.metrics.log_faults.inc(),
+            on_page=self.metrics.log_audited.set,
+        )
+        self._background: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
+            "pipeline": pipeline.run,
+            "deliveries": worker.run,
+            "log audit": watch.run,
+            "upkeep": lambda: keep_swept(store),
+        }
+        self.means: Mapping[str, Means] = {
+            name: Means(settings, section, self.intake, self.spool) for name, section in own.items()
+        }
+        """What each transport works with, by its name."""
+        for transport in self.transports:
+            means = self.means[transport.name]
+            if transport.open_sender is not None:
+                self._senders[transport.name] = Metered(transport.open_sender(means), self.metrics)
+            if transport.open_receivers is not None:
+                for name, receiver in transport.open_receivers(means).items():
+                    self._background[f"{transport.name} {name}"] = receiver.run
+
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[Work]:
+        """Everything runs meanwhile. At the end it is stopped: what is under way is given back, connections are closed."""
+        tasks = [asyncio.create_task(run(), name=name) for name, run in self._background.items()]
+        try:
+            await asyncio.to_thread(self.spool.sweep)
+            await asyncio.to_thread(sweep_results)
+            yield Work(tasks)
+        finally:
+            await _cancel(tasks)
+            for sender in self._senders.values():
+                await sender.close()
+
+
+class Work:
+    """What runs in the background of a process."""
+
+    def __init__(self, tasks: Iterable[asyncio.Task[None]]) -> None:
+        self._tasks = frozenset(tasks)
+
+    async def watch(self, stop: asyncio.Event) -> None:
+        """Wait until `stop` is set; BackgroundEnded where a part of it ends before."""
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            done, _ = await asyncio.wait({stopped, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopped.cancel()
+        for task in done:
+            if task is not stopped:
+                error = task.exception()
+                log.error("background_ended", task=task.get_name(), exc_info=error)
+                raise BackgroundEnded(f"{task.get_name()} ended by itself: {error!r}") from error
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Process]:
+    """A process, wired and not yet at work, over its opened store, which is closed afterwards."""
+    signer = opening.signer(settings.receipts)
+    with node_file.named(settings.store.node_file) as name:
+        async with opening.opened(settings, signer) as store:
+            if taken := await store.hold_as(name, datetime.now(UTC)):
+                log.info("took_own_work_back", leases=taken)
+            yield Process(settings, store, opening.notary(store, signer))
+
+
+async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel, and wait until all have let go of what they held."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,44 @@
+"""Routes that transports add, as routes of the interface: who calls is told first, by the transport or by the API keys."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+
+from aiohttp import web
+
+from gateway.registry.keys import SEND
+from gateway.transports import plugin
+from gateway.transports.plugin import Peer, Transport
+from gateway.web.routes import Route
+from gateway.web.services import services
+
+
+def routes_of(transports: Iterable[Transport]) -> tuple[Route, ...]:
+    """What all of them add to the interface."""
+    return tuple(_route(transport, added) for transport in transports for added in transport.routes)
+
+
+def _route(transport: Transport, added: plugin.Route) -> Route:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        service = services(request)
+        means = service.process.means[transport.name]
+        if transport.authenticate is None:
+            caller = await service.gate.admit(request, SEND)
+            peer = Peer(caller.partner.id, caller.key.test)
+        else:
+            peer = await transport.authenticate(request, means)
+            await service.gate.admit_partner(peer.partner_id)
+        return await added.receive(request, peer, means)
+
+    handle.__doc__ = inspect.getdoc(added.receive)
+    return Route(
+        added.method,
+        added.path,
+        added.operation,
+        handle,
+        status=added.status,
+        media_type=added.media_type,
+        scope="" if transport.authenticate is not None else SEND,
+        problems=(400, 413, 429, 503) if transport.authenticate is None else (400, 401, 413, 429, 503),
+    )
