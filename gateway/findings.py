@@ -71,6 +71,11 @@ def catalogue() -> Mapping[str, Entry]:
     return entries
 
 
+def make_finding(code: str, place: Place = Place(), value: str = "", **args: object) -> Finding:  # noqa: B008 -- frozen
+    """A finding as grave as the catalogue says; only an agreement's tolerance (`judged`) changes that afterwards."""
+    return Finding(code, catalogue()[code].severity, place, value, {name: str(arg) for name, arg in args.items()})
+
+
 @dataclass(frozen=True, slots=True)
 class Labels:
     """What people call data items and codes: schemas/labels.toml."""
@@ -309,7 +314,7 @@ def kept(found: Iterable[Finding], most: int) -> list[Finding]:
 
 def more_findings(most: int, count: int, place: Place = Place()) -> Finding:  # noqa: B008 -- frozen
     """What stands for `count` findings, or more, beyond the `most` that are told."""
-    return Finding(_MORE, Severity.WARNING, place, args={"max": str(most), "count": str(count)})
+    return make_finding(_MORE, place, max=most, count=count)
 
 
 def _characters(finding: Finding) -> int:

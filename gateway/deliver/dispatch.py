@@ -23,7 +23,7 @@ from gateway.deliver.aside import run_aside
 from gateway.deliver.directory import Directory
 from gateway.deliver.rendering import Renderer
 from gateway.documents.base import Document
-from gateway.findings import MOST_TOLD, kept
+from gateway.findings import MOST_TOLD, kept, make_finding
 from gateway.model import (
     Agreement,
     CaseEvent,
@@ -165,12 +165,10 @@ class Dispatch:
         """Deliver to whom the party means; nobody found is an alert, never silence."""
         recipients = await self._recipients(effect.to)
         if not recipients and (effect.to.partner_id or effect.to.value):
-            missing = Finding(
+            missing = make_finding(
                 "deliver.recipient_unknown",
-                args={
-                    "document": effect.document_type,
-                    "recipient": effect.to.partner_id or f"{effect.to.scheme} {effect.to.value}",
-                },
+                document=effect.document_type,
+                recipient=effect.to.partner_id or f"{effect.to.scheme} {effect.to.value}",
             )
             self._alert(do.Alert("recipient_unknown", (missing,), effect.case), position, message)
         for recipient in recipients:

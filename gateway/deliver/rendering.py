@@ -12,7 +12,8 @@ from gateway.deliver import advice
 from gateway.deliver.aside import run_aside
 from gateway.documents import Document
 from gateway.documents.response import Response
-from gateway.model import TIME_DIGITS, Agreement, Finding, Partner, Severity, begins_with_time
+from gateway.findings import make_finding
+from gateway.model import TIME_DIGITS, Agreement, Partner, begins_with_time
 from gateway.store.contract import Store
 from gateway.translate import table
 from gateway.translate.context import Context
@@ -45,11 +46,7 @@ class Renderer:
         mapping = table.find(document_type, agreement.format)
         as_advice = isinstance(document, Response) and agreement.format in advice.WRITERS
         if mapping is None and not as_advice:
-            missing = Finding(
-                "mapping.none_outbound",
-                Severity.ERROR,
-                args={"document": document_type, "format": agreement.format},
-            )
+            missing = make_finding("mapping.none_outbound", document=document_type, format=agreement.format)
             return Rendered(b"", [missing]), ""
         if agreement.format.startswith("x12:"):
             reference = await self.x12_reference(recipient.id, delivery_id, test=test)

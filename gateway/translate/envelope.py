@@ -19,12 +19,12 @@ from lxml import etree
 from gateway import findings as catalogue
 from gateway.check import structure, tables, xsd
 from gateway.documents import Document
+from gateway.findings import make_finding
 from gateway.model import Finding, Place, Syntax
 from gateway.parse import charsets, edifact_writer, segments, x12_writer
 from gateway.parse.segments import Delimiters, Envelope, MessageType, SegmentMessage
 from gateway.translate.context import EDIFACT_DELIMITERS, Context
 from gateway.translate.engine import Mapping
-from gateway.translate.outcome import finding
 from gateway.translate.table import message_type
 
 CONTENT_TYPES = {
@@ -73,7 +73,10 @@ def render(document: Document, mapping: Mapping, context: Context, frame: Frame)
         context = replace(context, delimiters=x12_writer.DELIMITERS)
     if not _is_known(frame.charset):
         return Rendered(
-            b"", [finding("translate.charset", Place(), charset=frame.charset)], CONTENT_TYPES[syntax], frame.reference
+            b"",
+            [make_finding("translate.charset", Place(), charset=frame.charset)],
+            CONTENT_TYPES[syntax],
+            frame.reference,
         )
     written = mapping.write(document, context)
     found = written.findings
@@ -115,7 +118,7 @@ def segment_message(body: Sequence[str], format_: str, reference: str, delimiter
 def _refused(fault: Finding) -> Finding:
     """A fault of our own message: the recipient's findings are about what it sent, not about this."""
     words = f"{fault.place} {catalogue.text(fault)}".strip()
-    return finding("translate.refused", fault.place, fault.value, fault=words)
+    return make_finding("translate.refused", fault.place, fault.value, fault=words)
 
 
 def _own_charset(syntax: Syntax, body: Any) -> str:
@@ -169,7 +172,7 @@ def _encodable(body: Iterable[str], charset: str, delimiters: Delimiters, found:
     for number, raw in enumerate(body, 2):
         if not _carries(charset, (raw,)):
             place = Place(segment=number, tag=raw[:3])
-            found.append(finding("translate.not_encodable", place, raw, charset=charset))
+            found.append(make_finding("translate.not_encodable", place, raw, charset=charset))
             raw = "".join(c if _carries(charset, c) else mark for c in raw)  # noqa: PLW2901 - the same segment, made fit
         fit.append(raw)
     return fit

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 
-from gateway.model import Finding
+from gateway.findings import make_finding
 from gateway.store.alerts import ALERTS, OPERATOR
 from gateway.store.contract import Alert, CaseChange
 from gateway.store.sql_store import SqlStore
 from tests.store.made import NOW, claim, outcome
 
-UNKNOWN = Finding("deliver.recipient_unknown", args={"recipient": "PORT9", "document": "clearance"})
+UNKNOWN = make_finding("deliver.recipient_unknown", recipient="PORT9", document="clearance")
 WORDS = "No partner is registered as PORT9, who should get the clearance notice."
 
 
