@@ -28,6 +28,7 @@ from typing import Any
 
 from gateway import data
 from gateway.errors import SchemaInvalid
+from gateway.languages import CHINESE, choose_language
 from gateway.model import Finding, Place, Severity, Strictness, cut
 from gateway.signs import LONGEST_VALUE
 
@@ -133,13 +134,13 @@ def label(path: str, language: str = "zh") -> str:
 
 def word(code: str, language: str) -> str:
     """A code of ours (a status, an event, a document) in words of `language`; else the code itself."""
-    return labels().words.get(code, {}).get("zh" if _chinese(language) else "en", code)
+    return labels().words.get(code, {}).get(choose_language(language), code)
 
 
 def _code_list(name: str, language: str) -> str:
     """A code list in words: `country:ciq` are countries (codes of the inspection service); else the codes allowed."""
     list_, _, scheme = name.partition(":")
-    known, key = labels(), "zh" if _chinese(language) else "en"
+    known, key = labels(), choose_language(language)
     if list_ not in known.lists:
         return ("、" if key == "zh" else ", ").join(name.split(","))
     of = known.schemes.get(scheme, {}).get(key, scheme)
@@ -148,7 +149,7 @@ def _code_list(name: str, language: str) -> str:
 
 
 def _chinese(language: str) -> bool:
-    return language.startswith("zh")
+    return choose_language(language) == CHINESE
 
 
 _CODED = frozenset({"decision", "document", "event", "status", "treatment"})

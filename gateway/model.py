@@ -310,6 +310,8 @@ class CaseEvent:
     at: datetime
     kind: str
     text: str
+    """What is no reason, such as which document was sent. Reasons stand in `details` (`gateway.reasons`); earlier versions
+    kept them here, in English."""
     partner_id: str = ""
     message_id: str = ""
     delivery_id: str = ""

@@ -38,6 +38,7 @@ from gateway import model
 from gateway.cli import output
 from gateway.deliver import advice
 from gateway.errors import ConfigurationInvalid
+from gateway.languages import maybe_language
 from gateway.translate import table
 from gateway.trip.acknowledge import ACKNOWLEDGEMENT
 from gateway.web.keys import SCOPES, hash_key
@@ -92,6 +93,14 @@ def _charset(name: str) -> str:
     except (LookupError, ValueError):
         raise ValueError(f"there is no character set {name}") from None
     return name
+
+
+def _language(tag: str) -> str:
+    """`en` or `zh`, as `tag` means it: partners are kept with one of the two."""
+    found = maybe_language(tag)
+    if found is None:
+        raise ValueError("must be en or zh")
+    return found
 
 
 Zone = Annotated[str, AfterValidator(_zone)]
@@ -225,7 +234,7 @@ class PartnerEntry(_Entry):
     name: str = Field(min_length=1, description="For people")
     roles: frozenset[model.Role] = Field(frozenset(), description="enterprise, agent, bureau, customs, port, yard")
     identifiers: tuple[IdentifierEntry, ...] = Field((), description="Names it goes by on the wire")
-    language: str = Field("en", pattern="^(en|zh)$", description="en or zh")
+    language: Annotated[str, AfterValidator(_language)] = Field("en", description="en or zh; zh-CN and the like too")
     time_zone: Zone = Field("UTC", description="IANA name")
     credit_grade: Literal["", "AA", "A", "B", "C", "D"] = Field("", description="AA, A, B, C or D")
     acts_for: frozenset[str] = Field(frozenset(), description="Ids of the enterprises that appointed this agent")

@@ -15,7 +15,6 @@ from datetime import datetime
 
 import structlog
 
-from gateway import findings
 from gateway.decide import effects as do
 from gateway.decide.apply import Applied, CaseStep
 from gateway.decide.engine import Part
@@ -36,6 +35,7 @@ from gateway.model import (
     Partner,
     derive_id,
 )
+from gateway.reasons import reason_json
 from gateway.receipt.signed import canonical
 from gateway.store.alerts import ALERTS, OPERATOR, alert_body
 from gateway.store.contract import CaseChange, LedgerMove, Wait
@@ -354,10 +354,10 @@ class Dispatch:
                 case_id=case_id,
                 at=message.at,
                 kind=kind,
-                text="; ".join(findings.text(r) for r in reasons),
+                text="",
                 partner_id=message.sender.id,
                 message_id=message.message_id,
-                details={**(details or {}), **({"reasons": _codes(reasons)} if reasons else {})},
+                details={**(details or {}), **({"reasons": [reason_json(r) for r in reasons]} if reasons else {})},
             )
         )
 
