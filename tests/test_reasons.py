@@ -30,9 +30,9 @@ def test_a_reason_holds_nothing_that_is_empty_and_no_words() -> None:
 
 def test_a_code_that_is_no_more_is_told_by_itself() -> None:
     """A timeline outlives a catalogue."""
-    (reason,) = maybe_read_reasons([{"code": "decide.gone", "value": "x"}]) or ()
-    assert reason == Finding("decide.gone", Severity.ERROR, value="x")
-    assert say_reasons([reason], "zh") == "decide.gone"
+    reasons = maybe_read_reasons([{"code": "decide.gone", "value": "x"}])
+    assert reasons == [Finding("decide.gone", Severity.ERROR, value="x")]
+    assert say_reasons(reasons, "zh") == "decide.gone"
 
 
 @pytest.mark.parametrize("kept", [None, [], ["decide.repeat"], "decide.repeat"])

@@ -20,20 +20,13 @@ from gateway import findings as catalogue
 from gateway.check import structure, tables, xsd
 from gateway.documents import Document
 from gateway.findings import make_finding
+from gateway.media import MEDIA
 from gateway.model import Finding, Place, Syntax
 from gateway.parse import charsets, edifact_writer, segments, x12_writer
 from gateway.parse.segments import Delimiters, Envelope, MessageType, SegmentMessage
 from gateway.translate.context import EDIFACT_DELIMITERS, Context
 from gateway.translate.engine import Mapping
 from gateway.translate.table import message_type
-
-CONTENT_TYPES = {
-    Syntax.EDIFACT: "application/EDIFACT",
-    Syntax.X12: "application/EDI-X12",
-    Syntax.XML: "application/xml",
-    Syntax.JSON: "application/json",
-}
-"""RFC 1767, RFC 7303, RFC 8259."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +68,13 @@ def render(document: Document, mapping: Mapping, context: Context, frame: Frame)
         return Rendered(
             b"",
             [make_finding("translate.charset", Place(), charset=frame.charset)],
-            CONTENT_TYPES[syntax],
+            MEDIA[syntax].type,
             frame.reference,
         )
     written = mapping.write(document, context)
     found = written.findings
     found += [_refused(fault) for fault in judge(written.body, mapping.format, context)]
-    rendered = Rendered(b"", found, CONTENT_TYPES[syntax], frame.reference)
+    rendered = Rendered(b"", found, MEDIA[syntax].type, frame.reference)
     if not catalogue.rejects(found):
         rendered.charset = frame.charset or _own_charset(syntax, written.body)
         rendered.body = _ENVELOPES[syntax](written.body, mapping.format, context, frame, rendered)

@@ -228,7 +228,6 @@ def examine(
     rules: Rules,
     *,
     unpacked_limit: int,
-    content_encoding: str = "",
     bounds: Bounds = Bounds(),
 ) -> Iterator[Examined]:
     """What a payload holds, given as bytes or as the file that holds them.
@@ -238,7 +237,7 @@ def examine(
     examiner = Examiner(agreements, rules, bounds)
     with faults.caught() as fault:
         try:
-            for part in unpack(source, unpacked_limit, content_encoding, ratio=bounds.ratio):
+            for part in unpack(source, unpacked_limit, ratio=bounds.ratio):
                 yield from examiner.part(part)
             yield from examiner.left_out()
         except PayloadTooLarge as error:

@@ -11,10 +11,11 @@ from aiohttp import web
 
 from gateway.decide.flow import Flows
 from gateway.errors import NotFound
+from gateway.media import find_medium
 from gateway.model import FeedEntry, Role
 from gateway.reasons import word_alert
 from gateway.store.alerts import ALERTS
-from gateway.transports.http import MEDIA_TYPES, content_digest
+from gateway.transports.http import content_digest
 from gateway.web import cursor, resources, views
 from gateway.web.api.answers import answer, counted, given, json_response, stored
 from gateway.web.identity import Caller
@@ -68,7 +69,7 @@ async def document(request: web.Request) -> web.StreamResponse:
         return await _alert(request, caller, sequence, test=test)
     entry, kept = await service.store.feed_entry_kept(name, caller.partner_id, sequence, test=test)
     headers = {
-        "Content-Type": MEDIA_TYPES.get(entry.format.partition(":")[0], "application/octet-stream"),
+        "Content-Type": find_medium(entry.format).type,
         "Content-Digest": content_digest(bytes.fromhex(entry.sha256)),
         "Cache-Control": "no-store",
     }
