@@ -226,8 +226,8 @@ class Dispatch:
         self._sent(
             message,
             recipient,
-            document_type,
-            kind,
+            # Of what is pushed, the delivery says so.
+            "" if pushed is not None and rendered.body else f"{document_type} {kind.value}",
             case_id,
             delivery_id,
             agreement.format,
@@ -286,8 +286,7 @@ class Dispatch:
         self,
         message: InHand,
         recipient: Partner,
-        document_type: str,
-        kind: DeliveryKind,
+        text: str,
         case_id: str,
         delivery_id: str,
         format: str,  # noqa: A002 -- as above
@@ -301,7 +300,7 @@ class Dispatch:
                     case_id,
                     message.at,
                     "sent",
-                    f"{document_type} {kind.value}",
+                    text,
                     recipient.id,
                     message.message_id,
                     delivery_id,
