@@ -29,6 +29,7 @@ from pydantic import (
 )
 
 from gateway.errors import ConfigurationInvalid
+from gateway.languages import maybe_language
 
 ENVIRONMENT_PREFIX = "GATEWAY_"
 KIB = 1024
@@ -230,7 +231,7 @@ class Settings(Section):
     """The whole configuration."""
 
     our_id: str = Field("GATEWAY", description="Our interchange id where an agreement gives none", min_length=1)
-    language: Literal["en", "zh"] = Field(
+    language: Annotated[Literal["en", "zh"], BeforeValidator(lambda tag: maybe_language(str(tag)) or tag)] = Field(
         "en", description="Language of words for people without a preference: en or zh"
     )
     store: Store = Store()

@@ -28,6 +28,7 @@ from typing import Any
 
 from gateway import data
 from gateway.errors import SchemaInvalid
+from gateway.languages import CHINESE, choose_language
 from gateway.model import Finding, Place, Severity, Strictness, cut
 from gateway.signs import LONGEST_VALUE
 
@@ -69,6 +70,11 @@ def catalogue() -> Mapping[str, Entry]:
             except (TypeError, ValueError) as error:
                 raise SchemaInvalid(f"finding {code} in {path.name}: {error}") from error
     return entries
+
+
+def make_finding(code: str, place: Place = Place(), value: str = "", **args: object) -> Finding:  # noqa: B008 -- frozen
+    """A finding as grave as the catalogue says; only an agreement's tolerance (`judged`) changes that afterwards."""
+    return Finding(code, catalogue()[code].severity, place, value, {name: str(arg) for name, arg in args.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +134,13 @@ def label(path: str, language: str = "zh") -> str:
 
 def word(code: str, language: str) -> str:
     """A code of ours (a status, an event, a document) in words of `language`; else the code itself."""
-    return labels().words.get(code, {}).get("zh" if _chinese(language) else "en", code)
+    return labels().words.get(code, {}).get(choose_language(language), code)
 
 
 def _code_list(name: str, language: str) -> str:
     """A code list in words: `country:ciq` are countries (codes of the inspection service); else the codes allowed."""
     list_, _, scheme = name.partition(":")
-    known, key = labels(), "zh" if _chinese(language) else "en"
+    known, key = labels(), choose_language(language)
     if list_ not in known.lists:
         return ("、" if key == "zh" else ", ").join(name.split(","))
     of = known.schemes.get(scheme, {}).get(key, scheme)
@@ -143,7 +149,7 @@ def _code_list(name: str, language: str) -> str:
 
 
 def _chinese(language: str) -> bool:
-    return language.startswith("zh")
+    return choose_language(language) == CHINESE
 
 
 _CODED = frozenset({"decision", "document", "event", "status", "treatment"})
@@ -309,7 +315,7 @@ def kept(found: Iterable[Finding], most: int) -> list[Finding]:
 
 def more_findings(most: int, count: int, place: Place = Place()) -> Finding:  # noqa: B008 -- frozen
     """What stands for `count` findings, or more, beyond the `most` that are told."""
-    return Finding(_MORE, Severity.WARNING, place, args={"max": str(most), "count": str(count)})
+    return make_finding(_MORE, place, max=most, count=count)
 
 
 def _characters(finding: Finding) -> int:

@@ -172,11 +172,12 @@ class Finding:
     """One thing wrong, or worth saying, about a message.
 
     `code` is a key of the catalogue (schemas/findings/*.toml), which words it in English and
-    Chinese from `args` and gives the codes CONTRL, 997 and 999 carry for it.
+    Chinese from `args`, says how grave it is, and gives the codes CONTRL, 997 and 999 carry for it.
+    Findings are made by `findings.make_finding`, which takes the severity from there.
     """
 
     code: str
-    severity: Severity = Severity.ERROR
+    severity: Severity
     place: Place = Place()
     value: str = ""
     args: Mapping[str, str] = field(default_factory=dict)
@@ -316,6 +317,8 @@ class CaseEvent:
     at: datetime
     kind: str
     text: str
+    """What is no reason, such as which document was sent. Reasons stand in `details` (`gateway.reasons`); earlier versions
+    kept them here, in English."""
     partner_id: str = ""
     message_id: str = ""
     delivery_id: str = ""

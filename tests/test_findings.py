@@ -7,6 +7,7 @@ import string
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -16,6 +17,7 @@ from gateway import documents, findings
 from gateway.check import codes, rulebook
 from gateway.discovery import find_flows
 from gateway.documents.parts import Movement
+from gateway.findings import make_finding
 from gateway.flows.containers.status import ContainerEvent, ContainerStatus
 from gateway.model import LONGEST_PATH, Finding, Place, Role, Severity, Strictness
 from gateway.signs import LONGEST_VALUE, shown
@@ -124,37 +126,37 @@ def test_every_pattern_of_a_document_is_said_in_words() -> None:
     ("finding", "en", "zh"),
     [
         (
-            Finding("document.missing", place=Place(segment=12, tag="MEA"), args={"name": "value"}),
+            make_finding("document.missing", place=Place(segment=12, tag="MEA"), name="value"),
             "The mandatory item value is missing.",
             "缺少必填数据项“数值”。",
         ),
         (
-            Finding("document.missing", place=Place(path="/goods/0/value/currency"), args={"name": "currency"}),
+            make_finding("document.missing", place=Place(path="/goods/0/value/currency"), name="currency"),
             "The mandatory item currency is missing.",
             "缺少必填数据项“第 1 项货物的货值币种”。",
         ),
         (
-            Finding("document.type.whole", value="1.", args={}),
+            make_finding("document.type.whole", value="1."),
             "A whole number is expected, not “1.”.",
             "应为整数，而不是“1.”。",
         ),
         (
-            Finding("document.pattern", value="12", args={"pattern": "^[0-9]{15}$"}),
+            make_finding("document.pattern", value="12", pattern="^[0-9]{15}$"),
             "The value “12” does not have the form expected: 15 digits.",
             "值“12”不符合格式要求：15 位数字。",
         ),
         (
-            Finding("translate.code", value="QQ", args={"list": "country:ciq"}),
+            make_finding("translate.code", value="QQ", list="country:ciq"),
             "The code “QQ” is not among those allowed here: countries (codes of the inspection service).",
             "代码“QQ”不在此处允许的代码之内：国家/地区代码（检验检疫代码）。",
         ),
         (
-            Finding("translate.code", value="24", args={"list": "22,23"}),
+            make_finding("translate.code", value="24", list="22,23"),
             "The code “24” is not among those allowed here: 22, 23.",
             "代码“24”不在此处允许的代码之内：22、23。",
         ),
         (
-            Finding("decide.late", args={"event": "accept", "status": "in_review"}),
+            make_finding("decide.late", event="accept", status="in_review"),
             "The message came too late and changed nothing: acceptance, while the case is in review.",
             "报文迟到，不改变状态：事件 受理，当前状态 审单中。",
         ),
@@ -182,7 +184,7 @@ def test_words_are_rendered_whatever_is_missing() -> None:
     """No finding fails for want of an argument; what is not there is a dash."""
     for code in findings.catalogue():
         for language in ("en", "zh"):
-            assert findings.text(Finding(code, value="x"), language)
+            assert findings.text(Finding(code, Severity.ERROR, value="x"), language)
 
 
 def test_catalogue_says_arguments_in_known_ways() -> None:
@@ -196,7 +198,7 @@ def test_catalogue_says_arguments_in_known_ways() -> None:
 @pytest.mark.parametrize("strictness", list(Strictness))
 def test_a_finding_keeps_the_beginning_of_a_long_value(strictness: Strictness) -> None:
     """A value of a whole segment's length is cut, with a sign that it was; a short one stays as it is."""
-    short = Finding("edi.element.too_long", value="x" * LONGEST_VALUE, args={"number": "0004"})
+    short = make_finding("edi.element.too_long", value="x" * LONGEST_VALUE, number="0004")
     long = replace(short, value="y" * 65_000, args={"number": "z" * 65_000})
     kept, cut = findings.judged([short, long], strictness)
     assert (kept.value, kept.args) == (short.value, short.args)
@@ -208,7 +210,7 @@ def test_a_finding_keeps_the_beginning_of_a_long_value(strictness: Strictness) -
 def test_what_is_kept_of_very_many():
     """Errors before what does not reject, in the order in which they came, and how many were left out."""
     notes = [Finding(f"n{n}", Severity.WARNING) for n in range(5)]
-    errors = [Finding(f"e{n}") for n in range(5)]
+    errors = [Finding(f"e{n}", Severity.ERROR) for n in range(5)]
     told = [f.code for f in findings.kept([*notes[:2], errors[0], *notes[2:], *errors[1:]], 6)]
     assert told == ["e0", "e1", "e2", "e3", "e4", "n0", "payload.more_findings"]
     assert findings.kept(iter([*notes, *errors]), 10) == [*notes, *errors]
@@ -220,11 +222,11 @@ def test_what_is_kept_of_very_many():
 
 def test_what_is_kept_is_bounded_in_characters():
     """Five hundred long findings are no more than a megabyte; of one that is longer by itself something is kept."""
-    long = Finding("x", value="v" * LONGEST_VALUE, args={str(n): "a" * LONGEST_VALUE for n in range(5)})
+    long = Finding("x", Severity.ERROR, value="v" * LONGEST_VALUE, args={str(n): "a" * LONGEST_VALUE for n in range(5)})
     kept = findings.kept([long] * 500, 500)
     assert len(kept) < findings.MOST_CHARACTERS // (6 * LONGEST_VALUE) + 2
     assert kept[-1].args["count"] == str(500 - len(kept) + 1)
-    huge = Finding("x", value="v" * 2 * findings.MOST_CHARACTERS)
+    huge = Finding("x", Severity.ERROR, value="v" * 2 * findings.MOST_CHARACTERS)
     assert findings.kept([huge, huge], 500)[0] == huge
 
 
@@ -233,3 +235,16 @@ def test_a_place_holds_no_more_than_is_read():
     place = Place(path="/" + "x" * 5_000_000)
     assert (len(place.path), place.path[-1]) == (LONGEST_PATH, "…")
     assert Place(path="/a").path == "/a"
+
+
+def test_a_finding_is_as_grave_as_the_catalogue_says():
+    """No place that finds something decides how grave it is: findings are made in one way."""
+    for code, entry in findings.catalogue().items():
+        assert make_finding(code).severity is entry.severity
+    made = re.compile(r"(?<![\w.])(?:model\.)?Finding\(")
+    inside = {"findings.py", "model.py", "reasons.py", "store/views.py"}  # the one way, the noun, what was stored
+    root = Path(findings.__file__).parent
+    others = [
+        path for path in root.rglob("*.py") if made.search(re.sub(r"class Finding\(.*", "", path.read_text("utf-8")))
+    ]
+    assert {str(path.relative_to(root)) for path in others} <= inside

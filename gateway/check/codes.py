@@ -21,6 +21,7 @@ from functools import cache
 
 from gateway import data
 from gateway.errors import SchemaInvalid
+from gateway.languages import choose_language
 
 CANONICAL = "un"
 _WORDS = ("en", "zh")
@@ -61,7 +62,7 @@ class CodeList:
 
     def words(self, code: str, language: str = "en") -> str:
         """The name of a canonical code, or the code where no name is known."""
-        key = "zh" if language.startswith("zh") else "en"
+        key = choose_language(language)
         return next((row[key] for row in self.rows if row[CANONICAL] == code and row.get(key)), code)
 
     def _known(self, code: str) -> bool:

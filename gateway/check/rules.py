@@ -20,6 +20,7 @@ from gateway.documents import ClearanceNotice, CustomsEntry, Declaration, Manife
 from gateway.documents.base import Document
 from gateway.documents.parts import Function
 from gateway.documents.release import ReleaseNotice
+from gateway.findings import make_finding
 from gateway.model import Finding, Place
 
 MOST_ITEMS = 3_000
@@ -42,7 +43,7 @@ def check(document: Document, rules: Rules) -> Iterator[Finding]:
         too_many = [name for name, value in document if isinstance(value, tuple) and len(value) > MOST_ITEMS]
     for name in too_many:
         args = {"item": name, "count": str(len(getattr(document, name))), "max": str(MOST_ITEMS)}
-        yield Finding(TOO_MANY_ITEMS, place=Place(path=name), args=args)
+        yield make_finding(TOO_MANY_ITEMS, place=Place(path=name), **args)
     if too_many:
         return
     match document:
@@ -133,14 +134,14 @@ def _declaration(document: Declaration, mandatory: DeclarationMandatory) -> Iter
     if document.function is not Function.CANCELLATION:
         yield from _missing(document, mandatory)
         if not document.goods and document.function is not Function.CHANGE:
-            yield Finding("rules.goods.empty", place=Place(path="goods"))
+            yield make_finding("rules.goods.empty", place=Place(path="goods"))
     for index, goods in enumerate(document.goods):
         at = f"goods[{index}]"
         yield from _codes_agree(at, goods.hs_code, goods.ciq_code)
         if goods.name and re.search(r"\s", goods.name):
-            yield Finding("rules.goods.blank", place=Place(path=f"{at}.name"), value=goods.name)
+            yield make_finding("rules.goods.blank", place=Place(path=f"{at}.name"), value=goods.name)
         if goods.packs and not any(pack.is_main for pack in goods.packs):
-            yield Finding("rules.goods.main_pack", place=Place(path=f"{at}.packs"))
+            yield make_finding("rules.goods.main_pack", place=Place(path=f"{at}.packs"))
     yield from _containers(
         document,
         "container_groups[].numbers[]",
@@ -151,7 +152,7 @@ def _declaration(document: Declaration, mandatory: DeclarationMandatory) -> Iter
 
 def _transfer(document: Transfer) -> Iterator[Finding]:
     if not document.goods and document.function is not Function.CANCELLATION:
-        yield Finding("rules.goods.empty", place=Place(path="goods"))
+        yield make_finding("rules.goods.empty", place=Place(path="goods"))
     for index, goods in enumerate(document.goods):
         yield from _codes_agree(f"goods[{index}]", goods.hs_code, goods.ciq_code)
     yield from _containers(document, "containers[].number")
@@ -160,7 +161,7 @@ def _transfer(document: Transfer) -> Iterator[Finding]:
 def _clearance(document: ClearanceNotice) -> Iterator[Finding]:
     yield from _notice_of(document.number, document.declaration_number, "number")
     if not document.goods and document.function is not Function.CANCELLATION:
-        yield Finding("rules.goods.empty", place=Place(path="goods"))
+        yield make_finding("rules.goods.empty", place=Place(path="goods"))
     yield from _containers(document, "containers[]")
 
 
@@ -172,7 +173,7 @@ def _customs_entry(document: CustomsEntry) -> Iterator[Finding]:
 
 def _release(document: ReleaseNotice) -> Iterator[Finding]:
     if not document.containers:
-        yield Finding("rules.containers.empty", place=Place(path="containers"))
+        yield make_finding("rules.containers.empty", place=Place(path="containers"))
     yield from _containers(document, "containers[].number")
 
 
@@ -194,21 +195,19 @@ def _missing(document: Declaration, mandatory: DeclarationMandatory) -> Iterator
 
 
 def _missing_item(item: MandatoryItem, place: str) -> Finding:
-    return Finding("rules.mandatory", place=Place(path=place), args={"item": item.field, "item_zh": item.zh})
+    return make_finding("rules.mandatory", place=Place(path=place), item=item.field, item_zh=item.zh)
 
 
 def _codes_agree(at: str, hs_code: str | None, ciq_code: str | None) -> Iterator[Finding]:
     # The inspection code is the tariff code's 10 digits and 3 of its own.
     if hs_code and ciq_code and (len(ciq_code) != 13 or ciq_code[:10] != hs_code):
-        yield Finding(
-            "rules.goods.codes_differ", place=Place(path=f"{at}.ciq_code"), value=ciq_code, args={"hs": hs_code}
-        )
+        yield make_finding("rules.goods.codes_differ", place=Place(path=f"{at}.ciq_code"), value=ciq_code, hs=hs_code)
 
 
 def _notice_of(notice: str, declaration: str, path: str) -> Iterator[Finding]:
     # 18 digits: the declaration number and 3 more.
     if notice[:15] != declaration:
-        yield Finding("rules.notice.number", place=Place(path=path), value=notice, args={"declaration": declaration})
+        yield make_finding("rules.notice.number", place=Place(path=path), value=notice, declaration=declaration)
 
 
 def _containers(document: Document, *paths: str) -> Iterator[Finding]:
@@ -216,11 +215,9 @@ def _containers(document: Document, *paths: str) -> Iterator[Finding]:
         for place, number in walk(document, path):
             if number is None:
                 continue
+            # What is no ISO number, or has a wrong check digit, is told by a warning and refuses nothing.
             if not _ISO_6346.fullmatch(number):
-                # Units without ISO numbers exist; they are told, not refused.
-                yield Finding("rules.container.form", place=Place(path=place), value=number)
+                yield make_finding("rules.container.form", place=Place(path=place), value=number)
             elif iso6346.calc_check_digit(number[:-1]) != number[-1]:
                 expected = iso6346.calc_check_digit(number[:-1])
-                yield Finding(
-                    "rules.container.check_digit", place=Place(path=place), value=number, args={"digit": expected}
-                )
+                yield make_finding("rules.container.check_digit", place=Place(path=place), value=number, digit=expected)

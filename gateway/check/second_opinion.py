@@ -24,8 +24,9 @@ from pyx12.error_item import EleError, SegError
 from pyx12.map_walker import walk_tree
 
 from gateway.check import tables
-from gateway.check.segment import finding, note_position
+from gateway.check.segment import note_position
 from gateway.check.tables import UNBOUNDED, ElementUse, Group, Node, Note, Table
+from gateway.findings import make_finding
 from gateway.model import Finding, Place, Syntax
 from gateway.parse.segments import Delimiters, MessageType, SegmentMessage
 
@@ -59,7 +60,7 @@ def additional(found: Iterable[Finding], second: Sequence[Finding]) -> list[Find
     extra = [f for f in second if f.place.segment not in known]
     if not extra:
         return []
-    return [finding("x12.second_opinion.differs", Place(extra[0].place.message), count=len(extra)), *extra]
+    return [make_finding("x12.second_opinion.differs", Place(extra[0].place.message), count=len(extra)), *extra]
 
 
 # --- maps ---
@@ -212,7 +213,7 @@ class _Walk:
                 _, errors = node.is_valid_errors(segment)
             except (pyx12.errors.EngineError, pyx12.errors.X12PathError, IndexError, ValueError):
                 # It fails on some input, composites with too many components among it.
-                yield finding("x12.second_opinion.failed", place)
+                yield make_finding("x12.second_opinion.failed", place)
                 continue
             for error in errors:
                 if not self._mistaken(error):
@@ -223,13 +224,13 @@ class _Walk:
         if error.err_cde == "3":
             missing = Place(place.message, place.segment, node.id)
             if error.err_str.startswith("Mandatory loop"):
-                return finding("edi.group.missing", missing, group=_name(node.parent))
-            return finding("edi.segment.missing", missing)
+                return make_finding("edi.group.missing", missing, group=_name(node.parent))
+            return make_finding("edi.segment.missing", missing)
         if error.err_cde == "4":
-            return finding("edi.group.too_many", place, group=_name(node), max=node.get_max_repeat())
+            return make_finding("edi.group.too_many", place, group=_name(node), max=node.get_max_repeat())
         if error.err_cde == "5":
-            return finding("edi.segment.too_many", place, max=node.get_max_repeat())
-        return finding("edi.segment.misplaced" if place.tag in self.known else "edi.segment.unknown", place)
+            return make_finding("edi.segment.too_many", place, max=node.get_max_repeat())
+        return make_finding("edi.segment.misplaced" if place.tag in self.known else "edi.segment.unknown", place)
 
     def _mistaken(self, error: EleError) -> bool:
         """Whether pyx12 rejects a number of type R for the point at its end, which X12.6 allows."""
@@ -246,11 +247,11 @@ class _Walk:
         use, element, component = self.compiled.uses[error.map_node.id]
         at = Place(place.message, place.segment, place.tag, element, component)
         if error.err_cde == "6" and error.err_str.endswith("is an invalid composite"):
-            return finding("edi.element.too_many_components", at, value, number=use.item, max=1, count="")
+            return make_finding("edi.element.too_many_components", at, value, number=use.item, max=1, count="")
         if error.err_cde == "6" and _kind(use)[0] in "NR":
             code = "edi.element.not_numeric"
         arguments = {"number": use.item, "length": len(value), "min": use.min_length, "max": use.max_length}
-        return finding(code, at, value, **arguments)
+        return make_finding(code, at, value, **arguments)
 
     def _of_segment(self, error: EleError, code: str, place: Place, value: str, raw: str) -> Finding:
         """A fault that pyx12 ties to no element: a syntax note, too many elements, a missing composite."""
@@ -260,10 +261,10 @@ class _Walk:
             positions = ", ".join(map(str, note.positions))
             element = note_position(note, raw.split(self.message.delimiters.element), code)
             at = Place(place.message, place.segment, place.tag, element)
-            return finding(code, at, note=text, positions=positions)
+            return make_finding(code, at, note=text, positions=positions)
         digits = (error.refdes or "").removeprefix(place.tag)[:2]
         at = Place(place.message, place.segment, place.tag, int(digits) if digits.isdigit() else None)
-        return finding(code, at, value, number=error.refdes or "")
+        return make_finding(code, at, value, number=error.refdes or "")
 
 
 def _segment_data(raw: str, delimiters: Delimiters) -> pyx12.segment.Segment:

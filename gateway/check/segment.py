@@ -15,7 +15,7 @@ from itertools import islice
 from operator import contains
 
 from gateway.check.tables import ElementUse, Node, Note
-from gateway.findings import catalogue
+from gateway.findings import make_finding
 from gateway.model import Finding, Place
 from gateway.parse.segments import Delimiters, split_repeated, split_unreleased
 
@@ -70,7 +70,7 @@ class Reader:
     def explain(self, raw: str, place: Place, most: int = MOST_FAULTS) -> list[Finding]:
         """The faults of `raw`, which stands at `place`: the first `most` of them."""
         if len(raw) > LONGEST:
-            return [finding("edi.segment.too_long", place, raw[:40], length=len(raw), max=LONGEST)]
+            return [make_finding("edi.segment.too_long", place, raw[:40], length=len(raw), max=LONGEST)]
         return list(islice(self._faults(split_repeated(raw, self.delimiters), place), most))
 
     def _faults(self, elements: list[list[list[str]]], place: Place) -> Iterator[Finding]:
@@ -84,7 +84,7 @@ class Reader:
             positions = ", ".join(str(p) for p in note.positions)
             at = note_position(note, filled, code)
             number = self.elements[at - 1].item if at <= len(self.elements) else ""
-            yield finding(code, replace(place, element=at), note=str(note), positions=positions, number=number)
+            yield make_finding(code, replace(place, element=at), note=str(note), positions=positions, number=number)
 
     def _uses(self, count: int) -> Sequence[ElementUse]:
         """The use of each position. Without a repetition separator the last one repeats in positions of its own."""
@@ -96,28 +96,28 @@ class Reader:
 
     def _whole(self, elements: list[list[list[str]]], place: Place) -> Iterator[Finding]:
         if len(elements[0][0]) > 1 or len(elements[0]) > 1:
-            yield finding("edi.segment.nesting", place)
+            yield make_finding("edi.segment.nesting", place)
         count = len(elements) - 1
         while count and not any(map(any, elements[count])):
             count -= 1
         if count < len(elements) - 1:
-            yield finding("edi.segment.trailing_separator", replace(place, element=len(elements) - 1))
+            yield make_finding("edi.segment.trailing_separator", replace(place, element=len(elements) - 1))
         allowed = len(self._uses(count))
         if count > allowed:
             at = replace(place, element=allowed + 1)
-            yield finding("edi.segment.too_many_elements", at, max=allowed, count=count)
+            yield make_finding("edi.segment.too_many_elements", at, max=allowed, count=count)
 
     def _element(self, use: ElementUse, repetitions: list[list[str]], place: Place) -> Iterator[Finding]:
         if not any(map(any, repetitions)):
             if use.mandatory:
-                yield finding("edi.element.missing", place, number=use.item)
+                yield make_finding("edi.element.missing", place, number=use.item)
             if any(len(components) > 1 for components in repetitions) or len(repetitions) > 1:
-                yield finding("edi.segment.trailing_separator", place)
+                yield make_finding("edi.segment.trailing_separator", place)
             return
         if len(repetitions) > 1 and not any(repetitions[-1]):
-            yield finding("edi.segment.trailing_separator", place)
+            yield make_finding("edi.segment.trailing_separator", place)
         if len(repetitions) > use.repeat:
-            yield finding(
+            yield make_finding(
                 "edi.element.too_many_repetitions", place, number=use.item, max=use.repeat, count=len(repetitions)
             )
         for number, components in enumerate(repetitions, 1):
@@ -131,17 +131,17 @@ class Reader:
         while not components[count - 1]:
             count -= 1
         if count < len(components):
-            yield finding("edi.segment.trailing_separator", place)
+            yield make_finding("edi.segment.trailing_separator", place)
         if count > len(uses):
             at = replace(place, component=len(uses) + 1)
-            yield finding("edi.element.too_many_components", at, number=use.item, max=len(uses), count=count)
+            yield make_finding("edi.element.too_many_components", at, number=use.item, max=len(uses), count=count)
         for index, component in enumerate(uses):
             at = replace(place, component=index + 1) if use.components else place
             value = components[index] if index < count else ""
             if value:
                 yield from self._value(component, value, at, listed=not _other_list(uses, components, index))
             elif component.mandatory:
-                yield finding("edi.element.missing", at, number=component.item)
+                yield make_finding("edi.element.missing", at, number=component.item)
 
     def _value(self, use: ElementUse, value: str, place: Place, *, listed: bool) -> Iterator[Finding]:
         kind, length = use.kind, len(value)
@@ -150,30 +150,27 @@ class Reader:
             marks = _marks(kind, self.delimiters)
             if not re.fullmatch(_REAL if kind == "R" else _NUMBER.format(marks=marks), value):
                 if not re.fullmatch(_LOOSE_NUMBER.format(marks=marks), value):
-                    yield finding("edi.element.not_numeric", place, value, number=use.item)
+                    yield make_finding("edi.element.not_numeric", place, value, number=use.item)
                     return
-                yield finding("edi.element.decimal", place, value, number=use.item)
+                yield make_finding("edi.element.decimal", place, value, number=use.item)
         elif kind == "a" and any(character in "0123456789" for character in value):
-            yield finding("edi.element.not_alphabetic", place, value, number=use.item)
+            yield make_finding("edi.element.not_alphabetic", place, value, number=use.item)
         elif kind in _STRINGS and _CONTROLS.search(value):
-            yield finding("x12.element.characters", place, value, number=use.item)
+            yield make_finding("x12.element.characters", place, value, number=use.item)
         elif _needs_text(use) and not value.strip(" "):
-            yield finding("edi.element.blank", place, value, number=use.item)
+            yield make_finding("edi.element.blank", place, value, number=use.item)
         if use.max_length is not None and length > use.max_length:
-            yield finding("edi.element.too_long", place, value, number=use.item, length=length, max=use.max_length)
+            yield make_finding("edi.element.too_long", place, value, number=use.item, length=length, max=use.max_length)
         elif use.min_length is not None and length < use.min_length:
-            yield finding("edi.element.too_short", place, value, number=use.item, length=length, min=use.min_length)
+            yield make_finding(
+                "edi.element.too_short", place, value, number=use.item, length=length, min=use.min_length
+            )
         elif kind == "DT" and not re.fullmatch(_DATE, value):
-            yield finding("edi.element.invalid_date", place, value, number=use.item)
+            yield make_finding("edi.element.invalid_date", place, value, number=use.item)
         elif kind == "TM" and not re.fullmatch(_TIME, value):
-            yield finding("edi.element.invalid_time", place, value, number=use.item)
+            yield make_finding("edi.element.invalid_time", place, value, number=use.item)
         elif listed and use.codes is not None and value not in use.codes:
-            yield finding("edi.element.unknown_code", place, value, number=use.item)
-
-
-def finding(code: str, place: Place, value: str = "", **args: object) -> Finding:
-    """A finding with the severity that the catalogue gives it."""
-    return Finding(code, catalogue()[code].severity, place, value, {key: str(arg) for key, arg in args.items()})
+            yield make_finding("edi.element.unknown_code", place, value, number=use.item)
 
 
 def reader(node: Node, delimiters: Delimiters) -> Reader:

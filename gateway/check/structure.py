@@ -22,8 +22,9 @@ from functools import lru_cache
 from operator import contains
 from typing import Any
 
-from gateway.check.segment import Reader, finding, reader
+from gateway.check.segment import Reader, reader
 from gateway.check.tables import Node, Table, service
+from gateway.findings import make_finding
 from gateway.model import Finding, Place, Syntax
 from gateway.parse.segments import Delimiters, SegmentMessage, join, split
 
@@ -230,7 +231,7 @@ class _Compiled:
         for index in suspects:
             if len(findings) >= MAX_FINDINGS:
                 findings.append(
-                    finding("edi.message.too_many_findings", Place(message.reference, index + 1), max=MAX_FINDINGS)
+                    make_finding("edi.message.too_many_findings", Place(message.reference, index + 1), max=MAX_FINDINGS)
                 )
                 break
             raw, read = message.segments[index], self.reader(nodes[index])
@@ -439,4 +440,4 @@ class _Walk:
         return Place(self.message.reference, index + 1, tag or self.tags[index])
 
     def _find(self, code: str, index: int, tag: str = "", **args: object) -> None:
-        self.findings.append(finding(code, self._at(index, tag), "", **args))
+        self.findings.append(make_finding(code, self._at(index, tag), "", **args))

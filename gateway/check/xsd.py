@@ -23,7 +23,7 @@ from xmlschema.validators import facets as xsd_facets
 
 from gateway import data
 from gateway.errors import SchemaInvalid
-from gateway.findings import MOST_TOLD, kept
+from gateway.findings import MOST_TOLD, kept, make_finding
 from gateway.model import Finding, Place
 from gateway.parse import xml
 
@@ -91,7 +91,7 @@ def recognise(root: etree._Element) -> Recognised | None:
 def unknown(root: etree._Element) -> Finding:
     """What there is to say about a message that `recognise` does not know."""
     args = {"root": xml.local_name(root), "namespace": xml.namespace(root) or "–"}
-    return Finding("xml.no_table", place=xml.place_of(root), args=args)
+    return make_finding("xml.no_table", place=xml.place_of(root), **args)
 
 
 def check(root: etree._Element, format_: str) -> list[Finding]:
@@ -125,7 +125,7 @@ def _unworded(root: etree._Element, format_: str) -> list[Finding]:
     schema.validate(root)
     errors: Any = schema.error_log
     return [
-        Finding("xml.invalid", place=Place(path=error.path or "", line=error.line), args={"detail": error.message})
+        make_finding("xml.invalid", place=Place(path=error.path or "", line=error.line), detail=error.message)
         for error in itertools.islice(errors, MOST_TOLD + 1)
     ]
 
@@ -172,7 +172,7 @@ def _repeated(root: etree._Element, records: frozenset[str], places: xml.Places)
             counts[child.tag] += child.tag not in records
             if counts[child.tag] == 2:
                 place, args = places.place_of(child), {"name": xml.local_name(child), "max": "1"}
-                yield Finding("xml.element.too_many", place=place, args=args)
+                yield make_finding("xml.element.too_many", place=place, **args)
 
 
 def _worded(error: XMLSchemaValidationError, places: xml.Places) -> Finding:
@@ -182,8 +182,9 @@ def _worded(error: XMLSchemaValidationError, places: xml.Places) -> Finding:
         return _child(error, element, places)
     code, value, args = _value(error)
     if element is None:
-        return Finding(code, value=value, args=args)
-    return Finding(code, place=places.place_of(element), value=value, args={"name": xml.local_name(element), **args})
+        return make_finding(code, Place(), value, **args)
+    words = {"name": xml.local_name(element), **args}
+    return make_finding(code, places.place_of(element), value, **words)
 
 
 _TAG = re.compile(r"\{[^}]*\}([\w.\-]+)")
@@ -196,17 +197,17 @@ def _child(error: XMLSchemaChildrenValidationError, element: etree._Element, pla
     child: Any = error.invalid_child
     if not etree.iselement(child):
         args = {"name": xml.local_name(element), "expected": expected or "–"}
-        return Finding("xml.element.missing", place=places.place_of(element), args=args)
+        return make_finding("xml.element.missing", place=places.place_of(element), **args)
     name, place = xml.local_name(child), places.place_of(child)
     if expected:
-        return Finding("xml.element.unexpected", place=place, args={"name": name, "expected": expected})
+        return make_finding("xml.element.unexpected", place=place, name=name, expected=expected)
     group: Any = error.validator
     known = next((use for use in group.iter_elements() if use.name == child.tag), None)
     if known is None:
-        return Finding("xml.element.unknown", place=place, args={"name": name})
+        return make_finding("xml.element.unknown", place=place, name=name)
     if next(child.itersiblings(child.tag, preceding=True), None) is None:
-        return Finding("xml.element.order", place=place, args={"name": name})
-    return Finding("xml.element.too_many", place=place, args={"name": name, "max": str(known.max_occurs)})
+        return make_finding("xml.element.order", place=place, name=name)
+    return make_finding("xml.element.too_many", place=place, name=name, max=known.max_occurs)
 
 
 def _value(error: XMLSchemaValidationError) -> tuple[str, str, dict[str, str]]:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, BinaryIO, NoReturn
 
 import typer
 
+from gateway.languages import maybe_language
 from gateway.signs import escaped_json, shown, visible, visible_lines
 
 NO = 1
@@ -161,7 +162,8 @@ def existing_file(path: Path) -> Path:
 
 
 def language(name: str) -> str:
-    """`en` or `zh`, or the end."""
-    if name not in ("en", "zh"):
+    """`en` or `zh`, as the tag `name` means it (`zh-CN` is Chinese), or the end."""
+    found = maybe_language(name)
+    if found is None:
         stop(f"--lang is en or zh, not {name}")
-    return name
+    return found

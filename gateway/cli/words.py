@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from gateway.languages import CHINESE, choose_language
 from gateway.signs import shown
 
 _WORDS: Mapping[str, tuple[str, str]] = {
@@ -126,7 +127,9 @@ _WORDS: Mapping[str, tuple[str, str]] = {
 
 def word(name: str, language: str, **values: object) -> str:
     """The label `name` in `language`, filled with `values` as a person can be shown them."""
-    return _WORDS[name][language == "zh"].format(**{key: shown(value) for key, value in values.items()})
+    return _WORDS[name][choose_language(language) == CHINESE].format(
+        **{key: shown(value) for key, value in values.items()}
+    )
 
 
 def state(name: str, language: str) -> str:

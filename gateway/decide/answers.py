@@ -10,6 +10,7 @@ from gateway.decide.desk import Desk
 from gateway.decide.effects import Effect, Party, Publish, Purpose, Refuse, Respond, Send
 from gateway.documents import values
 from gateway.documents.response import Outcome, Reason, Response
+from gateway.findings import make_finding
 from gateway.model import Finding, Partner, Place, Role
 
 PRE_ENTERED = "1000"
@@ -34,14 +35,8 @@ class Subject:
 
 
 def fault(code: str, path: str = "", value: object = "", **args: object) -> Finding:
-    """A reason at a field of the document in hand; the catalogue knows its words and its severity."""
-    return Finding(
-        code,
-        findings.catalogue()[code].severity,
-        Place(path=path),
-        _shown(value),
-        {name: _shown(text) for name, text in args.items()},
-    )
+    """A reason at a field of the document in hand, its values as short as a response has room for."""
+    return make_finding(code, Place(path=path), _shown(value), **{name: _shown(text) for name, text in args.items()})
 
 
 def _shown(value: object) -> str:

@@ -15,14 +15,13 @@ from datetime import datetime
 
 import structlog
 
-from gateway import findings
 from gateway.decide import effects as do
 from gateway.decide.apply import Applied, CaseStep, Moved
 from gateway.decide.engine import Part
 from gateway.deliver.aside import run_aside
 from gateway.deliver.rendering import Renderer
 from gateway.documents.base import Document
-from gateway.findings import MOST_TOLD, kept
+from gateway.findings import MOST_TOLD, kept, make_finding
 from gateway.model import (
     Agreement,
     CaseEvent,
@@ -35,6 +34,7 @@ from gateway.model import (
     Partner,
     derive_id,
 )
+from gateway.reasons import reason_json
 from gateway.receipt.signed import canonical
 from gateway.registry.directory import Directory
 from gateway.store.alerts import ALERTS, OPERATOR, alert_body
@@ -164,12 +164,11 @@ class Dispatch:
     def _moved(self, effect: do.Move, moved: Moved, position: str, message: InHand) -> None:
         """A case's move on its timeline; what may not happen there is somebody's to look at."""
         if moved.step is None:
-            args = {"event": moved.event, "status": moved.before}
-            why = (Finding("decide.status.not_allowed", value=moved.event, args=args), *effect.reasons)
-            self._alert(do.Alert("status", why, effect.case), position, message)
+            why = make_finding("decide.status.not_allowed", value=moved.event, event=moved.event, status=moved.before)
+            self._alert(do.Alert("status", (why, *effect.reasons), effect.case), position, message)
         elif moved.step.late:
-            args = {"event": moved.event, "status": moved.before}
-            self._event(effect.case, message, "late", (Finding("decide.late", args=args), *effect.reasons))
+            late = make_finding("decide.late", event=moved.event, status=moved.before)
+            self._event(effect.case, message, "late", (late, *effect.reasons))
         else:
             details = {"track": moved.track, "from": moved.before, "to": moved.step.state, "event": moved.event}
             self._event(effect.case, message, "status", effect.reasons, details)
@@ -178,12 +177,10 @@ class Dispatch:
         """Deliver to whom the party means; nobody found is an alert, never silence."""
         recipients = await self._recipients(effect.to)
         if not recipients and (effect.to.partner_id or effect.to.value):
-            missing = Finding(
+            missing = make_finding(
                 "deliver.recipient_unknown",
-                args={
-                    "document": effect.document_type,
-                    "recipient": effect.to.partner_id or f"{effect.to.scheme} {effect.to.value}",
-                },
+                document=effect.document_type,
+                recipient=effect.to.partner_id or f"{effect.to.scheme} {effect.to.value}",
             )
             self._alert(do.Alert("recipient_unknown", (missing,), effect.case), position, message)
         for recipient in recipients:
@@ -241,8 +238,8 @@ class Dispatch:
         self._sent(
             message,
             recipient,
-            document_type,
-            kind,
+            # Of what is pushed, the delivery says so.
+            "" if pushed is not None and rendered.body else f"{document_type} {kind.value}",
             case_id,
             delivery_id,
             agreement.format,
@@ -301,8 +298,7 @@ class Dispatch:
         self,
         message: InHand,
         recipient: Partner,
-        document_type: str,
-        kind: DeliveryKind,
+        text: str,
         case_id: str,
         delivery_id: str,
         format: str,  # noqa: A002 -- as above
@@ -316,7 +312,7 @@ class Dispatch:
                     case_id,
                     message.at,
                     "sent",
-                    f"{document_type} {kind.value}",
+                    text,
                     recipient.id,
                     message.message_id,
                     delivery_id,
@@ -369,10 +365,10 @@ class Dispatch:
                 case_id=case_id,
                 at=message.at,
                 kind=kind,
-                text="; ".join(findings.text(r) for r in reasons),
+                text="",
                 partner_id=message.sender.id,
                 message_id=message.message_id,
-                details={**(details or {}), **({"reasons": _codes(reasons)} if reasons else {})},
+                details={**(details or {}), **({"reasons": [reason_json(r) for r in reasons]} if reasons else {})},
             )
         )
 

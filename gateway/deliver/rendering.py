@@ -11,7 +11,8 @@ from gateway.decide.facts import Facts, NextNumber
 from gateway.deliver.aside import run_aside
 from gateway.documents import Document
 from gateway.documents.response import Response
-from gateway.model import TIME_DIGITS, Agreement, Finding, Partner, Severity, begins_with_time
+from gateway.findings import make_finding
+from gateway.model import TIME_DIGITS, Agreement, Partner, begins_with_time
 from gateway.receipt import advice
 from gateway.store.contract import Store
 from gateway.translate import table
@@ -45,11 +46,8 @@ class Renderer:
         mapping = table.find(document_type, agreement.format, agreement.mapping)
         as_advice = isinstance(document, Response) and agreement.format in advice.WRITERS
         if mapping is None and not as_advice:
-            missing = Finding(
-                "mapping.none_outbound",
-                Severity.ERROR,
-                args={"document": document_type, "format": f"{agreement.format} {agreement.mapping}".strip()},
-            )
+            format_ = f"{agreement.format} {agreement.mapping}".strip()
+            missing = make_finding("mapping.none_outbound", document=document_type, format=format_)
             return Rendered(b"", [missing]), ""
         if agreement.format.startswith("x12:"):
             reference = await self.x12_reference(recipient.id, delivery_id, test=test)

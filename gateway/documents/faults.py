@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from gateway.findings import make_finding
 from gateway.model import LONGEST_STEP, Finding, Place, cut
 
 _CODES: Mapping[str, tuple[str, Mapping[str, str]]] = {
@@ -99,7 +100,7 @@ def pointer_step(name: str) -> str:
 def findings(error: ValidationError) -> list[Finding]:
     """Everything `error` says, as findings at JSON pointers."""
     return [
-        Finding(fault.code, place=Place(path=pointer(fault.location)), value=fault.value, args=fault.args)
+        make_finding(fault.code, place=Place(path=pointer(fault.location)), value=fault.value, **fault.args)
         for fault in faults(error)
     ]
 

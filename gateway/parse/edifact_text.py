@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from gateway.findings import catalogue
+from gateway.findings import make_finding
 from gateway.model import Finding, Place
 from gateway.parse.charsets import strangers
 from gateway.parse.segments import Delimiters
@@ -83,6 +83,6 @@ def finding(
     component: int | None = None,
     **args: object,
 ) -> Finding:
-    """A finding of the reader, with the severity that the catalogue gives it."""
+    """A finding of the reader, at a place within the interchange."""
     place = Place("", segment, tag, element, component)
-    return Finding(code, catalogue()[code].severity, place, value, {key: str(arg) for key, arg in args.items()})
+    return make_finding(code, place, value, **args)

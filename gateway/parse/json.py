@@ -17,7 +17,7 @@ from typing import Any
 
 from gateway.documents import values
 from gateway.documents.faults import pointer_step
-from gateway.findings import MOST_TOLD, kept
+from gateway.findings import MOST_TOLD, kept, make_finding
 from gateway.model import LONGEST_STEP, Finding, Place, cut
 
 MAX_BYTES = 32 << 20
@@ -87,7 +87,7 @@ def read(body: bytes, *, max_bytes: int = MAX_BYTES) -> JsonRead:
     except json.JSONDecodeError as error:
         place = Place(line=error.lineno, path="")
         args = {"detail": error.msg, "line": str(error.lineno), "column": str(error.colno)}
-        return JsonRead(None, [Finding("json.syntax", place=place, args=args)])
+        return JsonRead(None, [make_finding("json.syntax", place=place, **args)])
     except _Unreadable as error:
         return JsonRead(None, [error.finding])
     if not isinstance(value, dict):
@@ -102,7 +102,7 @@ def too_large(size: int, *, max_bytes: int = MAX_BYTES) -> JsonRead:
 
 
 def _refused(code: str, **args: str) -> JsonRead:
-    return JsonRead(None, [Finding(code, args=args)])
+    return JsonRead(None, [make_finding(code, Place(), "", **args)])
 
 
 def _decode(body: bytes) -> str:
@@ -110,8 +110,8 @@ def _decode(body: bytes) -> str:
     try:
         return body[start:].decode(charset)
     except UnicodeDecodeError as error:
-        args = {"charset": charset.upper(), "offset": str(start + error.start)}
-        raise _Unreadable(Finding("json.charset", args=args)) from error
+        where = start + error.start
+        raise _Unreadable(make_finding("json.charset", charset=charset.upper(), offset=where)) from error
 
 
 def _depth(text: str) -> int:
@@ -143,13 +143,11 @@ def _faults(value: Any, path: str) -> list[Finding]:
 def _walk(value: Any, path: str) -> Iterator[Finding]:
     """The findings of a value and all within it."""
     if isinstance(value, _NoNumber):
-        yield Finding("json.number", place=Place(path=path), value=cut(str(value), values.MAX_LENGTH + 1))
+        yield make_finding("json.number", place=Place(path=path), value=cut(str(value), values.MAX_LENGTH + 1))
     if isinstance(value, _Repeated):
         for name in value.names:
-            yield Finding(
-                "json.duplicate",
-                place=Place(path=f"{path}/{pointer_step(name)}"),
-                args={"name": cut(name, LONGEST_STEP)},
+            yield make_finding(
+                "json.duplicate", place=Place(path=f"{path}/{pointer_step(name)}"), name=cut(name, LONGEST_STEP)
             )
     if isinstance(value, dict):
         for name, inner in value.items():

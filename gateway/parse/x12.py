@@ -15,7 +15,8 @@ import codecs
 import re
 from collections.abc import Iterable, Iterator
 
-from gateway.model import Finding, Place, Severity, Syntax
+from gateway.findings import make_finding
+from gateway.model import Finding, Place, Syntax
 from gateway.parse.references import References
 from gateway.parse.segments import (
     Event,
@@ -103,14 +104,14 @@ class _Reader:
             yield from self._close_group()
             found = [*self._take(), *self._stray]
             if self._envelope.header:  # without ISA there is no IEA to miss
-                found.append(Finding("x12.iea.missing", place=Place(tag="IEA")))
+                found.append(make_finding("x12.iea.missing", place=Place(tag="IEA")))
             yield InterchangeEnded(self._envelope, self._message_count, self._group_count, found)
 
     def _truncate(self, body: list[str]) -> None:
         """Keep no more of a transaction set than can be acknowledged; the rest is only counted."""
         if not self._dropped:
             place, args = Place(self._reference, 1, "ST"), {"max": str(_MOST_SEGMENTS)}
-            self._pending.append(Finding("x12.st.too_long", place=place, args=args))
+            self._pending.append(make_finding("x12.st.too_long", place=place, **args))
         self._dropped += len(body) - _MOST_SEGMENTS
         del body[_MOST_SEGMENTS:]
 
@@ -180,7 +181,7 @@ class _Reader:
                 return []
             if not source.more():
                 raw = source.take(len(source.data)).strip(_BLANK)
-                self._note("x12.segment.unterminated", raw[:40].decode("utf-8", "replace"), Severity.WARNING)
+                self._note("x12.segment.unterminated", raw[:40].decode("utf-8", "replace"))
                 return [self._text(raw)]
         raw = source.take(end).lstrip(_BLANK)
         source.drop(1)
@@ -240,16 +241,16 @@ class _Reader:
 
     # --- segments to events ---
 
-    def _note(self, code: str, value: str, severity: Severity = Severity.ERROR, tag: str = "") -> None:
+    def _note(self, code: str, value: str, tag: str = "") -> None:
         """Keep a finding about the segment that comes next, for the event that will show it."""
         if len(self._pending) > _MOST_FINDINGS:
             return
         tag = tag or value.partition(self._envelope.delimiters.element)[0][:3]
         place = Place(tag=tag) if self._body is None else Place(self._reference, len(self._body) + 1, tag)
-        self._pending.append(Finding(code, severity, place, value))
+        self._pending.append(make_finding(code, place, value))
         if len(self._pending) > _MOST_FINDINGS:
             args = {"max": str(_MOST_FINDINGS)}
-            self._pending.append(Finding("x12.segment.more", Severity.WARNING, place, args=args))
+            self._pending.append(make_finding("x12.segment.more", place, **args))
 
     def _take(self) -> list[Finding]:
         found, self._pending = self._pending, []
@@ -279,7 +280,7 @@ class _Reader:
                 self._body.append(raw)
             case tag if not self._outside_told:
                 self._outside_told = True  # one finding for a run of them
-                self._stray.append(Finding("x12.segment.outside", place=Place(tag=tag[:3]), value=raw[:40]))
+                self._stray.append(make_finding("x12.segment.outside", place=Place(tag=tag[:3]), value=raw[:40]))
 
     def _open_message(self, elements: list[str]) -> None:
         self._outside_told = False
@@ -292,22 +293,22 @@ class _Reader:
         place = Place(self._reference, 1, "ST")
         found = self._pending
         if not re.fullmatch(r"[0-9A-Z]{3}", name):
-            found.append(Finding("x12.st.identifier", place=_with(place, 1), value=name))
+            found.append(make_finding("x12.st.identifier", place=_with(place, 1), value=name))
         if not re.fullmatch(r"\S{4,9}", self._reference):
-            found.append(Finding("x12.st.reference", place=_with(place, 2), value=self._reference))
+            found.append(make_finding("x12.st.reference", place=_with(place, 2), value=self._reference))
         if self._references.repeats(self._reference):
-            found.append(Finding("x12.st.repeated", place=_with(place, 2), value=self._reference))
+            found.append(make_finding("x12.st.repeated", place=_with(place, 2), value=self._reference))
         if convention and convention[:6] != version[:6]:
             args = {"version": version}
-            found.append(Finding("x12.st.convention", Severity.WARNING, _with(place, 3), convention, args))
+            found.append(make_finding("x12.st.convention", _with(place, 3), convention, **args))
         elif convention:
             version = convention
         if self._group is None:
-            found.append(Finding("x12.gs.missing", place=place))
+            found.append(make_finding("x12.gs.missing", place=place))
             if self._envelope.header and not self._ungrouped:
                 self._ungrouped = True
                 place = Place(tag="ST", element=2)
-                self._stray.append(Finding("x12.interchange.ungrouped", place=place, value=self._reference))
+                self._stray.append(make_finding("x12.interchange.ungrouped", place=place, value=self._reference))
         self._type = MessageType(Syntax.X12, name, version)
 
     def _message(self, trailer: list[str] | None) -> MessageRead:
@@ -317,15 +318,15 @@ class _Reader:
         place = Place(self._reference, count, "SE")
         found = self._take()
         if trailer is None:
-            found.append(Finding("x12.se.missing", place=place))
+            found.append(make_finding("x12.se.missing", place=place))
         else:
             claimed, reference = _at(trailer, 1), _at(trailer, 2)
             if number(claimed) != count:
                 args = {"claimed": claimed, "found": str(count)}
-                found.append(Finding("x12.se.count", place=_with(place, 1), value=claimed, args=args))
+                found.append(make_finding("x12.se.count", place=_with(place, 1), value=claimed, **args))
             if reference != self._reference:
                 args = {"header": self._reference}
-                found.append(Finding("x12.se.reference", place=_with(place, 2), value=reference, args=args))
+                found.append(make_finding("x12.se.reference", place=_with(place, 2), value=reference, **args))
         self._message_count += 1
         self._in_group += 1
         message = SegmentMessage(
@@ -373,15 +374,15 @@ class _Reader:
         self._group_count += 1
         self._outside_told = False
         if trailer is None:
-            found.append(Finding("x12.ge.missing", place=Place(tag="GE")))
+            found.append(make_finding("x12.ge.missing", place=Place(tag="GE")))
             return GroupEnded(group, self._in_group, found)
         claimed, reference = _at(trailer, 1), _at(trailer, 2)
         if number(claimed) != self._in_group:
             args = {"claimed": claimed, "found": str(self._in_group)}
-            found.append(Finding("x12.ge.count", place=Place(tag="GE", element=1), value=claimed, args=args))
+            found.append(make_finding("x12.ge.count", place=Place(tag="GE", element=1), value=claimed, **args))
         if not same_number(reference, group.reference):
             args = {"header": group.reference}
-            found.append(Finding("x12.ge.reference", place=Place(tag="GE", element=2), value=reference, args=args))
+            found.append(make_finding("x12.ge.reference", place=Place(tag="GE", element=2), value=reference, **args))
         return GroupEnded(group, self._in_group, found)
 
     def _close_group(self) -> Iterator[Event]:
@@ -397,10 +398,10 @@ class _Reader:
         expected = {self._group_count} if self._group_count or not self._message_count else {0, 1}
         if number(claimed) not in expected:
             args = {"claimed": claimed, "found": str(self._group_count)}
-            found.append(Finding("x12.iea.count", place=Place(tag="IEA", element=1), value=claimed, args=args))
+            found.append(make_finding("x12.iea.count", place=Place(tag="IEA", element=1), value=claimed, **args))
         if self._envelope.header and not same_number(reference, self._envelope.reference):
             args = {"header": self._envelope.reference}
-            found.append(Finding("x12.iea.reference", place=Place(tag="IEA", element=2), value=reference, args=args))
+            found.append(make_finding("x12.iea.reference", place=Place(tag="IEA", element=2), value=reference, **args))
         return InterchangeEnded(self._envelope, self._message_count, self._group_count, found)
 
 

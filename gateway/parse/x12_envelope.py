@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from datetime import date
 
-from gateway.model import Finding, Place, Severity, Syntax
+from gateway.findings import make_finding
+from gateway.model import Finding, Place, Syntax
 from gateway.parse.segments import Delimiters, Envelope, Group, GroupBegun, InterchangeBegun
 
 HEAD = 512
@@ -62,7 +63,7 @@ def open_interchange(head: bytes, charset: str) -> tuple[InterchangeBegun, int]:
         if found := pattern.match(head):
             element, terminator = found["e"].decode("latin-1"), found["t"].decode("latin-1")
             delimiters = Delimiters(terminator=terminator, element=element, component=_NO_COMPONENT)
-            finding = Finding("x12.isa.missing", Severity.WARNING, Place(tag=head[:2].decode()))
+            finding = make_finding("x12.isa.missing", Place(tag=head[:2].decode()))
             return InterchangeBegun(Envelope(Syntax.X12, delimiters, [], charset=charset), [finding]), 0
     return _unreadable("x12.interchange.unreadable", head, charset), 0
 
@@ -70,7 +71,7 @@ def open_interchange(head: bytes, charset: str) -> tuple[InterchangeBegun, int]:
 def _unreadable(code: str, head: bytes, charset: str) -> InterchangeBegun:
     value = head[:40].decode("utf-8", "replace")
     envelope = Envelope(Syntax.X12, _UNREAD, [], charset=charset)
-    return InterchangeBegun(envelope, [Finding(code, place=Place(tag="ISA"), value=value)])
+    return InterchangeBegun(envelope, [make_finding(code, place=Place(tag="ISA"), value=value)])
 
 
 def _isa(head: bytes, charset: str) -> tuple[InterchangeBegun, int]:
@@ -83,7 +84,7 @@ def _isa(head: bytes, charset: str) -> tuple[InterchangeBegun, int]:
         parts = head.split(separator, 16)
         if len(parts) < 17 or not re.fullmatch(rb"\s*[0-9]{5}\s*", parts[12]) or not parts[16]:
             return _unreadable("x12.isa.unreadable", head, charset), len(b"ISA")
-        found.append(Finding("x12.isa.unpadded", Severity.WARNING, Place(tag="ISA")))
+        found.append(make_finding("x12.isa.unpadded", Place(tag="ISA")))
     component, terminator = parts[16][:1], parts[16][1:2]
     end = sum(map(len, parts[:16])) + 16 + 2
     if terminator.isalnum() or not terminator:  # ISA16 was left out
@@ -120,7 +121,7 @@ def _isa(head: bytes, charset: str) -> tuple[InterchangeBegun, int]:
 
 def _isa_findings(fields: list[str], delimiters: Delimiters) -> list[Finding]:
     def finding(name: str, number: int) -> Finding:
-        return Finding(f"x12.isa.{name}", place=Place(tag="ISA", element=number), value=fields[number].strip())
+        return make_finding(f"x12.isa.{name}", place=Place(tag="ISA", element=number), value=fields[number].strip())
 
     found = [finding(name, number) for number, name, pattern in _ISA_FIELDS if not pattern.fullmatch(fields[number])]
     if not _is_date(fields[9], 6):
@@ -132,7 +133,7 @@ def _isa_findings(fields: list[str], delimiters: Delimiters) -> list[Finding]:
     if len(fields[16]) != 1 or fields[16].isalnum() or fields[16] in {delimiters.element, delimiters.terminator}:
         found.append(finding("component", 16))
     if delimiters.terminator in {"", delimiters.element, delimiters.repetition}:
-        found.append(Finding("x12.isa.terminator", place=Place(tag="ISA"), value=delimiters.terminator))
+        found.append(make_finding("x12.isa.terminator", place=Place(tag="ISA"), value=delimiters.terminator))
     return found
 
 
@@ -158,7 +159,7 @@ def open_group(elements: list[str]) -> GroupBegun:
 
 def _gs_finding(name: str, number: int, fields: list[str]) -> Finding:
     place = Place(tag="GS", element=number)
-    return Finding(f"x12.gs.{name}", place=place, value=fields[number], args={"number": f"GS{number:02}"})
+    return make_finding(f"x12.gs.{name}", place=place, value=fields[number], number=f"GS{number:02}")
 
 
 def number(text: str) -> int | None:

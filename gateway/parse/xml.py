@@ -18,6 +18,7 @@ from typing import Any
 
 from lxml import etree
 
+from gateway.findings import make_finding
 from gateway.model import LONGEST_STEP, Finding, Place, cut
 
 MAX_BYTES = 32 << 20
@@ -89,7 +90,7 @@ class _Unreadable(Exception):
 
     def __init__(self, code: str, *, line: int | None = None, path: str = "", **args: str) -> None:
         super().__init__(code)
-        self.finding = Finding(code, place=Place(path=path, line=line), args=args)
+        self.finding = make_finding(code, place=Place(path=path, line=line), **args)
 
 
 def read(body: bytes, *, max_bytes: int = MAX_BYTES) -> XmlRead:
@@ -103,7 +104,7 @@ def read(body: bytes, *, max_bytes: int = MAX_BYTES) -> XmlRead:
 
 def too_large(size: int, *, max_bytes: int = MAX_BYTES) -> XmlRead:
     """What `read` says of a message of `size` bytes, without them."""
-    return XmlRead(None, findings=[Finding("xml.too_large", args={"size": str(size), "max": str(max_bytes)})])
+    return XmlRead(None, findings=[make_finding("xml.too_large", size=size, max=max_bytes)])
 
 
 def local_name(element: etree._Element) -> str:

@@ -12,6 +12,7 @@ import rfc8785
 
 from gateway import findings
 from gateway.errors import ReceiptInvalid
+from gateway.findings import make_finding
 from gateway.model import Finding, Place, Severity, Stage
 from gateway.receipt.anchor import is_name_of
 from gateway.receipt.signed import VERSION, Checkpoint, Verifier
@@ -70,7 +71,7 @@ class Problem:
     def finding(self) -> Finding:
         """The problem as a finding of the catalogue."""
         index = {} if self.index is None else {"index": str(self.index)}
-        return Finding(self.code, place=Place(path=self.name), args={"name": self.name, **index, **self.args})
+        return make_finding(self.code, Place(path=self.name), "", **{"name": self.name, **index, **self.args})
 
 
 def valid(problems: Iterable[Problem]) -> bool:

@@ -54,7 +54,7 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _PIECE = 1 << 16
 """Bytes that are read or unpacked at once."""
 
-_GZIP, _ZLIB = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS
+_GZIP = 16 + zlib.MAX_WBITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,26 +98,21 @@ def is_packed(head: bytes) -> bool:
     return head.startswith((_GZIP_MARK, _ZIP_MARK))
 
 
-def unpack(source: bytes | Path, limit: int, content_encoding: str = "", *, ratio: int = RATIO) -> Iterator[Part]:
+def unpack(source: bytes | Path, limit: int, *, ratio: int = RATIO) -> Iterator[Part]:
     """The parts of a payload, given as bytes or as the file that holds them: itself, or what its gzip or zip holds.
 
     Raises PayloadTooLarge where more than `limit` bytes come out, or more than `ratio` times what came in,
     PayloadUnreadable where the wrapping is broken or nested. A part can be read until the next one is asked for.
     """
-    encoding = content_encoding.strip().lower()
-    if encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
-        raise PayloadUnreadable(f"Content-Encoding {encoding} is not supported.")
     with source.open("rb") if isinstance(source, Path) else nullcontext(io.BytesIO(source)) as file:
         packed = file.seek(0, os.SEEK_END)
         bound = _Bound(limit, packed, ratio)
-        if encoding == "deflate":
-            part = _read_through(lambda: _inflated(file, _ZLIB), bound, _DEFLATE_DAMAGED)
-        elif encoding.endswith("gzip") or _head(file).startswith(_GZIP_MARK):
-            part = _read_through(lambda: _inflated(file, _GZIP), bound, _GZIP_DAMAGED)
+        if _head(file).startswith(_GZIP_MARK):
+            part = _read_through(lambda: _inflated(file), bound, _GZIP_DAMAGED)
         else:
             part = Part("", sniff(_head(file)), packed, lambda: _from_start(file))
         if part.syntax is None and next(part.pieces(), b"").startswith(_ZIP_MARK):
-            if part.size == packed and not encoding and not _head(file).startswith(_GZIP_MARK):
+            if part.size == packed and not _head(file).startswith(_GZIP_MARK):
                 yield from _unzip(file, bound)
             else:
                 with tempfile.TemporaryFile() as archive:  # an archive is read at any place, which a stream cannot be
@@ -144,7 +139,6 @@ class _Bound:
             raise PayloadTooLarge(self._error)
 
 
-_DEFLATE_DAMAGED = "The compressed payload is damaged, cut short, or not all of it is compressed."
 _GZIP_DAMAGED = "The compressed payload is damaged, cut short, or not all of it is gzip."
 
 
@@ -174,25 +168,23 @@ def _read_through(pieces: Callable[[], Iterator[bytes]], bound: _Bound, damaged:
     return Part(name, sniff(head), size, pieces)
 
 
-def _inflated(file: BinaryIO, window: int) -> Iterator[bytes]:
+def _inflated(file: BinaryIO) -> Iterator[bytes]:
     """What is compressed in `file`: all members of a gzip file, which are one file together (RFC 1952, 2.2).
 
     Raises zlib.error or EOFError where it is damaged or cut short; zeros behind a gzip file are padding.
     """
-    inflater = zlib.decompressobj(window)
+    inflater = zlib.decompressobj(_GZIP)
     members, begun = 1, False
     for piece in _from_start(file):
         rest = piece
         while rest:
             if inflater.eof:
-                if window == _GZIP and not (rest := rest.lstrip(b"\0")):
+                if not (rest := rest.lstrip(b"\0")):
                     break
-                if window == _ZLIB:
-                    raise zlib.error("something stands behind the compressed data")
                 members += 1
                 if members > MAX_MEMBERS:
                     raise PayloadTooLarge(f"The compressed payload has more than {MAX_MEMBERS} members.")
-                inflater = zlib.decompressobj(window)
+                inflater = zlib.decompressobj(_GZIP)
             begun = True
             plain = inflater.decompress(rest, _PIECE)
             if plain:

@@ -45,6 +45,7 @@ from pydantic_core import ErrorDetails
 
 from gateway import model
 from gateway.errors import ConfigurationInvalid
+from gateway.languages import maybe_language
 from gateway.receipt import advice
 from gateway.registry.keys import SCOPES, hash_key
 from gateway.spelling import near
@@ -110,6 +111,14 @@ def _transport(name: str, info: ValidationInfo) -> str:
     if name not in known:
         raise ValueError(f"no transport is called {name}{near(name, known)}; there are: {', '.join(known)}")
     return name
+
+
+def _language(tag: str) -> str:
+    """`en` or `zh`, as `tag` means it: partners are kept with one of the two."""
+    found = maybe_language(tag)
+    if found is None:
+        raise ValueError("must be en or zh")
+    return found
 
 
 Zone = Annotated[str, AfterValidator(_zone)]
@@ -257,7 +266,7 @@ class PartnerEntry(_Entry):
     name: str = Field(min_length=1, description="For people")
     roles: frozenset[model.Role] = Field(frozenset(), description="enterprise, agent, bureau, customs, port, yard")
     identifiers: tuple[IdentifierEntry, ...] = Field((), description="Names it goes by on the wire")
-    language: str = Field("en", pattern="^(en|zh)$", description="en or zh")
+    language: Annotated[str, AfterValidator(_language)] = Field("en", description="en or zh; zh-CN and the like too")
     time_zone: Zone = Field("UTC", description="IANA name")
     credit_grade: Literal["", "AA", "A", "B", "C", "D"] = Field("", description="AA, A, B, C or D")
     acts_for: frozenset[str] = Field(frozenset(), description="Ids of the enterprises that appointed this agent")

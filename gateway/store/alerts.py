@@ -16,6 +16,7 @@ from gateway import findings
 from gateway.decide.names import Name
 from gateway.errors import GatewayError
 from gateway.model import FeedEntry, Finding, derive_id
+from gateway.reasons import reason_json
 from gateway.receipt.signed import canonical
 from gateway.store import tables
 from gateway.store.batch import Batch
@@ -38,9 +39,9 @@ OPERATOR = "@operator"
 def alert_body(
     kind: str, case_id: str, reasons: Sequence[Finding], details: Mapping[str, object] | None = None
 ) -> bytes:
-    """The canonical JSON of an alert, as its entry on the feed has it."""
-    words = [findings.text(reason) for reason in reasons]
-    return canonical({**(details or {}), "alert": kind, "case": case_id, "reasons": words})
+    """The canonical JSON of an alert, as its entry on the feed has it: its reasons are worded when they are read."""
+    kept = [reason_json(reason) for reason in reasons]
+    return canonical({**(details or {}), "alert": kind, "case": case_id, "reasons": kept})
 
 
 def raise_alert(batch: Batch, alert: Alert) -> bool:
@@ -90,11 +91,11 @@ def _write_event(batch: Batch, alert: Alert, details: Mapping[str, object]) -> N
             alert.case_id,
             to_time(alert.at),
             "alert",
-            "; ".join(findings.text(reason) for reason in alert.reasons),
+            "",
             OPERATOR,
             alert.message_id,
             alert.delivery_id,
-            to_json({**details, "alert": alert.kind, "reasons": [reason.code for reason in alert.reasons]}),
+            to_json({**details, "alert": alert.kind, "reasons": [reason_json(reason) for reason in alert.reasons]}),
         ),
     )
 

@@ -15,8 +15,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
-from gateway import findings
 from gateway.model import DeliveryState, derive_id
+from gateway.reasons import reason_json
 from gateway.receipt.signed import canonical
 from gateway.store import registry, tables
 from gateway.store.alerts import ALERTS, OPERATOR
@@ -63,7 +63,7 @@ def record(connection: Connection, found: LogBreak) -> None:
 
 def _alert(connection: Connection, found: LogBreak) -> None:
     """An entry on the operator's feed, written here: the log has no batch while it takes a new name."""
-    reasons = [findings.text(found.finding, language) for language in ("en", "zh")]
+    reasons = [reason_json(found.finding)]
     said = {"alert": "log", "case": "", "earlier": found.earlier, "lost": found.lost, "origin": found.origin}
     body = canonical({**said, "known_size": found.known_size, "reasons": reasons, "size": found.size})
     digest, alert_id = hashlib.sha256(body).hexdigest(), derive_id("break", found.origin)

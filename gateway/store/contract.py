@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from gateway.decide.facts import Facts, Query
+from gateway.findings import make_finding
 from gateway.model import (
     Agreement,
     ApiKey,
@@ -439,9 +440,14 @@ class LogBreak:
     @property
     def finding(self) -> Finding:
         """What happened, to be put into words."""
-        sizes = {"size": str(self.size), "known_size": str(self.known_size)}
-        names = {"origin": self.origin, "earlier": self.earlier, "known": self.known_origin}
-        return Finding(f"history.{self.why}", args=sizes | names)
+        return make_finding(
+            f"history.{self.why}",
+            size=self.size,
+            known_size=self.known_size,
+            origin=self.origin,
+            earlier=self.earlier,
+            known=self.known_origin,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,8 @@ from sqlalchemy import (
 
 from gateway.decide.names import Name
 from gateway.errors import GatewayError, LeaseLost, NotFound, TransitionRefused
-from gateway.model import Attempt, Delivery, DeliveryKind, DeliveryState, Finding
+from gateway.findings import make_finding
+from gateway.model import Attempt, Delivery, DeliveryKind, DeliveryState
 from gateway.store import tables
 from gateway.store.alerts import raise_alert
 from gateway.store.batch import Batch
@@ -382,14 +383,8 @@ def _die(batch: Batch, row: Row[Any], why: str, at: datetime) -> Alert:
     """Make a delivery dead; gives the alert for the same transaction: its lane waits for an operator, who must know."""
     common = _common(row, state=DeliveryState.DEAD.value, next_at=None, last_error=why)
     batch.insert(tables.deliveries, (*common, True, None, ""), "replace")
-    reason = Finding(
-        "deliver.dead",
-        args={
-            "document": row.document_type,
-            "partner": row.partner_id,
-            "attempts": str(row.attempts),
-            "said": why,
-        },
+    reason = make_finding(
+        "deliver.dead", document=row.document_type, partner=row.partner_id, attempts=row.attempts, said=why
     )
     return Alert(
         DEAD,

@@ -7,8 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from gateway.documents import values as document_values
+from gateway.findings import make_finding
 from gateway.model import Place
-from gateway.translate.outcome import Raw, finding
+from gateway.translate.outcome import Raw
 
 
 def figure(kind: str, values: Mapping[str, Any], path: tuple[str, ...]) -> Decimal | None:
@@ -27,10 +28,10 @@ def verify(kind: str, field: str, path: tuple[str, ...], text: str, place: Place
     try:
         stated = document_values.number(text.strip(" ").replace(",", "."))
     except ValueError:
-        raw.findings.append(finding("translate.number", place, text))
+        raw.findings.append(make_finding("translate.number", place, text))
         return
     if stated != computed:
-        raw.findings.append(finding(f"translate.{kind}", place, text, field=field, computed=f"{computed:f}"))
+        raw.findings.append(make_finding(f"translate.{kind}", place, text, field=field, computed=f"{computed:f}"))
 
 
 def _walk(value: Any, path: tuple[str, ...]) -> Iterator[Any]:

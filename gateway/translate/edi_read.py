@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
 from gateway.check.tables import Table
+from gateway.findings import make_finding
 from gateway.model import Place
 from gateway.parse import segments as wire
 from gateway.parse.segments import Delimiters, SegmentMessage
@@ -18,7 +19,7 @@ from gateway.translate import controls
 from gateway.translate.context import Context
 from gateway.translate.convert import ManyConverter, Unconvertible
 from gateway.translate.edi import ENVELOPE_TAGS, Cell, GroupUse, Link, SegmentUse, SlotTest
-from gateway.translate.outcome import Raw, finding
+from gateway.translate.outcome import Raw
 
 Take = Callable[[dict[str, Any], str, Sequence[str], Context], None]
 """Stores one slot's text: (values, text, the components of its element, context)."""
@@ -117,7 +118,7 @@ class _Run:
 
     def find(self, fault: Unconvertible, place: Place, text: str) -> None:
         """Report a value that could not be read."""
-        self.raw.findings.append(finding(fault.code, place, text, **fault.words))
+        self.raw.findings.append(make_finding(fault.code, place, text, **fault.words))
 
 
 class EdiReader:
@@ -291,7 +292,7 @@ def _judge(cell: Cell, text: str, place: Place, run: _Run) -> None:
     if cell.kind != "constant":
         run.controls.append((cell, text, place))
     elif text != cell.constant:
-        run.raw.findings.append(finding("translate.constant", place, text, expected=cell.constant))
+        run.raw.findings.append(make_finding("translate.constant", place, text, expected=cell.constant))
 
 
 def _parts(cell: Cell, elements: list[list[str]]) -> list[str]:

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.check.tables import Table
+from gateway.findings import make_finding
 from gateway.model import Finding, Place, Syntax
 from gateway.parse.segments import Delimiters
 from gateway.translate import controls
 from gateway.translate.context import Context
 from gateway.translate.convert import Converter, ManyConverter, Unconvertible, plain_number
 from gateway.translate.edi import ENVELOPE_TAGS, Cell, GroupUse, Link, SegmentUse, Slot
-from gateway.translate.outcome import finding
 
 Values = Mapping[str, Any]
 
@@ -94,7 +94,7 @@ class _Run:
 
     def find(self, code: str, path: str, value: Any = "", **words: str) -> None:
         """Report something about the value at canonical `path`."""
-        self.findings.append(finding(code, Place(path=path), str(value), **words))
+        self.findings.append(make_finding(code, Place(path=path), str(value), **words))
 
 
 class EdiWriter:

@@ -16,11 +16,11 @@ from typing import Any, Protocol
 from pydantic import ValidationError
 
 from gateway.documents import Document, faults
-from gateway.findings import MOST_TOLD, more_findings
+from gateway.findings import MOST_TOLD, make_finding, more_findings
 from gateway.model import Finding, Place
 from gateway.translate import fields
 from gateway.translate.context import Context
-from gateway.translate.outcome import Origins, Raw, Read, Written, finding
+from gateway.translate.outcome import Origins, Raw, Read, Written
 from gateway.translate.reshape import Notice, Reshape
 from gateway.translate.rows import Row
 
@@ -81,7 +81,7 @@ class Mapping:
         except ValidationError as error:
             found.extend(_faults_told(error, origins))
         if self.unmapped == "report":
-            found.extend(finding("translate.unmapped", place, text) for place, text in raw.kept)
+            found.extend(make_finding("translate.unmapped", place, text) for place, text in raw.kept)
         kept = raw.kept if self.unmapped == "keep" else []
         return Read(document, raw.values, found, origins, kept)
 
@@ -89,15 +89,15 @@ class Mapping:
         """`document` in this format, and every field that the format could not carry."""
         values = document.model_dump(exclude_none=True)
         moved: dict[str, str] = {}
-        lost = [finding("translate.dropped", Place(path=path), value) for path, value in self._unimplied(values)]
+        lost = [make_finding("translate.dropped", Place(path=path), value) for path, value in self._unimplied(values)]
         if self.reshape is not None:
             reshaped = self.reshape.write(values)
             values, moved = reshaped.values, {wire: document for document, wire in reshaped.moved.items()}
-            lost.extend(finding(n.code, Place(path=n.path), n.value, **n.words) for n in reshaped.notices)
+            lost.extend(make_finding(n.code, Place(path=n.path), n.value, **n.words) for n in reshaped.notices)
         body, found = self.wire.write(document, values, context)
         found.extend(lost)
         found.extend(
-            finding("translate.dropped", Place(path=path), _shown(value))
+            make_finding("translate.dropped", Place(path=path), _shown(value))
             for path, value in fields.unmapped_values(values, self.dropped)
         )
         return Written(body, [_renamed(f, moved) for f in found] if moved else found)
@@ -129,7 +129,7 @@ class Mapping:
 def _noticed(notices: Sequence[Notice], places: MappingType[str, Place]) -> list[Finding]:
     """What a reshaping has to say, each at the sender's place."""
     origins = Origins(lambda: places)
-    return [finding(n.code, origins.nearest(n.path), n.value, **n.words) for n in notices]
+    return [make_finding(n.code, origins.nearest(n.path), n.value, **n.words) for n in notices]
 
 
 def _moved(places: dict[str, Place], moved: MappingType[str, str]) -> dict[str, Place]:
@@ -174,7 +174,7 @@ def _faults_told(error: ValidationError, origins: Origins) -> list[Finding]:
     found = []
     for fault in islice(faults.faults(error), MOST_TOLD):
         path = fields.value_path(fault.location)
-        found.append(finding(fault.code, origins.nearest(path), fault.value, **{**fault.args, "field": path}))
+        found.append(make_finding(fault.code, origins.nearest(path), fault.value, **{**fault.args, "field": path}))
     left_out = error.error_count() - len(found)
     return [*found, more_findings(MOST_TOLD, left_out)] if left_out else found
 

@@ -19,21 +19,14 @@ from lxml import etree
 from gateway import findings as catalogue
 from gateway.check import structure, tables, xsd
 from gateway.documents import Document
+from gateway.findings import make_finding
+from gateway.media import MEDIA
 from gateway.model import Finding, Place, Syntax
 from gateway.parse import charsets, edifact_writer, segments, x12_writer
 from gateway.parse.segments import Delimiters, Envelope, MessageType, SegmentMessage
 from gateway.translate.context import EDIFACT_DELIMITERS, Context
 from gateway.translate.engine import Mapping
-from gateway.translate.outcome import finding
 from gateway.translate.table import message_type
-
-CONTENT_TYPES = {
-    Syntax.EDIFACT: "application/EDIFACT",
-    Syntax.X12: "application/EDI-X12",
-    Syntax.XML: "application/xml",
-    Syntax.JSON: "application/json",
-}
-"""RFC 1767, RFC 7303, RFC 8259."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +66,15 @@ def render(document: Document, mapping: Mapping, context: Context, frame: Frame)
         context = replace(context, delimiters=x12_writer.DELIMITERS)
     if not _is_known(frame.charset):
         return Rendered(
-            b"", [finding("translate.charset", Place(), charset=frame.charset)], CONTENT_TYPES[syntax], frame.reference
+            b"",
+            [make_finding("translate.charset", Place(), charset=frame.charset)],
+            MEDIA[syntax].type,
+            frame.reference,
         )
     written = mapping.write(document, context)
     found = written.findings
     found += [_refused(fault) for fault in judge(written.body, mapping.format, context)]
-    rendered = Rendered(b"", found, CONTENT_TYPES[syntax], frame.reference)
+    rendered = Rendered(b"", found, MEDIA[syntax].type, frame.reference)
     if not catalogue.rejects(found):
         rendered.charset = frame.charset or _own_charset(syntax, written.body)
         rendered.body = _ENVELOPES[syntax](written.body, mapping.format, context, frame, rendered)
@@ -115,7 +111,7 @@ def segment_message(body: Sequence[str], format_: str, reference: str, delimiter
 def _refused(fault: Finding) -> Finding:
     """A fault of our own message: the recipient's findings are about what it sent, not about this."""
     words = f"{fault.place} {catalogue.text(fault)}".strip()
-    return finding("translate.refused", fault.place, fault.value, fault=words)
+    return make_finding("translate.refused", fault.place, fault.value, fault=words)
 
 
 def _own_charset(syntax: Syntax, body: Any) -> str:
@@ -169,7 +165,7 @@ def _encodable(body: Iterable[str], charset: str, delimiters: Delimiters, found:
     for number, raw in enumerate(body, 2):
         if not _carries(charset, (raw,)):
             place = Place(segment=number, tag=raw[:3])
-            found.append(finding("translate.not_encodable", place, raw, charset=charset))
+            found.append(make_finding("translate.not_encodable", place, raw, charset=charset))
             raw = "".join(c if _carries(charset, c) else mark for c in raw)  # noqa: PLW2901 - the same segment, made fit
         fit.append(raw)
     return fit

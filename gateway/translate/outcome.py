@@ -8,7 +8,6 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from gateway.findings import catalogue
 from gateway.model import Finding, Place
 
 
@@ -92,8 +91,3 @@ class Raw:
     values: dict[str, Any]
     findings: list[Finding] = field(default_factory=list)
     kept: list[tuple[Place, str]] = field(default_factory=list)
-
-
-def finding(code: str, place: Place, value: str = "", **words: str) -> Finding:
-    """A finding as grave as the catalogue says."""
-    return Finding(code, catalogue()[code].severity, place, value, words)

@@ -16,6 +16,7 @@ from typing import Any
 
 from gateway.check.tables import Table
 from gateway.errors import MappingInvalid
+from gateway.findings import make_finding
 from gateway.model import Finding, Place
 from gateway.parse.segments import SegmentMessage, split
 from gateway.translate import place
@@ -129,8 +130,7 @@ class Chooser:
         known = {at: frozenset().union(*(when.get(at, ()) for _, when in self.takes)) for at in found}
         at = next((at for at in found if found[at][0] not in known[at]), next(iter(found)))
         value, stands = found[at]
-        args = {"format": self.format, "element": at, "value": value, "known": _told(known[at])}
-        return Finding("mapping.none_for", place=stands, value=value, args=args)
+        return make_finding("mapping.none_for", stands, value, format=self.format, element=at, known=_told(known[at]))
 
 
 def _told(values: Iterable[str]) -> str:

@@ -7,12 +7,13 @@ from typing import Any
 
 from lxml import etree
 
+from gateway.findings import make_finding
 from gateway.model import Place
 from gateway.parse import xml
 from gateway.translate import controls
 from gateway.translate.context import Context
 from gateway.translate.convert import Unconvertible
-from gateway.translate.outcome import Raw, finding
+from gateway.translate.outcome import Raw
 from gateway.translate.xml_tree import XmlCell, XmlUse
 
 
@@ -108,7 +109,7 @@ def _take(
             run.controls.append((cell, text, element))
         elif cell.kind == "constant" and text != cell.constant:
             run.raw.findings.append(
-                finding("translate.constant", run.places.place_of(element), text, expected=cell.constant)
+                make_finding("translate.constant", run.places.place_of(element), text, expected=cell.constant)
             )
         return
     converter = cell.converter
@@ -117,7 +118,7 @@ def _take(
     try:
         value = converter.read(text, run.context)
     except Unconvertible as fault:
-        run.raw.findings.append(finding(fault.code, run.places.place_of(element), text, **fault.words))
+        run.raw.findings.append(make_finding(fault.code, run.places.place_of(element), text, **fault.words))
         value = fault.kept
     at = values
     *outer, name = cell.path
@@ -128,7 +129,9 @@ def _take(
     if cell.is_list:
         at.setdefault(name, []).append(value)
     elif at.setdefault(name, value) != value:
-        run.raw.findings.append(finding("translate.conflict", run.places.place_of(element), text, first=str(at[name])))
+        run.raw.findings.append(
+            make_finding("translate.conflict", run.places.place_of(element), text, first=str(at[name]))
+        )
     if run.trace is not None:
         index = f"[{len(at[name]) - 1}]" if cell.is_list else ""
         run.trace.setdefault(f"{prefix}{cell.field_within}{index}", run.places.place_of(element))

@@ -13,11 +13,11 @@ from typing import Any
 
 from lxml import etree
 
+from gateway.findings import make_finding
 from gateway.model import Finding, Place
 from gateway.translate import controls
 from gateway.translate.context import Context
 from gateway.translate.convert import CONSTANTS, Unconvertible, plain_number
-from gateway.translate.outcome import finding
 from gateway.translate.xml_tree import XmlCell, XmlUse
 
 Values = Mapping[str, Any]
@@ -133,7 +133,7 @@ class _Run:
 
     def find(self, code: str, path: str, value: Any = "", **words: str) -> None:
         """Report something about the value at canonical `path`."""
-        self.findings.append(finding(code, Place(path=path.rstrip(".")), str(value), **words))
+        self.findings.append(make_finding(code, Place(path=path.rstrip(".")), str(value), **words))
 
 
 def _write_inside(writing: _Writing, values: Values, prefix: str, position: int, run: _Run) -> bool:

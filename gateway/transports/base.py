@@ -20,7 +20,6 @@ class Arrival:
     body: bytes
     transport_id: str = ""
     content_type: str = ""
-    content_encoding: str = ""
     filename: str = ""
     test: bool = False
     sha256: bytes = b""

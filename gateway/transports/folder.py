@@ -33,13 +33,13 @@ from gateway.config import DAY, NamedPath, Section
 from gateway.durable import DRAFT_SECONDS, make_folder, move, remove_drafts, write_in
 from gateway.errors import DeliveryDeferred, DeliveryRefused, PayloadUnreadable, PermanentError, TemporaryError
 from gateway.makeable import explain_unmakeable
+from gateway.media import find_medium
 from gateway.model import Agreement, Delivery
 from gateway.store.contract import storable
 from gateway.transports.base import Arrival, Evidence, Intake, Receiver
 from gateway.transports.plugin import Means, Options, Transport
 from gateway.transports.spool import Received, Spool
 
-EXTENSIONS = {"edifact": "edi", "x12": "x12", "xml": "xml", "json": "json"}
 _UNFINISHED = (".tmp", ".part", ".filepart", ".swp")
 _TAKEN = ".taken-"
 _LONGEST_NAME = 255
@@ -77,8 +77,7 @@ class FolderSender:
         folder = agreement.options.get("folder", "")
         if not folder:
             raise DeliveryRefused("The agreement names no folder.")
-        extension = EXTENSIONS.get(delivery.format.partition(":")[0], "bin")
-        name = f"{delivery.document_type or delivery.kind}-{delivery.id}.{extension}"
+        name = f"{delivery.document_type or delivery.kind}-{delivery.id}.{find_medium(delivery.format).extension}"
         try:
             await asyncio.to_thread(_write, Path(folder) / "InBox", name, delivery.body)
         except OSError as error:

@@ -23,6 +23,7 @@ from aiohttp import web
 from pydantic import AfterValidator, Field
 
 from gateway.errors import DeliveryDeferred, DeliveryRefused, TooSlow
+from gateway.media import find_medium
 from gateway.model import Agreement, ApiKey, Delivery
 from gateway.store.contract import storable
 from gateway.transports.base import Arrival, Evidence, Intake
@@ -30,13 +31,6 @@ from gateway.transports.guard import PublicResolver, allowed, public_socket
 from gateway.transports.plugin import Options, Transport
 from gateway.transports.sessions import Sessions
 from gateway.transports.spool import Received, Spool, Taking
-
-MEDIA_TYPES = {
-    "edifact": "application/EDIFACT",  # RFC 1767
-    "x12": "application/EDI-X12",  # RFC 1767
-    "xml": "application/xml",
-    "json": "application/json",
-}
 
 RECEIVED_DIGEST = "Received-Digest"
 """Ours: RFC 9530 has fields for the digest of a message's own content only, not of what it answers."""
@@ -109,7 +103,7 @@ class HttpSender:
         """POST the delivery to the agreement's `url`; options: url, token_file."""
         url = allowed(agreement.options.get("url", ""), allow_private=self._allow_private)
         headers = {
-            "Content-Type": MEDIA_TYPES.get(delivery.format.partition(":")[0], "application/octet-stream"),
+            "Content-Type": find_medium(delivery.format).type,
             "Idempotency-Key": delivery.id,
             "Content-Digest": content_digest(bytes.fromhex(delivery.sha256)),
             "Gateway-Delivery": delivery.id,
@@ -208,7 +202,6 @@ async def receive(
                 body=received.body,
                 transport_id=headers.get("Idempotency-Key", ""),
                 content_type=headers.get("Content-Type", ""),
-                content_encoding=headers.get("Content-Encoding", ""),
                 test=key.test,
                 sha256=received.sha256,
                 path=received.path,

@@ -8,7 +8,8 @@ from dataclasses import replace
 from gateway.decide import effects as do
 from gateway.deliver.dispatch import Dispatch, InHand
 from gateway.documents import CustomsEntry, Document, Response, values
-from gateway.model import Finding, Partner, Payload, Place, Severity, Stage, Syntax
+from gateway.findings import make_finding
+from gateway.model import Finding, Partner, Payload, Place, Stage, Syntax
 from gateway.parse.segments import SegmentMessage, split
 from gateway.receipt.notary import Notary
 from gateway.store.contract import Answered, NewReceipt, Store, storable
@@ -26,11 +27,7 @@ async def acknowledged(
     # Test traffic meets no live case, and references are drawn without regard to it.
     case_id = delivery.case_id if delivery is not None and delivery.test == in_hand.test else ""
     if action not in _POSITIVE[control.type.syntax]:
-        refused = Finding(
-            "answer.syntax_refused",
-            Severity.WARNING,
-            args={"partner": sender.id, "reference": reference, "action": action},
-        )
+        refused = make_finding("answer.syntax_refused", partner=sender.id, reference=reference, action=action)
         dispatch.ring(do.Alert("syntax_refused", (refused,)), in_hand)
     return case_id
 

@@ -35,6 +35,7 @@ from gateway.deliver.rendering import Renderer
 from gateway.documents import MODELS, Response
 from gateway.documents.parts import Function
 from gateway.errors import NotFound
+from gateway.findings import make_finding
 from gateway.model import DeliveryKind, Finding, InterchangeRef, MessageState, Partner, Place, Stage, Syntax, derive_id
 from gateway.parse.segments import SegmentMessage
 from gateway.receipt.notary import Notary
@@ -221,7 +222,7 @@ class Trip:
             self._again and await self._store.find_interchange(ref, window, payload.received_at, payload.id)
         ):
             interchange.findings.append(
-                Finding("interchange.duplicate", place=Place(segment=0), args={"reference": ref.reference})
+                make_finding("interchange.duplicate", place=Place(segment=0), reference=ref.reference)
             )
         else:
             self._refs[ref] = window
@@ -343,7 +344,7 @@ class Trip:
         if unanswered:
             share.dispatch = self._dispatch()
             share.fault += unanswered.text
-        alert = Alert("not_acknowledged", (Finding("gateway.unacknowledged"),))
+        alert = Alert("not_acknowledged", (make_finding("gateway.unacknowledged"),))
         share.dispatch.ring(alert, in_hand)
         return share
 

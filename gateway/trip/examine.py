@@ -29,6 +29,7 @@ from gateway.check import second_opinion, structure, tables, xsd
 from gateway.check.rulebook import Rules
 from gateway.documents import MODELS, Document
 from gateway.errors import PayloadTooLarge, PayloadUnreadable
+from gateway.findings import make_finding
 from gateway.model import Agreement, Direction, Finding, InterchangeRef, Place, Severity, Strictness, Syntax
 from gateway.parse import edifact, x12
 from gateway.parse import json as json_reader
@@ -230,7 +231,6 @@ def examine(
     rules: Rules,
     *,
     unpacked_limit: int,
-    content_encoding: str = "",
     bounds: Bounds = Bounds(),
 ) -> Iterator[Examined]:
     """What a payload holds, given as bytes or as the file that holds them.
@@ -240,7 +240,7 @@ def examine(
     examiner = Examiner(agreements, rules, bounds)
     with faults.caught() as fault:
         try:
-            for part in unpack(source, unpacked_limit, content_encoding, ratio=bounds.ratio):
+            for part in unpack(source, unpacked_limit, ratio=bounds.ratio):
                 yield from examiner.part(part)
             yield from examiner.left_out()
         except PayloadTooLarge as error:
@@ -290,7 +290,7 @@ class Examiner:
 
     def unreadable(self, code: str, value: str, **args: str) -> Interchange:
         """What stands for bytes that no reader can take."""
-        return Interchange(None, [Finding(code, value=value[:200], args=args)], self._number + 1, self._number)
+        return Interchange(None, [make_finding(code, Place(), value[:200], **args)], self._number + 1, self._number)
 
     def left_out(self) -> Iterator[Interchange]:
         """At the end of the payload: what stands for the interchanges that were too many."""
@@ -417,7 +417,7 @@ class Examiner:
                 "groups": str(len(gathered.groups) + gathered.groups_left_out),
                 "messages": str(gathered.messages_left_out),
             }
-            found.append(Finding(gathered.refused_for, place=Place(segment=0), args=args))
+            found.append(make_finding(gathered.refused_for, place=Place(segment=0), **args))
         return Interchange(
             event.envelope.syntax,
             catalogue.kept(catalogue.judged(found, self._strictness(gathered.agreement)), MOST_FINDINGS),
@@ -526,12 +526,12 @@ class Examiner:
         message.agreement = self._agreement(message.format, chosen)
         if "format" not in value:
             likely = ", ".join(f"json:{name}:1" for name in resembled or MODELS)
-            message.findings.append(Finding("json.format_missing", args={"formats": likely}))
+            message.findings.append(make_finding("json.format_missing", formats=likely))
         elif chosen is None or not message.format.startswith("json:"):
             place = Place(path="/format")
-            message.findings.append(Finding("schema.none", place=place, args={"format": message.format}))
+            message.findings.append(make_finding("schema.none", place=place, format=message.format))
         elif not isinstance(value.get("document"), dict):
-            message.findings.append(Finding("json.document_missing", place=Place(path="/document")))
+            message.findings.append(make_finding("json.document_missing", place=Place(path="/document")))
         if not self._judged(message).rejected:
             self._read(message, chosen, value["document"])
 
@@ -549,7 +549,7 @@ class Examiner:
             ref = InterchangeRef(message.syntax, sender, recipient, message.reference)
         found = []
         if sender and message.agreement is not None and not _names(message.agreement.their_id, "", sender):
-            found.append(Finding("identity.sender", value=sender, args={"sender": sender}))
+            found.append(make_finding("identity.sender", value=sender, sender=sender))
         yield Interchange(message.syntax, found, message.number, message.number, ref, message.agreement)
 
     def _read(self, message: Message, chosen: Chosen, wire: Any) -> None:
@@ -557,11 +557,10 @@ class Examiner:
         if not isinstance(chosen, str):
             # Its syntax is right, and is acknowledged so. An application's answer is not answered in turn, or two
             # gateways would answer each other for ever; anything else was sent for something to come of it.
-            none = chosen or Finding("mapping.none", args={"format": message.format})
             if message.format.split(":")[1] in ADVICE:
-                message.findings.append(replace(none, severity=Severity.NOTE))
+                message.findings.append(make_finding("mapping.none_needed", format=message.format))
             else:
-                message.refusals = catalogue.kept([none], 1)
+                message.refusals = catalogue.kept([chosen or make_finding("mapping.none", format=message.format)], 1)
             return
         agreement = message.agreement or ANY
         mapping = mappings.load(chosen, message.format, agreement.mapping)
@@ -583,7 +582,7 @@ class Examiner:
     def _judged(self, message: Message) -> Message:
         """`message` with its findings as its agreement sees them; no agreement is a finding of its own."""
         if message.agreement is None:
-            message.findings.append(Finding("agreement.none", args={"format": message.format}))
+            message.findings.append(make_finding("agreement.none", format=message.format))
         judged = catalogue.judged(message.findings, self._strictness(message.agreement))
         message.findings = catalogue.kept(judged, _most_findings(message))
         return message
@@ -611,7 +610,7 @@ class Examiner:
         """Whoever is authenticated may use only the envelope identifiers that its agreements give it."""
         if agreement is None or _names(agreement.their_id, envelope.sender_qualifier, envelope.sender):
             return []
-        return [Finding("identity.sender", value=envelope.sender, args={"sender": envelope.sender})]
+        return [make_finding("identity.sender", value=envelope.sender, sender=envelope.sender)]
 
 
 @dataclass(slots=True)
@@ -656,7 +655,7 @@ def _stated(value: Mapping[str, Any], name: str, found: list[Finding]) -> str:
     text = str(stated) if isinstance(stated, str | int) and not isinstance(stated, bool) else ""
     if stated is None or ((text or stated == "") and len(text) <= _MAX_STATED):
         return text
-    found.append(Finding("json.envelope", place=Place(path=f"/{name}"), args={"name": name, "max": str(_MAX_STATED)}))
+    found.append(make_finding("json.envelope", place=Place(path=f"/{name}"), name=name, max=_MAX_STATED))
     return ""
 
 
@@ -684,7 +683,7 @@ def _no_table(wire: SegmentMessage) -> Finding:
     """A message for which no table is there: its envelope was checked, and nothing else."""
     format_ = wire.type.format
     place = Place(segment=1, tag=HEADERS[wire.type.syntax])
-    return Finding("edi.message.no_table", place=place, value=format_, args={"format": format_})
+    return make_finding("edi.message.no_table", place=place, value=format_, format=format_)
 
 
 @cache

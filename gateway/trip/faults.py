@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from gateway.errors import TemporaryError
+from gateway.findings import make_finding
 from gateway.model import Finding, Place
 
 CODE = "gateway.fault"
@@ -51,4 +52,4 @@ def caught() -> Iterator[Fault]:
 
 def finding(tag: str = "") -> Finding:
     """What everybody is told; at the message's header `tag`, where its syntax has one."""
-    return Finding(CODE, place=Place(segment=1, tag=tag) if tag else Place())
+    return make_finding(CODE, place=Place(segment=1, tag=tag) if tag else Place())

@@ -8,6 +8,7 @@ from gateway import findings
 from gateway.deliver.dispatch import InHand
 from gateway.documents import values
 from gateway.documents.response import Outcome, Reason, Response
+from gateway.findings import make_finding
 from gateway.model import Finding, Severity, derive_id
 from gateway.trip import faults
 from gateway.trip.examine import Interchange, Message
@@ -29,7 +30,7 @@ def fault_of_ours(message: Message, in_hand: InHand, language: str) -> Response:
 
 def unacknowledged(interchange: Interchange, in_hand: InHand, language: str) -> Response:
     """What the sender is told instead of an acknowledgement that could not be written: it stays true of every message."""
-    reason = Finding("gateway.unacknowledged")
+    reason = make_finding("gateway.unacknowledged")
     document = interchange.syntax.value if interchange.syntax is not None else "payload"
     refused = _refused(document, "", [reason], in_hand, language, "unacknowledged")
     return refused.model_copy(update={"outcome": Outcome.RECEIVED})

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from aiohttp import web
 
-LANGUAGES = ("en", "zh")
+from gateway.languages import ENGLISH, choose_language, maybe_language
 
 
 @lru_cache(maxsize=256)
@@ -15,18 +15,18 @@ def choose(accept: str, fallback: str) -> str:
     best, best_weight = fallback, 0.0
     for part in accept.split(","):
         tag, _, parameters = part.strip().partition(";")
-        name = tag.strip().split("-")[0].lower()
+        name = maybe_language(tag)
         weight = 1.0
         if parameters.strip().startswith("q="):
             try:
                 weight = float(parameters.strip()[2:])
             except ValueError:
                 continue
-        if name in LANGUAGES and weight > best_weight:
+        if name is not None and weight > best_weight:
             best, best_weight = name, weight
-    return best if best in LANGUAGES else "en"
+    return choose_language(best)
 
 
-def preferred(request: web.Request, fallback: str = "en") -> str:
+def preferred(request: web.Request, fallback: str = ENGLISH) -> str:
     """The language of `request`'s caller."""
     return choose(request.headers.get("Accept-Language", ""), fallback)

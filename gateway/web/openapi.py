@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 import gateway
+from gateway.media import MEDIA
 from gateway.web import resources
 from gateway.web.problems import CONTENT_TYPE, KINDS, OF_STATUS, Kind
 from gateway.web.routes import ROUTES, Route
@@ -30,16 +31,7 @@ _PATHS = {
 _REQUEST: dict[str, Any] = {
     "required": True,
     "description": "A message, an interchange or a file of them in any syntax; gzip and zip are unpacked",
-    "content": {
-        media: {"schema": {}}
-        for media in (
-            "application/EDIFACT",
-            "application/EDI-X12",
-            "application/xml",
-            "application/json",
-            "application/octet-stream",
-        )
-    },
+    "content": {medium.type: {"schema": {}} for medium in MEDIA.values()},
 }
 
 _POST_HEADERS: list[dict[str, Any]] = [

@@ -13,6 +13,7 @@ import structlog
 from aiohttp import web
 
 from gateway import errors
+from gateway.languages import CHINESE, choose_language
 from gateway.web.language import preferred
 
 CONTENT_TYPE = "application/problem+json"
@@ -115,7 +116,7 @@ def answer(
     """The response for a problem; `status` where it is not the kind's own."""
     body = {
         "type": f"urn:edi-gateway:problem:{kind.name}",
-        "title": kind.zh if language == "zh" else kind.en,
+        "title": kind.zh if choose_language(language) == CHINESE else kind.en,
         "status": status or kind.status,
     }
     if detail:
@@ -145,7 +146,11 @@ def _detail(error: errors.GatewayError, language: str) -> str:
     said = str(error)
     if said == (type(error).__doc__ or "").strip():
         return ""
-    return in_chinese(said) if language == "zh" else said[:1].upper() + said[1:].removesuffix(".") + "."
+    return (
+        in_chinese(said)
+        if choose_language(language) == CHINESE
+        else said[:1].upper() + said[1:].removesuffix(".") + "."
+    )
 
 
 def in_chinese(detail: str) -> str:

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from gateway import findings, model
 from gateway.documents.base import without_version
+from gateway.languages import CHINESE, choose_language
+from gateway.reasons import maybe_read_reasons, say_reasons
 from gateway.store import contract
 from gateway.web import cursor, resources
 from gateway.web.identity import Caller
@@ -283,16 +285,22 @@ def _words(
     elif not own and kind in ("alert", "held"):
         return None
     known = findings.labels().events.get(kind)
-    said = known["zh" if language == "zh" else "en"].format_map(words) if known else ""
+    said = known[choose_language(language)].format_map(words) if known else ""
     reasons = _reasons(event, language) if own and event.kind != "sent" else ""
-    return ("：" if language == "zh" else ": ").join(filter(None, (said, reasons))) or None
+    return ("：" if choose_language(language) == CHINESE else ": ").join(filter(None, (said, reasons))) or None
 
 
 def _reasons(event: model.CaseEvent, language: str) -> str:
-    """Why it happened. The store keeps it in English, and the codes: those that need no arguments are said anew."""
+    """Why it happened. What earlier versions kept is English, with the codes: those that need no arguments are said anew."""
     codes = event.details.get("reasons")
+    if (kept := maybe_read_reasons(codes)) is not None:
+        return say_reasons(kept, language)
     entries = [findings.catalogue().get(str(code)) for code in codes] if isinstance(codes, list) else []
-    if language == "zh" and entries and all(entry is not None and "{" not in entry.zh for entry in entries):
+    if (
+        choose_language(language) == CHINESE
+        and entries
+        and all(entry is not None and "{" not in entry.zh for entry in entries)
+    ):
         return "；".join(entry.zh.removesuffix("。") for entry in entries if entry is not None)
     return event.text
 

@@ -18,6 +18,7 @@ from gateway.documents import MODELS, ClearanceNotice, CustomsEntry, Declaration
 from gateway.documents.parts import Function, Movement
 from gateway.documents.release import ReleaseNotice
 from gateway.errors import RulesInvalid
+from gateway.model import Severity
 from tests.counted import count_calls
 
 DAY = date(2026, 11, 20)
@@ -219,6 +220,17 @@ def test_the_other_documents_are_checked_too():
     assert found(Manifest.model_validate(manifest)) == [
         ("rules.container.check_digit", "bills[0].containers[0].number")
     ]
+
+
+@pytest.mark.parametrize("number", ["CSQU3054384", "WAGON17"])
+def test_a_strange_container_number_is_told_and_refuses_nothing(number):
+    """Boxes without ISO numbers exist, and a carrier reports what is painted on them."""
+    manifest = Manifest.model_validate(
+        {"number": "M", "function": "9", "bills": [{"containers": [{"number": number}]}]}
+    )
+    told = list(rules.check(manifest, RULES))
+    assert [f.severity for f in told] == [Severity.WARNING]
+    assert not findings.rejects(told)
 
 
 # How the work grows.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.model import Finding, Identifier, Partner, Place
+from gateway.model import Finding, Identifier, Partner, Place, Severity
 from gateway.store.contract import Store
 from tests.cli.conftest import Run
 from tests.cli.test_store import with_gateway
@@ -26,7 +26,7 @@ def still(text: str) -> bool:
 async def _fill(store: Store) -> None:
     await store.import_partners([Partner("firm", HOSTILE, identifiers=(Identifier("edi", HOSTILE),))], [], [])
     claimed = await claim(store, 1, transport=HOSTILE, transport_id=HOSTILE)  # type: ignore[arg-type]
-    found = Finding(HOSTILE, place=Place(path=HOSTILE), value=HOSTILE, args={"value": HOSTILE})
+    found = Finding(HOSTILE, Severity.ERROR, place=Place(path=HOSTILE), value=HOSTILE, args={"value": HOSTILE})
     made = message(claimed, reference=HOSTILE, format=HOSTILE, document_type=HOSTILE, findings=(found,))
     sent = delivery("d1", format=HOSTILE, document_type=HOSTILE, reference=HOSTILE)
     await store.commit(outcome(claimed, messages=(made,), deliveries=(sent,)))

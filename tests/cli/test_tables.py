@@ -9,7 +9,8 @@ import pytest
 
 from gateway import data
 from gateway.cli import mapping_trials
-from gateway.model import Finding, Place
+from gateway.findings import make_finding
+from gateway.model import Place
 from gateway.translate import table
 from tests.check.test_unece import archive
 
@@ -26,8 +27,8 @@ def test_what_the_writer_reports_is_no_fault_and_all_else_is():
     """A value that the writer reports may be missing or changed when it is read again; no other may."""
     reported = mapping_trials._Reported(
         [
-            Finding("translate.too_long", place=Place(path="seals[0]")),
-            Finding("translate.incomplete", place=Place(path="hs_code"), value="169"),
+            make_finding("translate.too_long", place=Place(path="seals[0]")),
+            make_finding("translate.incomplete", place=Place(path="hs_code"), value="169"),
         ]
     )
 

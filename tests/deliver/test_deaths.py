@@ -102,13 +102,15 @@ async def test_a_death_is_told_wherever_an_operator_looks(store: SqlStore, tmp_p
     (entry,) = await store.feed(ALERTS, OPERATOR, 0, 9)
     said = json.loads((await store.feed_entry(ALERTS, OPERATOR, entry.sequence)).body)
     assert words in said.pop("said")
-    assert words in said.pop("reasons")[0]
+    (reason,) = said.pop("reasons")
+    assert reason["code"] == "deliver.dead"
+    assert words in reason["args"]["said"]
     known = {"case": "c1", "partner": "customs", "delivery": "one", "document": "clearance", "attempts": attempts}
     assert said == {"alert": "delivery_dead", **known}
 
     (event,) = [one for one in view.events if one.kind == "alert"]
     assert (event.partner_id, event.details["partner"], event.delivery_id) == (OPERATOR, "customs", "one")
-    assert words in event.text
+    assert event.details["reasons"] == [reason]
 
     (line,) = [one for one in logs if one["log_level"] == "error"]
     assert line["event"] == "delivery_dead"

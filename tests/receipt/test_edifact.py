@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.check import structure, tables
-from gateway.findings import catalogue, judged, rejects
+from gateway.findings import catalogue, judged, make_finding, rejects
 from gateway.model import Finding, Place, Severity, Strictness, Syntax
 from gateway.parse import edifact
 from gateway.parse.segments import GroupEnded, InterchangeBegun, InterchangeEnded, MessageRead, MessageType
@@ -46,7 +46,7 @@ def examined(payload):
             found = list(event.findings)
             table = tables.find(event.message.type)
             if table is None:
-                found.append(structure.finding("edi.message.no_table", Place(segment=1, tag="UNH"), format="x"))
+                found.append(make_finding("edi.message.no_table", Place(segment=1, tag="UNH"), format="x"))
             else:
                 found += structure.check(event.message, table).findings
             group = len(groups) if event.message.group else -1
@@ -103,7 +103,7 @@ def test_faults_of_the_interchange_reject_it(payload, uci):
 
 def test_a_duplicate_is_refused():
     """The finding of intake becomes action 4 with code 26."""
-    duplicate = Finding("interchange.duplicate", place=Place(segment=0), args={"reference": "REF1"})
+    duplicate = make_finding("interchange.duplicate", place=Place(segment=0), reference="REF1")
     assert answer(f"{UNB}{FAULTY}UNZ+1+REF1'", [duplicate]) == ["UCI+REF1+ALFA:ZZ+BETA:14+4+26"]
 
 
@@ -216,7 +216,7 @@ def test_limits_of_contrl():
     """No more than 999 UCS for a message and 99 UCD for a segment."""
     envelope, findings, (verdict,), groups = examined(f"{UNB}{SOUND}UNZ+1+REF1'")
     verdict.findings = [
-        Finding("edi.element.too_long", place=Place("M1", segment, "FTX", element))
+        make_finding("edi.element.too_long", place=Place("M1", segment, "FTX", element))
         for segment in range(2, 1200)
         for element in range(1, 120 if segment == 2 else 2)
     ]
@@ -306,14 +306,16 @@ def test_aperak(repertoire):
     """Refused with reasons, words, and the place as message reference and segment; in the character set at hand."""
     envelope, _, _, _ = examined(f"{UNB.replace('UNOC', repertoire)}{SOUND}UNZ+1+REF1'")
     found = [
-        Finding(
+        make_finding(
             "edi.element.too_long",
             place=Place("M1", 7, "FTX", 4, 1),
             value="\u62a5",
-            args={"number": "4440", "length": "80", "max": "70"},
+            number="4440",
+            length="80",
+            max="70",
         ),
         Finding("edi.segment.trailing_separator", Severity.WARNING),
-        Finding("no.such.code"),
+        Finding("no.such.code", Severity.ERROR),
     ]
     reply = receipt.aperak(
         envelope,

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import ReceiptInvalid
+from gateway.findings import make_finding
 from gateway.model import Delivery, DeliveryKind, Finding, MessageState, Payload, Place, Role, Severity, Stage
 from gateway.receipt import signed
 from gateway.receipt.signed import Checkpoint, Signer, Verifier
@@ -73,7 +74,7 @@ def hand_over(make, **changed):
 
 ALL = {
     "received": signed.received(PAYLOAD, log=LOG),
-    "checked": check([Finding("edi.element.too_long", place=Place("1", 12, "CST", 3, 1), value="8471300000X")]),
+    "checked": check([make_finding("edi.element.too_long", place=Place("1", 12, "CST", 3, 1), value="8471300000X")]),
     "relayed": hand_over(signed.relayed, evidence="smtp_250"),
     "delivered": hand_over(signed.delivered, evidence="http_digest"),
     "answered": hand_over(signed.answered, verdict="accepted", message_id="m2"),

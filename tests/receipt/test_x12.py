@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.check import structure, tables
-from gateway.findings import catalogue, judged, rejects
+from gateway.findings import catalogue, judged, make_finding, rejects
 from gateway.model import Finding, Place, Severity, Strictness
 from gateway.parse import x12 as reader
 from gateway.parse.segments import Group, GroupBegun, GroupEnded, InterchangeBegun, InterchangeEnded, MessageRead
@@ -146,7 +146,7 @@ def test_acknowledgements_are_not_acknowledged():
     """Neither a group of acknowledgements nor an interchange of nothing else gets an answer."""
     assert group_acknowledgement(Group([], "FA", "A", "B", "1", "004010"), []) is None
     envelope, _, _ = read(GOOD.replace("*0*P*", "*1*P*"))
-    fault = Finding("x12.iea.count")
+    fault = make_finding("x12.iea.count")
     assert interchange_acknowledgement(envelope, [fault], AT, only_acknowledgements=True) is None
 
 
@@ -166,9 +166,7 @@ def test_a_newer_group_gets_a_999_where_the_agreement_wants_it():
 def test_a_999_tells_repetitions_from_elements():
     """Element 621 of 005010 has codes of their own for too many repetitions and components."""
     found = [
-        Finding(
-            "edi.element.too_many_repetitions", place=Place("0001", 2, "N1", 3, 1, 2), value="x", args={"number": "98"}
-        )
+        make_finding("edi.element.too_many_repetitions", place=Place("0001", 2, "N1", 3, 1, 2), value="x", number="98")
     ]
     group = Group([], "SO", "SENDER", "RECIPIENT", "12", "005010")
     body = group_acknowledgement(group, [SetVerdict("309", "0001", found)], form=Form.IMPLEMENTATION)
@@ -206,16 +204,14 @@ def test_ta1_names_the_fault_of_the_interchange(old, new, strictness, expected):
 def test_a_repeated_interchange_is_refused_by_ta1():
     """Code 025 says that the control number was used before."""
     envelope, _, _ = read(GOOD)
-    line = interchange_acknowledgement(
-        envelope, [Finding("interchange.duplicate", args={"reference": "000000007"})], AT
-    )
+    line = interchange_acknowledgement(envelope, [make_finding("interchange.duplicate", reference="000000007")], AT)
     assert line.endswith("*R*025")
 
 
 def test_an_interchange_rejected_for_other_reasons_is_refused_by_ta1():
     """A rejection that TA1 has no code for says 024, so that the sender always hears of it."""
     envelope, _, _ = read(GOOD)
-    found = [Finding("x12.isa.unpadded", Severity.WARNING), Finding("edi.message.no_table")]
+    found = [Finding("x12.isa.unpadded", Severity.WARNING), make_finding("edi.message.no_table")]
     assert interchange_acknowledgement(envelope, found, AT).endswith("*R*024")
 
 
@@ -256,8 +252,8 @@ def test_the_reply_is_in_the_senders_charset():
 
 def test_an_acknowledgement_stays_short():
     """However many segments are wrong, at most a thousand are named, and at most 99 elements under each."""
-    found = [Finding("edi.element.missing", place=Place("0001", n, "M11", 1)) for n in range(2, 5000)]
-    found += [Finding("edi.element.missing", place=Place("0001", 2, "M11", 1)) for _ in range(200)]
+    found = [make_finding("edi.element.missing", place=Place("0001", n, "M11", 1)) for n in range(2, 5000)]
+    found += [make_finding("edi.element.missing", place=Place("0001", 2, "M11", 1)) for _ in range(200)]
     group = Group([], "SO", "SENDER", "RECIPIENT", "12", "004010")
     body = group_acknowledgement(group, [SetVerdict("309", "0001", found)])
     assert len([s for s in body.segments if s.startswith("AK3")]) == 1000

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 
-from gateway.model import Finding
+from gateway.findings import make_finding
 from gateway.store.alerts import ALERTS, OPERATOR
 from gateway.store.contract import Alert, CaseChange
 from gateway.store.sql_store import SqlStore
 from tests.store.made import NOW, claim, outcome
 
-UNKNOWN = Finding("deliver.recipient_unknown", args={"recipient": "PORT9", "document": "clearance"})
-WORDS = "No partner is registered as PORT9, who should get the clearance notice."
+UNKNOWN = make_finding("deliver.recipient_unknown", recipient="PORT9", document="clearance")
+KEPT = {"code": "deliver.recipient_unknown", "args": {"document": "clearance", "recipient": "PORT9"}}
 
 
 async def test_an_alert_stands_on_the_operators_feed_and_on_its_case(store: SqlStore) -> None:
-    """Kind, words, partner and case are there for a program and for a person; repeated, it stands once."""
+    """Kind, reasons, partner and case are there, and no sentence in any language; repeated, it stands once."""
     claimed = await claim(store)
     await store.commit(outcome(claimed, cases=(CaseChange("c1", 0, "declared", "firm"),)))
     alert = Alert("unreachable", "d1:3", (UNKNOWN,), NOW, "c1", "port9", "m1", "d1", details={"attempts": 3})
@@ -30,12 +30,12 @@ async def test_an_alert_stands_on_the_operators_feed_and_on_its_case(store: SqlS
         "case": "c1",
         "delivery": "d1",
         "partner": "port9",
-        "reasons": [WORDS],
+        "reasons": [KEPT],
     }
     (case,) = await store.case("c1")
     (event,) = [one for one in case.events if one.kind == "alert"]
-    assert (event.text, event.partner_id, event.delivery_id, event.at) == (WORDS, OPERATOR, "d1", NOW)
-    assert event.details["reasons"] == ["deliver.recipient_unknown"]
+    assert (event.text, event.partner_id, event.delivery_id, event.at) == ("", OPERATOR, "d1", NOW)
+    assert event.details["reasons"] == [KEPT]
 
 
 async def test_another_subject_alerts_again_and_a_test_apart(store: SqlStore) -> None:

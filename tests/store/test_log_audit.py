@@ -418,7 +418,8 @@ async def test_a_fault_is_told_once(full: SqlStore, monkeypatch: pytest.MonkeyPa
             assert await found_by_a_watch(full) == [("receipt.stored.changed", 5), ("receipt.stored.missing", 33)]
     found_ = await alerts(full)
     assert [a["alert"] for a in found_] == ["receipt_log_damaged"] * 2
-    assert "Receipt 5 was changed" in found_[0]["reasons"][0]
+    assert [r["code"] for r in found_[0]["reasons"]] == ["receipt.stored.changed"]
+    assert found_[0]["reasons"][0]["args"]["index"] == "5"
     errors = [line for line in logs if line["log_level"] == "error"]
     assert [(line["event"], line["index"]) for line in errors] == [
         ("receipt_log_damaged", 5),

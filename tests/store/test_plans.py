@@ -38,12 +38,12 @@ from gateway.decide.facts import (
     Waiting,
 )
 from gateway.errors import GatewayError
+from gateway.findings import make_finding
 from gateway.model import (
     Agreement,
     ApiKey,
     DeliveryState,
     Direction,
-    Finding,
     Identifier,
     InterchangeRef,
     Partner,
@@ -320,7 +320,9 @@ async def take_back(store: SqlStore) -> None:
     await store.probe()
     await store.feed_end("status")
     for case_id in ("", SHAPE.huge_case):
-        await store.raise_alert(Alert("kind", f"subject {case_id}", (Finding("decide.repeat"),), NOW, case_id=case_id))
+        await store.raise_alert(
+            Alert("kind", f"subject {case_id}", (make_finding("decide.repeat"),), NOW, case_id=case_id)
+        )
     await store.mark_audit(AuditMark(1, 2))
     await store.mark_audit(AuditMark(1, 3, 2, 5))
     for partner in ("", "customs"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import hashlib
+import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ import pytest
 
 from gateway import data
 from gateway.errors import StoreUnavailable
-from gateway.model import MessageState, Payload, PayloadState, Strictness
+from gateway.model import MessageState, Payload, PayloadState, Severity, Strictness
 from gateway.pipeline import SUSPECT_DEATHS, Pipeline
 from gateway.store.bodies import content
 from gateway.store.contract import Outcome
@@ -30,6 +31,7 @@ from tests.trip.rig import (
     codes,
     declaration,
     elements,
+    findings,
     incoming,
     interchange,
     message,
@@ -364,6 +366,16 @@ async def test_a_strict_agreement_rejects_the_ocean_manifest(gateway: House) -> 
     assert [a[1] for a in elements(answer, "AK5")] == ["R"]
     assert await gateway.deliveries("bureau") == []
     assert await gateway.deliveries("customs") == []
+
+
+async def test_a_wrong_check_digit_is_told_and_refuses_nothing(gateway: House) -> None:
+    """Under a strict agreement too, the manifest goes on, and its sender finds the warning with its message."""
+    bill = {"number": "B1", "containers": [{"number": "CSQU3054384"}]}
+    sent = {"format": "json:manifest:1", "document": {"number": "M1", "function": "9", "bills": [bill]}}
+    view = await gateway.through(json.dumps(sent).encode(), "strict-port")
+    assert [m.state for m in view.messages] == [MessageState.ACCEPTED]
+    assert [(f.code, f.severity) for f in findings(view)] == [("rules.container.check_digit", Severity.WARNING)]
+    assert [delivery.document_type for delivery in await gateway.deliveries("customs")] == ["manifest"]
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,12 @@ import time
 from datetime import timedelta
 from hashlib import sha256
 
+import pytest
+
 from gateway import model
-from gateway.store.contract import Outcome
+from gateway.findings import make_finding
+from gateway.store.contract import Alert, Outcome
+from gateway.transports.http import content_digest
 from tests.web.conftest import NOW, Quiet
 
 
@@ -105,3 +109,24 @@ async def test_events_stream_and_resume(quiet: Quiet):
     async with quiet.client.session.get(url, headers={**headers, "Last-Event-ID": place}) as response:
         resumed = (await asyncio.wait_for(response.content.readuntil(b"\n\n"), 10)).decode()
     assert resumed == second
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "No partner is registered as PORT9, who should get the clearance notice."),
+        ("zh-Hans-CN", "应接收通关单的 PORT9 未登记为交换方。"),
+    ],
+)
+async def test_an_alert_is_told_in_its_readers_language(quiet: Quiet, language: str, text: str):
+    """It is kept as codes and values; its digest is of the words that are sent."""
+    reason = make_finding("deliver.recipient_unknown", recipient="PORT9", document="clearance")
+    await quiet.store.raise_alert(Alert("recipient_unknown", "d1", (reason,), NOW))
+    page = await quiet.client.ask("GET", "/v1/feeds/alerts", as_="operator")
+    (entry,) = page.json["items"]
+    answer = await quiet.client.ask("GET", entry["link"], as_="operator", headers={"Accept-Language": language})
+    assert answer.json["reasons"] == [
+        {"code": reason.code, "args": {"document": "clearance", "recipient": "PORT9"}, "text": text}
+    ]
+    assert answer.headers["Content-Language"] == language[:2]
+    assert answer.headers["Content-Digest"] == content_digest(sha256(answer.body).digest())

@@ -5,6 +5,7 @@ import base64
 import gzip
 import hashlib
 import json
+import zlib
 
 import pytest
 
@@ -63,6 +64,7 @@ async def test_simultaneous_repeats_make_one_payload(client: Client):
     [
         (b"", {}, 415, "unreadable"),  # nothing
         (BODY, {"Content-Encoding": "br"}, 415, "unreadable"),  # an encoding that is not read
+        (zlib.compress(BODY), {"Content-Encoding": "deflate"}, 415, "unreadable"),  # nor is this one
         (BODY, {"Idempotency-Key": "x" * 256}, 400, "bad-request"),
         (BODY, {"Content-Digest": f"sha-256=:{base64.b64encode(bytes(32)).decode()}:"}, 400, "bad-request"),
         (BODY, {"Content-Digest": hashlib.sha256(BODY).hexdigest()}, 400, "bad-request"),  # not as RFC 9530 says

@@ -8,6 +8,9 @@ from dataclasses import replace
 import pytest
 
 from gateway import model, opening
+from gateway.findings import make_finding
+from gateway.model import Place
+from gateway.reasons import reason_json
 from gateway.receipt.verify import valid, verify, verify_proof
 from gateway.registry.keys import hash_key
 from gateway.store.contract import CaseView
@@ -95,8 +98,25 @@ async def test_each_event_is_told_in_words(filled: Filled, quiet: Quiet, as_, la
     assert shown.status_text == {"en": "cleared", "zh": "已通关"}[language]
 
 
-def test_reasons_are_told_in_chinese_where_their_words_are_complete():
-    """A reason whose words need nothing else is told anew in the caller's language; others stay as they were kept."""
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "Came too late, and changed nothing: There is no customs office 5300 to send the notice to."),
+        ("zh", "报文迟到，状态不变：没有代码为 5300 的海关，通关单无法发送"),
+        ("zh-CN", "报文迟到，状态不变：没有代码为 5300 的海关，通关单无法发送"),
+    ],
+)
+def test_reasons_are_told_in_the_language_of_their_reader(language, text):
+    """A timeline keeps codes and values; whoever reads it gets them in words of its own language."""
+    reason = reason_json(make_finding("decide.customs.unknown", Place(path="customs_office"), "5300"))
+    event = model.CaseEvent("c-1", NOW, "late", "", "acme", details={"reasons": [reason]})
+    view = CaseView("c-1", 1, "cleared", "acme", False, frozenset(), {}, (event,), (), (), (), ())
+    (shown,) = views.case(view, Caller(PARTNERS[0], KEYS[0]), language, {}).events
+    assert shown.text == text
+
+
+def test_what_earlier_versions_kept_of_reasons_is_still_told():
+    """They kept codes and English: words that need nothing else are said anew, others stay as they were kept."""
     caller = Caller(PARTNERS[0], KEYS[0])
     whole = model.CaseEvent(
         "c-1", NOW, "repeat", "The message came again.", "acme", details={"reasons": ["decide.repeat"]}

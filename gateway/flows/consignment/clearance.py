@@ -31,6 +31,7 @@ from gateway.documents.clearance import ClearanceNotice, NoticeStatus
 from gateway.documents.customs_entry import CustomsEntry, EntryStatus
 from gateway.documents.parts import Function
 from gateway.documents.response import Outcome, Response
+from gateway.findings import rejects
 from gateway.flows.consignment.cases import (
     BUREAU,
     CUSTOMS_OFFICE,
@@ -64,7 +65,7 @@ def decide(desk: Desk) -> list[Effect]:
     asked = [PartnerByIdentifier(CUSTOMS_OFFICE, notice.customs_office)] if notice.customs_office else []
     desk.facts.require([*asked, PartnerById(case.partner_id)])
     why = list(_notice_faults(desk, notice, case))
-    if why:
+    if rejects(why):
         return refuse(desk, subject, why, case.id)
     return _pass_on(desk, notice, case, "withdraw" if _withdrawn(notice) else "notify")
 
@@ -86,7 +87,7 @@ def match(desk: Desk) -> list[Effect]:
         why = [fault("decide.sender.not_concerned", value=desk.sender.id)]
         return [*refuse(desk, subject, why, case.id), Alert("sender", tuple(why), case.id)]
     why = list(_void(entry, notice, case))
-    if why:
+    if rejects(why):
         return [*refuse(desk, subject, why, case.id), Alert("unmatched", tuple(why), case.id)]
     if entry.status in (EntryStatus.REFUSED, EntryStatus.CANCELLED) or entry.function is Function.CANCELLATION:
         why = [fault("decide.clearance.withdrawn", "status", entry.status)]

@@ -31,6 +31,7 @@ from gateway.decide.flow import Flow, Takes
 from gateway.documents.declaration import Declaration
 from gateway.documents.parts import Function, Movement
 from gateway.documents.response import Outcome
+from gateway.findings import rejects
 from gateway.flows.consignment.acceptance import accept_declaration, bureau_in_charge, next_number, party_of
 from gateway.flows.consignment.cases import (
     REGISTRATION,
@@ -72,7 +73,7 @@ def decide(desk: Desk) -> list[Effect]:
     owner = _owner(declaration, desk.facts)
     case, faults = _earlier(desk, declaration)
     faults = [*_sender_faults(desk, declaration, owner), *faults]
-    if faults:
+    if rejects(faults):
         return refuse(desk, subject_of(declaration), faults)
     treatment = _treatment(declaration, owner, desk.sender, desk.rules)
     match declaration.function, case:

@@ -18,6 +18,7 @@ from gateway.documents.declaration import Declaration
 from gateway.documents.parts import Movement
 from gateway.documents.response import Outcome, Response
 from gateway.documents.transfer import Transfer
+from gateway.findings import rejects
 from gateway.flows.consignment.acceptance import accept_declaration, next_number
 from gateway.flows.consignment.cases import (
     BUREAU,
@@ -187,7 +188,7 @@ def _on_declaration(
     in_force = taken.case.tracks["declaration"] == Declared.ACCEPTED
     if in_force and event != "fail":
         issued, faults = _number(desk, answer, case, declaration)
-        if faults:
+        if rejects(faults):
             return [Hold(case.id, tuple(faults)), Alert("number", tuple(faults), case.id)]
     numbered = declaration.model_copy(update={"number": issued})
     if event in ("accept", "amendment_agreed"):

@@ -22,6 +22,7 @@ from gateway.decide.flow import Feed, Flow, Takes
 from gateway.documents.parts import Function
 from gateway.documents.response import Outcome
 from gateway.documents.transfer import Transfer
+from gateway.findings import rejects
 from gateway.flows.consignment.cases import (
     BUREAU,
     STATUS,
@@ -66,7 +67,7 @@ def decide(desk: Desk) -> list[Effect]:
     if transfer.function is Function.CANCELLATION:
         return _hand_over(desk, transfer, case, receiving, "withdraw")
     why = [*_exclusions(transfer, desk.rules.of(TransferRules)), *_disagreements(transfer, case, desk.now)]
-    if why:
+    if rejects(why):
         return refuse(desk, subject, why, case.id)
     return _hand_over(desk, transfer, case, receiving, "send")
 
@@ -182,7 +183,7 @@ def _change_at_port(
         why.append(
             fault("decide.status.not_allowed", "function", "change", event=transfer.function.name, status=case.status)
         )
-    if why:
+    if rejects(why):
         return refuse(desk, subject, why, case.id)
     answer = response(desk, subject, Outcome.ACCEPTED, desk.sender.language)
     units = frozenset(("container", unit.number) for unit in transfer.containers if unit.number)

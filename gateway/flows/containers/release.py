@@ -13,6 +13,7 @@ from gateway.decide.facts import CasesByKeys
 from gateway.decide.flow import Flow, Takes
 from gateway.documents.release import ContainerDecision, Decision, ReleaseNotice
 from gateway.documents.response import Outcome
+from gateway.findings import rejects
 from gateway.flows.consignment.cases import BUREAU, declaration_of, identified, is_inbound
 from gateway.flows.containers.decisions import RELEASES, merged, ports_of, states, to_port
 from gateway.flows.containers.status import ContainerEvent, ContainerStatus, container_step
@@ -51,7 +52,7 @@ def decide(desk: Desk) -> list[Effect]:
                 why.append(fault("decide.status.not_allowed", place, unit.decision, event=event, status=before))
             elif not taken.late:
                 changed.setdefault(case.id, []).append(unit)
-    if why:
+    if rejects(why):
         return refuse(desk, subject, why)
     answer = response(desk, subject, Outcome.ACCEPTED, desk.sender.language)
     if not changed:

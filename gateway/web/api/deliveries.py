@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from gateway.media import find_medium
 from gateway.registry.keys import READ
-from gateway.transports.http import MEDIA_TYPES, content_digest
+from gateway.transports.http import content_digest
 from gateway.web.api.answers import stored
 from gateway.web.parameters import identifier
 from gateway.web.services import services
@@ -17,7 +18,7 @@ async def body(request: web.Request) -> web.StreamResponse:
     caller = await service.gate.admit(request, READ)
     delivery, kept = await service.store.delivery_kept(identifier(request.match_info["id"]), caller.viewer)
     headers = {
-        "Content-Type": MEDIA_TYPES.get(delivery.format.partition(":")[0], "application/octet-stream"),
+        "Content-Type": find_medium(delivery.format).type,
         "Content-Digest": content_digest(bytes.fromhex(delivery.sha256)),
         "Cache-Control": "no-store",
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from contextlib import nullcontext
 
@@ -10,12 +11,16 @@ from aiohttp import web
 
 from gateway.decide.flow import Flows
 from gateway.errors import NotFound
+from gateway.media import find_medium
 from gateway.model import FeedEntry, Role
+from gateway.reasons import word_alert
 from gateway.registry.keys import READ
-from gateway.transports.http import MEDIA_TYPES, content_digest
+from gateway.store.alerts import ALERTS
+from gateway.transports.http import content_digest
 from gateway.web import cursor, resources, views
-from gateway.web.api.answers import answer, stored
+from gateway.web.api.answers import answer, counted, given, json_response, stored
 from gateway.web.identity import Caller
+from gateway.web.language import preferred
 from gateway.web.parameters import MAX_INTEGER, TEST, Text, Whole, index
 from gateway.web.services import Services, services
 
@@ -23,7 +28,7 @@ AFTER = Text("after", "Where the last reading ended (its `next`); from the begin
 LIMIT = Whole("limit", "Entries in one answer", default=100, minimum=1, maximum=1000)
 WAIT = Whole("wait", "Seconds to wait for an entry where there is none yet", default=0, minimum=0, maximum=60)
 
-_OWN = {"inbox": frozenset(Role), "alerts": frozenset[Role]()}
+_OWN = {"inbox": frozenset(Role), ALERTS: frozenset[Role]()}
 """Feeds that no flow writes, with the roles that may read them."""
 
 
@@ -54,19 +59,34 @@ async def get(request: web.Request) -> web.StreamResponse:
 
 
 async def document(request: web.Request) -> web.StreamResponse:
-    """The document of one entry, byte for byte."""
+    """The document of one entry, byte for byte; an alert with its reasons in words."""
     service = services(request)
     caller = await service.gate.admit(request, READ)
     name = _readable(request, caller)
     sequence = index(request.match_info["sequence"], "sequence")
     test = caller.key.test or TEST.of(request)
+    if name == ALERTS:
+        return await _alert(request, caller, sequence, test=test)
     entry, kept = await service.store.feed_entry_kept(name, caller.partner_id, sequence, test=test)
     headers = {
-        "Content-Type": MEDIA_TYPES.get(entry.format.partition(":")[0], "application/octet-stream"),
+        "Content-Type": find_medium(entry.format).type,
         "Content-Digest": content_digest(bytes.fromhex(entry.sha256)),
         "Cache-Control": "no-store",
     }
     return await stored(request, kept, headers, caller)
+
+
+async def _alert(request: web.Request, caller: Caller, sequence: int, *, test: bool) -> web.Response:
+    """An alert with its reasons in the reader's words; it is kept without any."""
+    service = services(request)
+    _, kept = await service.store.feed_entry_kept(ALERTS, caller.partner_id, sequence, test=test)
+    language = preferred(request, caller.partner.language)
+    with counted(request, kept.size, caller):
+        entry = await service.store.feed_entry(ALERTS, caller.partner_id, sequence, test=test)
+        body = await asyncio.to_thread(word_alert, entry.body, language)
+    response = json_response(body, language)
+    response.headers["Content-Digest"] = content_digest(hashlib.sha256(body).digest())
+    return await given(request, response, len(body), caller)
 
 
 def _readable(request: web.Request, caller: Caller) -> str:

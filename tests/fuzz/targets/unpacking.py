@@ -12,9 +12,8 @@ LIMIT = 1 << 20
 
 def one(body: bytes) -> None:
     """Never more comes out than the limit allows."""
-    for encoding in ("", "gzip", "deflate"):
-        with Budget(body), contextlib.suppress(PayloadTooLarge, PayloadUnreadable):
-            out = 0
-            for part in unpack(body, LIMIT, encoding):
-                out += len(part.body)
-                assert out <= max(LIMIT, len(body))
+    with Budget(body), contextlib.suppress(PayloadTooLarge, PayloadUnreadable):
+        out = 0
+        for part in unpack(body, LIMIT):
+            out += len(part.body)
+            assert out <= max(LIMIT, len(body))
