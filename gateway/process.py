@@ -113,7 +113,7 @@ class Work:
     def __init__(self, tasks: Iterable[asyncio.Task[None]]) -> None:
         self._tasks = frozenset(tasks)
 
-    async def watch(self, stop: asyncio.Event) -> None:
+    async def watch_until(self, stop: asyncio.Event) -> None:
         """Wait until `stop` is set; BackgroundEnded where a part of it ends before."""
         stopped = asyncio.create_task(stop.wait())
         try:

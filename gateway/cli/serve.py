@@ -31,6 +31,7 @@ def serve(config: output.ConfigOption = None) -> None:
     from gateway import store
     from gateway.cli.config_faults import tls
     from gateway.config import load
+    from gateway.discovery import find_transports
     from gateway.errors import StoreUnavailable
     from gateway.process import BackgroundEnded
     from gateway.web import app, logs
@@ -38,6 +39,7 @@ def serve(config: output.ConfigOption = None) -> None:
     settings = load(config)
     for fault in tls(settings.http):
         output.stop(fault)
+    find_transports().read_settings(settings)  # told before anything is opened
     # The store's thread gives the interpreter lock back at every statement, and by default waits 5 ms to get it
     # again from a busy event loop: far longer than the statement takes.
     sys.setswitchinterval(_SWITCH_SECONDS)

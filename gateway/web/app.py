@@ -53,7 +53,7 @@ async def run(services: Services, stop: asyncio.Event, announce: Callable[[str],
             log.info("serving", url=url, transports=[one.name for one in services.process.transports])
             freeze_loaded()
             announce(url)
-            await work.watch(stop)
+            await work.watch_until(stop)
             log.info("stopping")
         finally:
             services.stopping.set()

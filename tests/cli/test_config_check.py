@@ -73,3 +73,11 @@ def test_serve_names_a_missing_certificate(run, tmp_path):
     done = run("serve")
     assert done.code == 2
     assert "http.tls_certificate /nonexist.pem: No such file" in done.err
+
+
+def test_serve_names_a_fault_of_a_transports_table(run, tmp_path):
+    """`serve` judges the tables of transports before it starts, as `config check` does."""
+    (tmp_path / "gateway.toml").write_text("[http]\nport = 0\n[transports.folder]\npoll = 1\n", "utf-8")
+    done = run("serve")
+    assert done.code == 2
+    assert "transports.folder.poll: " in done.err

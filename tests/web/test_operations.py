@@ -94,4 +94,4 @@ async def test_a_part_that_ends_ends_the_process(ends):
 
     work = Work([asyncio.create_task(part(), name="pipeline")])
     with pytest.raises(BackgroundEnded, match="pipeline"):
-        await asyncio.watch(work.wait_for(asyncio.Event()), 5)
+        await asyncio.wait_for(work.watch_until(asyncio.Event()), 5)
