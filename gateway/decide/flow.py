@@ -95,7 +95,7 @@ class Flows:
             for takes in flow.takes:
                 self._by_type[takes.document].append((takes, flow))
             for on in flow.reacts:
-                if on.event not in self._rows(on.track):
+                if not self.tracks.knows(on.track, on.event):
                     raise FlowsInvalid(f"{flow.name} waits for {on.track}.{on.event}, which never happens")
                 self._reactions[on.track, on.event].append((flow, on))
         if len({model.kind for model in self.rules}) < len(self.rules):
@@ -110,12 +110,6 @@ class Flows:
     def find(self, document: Document) -> Flow | None:
         """The flow that takes `document`; None where it is no flow's."""
         return next((flow for takes, flow in self._by_type.get(type(document), ()) if takes.fits(document)), None)
-
-    def _rows(self, track: str) -> Mapping[str, object]:
-        try:
-            return self.tracks.find(track).rows
-        except KeyError:
-            return {}
 
     def reactions(self, track: str, event: str) -> Iterable[tuple[Flow, On]]:
         """What flows do where a case moves on `track` by `event`, in the order of their names."""

@@ -92,6 +92,10 @@ class Tracks:
         """The track of that name; KeyError where no flow brings it."""
         return self._by_name[name]
 
+    def knows(self, track: str, event: str) -> bool:
+        """Whether `event` ever happens on `track`."""
+        return track in self._by_name and event in self._by_name[track].rows
+
     def step(self, standing: Mapping[str, str], track: str, event: str, left: str = "") -> Step | None:
         """Where `event` takes `track` of a case with this `standing`; None where it may not happen there."""
         table = self._by_name[track]
