@@ -51,6 +51,8 @@ class Process:
         """
         self.settings, self.store, self.notary = settings, store, notary
         self.flows, self.transports = discovery.find_flows(), discovery.find_transports()
+        rules = rulebook.load(self.flows.rules)
+        self.flows.check_headlines(rules.headlines)
         self.metrics = Metrics()
         self.spool = Spool(settings)
         own = self.transports.read_settings(settings)
@@ -61,7 +63,7 @@ class Process:
             settings,
             notary,
             self.flows,
-            rulebook.load(self.flows.rules),
+            rules,
             on_committed=worker.ring,
             arrivals=lambda: intake.in_flight,
             observe=lambda seconds: self.metrics.observe_stage("process", seconds),

@@ -74,7 +74,8 @@ def decide(desk: Desk, flows: Flows) -> list[Part]:
     if flow is None:
         raise LookupError(f"no flow takes {desk.occasion.document_type}")
     parts = [Part((), flow.decide(desk))]
-    if not any(isinstance(effect, Move) for effect in parts[0].effects):
+    moves = (effect for effect in parts[0].effects if isinstance(effect, Move))
+    if not any(flows.reactions(move.track, move.event) for move in moves):
         return parts
     ground = Ground()
     applied = apply(desk, parts[0].effects)

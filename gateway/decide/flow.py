@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
 
-from gateway.check.rulebook import RuleSet
+from gateway.check.rulebook import Headlines, RuleSet
 from gateway.decide.desk import Desk
 from gateway.decide.effects import Effect
 from gateway.decide.tracks import Track, Tracks
@@ -110,6 +110,12 @@ class Flows:
     def find(self, document: Document) -> Flow | None:
         """The flow that takes `document`; None where it is no flow's."""
         return next((flow for takes, flow in self._by_type.get(type(document), ()) if takes.fits(document)), None)
+
+    def check_headlines(self, headlines: Headlines) -> None:
+        """FlowsInvalid where a line waits for a state that no track ever comes to, and so would never be shown."""
+        for kind, lines in headlines.items():
+            for line in lines:
+                self.tracks.require(f"headline/{kind}.toml, rank {line.rank},", line.when.items())
 
     def reactions(self, track: str, event: str) -> Iterable[tuple[Flow, On]]:
         """What flows do where a case moves on `track` by `event`, in the order of their names."""

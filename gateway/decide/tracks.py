@@ -79,14 +79,15 @@ class Tracks:
             self._by_name[track.name] = track
         for track in self._by_name.values():
             for event, row in track.rows.items():
-                self._check(track, event, row)
+                named = [(track.name, row.late), *row.needs.items(), *row.overtaken.items()]
+                self.require(f"{track.name}.{event}", named)
 
-    def _check(self, track: Track, event: str, row: Row) -> None:
-        known = {name: one.states for name, one in self._by_name.items()}
-        named = [(track.name, row.late), *row.needs.items(), *row.overtaken.items()]
-        for name, states in named:
-            if unknown := states - known.get(name, frozenset()):
-                raise FlowsInvalid(f"{track.name}.{event} speaks of {name} {', '.join(sorted(unknown))}")
+    def require(self, who: str, states: Iterable[tuple[str, Iterable[str]]]) -> None:
+        """FlowsInvalid where `who` speaks of a track, or of states of one, that are not there."""
+        for name, named in states:
+            known = self._by_name[name].states if name in self._by_name else frozenset()
+            if unknown := set(named) - known:
+                raise FlowsInvalid(f"{who} speaks of {name} {', '.join(sorted(unknown))}")
 
     def find(self, name: str) -> Track:
         """The track of that name; KeyError where no flow brings it."""

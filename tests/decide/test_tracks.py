@@ -8,7 +8,7 @@ from gateway.check.rulebook import UNTOLD, Headline, Rules
 from gateway.decide.flow import Flow, Flows, On
 from gateway.decide.tracks import NONE, Track, Tracks, make_row, to
 from gateway.errors import FlowsInvalid
-from tests.flows.world import RULES
+from tests.flows.world import FLOWS, RULES
 
 DOOR = Track(
     "door",
@@ -93,6 +93,16 @@ def test_tables_that_cannot_be_are_found_at_load(kind: str) -> None:
     """A row or a reaction that could never take effect is a slip, and stops the start."""
     with pytest.raises(FlowsInvalid):
         Flows(CLASHES[kind])
+
+
+@pytest.mark.parametrize("when", [{"door": ("opened",)}, {"gate": ("open",)}])
+def test_a_line_that_could_never_hold_is_found_at_load(when: dict[str, tuple[str, ...]]) -> None:
+    """A word for a state that is misspelt would never be shown, and nobody would know; the shipped lines all may hold."""
+    flows = Flows([Flow("house", (), lambda _: [], tracks=(DOOR, ALARM))])
+    flows.check_headlines({"house": (Headline(rank=1, word="ajar", when={"door": ("open",)}),)})
+    with pytest.raises(FlowsInvalid, match="rank 2"):
+        flows.check_headlines({"house": (Headline(rank=2, word="ajar", when=when),)})
+    FLOWS.check_headlines(RULES.headlines)
 
 
 def test_the_first_line_that_holds_gives_the_word() -> None:

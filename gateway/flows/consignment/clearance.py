@@ -154,9 +154,8 @@ def _pass_on(desk: Desk, notice: ClearanceNotice, case: Case, event: str) -> lis
         return _repeat(desk, notice, case)
     elif not withdrawn and not is_inbound(case):
         # The notice of an export says by itself that the goods have passed; imports are looked at when they are there.
-        passed = moved_on(desk, case, ("inspection", "pass"))
-        taken = moved_on(desk, passed.case, ("clearance", event))
-        moves = (*passed.effects, *taken.effects)
+        taken = moved_on(desk, case, ("inspection", "pass"), ("clearance", event))
+        moves = taken.effects
     outcome = Outcome.CANCELLED if withdrawn else Outcome.ACCEPTED
     answer = response(desk, subject, outcome, desk.sender.language)
     to = declarer(case, desk.facts)

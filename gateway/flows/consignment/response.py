@@ -175,7 +175,8 @@ def _on_declaration(
     if taken is None:
         held = (not_allowed(case, event),)
         return [Hold(case.id, held), Alert("status", held, case.id)]
-    if taken.late:
+    # A bureau that lets goods pass once more, where their withdrawal was asked for since, declines that.
+    if taken.late and not (event == "pass" and implied.effects):
         passed = case.tracks.get("inspection") == Inspected.PASSED or case.tracks.get("clearance") == Cleared.RELEASED
         contradicts = event in ("fail", "refuse") and passed
         return [*taken.effects, *([Alert("contradiction", _reasons(taken), case.id)] if contradicts else [])]

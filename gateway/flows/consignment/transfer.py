@@ -37,7 +37,7 @@ from gateway.flows.consignment.cases import (
     moved_on,
     not_allowed,
 )
-from gateway.flows.consignment.tracks import TRANSFER, Transferred
+from gateway.flows.consignment.tracks import TRANSFER, Cleared, Transferred
 from gateway.model import Case, Finding, Partner, Role
 
 
@@ -128,10 +128,8 @@ def _hand_over(
         return _repeat(desk, transfer, case)
     elif not withdrawn:
         # A transfer document says by itself that the goods have passed.
-        passed = moved_on(desk, case, ("inspection", "pass"))
-        taken = moved(desk, passed.case, "transfer", event)
-        assert taken is not None, "goods that have passed may be transferred"
-        effects = (*passed.effects, *taken.effects)
+        taken = moved_on(desk, case, ("inspection", "pass"), ("transfer", event))
+        effects = taken.effects
     keys = {("transfer", transfer.number), *(("container", unit.number) for unit in transfer.containers)}
     outcome = Outcome.CANCELLED if withdrawn else Outcome.ACCEPTED
     answer = response(desk, subject, outcome, desk.sender.language)
@@ -150,7 +148,8 @@ def _hand_over(
 
 def _is_open(case: Case) -> bool:
     """Whether the port's bureau has the transfer, and customs has no notice yet."""
-    return case.tracks.get("transfer") == Transferred.SENT and case.status == "transferred"
+    notified = case.tracks.get("clearance", Cleared.NONE) not in (Cleared.NONE, Cleared.WITHDRAWN, Cleared.EXPIRED)
+    return case.tracks.get("transfer") == Transferred.SENT and not notified
 
 
 def _published(transfer: Transfer, case: Case, reader: Partner) -> Publish:

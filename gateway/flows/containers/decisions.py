@@ -58,10 +58,17 @@ def keep_port(case: Case, partner_id: str) -> list[Effect]:
     return [] if partner_id in known else [Keep(case.id, _PORT_SIDE, PortSide(partner_ids=(*known, partner_id)))]
 
 
-def to_port(notice: ReleaseNotice, case_id: str, partner_id: str) -> list[Effect]:
-    """A notice for one port: pushed to it, and on its feed."""
-    keys = {"manifest": notice.manifest_number or "", "release": notice.number}
+def to_port(notice: ReleaseNotice, case_id: str, partner_id: str = "") -> list[Effect]:
+    """A notice for one port, pushed to it and on its feed; for every port where nobody knows which has the containers."""
+    keys = {"manifest": notice.manifest_number, "release": notice.number}
+    named = {kind: value for kind, value in keys.items() if value}
     return [
         Send(case_id, "release", notice, Party(Role.PORT, partner_id=partner_id), Purpose.PORT_CONTROL),
-        Publish("release", case_id, "release", notice, keys, partner_id),
+        Publish("release", case_id, "release", notice, named, partner_id),
     ]
+
+
+def to_ports(notice: ReleaseNotice, case_id: str, cases: Iterable[Case]) -> list[Effect]:
+    """A notice for the ports that have containers of `cases`; where no manifest has named any yet, for every port."""
+    ports = sorted({port for case in cases for port in ports_of(case)})
+    return [effect for port in ports or [""] for effect in to_port(notice, case_id, port)]

@@ -47,7 +47,7 @@ from gateway.documents.parts import Function, Movement
 from gateway.documents.release import ContainerDecision, Decision, ReleaseNotice
 from gateway.documents.response import Outcome
 from gateway.flows.consignment.cases import REGISTRATION, declaration_of, is_inbound, kept, owner_code
-from gateway.flows.containers.decisions import RELEASES, keep_port, merged, ports_of, states, to_port
+from gateway.flows.containers.decisions import RELEASES, keep_port, merged, ports_of, states, to_port, to_ports
 from gateway.flows.containers.status import ContainerEvent, ContainerStatus, container_step
 from gateway.model import Case, Finding, Partner, Role
 
@@ -379,19 +379,19 @@ def lock_again(desk: Desk, case: Case) -> list[Effect]:
     ]
     if earlier is None or not released:
         return []
-    ports = ports_of(case)
-    desk.facts.require([PartnerById(port) for port in ports])
+    known = [PartnerById(port) for port in ports_of(case)]
+    desk.facts.require(known)
+    port = next((found for one in known if (found := desk.facts[one]) is not None), None)
     void = fault("decide.port.void", value=declaration_of(case).number, status=case.status)
-    told: list[Effect] = []
-    for port in ports:
-        partner = desk.facts[PartnerById(port)]
-        why = reasons((void,), partner.language if partner else "")
-        units = [unit.model_copy(update={"decision": Decision.LOCK, "reasons": why}) for unit in released]
-        notice = earlier.model_copy(
-            update={"number": desk.derive("release", port), "decided_at": desk.now, "containers": tuple(units)}
-        )
-        told += [Keep(case.id, "release", merged(case, notice, units)), *to_port(notice, case.id, port)]
-    return [*told, Alert("locked", (void,), case.id)]
+    why = reasons((void,), port.language if port else "")
+    units = [unit.model_copy(update={"decision": Decision.LOCK, "reasons": why}) for unit in released]
+    changes = {"number": desk.derive("release"), "decided_at": desk.now, "containers": tuple(units)}
+    notice = earlier.model_copy(update=changes)
+    return [
+        Keep(case.id, "release", merged(case, notice, units)),
+        *to_ports(notice, case.id, [case]),
+        Alert("locked", (void,), case.id),
+    ]
 
 
 FLOW = Flow(

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from gateway.decide.answers import Subject, fault, refuse, response
 from gateway.decide.desk import Desk
-from gateway.decide.effects import Effect, Keep, Note, Party, Publish, Purpose, Respond, Send
+from gateway.decide.effects import Effect, Keep, Note, Respond
 from gateway.decide.facts import CasesByKeys
 from gateway.decide.flow import Flow, Takes
 from gateway.documents.release import ContainerDecision, Decision, ReleaseNotice
 from gateway.documents.response import Outcome
 from gateway.findings import rejects
 from gateway.flows.consignment.cases import BUREAU, declaration_of, identified, is_inbound
-from gateway.flows.containers.decisions import RELEASES, merged, ports_of, states, to_port
+from gateway.flows.containers.decisions import RELEASES, merged, states, to_ports
 from gateway.flows.containers.status import ContainerEvent, ContainerStatus, container_step
-from gateway.model import Case, Finding, Role
+from gateway.model import Case, Finding
 
 _ORDERS = {Decision.RELEASE: ContainerEvent.UNLOCK_ORDER, Decision.LOCK: ContainerEvent.LOCK_ORDER}
 
@@ -58,18 +58,12 @@ def decide(desk: Desk) -> list[Effect]:
     if not changed:
         return [*(Note(case.id, "repeat", (fault("decide.repeat"),)) for case in cases), Respond("", answer)]
     effects: list[Effect] = []
-    named = {case.id: case for case in cases}
     for case in cases:
         if units := changed.get(case.id):
             effects.append(Keep(case.id, "release", merged(case, notice, units)))
             effects.append(Note(case.id, "ordered", tuple(_ordered(unit) for unit in units)))
-    ports = sorted({port for case_id in changed for port in ports_of(named[case_id])})
-    if ports:
-        return [*effects, *(effect for port in ports for effect in to_port(notice, "", port)), Respond("", answer)]
-    # No manifest has named them yet: whichever port they come to must know.
-    effects.append(Send("", "release", notice, Party(Role.PORT), Purpose.PORT_CONTROL))
-    effects.append(Publish("release", "", "release", notice, {"release": notice.number}))
-    return [*effects, Respond("", answer)]
+    told = to_ports(notice, "", (case for case in cases if case.id in changed))
+    return [*effects, *told, Respond("", answer)]
 
 
 def _ordered(unit: ContainerDecision) -> Finding:

@@ -153,6 +153,8 @@ DECLINED = [
     # Once it is released again, a refusal is as late as it was before the cancellation.
     (["released", "cancel", "refused", "refused"], "released"),
     # An amendment is still open when the cancellation asked for after it is declined.
+    # Let pass once more, the withdrawal that was asked for since is declined.
+    (["released", "cancel", "released"], "released"),
     (["1400", "amend", "cancel", "refused"], "amending"),
     (["1400", "amend", "cancel", "refused", "refused"], "inspecting"),
     (["1400", "amend", "cancel", "refused", "accepted"], "inspecting"),

@@ -493,3 +493,17 @@ def test_an_order_goes_to_the_port_that_has_the_container():
     effects = world.send(order("lock"), PORT_SIDE)
     assert [send.to.partner_id for send in of(effects, Send)] == ["port"]
     assert [line.partner_id for line in of(effects, Publish) if line.feed == "release"] == ["port"]
+
+
+def test_containers_are_locked_again_whoever_has_them():
+    """Of a case that never learnt which port has its containers, every port is told, and they are locked."""
+    world = World()
+    world.send(inbound(), FACTORY)
+    world.send(manifest(), PORT)
+    documents = {name: values for name, values in world.case.documents.items() if name != "port_side"}
+    world.ground.cases[world.case.id] = dataclasses.replace(world.case, documents=documents)
+    effects = world.send(answer("refused", "R-9"), PORT_SIDE)
+    assert states(world.case) == {"CSQU3054383": ContainerStatus.LOCKED}
+    assert [(send.to.role, send.to.partner_id) for send in of(effects, Send) if send.document_type == "release"] == [
+        (Role.PORT, "")
+    ]
