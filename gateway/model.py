@@ -207,6 +207,10 @@ class Partner:
     active: bool = True
 
 
+GATEWAY = Partner("", "")
+"""The gateway itself, which sends nothing and is sent nothing: who acts where a term is over."""
+
+
 @dataclass(frozen=True, slots=True)
 class Agreement:
     """What a partner may send us (`in`) or wants from us (`out`), and how.
@@ -323,6 +327,59 @@ class CaseEvent:
     message_id: str = ""
     delivery_id: str = ""
     details: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A moment at which something is decided even where nobody has sent anything: a term that is over."""
+
+    id: str
+    kind: str
+    """Which flow's function decides then, and what."""
+    case_id: str
+    at: datetime
+    args: Mapping[str, str] = field(default_factory=dict)
+    """What that function must know beside the case."""
+    test: bool = False
+
+
+class TaskState(StrEnum):
+    """Whether a task still waits for its decision."""
+
+    OPEN = "open"
+    DECIDED = "decided"
+    WITHDRAWN = "withdrawn"
+    """Its reason is gone: what it asks can no longer be decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A decision that waits for a person; deciding it fires one of its options' events on the case's track."""
+
+    id: str
+    version: int
+    """From 1; whoever decides says which one was seen."""
+    kind: str
+    case_id: str
+    track: str
+    office: str
+    """The office that must decide, by its code; empty for any that may."""
+    act: str
+    """The act that deciding it is, such as review or release: not everybody may do it."""
+    options: Mapping[str, str]
+    """Event on the track by option."""
+    opened_at: datetime
+    due_at: datetime | None = None
+    state: TaskState = TaskState.OPEN
+    reasons: tuple[Finding, ...] = ()
+    """Why it is asked."""
+    evidence: tuple[str, ...] = ()
+    option: str = ""
+    """What was decided."""
+    decided_by: str = ""
+    """The occasion that decided or withdrew it."""
+    decided_at: datetime | None = None
+    test: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from gateway.model import Direction, Payload
 from gateway.receipt.notary import Notary
 from gateway.registry.directory import Directory
 from gateway.store.contract import Claimed, Outcome, Store
+from gateway.trip.alarms import Alarms
 from gateway.trip.carry import Trip
 from gateway.trip.examine import Bounds
 from gateway.trip.workers import Examiners, is_large
@@ -127,6 +128,7 @@ class Pipeline:
             settings.pipeline.worker_bytes,
         )
         self._loop = Loop(self._claim, self.process, settings.pipeline.concurrency)
+        self.alarms = Alarms(store, self._directory, self._renderer, flows, rules, self._lease, clock, on_committed)
         self._once_more = asyncio.Lock()
         self._one_long = asyncio.Lock()
         self._large = Counter[str]()
@@ -142,7 +144,9 @@ class Pipeline:
         """Claim and process until cancelled."""
         warming = asyncio.create_task(self._examiners.warm_up(), name="examiners")
         try:
-            await self._loop.run()
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._loop.run(), name="payloads")
+                both.create_task(self.alarms.run(), name="deadlines")
         finally:
             warming.cancel()
             self._examiners.close()
@@ -347,8 +351,6 @@ class Pipeline:
     async def _record_unanswered(self, claimed: Claimed, reason: str) -> None:
         """Keep what went wrong, without an answer."""
         try:
-            await self._store.commit(
-                Outcome(claimed.payload.id, claimed.fence, claimed.position, finished=True, failed=reason)
-            )
+            await self._store.commit(Outcome(claimed.work, claimed.position, finished=True, failed=reason))
         except TemporaryError as error:
             log.warning("failure_not_recorded", payload=claimed.payload.id, reason=str(error))

@@ -46,14 +46,15 @@ class Calendar:
             return start + timedelta(hours=term.count)
         day = start.astimezone(self.zone).date()
         if term.unit is Unit.DAYS:
-            return self._end_of(day + timedelta(days=term.count))
+            return self.end_of(day + timedelta(days=term.count))
         left = term.count
         while left:
             day += timedelta(days=1)
             left -= self.is_worked(day)
-        return self._end_of(day)
+        return self.end_of(day)
 
-    def _end_of(self, day: date) -> datetime:
+    def end_of(self, day: date) -> datetime:
+        """When `day` is over, where the day ends here."""
         return datetime.combine(day + timedelta(days=1), datetime.min.time(), self.zone)
 
 

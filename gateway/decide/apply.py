@@ -10,10 +10,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from types import MappingProxyType
-from typing import cast
+from typing import Any, cast
 
 from gateway.decide.desk import Desk
-from gateway.decide.effects import AddKeys, Attach, Draw, Effect, Keep, Move, NewCase, Wait
+from gateway.decide.effects import (
+    AddKeys,
+    Ask,
+    Attach,
+    Close,
+    Draw,
+    Due,
+    Effect,
+    Keep,
+    Link,
+    Move,
+    NewCase,
+    Settle,
+    Undo,
+    Wait,
+)
 from gateway.decide.facts import (
     Answer,
     CaseById,
@@ -21,12 +36,16 @@ from gateway.decide.facts import (
     Facts,
     Key,
     LedgerBalance,
+    LinkedCases,
     Query,
+    TaskById,
+    TasksOf,
     Waiting,
     WaitingDocument,
 )
+from gateway.decide.tasks import decide_task, make_task
 from gateway.decide.tracks import NONE, Step
-from gateway.model import Case
+from gateway.model import Case, Deadline, Task, TaskState
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +70,8 @@ class CaseStep:
     before: Case | None
     """The case as it was; None where the decision opened it."""
     after: Case
-    """The case as it is then, its version one higher; 1 where it is new."""
+    """The case as it is then. Its version is one higher where what decisions rest on has changed, and 1 where it is new;
+    a note on its timeline changes nothing that anybody rests on."""
     add_keys: frozenset[Key] = frozenset()
     documents: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """The documents that the case has from this decision, by type."""
@@ -71,48 +91,125 @@ class Applied:
     """Ids of documents that wait no longer."""
     draws: tuple[tuple[str, Decimal], ...] = ()
     """(ledger, what is added to it)."""
+    links: tuple[tuple[str, str, str], ...] = ()
+    """(case, kind, the case it belongs to)."""
+    deadlines: Mapping[str, Deadline | None] = field(default_factory=dict)
+    """By id; None where it is undone."""
+    tasks: Mapping[str, Task] = field(default_factory=dict)
+    """Tasks that were asked, decided or withdrawn, as they are then, by id."""
 
 
 def apply(desk: Desk, effects: Iterable[Effect], cases: Mapping[str, Case] = MappingProxyType({})) -> Applied:
     """What `effects`, decided at `desk`, change; `cases` are those there are beside the facts'.
 
-    KeyError for a case that is in neither, nor opened.
+    KeyError for a case or a task that is in neither, nor made by them; Unknown where the facts do not say yet whether
+    a task was asked before.
     """
-    known = {**_cases_in(desk.facts), **cases}
-    steps: dict[str, CaseStep] = {}
-    waits: list[WaitingDocument] = []
-    attached: list[str] = []
-    draws: list[tuple[str, Decimal]] = []
+    changes = _Changes(desk, {**_cases_in(desk.facts), **cases})
     for effect in effects:
+        changes.add(effect)
+    return changes.applied
+
+
+class _Changes:
+    """What the effects of one decision change, gathered one after the other."""
+
+    def __init__(self, desk: Desk, known: Mapping[str, Case]) -> None:
+        self._desk = desk
+        self._known = known
+        self._steps: dict[str, CaseStep] = {}
+        self._waits: list[WaitingDocument] = []
+        self._attached: list[str] = []
+        self._draws: list[tuple[str, Decimal]] = []
+        self._links: list[tuple[str, str, str]] = []
+        self._deadlines: dict[str, Deadline | None] = {}
+        self._tasks: dict[str, Task] = {}
+
+    @property
+    def applied(self) -> Applied:
+        """All of it."""
+        return Applied(
+            self._desk.test,
+            self._steps,
+            tuple(self._waits),
+            tuple(self._attached),
+            tuple(self._draws),
+            tuple(self._links),
+            self._deadlines,
+            self._tasks,
+        )
+
+    def add(self, effect: Effect) -> None:
+        """What one effect changes, of cases and of all else."""
         match effect:
             case NewCase():
-                case = _opened(desk, effect)
-                steps[effect.case] = CaseStep(None, case)
-                continue
+                self._steps[effect.case] = CaseStep(None, _opened(self._desk, effect))
+                return
             case Wait():
-                waits.append(_waiting(desk, effect))
+                self._waits.append(_waiting(self._desk, effect))
             case Attach():
-                attached.append(effect.waiting_id)
+                self._attached.append(effect.waiting_id)
             case Draw():
-                draws.append((effect.ledger, effect.amount))
+                self._draws.append((effect.ledger, effect.amount))
+            case Link():
+                self._links.append((effect.case, effect.kind, effect.other))
+            case Due() | Undo():
+                self._set_deadline(effect)
+            case Ask() | Settle() | Close():
+                effect = self._change_task(effect) or effect
             case _:
                 pass
-        case_id = str(getattr(effect, "case", ""))
-        if not case_id:
-            continue
-        step = steps.get(case_id)
+        if case_id := str(getattr(effect, "case", "")):
+            self._step(case_id, effect)
+
+    def _step(self, case_id: str, effect: Effect) -> None:
+        step = self._steps.get(case_id)
         if step is None:
-            before = known[case_id]
-            step = CaseStep(before, replace(before, version=before.version + 1))
-        steps[case_id] = _stepped(desk, step, effect)
-    return Applied(desk.test, steps, tuple(waits), tuple(attached), tuple(draws))
+            before = self._known[case_id]
+            step = CaseStep(before, before)
+        self._steps[case_id] = _stepped(self._desk, step, effect)
+
+    def _set_deadline(self, effect: Due | Undo) -> None:
+        if isinstance(effect, Undo):
+            self._deadlines[effect.id] = None
+        else:
+            self._deadlines[effect.id] = Deadline(
+                effect.id, effect.kind, effect.case, effect.at, effect.args, self._desk.test
+            )
+
+    def _change_task(self, effect: Ask | Settle | Close) -> Move | None:
+        """The task as it is then, and what its decision moves."""
+        desk = self._desk
+        if isinstance(effect, Ask):
+            if desk.facts[TaskById(effect.id, desk.test)] is None:
+                kind = desk.tasks[effect.kind]
+                self._tasks[effect.id] = make_task(effect, kind, at=desk.now, test=desk.test)
+            return None
+        task = self._tasks.get(effect.task) or _find_task(desk, effect.task)
+        self._tasks[task.id] = decide_task(task, effect.option, desk.occasion.id, desk.now)
+        if isinstance(effect, Close):
+            return None
+        return Move(task.case_id, task.track, task.options[effect.option], effect.reasons)
+
+
+def _find_task(desk: Desk, task_id: str) -> Task:
+    """A task that facts hold, among those of its case or by its id."""
+    for query, answer in desk.facts.answers.items():
+        if isinstance(query, TasksOf):
+            for task in cast("Sequence[Task]", answer.value):
+                if task.id == task_id:
+                    return task
+    found = desk.facts[TaskById(task_id, desk.test)]
+    if found is None:
+        raise KeyError(task_id)
+    return found
 
 
 def changed(desk: Desk, case: Case, effects: Iterable[Effect]) -> Case:
     """`case` with what those of `effects` set that name it, for a flow that goes on from there."""
     for effect in effects:
         if getattr(effect, "case", "") == case.id:
-            case = _stepped(desk, CaseStep(None, case), effect).after
+            case = _stepped(desk, CaseStep(case, case), effect).after
     return case
 
 
@@ -134,7 +231,7 @@ def _moved(desk: Desk, step: CaseStep, effect: Move) -> CaseStep:
     if taken.left:
         left[effect.track] = taken.left
     status = desk.rules.headline(after.kind, tracks)
-    return replace(step, after=replace(after, tracks=tracks, left=left, status=status), moves=moves)
+    return replace(_changed(step, tracks=tracks, left=left, status=status), moves=moves)
 
 
 def _stepped(desk: Desk, step: CaseStep, effect: Effect) -> CaseStep:
@@ -144,14 +241,22 @@ def _stepped(desk: Desk, step: CaseStep, effect: Effect) -> CaseStep:
         case Move():
             return _moved(desk, step, effect)
         case AddKeys():
+            if effect.keys <= after.keys:
+                return step
             added = step.add_keys | effect.keys
-            return replace(step, after=replace(after, keys=after.keys | effect.keys), add_keys=added)
+            return replace(_changed(step, keys=after.keys | effect.keys), add_keys=added)
         case Keep():
             newest = {effect.document_type: effect.document.to_kept()}
             documents = {**step.documents, **newest}
-            return replace(step, after=replace(after, documents={**after.documents, **newest}), documents=documents)
+            return replace(_changed(step, documents={**after.documents, **newest}), documents=documents)
         case _:
             return step
+
+
+def _changed(step: CaseStep, **values: Any) -> CaseStep:
+    """`step` with these values in its case, which has another version from then on."""
+    version = step.before.version + 1 if step.before is not None else 1
+    return replace(step, after=replace(step.after, version=version, **values))
 
 
 def _waiting(desk: Desk, effect: Wait) -> WaitingDocument:
@@ -184,19 +289,23 @@ class Ground:
     attached: set[str] = field(default_factory=set)
     draws: dict[tuple[str, bool], Decimal] = field(default_factory=dict)
     """What is added to a ledger of live or test traffic."""
+    links: set[tuple[str, str, str]] = field(default_factory=set)
+    tasks: dict[str, Task] = field(default_factory=dict)
 
     def take(self, applied: Applied) -> None:
         """Lay one decision's changes over those before it, which it was decided on."""
         self.cases.update((case_id, step.after) for case_id, step in applied.cases.items())
         self.waits.update((waiting.id, (waiting, applied.test)) for waiting in applied.waits)
         self.attached.update(applied.attached)
+        self.links.update(applied.links)
+        self.tasks.update(applied.tasks)
         for name, amount in applied.draws:
             ledger = (name, applied.test)
             self.draws[ledger] = self.draws.get(ledger, Decimal(0)) + amount
 
     def over(self, facts: Facts) -> Facts:
         """`facts` as they will be; the versions stay those of the store's answers, which the commit compares."""
-        if not (self.cases or self.waits or self.attached or self.draws):
+        if not (self.cases or self.waits or self.attached or self.draws or self.links or self.tasks):
             return facts
         return Facts({query: Answer(self._value(query, a.value), a.version) for query, a in facts.answers.items()})
 
@@ -217,7 +326,33 @@ class Ground:
                     if test == query.test and not one.keys.isdisjoint(query.keys):
                         waiting[one.id] = one
                 return tuple(waiting[id_] for id_ in sorted(waiting) if id_ not in self.attached)
+            case LinkedCases():
+                ends = {end for link in self.links if link[1] == query.kind for end in _other_end(link, query.id)}
+                found = {case.id: self.cases.get(case.id, case) for case in cast("Sequence[Case]", value)}
+                # A case at the end of a new link is one that the decision which made the link knew or opened.
+                found.update((end, self.cases[end]) for end in ends if end in self.cases)
+                return tuple(found[id_] for id_ in sorted(found) if found[id_].test == query.test)
+            case TaskById():
+                changed = self.tasks.get(query.id)
+                return changed if changed is not None and changed.test == query.test else value
+            case TasksOf():
+                tasks = {task.id: task for task in cast("Sequence[Task]", value)}
+                tasks.update(
+                    (task.id, task)
+                    for task in self.tasks.values()
+                    if task.case_id == query.case and task.test == query.test
+                )
+                return tuple(tasks[id_] for id_ in sorted(tasks) if tasks[id_].state is TaskState.OPEN)
             case LedgerBalance():
                 return cast("Decimal", value) + self.draws.get((query.name, query.test), Decimal(0))
             case _:
                 return value
+
+
+def _other_end(link: tuple[str, str, str], case_id: str) -> Iterable[str]:
+    """The case at the other end of a link of `case_id`; nothing where the link is not its."""
+    one, _, other = link
+    if case_id == one:
+        yield other
+    elif case_id == other:
+        yield one

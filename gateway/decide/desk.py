@@ -2,33 +2,107 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from gateway.check.rulebook import Rules
 from gateway.decide.facts import Facts
+from gateway.decide.tasks import TaskKind
 from gateway.decide.tracks import Step, Tracks
 from gateway.documents.base import Document
-from gateway.model import Case, Partner, Role, derive_id
+from gateway.model import GATEWAY, Case, Deadline, Partner, Role, derive_id
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who causes a decision: a partner, perhaps by one of its persons."""
+
+    partner: Partner
+    person: str = ""
+    role: str = ""
+    """In which of its roles the person acts."""
 
 
 @dataclass(frozen=True, slots=True)
 class MessageIn:
-    """The occasion that a checked document is: it came in a message of `sender`."""
+    """The occasion that a checked document is: it came in a message."""
 
     document_type: str
     document: Document
-    sender: Partner
+    actor: Actor
     id: str
     """The message's; the ids of all that the decision makes derive from it."""
+    at: datetime
+    """When it was received, by which terms are judged."""
     test: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """The occasion that a person's decision is: it came in a message, and somebody waits for what comes of it."""
+
+    document_type: str
+    document: Document
+    actor: Actor
+    id: str
+    """The message's."""
+    at: datetime
+    """When it was received."""
+    test: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """The occasion that a deadline is which is over."""
+
+    deadline: Deadline
+    id: str
+    """Of this deadline at this time: one that is set anew is another occasion."""
+
+    @property
+    def at(self) -> datetime:
+        """When the deadline was over, however long ago that is."""
+        return self.deadline.at
+
+    @property
+    def test(self) -> bool:
+        """Whether it is about test traffic."""
+        return self.deadline.test
+
+    @property
+    def actor(self) -> Actor:
+        """The gateway."""
+        return Actor(GATEWAY)
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """The occasion that a document is which a decision made: it is decided in the same transaction."""
+
+    document_type: str
+    document: Document
+    actor: Actor
+    """On whose behalf."""
+    id: str
+    """Of the message that the document is kept as."""
+    at: datetime
+    parent: str
+    """Id of the occasion whose decision made it."""
+    depth: int = 1
+    """How many occasions stand above it."""
+    test: bool = False
+
+
+Occasion = MessageIn | Act | Alarm | Raised
+"""What causes a decision."""
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
     """What lies on the desk of whoever decides, and all that may be looked at: equal desks give equal effects."""
 
-    occasion: MessageIn
+    occasion: Occasion
     facts: Facts
     rules: Rules
     now: datetime
@@ -36,16 +110,27 @@ class Desk:
     """Of a reaction: its flow, the track, the event and the case, so that what it makes has ids of its own."""
     tracks: Tracks = Tracks()  # noqa: RUF009 - it never changes
     """The tables of all flows."""
+    tasks: Mapping[str, TaskKind] = field(default_factory=dict)
+    """The kinds of tasks that flows ask, by name."""
 
     @property
     def document(self) -> Document:
-        """The document that came."""
+        """The document that came. TypeError where the occasion is none."""
+        if isinstance(self.occasion, Alarm):
+            raise TypeError("no document comes with a deadline")
         return self.occasion.document
 
     @property
+    def deadline(self) -> Deadline:
+        """The deadline that is over. TypeError where the occasion is none."""
+        if not isinstance(self.occasion, Alarm):
+            raise TypeError("a document is no deadline")
+        return self.occasion.deadline
+
+    @property
     def sender(self) -> Partner:
-        """Who sent it."""
-        return self.occasion.sender
+        """Who sent it; the gateway where nobody did."""
+        return self.occasion.actor.partner
 
     @property
     def test(self) -> bool:

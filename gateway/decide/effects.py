@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
@@ -178,6 +179,86 @@ class Draw:
     case: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The case belongs to `other` as its `kind`: a certificate to its consignment, a consignment to its ship's call."""
+
+    case: str
+    kind: str
+    other: str
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """At `at` the deadline function of `kind` decides about the case, unless the deadline is set anew or undone before."""
+
+    id: str
+    """See `deadlines.name_deadline`: whoever undoes it must find it."""
+    at: datetime
+    kind: str
+    case: str
+    args: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """The deadline `id` is off; nothing where there is none."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A person must decide about the case; `kind` is a declared kind of tasks, which says what may be decided.
+
+    A task of that id that was asked before stays as it is.
+    """
+
+    id: str
+    kind: str
+    case: str
+    office: str = ""
+    due_at: datetime | None = None
+    reasons: tuple[Finding, ...] = ()
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """The task is decided by `option`, whose event happens to its case; facts must hold both."""
+
+    task: str
+    option: str
+    reasons: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """The task waits no longer, and nothing moves: it was decided otherwise (`option`), or its reason is gone (empty)."""
+
+    task: str
+    option: str = ""
+
+
 Effect = (
-    NewCase | Move | AddKeys | Keep | Note | Send | Respond | Hold | Refuse | Alert | Publish | Wait | Attach | Draw
+    NewCase
+    | Move
+    | AddKeys
+    | Keep
+    | Note
+    | Send
+    | Respond
+    | Hold
+    | Refuse
+    | Alert
+    | Publish
+    | Wait
+    | Attach
+    | Draw
+    | Link
+    | Due
+    | Undo
+    | Ask
+    | Settle
+    | Close
 )

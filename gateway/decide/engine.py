@@ -21,10 +21,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.decide.apply import Applied, Ground, apply
-from gateway.decide.desk import Desk
-from gateway.decide.effects import Effect, Move
+from gateway.decide.desk import Alarm, Desk
+from gateway.decide.effects import Ask, Effect, Move, Settle
 from gateway.decide.facts import Query, Unknown
 from gateway.decide.flow import Flow, Flows, On
+from gateway.decide.follow import close_tasks
 from gateway.errors import DecisionEndless
 
 ROUNDS = 8
@@ -68,21 +69,18 @@ def needs(desk: Desk, flows: Flows) -> tuple[Query, ...]:
 def decide(desk: Desk, flows: Flows) -> list[Part]:
     """What the occasion comes to, the flow's part first.
 
-    LookupError for a document without a flow, Unknown where facts lack, DecisionEndless where reactions do not end.
+    LookupError for a document or a deadline without a flow, Unknown where facts lack, DecisionEndless where reactions do not end.
     """
-    flow = flows.find(desk.document)
-    if flow is None:
-        raise LookupError(f"no flow takes {desk.occasion.document_type}")
-    parts = [Part((), flow.decide(desk))]
-    moves = (effect for effect in parts[0].effects if isinstance(effect, Move))
-    if not any(flows.reactions(move.track, move.event) for move in moves):
+    parts = [Part((), _first(desk, flows))]
+    if not any(_may_lead_on(effect, flows) for effect in parts[0].effects):
         return parts
     ground = Ground()
     applied = apply(desk, parts[0].effects)
-    pending = _triggered(applied, flows)
-    if not pending:
-        return parts
     ground.take(applied)
+    pending = _triggered(applied, flows)
+    if closed := close_tasks(desk, applied):
+        parts.append(Part(("tasks",), closed))
+        ground.take(apply(desk, closed, ground.cases))
     done: set[tuple[str, ...]] = set()
     added = 0
     for _ in range(ROUNDS):
@@ -102,6 +100,9 @@ def decide(desk: Desk, flows: Flows) -> list[Part]:
             parts.append(Part(origin, effects))
             applied = apply(here, effects, ground.cases)
             ground.take(applied)
+            if closed := close_tasks(here, applied):
+                parts.append(Part(("tasks", *origin), closed))
+                ground.take(apply(here, closed, ground.cases))
             following += _triggered(applied, flows)
             added += len(effects)
         if missing:
@@ -111,7 +112,28 @@ def decide(desk: Desk, flows: Flows) -> list[Part]:
         if not following:
             return parts
         pending = following
-    raise DecisionEndless(flow=flow.name, occasion=desk.occasion.id, reactions=len(done), effects=added)
+    raise DecisionEndless(occasion=desk.occasion.id, reactions=len(done), effects=added)
+
+
+def _first(desk: Desk, flows: Flows) -> list[Effect]:
+    """What is decided because of the occasion itself."""
+    if isinstance(desk.occasion, Alarm):
+        return flows.on_deadline(desk.occasion.deadline.kind)(desk)
+    flow = flows.find(desk.document)
+    if flow is None:
+        raise LookupError(f"no flow takes {desk.occasion.document_type}")
+    return flow.decide(desk)
+
+
+def _may_lead_on(effect: Effect, flows: Flows) -> bool:
+    """Whether reactions, or open tasks, may go by the effect."""
+    match effect:
+        case Move():
+            return bool(flows.reactions(effect.track, effect.event)) or flows.tasks_on(effect.track)
+        case Settle() | Ask():
+            return True
+        case _:
+            return False
 
 
 def effects_of(parts: Iterable[Part]) -> list[Effect]:

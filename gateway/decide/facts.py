@@ -12,8 +12,18 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Generic, TypeVar, cast
 
-from gateway.decide.names import Name, case_name, key_names, ledger_name, wait_key_names, wait_name
-from gateway.model import Case, Partner
+from gateway.decide.names import (
+    Name,
+    case_name,
+    key_names,
+    ledger_name,
+    links_name,
+    task_name,
+    tasks_name,
+    wait_key_names,
+    wait_name,
+)
+from gateway.model import Case, Partner, Task
 
 T = TypeVar("T")
 Key = tuple[str, str]
@@ -57,6 +67,45 @@ class CaseById(Question[Case | None]):
     def touches(self, answer: Case | None) -> Iterator[Name]:  # noqa: ARG002 - the base class's signature
         """The case, whether it is there or not."""
         yield case_name(self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedCases(Question[tuple[Case, ...]]):
+    """Every case that the case `id` is linked to as its `kind`, or that is so linked to it, ordered by case id."""
+
+    id: str
+    kind: str
+    test: bool = False
+
+    def touches(self, answer: tuple[Case, ...]) -> Iterator[Name]:
+        """The case's links, and the cases at their other ends."""
+        yield links_name(self.id)
+        yield from (case_name(case.id) for case in answer)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskById(Question[Task | None]):
+    """The task with this id, whether it is open or not."""
+
+    id: str
+    test: bool = False
+
+    def touches(self, answer: Task | None) -> Iterator[Name]:  # noqa: ARG002 - the base class's signature
+        """The task, whether it is there or not."""
+        yield task_name(self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class TasksOf(Question[tuple[Task, ...]]):
+    """The open tasks about the case `case`, ordered by id."""
+
+    case: str
+    test: bool = False
+
+    def touches(self, answer: tuple[Task, ...]) -> Iterator[Name]:
+        """The case's tasks, those included that are not asked yet."""
+        yield tasks_name(self.case)
+        yield from (task_name(task.id) for task in answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +171,18 @@ class LedgerBalance(Question[Decimal]):
         yield ledger_name(self.name, test=self.test)
 
 
-Query = CasesByKeys | CaseById | NextNumber | PartnerById | PartnerByIdentifier | Waiting | LedgerBalance
+Query = (
+    CasesByKeys
+    | CaseById
+    | LinkedCases
+    | TaskById
+    | TasksOf
+    | NextNumber
+    | PartnerById
+    | PartnerByIdentifier
+    | Waiting
+    | LedgerBalance
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import combinations
+from typing import TypeVar
 
-from gateway.check.rulebook import Headlines, RuleSet
-from gateway.decide.desk import Desk
+from gateway.check.rulebook import Headlines, Rules, RuleSet
+from gateway.decide.desk import Desk, Occasion
 from gateway.decide.effects import Effect
+from gateway.decide.facts import Facts
+from gateway.decide.tasks import TaskKind
 from gateway.decide.tracks import Track, Tracks
 from gateway.documents.base import Document
 from gateway.errors import FlowsInvalid
 from gateway.model import Case, Role
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,14 @@ class Feed:
 
 
 @dataclass(frozen=True, slots=True)
+class CaseKind:
+    """What a flow's cases are about, and the kinds of business keys by which they are found."""
+
+    name: str
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class On:
     """A reaction: what a flow adds where any flow's decision moves a case on `track` by `event`."""
 
@@ -76,6 +90,14 @@ class Flow:
     """Tables that this flow owns; a track has one owner."""
     rules: tuple[type[RuleSet], ...] = ()
     """Kinds of rule sets that this flow brings; other flows may read them."""
+    case_kind: CaseKind | None = None
+    """What the cases are that it opens; None where it opens none, or those of another flow's kind."""
+    tasks: tuple[TaskKind, ...] = ()
+    """Kinds of tasks that it asks."""
+    deadlines: Mapping[str, Callable[[Desk], list[Effect]]] = field(default_factory=dict)
+    """By kind of deadline, what is decided once one is over: pure, as `decide`."""
+    at_once: bool = False
+    """Whether whoever sends such a document waits for what comes of it: it is decided before anything else is."""
 
 
 class Flows:
@@ -91,6 +113,7 @@ class Flows:
         self.tracks = Tracks(track for flow in self.all for track in flow.tracks)
         self._by_type: dict[type[Document], list[tuple[Takes, Flow]]] = defaultdict(list)
         self._reactions: dict[tuple[str, str], list[tuple[Flow, On]]] = defaultdict(list)
+        self._at_once = {takes.document.document_type for flow in self.all if flow.at_once for takes in flow.takes}
         for flow in self.all:
             for takes in flow.takes:
                 self._by_type[takes.document].append((takes, flow))
@@ -100,6 +123,18 @@ class Flows:
                 self._reactions[on.track, on.event].append((flow, on))
         if len({model.kind for model in self.rules}) < len(self.rules):
             raise FlowsInvalid("two flows bring rules of one kind")
+        self.case_kinds: Mapping[str, CaseKind] = _named(
+            "cases of the kind", ((flow.case_kind.name, flow.case_kind) for flow in self.all if flow.case_kind)
+        )
+        self.tasks: Mapping[str, TaskKind] = _named(
+            "tasks of the kind", ((kind.name, kind) for flow in self.all for kind in flow.tasks)
+        )
+        self._deadlines = _named(
+            "deadlines of the kind", (pair for flow in self.all for pair in flow.deadlines.items())
+        )
+        for kind in self.tasks.values():
+            if unknown := [event for event in kind.options.values() if not self.tracks.knows(kind.track, event)]:
+                raise FlowsInvalid(f"the task {kind.name} fires {kind.track}.{unknown[0]}, which never happens")
         for one, other in combinations(self.all, 2):
             if one.name == other.name:
                 raise FlowsInvalid(f"two flows are called {one.name}")
@@ -111,6 +146,22 @@ class Flows:
         """The flow that takes `document`; None where it is no flow's."""
         return next((flow for takes, flow in self._by_type.get(type(document), ()) if takes.fits(document)), None)
 
+    def is_at_once(self, document_type: str) -> bool:
+        """Whether whoever sends such a document waits for what comes of it."""
+        return document_type in self._at_once
+
+    def tasks_on(self, track: str) -> bool:
+        """Whether any flow asks tasks about `track`."""
+        return any(kind.track == track for kind in self.tasks.values())
+
+    def on_deadline(self, kind: str) -> Callable[[Desk], list[Effect]]:
+        """What decides once a deadline of `kind` is over. LookupError where no flow brings it (any more)."""
+        return self._deadlines[kind]
+
+    def desk(self, occasion: Occasion, facts: Facts, rules: Rules, now: datetime) -> Desk:
+        """The desk at which flows decide about `occasion`."""
+        return Desk(occasion, facts, rules, now, tracks=self.tracks, tasks=self.tasks)
+
     def check_headlines(self, headlines: Headlines) -> None:
         """FlowsInvalid where a line waits for a state that no track ever comes to, and so would never be shown."""
         for kind, lines in headlines.items():
@@ -120,6 +171,16 @@ class Flows:
     def reactions(self, track: str, event: str) -> Iterable[tuple[Flow, On]]:
         """What flows do where a case moves on `track` by `event`, in the order of their names."""
         return self._reactions.get((track, event), ())
+
+
+def _named(what: str, pairs: Iterable[tuple[str, T]]) -> dict[str, T]:
+    """What is declared, by name. FlowsInvalid where two have one."""
+    found: dict[str, T] = {}
+    for name, value in pairs:
+        if name in found:
+            raise FlowsInvalid(f"two flows bring {what} {name}")
+        found[name] = value
+    return found
 
 
 def _feeds(flows: Iterable[Flow]) -> dict[str, Feed]:

@@ -21,6 +21,26 @@ def key_names(keys: Iterable[tuple[str, str]], *, test: bool) -> Iterator[Name]:
     return (("key", kind, value, test) for kind, value in keys)
 
 
+def links_name(case_id: str) -> Name:
+    """What a case is linked to, those included that it is not linked to yet."""
+    return ("links", case_id)
+
+
+def task_name(task_id: str) -> Name:
+    """A task, whether it is asked yet or not."""
+    return ("task", task_id)
+
+
+def tasks_name(case_id: str) -> Name:
+    """The tasks about a case, those included that are not asked yet."""
+    return ("tasks", case_id)
+
+
+def work_name(kind: str, work_id: str) -> Name:
+    """A claimed piece of work: a payload, a deadline."""
+    return (kind, work_id)
+
+
 def wait_name(waiting_id: str) -> Name:
     """A waiting document."""
     return ("wait", waiting_id)

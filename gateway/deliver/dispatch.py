@@ -12,6 +12,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
+from typing import Any
 
 import structlog
 
@@ -23,8 +25,10 @@ from gateway.deliver.rendering import Renderer
 from gateway.documents.base import Document
 from gateway.findings import MOST_TOLD, kept, make_finding
 from gateway.model import (
+    GATEWAY,
     Agreement,
     CaseEvent,
+    Deadline,
     Delivery,
     DeliveryKind,
     Direction,
@@ -32,13 +36,14 @@ from gateway.model import (
     Finding,
     MessageState,
     Partner,
+    Task,
     derive_id,
 )
 from gateway.reasons import reason_json
 from gateway.receipt.signed import canonical
 from gateway.registry.directory import Directory
 from gateway.store.alerts import ALERTS, OPERATOR, alert_body
-from gateway.store.contract import CaseChange, LedgerMove, Wait
+from gateway.store.contract import CaseChange, CaseLink, LedgerMove, Wait
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +58,9 @@ class InHand:
     """The message whose effects are carried out."""
 
     message_id: str
+    """The occasion's: of a deadline too, which has no message."""
     sender: Partner
+    """GATEWAY where nobody sent anything."""
     at: datetime
     test: bool = False
 
@@ -74,6 +81,11 @@ class Dispatch:
         self.waits: list[Wait] = []
         self.attached: list[str] = []
         self.ledger: list[LedgerMove] = []
+        self.links: list[CaseLink] = []
+        self.deadlines: dict[str, Deadline | None] = {}
+        self.tasks: list[Task] = []
+        self._tasks: Mapping[str, Task] = {}
+        """Those in hand, by id, for the timeline."""
         self.alerts: list[tuple[do.Alert, InHand]] = []
         """For the log, once they stand: a message that is decided again rings once."""
 
@@ -83,7 +95,8 @@ class Dispatch:
         return tuple(
             CaseChange(
                 case_id=case_id,
-                expected_version=step.after.version - 1,
+                expected_version=step.before.version if step.before is not None else 0,
+                noted=step.before is not None and step.before.version == step.after.version,
                 status=step.after.status,
                 kind=step.after.kind,
                 tracks=step.after.tracks,
@@ -107,6 +120,10 @@ class Dispatch:
             for w in applied.waits
         )
         self.attached += applied.attached
+        self.links += (CaseLink(*link) for link in applied.links)
+        self.deadlines |= applied.deadlines
+        self._tasks = applied.tasks
+        self.tasks += applied.tasks.values()
         self.ledger += (LedgerMove(name, format(amount, "f"), message.message_id) for name, amount in applied.draws)
         state = MessageState.ACCEPTED
         placed = (pair for part in parts for pair in part.placed())
@@ -130,7 +147,15 @@ class Dispatch:
             case do.NewCase():
                 self._event(effect.case, message, "opened", details={"status": " ".join(effect.tracks.values())})
             case do.Move():
-                self._moved(effect, next(self._moves[effect.case]), position, message)
+                self._moved(effect.case, effect.reasons, next(self._moves[effect.case]), position, message)
+            case do.Settle():
+                task = self._tasks[effect.task]
+                self._event(task.case_id, message, "task", effect.reasons, _told(task))
+                self._moved(task.case_id, effect.reasons, next(self._moves[task.case_id]), position, message)
+            case do.Ask() | do.Close():
+                task_id = effect.id if isinstance(effect, do.Ask) else effect.task
+                if changed := self._tasks.get(task_id):  # one that was asked before stays as it is
+                    self._event(changed.case_id, message, "task", changed.reasons, _told(changed))
             case do.Note():
                 self._event(effect.case, message, effect.kind, effect.reasons)
             case do.Hold():
@@ -144,6 +169,8 @@ class Dispatch:
             case do.Send():
                 await self._send(effect, position, message)
             case do.Respond():
+                if message.sender is GATEWAY:
+                    raise ValueError("nobody has sent anything, so that nobody can be responded to")
                 await self.hand_over(
                     message,
                     message.sender,
@@ -161,17 +188,17 @@ class Dispatch:
             case _:
                 pass  # it changes what was applied, and is told by nothing else
 
-    def _moved(self, effect: do.Move, moved: Moved, position: str, message: InHand) -> None:
+    def _moved(self, case_id: str, reasons: Sequence[Finding], moved: Moved, position: str, message: InHand) -> None:
         """A case's move on its timeline; what may not happen there is somebody's to look at."""
         if moved.step is None:
             why = make_finding("decide.status.not_allowed", value=moved.event, event=moved.event, status=moved.before)
-            self._alert(do.Alert("status", (why, *effect.reasons), effect.case), position, message)
+            self._alert(do.Alert("status", (why, *reasons), case_id), position, message)
         elif moved.step.late:
             late = make_finding("decide.late", event=moved.event, status=moved.before)
-            self._event(effect.case, message, "late", (late, *effect.reasons))
+            self._event(case_id, message, "late", (late, *reasons))
         else:
             details = {"track": moved.track, "from": moved.before, "to": moved.step.state, "event": moved.event}
-            self._event(effect.case, message, "status", effect.reasons, details)
+            self._event(case_id, message, "status", reasons, details)
 
     async def _send(self, effect: do.Send, position: str, message: InHand) -> None:
         """Deliver to whom the party means; nobody found is an alert, never silence."""
@@ -371,6 +398,20 @@ class Dispatch:
                 details={**(details or {}), **({"reasons": [reason_json(r) for r in reasons]} if reasons else {})},
             )
         )
+
+
+def gather_written(dispatches: Iterable[Dispatch]) -> dict[str, Any]:
+    """What all of them collected, in order, as an outcome takes it by name."""
+    made = list(dispatches)
+    names = ("cases", "deliveries", "feed", "waits", "attached", "ledger", "links", "tasks")
+    written: dict[str, Any] = {name: tuple(chain.from_iterable(getattr(d, name) for d in made)) for name in names}
+    return {**written, "deadlines": {id_: deadline for d in made for id_, deadline in d.deadlines.items()}}
+
+
+def _told(task: Task) -> dict[str, object]:
+    """What a timeline says of a task."""
+    told = {"task": task.id, "kind": task.kind, "version": task.version, "state": task.state, "option": task.option}
+    return {name: value for name, value in told.items() if value}
 
 
 def _to_fetch(recipient: Partner, document_type: str) -> Agreement:

@@ -35,11 +35,17 @@ class Loop(Generic[T]):
         claim: Callable[[int], Awaitable[Sequence[T]]],
         handle: Callable[[T], Awaitable[None]],
         concurrency: int,
+        *,
+        idle: float = IDLE_SECONDS,
     ) -> None:
-        """`claim` takes how many more may be claimed; `handle` deals with its own failures."""
+        """`claim` takes how many more may be claimed; `handle` deals with its own failures.
+
+        `idle` is how many seconds pass at most until it is asked again where nothing was due and nobody rang.
+        """
         self._claim = claim
         self._handle = handle
         self._concurrency = concurrency
+        self._idle = idle
         self._bell = asyncio.Event()
 
     def ring(self) -> None:
@@ -79,5 +85,5 @@ class Loop(Generic[T]):
         """Sleep until the bell, or a little."""
         # Not by wait_for, which until Python 3.12 swallows a cancellation that comes just when the bell rings.
         with suppress(TimeoutError):
-            async with asyncio.timeout(IDLE_SECONDS):
+            async with asyncio.timeout(self._idle):
                 await self._bell.wait()

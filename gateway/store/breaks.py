@@ -13,7 +13,7 @@ from dataclasses import astuple
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, select, text, update
 
 from gateway.model import DeliveryState, derive_id
 from gateway.reasons import reason_json
@@ -50,6 +50,9 @@ def hold(connection: Connection, at: datetime) -> None:
     connection.execute(waiting.values(held))
     undecided = update(tables.inbox).where(_inbox.lease_until < tables.HELD_LEASE)
     connection.execute(undecided.values(lease_until=tables.HELD_LEASE, fence=_inbox.fence + 1))
+    # Deadlines are not claimed before the break is reconciled; whoever is at one loses it.
+    claimed = update(tables.deadlines).where(text("holder <> ''"))  # as the partial index says it
+    connection.execute(claimed.values(fence=tables.deadlines.c.fence + 1))
 
 
 def record(connection: Connection, found: LogBreak) -> None:

@@ -27,6 +27,10 @@ def messages_by_case(messages: Sequence[MessageRecord]) -> dict[tuple[str, str],
 
 def write(batch: Batch, change: CaseChange, messages: Mapping[tuple[str, str], MessageRecord]) -> None:
     """Collect the rows of a case that is made or changed; `messages` (`messages_by_case`) are committed with it."""
+    for event in change.events:
+        batch.insert(tables.case_events, _event_row(event))
+    if change.noted:
+        return
     version, standing = change.expected_version + 1, pack_standing(change.tracks, change.left)
     head = (change.case_id, version, change.status, change.partner_id, change.test, change.kind, standing)
     batch.insert(tables.cases, head, "replace")
@@ -39,8 +43,6 @@ def write(batch: Batch, change: CaseChange, messages: Mapping[tuple[str, str], M
         else:
             row = (change.case_id, document_type, pack_json(document), "")
         batch.insert(tables.case_documents, row, "replace")
-    for event in change.events:
-        batch.insert(tables.case_events, _event_row(event))
     batch.insert(tables.case_partners, (change.case_id, change.partner_id), "ignore")
 
 

@@ -23,6 +23,7 @@ from gateway.model import (
     ApiKey,
     Attempt,
     CaseEvent,
+    Deadline,
     Delivery,
     FeedEntry,
     Finding,
@@ -35,6 +36,7 @@ from gateway.model import (
     Receipt,
     Stage,
     Syntax,
+    Task,
 )
 from gateway.receipt.stored import StoredLog
 
@@ -102,6 +104,42 @@ class Claimed:
     begun: int = 0
     """Examinations of it that were begun before, one after the other, and of whose end nobody has told."""
 
+    @property
+    def work(self) -> Work:
+        """What commit 2 finishes with."""
+        return Work(WorkKind.PAYLOAD, self.payload.id, self.fence)
+
+
+class WorkKind(StrEnum):
+    """What can be claimed, decided, and finished with by commit 2."""
+
+    PAYLOAD = "payload"
+    DEADLINE = "deadline"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A claimed piece of work, and the fence under which it is held."""
+
+    kind: WorkKind
+    id: str
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedDeadline:
+    """A deadline that is over, in a worker's hands."""
+
+    deadline: Deadline
+    fence: int
+    begun: int = 0
+    """How often it was claimed before, and not finished with."""
+
+    @property
+    def work(self) -> Work:
+        """What commit 2 finishes with."""
+        return Work(WorkKind.DEADLINE, self.deadline.id, self.fence)
+
 
 @dataclass(frozen=True, slots=True)
 class MessageRecord:
@@ -147,6 +185,8 @@ class CaseChange:
     tracks: Mapping[str, str] = field(default_factory=dict)
     left: Mapping[str, str] = field(default_factory=dict)
     """By track, the state that was left for the present one."""
+    noted: bool = False
+    """Whether its timeline alone gets lines: the case stays as it is, whatever its version is by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +200,15 @@ class Wait:
     message_id: str
     partner_id: str
     test: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CaseLink:
+    """The case `case_id` belongs to `other_id` as its `kind`."""
+
+    case_id: str
+    kind: str
+    other_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,15 +253,14 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Everything commit 2 writes about (a chunk of) one payload, in one transaction.
+    """Everything commit 2 writes about a claimed piece of work, or a chunk of one payload, in one transaction.
 
     `facts` are the answers the decision rests on: if one has another version by now, the commit
     raises FactsMoved and writes nothing. `interchanges` that another payload used within their
     window of this one's arrival raise FactsMoved too: `find_interchange` then finds the duplicate.
     """
 
-    payload_id: str
-    fence: int
+    work: Work
     position: int
     finished: bool
     messages: tuple[MessageRecord, ...] = ()
@@ -226,6 +274,11 @@ class Outcome:
     attached: tuple[str, ...] = ()
     """Ids of waiting documents that have found their case."""
     ledger: tuple[LedgerMove, ...] = ()
+    links: tuple[CaseLink, ...] = ()
+    deadlines: Mapping[str, Deadline | None] = field(default_factory=dict)
+    """Deadlines that are set, or set anew, by id; None for those that are undone."""
+    tasks: tuple[Task, ...] = ()
+    """Tasks as they are then; FactsMoved where one's version is not the one before by now."""
     answers: tuple[Answered, ...] = ()
     """Deliveries that the messages answer; each is answered once, by whichever comes first."""
     failed: str = ""
@@ -575,6 +628,28 @@ class Store(Decisions, Protocol):
 
     async def failed_messages(self, payload_id: str, up_to: int) -> Sequence[MessageRecord]:
         """Its messages, up to that number, that a fault of ours kept from being processed."""
+
+    async def claim_deadlines(self, limit: int, lease: timedelta, now: datetime) -> Sequence[ClaimedDeadline]:
+        """Deadlines that are over, the oldest first, and that nobody holds.
+
+        None that a message received before it may still forestall: while such a one is undecided, `deadlines.PATIENCE`
+        at most; nor any while a break of the log is not reconciled.
+        """
+
+    async def return_deadline(self, work: Work, until: datetime, begun: int) -> None:
+        """Give a claimed deadline back, to be claimed again from `until` on as one that was claimed `begun` times.
+
+        LeaseLost if another worker has it, or it is gone.
+        """
+
+    async def bury_deadline(self, work: Work, alert: Alert) -> None:
+        """Leave a claimed deadline to an operator, who is alerted; LeaseLost as above."""
+
+    async def revive_deadline(self, deadline_id: str, now: datetime) -> None:
+        """Let a deadline that was left to the operator be decided; NotFound where there is none such."""
+
+    async def buried_deadlines(self, limit: int) -> Sequence[Deadline]:
+        """Deadlines that were left to the operator, the oldest first."""
 
     # Commit 2
     async def reopen_payload(self, payload_id: str) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, or_, select
 
 from gateway.decide.facts import (
     Answer,
@@ -20,17 +20,20 @@ from gateway.decide.facts import (
     CasesByKeys,
     Key,
     LedgerBalance,
+    LinkedCases,
     NextNumber,
     PartnerById,
     PartnerByIdentifier,
     Query,
+    TaskById,
+    TasksOf,
     Waiting,
     WaitingDocument,
 )
 from gateway.decide.names import Name
 from gateway.errors import GatewayError
-from gateway.model import Case, Identifier, Partner
-from gateway.store import registry, tables
+from gateway.model import Case, Identifier, Partner, Task
+from gateway.store import registry, tables, tasks
 from gateway.store.batch import Batch
 from gateway.store.cases import documents as stored_documents
 from gateway.store.cases import unpack_standing
@@ -61,6 +64,12 @@ def answer(connection: Connection, queries: Collection[Query]) -> dict[Query, An
                 value = tuple(cases[id_] for id_ in found.cases_of(query))
             case CaseById(id=id_):
                 value = cases.get(id_) if found.versions_of_case(query) else None
+            case LinkedCases():
+                value = tuple(cases[id_] for id_ in found.linked_to(query))
+            case TaskById():
+                value = found.task(query)
+            case TasksOf():
+                value = tuple(found.tasks_of(query))
             case Waiting():
                 value = tuple(waits[id_] for id_ in found.waits_of(query))
             case LedgerBalance():
@@ -91,8 +100,15 @@ class _Found:
     def __init__(self, connection: Connection, queries: Collection[Query]) -> None:
         case_keys = {(*key, q.test) for q in queries if isinstance(q, CasesByKeys) for key in q.keys}
         self._cases_by_key = ids_by_key(connection, tables.case_keys, "case_id", case_keys)
-        case_ids = {q.id for q in queries if isinstance(q, CaseById)}.union(*self._cases_by_key.values())
+        self._links = read_links(connection, {q.id for q in queries if isinstance(q, LinkedCases)})
+        case_ids = {q.id for q in queries if isinstance(q, CaseById)}.union(
+            *self._cases_by_key.values(), *self._links.values()
+        )
         self._versions = read_versions(connection, case_ids)
+        self._tasks = tasks.read(connection, {q.id for q in queries if isinstance(q, TaskById)})
+        self._open_tasks: dict[str, list[Task]] = defaultdict(list)
+        for task in tasks.read_open(connection, {q.case for q in queries if isinstance(q, TasksOf)}):
+            self._open_tasks[task.case_id].append(task)
         wait_keys = {(*key, q.test) for q in queries if isinstance(q, Waiting) for key in q.keys}
         self._waits_by_key = ids_by_key(connection, tables.wait_keys, "wait_id", wait_keys)
         ledgers = {(q.name, q.test) for q in queries if isinstance(q, LedgerBalance)}
@@ -108,6 +124,19 @@ class _Found:
 
     def cases_of(self, query: CasesByKeys) -> list[str]:
         return _ids_of(self._cases_by_key, query.keys, query.test)
+
+    def linked_to(self, query: LinkedCases) -> list[str]:
+        """Ids of the cases at the other ends of a case's links of a kind, in this traffic, live or test."""
+        ends = self._links.get((query.id, query.kind), set())
+        return sorted(id_ for id_ in ends if id_ in self._versions and self._versions[id_].test == query.test)
+
+    def task(self, query: TaskById) -> Task | None:
+        task = self._tasks.get(query.id)
+        return task if task is not None and task.test == query.test else None
+
+    def tasks_of(self, query: TasksOf) -> list[Task]:
+        tasks_ = self._open_tasks.get(query.case, [])
+        return sorted((task for task in tasks_ if task.test == query.test), key=lambda task: task.id)
 
     def waits_of(self, query: Waiting) -> list[str]:
         return _ids_of(self._waits_by_key, query.keys, query.test)
@@ -128,6 +157,13 @@ class _Found:
                 return "cases " + " ".join(f"{id_}:{self._versions[id_].version}" for id_ in self.cases_of(query))
             case CaseById(id=id_):
                 return f"case {self.versions_of_case(query).get(id_, 0)}"
+            case LinkedCases():
+                return "linked " + " ".join(f"{id_}:{self._versions[id_].version}" for id_ in self.linked_to(query))
+            case TaskById():
+                task = self.task(query)
+                return f"task {task.version if task is not None else 0}"
+            case TasksOf():
+                return "tasks " + " ".join(f"{task.id}:{task.version}" for task in self.tasks_of(query))
             case Waiting():
                 return "waiting " + " ".join(self.waits_of(query))
             case LedgerBalance(name=name, test=test):
@@ -150,6 +186,20 @@ def ids_by_key(connection: Connection, table: Any, owner: str, keys: set[TestKey
         for row in connection.execute(query):
             if (row.kind, row.value, row.test) in keys:  # hardly ever is a value of one kind one of another kind, too
                 found[row.kind, row.value, row.test].add(row._mapping[owner])  # noqa: SLF001 - the documented way to a column by name
+    return found
+
+
+def read_links(connection: Connection, case_ids: Collection[str]) -> dict[tuple[str, str], set[str]]:
+    """Ids of the cases at the other ends of these cases' links, by case and kind of the link."""
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    if not case_ids:
+        return found
+    links = tables.case_links.c
+    mine = or_(among(links.case_id, case_ids), among(links.other_id, case_ids))
+    for row in connection.execute(select(tables.case_links).where(mine)):
+        for one, other in ((row.case_id, row.other_id), (row.other_id, row.case_id)):
+            if one in case_ids:
+                found[one, row.kind].add(other)
     return found
 
 

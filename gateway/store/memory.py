@@ -18,15 +18,18 @@ from gateway.decide.facts import (
     CasesByKeys,
     Facts,
     LedgerBalance,
+    LinkedCases,
     NextNumber,
     PartnerById,
     PartnerByIdentifier,
     Query,
+    TaskById,
+    TasksOf,
     Waiting,
     WaitingDocument,
 )
 from gateway.errors import FactsMoved
-from gateway.model import Case, Identifier, Partner
+from gateway.model import Case, Deadline, Identifier, Partner, Task
 from gateway.store.contract import CaseChange, Outcome, Wait
 
 
@@ -43,6 +46,8 @@ class MemoryDecisions:
         self._moves: dict[tuple[str, bool, str], Decimal] = {}
         """What each message moved in a ledger."""
         self._last = Counter[tuple[str, bool]]()
+        self.deadlines: dict[str, Deadline] = {}
+        """Those that are set, by id: nobody is alarmed here."""
         self._given: dict[tuple[str, NextNumber], int] = {}
 
     async def facts(self, queries: Iterable[Query], known: Facts, for_id: str) -> Facts:
@@ -53,14 +58,28 @@ class MemoryDecisions:
         """See `contract.Decisions`; payloads are not known here, so that any fence will do."""
         for query, answer in (outcome.facts.answers if outcome.facts else {}).items():
             if answer.version and self._answer(query, "").version != answer.version:
-                raise FactsMoved(payload_id=outcome.payload_id, query=query)
+                raise FactsMoved(work=outcome.work.id, query=query)
+        changes = [change for change in outcome.cases if not change.noted]
         expected: dict[str, int] = {}
-        for change in outcome.cases:
+        for change in changes:
             case = self._ground.cases.get(change.case_id)
             if expected.get(change.case_id, case.version if case else 0) != change.expected_version:
-                raise FactsMoved(payload_id=outcome.payload_id, case_id=change.case_id)
+                raise FactsMoved(work=outcome.work.id, case_id=change.case_id)
             expected[change.case_id] = change.expected_version + 1
-        for change in outcome.cases:
+        versions: dict[str, int] = {}
+        for task in outcome.tasks:
+            known = self._ground.tasks.get(task.id)
+            if versions.get(task.id, known.version if known else 0) >= task.version:
+                raise FactsMoved(work=outcome.work.id, task_id=task.id)
+            versions[task.id] = task.version
+        self._ground.tasks.update((task.id, task) for task in outcome.tasks)
+        self._ground.links.update((link.case_id, link.kind, link.other_id) for link in outcome.links)
+        for id_, deadline in outcome.deadlines.items():
+            if deadline is None:
+                self.deadlines.pop(id_, None)
+            else:
+                self.deadlines[id_] = deadline
+        for change in changes:
             self._ground.cases[change.case_id] = _changed(self._ground.cases.get(change.case_id), change)
         self._ground.waits.update((wait.id, (_waiting(wait), wait.test)) for wait in outcome.waits)
         for waiting_id in outcome.attached:
@@ -91,7 +110,10 @@ class MemoryDecisions:
             case CaseById():
                 value = self._over(query, None)
                 version = str(value.version if isinstance(value, Case) else 0)
-            case CasesByKeys() | Waiting():
+            case TaskById():
+                value = self._over(query, None)
+                version = str(value.version if isinstance(value, Task) else 0)
+            case CasesByKeys() | LinkedCases() | TasksOf() | Waiting():
                 value = self._over(query, ())
                 assert isinstance(value, tuple)
                 version = " ".join(f"{found.id}:{getattr(found, 'version', '')}" for found in value)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from gateway.errors import GatewayError
 from gateway.model import DeliveryState
@@ -14,7 +14,7 @@ from gateway.store import tables
 from gateway.store.batch import Batch
 from gateway.store.sql import to_time
 
-_inbox, _hot = tables.inbox.c, tables.deliveries.c
+_inbox, _hot, _deadlines = tables.inbox.c, tables.deliveries.c, tables.deadlines.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,5 +40,15 @@ def take_back(batch: Batch, returns: Sequence[Return]) -> Sequence[int | Gateway
             .where(_hot.state == DeliveryState.SENDING.value, _hot.holder == one.node, _hot.due_at > moment)
             .values(due_at=moment, holder="")
         )
-        answers.append(payloads.rowcount + sendings.rowcount)
+        alarms = batch.connection.execute(
+            update(tables.deadlines)
+            .where(
+                _deadlines.holder == one.node,
+                text("holder <> ''"),  # as the partial index says it
+                _deadlines.wake_at > moment,
+                _deadlines.wake_at < tables.HELD_LEASE,
+            )
+            .values(wake_at=moment, holder="")
+        )
+        answers.append(payloads.rowcount + sendings.rowcount + alarms.rowcount)
     return answers

@@ -16,13 +16,24 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, select, update
 
 from gateway.decide.facts import Query
-from gateway.decide.names import Name, case_name, key_names, ledger_name, wait_key_names, wait_name
+from gateway.decide.names import (
+    Name,
+    case_name,
+    key_names,
+    ledger_name,
+    links_name,
+    task_name,
+    tasks_name,
+    wait_key_names,
+    wait_name,
+    work_name,
+)
 from gateway.errors import FactsMoved, GatewayError, LeaseLost
 from gateway.model import Finding, InterchangeRef, MessageState
-from gateway.store import cases, deliveries, facts, payloads, tables
+from gateway.store import cases, deadlines, deliveries, facts, payloads, tables, tasks
 from gateway.store.batch import Batch
 from gateway.store.bodies import insert_body
-from gateway.store.contract import LedgerMove, MessageRecord, Outcome, Standing, Wait
+from gateway.store.contract import LedgerMove, MessageRecord, Outcome, Standing, Wait, Work, WorkKind
 from gateway.store.feeds import append_entries, feed_counter
 from gateway.store.sql import among, matching, pack_json, to_json, to_time
 from gateway.store.writer import Answers
@@ -84,14 +95,19 @@ def _reads(outcome: Outcome) -> set[Name]:
 
 def _writes(outcome: Outcome) -> set[Name]:
     """Names of everything the outcome changes that another one may rest on."""
-    found: set[Name] = {("payload", outcome.payload_id)}
+    found: set[Name] = {work_name(outcome.work.kind, outcome.work.id)}
     found.update(
         ("interchange", ref.syntax, ref.sender, ref.recipient, ref.reference, ref.test)
         for ref, _ in outcome.interchanges
     )
     for change in outcome.cases:
-        found.add(case_name(change.case_id))
-        found.update(key_names(change.add_keys, test=change.test))
+        if not change.noted:
+            found.add(case_name(change.case_id))
+            found.update(key_names(change.add_keys, test=change.test))
+    for task in outcome.tasks:
+        found.update((task_name(task.id), tasks_name(task.case_id)))
+    found.update(links_name(case_id) for link in outcome.links for case_id in (link.case_id, link.other_id))
+    found.update(work_name(WorkKind.DEADLINE, deadline_id) for deadline_id in outcome.deadlines)
     for wait in outcome.waits:
         found.add(wait_name(wait.id))
         found.update(wait_key_names(wait.keys, test=wait.test))
@@ -120,10 +136,12 @@ class _Judge:
     """What a wave of outcomes rests on, as it is now."""
 
     def __init__(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
-        ids = [outcome.payload_id for outcome in outcomes]
-        self.inbox = payloads.read_fences(connection, ids)
-        rows = connection.execute(_TRAFFIC, {"ids": ids})
-        self.test = {row.id: row.test for row in rows}
+        ids = {kind: [o.work.id for o in outcomes if o.work.kind is kind] for kind in WorkKind}
+        self.inbox = payloads.read_fences(connection, ids[WorkKind.PAYLOAD])
+        self._deadlines = deadlines.read_fences(connection, ids[WorkKind.DEADLINE])
+        rows = connection.execute(_TRAFFIC, {"ids": ids[WorkKind.PAYLOAD]}) if ids[WorkKind.PAYLOAD] else ()
+        self.test = {row.id: row.test for row in (*rows, *self._deadlines.values())}
+        """Whether it is test traffic, by id of a piece of work."""
         asked: set[Query] = {
             query
             for outcome in outcomes
@@ -133,30 +151,52 @@ class _Judge:
         }
         self._versions = facts.versions(connection, asked)
         self.cases = facts.read_versions(
-            connection, {change.case_id for outcome in outcomes for change in outcome.cases}
+            connection, {change.case_id for outcome in outcomes for change in outcome.cases if not change.noted}
         )
+        self._tasks = tasks.read(connection, {task.id for outcome in outcomes for task in outcome.tasks})
         self._interchanges = find_interchanges(connection, [ref for o in outcomes for ref, _ in o.interchanges])
 
     def fault(self, outcome: Outcome) -> GatewayError | None:
         """Why `outcome` may not be written; None where it may."""
-        row = self.inbox.get(outcome.payload_id)
-        if row is None or row.fence != outcome.fence:
-            return LeaseLost(payload_id=outcome.payload_id)
+        held = self._held(outcome.work)
+        if held is None or held.fence != outcome.work.fence:
+            return LeaseLost(work=outcome.work.id)
         for query, answer in (outcome.facts.answers if outcome.facts else {}).items():
             if answer.version and self._versions[query] != answer.version:
-                return FactsMoved(payload_id=outcome.payload_id, query=query)
+                return FactsMoved(work=outcome.work.id, query=query)
+        return self._moved_case(outcome) or self._moved_task(outcome) or self._used_interchange(outcome)
+
+    def _held(self, work: Work) -> Row[Any] | None:
+        return (self.inbox if work.kind is WorkKind.PAYLOAD else self._deadlines).get(work.id)
+
+    def _moved_case(self, outcome: Outcome) -> GatewayError | None:
         expected: dict[str, int] = {}
         for change in outcome.cases:
+            if change.noted:
+                continue
             head = self.cases.get(change.case_id)
             # A case that several messages of the outcome change is changed step by step.
             if expected.get(change.case_id, head.version if head else 0) != change.expected_version:
-                return FactsMoved(payload_id=outcome.payload_id, case_id=change.case_id)
+                return FactsMoved(work=outcome.work.id, case_id=change.case_id)
             expected[change.case_id] = change.expected_version + 1
             if head and head.test != change.test:
                 raise ValueError(f"test and live traffic meet in case {change.case_id}")
+        return None
+
+    def _moved_task(self, outcome: Outcome) -> GatewayError | None:
+        expected: dict[str, int] = {}
+        for task in outcome.tasks:
+            known = self._tasks.get(task.id)
+            if expected.get(task.id, known.version if known else 0) >= task.version:
+                return FactsMoved(work=outcome.work.id, task_id=task.id)
+            expected[task.id] = task.version
+        return None
+
+    def _used_interchange(self, outcome: Outcome) -> GatewayError | None:
         for ref, window in outcome.interchanges:
-            if used_before(self._interchanges.get(ref, ()), outcome.payload_id, row.received_at, window):
-                return FactsMoved(payload_id=outcome.payload_id, reference=ref.reference)
+            received_at = self.inbox[outcome.work.id].received_at
+            if used_before(self._interchanges.get(ref, ()), outcome.work.id, received_at, window):
+                return FactsMoved(work=outcome.work.id, reference=ref.reference)
         return None
 
 
@@ -207,19 +247,19 @@ def _write(batch: Batch, outcomes: Sequence[Outcome], judged: _Judge) -> Callabl
     """Write what needs no number; gives what writes the rest, once the log has been entered."""
     connection = batch.connection
     for outcome in outcomes:
-        received_at = judged.inbox[outcome.payload_id].received_at
         for ref, _ in outcome.interchanges:
-            batch.insert(
-                tables.interchanges,
-                (*_reference(ref), received_at, outcome.payload_id),
-                "ignore",
-            )
+            received_at = judged.inbox[outcome.work.id].received_at
+            batch.insert(tables.interchanges, (*_reference(ref), received_at, outcome.work.id), "ignore")
         for message in outcome.messages:
             batch.insert(tables.messages, message_row(message), "replace")
         messages = cases.messages_by_case(outcome.messages)
         for change in outcome.cases:
             cases.write(batch, change, messages)
         _write_participants(batch, outcome)
+        for link in outcome.links:
+            batch.insert(tables.case_links, (link.case_id, link.kind, link.other_id), "ignore")
+        for task in {task.id: task for task in outcome.tasks}.values():
+            tasks.write(batch, task)
         for wait in outcome.waits:
             # One that found its case within the outcome never waits.
             if wait.id not in outcome.attached:
@@ -233,17 +273,20 @@ def _write(batch: Batch, outcomes: Sequence[Outcome], judged: _Judge) -> Callabl
     if attached:
         connection.execute(delete(tables.waits).where(among(tables.waits.c.id, attached)))
     heard = deliveries.hear(batch, [one for outcome in outcomes for one in outcome.answers])
-    processed = [outcome.payload_id for outcome in outcomes if outcome.finished and not outcome.failed]
+    processed = [outcome.work.id for outcome in outcomes if outcome.finished and not outcome.failed]
     if processed and batch.shared:
         batch.hold(deliveries.lane_names(deliveries.staged_lanes(connection, processed)))
-    _advance(batch, outcomes, judged.inbox)
+    deadlines.remove(connection, [o.work.id for o in outcomes if o.work.kind is WorkKind.DEADLINE and o.finished])
+    for outcome in outcomes:
+        deadlines.write(batch, outcome.deadlines)
+    _advance(batch, [o for o in outcomes if o.work.kind is WorkKind.PAYLOAD], judged.inbox)
 
     def number() -> None:
         for outcome in outcomes:
             for receipt in outcome.receipts:
                 batch.append(receipt)
         append_entries(batch, [entry for outcome in outcomes for entry in outcome.feed])
-        deliveries.enqueue(batch, [(outcome.payload_id, one) for outcome in outcomes for one in outcome.deliveries])
+        deliveries.enqueue(batch, [(outcome.work.id, one) for outcome in outcomes for one in outcome.deliveries])
         deliveries.answer(batch, heard)
         if processed:
             batch.flush()  # what the last chunk staged is released with the rest
@@ -326,11 +369,11 @@ def _write_wait(batch: Batch, wait: Wait) -> None:
         batch.insert(tables.wait_keys, (value, kind, wait.test, wait.id), "ignore")
 
 
-def _write_ledgers(batch: Batch, outcomes: Sequence[Outcome], payload_test: Mapping[str, bool]) -> None:
+def _write_ledgers(batch: Batch, outcomes: Sequence[Outcome], work_test: Mapping[str, bool]) -> None:
     moves: list[tuple[LedgerMove, bool]] = []
     for outcome in outcomes:
         tests = {message.id: message.test for message in outcome.messages}
-        moves.extend((move, tests.get(move.message_id, payload_test[outcome.payload_id])) for move in outcome.ledger)
+        moves.extend((move, tests.get(move.message_id, work_test[outcome.work.id])) for move in outcome.ledger)
     if not moves:
         return
     connection, table = batch.connection, tables.ledger_moves
@@ -361,22 +404,22 @@ def _advance(batch: Batch, outcomes: Sequence[Outcome], inbox: Mapping[str, Row[
     connection = batch.connection
     finished: list[payloads.Finished] = []
     for outcome in outcomes:
-        so_far = Standing(inbox[outcome.payload_id].verdict)
+        so_far = Standing(inbox[outcome.work.id].verdict)
         verdict = so_far.with_messages(message.state for message in outcome.messages)
         if not outcome.finished:
             connection.execute(
                 update(tables.inbox)
-                .where(_inbox.payload_id == outcome.payload_id)
+                .where(_inbox.payload_id == outcome.work.id)
                 .values(position=outcome.position, verdict=verdict.value)
             )
         elif outcome.failed:
-            finished.append(payloads.Finished(outcome.payload_id, Standing.FAILED, outcome.failed))
+            finished.append(payloads.Finished(outcome.work.id, Standing.FAILED, outcome.failed))
         else:
             # A readable envelope without any message, or nothing readable at all, was rejected as a whole.
-            finished.append(payloads.Finished(outcome.payload_id, verdict or Standing.REJECTED, _why(outcome)))
+            finished.append(payloads.Finished(outcome.work.id, verdict or Standing.REJECTED, _why(outcome)))
     if not finished:
         return
-    if failed := [one.payload_id for one in outcomes if one.finished and one.failed]:
+    if failed := [one.work.id for one in outcomes if one.finished and one.failed]:
         deliveries.drop_staged(connection, failed)
     connection.execute(_UNSTAGE, {"ids": [one.payload_id for one in finished]})
     payloads.finish(connection, finished)

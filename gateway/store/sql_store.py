@@ -19,6 +19,7 @@ from gateway.errors import ConfigurationInvalid, LogContradicted, LogDamaged, No
 from gateway.model import (
     Agreement,
     ApiKey,
+    Deadline,
     Delivery,
     FeedEntry,
     Identifier,
@@ -33,6 +34,7 @@ from gateway.store import (
     alerts,
     breaks,
     case_views,
+    deadlines,
     deliveries,
     facts,
     log,
@@ -60,6 +62,7 @@ from gateway.store.contract import (
     CasePlace,
     CaseView,
     Claimed,
+    ClaimedDeadline,
     Kept,
     MessageRecord,
     NewReceipt,
@@ -73,11 +76,13 @@ from gateway.store.contract import (
     Share,
     Store,
     Viewer,
+    Work,
 )
 from gateway.store.database import connect, in_memory
 from gateway.store.migrations import current, head, migrate_connection
 from gateway.store.reader import SharedReader
 from gateway.store.sql import to_time
+from gateway.store.tables import HELD_LEASE
 from gateway.store.writer import Handler, Names, Writer
 
 T = TypeVar("T")
@@ -101,6 +106,8 @@ _HANDLERS: Mapping[Handler[Any, Any], Names[Any]] = {
     deliveries.retry: lambda order: deliveries.delivery_names(order.delivery_id),
     deliveries.skip: lambda order: deliveries.delivery_names(order.delivery_id),
     payloads.reopen: payloads.payload_names,
+    deadlines.give_back: deadlines.handing_names,
+    deadlines.revive: deadlines.revival_names,
     nodes.take_back: lambda return_: [("node", return_.node)],
     alerts.raise_alerts: alerts.alert_names,
     log_audit.mark: log_audit.mark_names,
@@ -108,6 +115,7 @@ _HANDLERS: Mapping[Handler[Any, Any], Names[Any]] = {
     probe.write: probe.names,
     # Last, so that they find what the same batch has just made. Rows that are claimed are locked one by one.
     payloads.claims: lambda _wanted: (),
+    deadlines.claims: lambda _wanted: (),
     deliveries.claims: lambda _wanted: (),
 }
 """Every operation that writes, in the order in which a batch carries them out, each with the names it touches."""
@@ -240,6 +248,28 @@ class SqlStore(Store):
 
     async def failed_messages(self, payload_id: str, up_to: int) -> Sequence[MessageRecord]:
         return await self._read(lambda connection: staging.failed(connection, payload_id, up_to))
+
+    async def claim_deadlines(self, limit: int, lease: timedelta, now: datetime) -> Sequence[ClaimedDeadline]:
+        wanted = deadlines.DueWanted(limit, lease, now, self._node)
+        if not await self._read(lambda connection: deadlines.any_over(connection, wanted)):
+            return []
+        if self._database.claims_apart:
+            return await self._claim(lambda connection: deadlines.claim(connection, wanted))
+        return await self._writer.do(deadlines.claims, wanted)
+
+    async def return_deadline(self, work: Work, until: datetime, begun: int) -> None:
+        await self._writer.do(deadlines.give_back, deadlines.Handing(work, to_time(until), begun))
+
+    async def bury_deadline(self, work: Work, alert: Alert) -> None:
+        # The alert first: it is raised once, and what is buried without one nobody would look for.
+        await self.raise_alert(alert)
+        await self._writer.do(deadlines.give_back, deadlines.Handing(work, HELD_LEASE, 0))
+
+    async def revive_deadline(self, deadline_id: str, now: datetime) -> None:
+        await self._writer.do(deadlines.revive, deadlines.Revival(deadline_id, to_time(now)))
+
+    async def buried_deadlines(self, limit: int) -> Sequence[Deadline]:
+        return await self._read(lambda connection: deadlines.buried(connection, limit))
 
     # Commit 2
 

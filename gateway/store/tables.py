@@ -275,6 +275,68 @@ case_events = Table(
     Index("case_events_case", "case_id", "id"),
 )
 
+case_links = Table(
+    "case_links",
+    metadata,
+    _owner("case_id", "cases.id"),
+    _text("kind"),
+    _owner("other_id", "cases.id"),
+    PrimaryKeyConstraint("case_id", "kind", "other_id"),
+    Index("case_links_other", "other_id", "kind"),
+    **_KEYED,
+)
+"""Which case belongs to which other one, and as what."""
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _number("version"),
+    _text("kind"),
+    _owner("case_id", "cases.id"),
+    _text("track"),
+    _text("office"),
+    _text("act"),
+    _text("options"),
+    _time("opened_at"),
+    Column("due_at", BigInteger),
+    _text("state"),
+    _text("reasons"),
+    _text("evidence"),
+    _text("option"),
+    _text("decided_by"),
+    Column("decided_at", BigInteger),
+    _flag("test"),
+    Index("tasks_case", "case_id"),
+    Index("tasks_office", "office", "state", "opened_at"),
+)
+"""Decisions that wait, or waited, for a person."""
+
+deadlines = Table(
+    "deadlines",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _text("kind"),
+    _text("case_id"),
+    _time("due_at"),
+    _time("wake_at"),
+    _text("args"),
+    _flag("test"),
+    _number("fence"),
+    Column("begun", Integer, nullable=False),
+    _text("holder"),
+    Index("deadlines_wake", "wake_at"),
+    Index(
+        "deadlines_holder",
+        "holder",
+        sqlite_where=text("holder <> ''"),
+        postgresql_where=text("holder <> ''"),
+    ),
+)
+"""Terms that are not over yet, or not decided; a row leaves with the commit that decides it. `wake_at` is when it may be
+claimed: `due_at`, the end of its lease, or `HELD_LEASE` where it was left to an operator; `fence` is the time of its
+last claim, so that one that is set anew never has an earlier one's; `begun` counts the claims of the same deadline."""
+
 waits = Table(
     "waits",
     metadata,

@@ -23,18 +23,16 @@ import structlog
 
 from gateway import findings
 from gateway.check.rulebook import Rules
-from gateway.decide import facts
-from gateway.decide.desk import Desk, MessageIn
+from gateway.decide.desk import Act, Actor, MessageIn
 from gateway.decide.effects import Alert
-from gateway.decide.engine import Part, apply_all, decide, effects_of
+from gateway.decide.engine import Part, effects_of
 from gateway.decide.facts import Facts
 from gateway.decide.flow import Flows
 from gateway.deliver.aside import run_aside, uncollected
-from gateway.deliver.dispatch import Dispatch, InHand
+from gateway.deliver.dispatch import Dispatch, InHand, gather_written
 from gateway.deliver.rendering import Renderer
-from gateway.documents import MODELS, Response
+from gateway.documents import MODELS, Document, Response
 from gateway.documents.parts import Function
-from gateway.errors import NotFound
 from gateway.findings import make_finding
 from gateway.model import DeliveryKind, Finding, InterchangeRef, MessageState, Partner, Place, Stage, Syntax, derive_id
 from gateway.parse.segments import SegmentMessage
@@ -45,6 +43,7 @@ from gateway.store.bodies import beginning
 from gateway.store.contract import Claimed, MessageRecord, NewReceipt, Outcome, Store, storable, storable_key
 from gateway.trip import answers, faults
 from gateway.trip.acknowledge import Acknowledger
+from gateway.trip.decider import Decider
 from gateway.trip.examine import HEADERS, Examined, Failed, Interchange, Message
 from gateway.trip.refusals import fault_of_ours, refusal, unacknowledged
 from gateway.trip.transaction import Share, Transaction
@@ -96,11 +95,11 @@ class Trip:
         self._renderer = renderer
         self._notary = notary
         self._payload = claimed.payload
-        self._fence = claimed.fence
+        self._work = claimed.work
         self._done = claimed.position
         self._sender = sender
         self._flows = flows
-        self._rules = rules
+        self._decider = Decider(store, directory, flows, rules, now)
         self._now = now
         self._chunk = chunk
         self._one_long = one_long
@@ -177,7 +176,7 @@ class Trip:
         ]
         with faults.caught() as fault:
             # Staged is not decided: where to go on after a crash is still where the last commit ended.
-            await self._store.stage(self._payload.id, self._fence, self._done, records)
+            await self._store.stage(self._payload.id, self._work.fence, self._done, records)
         if fault and len(messages) > 1:
             half = len(messages) // 2
             await self._stage(messages[:half])
@@ -186,7 +185,7 @@ class Trip:
         if fault:
             bare = _bare(messages[0], fault.text)
             record = self._record(bare, MessageState.FAILED, "", staged=True)
-            await self._store.stage(self._payload.id, self._fence, self._done, [record])
+            await self._store.stage(self._payload.id, self._work.fence, self._done, [record])
             messages = [bare]
         self._staged.append(messages[-1].number)
         # A record keeps no wire message; acknowledgements are small, and what they say is read from theirs.
@@ -380,10 +379,9 @@ class Trip:
     async def _flow(self, share: Share, message: Message, in_hand: InHand) -> tuple[MessageState, str]:
         """Decide a document by its flow, with all the facts that takes; what became of it, and the first case it touched."""
         assert message.document is not None, "only a read document has a flow"
-        occasion = MessageIn(message.document_type, message.document, self._sender, in_hand.message_id, in_hand.test)
-        parts, desk = await self._decided(occasion)
-        share.facts = Facts({query: self._transaction.asked.get(query, a) for query, a in desk.facts.answers.items()})
-        share.applied = await run_aside(message.document, partial(apply_all, desk, parts))
+        decided = await self._decider.decide(self._occasion(message.document, in_hand), self._transaction)
+        parts = decided.parts
+        share.facts, share.applied = decided.facts, decided.applied
         placed = [Part(part.origin, [answers.placed(e, message.origins) for e in part.effects]) for part in parts]
         state, case_id = await share.dispatch.carry_out(placed, in_hand, share.applied)
         most = max(findings.MOST_TOLD - len(message.findings), 1)
@@ -397,47 +395,17 @@ class Trip:
             share.answers += [answered] if answered else []
         return state, case_id
 
-    async def _decided(self, occasion: MessageIn) -> tuple[list[Part], Desk]:
-        """What the flow comes to, and the desk it came to it at: it is run, and asked for more, until it needs no more.
-
-        What the messages before it in the transaction came to is laid over what the store says.
-        """
-        known = Facts()
-        while True:
-            desk = Desk(
-                occasion, self._transaction.ground.over(known), self._rules, self._now, tracks=self._flows.tracks
-            )
-            try:
-                return await run_aside(occasion.document, partial(decide, desk, self._flows)), desk
-            except facts.Unknown as unknown:
-                known = await self._answered(unknown.queries, known, occasion.id)
-
-    async def _answered(self, queries: Sequence[facts.Query], known: Facts, for_id: str) -> Facts:
-        """`known` with the answers to `queries`; what was asked before in this transaction is not asked again."""
-        asked = self._transaction.asked
-        for query in queries:
-            # Who a partner is need not be asked of the store each time.
-            if isinstance(query, facts.PartnerById | facts.PartnerByIdentifier) and query not in asked:
-                asked[query] = facts.Answer(await self._partner(query))
-        others = [query for query in queries if query not in asked]
-        if others:
-            found = await self._store.facts(others, known, for_id)
-            known = known.plus({query: found.answers[query] for query in others})
-            # A number is given to one message, and to no other.
-            asked.update((q, found.answers[q]) for q in others if not isinstance(q, facts.NextNumber))
-        return known.plus({query: asked[query] for query in queries if query in asked})
-
-    async def _partner(self, query: facts.PartnerById | facts.PartnerByIdentifier) -> Partner | None:
-        """Who a query means, as the registry is now: it changes rarely, and a decision may rest on a second ago."""
-        found: Partner | None
-        if isinstance(query, facts.PartnerByIdentifier):
-            found = await self._directory.partner_by(query.scheme, query.value)
-        else:
-            try:
-                found = await self._directory.partner(query.id)
-            except NotFound:
-                return None
-        return found if found is not None and found.active else None
+    def _occasion(self, document: Document, in_hand: InHand) -> MessageIn | Act:
+        """The occasion that a document of this payload is: who decides a task acts, whoever else sends tells."""
+        made = Act if self._flows.is_at_once(document.document_type) else MessageIn
+        return made(
+            document.document_type,
+            document,
+            Actor(self._sender),
+            in_hand.message_id,
+            self._payload.received_at,
+            in_hand.test,
+        )
 
     async def _refuse(self, share: Share, message: Message, reasons: Sequence[Finding], in_hand: InHand) -> None:
         """Answer the sender with a response that gives every reason in its language."""
@@ -486,26 +454,19 @@ class Trip:
 
     async def _write(self, shares: Sequence[Share], position: int, *, finished: bool = False, failed: str = "") -> None:
         """One commit, and what the log is told of it."""
-        dispatches = [share.dispatch for share in shares]
         await self._store.commit(
             Outcome(
-                payload_id=self._payload.id,
-                fence=self._fence,
+                work=self._work,
                 position=max(position, self._done),
                 finished=finished,
                 messages=tuple(chain.from_iterable(share.records for share in shares)),
                 interchanges=tuple(self._refs.items()),
                 facts=Facts({query: answer for share in shares for query, answer in share.facts.answers.items()}),
-                cases=tuple(chain.from_iterable(d.cases for d in dispatches)),
-                deliveries=tuple(chain.from_iterable(d.deliveries for d in dispatches)),
-                feed=tuple(chain.from_iterable(d.feed for d in dispatches)),
                 receipts=tuple(chain.from_iterable(share.receipts for share in shares)),
-                waits=tuple(chain.from_iterable(d.waits for d in dispatches)),
-                attached=tuple(chain.from_iterable(d.attached for d in dispatches)),
-                ledger=tuple(chain.from_iterable(d.ledger for d in dispatches)),
                 answers=tuple(chain.from_iterable(share.answers for share in shares)),
                 failed=failed,
                 faults=len(self._failed) + sum(bool(i.fault) and i.last < i.first for i in self._interchanges),
+                **gather_written(share.dispatch for share in shares),
             )
         )
         for share in shares:

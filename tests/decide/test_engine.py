@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from gateway.decide import engine
-from gateway.decide.desk import Desk, MessageIn
+from gateway.decide.desk import Actor, Desk, MessageIn
 from gateway.decide.effects import Draw, Effect, Keep, Move, NewCase, Note
 from gateway.decide.engine import Part
 from gateway.decide.facts import Answer, CaseById, Facts, LedgerBalance, NextNumber
@@ -25,7 +25,9 @@ EVENTS = ("accept", "inspect", *(f"event {number}" for number in range(1, engine
 DECLARATION = Track(
     "declaration", {event: make_row(to("accepted", "declared", "in_review", "accepted")) for event in EVENTS}
 )
-DESK = Desk(MessageIn("declaration", outbound(), FACTORY, "m-1"), Facts(), RULES, NOW, tracks=Tracks([DECLARATION]))
+DESK = Desk(
+    MessageIn("declaration", outbound(), Actor(FACTORY), "m-1", NOW), Facts(), RULES, NOW, tracks=Tracks([DECLARATION])
+)
 
 
 def move(event: str) -> Move:
@@ -213,7 +215,9 @@ def test_flows_share_a_document_by_its_values() -> None:
     assert flows.find(outbound(kind="99")) is None
     assert flows.find(answer("accepted")) is None
     with pytest.raises(LookupError):
-        engine.decide(replace(DESK, occasion=MessageIn("response", answer("accepted"), FACTORY, "m")), flows)
+        engine.decide(
+            replace(DESK, occasion=MessageIn("response", answer("accepted"), Actor(FACTORY), "m", NOW)), flows
+        )
     assert Response.document_type == "response"
 
 

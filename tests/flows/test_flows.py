@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from gateway import findings, flows
 from gateway.check import rulebook, rules
 from gateway.decide import engine
-from gateway.decide.desk import Desk, MessageIn
+from gateway.decide.desk import Actor, Desk, MessageIn
 from gateway.decide.effects import Move, NewCase, Publish, Respond, Send
 from gateway.decide.facts import Answer, Facts, Query
 from gateway.documents import MODELS, Declaration, Manifest, ReleaseNotice, Response
@@ -169,7 +169,7 @@ def test_every_document_type_has_a_flow():
     assert {takes.document for flow in FLOWS.all for takes in flow.takes} == set(MODELS.values())
 
 
-DESK = Desk(MessageIn("declaration", outbound(), FACTORY, "m-1"), Facts(), RULES, NOW, tracks=FLOWS.tracks)
+DESK = FLOWS.desk(MessageIn("declaration", outbound(), Actor(FACTORY), "m-1", NOW), Facts(), RULES, NOW)
 
 
 def informed(desk: Desk, queries: tuple[Query, ...]) -> Desk:

@@ -9,8 +9,8 @@ from decimal import Decimal
 
 from gateway.check import rulebook
 from gateway.decide import engine
-from gateway.decide.apply import Ground, apply
-from gateway.decide.desk import Desk, MessageIn
+from gateway.decide.apply import Applied, Ground, apply
+from gateway.decide.desk import Actor, Alarm, MessageIn, Occasion
 from gateway.decide.effects import Effect
 from gateway.decide.facts import (
     Answer,
@@ -18,15 +18,18 @@ from gateway.decide.facts import (
     CasesByKeys,
     Facts,
     LedgerBalance,
+    LinkedCases,
     NextNumber,
     PartnerById,
     PartnerByIdentifier,
     Query,
+    TaskById,
+    TasksOf,
     Waiting,
 )
 from gateway.discovery import find_flows
 from gateway.documents import ClearanceNotice, CustomsEntry, Declaration, Document, Manifest, Response, Transfer
-from gateway.model import Case, Identifier, Partner, Role
+from gateway.model import Case, Deadline, Identifier, Partner, Role
 
 FLOWS = find_flows()
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
@@ -57,6 +60,7 @@ class World:
     rules: rulebook.Rules = RULES
     ground: Ground = field(default_factory=Ground)
     counters: Counter[tuple[str, bool]] = field(default_factory=Counter)
+    deadlines: dict[str, Deadline] = field(default_factory=dict)
     messages: int = 0
     asked: list[Query] = field(default_factory=list)
 
@@ -67,10 +71,17 @@ class World:
         *,
         test: bool = False,
         now: datetime = NOW,
+        received_at: datetime | None = None,
     ) -> list[Effect]:
         self.messages += 1
-        occasion = MessageIn(document.document_type, document, sender, f"message-{self.messages}", test=test)
-        desk = Desk(occasion, Facts(), self.rules, now, tracks=FLOWS.tracks)
+        occasion = MessageIn(
+            document.document_type, document, Actor(sender), f"message-{self.messages}", received_at or now, test
+        )
+        return self.decide(occasion, now)
+
+    def decide(self, occasion: Occasion, now: datetime = NOW) -> list[Effect]:
+        """What any occasion comes to."""
+        desk = FLOWS.desk(occasion, Facts(), self.rules, now)
         self.asked = []
         while queries := engine.needs(desk, FLOWS):
             self.asked += queries
@@ -79,14 +90,28 @@ class World:
         parts = engine.decide(desk, FLOWS)
         assert engine.decide(desk, FLOWS) == parts
         effects = engine.effects_of(parts)
-        self.ground.take(apply(desk, effects))
+        applied = apply(desk, effects)
+        self.ground.take(applied)
+        self._set(applied)
         return effects
+
+    def _set(self, applied: Applied) -> None:
+        for id_, deadline in applied.deadlines.items():
+            self.deadlines.pop(id_, None)
+            if deadline is not None:
+                self.deadlines[id_] = deadline
+
+    def let_pass(self, kind: str) -> list[Effect]:
+        """The only deadline of `kind` is over, and decided."""
+        (deadline,) = (one for one in self.deadlines.values() if one.kind == kind)
+        del self.deadlines[deadline.id]
+        return self.decide(Alarm(deadline, f"alarm {deadline.id} {deadline.at}"), deadline.at)
 
     def _answer(self, query: Query) -> object:
         match query:
-            case CasesByKeys() | Waiting():
+            case CasesByKeys() | Waiting() | LinkedCases() | TasksOf():
                 return ()
-            case CaseById():
+            case CaseById() | TaskById():
                 return None
             case NextNumber():
                 self.counters[query.counter, query.test] += 1

@@ -69,8 +69,7 @@ def message(claimed: Claimed, number: int = 1, **fields: Any) -> MessageRecord:
 
 def outcome(claimed: Claimed, **fields: Any) -> Outcome:
     given: dict[str, Any] = {
-        "payload_id": claimed.payload.id,
-        "fence": claimed.fence,
+        "work": claimed.work,
         "position": 1,
         "finished": True,
     }

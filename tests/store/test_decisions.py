@@ -12,11 +12,39 @@ import pytest
 
 from gateway.decide import engine
 from gateway.decide.apply import Applied, Ground, apply
-from gateway.decide.desk import Desk, MessageIn
-from gateway.decide.effects import AddKeys, Attach, Draw, Effect, Move, NewCase, Wait
-from gateway.decide.facts import CaseById, CasesByKeys, Facts, LedgerBalance, NextNumber, Query, Waiting
+from gateway.decide.desk import Actor, Desk, MessageIn
+from gateway.decide.effects import (
+    AddKeys,
+    Ask,
+    Attach,
+    Close,
+    Draw,
+    Effect,
+    Link,
+    Move,
+    NewCase,
+    Note,
+    Settle,
+    Wait,
+)
+from gateway.decide.facts import (
+    Answer,
+    CaseById,
+    CasesByKeys,
+    Facts,
+    LedgerBalance,
+    LinkedCases,
+    NextNumber,
+    Query,
+    TaskById,
+    TasksOf,
+    Waiting,
+)
+from gateway.decide.tasks import TaskKind
 from gateway.errors import FactsMoved
-from gateway.store.contract import CaseChange, Decisions, LedgerMove, Outcome
+from gateway.findings import make_finding
+from gateway.model import TaskState
+from gateway.store.contract import CaseChange, CaseLink, Decisions, LedgerMove, Outcome, Work, WorkKind
 from gateway.store.contract import Wait as StoredWait
 from gateway.store.memory import MemoryDecisions
 from gateway.store.sql_store import SqlStore
@@ -39,7 +67,7 @@ class Port:
         self.payloads += 1
         made = parts(applied, f"m-{self.payloads:032x}-1")
         if self.store is None:
-            await self.decisions.commit(Outcome("p", 1, 1, finished=True, facts=facts, **made))
+            await self.decisions.commit(Outcome(Work(WorkKind.PAYLOAD, "p", 1), 1, finished=True, facts=facts, **made))
             return
         claimed = await claim(self.store, self.payloads)
         test = applied[0].test if applied else False
@@ -51,7 +79,7 @@ def parts(applied: Sequence[Applied], message_id: str) -> dict[str, object]:
         "cases": tuple(
             CaseChange(
                 case_id,
-                step.after.version - 1,
+                step.before.version if step.before else 0,
                 step.after.status,
                 step.after.partner_id,
                 step.after.test,
@@ -60,6 +88,7 @@ def parts(applied: Sequence[Applied], message_id: str) -> dict[str, object]:
                 kind=step.after.kind,
                 tracks=step.after.tracks,
                 left=step.after.left,
+                noted=step.before is not None and step.before.version == step.after.version,
             )
             for one in applied
             for case_id, step in one.cases.items()
@@ -71,6 +100,9 @@ def parts(applied: Sequence[Applied], message_id: str) -> dict[str, object]:
         ),
         "attached": tuple(id_ for one in applied for id_ in one.attached),
         "ledger": tuple(LedgerMove(name, str(amount), message_id) for one in applied for name, amount in one.draws),
+        "links": tuple(CaseLink(*link) for one in applied for link in one.links),
+        "deadlines": {id_: deadline for one in applied for id_, deadline in one.deadlines.items()},
+        "tasks": tuple(task for one in applied for task in one.tasks.values()),
     }
 
 
@@ -99,7 +131,7 @@ async def port(where: str, tmp_path: Path) -> AsyncIterator[Port]:
 async def decided(port: Port, occasion: MessageIn, ground: Ground) -> tuple[list[Effect], Desk, Facts]:
     """What a flow comes to over what the port says; the facts as the port gave them."""
     known = Facts()
-    while queries := engine.needs(desk := Desk(occasion, ground.over(known), RULES, NOW, tracks=FLOWS.tracks), FLOWS):
+    while queries := engine.needs(desk := FLOWS.desk(occasion, ground.over(known), RULES, NOW), FLOWS):
         known = await port.decisions.facts(queries, known, occasion.id)
     return engine.effects_of(engine.decide(desk, FLOWS)), desk, known
 
@@ -107,7 +139,7 @@ async def decided(port: Port, occasion: MessageIn, ground: Ground) -> tuple[list
 def occasions() -> list[MessageIn]:
     """A day's messages, under the ids that the small world gives them."""
     return [
-        MessageIn(document.document_type, document, sender, f"message-{number}")
+        MessageIn(document.document_type, document, Actor(sender), f"message-{number}", NOW)
         for number, (document, sender) in enumerate(MESSAGES, 1)
     ]
 
@@ -143,10 +175,14 @@ async def test_decisions_laid_over_one_another_are_committed_together(port: Port
 
 CASE, KEY = "case 1", ("reference", "E-1")
 DOCUMENT = outbound()
+TASKS = {"review": TaskKind("review", "declaration", "review", {"let": "accept", "stop": "refuse"})}
+ASK = Ask("t", "review", CASE, office="370100", reasons=(make_finding("decide.repeat"),), evidence=("e-1",))
+UNASKED = Facts({TaskById("t"): Answer(None)})
 
 
 def desk(known: Facts, *, test: bool = False) -> Desk:
-    return Desk(MessageIn("declaration", DOCUMENT, FACTORY, "m", test), known, RULES, NOW, tracks=FLOWS.tracks)
+    occasion = MessageIn("declaration", DOCUMENT, Actor(FACTORY), "m", NOW, test)
+    return replace(FLOWS.desk(occasion, known, RULES, NOW), tasks=TASKS)
 
 
 OPENED = (NewCase(CASE, FACTORY.id, tracks={"declaration": "accepted"}), AddKeys(CASE, frozenset({KEY})))
@@ -158,6 +194,12 @@ QUESTIONS: dict[str, tuple[Query, Sequence[Effect]]] = {
         [Wait("w", "declaration", DOCUMENT, frozenset({KEY}))],
     ),
     "a ledger": (LedgerBalance("quota"), [Draw("quota", Decimal(-1))]),
+    "a task that nobody had asked": (TaskById("t"), [*OPENED, ASK]),
+    "a case that had no open task": (TasksOf(CASE), [*OPENED, ASK]),
+    "a case that had no links": (
+        LinkedCases(CASE, "call"),
+        [*OPENED, NewCase("call", BUREAU.id), Link(CASE, "call", "call")],
+    ),
 }
 
 
@@ -167,7 +209,7 @@ async def test_facts_that_moved_stop_a_commit_whole(port: Port, kind: str) -> No
     query, effects = QUESTIONS[kind]
     known = await port.decisions.facts([query], Facts(), "m")
     assert set(known.touches())
-    await port.commit(Facts(), apply(desk(known), effects))
+    await port.commit(Facts(), apply(desk(known.plus(UNASKED.answers)), effects))
     other = [NewCase("case 2", BUREAU.id)]
     with pytest.raises(FactsMoved):
         await port.commit(known, apply(desk(known), other))
@@ -234,3 +276,61 @@ async def test_what_a_message_draws_is_drawn_once(port: Port) -> None:
     await port.commit(Facts(), one)
     await port.commit(Facts(), one, one)
     assert (await port.decisions.facts([ledger], Facts(), "m"))[ledger] == Decimal(9)
+
+
+async def test_a_note_on_a_case_moves_nobody(port: Port) -> None:
+    """Who decides upon a case is not held up by lines on its timeline, nor are lines by who has changed it meanwhile."""
+    await port.commit(Facts(), apply(desk(Facts()), OPENED))
+    by_id = CaseById(CASE)
+    known = await port.decisions.facts([by_id], Facts(), "m")
+    noted = apply(
+        desk(known), [Note(CASE, "repeat", (make_finding("decide.repeat"),)), AddKeys(CASE, frozenset({KEY}))]
+    )
+    await port.commit(known, noted)
+    await port.commit(known, apply(desk(known), [Move(CASE, "declaration", "amend")]))
+    await port.commit(Facts(), noted)
+    case = (await port.decisions.facts([by_id], Facts(), "m"))[by_id]
+    assert case is not None
+    assert (case.version, case.tracks) == (2, {"declaration": "amending"})
+
+
+async def test_a_task_is_asked_decided_and_found_no_more(port: Port) -> None:
+    """An open task is among its case's; decided, it fired its option's event, says so by itself, and waits for nobody."""
+    opened = apply(desk(UNASKED), [NewCase(CASE, FACTORY.id, tracks={"declaration": "in_review"}), ASK])
+    await port.commit(Facts(), opened)
+    questions: list[Query] = [TaskById("t"), TasksOf(CASE), CaseById(CASE)]
+    known = await port.decisions.facts(questions, Facts(), "m")
+    (task,) = known[TasksOf(CASE)]
+    assert (task, known[TaskById("t")]) == (opened.tasks["t"], opened.tasks["t"])
+    assert (task.version, task.state, task.office, task.reasons) == (1, TaskState.OPEN, "370100", ASK.reasons)
+    decided = apply(desk(known), [Settle("t", "let")])
+    await port.commit(known, decided)
+    with pytest.raises(FactsMoved):
+        await port.commit(Facts(), decided)
+    after = await port.decisions.facts(questions, Facts(), "m")
+    assert after[TasksOf(CASE)] == ()
+    task = after[TaskById("t")]
+    case = after[CaseById(CASE)]
+    assert task is not None
+    assert case is not None
+    assert (task.version, task.state, task.option, task.decided_by) == (2, TaskState.DECIDED, "let", "m")
+    assert case.tracks == {"declaration": "accepted"}
+    assert (await port.decisions.facts([TaskById("t", test=True)], Facts(), "m"))[TaskById("t", test=True)] is None
+
+
+async def test_tasks_and_links_laid_over_facts_are_what_the_port_says_then(port: Port) -> None:
+    """Asked, withdrawn, linked: laid over one another before the commit, they come to what is found after it."""
+    questions: list[Query] = [TaskById("t"), TasksOf(CASE), LinkedCases(CASE, "call"), LinkedCases("call", "call")]
+    empty = await port.decisions.facts(questions, Facts(), "m")
+    ground = Ground()
+    made = apply(desk(UNASKED), [*OPENED, NewCase("call", BUREAU.id), Link(CASE, "call", "call"), ASK])
+    ground.take(made)
+    over = ground.over(empty)
+    closed = apply(desk(over), [Close("t")])
+    assert [len(over.answers[query].value) for query in questions[1:]] == [1, 1, 1]  # type: ignore[arg-type]
+    ground.take(closed)
+    await port.commit(empty, made, closed)
+    after = await port.decisions.facts(questions, Facts(), "m")
+    for query in questions:
+        assert after.answers[query].value == ground.over(empty).answers[query].value, query
+    assert after[TasksOf(CASE)] == ()

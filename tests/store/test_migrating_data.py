@@ -211,8 +211,8 @@ async def test_what_the_first_version_kept_is_read_as_it_was(empty_url: str, tmp
         held = {one.payload.id: one for one in await store.claim_payloads(9, LEASE, NOW)}
         assert set(held) == {"begun", "reopened", "waiting"}
         assert await store.earlier_undecided("waiting")
-        for id_, one in held.items():
-            await store.commit(Outcome(id_, one.fence, 2, finished=True))
+        for one in held.values():
+            await store.commit(Outcome(one.work, 2, finished=True))
         states = [(await store.payload(id_)).standing for id_ in ("begun", "reopened", "waiting")]
         assert states == [Standing.HELD, Standing.REJECTED, Standing.REJECTED]
         assert (await store.payload("begun")).state is PayloadState.PROCESSED

@@ -315,7 +315,7 @@ async def test_processing_again_draws_nothing_twice(store: SqlStore) -> None:
     await store.commit(first)
     await store.reopen_payload(claimed.payload.id)
     (again,) = await store.claim_payloads(1, LEASE, NOW)
-    await store.commit(replace(first, fence=again.fence, ledger=(LedgerMove("licence", "-2", "m1"),)))
+    await store.commit(replace(first, work=again.work, ledger=(LedgerMove("licence", "-2", "m1"),)))
     assert (await ask(store, LedgerBalance("licence")))[LedgerBalance("licence")] == Decimal(-2)
     assert len(await store.feed("clearance", "", 0, 9)) == 1
     view = await store.payload(claimed.payload.id)

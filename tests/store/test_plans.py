@@ -32,9 +32,12 @@ from gateway.decide.facts import (
     CasesByKeys,
     Facts,
     LedgerBalance,
+    LinkedCases,
     NextNumber,
     PartnerById,
     PartnerByIdentifier,
+    TaskById,
+    TasksOf,
     Waiting,
 )
 from gateway.errors import GatewayError
@@ -42,6 +45,7 @@ from gateway.findings import make_finding
 from gateway.model import (
     Agreement,
     ApiKey,
+    Deadline,
     DeliveryState,
     Direction,
     Identifier,
@@ -49,9 +53,22 @@ from gateway.model import (
     Partner,
     Role,
     Syntax,
+    Task,
+    TaskState,
 )
 from gateway.store import open_store, tables
-from gateway.store.contract import Alert, Answered, AttemptResult, AuditMark, CaseChange, LedgerMove, Share, Wait
+from gateway.store.contract import (
+    Alert,
+    Answered,
+    AttemptResult,
+    AuditMark,
+    CaseChange,
+    CaseLink,
+    LedgerMove,
+    Outcome,
+    Share,
+    Wait,
+)
 from gateway.store.database import PLANNER
 from gateway.store.sql_store import SqlStore
 from tests.store import filled
@@ -76,6 +93,7 @@ SMALL = {
 WALKED = {
     r"SELECT count\(\*\)": "counting what waits ends at contract.COUNTED",
     r"UPDATE deliveries SET .*due_at=.* WHERE deliveries.state != ": "all that waits is held when the store was set back",
+    r"UPDATE deadlines SET fence=.*holder <> ''": "those that are claimed just now, which an index of their own holds",
 }
 """What statements look like that may read more than they give, and why that is bounded or wanted."""
 
@@ -146,7 +164,7 @@ async def recorded(url: str, folder: Path) -> Recording:
     store = open_store(url, signer=filled.SIGNER, payload_folder=folder / "payloads", anchor_file=folder / "anchor")
     try:
         await store.open()
-        for journey in (read_all, take_in_and_decide, take_back, deliver, keep_the_registry):
+        for journey in (read_all, take_in_and_decide, let_terms_pass, take_back, deliver, keep_the_registry):
             await journey(store)
         await store.close()
         for spoilt in ("", "no anchor"):  # the log is compared with its anchor, and goes on under another name
@@ -245,6 +263,9 @@ async def take_in_and_decide(store: SqlStore) -> None:
         PartnerById("e00000007"),
         PartnerByIdentifier("ciq-registration", f"{7:010x}"),
         NextNumber("declaration", test=False),
+        LinkedCases(SHAPE.id("c", MIDDLE + 1), "call"),
+        TaskById("t-new"),
+        TasksOf(SHAPE.id("c", MIDDLE + 1)),
     ]
     known = await store.facts(queries, Facts(), "m-new")
     held = message(first, document_type="declaration", document={"a": "1" * 500}, case_id="c-new")
@@ -264,6 +285,9 @@ async def take_in_and_decide(store: SqlStore) -> None:
             waits=(Wait("w-new", "manifest", KEYS, {}, held.id, "acme"),),
             attached=(SHAPE.id("8", 107),),
             ledger=(LedgerMove("quota-0", "5", held.id),),
+            links=(CaseLink("c-new", "call", SHAPE.id("c", MIDDLE + 1)),),
+            tasks=(Task("t-new", 1, "review", "c-new", "declaration", "370100", "review", {"let": "accept"}, NOW),),
+            deadlines={name: Deadline(name, "notice", "c-new", NOW) for name in ("due-1", "due-2", "due-3")},
             answers=(Answered(SHAPE.id("d", MIDDLE + 2), receipt("x"), NOW),),
         )
     )
@@ -277,6 +301,21 @@ async def take_in_and_decide(store: SqlStore) -> None:
     await store.reopen_payload(first.payload.id)
     await accept(store, 10**9 + 9, body=bytes(100_000))
     assert await store.sweep(0) == 0
+
+
+async def let_terms_pass(store: SqlStore) -> None:
+    """All that happens to deadlines."""
+    late = LATER + timedelta(days=1)
+    first, second, third = await store.claim_deadlines(10, LEASE, late)
+    await store.return_deadline(second.work, late, 1)
+    await store.bury_deadline(third.work, Alert("deadline_dead", "due", (make_finding("decide.repeat"),), late))
+    assert len(await store.buried_deadlines(10)) == 1
+    await store.revive_deadline(third.deadline.id, late)
+    known = await store.facts([TaskById("t-new"), TasksOf("c-new")], Facts(), "alarm")
+    task = known[TaskById("t-new")]
+    assert task is not None
+    decided = replace(task, version=2, state=TaskState.DECIDED, option="let")
+    await store.commit(Outcome(first.work, 0, finished=True, facts=known, tasks=(decided,), deadlines={"due-2": None}))
 
 
 def payload_lane(claimed: Any) -> str:

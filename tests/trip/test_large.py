@@ -14,7 +14,7 @@ from gateway.errors import FactsMoved
 from gateway.model import MessageState, PayloadState, derive_id
 from gateway.pipeline import Pipeline
 from gateway.store.contract import Claimed
-from gateway.trip import carry
+from gateway.trip import carry, decider
 from tests.faults import heavy
 from tests.trip.rig import FLOWS, RULES, House, codes, elements, house, interchange, message
 
@@ -252,14 +252,14 @@ async def test_a_long_document_is_decided_off_the_loop_and_by_itself(
     gateway: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Deciding, writing and keeping a manifest of very many bills leave the loop free, and no two such are at it at once."""
-    real, threads = carry.decide, list[bool]()
+    real, threads = decider.decide, list[bool]()
 
     def decided(*arguments: Any) -> Any:
         threads.append(threading.current_thread() is threading.main_thread())
         assert gateway.pipeline._one_long.locked()
         return real(*arguments)
 
-    monkeypatch.setattr(carry, "decide", decided)
+    monkeypatch.setattr(decider, "decide", decided)
     view = await gateway.through(heavy.many_bills(carry.LONG + 1))
     assert [m.state for m in view.messages] == [MessageState.ACCEPTED]
     assert set(threads) == {False}

@@ -267,7 +267,7 @@ async def fill(quiet: Quiet, notice: bytes = b"<ClearanceNotice/>", document: by
     )
     await store.commit(
         Outcome(
-            id_, claimed.fence, 1, finished=True, messages=(message,), cases=(case,), deliveries=(to_customs,),
+            claimed.work, 1, finished=True, messages=(message,), cases=(case,), deliveries=(to_customs,),
             feed=(inbox, cleared),
             receipts=(
                 NewReceipt(model.Stage.CHECKED, "m-1", checked),

@@ -24,7 +24,7 @@ async def publish(quiet: Quiet, number: int, *, partner: str = "customs", test: 
         "clearance", partner, "clearance", f"f-{number}", sha256(body).hexdigest(), {"n": str(number)}, test,
         body=body, at=NOW,
     )  # fmt: skip
-    await quiet.store.commit(Outcome(claimed.payload.id, claimed.fence, 0, finished=True, feed=(entry,)))
+    await quiet.store.commit(Outcome(claimed.work, 0, finished=True, feed=(entry,)))
 
 
 async def read(quiet: Quiet, query: str = "", **more):

@@ -108,7 +108,7 @@ async def with_findings(quiet: Quiet, *counts: int) -> str:
         for number, count in enumerate(counts, 1)
     )  # fmt: skip
     case = CaseChange("c-many", 0, "held", "acme", False, frozenset({("bill", "B-MANY")}))
-    await quiet.store.commit(Outcome(id_, claimed.fence, len(counts), finished=True, messages=messages, cases=(case,)))
+    await quiet.store.commit(Outcome(claimed.work, len(counts), finished=True, messages=messages, cases=(case,)))
     return id_
 
 

@@ -32,6 +32,7 @@ from gateway.documents.customs_entry import CustomsEntry, EntryStatus
 from gateway.documents.parts import Function
 from gateway.documents.response import Outcome, Response
 from gateway.findings import rejects
+from gateway.flows.consignment import validity
 from gateway.flows.consignment.cases import (
     BUREAU,
     CUSTOMS_OFFICE,
@@ -86,7 +87,7 @@ def match(desk: Desk) -> list[Effect]:
     if not desk.sent_by(Role.CUSTOMS) or (notice.customs_office and offices and notice.customs_office not in offices):
         why = [fault("decide.sender.not_concerned", value=desk.sender.id)]
         return [*refuse(desk, subject, why, case.id), Alert("sender", tuple(why), case.id)]
-    why = list(_void(entry, notice, case))
+    why = list(_void(desk, entry, notice, case))
     if rejects(why):
         return [*refuse(desk, subject, why, case.id), Alert("unmatched", tuple(why), case.id)]
     if entry.status in (EntryStatus.REFUSED, EntryStatus.CANCELLED) or entry.function is Function.CANCELLATION:
@@ -106,12 +107,15 @@ def _withdrawn(notice: ClearanceNotice) -> bool:
     return notice.function is Function.CANCELLATION or notice.status is NoticeStatus.CANCELLED
 
 
-def _void(entry: CustomsEntry, notice: ClearanceNotice, case: Case) -> Iterator[Finding]:
-    """Why a notice that we know can clear nothing under this entry: it was withdrawn, or another entry has used it."""
+def _void(desk: Desk, entry: CustomsEntry, notice: ClearanceNotice, case: Case) -> Iterator[Finding]:
+    """Why a notice that we know can clear nothing under this entry: withdrawn, expired, or used by another."""
     if _withdrawn(notice):
         yield fault("decide.clearance.notice_withdrawn", "notice_number", notice.number)
-    elif _is_used(case) and ("entry", entry.number) not in case.keys:
-        yield fault("decide.clearance.used", "notice_number", notice.number)
+    elif _is_used(case):
+        if ("entry", entry.number) not in case.keys:
+            yield fault("decide.clearance.used", "notice_number", notice.number)
+    elif validity.is_over(desk, notice.valid_until):
+        yield fault("decide.clearance.expired", "notice_number", notice.valid_until, notice=notice.number)
 
 
 def _is_used(case: Case) -> bool:
@@ -161,7 +165,9 @@ def _pass_on(desk: Desk, notice: ClearanceNotice, case: Case, event: str) -> lis
     to = declarer(case, desk.facts)
     about = subject_of(declaration_of(case), "clearance", notice.number)
     told = response(desk, about, outcome, to.language).model_copy(update={"notice_number": notice.number})
-    effects: list[Effect] = [*moves, Keep(case.id, "clearance", notice)]
+    valid_until = None if withdrawn else notice.valid_until
+    effects: list[Effect] = [*moves, *validity.begin(desk, case, validity.NOTICE_ENDS, valid_until)]
+    effects.append(Keep(case.id, "clearance", notice))
     effects.append(AddKeys(case.id, frozenset({("notice", notice.number)})))
     office = notice.customs_office
     customs = desk.facts[PartnerByIdentifier(CUSTOMS_OFFICE, office)] if office else None
@@ -203,6 +209,7 @@ def _agreeing(desk: Desk, entry: CustomsEntry, notice: ClearanceNotice, case: Ca
         return [*late.effects, Respond(case.id, answer)]
     return [
         *taken.effects,
+        *validity.end(case, validity.NOTICE_ENDS),
         Keep(case.id, "customs_entry", entry),
         Keep(case.id, "clearance", notice.model_copy(update={"status": NoticeStatus.USED})),
         AddKeys(case.id, frozenset({("entry", entry.number)})),
@@ -270,5 +277,6 @@ NOTICES = Flow(
     decide=decide,
     feeds=(Feed("clearance", frozenset({Role.CUSTOMS})), STATUS),
     tracks=(CLEARANCE,),
+    deadlines={validity.NOTICE_ENDS: validity.expire_notice},
 )
 ENTRIES = Flow("customs_entry", takes=(Takes(CustomsEntry),), decide=match, feeds=(STATUS,), rules=(ClearanceMatch,))

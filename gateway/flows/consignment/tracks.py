@@ -178,10 +178,11 @@ CLEARANCE = Track(
         ),
         # Customs refuses the notice itself: the case is held as by a difference, until a corrected one comes.
         "decline": make_row(to(_C.MISMATCHED, _C.NOTIFIED), (_C.MISMATCHED, _C.MATCHED, _C.RELEASED)),
-        "match": make_row(to(_C.MATCHED, _C.NOTIFIED, _C.MISMATCHED), (_C.MATCHED, _C.RELEASED)),
+        # What was received before the notice expired counts, however late it is decided.
+        "match": make_row(to(_C.MATCHED, _C.NOTIFIED, _C.MISMATCHED, _C.EXPIRED), (_C.MATCHED, _C.RELEASED)),
         # Before customs let the goods go, its data may still change; a release is never taken back.
         "mismatch": make_row(to(_C.MISMATCHED, _C.NOTIFIED, _C.MATCHED), (_C.MISMATCHED, _C.RELEASED)),
-        "customs_release": make_row(to(_C.RELEASED, _C.MATCHED), (_C.RELEASED,)),
+        "customs_release": make_row(to(_C.RELEASED, _C.MATCHED, _C.EXPIRED), (_C.RELEASED,)),
         "withdraw": make_row(to(_C.WITHDRAWN, _C.NOTIFIED, _C.MISMATCHED), (_C.WITHDRAWN,)),
         "expire": make_row(
             to(_C.EXPIRED, _C.NOTIFIED, _C.MISMATCHED), (_C.EXPIRED, _C.MATCHED, _C.RELEASED, _C.WITHDRAWN)

@@ -7,22 +7,21 @@ may correct a transfer within limits; the issuing bureau may replace or withdraw
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from gateway.check.rulebook import TransferRules
 from gateway.check.rules import walk
-from gateway.decide import china
 from gateway.decide.answers import Subject, fault, progress, refuse, response
 from gateway.decide.desk import Desk
 from gateway.decide.effects import AddKeys, Effect, Keep, Note, Party, Publish, Purpose, Respond, Send
 from gateway.decide.facts import PartnerById
-from gateway.decide.flow import Feed, Flow, Takes
+from gateway.decide.flow import Feed, Flow, On, Takes
 from gateway.documents.parts import Function
 from gateway.documents.response import Outcome
 from gateway.documents.transfer import Transfer
 from gateway.findings import rejects
+from gateway.flows.consignment import validity
 from gateway.flows.consignment.cases import (
     BUREAU,
     STATUS,
@@ -66,7 +65,7 @@ def decide(desk: Desk) -> list[Effect]:
         return refuse(desk, subject, why, case.id)
     if transfer.function is Function.CANCELLATION:
         return _hand_over(desk, transfer, case, receiving, "withdraw")
-    why = [*_exclusions(transfer, desk.rules.of(TransferRules)), *_disagreements(transfer, case, desk.now)]
+    why = [*_exclusions(transfer, desk.rules.of(TransferRules)), *_disagreements(desk, transfer, case)]
     if rejects(why):
         return refuse(desk, subject, why, case.id)
     return _hand_over(desk, transfer, case, receiving, "send")
@@ -95,12 +94,12 @@ def _exclusions(transfer: Transfer, rules: TransferRules) -> list[Finding]:
     ]
 
 
-def _disagreements(transfer: Transfer, case: Case, now: datetime) -> Iterator[Finding]:
+def _disagreements(desk: Desk, transfer: Transfer, case: Case) -> Iterator[Finding]:
     """Where the transfer does not fit its declaration, or is out of date."""
     declaration = declaration_of(case)
     if transfer.direction is not declaration.direction:
         yield fault("decide.differs", "direction", transfer.direction, ours=declaration.direction)
-    if transfer.valid_until is not None and transfer.valid_until < china.day(now):
+    if validity.is_over(desk, transfer.valid_until):
         yield fault("decide.transfer.expired", "valid_until", transfer.valid_until)
     declared = {goods.hs_code for goods in declaration.goods}
     for place, code in walk(transfer, "goods[].hs_code"):
@@ -137,6 +136,7 @@ def _hand_over(
     told = response(desk, subject, outcome, to.language, organisation=transfer.from_organisation)
     return [
         *effects,
+        *validity.begin(desk, case, validity.TRANSFER_ENDS, None if withdrawn else transfer.valid_until),
         Keep(case.id, "transfer", transfer),
         AddKeys(case.id, frozenset((kind, value) for kind, value in keys if value)),
         Send(case.id, "transfer", transfer, Party(Role.BUREAU, partner_id=receiving.id), Purpose.TRANSFER),
@@ -252,6 +252,11 @@ def differences(old: Any, new: Any, place: str = "") -> Iterator[tuple[str, Any,
         yield place, simple[0], simple[1]
 
 
+def _let_go(_desk: Desk, case: Case) -> list[Effect]:
+    """What the port's bureau has answered no longer runs out."""
+    return validity.end(case, validity.TRANSFER_ENDS)
+
+
 FLOW = Flow(
     "transfer",
     takes=(Takes(Transfer),),
@@ -259,4 +264,6 @@ FLOW = Flow(
     tracks=(TRANSFER,),
     rules=(TransferRules,),
     feeds=(Feed("transfer", frozenset({Role.BUREAU})), STATUS),
+    deadlines={validity.TRANSFER_ENDS: validity.expire_transfer},
+    reacts=(On("transfer", "decline", _let_go), On("transfer", "take", _let_go)),
 )

@@ -1,0 +1,145 @@
+"""Decides what is due because a term is over: a deadline is claimed, decided as an occasion, and written by commit 2.
+
+    claim     the oldest that are over, once what was received before them is decided
+    decide    by the function that a flow declares for its kind, with all that reacts to it
+    commit    in one transaction, which takes the deadline away: it is decided once, on however many nodes
+
+One that is undone or set anew meanwhile is lost to whoever decides it. One that cannot be decided, through a fault of
+ours, is tried again, and then left to an operator.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+import structlog
+
+from gateway.check.rulebook import RuleBook
+from gateway.decide import china
+from gateway.decide.deadlines import MOST_FAULTS
+from gateway.decide.desk import Alarm
+from gateway.decide.flow import Flows
+from gateway.deliver.dispatch import Dispatch, InHand, gather_written
+from gateway.deliver.loop import Loop
+from gateway.deliver.rendering import Renderer
+from gateway.errors import FactsMoved, LeaseLost, TemporaryError
+from gateway.findings import make_finding
+from gateway.model import GATEWAY, Deadline, derive_id
+from gateway.registry.directory import Directory
+from gateway.store.contract import Alert, ClaimedDeadline, Outcome, Store
+from gateway.trip.decider import Decider
+from gateway.trip.transaction import Transaction
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 8
+"""Deadlines in work at once: each is a few questions and a commit, and a thousand that end with one day are done in
+some seconds."""
+LOOKS_EVERY = 1.0
+"""Seconds between two looks for deadlines that are over: a term is hours at least, and a look is one indexed question."""
+DECISIONS = 5
+"""How often one is decided anew at once when facts move."""
+COMES_BACK = timedelta(seconds=1)
+"""How soon one comes back that could not be decided just now."""
+FAULT_PAUSE = timedelta(seconds=30)
+"""How soon one comes back after a fault of ours."""
+
+
+class Alarms:
+    """Decides deadlines as they come due."""
+
+    def __init__(
+        self,
+        store: Store,
+        directory: Directory,
+        renderer: Renderer,
+        flows: Flows,
+        rules: RuleBook,
+        lease: timedelta,
+        clock: Callable[[], datetime],
+        on_committed: Callable[[], None],
+    ) -> None:
+        """`lease` is how long one is held; `on_committed` is called after each commit, to wake the deliveries."""
+        self._store = store
+        self._directory = directory
+        self._renderer = renderer
+        self._flows = flows
+        self._rules = rules
+        self._lease = lease
+        self._clock = clock
+        self._on_committed = on_committed
+        self._loop = Loop(self._claim, self.process, AT_ONCE, idle=LOOKS_EVERY)
+
+    async def run(self) -> None:
+        """Claim and decide until cancelled."""
+        await self._loop.run()
+
+    async def _claim(self, limit: int) -> Sequence[ClaimedDeadline]:
+        """The oldest that are over."""
+        return await self._store.claim_deadlines(limit, self._lease, self._clock())
+
+    async def process(self, claimed: ClaimedDeadline) -> None:
+        """Decide one; never raises: where it does not come to an end, it is given back or left to an operator."""
+        deadline = claimed.deadline
+        try:
+            for _ in range(DECISIONS):
+                with suppress(FactsMoved):
+                    await self._decide(claimed)
+                    self._on_committed()
+                    return
+            await self._give_back(claimed, COMES_BACK, claimed.begun)
+        except asyncio.CancelledError:
+            await self._give_back(claimed, timedelta(0), claimed.begun)
+            raise
+        except LeaseLost:
+            log.info("deadline_lost", deadline=deadline.id)  # undone, set anew, or another node has it
+        except TemporaryError as error:
+            log.warning("deadline_deferred", deadline=deadline.id, reason=str(error))
+            await self._give_back(claimed, COMES_BACK, claimed.begun)
+        except Exception as error:  # a fault of ours must not be lost, and must not be tried for ever
+            log.exception("deadline_failed", deadline=deadline.id, kind=deadline.kind)
+            await self._fail(claimed, error)
+
+    async def _decide(self, claimed: ClaimedDeadline) -> None:
+        """One decision and its commit."""
+        deadline, now = claimed.deadline, self._clock()
+        occasion = Alarm(deadline, derive_id(deadline.id, deadline.at.isoformat()))
+        decider = Decider(self._store, self._directory, self._flows, self._rules.at(china.day(now)), now)
+        decided = await decider.decide(occasion, Transaction())
+        dispatch = Dispatch(self._directory, self._renderer)
+        in_hand = InHand(occasion.id, GATEWAY, now, deadline.test)
+        await dispatch.carry_out(decided.parts, in_hand, decided.applied)
+        await self._store.commit(
+            Outcome(claimed.work, 0, finished=True, facts=decided.facts, **gather_written([dispatch]))
+        )
+        dispatch.log_alerts()
+
+    async def _fail(self, claimed: ClaimedDeadline, error: Exception) -> None:
+        """Try one again that a fault of ours kept from being decided, or leave it to an operator."""
+        if claimed.begun + 1 < MOST_FAULTS:
+            await self._give_back(claimed, FAULT_PAUSE, claimed.begun + 1)
+            return
+        with suppress(LeaseLost, TemporaryError):  # where the store is away, the lease runs out and it fails once more
+            await self._store.bury_deadline(claimed.work, _alert(claimed.deadline, error, self._clock()))
+
+    async def _give_back(self, claimed: ClaimedDeadline, pause: timedelta, begun: int) -> None:
+        """Let it be claimed again; where the store is away, its lease runs out."""
+        with suppress(LeaseLost, TemporaryError):
+            await self._store.return_deadline(claimed.work, self._clock() + pause, begun)
+
+
+def _alert(deadline: Deadline, error: Exception, at: datetime) -> Alert:
+    """What the operator is told of a deadline that is left to them."""
+    why = make_finding("deadline.failed", kind=deadline.kind, deadline=deadline.id, reason=type(error).__name__)
+    return Alert(
+        "deadline_dead",
+        f"{deadline.id} {deadline.at.isoformat()}",
+        (why,),
+        at,
+        case_id=deadline.case_id,
+        test=deadline.test,
+        details={"deadline": deadline.id, "kind": deadline.kind},
+    )

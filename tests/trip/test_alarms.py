@@ -1,0 +1,161 @@
+"""Deadlines through the middle of the gateway: set by a decision, over, decided, and told to whom they concern."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from gateway.decide.deadlines import MOST_FAULTS
+from gateway.errors import StoreUnavailable
+from gateway.store.contract import ClaimedDeadline
+from gateway.store.deadlines import SETTLING
+from gateway.trip import alarms, decider
+from tests.trip.rig import House, declaration, house
+from tests.trip.test_answers import answer, as_json
+
+OVER = datetime(2026, 3, 31, 16, 0, tzinfo=UTC) + SETTLING
+"""When the last day of March is over in China, and the store lets its deadlines be claimed."""
+LEASE = timedelta(seconds=60)
+
+
+async def notified(gateway: House) -> str:
+    """A consignment whose notice customs has; its number."""
+    view = await gateway.through(declaration("V1"))
+    await gateway.through(answer("RV1", "TD-V1", "accepted", "A1"), "bureau")
+    (case,) = await gateway.store.case(view.messages[0].case_id)
+    number = dict(case.keys)["declaration"]
+    notice = as_json(
+        "clearance", "X1", number=f"{number}000", function="9", direction="inbound", declaration_number=number,
+        status="issued", goods=[{"sequence_number": 1, "hs_code": "2204210000"}], issuing_organisation="370200",
+        customs_office="4227", valid_until="2026-03-31",
+    )  # fmt: skip
+    view = await gateway.through(notice, "bureau")
+    assert [one.state.value for one in view.messages] == ["accepted"]
+    return number
+
+
+async def over(gateway: House) -> list[ClaimedDeadline]:
+    """What is over at the end of the notice's last day."""
+    gateway.clock.now = OVER
+    return list(await gateway.store.claim_deadlines(9, LEASE, OVER))
+
+
+async def let_pass(gateway: House) -> None:
+    """Decide what is over by then."""
+    for claimed in await over(gateway):
+        await gateway.pipeline.alarms.process(claimed)
+
+
+async def test_a_notice_expires_by_itself(gateway: House) -> None:
+    """With nobody sending anything, the notice expires on its day: on the timeline, on the feed, and to the bureau."""
+    number = await notified(gateway)
+    await let_pass(gateway)
+    (case,) = await gateway.store.case(number)
+    assert case.tracks["clearance"] == "expired"
+    (moved,) = (event for event in case.events if event.details.get("event") == "expire")
+    assert (moved.partner_id, moved.at) == ("", OVER)
+    told = [entry.keys["status"] for entry in await gateway.feed("status", "acme")]
+    assert told[-1] == case.status
+    responses = [json.loads(entry.body)["document"] for entry in await gateway.inbox("bureau") if entry.body]
+    assert [one["reasons"][0]["code"] for one in responses if one["outcome"] == "held"] == ["decide.clearance.expired"]
+    assert await gateway.store.claim_deadlines(9, LEASE, OVER + timedelta(days=9)) == []
+
+
+async def test_two_nodes_decide_a_deadline_once(gateway: House) -> None:
+    """Decided by one node, it is lost to the other, which had it before its lease ran out: there is one of everything."""
+    number = await notified(gateway)
+    (first,) = await over(gateway)
+    (second,) = await gateway.store.claim_deadlines(9, LEASE, OVER + 2 * LEASE)
+    await asyncio.gather(*(gateway.pipeline.alarms.process(one) for one in (first, second)))
+    (case,) = await gateway.store.case(number)
+    assert [event.details.get("event") for event in case.events].count("expire") == 1
+
+
+async def test_a_fault_of_ours_leaves_a_deadline_to_the_operator(
+    gateway: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tried again some times, and then left: the operator is alerted, and once the fault is mended it is decided."""
+    number = await notified(gateway)
+
+    def breaks(*_: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    tried = 0
+    with monkeypatch.context() as patched:
+        patched.setattr(decider, "decide", breaks)
+        now = OVER
+        while claimed := await gateway.store.claim_deadlines(9, LEASE, now):
+            gateway.clock.now = now
+            await gateway.pipeline.alarms.process(claimed[0])
+            tried += 1
+            now += alarms.FAULT_PAUSE + SETTLING
+    assert tried == MOST_FAULTS
+    (left,) = await gateway.store.buried_deadlines(9)
+    told = [json.loads(entry.body)["alert"] for entry in await gateway.feed("alerts", "@operator")]
+    assert told == ["deadline_dead"]
+    await gateway.store.revive_deadline(left.id, now)
+    gateway.clock.now = now + SETTLING
+    for one in await gateway.store.claim_deadlines(9, LEASE, gateway.clock.now):
+        await gateway.pipeline.alarms.process(one)
+    (case,) = await gateway.store.case(number)
+    assert case.tracks["clearance"] == "expired"
+
+
+async def test_a_store_that_is_away_costs_a_deadline_nothing(gateway: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is written and nothing counted: it comes back soon."""
+    await notified(gateway)
+    (claimed,) = await over(gateway)
+
+    async def away(_: object) -> None:
+        raise StoreUnavailable("away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(gateway.store, "commit", away)
+        await gateway.pipeline.alarms.process(claimed)
+    (again,) = await gateway.store.claim_deadlines(9, LEASE, OVER + alarms.COMES_BACK + SETTLING)
+    assert again.begun == 0
+
+
+async def test_a_gateway_that_ends_gives_its_deadlines_back(gateway: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cancelled in the middle, it is free at once for another node."""
+    await notified(gateway)
+    (claimed,) = await over(gateway)
+    begun = asyncio.Event()
+
+    async def never(_: object) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(gateway.store, "commit", never)
+        task = asyncio.create_task(gateway.pipeline.alarms.process(claimed))
+        await begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert len(await gateway.store.claim_deadlines(9, LEASE, OVER + SETTLING)) == 1
+
+
+async def test_a_running_gateway_looks_for_deadlines(
+    tmp_path: Path, migrated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody need ring: what is over is found within seconds."""
+    monkeypatch.setattr(alarms, "LOOKS_EVERY", 0.01)
+    async with house(tmp_path, migrated) as gateway:
+        number = await notified(gateway)
+        gateway.clock.now = OVER
+        running = asyncio.create_task(gateway.pipeline.run())
+        try:
+            for _ in range(1000):
+                await asyncio.sleep(0.02)
+                (case,) = await gateway.store.case(number)
+                if case.tracks["clearance"] == "expired":
+                    break
+            assert case.tracks["clearance"] == "expired"
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
