@@ -14,6 +14,7 @@ from importlib.metadata import entry_points
 from gateway.documents.base import Document, Part
 from gateway.documents.clearance import ClearanceNotice
 from gateway.documents.customs_entry import CustomsEntry
+from gateway.documents.decision import Decision
 from gateway.documents.declaration import Declaration
 from gateway.documents.manifest import Manifest
 from gateway.documents.release import ReleaseNotice
@@ -61,6 +62,7 @@ __all__ = [
     "MODELS",
     "ClearanceNotice",
     "CustomsEntry",
+    "Decision",
     "Declaration",
     "Document",
     "Manifest",

@@ -127,6 +127,8 @@ Number = Annotated[
 """A non-negative decimal; the digits are capped so that an exponent cannot make it huge."""
 Count = Annotated[StrictInt, Field(ge=0, le=10**9)]
 """A whole number of things."""
+Version = Annotated[StrictInt, Field(ge=1, le=10**9)]
+"""How often something has changed, from 1."""
 Flag = StrictBool
 Day = Annotated[date, BeforeValidator(_iso_date), AfterValidator(_known_day)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_iso_datetime), AfterValidator(_known_moment)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from gateway.documents.base import Code, DeclarationNumber, Document, Moment, NoticeNumber, Part, Text, item
+from gateway.documents.base import Code, DeclarationNumber, Document, Moment, NoticeNumber, Part, Text, Version, item
 
 
 class Outcome(StrEnum):
@@ -49,6 +49,9 @@ class Response(Document):
     outcome: Outcome = item("结果", "What became of it.", source="RspKind", required=True)
     code: Code | None = item("回执代码", "The service's response code, such as 1100.", source="RspCodes")
     text: Text | None = item("回执描述", "The same in words.", source="RspInfo")
+    task_version: Version | None = item(
+        "任务版本", "The version of a task that was decided, or has moved on, as it is then."
+    )
     at: Moment | None = item("操作时间", "When it was decided.", source="OperTime, RspGenTime")
     organisation: Code | None = item("机构", "Bureau that decided, n6.", source="SenderAddr")
     reasons: tuple[Reason, ...] = item("原因", "Reasons.", source="AddInfo", many=True)

@@ -31,7 +31,7 @@ from gateway.decide.flow import Flows
 from gateway.deliver.aside import run_aside, uncollected
 from gateway.deliver.dispatch import Dispatch, InHand, gather_written
 from gateway.deliver.rendering import Renderer
-from gateway.documents import MODELS, Document, Response
+from gateway.documents import MODELS, Decision, Document, Response
 from gateway.documents.parts import Function
 from gateway.findings import make_finding
 from gateway.model import DeliveryKind, Finding, InterchangeRef, MessageState, Partner, Place, Stage, Syntax, derive_id
@@ -397,7 +397,7 @@ class Trip:
 
     def _occasion(self, document: Document, in_hand: InHand) -> MessageIn | Act:
         """The occasion that a document of this payload is: who decides a task acts, whoever else sends tells."""
-        made = Act if self._flows.is_at_once(document.document_type) else MessageIn
+        made = Act if isinstance(document, Decision) else MessageIn
         return made(
             document.document_type,
             document,

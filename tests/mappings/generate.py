@@ -130,7 +130,7 @@ def _leaf(row: Row, annotation: Any, mapping: Mapping) -> st.SearchStrategy[Any]
         return _shaped(row, mapping, digits)
     width = _width(row, mapping)
     if kind == "integer":
-        return st.integers(0, 10 ** min(width, 9) - 1)
+        return st.integers(_constraints(annotation).get("ge", 0), 10 ** min(width, 9) - 1)
     if kind == "number":
         return st.decimals(0, Decimal("999999999.9999"), places=4, allow_nan=False, allow_infinity=False)
     if kind == "date":
@@ -175,9 +175,13 @@ def _members(annotation: Any) -> list[str]:
 def _constraints(annotation: Any) -> dict[str, Any]:
     """The pydantic constraints somewhere within `annotation`."""
     found: dict[str, Any] = {}
-    for inner in (*get_args(annotation), *getattr(annotation, "__metadata__", ())):
+    for inner in (
+        *get_args(annotation),
+        *getattr(annotation, "__metadata__", ()),
+        *getattr(annotation, "metadata", ()),
+    ):
         found |= _constraints(inner)
-    for attribute in ("pattern", "max_length"):
+    for attribute in ("pattern", "max_length", "ge"):
         if (value := getattr(annotation, attribute, None)) is not None:
             found[attribute] = value
     return found

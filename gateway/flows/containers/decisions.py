@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from gateway.decide.effects import Effect, Keep, Party, Publish, Purpose, Send
 from gateway.decide.flow import Feed
 from gateway.documents.base import Document
-from gateway.documents.release import ContainerDecision, Decision, ReleaseNotice
+from gateway.documents.release import ContainerAct, ContainerDecision, ReleaseNotice
 from gateway.flows.consignment.cases import kept
 from gateway.flows.containers.status import ContainerStatus
 from gateway.model import Case, Role
@@ -23,7 +23,7 @@ def states(case: Case) -> Mapping[str, ContainerStatus]:
 
 
 def _state(unit: ContainerDecision) -> ContainerStatus:
-    if unit.decision is Decision.RELEASE:
+    if unit.decision is ContainerAct.RELEASE:
         return ContainerStatus.RELEASED
     return ContainerStatus.UNDECLARED if unit.is_undeclared else ContainerStatus.LOCKED
 

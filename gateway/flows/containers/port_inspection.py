@@ -44,7 +44,7 @@ from gateway.decide.flow import Flow, On, Takes
 from gateway.documents.declaration import Declaration
 from gateway.documents.manifest import BillOfLading, Manifest
 from gateway.documents.parts import Function, Movement
-from gateway.documents.release import ContainerDecision, Decision, ReleaseNotice
+from gateway.documents.release import ContainerAct, ContainerDecision, ReleaseNotice
 from gateway.documents.response import Outcome
 from gateway.flows.consignment.cases import REGISTRATION, declaration_of, is_inbound, kept, owner_code
 from gateway.flows.containers.decisions import RELEASES, keep_port, merged, ports_of, states, to_port, to_ports
@@ -176,7 +176,7 @@ class _Inspection:
                     number=unit.number,
                     bill_of_lading=bill.number,
                     declaration_number=declaration.number,
-                    decision=Decision.LOCK if risks else Decision.RELEASE,
+                    decision=ContainerAct.LOCK if risks else ContainerAct.RELEASE,
                     reasons=reasons(risks, port.language),
                 )
             )
@@ -199,7 +199,7 @@ class _Inspection:
             ContainerDecision(
                 number=unit.number,
                 bill_of_lading=bill.number,
-                decision=Decision.LOCK,
+                decision=ContainerAct.LOCK,
                 is_undeclared=True,
                 reasons=reasons(why[:1], language),
             )
@@ -384,7 +384,7 @@ def lock_again(desk: Desk, case: Case) -> list[Effect]:
     port = next((found for one in known if (found := desk.facts[one]) is not None), None)
     void = fault("decide.port.void", value=declaration_of(case).number, status=case.status)
     why = reasons((void,), port.language if port else "")
-    units = [unit.model_copy(update={"decision": Decision.LOCK, "reasons": why}) for unit in released]
+    units = [unit.model_copy(update={"decision": ContainerAct.LOCK, "reasons": why}) for unit in released]
     changes = {"number": desk.derive("release"), "decided_at": desk.now, "containers": tuple(units)}
     notice = earlier.model_copy(update=changes)
     return [

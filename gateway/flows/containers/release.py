@@ -11,7 +11,7 @@ from gateway.decide.desk import Desk
 from gateway.decide.effects import Effect, Keep, Note, Respond
 from gateway.decide.facts import CasesByKeys
 from gateway.decide.flow import Flow, Takes
-from gateway.documents.release import ContainerDecision, Decision, ReleaseNotice
+from gateway.documents.release import ContainerAct, ContainerDecision, ReleaseNotice
 from gateway.documents.response import Outcome
 from gateway.findings import rejects
 from gateway.flows.consignment.cases import BUREAU, declaration_of, identified, is_inbound
@@ -19,7 +19,7 @@ from gateway.flows.containers.decisions import RELEASES, merged, states, to_port
 from gateway.flows.containers.status import ContainerEvent, ContainerStatus, container_step
 from gateway.model import Case, Finding
 
-_ORDERS = {Decision.RELEASE: ContainerEvent.UNLOCK_ORDER, Decision.LOCK: ContainerEvent.LOCK_ORDER}
+_ORDERS = {ContainerAct.RELEASE: ContainerEvent.UNLOCK_ORDER, ContainerAct.LOCK: ContainerEvent.LOCK_ORDER}
 
 
 def decide(desk: Desk) -> list[Effect]:
