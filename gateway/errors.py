@@ -20,6 +20,7 @@ GatewayError
     ├── FlowsInvalid          two flows do not go together
     ├── TransportsInvalid     two transports do not go together
     ├── DecisionEndless       flows react to one another without end
+    ├── ExaminationFatal      a payload ends whatever process examines it
     ├── DirectoryUnreadable   a UN/EDIFACT directory archive cannot be imported
     ├── NotFound              no such thing in the store (HTTP 404)
     ├── NotAuthenticated      no valid credentials (HTTP 401)
@@ -131,6 +132,10 @@ class TransportsInvalid(PermanentError):
 
 class DecisionEndless(PermanentError):
     """Flows react to one another without end."""
+
+
+class ExaminationFatal(PermanentError):
+    """It ended the process that examined it, which examined nothing else."""
 
 
 class DirectoryUnreadable(PermanentError):

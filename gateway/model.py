@@ -278,6 +278,8 @@ class Payload:
     body: bytes = b""
     path: str = ""
     """The file that holds the bytes where they are many; `body` is empty then."""
+    at_once: bool = False
+    """Whether its sender waits for what comes of it; of one that is claimed later nobody knows that any more."""
 
 
 @dataclass(frozen=True, slots=True)

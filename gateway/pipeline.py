@@ -1,19 +1,17 @@
 """The trip on one screen: receive -> parse -> check -> translate -> decide -> deliver -> receipt.
 
-A payload that commit 1 has kept is claimed, examined (parse, check, read), decided message by message,
-and written by commit 2: one transaction for all of it, or one per chunk of a large one. Whatever stops
-in between leaves a lease that runs out, and the payload is taken up again; ids derive from its id, so
-that doing it again makes the same things.
+A payload that commit 1 has kept is claimed, examined (parse, check, read), decided message by message, and written by
+commit 2: one transaction for all of it, or one per chunk of a large one. Whatever stops in between leaves a lease that
+runs out, and the payload is taken up again; ids derive from its id, so that doing it again makes the same things.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -23,69 +21,19 @@ from gateway.decide import china
 from gateway.decide.flow import Flows
 from gateway.deliver.loop import Loop
 from gateway.deliver.rendering import Renderer
-from gateway.errors import EarlierUndecided, ExaminerLost, FactsMoved, LeaseLost, TemporaryError
-from gateway.model import Direction, Payload
+from gateway.errors import BodyLost, FactsMoved, TemporaryError
+from gateway.model import Direction
 from gateway.receipt.notary import Notary
 from gateway.registry.directory import Directory
 from gateway.store.contract import Claimed, Outcome, Store
 from gateway.trip.alarms import Alarms
 from gateway.trip.carry import Trip
 from gateway.trip.examine import Bounds
-from gateway.trip.workers import Examiners, is_large
+from gateway.trip.inbox import HeldPayload, Inbox
+from gateway.trip.work import COMES_BACK, see_through
+from gateway.trip.workers import Examiners
 
 log = structlog.get_logger(__name__)
-
-DECISIONS = 5
-"""How often a payload is decided anew at once when facts move; after that it waits a little."""
-COMES_BACK = timedelta(seconds=0.5)
-"""How soon a payload comes back that could not be decided or written just now; a whole lease is for crashes."""
-
-SUSPECT_DEATHS = 3
-"""Examinations in a row that nobody told the end of, after which a payload is examined in a process apart: it may
-be what ended the process each time. Fewer would suspect what a killed node happened to hold; each more is one more
-start of a gateway that such a payload ends at once."""
-RETURN_SECONDS = 0.5
-"""Seconds after which a payload is given back again where the store did not answer: so soon it is free once it does."""
-LEAVE_SECONDS = 2.0
-"""Seconds that giving everything back may take when the gateway ends; what is left, its restart takes back."""
-IN_ORDER_SECONDS, IN_ORDER_LOOKS = 0.2, 10
-"""How long a payload keeps its place while it waits for those before it, and how often it looks meanwhile."""
-
-LARGE_AT_ONCE = 2
-"""Large payloads of one partner in work at once: one being examined (see `workers.RESERVE`) while another is decided.
-With more, one partner's would take all of `pipeline.concurrency`, and hold what was read of each in memory."""
-
-PEAK_ARRIVALS = 16
-"""Arrivals waiting for their commit at once that count as a peak: at a steady few hundred a second there are fewer."""
-GIVES_WAY = 1.0
-"""Seconds for which claiming gives way to a peak at most: a peak is kept first and explained after, but never starved."""
-CLAIMED_AT_PEAK = 4
-"""Payloads claimed at once while a peak lasts: a few hundredths of the processor's time."""
-
-
-@dataclass(slots=True)
-class _UnderWay:
-    """A claimed payload that is being worked at, and what is known by now of its examination."""
-
-    claimed: Claimed
-    examined: bool = False
-    """Whether its examination came to its end."""
-    died: bool = False
-    """Whether the process that examined it ended."""
-    holding: asyncio.Task[None] | None = None
-    """Who renews the lease."""
-
-    @property
-    def begun(self) -> int:
-        """What the next claim shall see: this examination counts only where the process ended in it."""
-        if self.examined:
-            return 0
-        return self.claimed.begun + self.died
-
-    def stop_holding(self) -> None:
-        """Before the lease is shortened: a later renewal would lengthen it again."""
-        if self.holding is not None:
-            self.holding.cancel()
 
 
 class Pipeline:
@@ -108,33 +56,31 @@ class Pipeline:
 
         `observe` is told how many seconds a payload took from its arrival to its last commit.
         """
+        lease = timedelta(seconds=settings.pipeline.lease_seconds)
+        limits = settings.limits
         self._store = store
         self._chunk = settings.pipeline.chunk
-        self._lease = timedelta(seconds=settings.pipeline.lease_seconds)
         self._notary = notary
         self._flows = flows
         self._rules = rules
         self._clock = clock
         self._on_committed = on_committed
-        self._arrivals = arrivals
         self._observe = observe
         self._directory = Directory(store)
         self._renderer = Renderer(settings.our_id, store)
-        limits = settings.limits
         self._examiners = Examiners(
             settings.pipeline.workers,
             limits.unpacked_bytes,
             Bounds(limits.unpacked_ratio, limits.interchanges, limits.groups),
             settings.pipeline.worker_bytes,
         )
-        self._loop = Loop(self._claim, self.process, settings.pipeline.concurrency)
-        self.alarms = Alarms(store, self._directory, self._renderer, flows, rules, self._lease, clock, on_committed)
+        self._inbox = Inbox(store, lease, clock, arrivals)
+        self._loop = Loop(self._inbox.claim, self.process, settings.pipeline.concurrency)
+        self._waited_for: dict[str, asyncio.Task[None]] = {}
+        """Payloads in work that somebody waits for, by id."""
+        self.alarms = Alarms(store, self._directory, self._renderer, flows, rules, lease, clock, on_committed)
         self._once_more = asyncio.Lock()
         self._one_long = asyncio.Lock()
-        self._large = Counter[str]()
-        """Large payloads in work, by partner."""
-        self._suspects: set[str] = set()
-        """Payloads that were in a process when it ended."""
 
     def ring(self) -> None:
         """A payload has come: look now."""
@@ -149,158 +95,64 @@ class Pipeline:
                 both.create_task(self.alarms.run(), name="deadlines")
         finally:
             warming.cancel()
+            for task in self._waited_for.values():
+                task.cancel()
+            await asyncio.gather(*self._waited_for.values(), return_exceptions=True)
             self._examiners.close()
 
-    async def _claim(self, limit: int) -> Sequence[Claimed]:
-        """The oldest payloads that nobody holds."""
-        if await self._gave_way():
-            limit = min(limit, CLAIMED_AT_PEAK)
-        busy = [partner for partner, count in self._large.items() if count >= LARGE_AT_ONCE]
-        return await self._store.claim_payloads(limit, self._lease, self._clock(), without_large_of=busy)
+    def begin_at_once(self, claimed: Claimed) -> None:
+        """Process a payload whose sender waits for what comes of it: commit 1 has claimed it for this process."""
+        task = asyncio.create_task(self.process(claimed), name=f"at once {claimed.payload.id}")
+        self._waited_for[claimed.payload.id] = task
+        task.add_done_callback(lambda _: self._waited_for.pop(claimed.payload.id, None))
 
-    async def _gave_way(self) -> bool:
-        """Wait while many arrivals are being accepted: their senders wait for an answer, this work does not."""
-        left = GIVES_WAY
-        while left > 0 and self._arrivals() > PEAK_ARRIVALS:
-            await asyncio.sleep(GIVES_WAY / 20)
-            left -= GIVES_WAY / 20
-        return left <= 0
+    async def wait_for(self, payload_id: str, seconds: float) -> None:
+        """Wait until a payload that was begun at once here has come to its end, for so long at most."""
+        if task := self._waited_for.get(payload_id):
+            await asyncio.wait({task}, timeout=seconds)
 
     async def process(self, claimed: Claimed) -> None:
         """One payload, to its last commit. Never raises: a fault of ours is told to its sender and to the operator."""
-        payload_id = claimed.payload.id
-        if not claimed.payload.path and len(claimed.payload.body) != claimed.payload.size:
-            log.error("payload_lost", payload=payload_id, sha256=claimed.payload.sha256)
-            await self._record_failure(
-                claimed, f"BodyLost: the file {claimed.payload.sha256} is missing from the payload folder."
-            )
-            return
-        work = _UnderWay(claimed)
-        if not is_large(claimed.payload):
-            await self._work(work)
-            return
-        partner_id = claimed.payload.partner_id
-        if self._large[partner_id] >= LARGE_AT_ONCE:  # several were claimed at once, or it is small and packed
-            await self._let_go(work)
-            return
-        self._large[partner_id] += 1
-        try:
-            await self._work(work)
-        finally:
-            self._large[partner_id] -= 1
-            if not self._large[partner_id]:
-                del self._large[partner_id]
-
-    async def _work(self, work: _UnderWay) -> None:
-        """Decide the payload while its lease is held."""
-        work.holding = asyncio.create_task(self._hold(work))
-        try:
-            await self._decide(work)
-        except asyncio.CancelledError:
-            await self._leave(work)
-            raise
-        finally:
-            work.holding.cancel()
-
-    async def _decide(self, work: _UnderWay) -> None:
-        """Examine, decide and commit; where that does not come to an end, the payload is given back or failed."""
-        payload_id = work.claimed.payload.id
-        try:
-            for attempt in range(DECISIONS):
-                now = self._clock()
-                trip = await self._begin(work.claimed, now, again=attempt > 0)
-                try:
-                    # A payload whose facts moved shared a case with another: one by one, they do not meet again.
-                    async with self._once_more if attempt else nullcontext():
-                        await self._carry(trip, work, china.day(now))
-                except FactsMoved:
-                    # What earlier chunks have committed stands: deciding it anew would only meet itself.
-                    work.claimed = replace(work.claimed, position=trip.done)
-                    continue
-                self._finish(work)
-                return
-            log.warning("facts_keep_moving", payload=payload_id)
-        except LeaseLost:
-            log.info("lease_lost", payload=payload_id)
-            return
-        except ExaminerLost as error:
-            if self._is_suspect(work.claimed):
-                log.exception("payload_ends_its_examiner", payload=payload_id)
-                why = f"{type(error).__name__}: it ended the process that examined it."
-                await self._record_failure(work.claimed, why)
-                return
-            log.warning("examiner_lost", payload=payload_id)
-            self._suspects.add(payload_id)
-            work.died = True
-        except EarlierUndecided:
-            pass
-        except TemporaryError as error:
-            log.warning("payload_deferred", payload=payload_id, reason=str(error))
-        except Exception as error:  # nothing may be lost: a fault of ours becomes the payload's state
-            log.exception("payload_failed", payload=payload_id)
-            await self._record_failure(work.claimed, f"{type(error).__name__}: {error}")
-            return
-        await self._let_go(work)
-
-    def _finish(self, work: _UnderWay) -> None:
-        """The payload has left the inbox."""
-        self._suspects.discard(work.claimed.payload.id)
-        self._on_committed()
-        self._observe((self._clock() - work.claimed.payload.received_at).total_seconds())
-
-    def _is_suspect(self, claimed: Claimed) -> bool:
-        """Whether the payload may be one that ends whatever process examines it."""
-        return claimed.begun >= SUSPECT_DEATHS or claimed.payload.id in self._suspects
-
-    async def _hold(self, work: _UnderWay) -> None:
-        """Renew the lease while the payload is worked at: a large one takes longer than any one lease."""
-        while True:
-            await asyncio.sleep(self._lease.total_seconds() / 3)
-            try:
-                await self._renew(work, self._lease, 0 if work.examined else None)
-            except LeaseLost:
-                return  # the next commit finds out as well, and ends the trip
-            except TemporaryError as error:
-                log.info("lease_not_renewed", payload=work.claimed.payload.id, reason=str(error))
-
-    async def _let_go(self, work: _UnderWay) -> None:
-        """Let the payload be claimed again soon: where the store is away, as soon as it is back.
-
-        Nobody else would know that its examination ended well: left to run out, the lease would speak against it.
-        """
-        work.stop_holding()
-        while True:
-            try:
-                await self._renew(work, COMES_BACK, work.begun)
-            except LeaseLost:
-                return  # somebody has it already
-            except TemporaryError as error:
-                log.info("lease_not_renewed", payload=work.claimed.payload.id, reason=str(error))
-                await asyncio.sleep(RETURN_SECONDS)
+        async with self._inbox.hold(claimed, self._tell_fault) as held:
+            if held.is_crowded:
+                await held.give_back(COMES_BACK)
+            elif held.is_lost:
+                await held.fail(BodyLost.of(claimed.payload.sha256))
             else:
-                return
+                await see_through(held, partial(self._carry, held))
 
-    async def _leave(self, work: _UnderWay) -> None:
-        """Give the payload back at once because the gateway ends: another node, or the next start, has it then."""
-        work.stop_holding()
-        with suppress(LeaseLost, TemporaryError, TimeoutError):
-            async with asyncio.timeout(LEAVE_SECONDS):
-                await self._renew(work, timedelta(0), work.begun)
-
-    async def _renew(self, work: _UnderWay, lease: timedelta, begun: int | None) -> None:
-        claimed = work.claimed
-        await self._store.renew_payload(claimed.payload.id, claimed.fence, lease, self._clock(), begun)
+    async def _carry(self, held: HeldPayload, again: bool) -> None:
+        """Received by commit 1: parse, check, translate; then decide, deliver, receipt, and commit 2."""
+        payload, now = held.claimed.payload, self._clock()
+        trip = await self._begin(held.claimed, now, again=again)
+        # A payload whose facts moved shared a case with another: one by one, they do not meet again.
+        async with self._once_more if again else nullcontext():
+            agreements = await self._directory.agreements(payload.partner_id, Direction.IN)
+            with held.under_examination():
+                async for item in self._examiners.examine(
+                    payload, agreements, china.day(now), suspect=held.is_suspect, urgent=payload.at_once
+                ):
+                    await trip.take(item)
+            if trip.changes_earlier:
+                await self._inbox.wait_for_earlier(payload.id)
+            try:
+                await trip.finish()
+            except FactsMoved:
+                held.advance(trip.done)
+                raise
+        held.finish()
+        self._on_committed()
+        self._observe((self._clock() - payload.received_at).total_seconds())
 
     async def _begin(self, claimed: Claimed, now: datetime, *, again: bool) -> Trip:
         """A trip by the sender and the rules as they are now."""
-        sender = await self._directory.partner(claimed.payload.partner_id)
         return Trip(
             self._store,
             self._directory,
             self._renderer,
             self._notary,
             claimed,
-            sender,
+            await self._directory.partner(claimed.payload.partner_id),
             self._flows,
             self._rules.at(china.day(now)),
             now,
@@ -309,35 +161,8 @@ class Pipeline:
             again=again,
         )
 
-    async def _carry(self, trip: Trip, work: _UnderWay, day: date) -> None:
-        """Examine everything, then decide and commit."""
-        payload = work.claimed.payload
-        agreements = await self._directory.agreements(payload.partner_id, Direction.IN)
-        work.examined = False
-        suspect = self._is_suspect(work.claimed)
-        if suspect:
-            log.warning("payload_examined_apart", payload=payload.id, begun=work.claimed.begun)
-        async for item in self._examiners.examine(payload, agreements, day, suspect=suspect):
-            await trip.take(item)
-        work.examined = True
-        if trip.changes_earlier:
-            await self._in_order(payload)
-        await trip.finish()
-
-    async def _in_order(self, payload: Payload) -> None:
-        """Let what the sender sent before be decided first; EarlierUndecided where that takes long.
-
-        Payloads are decided side by side, which is right for all but those that amend, replace or cancel.
-        """
-        for _ in range(IN_ORDER_LOOKS):
-            if not await self._store.earlier_undecided(payload.id):
-                return
-            await asyncio.sleep(IN_ORDER_SECONDS / IN_ORDER_LOOKS)
-        raise EarlierUndecided
-
-    async def _record_failure(self, claimed: Claimed, reason: str) -> None:
-        """Tell what went wrong with the payload as a whole; its bytes stay, and it can be processed again."""
-        self._suspects.discard(claimed.payload.id)
+    async def _tell_fault(self, claimed: Claimed, reason: str) -> None:
+        """Tell what went wrong with a payload as a whole; its bytes stay, and it can be processed again."""
         try:
             trip = await self._begin(claimed, self._clock(), again=False)
             await trip.give_up(reason)
@@ -346,11 +171,5 @@ class Pipeline:
             log.warning("failure_not_recorded", payload=claimed.payload.id, reason=str(error))
         except Exception:  # not even an answer can be made: the operator at least must find it
             log.exception("failure_not_answered", payload=claimed.payload.id)
-            await self._record_unanswered(claimed, reason)
-
-    async def _record_unanswered(self, claimed: Claimed, reason: str) -> None:
-        """Keep what went wrong, without an answer."""
-        try:
-            await self._store.commit(Outcome(claimed.work, claimed.position, finished=True, failed=reason))
-        except TemporaryError as error:
-            log.warning("failure_not_recorded", payload=claimed.payload.id, reason=str(error))
+            with suppress(TemporaryError):
+                await self._store.commit(Outcome(claimed.work, claimed.position, finished=True, failed=reason))

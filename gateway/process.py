@@ -21,7 +21,7 @@ from gateway.check import rulebook
 from gateway.config import Settings
 from gateway.deliver.worker import DeliveryWorker
 from gateway.metrics import Metered, Metrics
-from gateway.pipeline import PEAK_ARRIVALS, Pipeline
+from gateway.pipeline import Pipeline
 from gateway.receipt.notary import Notary
 from gateway.receive.intake import Intake
 from gateway.store import node_file
@@ -31,6 +31,7 @@ from gateway.store.upkeep import keep_swept
 from gateway.transports.base import Sender
 from gateway.transports.plugin import Means
 from gateway.transports.spool import Spool
+from gateway.trip.inbox import PEAK_ARRIVALS
 from gateway.trip.workers import sweep_results
 
 log = structlog.get_logger(__name__)
@@ -68,8 +69,17 @@ class Process:
             arrivals=lambda: intake.in_flight,
             observe=lambda seconds: self.metrics.observe_stage("process", seconds),
         )
-        intake = Intake(store, settings, notary, on_accepted=pipeline.ring)
+        intake = Intake(
+            store,
+            settings,
+            notary,
+            on_accepted=pipeline.ring,
+            is_at_once=self.flows.is_at_once,
+            begin_at_once=pipeline.begin_at_once,
+        )
         self.intake = intake.accept
+        self.wait_for = pipeline.wait_for
+        """Waits until a payload that came to be decided at once is, for so many seconds at most."""
         watch = LogWatch(
             store,
             settings.receipts.audit_per_second,

@@ -29,6 +29,7 @@ COMMANDS = (
     "validate",
     "translate",
     "message",
+    "deadline",
     "partner",
     "schema",
     "mapping",

@@ -19,7 +19,7 @@ from gateway.decide.facts import CaseById, TaskById
 from gateway.decide.flow import Flow, Takes
 from gateway.documents.decision import Decision
 from gateway.documents.response import Outcome
-from gateway.model import Finding, Task, TaskState
+from gateway.model import Case, Finding, Task, TaskState
 
 OFFICE = "ciq-org"
 """The scheme of identifiers in which offices have their codes."""
@@ -34,9 +34,10 @@ def decide(desk: Desk) -> list[Effect]:
     if task is None or not _is_asked_of(task, desk):
         # Whether another office has such a task is that office's to know.
         return refuse(desk, subject, [fault("decide.task.unknown", "task", decision.task)])
+    case = desk.facts[CaseById(task.case_id, desk.test)]
     if moved_on := list(_changes_since(task, decision)):
         return _answer_changed(desk, subject, moved_on, task)
-    if why := list(_faults(desk, task, decision)):
+    if why := list(_faults(desk, task, case, decision)):
         return refuse(desk, subject, why, task.case_id)
     answer = response(desk, subject, Outcome.ACCEPTED, desk.sender.language, organisation=decision.office)
     said = tuple(fault("decide.told", "reasons", text=text, answer=decision.option) for text in decision.reasons)
@@ -72,7 +73,7 @@ def _answer_changed(desk: Desk, subject: Subject, why: list[Finding], task: Task
     ]
 
 
-def _faults(desk: Desk, task: Task, decision: Decision) -> Iterator[Finding]:
+def _faults(desk: Desk, task: Task, case: Case | None, decision: Decision) -> Iterator[Finding]:
     """Why the option cannot be chosen."""
     event = task.options.get(decision.option)
     if event is None:
@@ -80,7 +81,6 @@ def _faults(desk: Desk, task: Task, decision: Decision) -> Iterator[Finding]:
         return
     if decision.office and task.office and decision.office != task.office:
         yield fault("decide.task.office", "office", decision.office, office=task.office)
-    case = desk.facts[CaseById(task.case_id, desk.test)]
     step = desk.step(case, task.track, event) if case is not None else None
     if case is None or step is None or step.late:
         status = case.status if case is not None else "–"

@@ -12,14 +12,14 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from gateway.config import Settings
 from gateway.errors import Overloaded, PayloadUnreadable, StorageFull
 from gateway.model import Payload, Stage, new_id
 from gateway.receipt.notary import Notary
-from gateway.store.contract import Accepted, NewReceipt, Store
+from gateway.store.contract import Accepted, Claimed, NewReceipt, Store
 from gateway.transports.base import Arrival
 from gateway.transports.spool import refuse_size
 
@@ -56,13 +56,21 @@ class Intake:
         *,
         clock: Callable[[], datetime] = now,
         on_accepted: Callable[[], None] = lambda: None,
+        is_at_once: Callable[[str], bool] = lambda _document_type: False,
+        begin_at_once: Callable[[Claimed], None] = lambda _claimed: None,
     ) -> None:
-        """`on_accepted` is called after each commit, to wake the pipeline."""
+        """`on_accepted` is called after each commit, to wake the pipeline.
+
+        A document whose type `is_at_once` is claimed with its arrival, and handed to `begin_at_once`.
+        """
         self._store = store
         self._settings = settings
         self._notary = notary
         self._clock = clock
         self._on_accepted = on_accepted
+        self._is_at_once = is_at_once
+        self._begin_at_once = begin_at_once
+        self._lease = timedelta(seconds=settings.pipeline.lease_seconds)
         self.in_flight = 0
         """Arrivals that wait for their commit: what tells the rest of the process that a peak is on."""
         self._judged_at = -_PRESSURE_AGE
@@ -89,14 +97,19 @@ class Intake:
             test=arrival.test,
             body=arrival.body,
             path=str(arrival.path or ""),
+            at_once=bool(arrival.document_type) and self._is_at_once(arrival.document_type),
         )
+        lease = self._lease if payload.at_once else None
         receipt = self._notary.received(payload)
         self.in_flight += 1
         try:
-            accepted = await self._store.accept(payload, NewReceipt(Stage.RECEIVED, payload.id, receipt))
+            accepted = await self._store.accept(payload, NewReceipt(Stage.RECEIVED, payload.id, receipt), lease)
         finally:
             self.in_flight -= 1
-        self._on_accepted()
+        if accepted.claimed is not None:
+            self._begin_at_once(accepted.claimed)
+        else:
+            self._on_accepted()
         return accepted
 
     async def _refuse_under_pressure(self) -> None:

@@ -57,6 +57,8 @@ class Accepted:
     payload_id: str
     receipt: Receipt
     duplicate: bool = False
+    claimed: Claimed | None = None
+    """What was claimed with it, for the node that accepted it."""
 
 
 class Standing(StrEnum):
@@ -592,8 +594,11 @@ class Store(Decisions, Protocol):
         """Finish what is queued and disconnect."""
 
     # Commit 1
-    async def accept(self, payload: Payload, receipt: NewReceipt) -> Accepted:
-        """Keep `payload` and its receipt. TransportIdReused where its transport id came with another digest."""
+    async def accept(self, payload: Payload, receipt: NewReceipt, lease: timedelta | None = None) -> Accepted:
+        """Keep `payload` and its receipt, and claim it for this node where a `lease` is given.
+
+        TransportIdReused where its transport id came with another digest.
+        """
 
     # Between the commits
     async def claim_payloads(

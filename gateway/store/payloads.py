@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,6 +28,9 @@ class Arrival:
 
     payload: Payload
     receipt: NewReceipt
+    lease: timedelta | None = None
+    """For how long it is claimed with its arrival; None leaves it to whoever claims it."""
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +96,9 @@ def accept(batch: Batch, arrivals: Sequence[Arrival]) -> Callable[[], Answers[Ac
                 before = known_keys.get(_transport_key(payload))
             if before is None:
                 accepted = Accepted(payload.id, batch.append(arrival.receipt))
-                _insert(batch, payload, accepted.receipt.index)
+                claimed = _insert(batch, arrival, accepted.receipt.index)
                 known_ids[payload.id] = known_keys[_transport_key(payload)] = (payload.sha256, accepted)
-                answers.append(accepted)
+                answers.append(replace(accepted, claimed=claimed))
             elif before[0] == payload.sha256:
                 answers.append(Accepted(before[1].payload_id, before[1].receipt, duplicate=True))
             else:
@@ -142,7 +145,9 @@ def _known(
     return by_id, by_key
 
 
-def _insert(batch: Batch, payload: Payload, arrival: int) -> None:
+def _insert(batch: Batch, arrived: Arrival, arrival: int) -> Claimed | None:
+    """Collect a payload's rows; what is claimed with them."""
+    payload = arrived.payload
     received_at = to_time(payload.received_at)
     batch.insert(
         tables.payloads,
@@ -163,13 +168,31 @@ def _insert(batch: Batch, payload: Payload, arrival: int) -> None:
             0,
         ),
     )
-    batch.insert(tables.inbox, _inbox_row(payload, arrival, 0, received_at))
+    if arrived.lease is None:
+        batch.insert(tables.inbox, _inbox_row(payload, arrival, 0, received_at))
+        return None
+    until = payload.received_at + arrived.lease
+    claim = (to_time(until), 1, arrived.node)
+    batch.insert(tables.inbox, _inbox_row(payload, arrival, 1, received_at, claim))
+    return Claimed(payload, 1, until)
 
 
-def _inbox_row(payload: Payload | Row[*tuple[Any, ...]], arrival: int, fence: int, received_at: int) -> tuple[Any, ...]:
-    """The row of a payload that nobody has looked into."""
+_UNCLAIMED = (0, 0, "")
+
+
+def _inbox_row(
+    payload: Payload | Row[*tuple[Any, ...]],
+    arrival: int,
+    fence: int,
+    received_at: int,
+    claim: tuple[int, int, str] = _UNCLAIMED,
+) -> tuple[Any, ...]:
+    """The row of a payload that nobody has looked into; `claim` is until when it is held, how often begun, by whom."""
+    until, begun, holder = claim
     standing = Standing.NONE.value
-    return (payload.id, arrival, fence, 0, 0, received_at, payload.partner_id, payload.test, standing, 0, "")
+    return (
+        payload.id, arrival, fence, until, 0, received_at, payload.partner_id, payload.test, standing, begun, holder
+    )  # fmt: skip
 
 
 def payload_from(row: Row[Any], body: bytes = b"", path: str = "") -> Payload:

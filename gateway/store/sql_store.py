@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -173,13 +174,18 @@ class SqlStore(Store):
 
     # Commit 1
 
-    async def accept(self, payload: Payload, receipt: NewReceipt) -> Accepted:
+    async def accept(self, payload: Payload, receipt: NewReceipt, lease: timedelta | None = None) -> Accepted:
         if payload.path:
             await asyncio.to_thread(self._adopt, payload.sha256, Path(payload.path))
         else:
             await self._keep_bodies([(payload.sha256, payload.body)])
         brief = payload.size <= BRIEF_BODY
-        return await self._writer.do(payloads.accept, payloads.Arrival(payload, receipt), brief=brief)
+        arrival = payloads.Arrival(payload, receipt, lease, self._node)
+        accepted = await self._writer.do(payloads.accept, arrival, brief=brief)
+        if accepted.claimed is None or not payload.path:
+            return accepted
+        kept = replace(payload, path=self._files.whole(payload.sha256, payload.size))
+        return replace(accepted, claimed=replace(accepted.claimed, payload=kept))
 
     def _adopt(self, sha256: str, path: Path) -> None:
         """Take a file of the spool for the body of that digest."""

@@ -28,6 +28,8 @@ class Arrival:
     """The file of the spool that holds the bytes where they are many, instead of `body`; the intake takes it away."""
     size: int = 0
     """How many bytes the file holds."""
+    document_type: str = ""
+    """What document it is said to be, where that is known without reading it: from the route, or the sender's word."""
 
 
 Intake = Callable[[Arrival], Awaitable[Accepted]]

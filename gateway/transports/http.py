@@ -25,7 +25,7 @@ from pydantic import AfterValidator, Field
 from gateway.errors import DeliveryDeferred, DeliveryRefused, TooSlow
 from gateway.media import find_medium
 from gateway.model import Agreement, ApiKey, Delivery
-from gateway.store.contract import storable
+from gateway.store.contract import Accepted, storable
 from gateway.transports.base import Arrival, Evidence, Intake
 from gateway.transports.guard import PublicResolver, allowed, public_socket
 from gateway.transports.plugin import Options, Transport
@@ -181,8 +181,11 @@ async def receive(
     intake: Intake,
     spool: Spool,
     judge: Callable[[bytes], None] = lambda _digest: None,
-) -> web.Response:
-    """Take in the body of an authenticated POST: 202 with Location, digest and receipt, after the commit.
+    document_type: str = "",
+) -> tuple[Accepted, bytes]:
+    """Take in the body of an authenticated POST: what commit 1 gave, and the body's SHA-256.
+
+    `document_type` is what the sender says it is.
 
     `judge` is given the SHA-256 of the body and raises what keeps it from being taken. Raises what `Intake` and
     `Spool` raise, TooSlow, and HTTPBadRequest for a header that is no text; the caller turns that into a problem.
@@ -206,8 +209,14 @@ async def receive(
                 sha256=received.sha256,
                 path=received.path,
                 size=received.size,
+                document_type=document_type,
             )
         )
+        return accepted, received.sha256
+
+
+def answer_accepted(accepted: Accepted, digest: bytes) -> web.Response:
+    """202 with Location, digest and receipt of a body with that SHA-256."""
     # The receipt is JSON already, so the answer is put together around it instead of being encoded again.
     answer = b'{"id":"%s","duplicate":%s,"receipt_index":%d,"receipt":%s}' % (
         accepted.payload_id.encode(),
@@ -219,11 +228,13 @@ async def receive(
         status=202,
         body=answer,
         content_type="application/json",
-        headers={
-            "Location": f"/v1/messages/{accepted.payload_id}",
-            RECEIVED_DIGEST: content_digest(received.sha256),
-        },
+        headers=headers_of(accepted, digest),
     )
+
+
+def headers_of(accepted: Accepted, digest: bytes) -> dict[str, str]:
+    """What every answer to a sending says: where it is found, and what arrived."""
+    return {"Location": f"/v1/messages/{accepted.payload_id}", RECEIVED_DIGEST: content_digest(digest)}
 
 
 async def _read(request: web.Request, taking: Taking, rate: int) -> Received:

@@ -10,12 +10,9 @@ ours, is tried again, and then left to an operator.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-
-import structlog
 
 from gateway.check.rulebook import RuleBook
 from gateway.decide import china
@@ -25,25 +22,20 @@ from gateway.decide.flow import Flows
 from gateway.deliver.dispatch import Dispatch, InHand, gather_written
 from gateway.deliver.loop import Loop
 from gateway.deliver.rendering import Renderer
-from gateway.errors import FactsMoved, LeaseLost, TemporaryError
+from gateway.errors import LeaseLost, TemporaryError
 from gateway.findings import make_finding
 from gateway.model import GATEWAY, Deadline, derive_id
 from gateway.registry.directory import Directory
 from gateway.store.contract import Alert, ClaimedDeadline, Outcome, Store
 from gateway.trip.decider import Decider
 from gateway.trip.transaction import Transaction
-
-log = structlog.get_logger(__name__)
+from gateway.trip.work import see_through
 
 AT_ONCE = 8
 """Deadlines in work at once: each is a few questions and a commit, and a thousand that end with one day are done in
 some seconds."""
 LOOKS_EVERY = 1.0
 """Seconds between two looks for deadlines that are over: a term is hours at least, and a look is one indexed question."""
-DECISIONS = 5
-"""How often one is decided anew at once when facts move."""
-COMES_BACK = timedelta(seconds=1)
-"""How soon one comes back that could not be decided just now."""
 FAULT_PAUSE = timedelta(seconds=30)
 """How soon one comes back after a fault of ours."""
 
@@ -83,25 +75,8 @@ class Alarms:
 
     async def process(self, claimed: ClaimedDeadline) -> None:
         """Decide one; never raises: where it does not come to an end, it is given back or left to an operator."""
-        deadline = claimed.deadline
-        try:
-            for _ in range(DECISIONS):
-                with suppress(FactsMoved):
-                    await self._decide(claimed)
-                    self._on_committed()
-                    return
-            await self._give_back(claimed, COMES_BACK, claimed.begun)
-        except asyncio.CancelledError:
-            await self._give_back(claimed, timedelta(0), claimed.begun)
-            raise
-        except LeaseLost:
-            log.info("deadline_lost", deadline=deadline.id)  # undone, set anew, or another node has it
-        except TemporaryError as error:
-            log.warning("deadline_deferred", deadline=deadline.id, reason=str(error))
-            await self._give_back(claimed, COMES_BACK, claimed.begun)
-        except Exception as error:  # a fault of ours must not be lost, and must not be tried for ever
-            log.exception("deadline_failed", deadline=deadline.id, kind=deadline.kind)
-            await self._fail(claimed, error)
+        held = HeldDeadline(self._store, claimed, self._clock)
+        await see_through(held, lambda _again: self._decide(claimed))
 
     async def _decide(self, claimed: ClaimedDeadline) -> None:
         """One decision and its commit."""
@@ -116,19 +91,38 @@ class Alarms:
             Outcome(claimed.work, 0, finished=True, facts=decided.facts, **gather_written([dispatch]))
         )
         dispatch.log_alerts()
+        self._on_committed()
 
-    async def _fail(self, claimed: ClaimedDeadline, error: Exception) -> None:
-        """Try one again that a fault of ours kept from being decided, or leave it to an operator."""
-        if claimed.begun + 1 < MOST_FAULTS:
-            await self._give_back(claimed, FAULT_PAUSE, claimed.begun + 1)
+
+class HeldDeadline:
+    """A claimed deadline in this process's hands."""
+
+    def __init__(self, store: Store, claimed: ClaimedDeadline, clock: Callable[[], datetime]) -> None:
+        self._store = store
+        self._claimed = claimed
+        self._clock = clock
+
+    @property
+    def name(self) -> str:
+        """Its kind and id."""
+        return f"{self._claimed.deadline.kind} {self._claimed.deadline.id}"
+
+    async def give_back(self, pause: timedelta) -> None:
+        """Let it be claimed again, as if it had not been; where the store is away, its lease runs out."""
+        await self._return(pause, self._claimed.begun)
+
+    async def fail(self, error: Exception) -> None:
+        """Try it again after a fault of ours, or leave it to an operator."""
+        tried = self._claimed.begun + 1
+        if tried < MOST_FAULTS:
+            await self._return(FAULT_PAUSE, tried)
             return
         with suppress(LeaseLost, TemporaryError):  # where the store is away, the lease runs out and it fails once more
-            await self._store.bury_deadline(claimed.work, _alert(claimed.deadline, error, self._clock()))
+            await self._store.bury_deadline(self._claimed.work, _alert(self._claimed.deadline, error, self._clock()))
 
-    async def _give_back(self, claimed: ClaimedDeadline, pause: timedelta, begun: int) -> None:
-        """Let it be claimed again; where the store is away, its lease runs out."""
+    async def _return(self, pause: timedelta, begun: int) -> None:
         with suppress(LeaseLost, TemporaryError):
-            await self._store.return_deadline(claimed.work, self._clock() + pause, begun)
+            await self._store.return_deadline(self._claimed.work, self._clock() + pause, begun)
 
 
 def _alert(deadline: Deadline, error: Exception, at: datetime) -> Alert:

@@ -120,9 +120,15 @@ class Examiners:
         self._parcels: set[asyncio.Task[None]] = set()
 
     async def examine(
-        self, payload: Payload, agreements: Sequence[Agreement], day: date, *, suspect: bool = False
+        self,
+        payload: Payload,
+        agreements: Sequence[Agreement],
+        day: date,
+        *,
+        suspect: bool = False,
+        urgent: bool = False,
     ) -> AsyncIterator[Examined]:
-        """What the payload holds, in wire order.
+        """What the payload holds, in wire order; a small `urgent` one waits for no crowd.
 
         Raises ExaminerLost where the process that examined it ended; of a `suspect`, no other payload was in it.
         StorageFull where the disk has no room for what comes out of a large one.
@@ -138,7 +144,7 @@ class Examiners:
                 while (items := await run_in_thread(partial(_chunk, file))) is not None:
                     for item in items:
                         yield item
-        elif not self._workers:
+        elif urgent or not self._workers:
             for item in work.examined():
                 yield item
         else:

@@ -21,10 +21,11 @@ from gateway.errors import ExaminerLost
 from gateway.findings import MOST_TOLD
 from gateway.model import LONGEST_STEP, Agreement, Direction, MessageState, Payload
 from gateway.parse import edifact
-from gateway.pipeline import LARGE_AT_ONCE, Pipeline
+from gateway.pipeline import Pipeline
 from gateway.trip import examine as examining
 from gateway.trip import workers
 from gateway.trip.examine import Bounds, Examined, Interchange, Message, examine
+from gateway.trip.inbox import LARGE_AT_ONCE
 from tests.bench.hostile import PARTNERS
 from tests.counted import count_calls
 from tests.faults import heavy
@@ -238,15 +239,15 @@ async def test_one_partner_s_large_payloads_leave_room_for_the_others(gateway: H
         await gateway.send(body)
     await gateway.send(interchange("S1", message(1, "S1")), "rival")
     pipeline: Any = gateway.pipeline
-    pipeline._large["acme"] = LARGE_AT_ONCE
-    claimed = await pipeline._claim(32)
+    pipeline._inbox._large["acme"] = LARGE_AT_ONCE
+    claimed = await pipeline._inbox.claim(32)
     assert [one.payload.partner_id for one in claimed] == ["rival"]
-    del pipeline._large["acme"]
+    del pipeline._inbox._large["acme"]
     at_once = await gateway.store.claim_payloads(32, timedelta(seconds=60), gateway.clock())
     assert len(at_once) == 7
-    pipeline._large["acme"] = LARGE_AT_ONCE
+    pipeline._inbox._large["acme"] = LARGE_AT_ONCE
     await pipeline.process(at_once[0])  # claimed before that was known: given back
-    del pipeline._large["acme"]
+    del pipeline._inbox._large["acme"]
     gateway.clock.forward(seconds=1)
     assert [one.payload.id for one in await gateway.claim()] == [at_once[0].payload.id]
 
@@ -271,7 +272,7 @@ async def test_a_payload_that_takes_all_memory_fails(gateway: House, monkeypatch
     pipeline = Pipeline(gateway.store, settings, gateway.notary, FLOWS, RULES, clock=gateway.clock)
 
     accepted = await gateway.send(interchange("G1", message(1, "GREEDY")))
-    pipeline._suspects.add(accepted.payload_id)  # it has ended a process before
+    pipeline._inbox._suspects.add(accepted.payload_id)  # it has ended a process before
     try:
         for one in await gateway.claim():
             await pipeline.process(one)

@@ -258,7 +258,7 @@ def test_a_server_survives_it_all(tmp_path: Path) -> None:
         bodies += [body[: len(body) // 2] for body in samples().values()]
         for body in bodies:
             assert _through(gateway, body) == "rejected", body[:80]
-        assert "payload_failed" not in gateway.log()
+        assert "work_failed" not in gateway.log()
         assert "Traceback" not in gateway.log()
         bureau.wait_for(1)
         assert gateway.memory() - before < 120 << 20

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from gateway.check import rulebook
 from gateway.decide import engine
-from gateway.decide.apply import Applied, Ground, apply
+from gateway.decide.apply import Applied, Ground
 from gateway.decide.desk import Actor, Alarm, MessageIn, Occasion
 from gateway.decide.effects import Effect
 from gateway.decide.facts import (
@@ -27,6 +27,7 @@ from gateway.decide.facts import (
     TasksOf,
     Waiting,
 )
+from gateway.decide.flow import Flows
 from gateway.discovery import find_flows
 from gateway.documents import ClearanceNotice, CustomsEntry, Declaration, Document, Manifest, Response, Transfer
 from gateway.model import Case, Deadline, Identifier, Partner, Role
@@ -58,6 +59,7 @@ class World:
     """Decides messages one after another, each upon what the earlier ones came to."""
 
     rules: rulebook.Rules = RULES
+    flows: Flows = FLOWS
     ground: Ground = field(default_factory=Ground)
     counters: Counter[tuple[str, bool]] = field(default_factory=Counter)
     deadlines: dict[str, Deadline] = field(default_factory=dict)
@@ -81,16 +83,16 @@ class World:
 
     def decide(self, occasion: Occasion, now: datetime = NOW) -> list[Effect]:
         """What any occasion comes to."""
-        desk = FLOWS.desk(occasion, Facts(), self.rules, now)
+        desk = self.flows.desk(occasion, Facts(), self.rules, now)
         self.asked = []
-        while queries := engine.needs(desk, FLOWS):
+        while queries := engine.needs(desk, self.flows):
             self.asked += queries
             facts = desk.facts.plus({query: Answer(self._answer(query)) for query in queries})
             desk = replace(desk, facts=self.ground.over(facts))
-        parts = engine.decide(desk, FLOWS)
-        assert engine.decide(desk, FLOWS) == parts
+        parts = engine.decide(desk, self.flows)
+        assert engine.decide(desk, self.flows) == parts
         effects = engine.effects_of(parts)
-        applied = apply(desk, effects)
+        applied = engine.apply_all(desk, parts)
         self.ground.take(applied)
         self._set(applied)
         return effects

@@ -14,6 +14,7 @@ from gateway.errors import StoreUnavailable
 from gateway.store.contract import ClaimedDeadline
 from gateway.store.deadlines import SETTLING
 from gateway.trip import alarms, decider
+from gateway.trip.work import COMES_BACK
 from tests.trip.rig import House, declaration, house
 from tests.trip.test_answers import answer, as_json
 
@@ -116,7 +117,7 @@ async def test_a_store_that_is_away_costs_a_deadline_nothing(gateway: House, mon
     with monkeypatch.context() as patched:
         patched.setattr(gateway.store, "commit", away)
         await gateway.pipeline.alarms.process(claimed)
-    (again,) = await gateway.store.claim_deadlines(9, LEASE, OVER + alarms.COMES_BACK + SETTLING)
+    (again,) = await gateway.store.claim_deadlines(9, LEASE, OVER + COMES_BACK + SETTLING)
     assert again.begun == 0
 
 

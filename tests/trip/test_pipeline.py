@@ -17,11 +17,12 @@ import pytest
 from gateway import data
 from gateway.errors import StoreUnavailable
 from gateway.model import MessageState, Payload, PayloadState, Severity, Strictness
-from gateway.pipeline import SUSPECT_DEATHS, Pipeline
+from gateway.pipeline import Pipeline
 from gateway.store.bodies import content
 from gateway.store.contract import Outcome
 from gateway.trip import workers
 from gateway.trip.examine import Examined, Message
+from gateway.trip.inbox import SUSPECT_DEATHS
 from gateway.trip.workers import Examiners
 from tests.trip.rig import (
     FLOWS,
@@ -251,7 +252,7 @@ async def test_a_payload_that_ends_its_examiner_is_failed_and_harms_no_other(
     assert [v.state.value for v in views] == ["processed", "failed", "processed"]
     assert views[1].failed.startswith("ExaminerLost")
     assert content(views[1].payload) == several("DEADLY")
-    assert pipeline._suspects == set()
+    assert pipeline._inbox._suspects == set()
 
 
 async def test_a_payload_claimed_again_and_again_is_examined_apart(

@@ -11,10 +11,13 @@ from typing import get_args
 from aiohttp import web
 
 from gateway.errors import PayloadUnreadable
+from gateway.model import PayloadState
 from gateway.registry.keys import READ, SEND
+from gateway.store.contract import PayloadView
 from gateway.transports import http
 from gateway.web import cursor, resources, views
 from gateway.web.api.answers import answer, built, weight
+from gateway.web.identity import Caller
 from gateway.web.language import preferred
 from gateway.web.parameters import ITEMS, MAX_NUMBER, MOST_ITEMS, Text, Whole, identifier, index, whole
 from gateway.web.problems import BadRequest
@@ -27,8 +30,11 @@ LIMIT = Whole("limit", "Items on a page", default=50, minimum=1, maximum=500)
 CURSOR = Text("cursor", "Where the page before ended (its `next`)")
 STATE = Text("state", "Only payloads in this state", choices=STATES)
 MESSAGES = Whole("limit", "Messages in one answer", default=ITEMS, minimum=1, maximum=MOST_ITEMS)
+DOCUMENT = Text("document", "What document is sent, for those that are decided at once; the body itself decides")
 FURTHER = Text("cursor", "Where the answer before ended (its `next`)")
 
+ANSWERED_WITHIN = 5.0
+"""Seconds for which the answer to what is decided at once waits for the decision; a person waits for it."""
 _ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip"})
 """gzip is recognised by its first bytes whenever the stored payload is read; other encodings are not."""
 
@@ -37,7 +43,11 @@ _KEY_LENGTH = 255
 
 
 async def post(request: web.Request) -> web.Response:
-    """Take in a message, an interchange or a file of them, in any syntax; the answer comes after the commit."""
+    """Take in a message, an interchange or a file of them, in any syntax; the answer comes after the commit.
+
+    A document that is decided at once, such as an officer's decision, is answered with what came of it, where its sender
+    says what it is and it is decided within five seconds; else with 202, as any other.
+    """
     service = services(request)
     caller = await service.gate.admit(request, SEND)
     headers = request.headers
@@ -52,7 +62,24 @@ async def post(request: web.Request) -> web.Response:
         if claimed and claimed != digest:
             raise BadRequest("The content does not have the Content-Digest it came with.")
 
-    return await http.receive(request, caller.key, service.intake, service.spool, judge)
+    said = DOCUMENT.of(request)
+    accepted, digest = await http.receive(request, caller.key, service.intake, service.spool, judge, said)
+    if service.flows.is_at_once(said):
+        await service.wait_for(accepted.payload_id, ANSWERED_WITHIN)
+        told = await _told(request, caller, accepted.payload_id)
+        if told is not None:
+            told.headers.update(http.headers_of(accepted, digest))
+            return told
+    return http.answer_accepted(accepted, digest)
+
+
+async def _told(request: web.Request, caller: Caller, payload_id: str) -> web.Response | None:
+    """What became of a payload; None where it is not decided yet."""
+    service = services(request)
+    view = await service.store.payload(payload_id, bodies=False, seen_by=caller.viewer, most=_MOST_FINDING_BYTES)
+    if view.state is PayloadState.RECEIVED:
+        return None
+    return await _answer(request, caller, view, 0)
 
 
 def _claimed_digest(header: str) -> bytes:
@@ -88,8 +115,13 @@ async def get(request: web.Request) -> web.Response:
     view = await service.store.payload(
         payload_id, place, limit, bodies=False, seen_by=caller.viewer, most=_MOST_FINDING_BYTES
     )
+    return await _answer(request, caller, view, begin)
+
+
+async def _answer(request: web.Request, caller: Caller, view: PayloadView, begin: int) -> web.Response:
+    """A payload and what became of it, from the finding `begin` of its first message on."""
     language = preferred(request, caller.partner.language)
-    roles = await service.gate.roles(d.partner_id for d in view.deliveries)
+    roles = await services(request).gate.roles(d.partner_id for d in view.deliveries)
     return await built(
         request, lambda: views.payload(view, caller, language, roles, begin), weight(view), caller, language
     )
