@@ -214,6 +214,9 @@ def changed(desk: Desk, case: Case, effects: Iterable[Effect]) -> Case:
 
 
 def _opened(desk: Desk, effect: NewCase) -> Case:
+    """The case as it is opened; LookupError where no flow brings cases of its kind."""
+    if effect.kind not in desk.kinds:
+        raise LookupError(f"no flow brings cases of the kind {effect.kind}")
     status = desk.rules.headline(effect.kind, effect.tracks)
     return Case(effect.case, 1, status, effect.partner_id, desk.test, kind=effect.kind, tracks=effect.tracks)
 
@@ -243,6 +246,7 @@ def _stepped(desk: Desk, step: CaseStep, effect: Effect) -> CaseStep:
         case AddKeys():
             if effect.keys <= after.keys:
                 return step
+            desk.kinds[after.kind].require(effect.keys)
             added = step.add_keys | effect.keys
             return replace(_changed(step, keys=after.keys | effect.keys), add_keys=added)
         case Keep():

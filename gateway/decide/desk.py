@@ -8,6 +8,7 @@ from datetime import datetime
 
 from gateway.check.rulebook import Rules
 from gateway.decide.facts import Facts
+from gateway.decide.kinds import CaseKind
 from gateway.decide.tasks import TaskKind
 from gateway.decide.tracks import Step, Tracks
 from gateway.documents.base import Document
@@ -112,6 +113,8 @@ class Desk:
     """The tables of all flows."""
     tasks: Mapping[str, TaskKind] = field(default_factory=dict)
     """The kinds of tasks that flows ask, by name."""
+    kinds: Mapping[str, CaseKind] = field(default_factory=dict)
+    """The kinds of cases that flows open, by name."""
 
     @property
     def document(self) -> Document:

@@ -49,7 +49,8 @@ class NewCase:
 
     case: str
     partner_id: str
-    kind: str = "consignment"
+    kind: str
+    """A declared kind of cases."""
     tracks: Mapping[str, str] = field(default_factory=dict)
     """Where it stands from the beginning, by track."""
 

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import combinations
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from gateway.check.rulebook import Headlines, Rules, RuleSet
 from gateway.decide.desk import Desk, Occasion
 from gateway.decide.effects import Effect
 from gateway.decide.facts import Facts
+from gateway.decide.kinds import CaseKind
 from gateway.decide.tasks import TaskKind
 from gateway.decide.tracks import Track, Tracks
 from gateway.documents.base import Document
@@ -29,6 +30,9 @@ class Takes:
     document: type[Document]
     when: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By field (`subject.kind`), the values with which the document is this flow's. A field is absent as ''."""
+    answers: Callable[[Any], tuple[str, str]] | None = None
+    """Of a document that answers one of ours: the type of document it answers, and its verdict. Which one of the case's
+    it was is found by whom that was sent to; None where it answers nothing."""
 
     def fits(self, document: Document) -> bool:
         """Whether `document` is of this type, with these values."""
@@ -55,14 +59,6 @@ class Feed:
 
     name: str
     readers: frozenset[Role]
-
-
-@dataclass(frozen=True, slots=True)
-class CaseKind:
-    """What a flow's cases are about, and the kinds of business keys by which they are found."""
-
-    name: str
-    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +142,13 @@ class Flows:
         """The flow that takes `document`; None where it is no flow's."""
         return next((flow for takes, flow in self._by_type.get(type(document), ()) if takes.fits(document)), None)
 
+    def find_answered(self, document: Document) -> tuple[str, str] | None:
+        """The type of our document that `document` answers, and its verdict; None where it answers none."""
+        for takes, _ in self._by_type.get(type(document), ()):
+            if takes.answers is not None and takes.fits(document):
+                return takes.answers(document)
+        return None
+
     def is_at_once(self, document_type: str) -> bool:
         """Whether whoever sends such a document waits for what comes of it."""
         return document_type in self._at_once
@@ -160,7 +163,7 @@ class Flows:
 
     def desk(self, occasion: Occasion, facts: Facts, rules: Rules, now: datetime) -> Desk:
         """The desk at which flows decide about `occasion`."""
-        return Desk(occasion, facts, rules, now, tracks=self.tracks, tasks=self.tasks)
+        return Desk(occasion, facts, rules, now, tracks=self.tracks, tasks=self.tasks, kinds=self.case_kinds)
 
     def check_headlines(self, headlines: Headlines) -> None:
         """FlowsInvalid where a line waits for a state that no track ever comes to, and so would never be shown."""

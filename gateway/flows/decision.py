@@ -17,12 +17,10 @@ from gateway.decide.desk import Desk
 from gateway.decide.effects import Effect, Respond, Settle
 from gateway.decide.facts import CaseById, TaskById
 from gateway.decide.flow import Flow, Takes
+from gateway.decide.parties import BUREAU, identified
 from gateway.documents.decision import Decision
 from gateway.documents.response import Outcome
 from gateway.model import Case, Finding, Task, TaskState
-
-OFFICE = "ciq-org"
-"""The scheme of identifiers in which offices have their codes."""
 
 
 def decide(desk: Desk) -> list[Effect]:
@@ -49,7 +47,7 @@ def decide(desk: Desk) -> list[Effect]:
 
 def _is_asked_of(task: Task, desk: Desk) -> bool:
     """Whether the sender is whom the task is asked of: its office, or anybody where it names none."""
-    return not task.office or any(i.scheme == OFFICE and i.value == task.office for i in desk.sender.identifiers)
+    return not task.office or task.office in identified(desk.sender, BUREAU)
 
 
 def _changes_since(task: Task, decision: Decision) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from gateway.decide import effects as do
 from gateway.deliver.dispatch import Dispatch, InHand
-from gateway.documents import CustomsEntry, Document, Response, values
+from gateway.documents import Response, values
 from gateway.findings import make_finding
 from gateway.model import Finding, Partner, Payload, Place, Stage, Syntax
 from gateway.parse.segments import SegmentMessage, split
@@ -33,7 +33,7 @@ async def acknowledged(
 
 
 async def answered(
-    document: Document,
+    answer: tuple[str, str] | None,
     case_id: str,
     sender: Partner,
     payload: Payload,
@@ -41,16 +41,13 @@ async def answered(
     notary: Notary,
     in_hand: InHand,
 ) -> Answered | None:
-    """A recipient's business answer, with the `answered` receipt of the delivery it answers; None where it is none."""
-    match document:
-        case Response():
-            wanted, verdict = document.document, document.outcome.value
-        case CustomsEntry():
-            wanted, verdict = "clearance", document.status.value
-        case _:
-            return None
-    if not case_id:
+    """A recipient's business answer, with the `answered` receipt of the delivery it answers; None where it is none.
+
+    `answer` is the type of the document answered, and the verdict, as the flow that takes the answer reads them.
+    """
+    if answer is None or not case_id:
         return None
+    wanted, verdict = answer
     delivery = await store.sent_delivery(case_id, sender.id, wanted, test=payload.test)
     if delivery is None:
         return None

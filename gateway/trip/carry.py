@@ -390,7 +390,13 @@ class Trip:
         if state is not MessageState.REJECTED:
             payload = replace(self._payload, test=in_hand.test)
             answered = await answers.answered(
-                message.document, case_id, self._sender, payload, self._store, self._notary, in_hand
+                self._flows.find_answered(message.document),
+                case_id,
+                self._sender,
+                payload,
+                self._store,
+                self._notary,
+                in_hand,
             )
             share.answers += [answered] if answered else []
         return state, case_id

@@ -14,19 +14,25 @@ from gateway.decide.effects import Draw, Effect, Keep, Move, NewCase, Note
 from gateway.decide.engine import Part
 from gateway.decide.facts import Answer, CaseById, Facts, LedgerBalance, NextNumber
 from gateway.decide.flow import Feed, Flow, Flows, On, Takes
+from gateway.decide.kinds import CaseKind
 from gateway.decide.tracks import Track, Tracks, make_row, to
 from gateway.documents import Declaration, Response
 from gateway.errors import DecisionEndless, FlowsInvalid
 from gateway.model import Case, Role
 from tests.flows.world import FACTORY, NOW, RULES, answer, outbound
 
-CASE = "case 1"
+CASE, KIND = "case 1", "consignment"
 EVENTS = ("accept", "inspect", *(f"event {number}" for number in range(1, engine.ROUNDS + 3)))
 DECLARATION = Track(
     "declaration", {event: make_row(to("accepted", "declared", "in_review", "accepted")) for event in EVENTS}
 )
 DESK = Desk(
-    MessageIn("declaration", outbound(), Actor(FACTORY), "m-1", NOW), Facts(), RULES, NOW, tracks=Tracks([DECLARATION])
+    MessageIn("declaration", outbound(), Actor(FACTORY), "m-1", NOW),
+    Facts(),
+    RULES,
+    NOW,
+    tracks=Tracks([DECLARATION]),
+    kinds={KIND: CaseKind(KIND, frozenset({"reference"}))},
 )
 
 
@@ -35,7 +41,7 @@ def move(event: str) -> Move:
 
 
 def opens(_: Desk) -> list[Effect]:
-    return [NewCase(CASE, FACTORY.id, tracks={"declaration": "declared"}), move("accept")]
+    return [NewCase(CASE, FACTORY.id, KIND, tracks={"declaration": "declared"}), move("accept")]
 
 
 def flow(name: str = "first", **fields: object) -> Flow:
@@ -168,7 +174,7 @@ def test_what_moved_nothing_is_not_reacted_to() -> None:
         "declaration", {"accept": make_row(to("accepted", "declared"), late=("accepted",)), "close": make_row({})}
     )
     desk = replace(DESK, tracks=Tracks([table]))
-    moves = [NewCase(CASE, FACTORY.id, tracks={"declaration": "accepted"}), move("accept"), move("close")]
+    moves = [NewCase(CASE, FACTORY.id, KIND, tracks={"declaration": "accepted"}), move("accept"), move("close")]
     nothing = reacting("a", *(On("declaration", event, lambda _, __: [Note(CASE, "done")]) for event in table.rows))
     flows = Flows([flow("mine", decide=lambda _: moves, tracks=(table,)), nothing])
     parts = engine.decide(desk, flows)

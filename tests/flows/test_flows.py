@@ -46,6 +46,7 @@ from tests.flows.world import (
 )
 
 NUMBER = f"{ORIGIN}226000001"
+ENGINE = Path(engine.__file__).parent
 ROOM = Path(flows.__file__).parent
 
 MESSAGES = [
@@ -254,7 +255,7 @@ def test_a_party_is_named_or_meant_by_role():
 
 
 def _codes_in_source() -> set[str]:
-    source = "\n".join(path.read_text("utf-8") for path in sorted(ROOM.rglob("*.py")))
+    source = "\n".join(path.read_text("utf-8") for room in (ROOM, ENGINE) for path in sorted(room.rglob("*.py")))
     return set(re.findall(r'"(decide\.[a-z_.]+)"', source))
 
 

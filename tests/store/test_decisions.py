@@ -173,6 +173,7 @@ async def test_decisions_laid_over_one_another_are_committed_together(port: Port
     assert any(there.answers[query].value for query in queries)
 
 
+KIND = "consignment"
 CASE, KEY = "case 1", ("reference", "E-1")
 DOCUMENT = outbound()
 TASKS = {"review": TaskKind("review", "declaration", "review", {"let": "accept", "stop": "refuse"})}
@@ -185,7 +186,7 @@ def desk(known: Facts, *, test: bool = False) -> Desk:
     return replace(FLOWS.desk(occasion, known, RULES, NOW), tasks=TASKS)
 
 
-OPENED = (NewCase(CASE, FACTORY.id, tracks={"declaration": "accepted"}), AddKeys(CASE, frozenset({KEY})))
+OPENED = (NewCase(CASE, FACTORY.id, KIND, tracks={"declaration": "accepted"}), AddKeys(CASE, frozenset({KEY})))
 QUESTIONS: dict[str, tuple[Query, Sequence[Effect]]] = {
     "a key that had no case": (CasesByKeys(frozenset({KEY})), OPENED),
     "a case by its id": (CaseById(CASE), OPENED),
@@ -198,7 +199,7 @@ QUESTIONS: dict[str, tuple[Query, Sequence[Effect]]] = {
     "a case that had no open task": (TasksOf(CASE), [*OPENED, ASK]),
     "a case that had no links": (
         LinkedCases(CASE, "call"),
-        [*OPENED, NewCase("call", BUREAU.id), Link(CASE, "call", "call")],
+        [*OPENED, NewCase("call", BUREAU.id, KIND), Link(CASE, "call", "call")],
     ),
 }
 
@@ -210,7 +211,7 @@ async def test_facts_that_moved_stop_a_commit_whole(port: Port, kind: str) -> No
     known = await port.decisions.facts([query], Facts(), "m")
     assert set(known.touches())
     await port.commit(Facts(), apply(desk(known.plus(UNASKED.answers)), effects))
-    other = [NewCase("case 2", BUREAU.id)]
+    other = [NewCase("case 2", BUREAU.id, KIND)]
     with pytest.raises(FactsMoved):
         await port.commit(known, apply(desk(known), other))
     assert (await port.decisions.facts([CaseById("case 2")], Facts(), "m"))[CaseById("case 2")] is None
@@ -296,7 +297,7 @@ async def test_a_note_on_a_case_moves_nobody(port: Port) -> None:
 
 async def test_a_task_is_asked_decided_and_found_no_more(port: Port) -> None:
     """An open task is among its case's; decided, it fired its option's event, says so by itself, and waits for nobody."""
-    opened = apply(desk(UNASKED), [NewCase(CASE, FACTORY.id, tracks={"declaration": "in_review"}), ASK])
+    opened = apply(desk(UNASKED), [NewCase(CASE, FACTORY.id, KIND, tracks={"declaration": "in_review"}), ASK])
     await port.commit(Facts(), opened)
     questions: list[Query] = [TaskById("t"), TasksOf(CASE), CaseById(CASE)]
     known = await port.decisions.facts(questions, Facts(), "m")
@@ -323,7 +324,7 @@ async def test_tasks_and_links_laid_over_facts_are_what_the_port_says_then(port:
     questions: list[Query] = [TaskById("t"), TasksOf(CASE), LinkedCases(CASE, "call"), LinkedCases("call", "call")]
     empty = await port.decisions.facts(questions, Facts(), "m")
     ground = Ground()
-    made = apply(desk(UNASKED), [*OPENED, NewCase("call", BUREAU.id), Link(CASE, "call", "call"), ASK])
+    made = apply(desk(UNASKED), [*OPENED, NewCase("call", BUREAU.id, KIND), Link(CASE, "call", "call"), ASK])
     ground.take(made)
     over = ground.over(empty)
     closed = apply(desk(over), [Close("t")])

@@ -23,6 +23,7 @@ from gateway.transports.http import (
     ANSWER_LENGTH,
     RECEIVED_DIGEST,
     HttpSender,
+    answer_accepted,
     confirmed_digest,
     content_digest,
     receive,
@@ -338,7 +339,8 @@ async def test_a_header_that_is_no_text_is_refused(header: bytes, status: int) -
         return Accepted("p1", Receipt(0, Stage.RECEIVED, "p1", b"{}"))
 
     async def handler(request: web.Request) -> web.Response:
-        return await receive(request, ApiKey("k", "acme", "hash"), intake, Spool(Settings()))
+        taken = await receive(request, ApiKey("k", "acme", "hash"), intake, Spool(Settings()))
+        return answer_accepted(*taken)
 
     async with recipient(handler) as url:
         port = re.findall(r":(\d+)/", url)[0]

@@ -250,7 +250,7 @@ async def test_a_payload_that_ends_its_examiner_is_failed_and_harms_no_other(
         pipeline._examiners.close()
     views = [await gateway.store.payload(a.payload_id) for a in sent]
     assert [v.state.value for v in views] == ["processed", "failed", "processed"]
-    assert views[1].failed.startswith("ExaminerLost")
+    assert views[1].failed.startswith("ExaminationFatal")
     assert content(views[1].payload) == several("DEADLY")
     assert pipeline._inbox._suspects == set()
 

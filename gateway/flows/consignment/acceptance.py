@@ -6,9 +6,10 @@ from gateway.decide import china
 from gateway.decide.desk import Desk
 from gateway.decide.effects import AddKeys, Effect, Keep, Move, Party, Purpose, Send
 from gateway.decide.facts import Facts, NextNumber
+from gateway.decide.parties import bureau
 from gateway.documents.declaration import Declaration
 from gateway.documents.parts import Movement
-from gateway.flows.consignment.cases import bureau, keys_of
+from gateway.flows.consignment.cases import keys_of
 from gateway.flows.consignment.tracks import Declared
 from gateway.model import Partner, Role
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from gateway.check.rulebook import ClearanceMatch
 from gateway.check.rules import walk
 from gateway.decide.answers import CLEARED, Subject, fault, progress, refuse, response, tell
+from gateway.decide.cases import kept, moved, moved_on, not_allowed
 from gateway.decide.desk import Desk
 from gateway.decide.effects import (
     AddKeys,
@@ -27,31 +28,17 @@ from gateway.decide.effects import (
 )
 from gateway.decide.facts import CasesByKeys, PartnerById, PartnerByIdentifier
 from gateway.decide.flow import Feed, Flow, Takes
+from gateway.decide.parties import BUREAU, CUSTOMS_OFFICE, bureau, bureau_questions, declarer, identified
 from gateway.documents.clearance import ClearanceNotice, NoticeStatus
 from gateway.documents.customs_entry import CustomsEntry, EntryStatus
 from gateway.documents.parts import Function
 from gateway.documents.response import Outcome, Response
 from gateway.findings import rejects
 from gateway.flows.consignment import validity
-from gateway.flows.consignment.cases import (
-    BUREAU,
-    CUSTOMS_OFFICE,
-    STATUS,
-    bureau,
-    bureau_questions,
-    declaration_of,
-    declarer,
-    find_declared,
-    identified,
-    is_inbound,
-    kept,
-    moved,
-    moved_on,
-    not_allowed,
-    subject_of,
-)
+from gateway.flows.consignment.cases import STATUS, find_declared, subject_of
 from gateway.flows.consignment.matching import mismatches
 from gateway.flows.consignment.tracks import CLEARANCE, Cleared
+from gateway.flows.declared import declaration_of, is_inbound
 from gateway.model import Case, Finding, Role
 
 
@@ -279,4 +266,10 @@ NOTICES = Flow(
     tracks=(CLEARANCE,),
     deadlines={validity.NOTICE_ENDS: validity.expire_notice},
 )
-ENTRIES = Flow("customs_entry", takes=(Takes(CustomsEntry),), decide=match, feeds=(STATUS,), rules=(ClearanceMatch,))
+ENTRIES = Flow(
+    "customs_entry",
+    takes=(Takes(CustomsEntry, answers=lambda entry: ("clearance", entry.status.value)),),
+    decide=match,
+    feeds=(STATUS,),
+    rules=(ClearanceMatch,),
+)

@@ -13,6 +13,7 @@ from gateway.check.rulebook import Credit, NegativeList, Review, Rules, Treatmen
 from gateway.check.rules import holds, walk
 from gateway.decide.answers import PRE_ENTERED, REVIEW_PASSED, fault, progress, refuse, response
 from gateway.decide.apply import apply, changed
+from gateway.decide.cases import kept, moved, not_allowed
 from gateway.decide.desk import Desk
 from gateway.decide.effects import (
     AddKeys,
@@ -28,26 +29,15 @@ from gateway.decide.effects import (
 )
 from gateway.decide.facts import CasesByKeys, Facts, Key, PartnerByIdentifier, Query
 from gateway.decide.flow import Flow, Takes
+from gateway.decide.parties import REGISTRATION, bureau, bureau_questions, identified
 from gateway.documents.declaration import Declaration
 from gateway.documents.parts import Function, Movement
 from gateway.documents.response import Outcome
 from gateway.findings import rejects
 from gateway.flows.consignment.acceptance import accept_declaration, bureau_in_charge, next_number, party_of
-from gateway.flows.consignment.cases import (
-    REGISTRATION,
-    STATUS,
-    bureau,
-    bureau_questions,
-    declaration_of,
-    identified,
-    kept,
-    keys_of,
-    moved,
-    not_allowed,
-    owner_code,
-    subject_of,
-)
+from gateway.flows.consignment.cases import CONSIGNMENT, STATUS, keys_of, subject_of
 from gateway.flows.consignment.tracks import DECLARATION, INSPECTION, Declared
+from gateway.flows.declared import declaration_of, owner_code
 from gateway.model import Case, Finding, Partner
 
 _OUTCOMES = {
@@ -178,7 +168,7 @@ def _review_reasons(declaration: Declaration, treatment: Treatment, rules: Rules
 
 def _new(desk: Desk, declaration: Declaration, treatment: Treatment) -> list[Effect]:
     case_id = desk.derive("case")
-    opened = NewCase(case_id, desk.sender.id, tracks={"declaration": Declared.DECLARED})
+    opened = NewCase(case_id, desk.sender.id, CONSIGNMENT.name, tracks={"declaration": Declared.DECLARED})
     case = apply(desk, [opened]).cases[case_id].after
     return _admit(desk, declaration, case, [opened], treatment)
 
@@ -332,6 +322,7 @@ FLOW = Flow(
     takes=(Takes(Declaration),),
     decide=decide,
     feeds=(STATUS,),
+    case_kind=CONSIGNMENT,
     tracks=(DECLARATION, INSPECTION),
     rules=(Credit, NegativeList, Review),
 )

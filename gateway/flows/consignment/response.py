@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gateway.decide.answers import Subject, fault, progress, response, tell
+from gateway.decide.cases import Taken, kept, moved, moved_on, not_allowed
 from gateway.decide.desk import Desk
 from gateway.decide.effects import AddKeys, Alert, Effect, Hold, Keep, Note, Refuse
 from gateway.decide.facts import CasesByKeys, PartnerById
 from gateway.decide.flow import Flow, Takes
+from gateway.decide.parties import BUREAU, CUSTOMS_OFFICE, bureau, bureau_questions, declarer, identified
 from gateway.documents.clearance import ClearanceNotice
 from gateway.documents.declaration import Declaration
 from gateway.documents.parts import Movement
@@ -20,25 +22,9 @@ from gateway.documents.response import Outcome, Response
 from gateway.documents.transfer import Transfer
 from gateway.findings import rejects
 from gateway.flows.consignment.acceptance import accept_declaration, next_number
-from gateway.flows.consignment.cases import (
-    BUREAU,
-    CUSTOMS_OFFICE,
-    STATUS,
-    Taken,
-    amendment_open,
-    bureau,
-    bureau_questions,
-    declaration_of,
-    declarer,
-    identified,
-    kept,
-    keys_of,
-    moved,
-    moved_on,
-    not_allowed,
-    subject_of,
-)
+from gateway.flows.consignment.cases import STATUS, amendment_open, keys_of, subject_of
 from gateway.flows.consignment.tracks import Cleared, Declared, Inspected
+from gateway.flows.declared import declaration_of
 from gateway.model import Case, Finding, Role, derive_id
 
 Happening = tuple[str, str]
@@ -288,4 +274,9 @@ def _declined(
     return effects
 
 
-FLOW = Flow("response", takes=(Takes(Response),), decide=decide, feeds=(STATUS,))
+FLOW = Flow(
+    "response",
+    takes=(Takes(Response, answers=lambda answer: (answer.document, answer.outcome.value)),),
+    decide=decide,
+    feeds=(STATUS,),
+)

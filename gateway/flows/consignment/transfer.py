@@ -13,30 +13,20 @@ from typing import Any
 from gateway.check.rulebook import TransferRules
 from gateway.check.rules import walk
 from gateway.decide.answers import Subject, fault, progress, refuse, response
+from gateway.decide.cases import kept, moved, moved_on, not_allowed
 from gateway.decide.desk import Desk
 from gateway.decide.effects import AddKeys, Effect, Keep, Note, Party, Publish, Purpose, Respond, Send
 from gateway.decide.facts import PartnerById
 from gateway.decide.flow import Feed, Flow, On, Takes
+from gateway.decide.parties import BUREAU, bureau, bureau_questions, declarer, identified
 from gateway.documents.parts import Function
 from gateway.documents.response import Outcome
 from gateway.documents.transfer import Transfer
 from gateway.findings import rejects
 from gateway.flows.consignment import validity
-from gateway.flows.consignment.cases import (
-    BUREAU,
-    STATUS,
-    bureau,
-    bureau_questions,
-    declaration_of,
-    declarer,
-    find_declared,
-    identified,
-    kept,
-    moved,
-    moved_on,
-    not_allowed,
-)
+from gateway.flows.consignment.cases import STATUS, find_declared
 from gateway.flows.consignment.tracks import TRANSFER, Cleared, Transferred
+from gateway.flows.declared import declaration_of
 from gateway.model import Case, Finding, Partner, Role
 
 

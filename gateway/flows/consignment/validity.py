@@ -9,23 +9,17 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from gateway.decide.answers import Subject, fault, progress, response, tell
+from gateway.decide.cases import kept, moved
 from gateway.decide.deadlines import find_case, set_deadline, undo_deadline
 from gateway.decide.desk import Desk
 from gateway.decide.effects import Effect
 from gateway.decide.facts import PartnerById, PartnerByIdentifier
+from gateway.decide.parties import CUSTOMS_OFFICE, bureau, bureau_questions, declarer
 from gateway.documents.clearance import ClearanceNotice
 from gateway.documents.response import Outcome
 from gateway.documents.transfer import Transfer
-from gateway.flows.consignment.cases import (
-    CUSTOMS_OFFICE,
-    bureau,
-    bureau_questions,
-    declaration_of,
-    declarer,
-    kept,
-    moved,
-    subject_of,
-)
+from gateway.flows.consignment.cases import subject_of
+from gateway.flows.declared import declaration_of
 from gateway.model import Case, Finding, Partner
 
 TRANSFER_ENDS = "transfer_validity"

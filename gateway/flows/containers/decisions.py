@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from gateway.decide.cases import kept
 from gateway.decide.effects import Effect, Keep, Party, Publish, Purpose, Send
 from gateway.decide.flow import Feed
 from gateway.documents.base import Document
 from gateway.documents.release import ContainerAct, ContainerDecision, ReleaseNotice
-from gateway.flows.consignment.cases import kept
 from gateway.flows.containers.status import ContainerStatus
 from gateway.model import Case, Role
 

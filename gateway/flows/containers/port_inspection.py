@@ -17,6 +17,7 @@ from gateway.check.rulebook import Credit, Epidemic, NegativeList, PortInspectio
 from gateway.decide import china
 from gateway.decide.answers import Subject, fault, reasons, response
 from gateway.decide.apply import changed
+from gateway.decide.cases import kept
 from gateway.decide.desk import Desk
 from gateway.decide.effects import (
     AddKeys,
@@ -41,14 +42,15 @@ from gateway.decide.facts import (
     WaitingDocument,
 )
 from gateway.decide.flow import Flow, On, Takes
+from gateway.decide.parties import REGISTRATION
 from gateway.documents.declaration import Declaration
 from gateway.documents.manifest import BillOfLading, Manifest
 from gateway.documents.parts import Function, Movement
 from gateway.documents.release import ContainerAct, ContainerDecision, ReleaseNotice
 from gateway.documents.response import Outcome
-from gateway.flows.consignment.cases import REGISTRATION, declaration_of, is_inbound, kept, owner_code
 from gateway.flows.containers.decisions import RELEASES, keep_port, merged, ports_of, states, to_port, to_ports
 from gateway.flows.containers.status import ContainerEvent, ContainerStatus, container_step
+from gateway.flows.declared import declaration_of, is_inbound, owner_code
 from gateway.model import Case, Finding, Partner, Role
 
 _LOCODE = re.compile(r"([A-Z]{2})[A-Z0-9]{3}")

@@ -11,12 +11,13 @@ from gateway.decide.desk import Desk
 from gateway.decide.effects import Effect, Keep, Note, Respond
 from gateway.decide.facts import CasesByKeys
 from gateway.decide.flow import Flow, Takes
+from gateway.decide.parties import BUREAU, identified
 from gateway.documents.release import ContainerAct, ContainerDecision, ReleaseNotice
 from gateway.documents.response import Outcome
 from gateway.findings import rejects
-from gateway.flows.consignment.cases import BUREAU, declaration_of, identified, is_inbound
 from gateway.flows.containers.decisions import RELEASES, merged, states, to_ports
 from gateway.flows.containers.status import ContainerEvent, ContainerStatus, container_step
+from gateway.flows.declared import declaration_of, is_inbound
 from gateway.model import Case, Finding
 
 _ORDERS = {ContainerAct.RELEASE: ContainerEvent.UNLOCK_ORDER, ContainerAct.LOCK: ContainerEvent.LOCK_ORDER}
