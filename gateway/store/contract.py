@@ -755,6 +755,9 @@ class Store(Decisions, Protocol):
     ) -> CasePage:
         """As `case`, those that come after the case `after`; `limit` bounds the piece of each timeline."""
 
+    async def open_tasks(self, offices: Sequence[str], after: str, limit: int, *, test: bool = False) -> Sequence[Task]:
+        """Tasks that wait for a decision of these offices, the oldest first; `after` a task's id."""
+
     async def case_earlier(
         self, case_id: str, partner_id: str, place: CasePlace, limit: int = LONGEST_PAGE, *, test: bool = False
     ) -> CaseView:

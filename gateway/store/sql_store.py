@@ -28,6 +28,7 @@ from gateway.model import (
     Partner,
     Payload,
     Receipt,
+    Task,
 )
 from gateway.receipt.signed import Signer
 from gateway.receipt.stored import StoredLog
@@ -47,6 +48,7 @@ from gateway.store import (
     reconcile,
     registry,
     staging,
+    tasks,
     views,
 )
 from gateway.store.anchor import MENDS, NO_NAME_HOLDS, Checkpointer
@@ -386,6 +388,9 @@ class SqlStore(Store):
         self, key: str, partner_id: str = "", after: str = "", limit: int = LONGEST_PAGE, *, test: bool = False
     ) -> CasePage:
         return await self._read(lambda connection: case_views.cases(connection, key, partner_id, after, limit, test))
+
+    async def open_tasks(self, offices: Sequence[str], after: str, limit: int, *, test: bool = False) -> Sequence[Task]:
+        return await self._read(lambda connection: tasks.read_waiting(connection, offices, after, limit, test=test))
 
     async def case_earlier(
         self, case_id: str, partner_id: str, place: CasePlace, limit: int = LONGEST_PAGE, *, test: bool = False

@@ -308,7 +308,7 @@ tasks = Table(
     Column("decided_at", BigInteger),
     _flag("test"),
     Index("tasks_case", "case_id"),
-    Index("tasks_office", "office", "state", "opened_at"),
+    Index("tasks_office", "office", "state", "test", "id"),
 )
 """Decisions that wait, or waited, for a person."""
 

@@ -56,6 +56,17 @@ def read_open(connection: Connection, case_ids: Collection[str]) -> Iterable[Tas
     return [task_from(row) for row in connection.execute(query)]
 
 
+def read_waiting(connection: Connection, offices: Collection[str], after: str, limit: int, *, test: bool) -> list[Task]:
+    """Open tasks of these offices, in the order of their ids, which begin with the time they were asked."""
+    found: list[Task] = []
+    for office in sorted(offices):  # each walks the index by itself; an organisation has few
+        query = select(tables.tasks).where(
+            _tasks.office == office, _tasks.state == TaskState.OPEN.value, _tasks.test == test, _tasks.id > after
+        )
+        found += [task_from(row) for row in connection.execute(query.order_by(_tasks.id).limit(limit))]
+    return sorted(found, key=lambda task: task.id)[:limit]
+
+
 def task_from(row: Row[Any]) -> Task:
     """The task of a row of its table."""
     return Task(

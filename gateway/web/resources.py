@@ -228,6 +228,32 @@ class CaseList(Resource):
     next: str | None = Field(None, description="Cursor of the next page; null at the end")
 
 
+class Task(Resource):
+    """A decision that waits for a person."""
+
+    id: str
+    version: int = Field(description="Whoever decides says which one was looked at")
+    kind: str = Field(description="What is to be decided; stable, for programs")
+    text: str = Field(description="The same in words, in the language of Accept-Language")
+    case: str = Field(description="Id of the case it is about")
+    track: str = Field(description="On which of the case's tracks an option's event happens")
+    office: str = Field(description="The office that must decide")
+    act: str = Field(description="The act that deciding is", examples=["review"])
+    options: list[str] = Field(description="What may be decided")
+    opened_at: datetime
+    due_at: datetime | None = None
+    reasons: list[Finding] = Field(description="Why it is asked")
+    evidence: list[str] = Field(description="Ids of the evidence it rests on")
+    test: bool
+
+
+class TaskPage(Resource):
+    """Tasks, the oldest first."""
+
+    items: list[Task]
+    next: str | None = Field(None, description="Cursor of the next page; null at the end")
+
+
 class FeedEntry(Resource):
     """One line of a feed."""
 

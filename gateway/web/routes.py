@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from gateway.registry.keys import READ, SEND
 from gateway.web import resources
-from gateway.web.api import cases, deliveries, description, feeds, log, messages, operations
+from gateway.web.api import cases, deliveries, description, feeds, log, messages, operations, tasks
 from gateway.web.parameters import TEST, Parameter
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -85,6 +85,16 @@ ROUTES: tuple[Route, ...] = (
         scope=READ,
         parameters=(cases.CURSOR, cases.LIMIT, TEST),
         problems=(400, 404),
+    ),
+    Route(
+        "GET",
+        "/v1/tasks",
+        "listTasks",
+        tasks.list_,
+        answers=resources.TaskPage,
+        scope=READ,
+        parameters=(tasks.CURSOR, tasks.LIMIT, TEST),
+        problems=(400,),
     ),
     Route(
         "GET",

@@ -310,6 +310,26 @@ def _text(event: model.CaseEvent, name: str) -> str:
     return str(event.details.get(name, ""))
 
 
+def task(asked: model.Task, language: str) -> resources.Task:
+    """A task that waits."""
+    return resources.Task(
+        id=asked.id,
+        version=asked.version,
+        kind=asked.kind,
+        text=findings.word(asked.kind, language),
+        case=asked.case_id,
+        track=asked.track,
+        office=asked.office,
+        act=asked.act,
+        options=sorted(asked.options),
+        opened_at=asked.opened_at,
+        due_at=asked.due_at,
+        reasons=[finding(reason, language) for reason in asked.reasons],
+        evidence=list(asked.evidence),
+        test=asked.test,
+    )
+
+
 def feed(entries: Sequence[model.FeedEntry]) -> list[resources.FeedEntry]:
     """Lines of a feed."""
     return [

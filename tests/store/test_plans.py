@@ -311,6 +311,7 @@ async def let_terms_pass(store: SqlStore) -> None:
     await store.bury_deadline(third.work, Alert("deadline_dead", "due", (make_finding("decide.repeat"),), late))
     assert len(await store.buried_deadlines(10)) == 1
     await store.revive_deadline(third.deadline.id, late)
+    assert len(await store.open_tasks(["370100"], "", 10)) == 1
     known = await store.facts([TaskById("t-new"), TasksOf("c-new")], Facts(), "alarm")
     task = known[TaskById("t-new")]
     assert task is not None

@@ -43,7 +43,7 @@ def upgrade() -> None:
         sa.Column("test", sa.Boolean(), nullable=False),
     )
     op.create_index("tasks_case", "tasks", ["case_id"])
-    op.create_index("tasks_office", "tasks", ["office", "state", "opened_at"])
+    op.create_index("tasks_office", "tasks", ["office", "state", "test", "id"])
     op.create_table(
         "deadlines",
         sa.Column("id", sa.Text(), primary_key=True),
