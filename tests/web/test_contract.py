@@ -34,6 +34,7 @@ REQUESTS = {
     "listMessages": ("/v1/messages", "acme", 200),
     "getMessage": ("/v1/messages/{payload}", "acme", 200),
     "getCases": ("/v1/cases/B-1", "acme", 200),
+    "listTasks": ("/v1/tasks", "customs", 200),
     "getDeliveryBody": ("/v1/deliveries/d-1/body", "customs", 200),
     "readFeed": ("/v1/feeds/clearance", "customs", 200),
     "getFeedDocument": ("/v1/feeds/clearance/1", "customs", 200),

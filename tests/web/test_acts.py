@@ -1,0 +1,153 @@
+"""What a person decides: tasks that wait for an office, and decisions that are answered at once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from gateway.model import Agreement, ApiKey, Direction, Identifier, Partner, Role, Stage, Task
+from gateway.registry.keys import hash_key
+from gateway.store.contract import CaseChange, NewReceipt, Outcome
+from tests.store.made import payload
+from tests.web.conftest import NOW, Answer, Client, Quiet, key_of
+
+TRACKS = {"declaration": "accepted"}
+
+
+def task(number: int = 1, **fields: Any) -> Task:
+    options = {"let": "assign", "stop": "order"}
+    return Task(f"t-{number}", 1, "review", "c-1", "inspection", "370200", "assign", options, NOW, **fields)
+
+
+BUREAU = Partner("bureau", "Bureau", frozenset({Role.BUREAU}), (Identifier("ciq-org", "370200"),))
+
+
+async def ask_tasks(client: Client, *tasks: Task) -> None:
+    """Have a payload ask tasks about a case, of a bureau that is there from now on; nobody else is at that payload."""
+    store, notary = client.services.store, client.services.notary
+    agreement = Agreement("bureau-in", "bureau", Direction.IN, "*", "*")
+    await store.import_partners((BUREAU,), (agreement,), (ApiKey("bureau-1", "bureau", hash_key(key_of("bureau"))),))
+    asking = payload(partner_id="acme")
+    receipt = NewReceipt(Stage.RECEIVED, asking.id, notary.received(asking))
+    claimed = (await store.accept(asking, receipt, timedelta(days=9999))).claimed
+    assert claimed is not None
+    case = CaseChange("c-1", 0, "accepted", "acme", tracks=TRACKS)
+    await store.commit(Outcome(claimed.work, 1, finished=True, cases=(case,), tasks=tasks))
+
+
+async def decide(client: Client, option: str, *, as_: str = "bureau", key: str = "", **fields: Any) -> Answer:
+    """A decision, of which its sender waits for what comes."""
+    document = {"task": "t-1", "option": option, "task_version": 1} | fields
+    body = json.dumps({"format": "json:decision:1", "reference": "R", "document": document}).encode()
+    headers = {"Content-Type": "application/json", **({"Idempotency-Key": key} if key else {})}
+    return await client.ask("POST", "/v1/messages?document=decision", as_=as_, headers=headers, data=body)
+
+
+def told(answer: Answer) -> dict[str, Any]:
+    """The response document that stands in an answer."""
+    (response,) = (offer for offer in answer.json["offered"] if offer["document"] == "response")
+    document: dict[str, Any] = json.loads(response["body"])["document"]
+    return document
+
+
+async def test_an_office_sees_its_own_tasks(quiet: Quiet) -> None:
+    """Page by page, the oldest first, worded in the reader's language; nobody else sees one of them."""
+    await ask_tasks(quiet.client, *(task(number) for number in (1, 2, 3)), task(4, test=True))
+    first = await quiet.client.ask("GET", "/v1/tasks?limit=2", as_="bureau")
+    assert [one["id"] for one in first.json["items"]] == ["t-1", "t-2"]
+    assert (first.json["items"][0]["options"], first.json["items"][0]["version"]) == (["let", "stop"], 1)
+    second = await quiet.client.ask("GET", f"/v1/tasks?limit=2&cursor={first.json['next']}", as_="bureau")
+    assert ([one["id"] for one in second.json["items"]], second.json["next"]) == (["t-3"], None)
+    tests = await quiet.client.ask("GET", "/v1/tasks?test=true", as_="bureau")
+    assert [one["id"] for one in tests.json["items"]] == ["t-4"]
+    for other in ("acme", "customs"):
+        assert (await quiet.client.ask("GET", "/v1/tasks", as_=other)).json["items"] == []
+
+
+@pytest.fixture
+def changes() -> dict[str, Any]:
+    return {"pipeline": {"workers": 0, "concurrency": 1}}
+
+
+@pytest.fixture
+async def asked(client: Client) -> Client:
+    """A running gateway in which an office is asked about a case."""
+    await ask_tasks(client, task())
+    assert (await client.ask("GET", "/v1/tasks", as_="bureau")).json["items"]
+    return client
+
+
+async def test_a_decision_is_answered_with_what_came_of_it(asked: Client) -> None:
+    """Settled, with the task's new version and the receipts of a message; the next one learns that it has moved on."""
+    first = await decide(asked, "let")
+    assert (first.status, first.json["state"]) == (200, "accepted")
+    assert first.headers["Location"] == f"/v1/messages/{first.json['id']}"
+    assert (told(first)["outcome"], told(first)["task_version"]) == ("accepted", 2)
+    assert [receipt["stage"] for receipt in first.json["receipts"]] == ["received", "checked"]
+    second = await decide(asked, "stop")
+    assert (second.status, second.json["state"], told(second)["task_version"]) == (200, "rejected", 2)
+    assert [reason["code"] for reason in told(second)["reasons"]] == ["decide.task.moved_on"]
+    assert (await asked.ask("GET", "/v1/tasks", as_="bureau")).json["items"] == []
+
+
+async def test_a_repeat_gets_the_same_outcome(asked: Client) -> None:
+    """The same decision under the same key is decided once, and answered alike."""
+    first, again = [await decide(asked, "let", key="K1") for _ in range(2)]
+    assert (first.status, again.status) == (200, 200)
+    assert again.json == first.json
+
+
+async def test_a_decision_that_is_refused_says_why(asked: Client) -> None:
+    """In the same exchange: no such option; and to whom the task is not asked of, that there is none."""
+    assert [reason["code"] for reason in told(await decide(asked, "burn"))["reasons"]] == ["decide.task.option"]
+    assert [reason["code"] for reason in told(await decide(asked, "let", as_="customs"))["reasons"]] == [
+        "decide.task.unknown"
+    ]
+
+
+async def test_what_is_not_said_to_be_at_once_is_answered_as_ever(asked: Client) -> None:
+    """Without the word, or with a body that is something else, the answer is a 202, or what came of what it is."""
+    body = json.dumps(
+        {"format": "json:decision:1", "reference": "R", "document": {"task": "t", "option": "o", "task_version": 1}}
+    ).encode()
+    headers = {"Content-Type": "application/json"}
+    assert (await asked.ask("POST", "/v1/messages", as_="bureau", headers=headers, data=body)).status == 202
+    odd = await asked.ask("POST", "/v1/messages?document=decision", as_="bureau", data=b"no decision")
+    assert (odd.status, odd.json["state"]) == (200, "rejected")
+    assert (await asked.ask("POST", "/v1/messages?document=declaration", as_="bureau", data=b"x")).status == 202
+
+
+async def test_it_waits_for_no_peak_and_no_earlier_message(asked: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With every hand full and a peak on, a decision is decided all the same."""
+    process: Any = asked.services.process
+    pipeline = process._background["pipeline"].__self__
+    monkeypatch.setattr(pipeline._inbox, "_arrivals", lambda: 9999)
+    began = time.monotonic()
+    answer = await decide(asked, "let")
+    assert (answer.status, told(answer)["outcome"]) == (200, "accepted")
+    assert time.monotonic() - began < 1.0, "claiming gives way to a peak for a second"
+
+
+async def test_one_that_takes_long_is_found_later(asked: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing is decided in time the answer is a 202 with where it will be told; nothing is lost."""
+    from gateway.web.api import messages
+
+    store: Any = asked.services.store
+    commit, held = store.commit, asyncio.Event()
+
+    async def late(outcome: Outcome) -> None:
+        await held.wait()
+        await commit(outcome)
+
+    monkeypatch.setattr(messages, "ANSWERED_WITHIN", 0.05)
+    monkeypatch.setattr(store, "commit", late)
+    answer = await decide(asked, "let")
+    assert (answer.status, answer.json["duplicate"]) == (202, False)
+    held.set()
+    found = await asked.processed(answer.json["id"], as_="bureau")
+    assert found["state"] == "accepted"
