@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import time
 from datetime import timedelta
@@ -16,6 +17,7 @@ from gateway.store.contract import CaseChange, NewReceipt, Outcome
 from tests.store.made import payload
 from tests.web.conftest import NOW, Answer, Client, Quiet, key_of
 
+_serial = itertools.count()
 TRACKS = {"declaration": "accepted"}
 
 
@@ -43,7 +45,8 @@ async def ask_tasks(client: Client, *tasks: Task) -> None:
 async def decide(client: Client, option: str, *, as_: str = "bureau", key: str = "", **fields: Any) -> Answer:
     """A decision, of which its sender waits for what comes."""
     document = {"task": "t-1", "option": option, "task_version": 1} | fields
-    body = json.dumps({"format": "json:decision:1", "reference": "R", "document": document}).encode()
+    reference = key or f"R{next(_serial)}"  # JSON has no envelope: a reference is an interchange's, and comes once
+    body = json.dumps({"format": "json:decision:1", "reference": reference, "document": document}).encode()
     headers = {"Content-Type": "application/json", **({"Idempotency-Key": key} if key else {})}
     return await client.ask("POST", "/v1/messages?document=decision", as_=as_, headers=headers, data=body)
 
