@@ -17,7 +17,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import structlog
 
-from gateway.check.rulebook import RuleBook
+from gateway.catalogue import Catalogue
+from gateway.check import rulebook
 from gateway.config import Settings
 from gateway.decide import china
 from gateway.decide.flow import Flows
@@ -30,6 +31,7 @@ from gateway.registry.directory import Directory
 from gateway.store.contract import Claimed, Outcome, Store
 from gateway.trip.carry import Trip
 from gateway.trip.examine import Bounds
+from gateway.trip.in_force import InForce
 from gateway.trip.workers import Examiners, is_large
 
 log = structlog.get_logger(__name__)
@@ -96,14 +98,16 @@ class Pipeline:
         settings: Settings,
         notary: Notary,
         flows: Flows,
-        rules: RuleBook,
+        in_force: InForce,
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         on_committed: Callable[[], None] = lambda: None,
         arrivals: Callable[[], int] = lambda: 0,
         observe: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
-        """`on_committed` is called after each commit 2, to wake the deliveries; `arrivals` counts what is being accepted.
+        """`in_force` has the catalogue that each payload is taken on its trip by, from its examination to its last commit.
+
+        `on_committed` is called after each commit 2, to wake the deliveries; `arrivals` counts what is being accepted.
 
         `observe` is told how many seconds a payload took from its arrival to its last commit.
         """
@@ -112,19 +116,20 @@ class Pipeline:
         self._lease = timedelta(seconds=settings.pipeline.lease_seconds)
         self._notary = notary
         self._flows = flows
-        self._rules = rules
+        self._in_force = in_force
+        self._our_id = settings.our_id
         self._clock = clock
         self._on_committed = on_committed
         self._arrivals = arrivals
         self._observe = observe
         self._directory = Directory(store)
-        self._renderer = Renderer(settings.our_id, store)
         limits = settings.limits
         self._examiners = Examiners(
             settings.pipeline.workers,
             limits.unpacked_bytes,
             Bounds(limits.unpacked_ratio, limits.interchanges, limits.groups),
             settings.pipeline.worker_bytes,
+            shelf=in_force.shelf,
         )
         self._loop = Loop(self._claim, self.process, settings.pipeline.concurrency)
         self._once_more = asyncio.Lock()
@@ -140,7 +145,7 @@ class Pipeline:
 
     async def run(self) -> None:
         """Claim and process until cancelled."""
-        warming = asyncio.create_task(self._examiners.warm_up(), name="examiners")
+        warming = asyncio.create_task(self._examiners.warm_up(self._in_force.catalogue), name="examiners")
         try:
             await self._loop.run()
         finally:
@@ -191,24 +196,25 @@ class Pipeline:
         """Decide the payload while its lease is held."""
         work.holding = asyncio.create_task(self._hold(work))
         try:
-            await self._decide(work)
+            with self._in_force.held() as catalogue:
+                await self._decide(work, catalogue)
         except asyncio.CancelledError:
             await self._leave(work)
             raise
         finally:
             work.holding.cancel()
 
-    async def _decide(self, work: _UnderWay) -> None:
-        """Examine, decide and commit; where that does not come to an end, the payload is given back or failed."""
+    async def _decide(self, work: _UnderWay, catalogue: Catalogue) -> None:
+        """Examine, decide and commit by `catalogue`; where that does not come to an end, the payload is given back or failed."""
         payload_id = work.claimed.payload.id
         try:
             for attempt in range(DECISIONS):
                 now = self._clock()
-                trip = await self._begin(work.claimed, now, again=attempt > 0)
+                trip = await self._begin(work.claimed, catalogue, now, again=attempt > 0)
                 try:
                     # A payload whose facts moved shared a case with another: one by one, they do not meet again.
                     async with self._once_more if attempt else nullcontext():
-                        await self._carry(trip, work, china.day(now))
+                        await self._carry(trip, work, catalogue, china.day(now))
                 except FactsMoved:
                     # What earlier chunks have committed stands: deciding it anew would only meet itself.
                     work.claimed = replace(work.claimed, position=trip.done)
@@ -287,25 +293,25 @@ class Pipeline:
         claimed = work.claimed
         await self._store.renew_payload(claimed.payload.id, claimed.fence, lease, self._clock(), begun)
 
-    async def _begin(self, claimed: Claimed, now: datetime, *, again: bool) -> Trip:
-        """A trip by the sender and the rules as they are now."""
+    async def _begin(self, claimed: Claimed, catalogue: Catalogue, now: datetime, *, again: bool) -> Trip:
+        """A trip by the sender as it is now, and by the rules of `catalogue` for today."""
         sender = await self._directory.partner(claimed.payload.partner_id)
         return Trip(
             self._store,
             self._directory,
-            self._renderer,
+            Renderer(self._our_id, self._store, catalogue),
             self._notary,
             claimed,
             sender,
             self._flows,
-            self._rules.at(china.day(now)),
+            rulebook.load(catalogue, self._flows.rules).at(china.day(now)),
             now,
             self._chunk,
             one_long=self._one_long,
             again=again,
         )
 
-    async def _carry(self, trip: Trip, work: _UnderWay, day: date) -> None:
+    async def _carry(self, trip: Trip, work: _UnderWay, catalogue: Catalogue, day: date) -> None:
         """Examine everything, then decide and commit."""
         payload = work.claimed.payload
         agreements = await self._directory.agreements(payload.partner_id, Direction.IN)
@@ -313,7 +319,7 @@ class Pipeline:
         suspect = self._is_suspect(work.claimed)
         if suspect:
             log.warning("payload_examined_apart", payload=payload.id, begun=work.claimed.begun)
-        async for item in self._examiners.examine(payload, agreements, day, suspect=suspect):
+        async for item in self._examiners.examine(catalogue, payload, agreements, day, suspect=suspect):
             await trip.take(item)
         work.examined = True
         if trip.changes_earlier:
@@ -335,7 +341,7 @@ class Pipeline:
         """Tell what went wrong with the payload as a whole; its bytes stay, and it can be processed again."""
         self._suspects.discard(claimed.payload.id)
         try:
-            trip = await self._begin(claimed, self._clock(), again=False)
+            trip = await self._begin(claimed, self._in_force.catalogue, self._clock(), again=False)
             await trip.give_up(reason)
             self._on_committed()
         except TemporaryError as error:
