@@ -20,12 +20,12 @@ from pathlib import Path
 
 from gateway import data
 from gateway.catalogue import FOLDERS, Catalogue
-from gateway.durable import UNFINISHED, make_folder, sync_file, sync_folder
+from gateway.durable import UNFINISHED, make_folder, sync_file, sync_folder, write_file
 from gateway.errors import CatalogueInvalid
 
 _ENDINGS = frozenset({".csv", ".json", ".toml", ".xsd"})
 _DIGEST = re.compile("[0-9a-f]{64}")
-_LOCK = ".lock"
+_LOCK, _MARK = ".lock", "in_force"
 MOST_BYTES = 64 * 1024 * 1024
 """Of one file: a hundred times what the largest directory of UN/EDIFACT takes; a catalogue is held in memory."""
 
@@ -128,6 +128,18 @@ class Shelf:
             handle = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             fcntl.flock(handle, fcntl.LOCK_SH)
             self._held[catalogue.digest] = handle
+
+    def mark(self, digest: str) -> None:
+        """Note, durably, that the catalogue of that digest is the one in force here; for people who look (`marked`)."""
+        write_file(self.folder / _MARK, f"{digest}\n".encode())
+
+    def marked(self) -> str:
+        """The digest that was marked last; empty where none was."""
+        try:
+            digest = (self.folder / _MARK).read_text("ascii", "replace").strip()
+        except OSError:
+            return ""
+        return digest if _DIGEST.fullmatch(digest) else ""
 
     def clear(self, kept: frozenset[str]) -> None:
         """Let go of all catalogues but those `kept`, and remove what nobody holds."""

@@ -19,6 +19,7 @@ import structlog
 from gateway import discovery, opening
 from gateway.catalogue import Catalogue
 from gateway.catalogue_folders import read_layers, shipped
+from gateway.check import rulebook
 from gateway.config import Settings
 from gateway.decide import china
 from gateway.decide.flow import Flows
@@ -135,6 +136,8 @@ def read_catalogue(settings: Settings, flows: Flows, former: Catalogue | None = 
     layers = read_layers(settings.catalogue.folder)
     catalogue = layers.catalogue()
     if former is None and not layers.own:
+        # What ships is good by itself; whether the flows of installed packages go with it, only a start shows.
+        flows.check_headlines(rulebook.load(shipped(), flows.rules).headlines)
         return shipped()
     catalogue.succeed(shipped() if former is None else former)
     judge(catalogue, flows, china.day(datetime.now(UTC)), least=shipped(), own=layers.own)

@@ -130,12 +130,23 @@ class InForce:
         if catalogue.digest == self._catalogue.digest:
             return self._catalogue
         self.shelf.put(catalogue)
+        self.shelf.mark(catalogue.digest)
         return catalogue
+
+    def _settle(self) -> None:
+        """In a thread: lay out the catalogue in force, and remove what former runs have left."""
+        self.shelf.put(self._catalogue)
+        self.shelf.mark(self._catalogue.digest)
+        self.shelf.clear(self._in_use())
 
     async def run(self, store: Asked) -> None:
         """Read the folders again whenever it is asked for, here or in `store`, until cancelled."""
         seen: int | None = None
-        await run_in_thread(lambda: self.shelf.clear(self._in_use()))  # what former runs have left
+        try:
+            await run_in_thread(self._settle)
+        except OSError as error:
+            # Whoever needs it in a worker process tries again, and payloads wait meanwhile.
+            log.warning("catalogue_not_laid_out", folder=str(self.shelf.folder), reason=error.strerror or str(error))
         while True:
             try:
                 calls = await store.catalogue_calls()

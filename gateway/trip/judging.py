@@ -22,7 +22,11 @@ def judge(catalogue: Catalogue, flows: Flows, day: date, *, least: Catalogue, ow
     What `least` has formats, mappings, findings and rules for, on `day`, it must have as well: the gateway's own code
     counts on that. Of the files `own`, each must be one that something reads.
     """
-    faults = [*_faults(catalogue, flows, day, least)]
+    faults: list[str] = []
+    for fault in _faults(catalogue, flows, day, least):
+        # A list that does not load is told once, and not with each mapping that goes by it.
+        if not any(fault.endswith(told) for told in faults):
+            faults.append(fault)
     if not faults:
         unread = set(catalogue.unread())
         faults += [f"{name}: nothing reads a file of that name" for name in own if name in unread]
