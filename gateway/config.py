@@ -86,6 +86,19 @@ class Store(Section):
     free_bytes: int = Field(256 * MIB, description="Below this free disk space senders are answered 503", ge=0)
 
 
+class Catalogue(Section):
+    """Tables, schemas, code lists, mappings, rule sets and findings."""
+
+    folder: MaybePath = Field(
+        None,
+        description="Your own ones, laid over what ships: a folder with schemas/ and mappings/; what ships alone where absent",
+    )
+    snapshots: NamedPath = Field(
+        Path("var/catalogues"),
+        description="Where each node lays out what is in force, for the processes that examine payloads",
+    )
+
+
 class Receipts(Section):
     """Who signs the receipt log."""
 
@@ -235,6 +248,7 @@ class Settings(Section):
         "en", description="Language of words for people without a preference: en or zh"
     )
     store: Store = Store()
+    catalogue: Catalogue = Catalogue()
     receipts: Receipts = Receipts()
     http: Http = Http()
     limits: Limits = Limits()

@@ -17,6 +17,7 @@ GatewayError
     ├── SchemaInvalid         a table in schemas/ cannot be used
     ├── MappingInvalid        a table in mappings/ cannot be used
     ├── RulesInvalid          a rule set in schemas/rules cannot be used
+    ├── CatalogueInvalid      a folder of tables, mappings, codes, rules and findings cannot be used as a whole
     ├── FlowsInvalid          two flows do not go together
     ├── TransportsInvalid     two transports do not go together
     ├── DecisionEndless       flows react to one another without end
@@ -120,6 +121,10 @@ class MappingInvalid(PermanentError):
 
 class RulesInvalid(PermanentError):
     """A rule set is invalid."""
+
+
+class CatalogueInvalid(PermanentError):
+    """The catalogue is invalid."""
 
 
 class FlowsInvalid(PermanentError):

@@ -26,7 +26,8 @@ from functools import cache
 from string import Formatter
 from typing import Any
 
-from gateway import data
+from gateway.catalogue import SCHEMAS, Catalogue, compiled
+from gateway.catalogue_folders import shipped
 from gateway.errors import SchemaInvalid
 from gateway.languages import CHINESE, choose_language
 from gateway.model import Finding, Place, Severity, Strictness, cut
@@ -38,6 +39,7 @@ MOST_CHARACTERS = 1_000_000
 """Characters of all findings of one message together: two thousand for each of five hundred. They are stored, told and
 held in memory with it."""
 _MORE = "payload.more_findings"
+_LABELS = f"{SCHEMAS}/labels.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +59,29 @@ class Entry:
     ta1: str = ""
 
 
+@compiled
+def entries(catalogue: Catalogue) -> Mapping[str, Entry]:
+    """Every code of every file in schemas/findings; SchemaInvalid where a file repeats or misspells one."""
+    found: dict[str, Entry] = {}
+    for name in catalogue.names(f"{SCHEMAS}/findings", ".toml"):
+        try:
+            content = tomllib.loads(catalogue.text(name))
+        except tomllib.TOMLDecodeError as error:
+            raise SchemaInvalid(f"{name}: {error}") from error
+        for code, fields in content.items():
+            if code in found:
+                raise SchemaInvalid(f"{name}: finding {code} stands in another file already")
+            try:
+                found[code] = Entry(code, Severity(fields.pop("severity", "error")), **fields)
+            except (AttributeError, TypeError, ValueError) as error:
+                raise SchemaInvalid(f"{name}: finding {code}: {error}") from error
+    return found
+
+
 @cache
 def catalogue() -> Mapping[str, Entry]:
-    """Every code of every file in schemas/findings; SchemaInvalid where a file repeats or misspells one."""
-    entries: dict[str, Entry] = {}
-    for path in sorted((data.schemas() / "findings").glob("*.toml")):
-        for code, fields in tomllib.loads(path.read_text("utf-8")).items():
-            if code in entries:
-                raise SchemaInvalid(f"finding {code} stands twice, the second time in {path.name}")
-            try:
-                entries[code] = Entry(code, Severity(fields.pop("severity", "error")), **fields)
-            except (TypeError, ValueError) as error:
-                raise SchemaInvalid(f"finding {code} in {path.name}: {error}") from error
-    return entries
+    """Every code that ships. Which there are, and how grave each is, is the code's own that finds them."""
+    return entries(shipped())
 
 
 def make_finding(code: str, place: Place = Place(), value: str = "", **args: object) -> Finding:  # noqa: B008 -- frozen
@@ -95,15 +107,21 @@ class Labels:
     """Words of a timeline's lines."""
 
 
-@cache
-def labels() -> Labels:
+@compiled
+def read_labels(catalogue: Catalogue) -> Labels:
     """The labels; SchemaInvalid where their file is incomplete."""
-    content = tomllib.loads((data.schemas() / "labels.toml").read_text("utf-8"))
     try:
+        content = tomllib.loads(catalogue.text(_LABELS))
         parts = frozenset(content.pop("parts")["names"])
         return Labels(parts=parts, **content)
-    except (KeyError, TypeError) as error:
-        raise SchemaInvalid(f"labels.toml: {error}") from error
+    except (KeyError, TypeError, tomllib.TOMLDecodeError) as error:
+        raise SchemaInvalid(f"{_LABELS}: {error}") from error
+
+
+@cache
+def labels() -> Labels:
+    """The labels that ship."""
+    return read_labels(shipped())
 
 
 _PATH = re.compile(r"[a-z][a-z0-9_]*(\[[0-9]{0,9}\])?(\.[a-z][a-z0-9_]*(\[[0-9]{0,9}\])?)*")

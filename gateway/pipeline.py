@@ -15,7 +15,8 @@ from functools import partial
 
 import structlog
 
-from gateway.check.rulebook import RuleBook
+from gateway.catalogue import Catalogue
+from gateway.check import rulebook
 from gateway.config import Settings
 from gateway.decide import china
 from gateway.decide.flow import Flows
@@ -29,6 +30,7 @@ from gateway.store.contract import Claimed, Outcome, Store
 from gateway.trip.alarms import Alarms
 from gateway.trip.carry import Trip
 from gateway.trip.examine import Bounds
+from gateway.trip.in_force import InForce
 from gateway.trip.inbox import HeldPayload, Inbox
 from gateway.trip.work import COMES_BACK, see_through
 from gateway.trip.workers import Examiners
@@ -45,14 +47,16 @@ class Pipeline:
         settings: Settings,
         notary: Notary,
         flows: Flows,
-        rules: RuleBook,
+        in_force: InForce,
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         on_committed: Callable[[], None] = lambda: None,
         arrivals: Callable[[], int] = lambda: 0,
         observe: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
-        """`on_committed` is called after each commit 2, to wake the deliveries; `arrivals` counts what is being accepted.
+        """`in_force` has the catalogue that each payload is taken on its trip by, from its examination to its last commit.
+
+        `on_committed` is called after each commit 2, to wake the deliveries; `arrivals` counts what is being accepted.
 
         `observe` is told how many seconds a payload took from its arrival to its last commit.
         """
@@ -62,23 +66,24 @@ class Pipeline:
         self._chunk = settings.pipeline.chunk
         self._notary = notary
         self._flows = flows
-        self._rules = rules
+        self._in_force = in_force
+        self._our_id = settings.our_id
         self._clock = clock
         self._on_committed = on_committed
         self._observe = observe
         self._directory = Directory(store)
-        self._renderer = Renderer(settings.our_id, store)
         self._examiners = Examiners(
             settings.pipeline.workers,
             limits.unpacked_bytes,
             Bounds(limits.unpacked_ratio, limits.interchanges, limits.groups),
             settings.pipeline.worker_bytes,
+            shelf=in_force.shelf,
         )
         self._inbox = Inbox(store, lease, clock, arrivals)
         self._loop = Loop(self._inbox.claim, self.process, settings.pipeline.concurrency)
         self._waited_for: dict[str, asyncio.Task[None]] = {}
         """Payloads in work that somebody waits for, by id."""
-        self.alarms = Alarms(store, self._directory, self._renderer, flows, rules, lease, clock, on_committed)
+        self.alarms = Alarms(store, self._directory, settings.our_id, flows, in_force, lease, clock, on_committed)
         self._once_more = asyncio.Lock()
         self._one_long = asyncio.Lock()
 
@@ -88,7 +93,7 @@ class Pipeline:
 
     async def run(self) -> None:
         """Claim and process until cancelled."""
-        warming = asyncio.create_task(self._examiners.warm_up(), name="examiners")
+        warming = asyncio.create_task(self._examiners.warm_up(self._in_force.catalogue), name="examiners")
         try:
             async with asyncio.TaskGroup() as both:
                 both.create_task(self._loop.run(), name="payloads")
@@ -119,18 +124,19 @@ class Pipeline:
             elif held.is_lost:
                 await held.fail(BodyLost.of(claimed.payload.sha256))
             else:
-                await see_through(held, partial(self._carry, held))
+                with self._in_force.held() as catalogue:
+                    await see_through(held, partial(self._carry, held, catalogue))
 
-    async def _carry(self, held: HeldPayload, again: bool) -> None:
+    async def _carry(self, held: HeldPayload, catalogue: Catalogue, again: bool) -> None:
         """Received by commit 1: parse, check, translate; then decide, deliver, receipt, and commit 2."""
         payload, now = held.claimed.payload, self._clock()
-        trip = await self._begin(held.claimed, now, again=again)
+        trip = await self._begin(held.claimed, catalogue, now, again=again)
         # A payload whose facts moved shared a case with another: one by one, they do not meet again.
         async with self._once_more if again else nullcontext():
             agreements = await self._directory.agreements(payload.partner_id, Direction.IN)
             with held.under_examination():
                 async for item in self._examiners.examine(
-                    payload, agreements, china.day(now), suspect=held.is_suspect, urgent=payload.at_once
+                    catalogue, payload, agreements, china.day(now), suspect=held.is_suspect, urgent=payload.at_once
                 ):
                     await trip.take(item)
             if trip.changes_earlier:
@@ -144,17 +150,17 @@ class Pipeline:
         self._on_committed()
         self._observe((self._clock() - payload.received_at).total_seconds())
 
-    async def _begin(self, claimed: Claimed, now: datetime, *, again: bool) -> Trip:
-        """A trip by the sender and the rules as they are now."""
+    async def _begin(self, claimed: Claimed, catalogue: Catalogue, now: datetime, *, again: bool) -> Trip:
+        """A trip by the sender as it is now, and by the rules of `catalogue` for today."""
         return Trip(
             self._store,
             self._directory,
-            self._renderer,
+            Renderer(self._our_id, self._store, catalogue),
             self._notary,
             claimed,
             await self._directory.partner(claimed.payload.partner_id),
             self._flows,
-            self._rules.at(china.day(now)),
+            rulebook.load(catalogue, self._flows.rules).at(china.day(now)),
             now,
             self._chunk,
             one_long=self._one_long,
@@ -164,7 +170,7 @@ class Pipeline:
     async def _tell_fault(self, claimed: Claimed, reason: str) -> None:
         """Tell what went wrong with a payload as a whole; its bytes stay, and it can be processed again."""
         try:
-            trip = await self._begin(claimed, self._clock(), again=False)
+            trip = await self._begin(claimed, self._in_force.catalogue, self._clock(), again=False)
             await trip.give_up(reason)
             self._on_committed()
         except TemporaryError as error:

@@ -17,21 +17,28 @@ from typing import Any
 import structlog
 
 from gateway import discovery, opening
+from gateway.catalogue import Catalogue
+from gateway.catalogue_folders import read_layers, shipped
 from gateway.check import rulebook
 from gateway.config import Settings
+from gateway.decide import china
+from gateway.decide.flow import Flows
 from gateway.deliver.worker import DeliveryWorker
+from gateway.findings import make_finding
 from gateway.metrics import Metered, Metrics
 from gateway.pipeline import Pipeline
 from gateway.receipt.notary import Notary
 from gateway.receive.intake import Intake
 from gateway.store import node_file
-from gateway.store.contract import Store
+from gateway.store.contract import Alert, Store
 from gateway.store.log_watch import LogWatch
 from gateway.store.upkeep import keep_swept
 from gateway.transports.base import Sender
 from gateway.transports.plugin import Means
 from gateway.transports.spool import Spool
+from gateway.trip.in_force import InForce
 from gateway.trip.inbox import PEAK_ARRIVALS
+from gateway.trip.judging import judge
 from gateway.trip.workers import sweep_results
 
 log = structlog.get_logger(__name__)
@@ -48,12 +55,16 @@ class Process:
         """Wire everything; nothing starts yet. Must be called in the running event loop.
 
         FlowsInvalid or TransportsInvalid where what is installed does not go together, ConfigurationInvalid where the
-        settings of a transport are none.
+        settings of a transport are none, CatalogueInvalid where the operator's own tables cannot be used.
         """
         self.settings, self.store, self.notary = settings, store, notary
         self.flows, self.transports = discovery.find_flows(), discovery.find_transports()
-        rules = rulebook.load(self.flows.rules)
-        self.flows.check_headlines(rules.headlines)
+        self.in_force = InForce(
+            read_catalogue(settings, self.flows),
+            settings.catalogue.snapshots,
+            read=lambda former: read_catalogue(settings, self.flows, former),
+            on_refused=self._tell_refused,
+        )
         self.metrics = Metrics()
         self.spool = Spool(settings)
         own = self.transports.read_settings(settings)
@@ -64,7 +75,7 @@ class Process:
             settings,
             notary,
             self.flows,
-            rules,
+            self.in_force,
             on_committed=worker.ring,
             arrivals=lambda: intake.in_flight,
             observe=lambda seconds: self.metrics.observe_stage("process", seconds),
@@ -89,6 +100,7 @@ class Process:
         )
         self._background: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
             "pipeline": pipeline.run,
+            "catalogue": lambda: self.in_force.run(store),
             "deliveries": worker.run,
             "log audit": watch.run,
             "upkeep": lambda: keep_swept(store),
@@ -105,6 +117,12 @@ class Process:
                 for name, receiver in transport.open_receivers(means).items():
                     self._background[f"{transport.name} {name}"] = receiver.run
 
+    async def _tell_refused(self, reason: str) -> None:
+        """Alert the operator that a catalogue was refused."""
+        at = datetime.now(UTC)
+        found = make_finding("catalogue.refused", reason=reason)
+        await self.store.raise_alert(Alert("catalogue_refused", f"catalogue {at.isoformat()}", (found,), at))
+
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[Work]:
         """Everything runs meanwhile. At the end it is stopped: what is under way is given back, connections are closed."""
@@ -115,8 +133,25 @@ class Process:
             yield Work(tasks)
         finally:
             await _cancel(tasks)
+            self.in_force.shelf.close()
             for sender in self._senders.values():
                 await sender.close()
+
+
+def read_catalogue(settings: Settings, flows: Flows, former: Catalogue | None = None) -> Catalogue:
+    """What ships and the operator's own folder over it, judged as a whole; takes some seconds where much has changed.
+
+    What is the same in `former` is taken over from it. CatalogueInvalid tells every fault.
+    """
+    layers = read_layers(settings.catalogue.folder)
+    catalogue = layers.catalogue()
+    if former is None and not layers.own:
+        # What ships is good by itself; whether the flows of installed packages go with it, only a start shows.
+        flows.check_headlines(rulebook.load(shipped(), flows.rules).headlines)
+        return shipped()
+    catalogue.succeed(shipped() if former is None else former)
+    judge(catalogue, flows, china.day(datetime.now(UTC)), least=shipped(), own=layers.own)
+    return catalogue
 
 
 class Work:

@@ -22,6 +22,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from gateway import config, opening
+from gateway.catalogue_folders import shipped
 from gateway.demo.guard import Guard
 from gateway.discovery import find_transports
 from gateway.registry import partner_file
@@ -37,7 +38,9 @@ def key_of(partner_id: str) -> str:
 async def _import_partners(settings: config.Settings, file: Path) -> None:
     """What `gateway partner import` does."""
     async with opening.opened(settings, opening.signer(settings.receipts)) as store:
-        entries = [entry for entry, _ in partner_file.read(file, find_transports().options)]
+        entries = [
+            entry for entry, _ in partner_file.read(file, partner_file.Known(find_transports().options, shipped()))
+        ]
         await store.import_partners(
             [entry.partner() for entry in entries],
             [agreement for entry in entries for agreement in entry.model_agreements()],
@@ -73,6 +76,7 @@ class GatewayProcess:
             "GATEWAY_STORE__PAYLOAD_FOLDER": f"{folder}/payloads",
             "GATEWAY_STORE__ANCHOR_FILE": f"{folder}/anchor",
             "GATEWAY_STORE__NODE_FILE": f"{folder}/node",
+            "GATEWAY_CATALOGUE__SNAPSHOTS": f"{folder}/catalogues",
             "GATEWAY_RECEIPTS__SIGNING_KEY_FILE": f"{folder}/signing.key",
             "GATEWAY_RECEIPTS__ORIGIN": "test.example/log",
             "GATEWAY_HTTP__PORT": "0",

@@ -244,6 +244,7 @@ def test_nothing_writes_files_past_this_module() -> None:
 PACKAGE = Path(durable.__file__).parent
 WRITERS = {
     "durable.py": "is this module",
+    "catalogue_folders.py": "lays a catalogue out aside, syncs it file by file, and gives it its name then",
     "check/unece.py": "imports tables, which the same command makes again",
     "cli/output.py": "writes into pipes and devices as they are",
     "demo/house.py": "a demo is begun anew",

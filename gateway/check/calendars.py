@@ -11,11 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from gateway import data
-from gateway.errors import RulesInvalid
+from gateway.catalogue import SCHEMAS, Catalogue, compiled
+from gateway.errors import RulesInvalid, SchemaInvalid
 
 _SATURDAY = 5
 _ZONES = {"china": ZoneInfo("Asia/Shanghai")}
@@ -90,22 +89,23 @@ class Term:
         return term
 
 
-def load(name: str = "china", folder: Path | None = None) -> Calendar:
+@compiled
+def load(catalogue: Catalogue, name: str = "china") -> Calendar:
     """The calendar of that name; RulesInvalid says the file and what is wrong with it."""
-    path = (folder or data.schemas() / "rules" / "calendar") / f"{name}.toml"
+    file = f"{SCHEMAS}/rules/calendar/{name}.toml"
     off: set[date] = set()
     worked: set[date] = set()
     years: dict[int, str] = {}
     try:
-        for year, told in tomllib.loads(path.read_text("utf-8")).items():
+        for year, told in tomllib.loads(catalogue.text(file)).items():
             years[int(year)] = told["source"]
             off.update(_days(int(year), told["off"]))
             worked.update(_days(int(year), told["worked"]))
         zone = _ZONES[name]
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise RulesInvalid(f"{path.name}: {error}") from error
+    except (SchemaInvalid, KeyError, TypeError, ValueError) as error:
+        raise RulesInvalid(f"{file}: {error}") from error
     if both := off & worked:
-        raise RulesInvalid(f"{path.name}: {min(both)} is both off and worked")
+        raise RulesInvalid(f"{file}: {min(both)} is both off and worked")
     return Calendar(zone, frozenset(off), frozenset(worked), years)
 
 

@@ -17,13 +17,13 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 
-from gateway import data
+from gateway.catalogue import SCHEMAS, Catalogue, compiled
 from gateway.errors import SchemaInvalid
 from gateway.languages import choose_language
 
 CANONICAL = "un"
+_FOLDER, _ENDING = f"{SCHEMAS}/codes", ".csv"
 _WORDS = ("en", "zh")
 
 
@@ -69,34 +69,33 @@ class CodeList:
         return CANONICAL not in self.complete or code in self._to[CANONICAL]
 
 
-def available() -> tuple[str, ...]:
+def available(catalogue: Catalogue) -> tuple[str, ...]:
     """The names of all code lists."""
-    return tuple(sorted(path.stem for path in (data.schemas() / "codes").glob("*.csv")))
+    return tuple(name.removeprefix(f"{_FOLDER}/").removesuffix(_ENDING) for name in catalogue.names(_FOLDER, _ENDING))
 
 
-def find(name: str) -> CodeList | None:
+def find(catalogue: Catalogue, name: str) -> CodeList | None:
     """The code list `name`, or None; SchemaInvalid where its file is wrong."""
-    return _load(name) if name in available() else None
+    return load(catalogue, name) if name in available(catalogue) else None
 
 
-@cache
-def _load(name: str) -> CodeList:
-    path = data.schemas() / "codes" / f"{name}.csv"
-    lines = path.read_text("utf-8").splitlines()
+@compiled
+def load(catalogue: Catalogue, name: str) -> CodeList:
+    """The code list `name`; SchemaInvalid where there is none, or its file is wrong."""
+    file = f"{_FOLDER}/{name}{_ENDING}"
+    lines = catalogue.text(file).splitlines()
     remarks = [line[1:].strip() for line in lines if line.startswith("#")]
     said = dict(remark.split(": ", 1) for remark in remarks if ": " in remark)
     rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
     columns = tuple(column for column in (rows[0] if rows else {}) if column not in _WORDS)
     complete = frozenset(said.get("complete", "").split())
     if not columns or columns[0] != CANONICAL or not complete <= set(columns) or "source" not in said:
-        raise SchemaInvalid(
-            f"{path.name}: needs a source, a first column {CANONICAL!r} and complete columns that it has"
-        )
+        raise SchemaInvalid(f"{file}: needs a source, a first column {CANONICAL!r} and complete columns that it has")
     to_canonical: dict[str, dict[str, str]] = {column: {} for column in columns}
     from_canonical: dict[str, dict[str, str]] = {column: {} for column in columns}
     for row in rows:
         if None in row or None in row.values():
-            raise SchemaInvalid(f"{path.name}: row {row} has not as many fields as the header")
+            raise SchemaInvalid(f"{file}: row {row} has not as many fields as the header")
         for column in columns:
             # Several codes may stand for one thing, and one for several: the first decides.
             for code in row[column].split("|"):

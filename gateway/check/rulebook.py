@@ -8,22 +8,23 @@ Each file holds one kind of rules as a list of sets (`[[set]]`), each with `vali
 from __future__ import annotations
 
 import itertools
+import posixpath
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from gateway import data
-from gateway.check import calendars
+from gateway.catalogue import SCHEMAS, Catalogue, compiled
+from gateway.check import calendars, codes
 from gateway.check.calendars import Calendar
+from gateway.check.codes import CodeList
 from gateway.documents import ClearanceNotice, CustomsEntry, Declaration, Transfer
-from gateway.errors import RulesInvalid
+from gateway.errors import RulesInvalid, SchemaInvalid
 
 Code = Annotated[str, StringConstraints(min_length=1, pattern=r"^\S+$")]
 HsPrefix = Annotated[str, StringConstraints(pattern=r"^[0-9]{2,13}$")]
@@ -318,11 +319,20 @@ class Rules:
     headlines: Headlines
     calendar: Calendar
     """China's, by which terms of papers and people are counted."""
+    lists: Mapping[str, CodeList] = field(default_factory=dict)
+    """All code lists, by name: facts that authorities publish, as rules are."""
 
     def of(self, model: type[SetT]) -> SetT:
         """The set of that kind; KeyError for a kind that nobody brought."""
         found = self.sets[model]
         assert isinstance(found, model)
+        return found
+
+    def code_list(self, name: str) -> CodeList:
+        """The code list of that name; RulesInvalid where there is none."""
+        found = self.lists.get(name)
+        if found is None:
+            raise RulesInvalid(f"there is no code list {name}")
         return found
 
     def headline(self, kind: str, tracks: Mapping[str, str]) -> str:
@@ -337,6 +347,7 @@ class RuleBook:
     sets: Mapping[type[RuleSet], tuple[RuleSet, ...]]
     headlines: Headlines
     calendar: Calendar
+    lists: Mapping[str, CodeList] = field(default_factory=dict)
     _days: dict[date, Rules] = field(default_factory=dict, compare=False, repr=False)
 
     def at(self, day: date) -> Rules:
@@ -349,52 +360,60 @@ class RuleBook:
                 if not in_force:
                     raise RulesInvalid(f"no {model.kind} rules are in force on {day}")
                 picked[model] = in_force[0]
-            rules = Rules(day, picked, self.headlines, self.calendar)
+            rules = Rules(day, picked, self.headlines, self.calendar, self.lists)
             self._days.clear()  # one day at a time is in use; yesterday's rules are not needed again
             self._days[day] = rules
         return rules
 
 
-def load(models: Sequence[type[RuleSet]] = (), folder: Path | None = None) -> RuleBook:
-    """Read the document rules, and every kind that flows bring (`models`), from `folder` (schemas/rules).
+_FOLDER = f"{SCHEMAS}/rules"
+
+
+def load(catalogue: Catalogue, models: Sequence[type[RuleSet]] = ()) -> RuleBook:
+    """Read the document rules, and every kind that flows bring (`models`), from schemas/rules.
 
     RulesInvalid names the file and what is wrong; with the flows' kinds given, a file of any other kind too.
     """
-    base = folder or data.schemas() / "rules"
+    return _load(catalogue, tuple(models))
+
+
+@compiled
+def _load(catalogue: Catalogue, models: tuple[type[RuleSet], ...]) -> RuleBook:
     kinds = dict.fromkeys((*DOCUMENT_RULES, *models))
-    strangers = {path.stem for path in base.glob("*.toml")} - {model.kind for model in kinds}
+    known = {f"{_FOLDER}/{model.kind}.toml" for model in kinds}
+    strangers = [n for n in catalogue.names(_FOLDER, ".toml") if posixpath.dirname(n) == _FOLDER and n not in known]
     if models and strangers:
-        raise RulesInvalid(f"no such kind of rules: {', '.join(sorted(strangers))}")
-    sets = {model: _read(base / f"{model.kind}.toml", model) for model in kinds}
-    return RuleBook(sets, _read_headlines(base / "headline"), calendars.load(folder=base / "calendar"))
+        raise RulesInvalid(f"no such kind of rules: {', '.join(strangers)}")
+    sets = {model: _read(catalogue, f"{_FOLDER}/{model.kind}.toml", model) for model in kinds}
+    lists = {name: codes.load(catalogue, name) for name in codes.available(catalogue)}
+    return RuleBook(sets, _read_headlines(catalogue), calendars.load(catalogue), lists)
 
 
-def _read_headlines(folder: Path) -> Headlines:
-    """The lines of every file of `folder`, which is a kind of case each: no two of one kind have one rank."""
+def _read_headlines(catalogue: Catalogue) -> Headlines:
+    """The lines of every file of schemas/rules/headline, a kind of case each: no two of one kind have one rank."""
     found: dict[str, tuple[Headline, ...]] = {}
-    for path in sorted(folder.glob("*.toml")):
+    for name in catalogue.names(f"{_FOLDER}/headline", ".toml"):
         try:
-            lines = [Headline.model_validate(line) for line in tomllib.loads(path.read_text("utf-8"))["line"]]
-        except (OSError, KeyError, tomllib.TOMLDecodeError, ValidationError) as error:
-            raise RulesInvalid(f"headline/{path.name}: {error}") from error
+            lines = [Headline.model_validate(line) for line in tomllib.loads(catalogue.text(name))["line"]]
+        except (SchemaInvalid, KeyError, TypeError, tomllib.TOMLDecodeError, ValidationError) as error:
+            raise RulesInvalid(f"{name}: {error}") from error
         if len({line.rank for line in lines}) < len(lines):
-            raise RulesInvalid(f"headline/{path.name}: two lines have one rank")
-        found[path.stem] = tuple(sorted(lines, key=lambda line: line.rank))
+            raise RulesInvalid(f"{name}: two lines have one rank")
+        kind = posixpath.basename(name).removesuffix(".toml")
+        found[kind] = tuple(sorted(lines, key=lambda line: line.rank))
     return found
 
 
-def _read(path: Path, model: type[RuleSet]) -> tuple[RuleSet, ...]:
+def _read(catalogue: Catalogue, name: str, model: type[RuleSet]) -> tuple[RuleSet, ...]:
     try:
-        raw = tomllib.loads(path.read_text("utf-8"))
+        raw = tomllib.loads(catalogue.text(name))
         unknown = raw.keys() - {"set"}
         if unknown or not raw.get("set"):
-            raise RulesInvalid(
-                f"{path.name}: expected [[set]] tables only, found {', '.join(sorted(unknown)) or 'none'}"
-            )
+            raise RulesInvalid(f"{name}: expected [[set]] tables only, found {', '.join(sorted(unknown)) or 'none'}")
         sets = sorted((model.model_validate(entry) for entry in raw["set"]), key=lambda s: s.valid_from)
-    except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
-        raise RulesInvalid(f"{path.name}: {error}") from error
+    except (SchemaInvalid, tomllib.TOMLDecodeError, ValidationError) as error:
+        raise RulesInvalid(f"{name}: {error}") from error
     for earlier, later in itertools.pairwise(sets):
         if earlier.valid_until is None or earlier.valid_until >= later.valid_from:
-            raise RulesInvalid(f"{path.name}: the sets from {earlier.valid_from} and {later.valid_from} overlap")
+            raise RulesInvalid(f"{name}: the sets from {earlier.valid_from} and {later.valid_from} overlap")
     return tuple(sets)

@@ -23,9 +23,11 @@ import pyx12.segment
 from pyx12.error_item import EleError, SegError
 from pyx12.map_walker import walk_tree
 
+from gateway.catalogue import Catalogue
 from gateway.check import tables
 from gateway.check.segment import note_position
 from gateway.check.tables import UNBOUNDED, ElementUse, Group, Node, Note, Table
+from gateway.errors import SchemaInvalid
 from gateway.findings import make_finding
 from gateway.model import Finding, Place, Syntax
 from gateway.parse.segments import Delimiters, MessageType, SegmentMessage
@@ -49,9 +51,9 @@ _ELEMENT_CODES = {
 """X12 element 723 to our codes."""
 
 
-def check(message: SegmentMessage, table: Table) -> list[Finding]:
+def check(catalogue: Catalogue, message: SegmentMessage, table: Table) -> list[Finding]:
     """What pyx12 finds in `message` by `table`, in segment order, in our codes."""
-    return list(_Walk(_compiled(table), message).findings())
+    return list(_Walk(_compiled(table, _control(catalogue)), message).findings())
 
 
 def additional(found: Iterable[Finding], second: Sequence[Finding]) -> list[Finding]:
@@ -167,10 +169,17 @@ class _Compiled:
     """Each map element's use and place: element, component."""
 
 
+def _control(catalogue: Catalogue) -> Table:
+    """The table of the control segments."""
+    found = tables.find(catalogue, MessageType(Syntax.X12, "ISA"))
+    if found is None:
+        raise SchemaInvalid("there is no table of X12's control segments, x12:ISA")
+    return found
+
+
+# Tables are compiled once for all catalogues that hold them unchanged.
 @lru_cache(maxsize=32)
-def _compiled(table: Table) -> _Compiled:
-    control = tables.find(MessageType(Syntax.X12, "ISA"))
-    assert control is not None, "the control segments are part of the package"
+def _compiled(table: Table, control: Table) -> _Compiled:
     root = pyx12.map_if.map_if(map_tree(table, control), pyx12.params.ParamsBase())
     root.data_elements.dataele = data_elements(table, control)
     # From 00501 on the extended character set is larger.

@@ -22,6 +22,7 @@ from functools import lru_cache
 from operator import contains
 from typing import Any
 
+from gateway.catalogue import Catalogue
 from gateway.check.segment import Reader, reader
 from gateway.check.tables import Node, Table, service
 from gateway.findings import make_finding
@@ -50,10 +51,12 @@ def check(message: SegmentMessage, table: Table) -> Checked:
     return _compiled(table, message.delimiters).check(message)
 
 
-def check_service(segment: Sequence[Sequence[str]], delimiters: Delimiters, version: str) -> list[Finding]:
+def check_service(
+    catalogue: Catalogue, segment: Sequence[Sequence[str]], delimiters: Delimiters, version: str
+) -> list[Finding]:
     """The findings of an EDIFACT service segment, split (UNB, UNG, UNE, UNZ), in syntax version `version`."""
     tag = segment[0][0] if segment and segment[0] else ""
-    node = service(version).get(tag)
+    node = service(catalogue, version).get(tag)
     if node is None:
         return []
     read = _reader(node, delimiters)
@@ -61,7 +64,7 @@ def check_service(segment: Sequence[Sequence[str]], delimiters: Delimiters, vers
     return [] if read.accepts(raw) else read.explain(raw, Place("", 0, tag))
 
 
-def check_ends(message: SegmentMessage) -> list[Finding]:
+def check_ends(catalogue: Catalogue, message: SegmentMessage) -> list[Finding]:
     """The findings of UNH and UNT (UNO and UNP) of a message for which no table is there; X12's reader judges ST and SE."""
     if message.type.syntax is not Syntax.EDIFACT:
         return []
@@ -69,7 +72,9 @@ def check_ends(message: SegmentMessage) -> list[Finding]:
     return [
         replace(fault, place=replace(fault.place, message=message.reference, segment=position))
         for position, raw in ends[: len(message.segments)]
-        for fault in check_service(split(raw, message.delimiters), message.delimiters, message.envelope.version)
+        for fault in check_service(
+            catalogue, split(raw, message.delimiters), message.delimiters, message.envelope.version
+        )
         if fault.place.tag in _ENDS
     ]
 

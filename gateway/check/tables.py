@@ -1,8 +1,8 @@
 """Wire tables: which segments a message has, in which order, and what each element may hold. Both EDI dialects.
 
-A table is found by the message's type, resolved once per process, and never changes after that.
+A table is found in a catalogue by the message's type, and resolved once for it.
 
-The form on disk, one folder per directory (`schemas/edifact/d96b`, `schemas/x12/004010`):
+The form of its files, one folder per directory (`schemas/edifact/d96b`, `schemas/x12/004010`):
 
 `directory.json` holds the segments, composites, elements and codes that the folder's messages use:
 
@@ -46,14 +46,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import posixpath
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from pathlib import Path
 from typing import Any
 
-from gateway import data
+from gateway.catalogue import SCHEMAS, Catalogue, compiled
 from gateway.errors import SchemaInvalid
 from gateway.model import Syntax
 from gateway.parse.segments import MessageType
@@ -64,7 +63,6 @@ UNBOUNDED = 1_000_000_000
 _STATUS = {"M": True, "C": False, "O": False, "X": False, "?": None}
 _TYPE = re.compile(r"(\?|[a-z]+|[A-Z]+\d?(?= |$)) ?(?:(\d+)?(\.\.)?(\d+)?)")
 _NOTE = re.compile(r"[PRECLON](?:\d\d)+")
-_NAME = re.compile(r"[A-Za-z0-9]{1,10}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,69 +148,98 @@ class Table:
         return sum(use.unchecked for uses in segments.values() for use in uses)
 
 
-def find(message_type: MessageType) -> Table | None:
+def find(catalogue: Catalogue, message_type: MessageType) -> Table | None:
     """The table for `message_type`, or None; an X12 version falls back to its first six digits (`004010`)."""
-    table = _find(message_type.syntax, message_type.name, message_type.format)
+    table = _find(catalogue, message_type.syntax, message_type.name, message_type.format)
     if table is None and message_type.syntax is Syntax.X12 and len(message_type.version) > 6:
         format_ = MessageType(Syntax.X12, message_type.name, message_type.version[:6]).format
-        table = _find(message_type.syntax, message_type.name, format_)
+        table = _find(catalogue, message_type.syntax, message_type.name, format_)
     return table
 
 
-# The names come from the wire, so the cache is bounded; the tables themselves are as many as there are files.
-@lru_cache(maxsize=1024)
-def _find(syntax: Syntax, name: str, format_: str) -> Table | None:
-    if not _NAME.fullmatch(name):
-        return None
-    for path in sorted((data.schemas() / syntax.value).glob(f"*/{name}.json")):
-        if format_ in read_json(path).get("formats", ()):
-            return load(path)
+def _find(catalogue: Catalogue, syntax: Syntax, message: str, format_: str) -> Table | None:
+    # What a message is called comes from the wire: nothing is kept for names that no file has.
+    for name in _by_message(catalogue).get((syntax, message), ()):
+        if format_ in read_json(catalogue, name).get("formats", ()):
+            return load(catalogue, name)
     return None
 
 
-def available() -> tuple[Path, ...]:
-    """The message files of both dialects."""
-    paths = [p for s in (Syntax.EDIFACT, Syntax.X12) for p in (data.schemas() / s.value).glob("*/*.json")]
-    return tuple(sorted(p for p in paths if p.name != "directory.json"))
+@compiled
+def _by_message(catalogue: Catalogue) -> Mapping[tuple[Syntax, str], Sequence[str]]:
+    """The names of the message files, by syntax and by what the message is called."""
+    found: dict[tuple[Syntax, str], list[str]] = {}
+    for name in available(catalogue):
+        message = posixpath.basename(name).removesuffix(_ENDING)
+        found.setdefault((_syntax(name), message), []).append(name)
+    return found
 
 
-@cache
-def service(version: str) -> Mapping[str, Node]:
+def available(catalogue: Catalogue) -> tuple[str, ...]:
+    """The names of the message files of both dialects."""
+    names = [name for syntax in (Syntax.EDIFACT, Syntax.X12) for name in catalogue.names(_folder(syntax), _ENDING)]
+    # Three folders, and the file: what lies elsewhere is no message's.
+    return tuple(name for name in names if name.count("/") == 3 and posixpath.basename(name) != _DIRECTORY)
+
+
+@compiled
+def formats(catalogue: Catalogue) -> frozenset[str]:
+    """Every format that a message file serves."""
+    return frozenset(name for file in available(catalogue) for name in read_json(catalogue, file).get("formats", ()))
+
+
+@compiled
+def service(catalogue: Catalogue, version: str) -> Mapping[str, Node]:
     """The EDIFACT service segments (UNB, UNG, UNE, UNZ and all others) of syntax version `version`, by tag."""
-    folder = data.schemas() / "edifact" / ("service-4" if version == "4" else "service-3")
-    lookup = _Lookup(Syntax.EDIFACT, [read_json(folder / "directory.json")])
+    folder = f"{_folder(Syntax.EDIFACT)}/{'service-4' if version == '4' else 'service-3'}"
+    lookup = _Lookup(Syntax.EDIFACT, [read_json(catalogue, f"{folder}/{_DIRECTORY}")])
     return {tag: Node(tag, 0, 1, 1, lookup.segment(tag), lookup.notes(tag)) for tag in lookup.layers[0]["segments"]}
 
 
-@cache
-def load(path: Path) -> Table:
-    """The table of the message file `path`; SchemaInvalid where it does not hold together."""
-    syntax = Syntax.X12 if path.parent.parent.name == "x12" else Syntax.EDIFACT
-    message = read_json(path)
-    return resolve(syntax, message, _directories(path.parent), name=str(path))
+@compiled
+def load(catalogue: Catalogue, name: str) -> Table:
+    """The table of the message file of that name; SchemaInvalid where it does not hold together."""
+    message = read_json(catalogue, name)
+    return resolve(_syntax(name), message, _directories(catalogue, posixpath.dirname(name)), name=name)
 
 
-@cache
-def read_json(path: Path) -> Any:
+@compiled
+def read_json(catalogue: Catalogue, name: str) -> Any:
     """A file of schemas/, parsed; SchemaInvalid where it is no JSON object."""
     try:
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise SchemaInvalid(f"{path}: {error}") from error
+        value = json.loads(catalogue.read(name))
+    except ValueError as error:
+        raise SchemaInvalid(f"{name}: {error}") from error
     if not isinstance(value, dict):
-        raise SchemaInvalid(f"{path}: not an object")
+        raise SchemaInvalid(f"{name}: not an object")
     return value
 
 
-def _directories(folder: Path) -> list[dict[str, Any]]:
+_ENDING, _DIRECTORY = ".json", "directory.json"
+
+
+def _folder(syntax: Syntax) -> str:
+    return f"{SCHEMAS}/{syntax.value}"
+
+
+def _syntax(name: str) -> Syntax:
+    """The dialect of a message file, by its folder."""
+    return Syntax.X12 if name.startswith(f"{_folder(Syntax.X12)}/") else Syntax.EDIFACT
+
+
+def _directories(catalogue: Catalogue, folder: str) -> list[dict[str, Any]]:
     """The folder's directory and those it extends, nearest first."""
     chain: list[dict[str, Any]] = []
+    seen: set[str] = set()
     while True:
-        directory = read_json(folder / "directory.json")
+        if folder in seen:
+            raise SchemaInvalid(f"{folder}/{_DIRECTORY}: extends itself")
+        seen.add(folder)
+        directory = read_json(catalogue, f"{folder}/{_DIRECTORY}")
         chain.append(directory)
         if "extends" not in directory:
             return chain
-        folder = (folder / directory["extends"]).resolve()
+        folder = posixpath.normpath(f"{folder}/{directory['extends']}")
 
 
 def resolve(syntax: Syntax, message: Mapping[str, Any], directories: Sequence[Mapping[str, Any]], name: str) -> Table:

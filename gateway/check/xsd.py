@@ -7,13 +7,14 @@ in each element.
 
 from __future__ import annotations
 
+import hashlib
+import io
 import itertools
 import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import xmlschema
@@ -21,7 +22,7 @@ from lxml import etree
 from xmlschema.validators import XMLSchemaChildrenValidationError, XMLSchemaValidationError
 from xmlschema.validators import facets as xsd_facets
 
-from gateway import data
+from gateway.catalogue import SCHEMAS, Catalogue, compiled
 from gateway.errors import SchemaInvalid
 from gateway.findings import MOST_TOLD, kept, make_finding
 from gateway.model import Finding, Place
@@ -33,6 +34,9 @@ wrong. Beyond, libxml2's own words have to do."""
 
 _SHOWN = 80
 """How many characters of a wrong value a finding shows."""
+
+_FOLDER = f"{SCHEMAS}/xml"
+_INDEX = f"{_FOLDER}/index.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +60,18 @@ class Recognised:
     root: etree._Element
 
 
-@cache
-def entries() -> Mapping[str, Entry]:
+@compiled
+def entries(catalogue: Catalogue) -> Mapping[str, Entry]:
     """The messages whose schema is held, by format."""
-    path = data.schemas() / "xml" / "index.toml"
     try:
-        listed = tomllib.loads(path.read_text("utf-8"))["message"]
+        listed = tomllib.loads(catalogue.text(_INDEX))["message"]
         found = [Entry(**{**fields, "secret": tuple(fields.get("secret", ()))}) for fields in listed]
     except (TypeError, KeyError, tomllib.TOMLDecodeError) as error:
-        raise SchemaInvalid(f"schemas/xml/index.toml: {error}") from error
+        raise SchemaInvalid(f"{_INDEX}: {error}") from error
     return {entry.format: entry for entry in found}
 
 
-def recognise(root: etree._Element) -> Recognised | None:
+def recognise(catalogue: Catalogue, root: etree._Element) -> Recognised | None:
     """The format of the message under `root`, or None where no schema is held for it.
 
     A bare root (one without namespace, as platforms put it into OBORMessage) is given the schema's
@@ -76,7 +79,7 @@ def recognise(root: etree._Element) -> Recognised | None:
     finding, document or page could show them.
     """
     namespace, name = xml.namespace(root), xml.local_name(root)
-    for entry in entries().values():
+    for entry in entries(catalogue).values():
         if not namespace and name == entry.bare:
             _qualify(root, entry.namespace)
         elif entry.namespace != namespace or name not in (entry.root, entry.bare):
@@ -94,34 +97,34 @@ def unknown(root: etree._Element) -> Finding:
     return make_finding("xml.no_table", place=xml.place_of(root), **args)
 
 
-def check(root: etree._Element, format_: str) -> list[Finding]:
+def check(catalogue: Catalogue, root: etree._Element, format_: str) -> list[Finding]:
     """Everything the schema of `format_` has against the message under `root`; empty where it is valid."""
-    entry = entries().get(format_)
+    entry = entries(catalogue).get(format_)
     if entry is None:
         return [unknown(root)]
     found: list[Finding] = []
     places = xml.Places()
-    if not valid(root, format_):
+    if not valid(catalogue, root, format_):
         if max(map(len, root.iter())) <= WIDEST:
-            errors = itertools.islice(_thorough(format_).iter_errors(root), MOST_TOLD + 1)
+            errors = itertools.islice(thorough(catalogue, format_).iter_errors(root), MOST_TOLD + 1)
             found = [_worded(error, places) for error in errors]
         # The thorough reader takes more characters for blanks than XML does; the verdict is libxml2's all the same.
-        found = found or _unworded(root, format_)
+        found = found or _unworded(catalogue, root, format_)
     if entry.any_order:
         found += itertools.islice(
-            _repeated(root, _records(format_), places), MOST_TOLD + 1 - min(len(found), MOST_TOLD)
+            _repeated(root, _records(catalogue, format_), places), MOST_TOLD + 1 - min(len(found), MOST_TOLD)
         )
     return kept(found, MOST_TOLD)
 
 
-def valid(root: etree._Element, format_: str) -> bool:
+def valid(catalogue: Catalogue, root: etree._Element, format_: str) -> bool:
     """libxml2's verdict on the message under `root`."""
-    return _fast(format_).validate(root)
+    return _fast(catalogue, format_).validate(root)
 
 
-def _unworded(root: etree._Element, format_: str) -> list[Finding]:
+def _unworded(catalogue: Catalogue, root: etree._Element, format_: str) -> list[Finding]:
     """What libxml2 itself says of a message that it refuses."""
-    schema = _fast(format_)
+    schema = _fast(catalogue, format_)
     schema.validate(root)
     errors: Any = schema.error_log
     return [
@@ -130,20 +133,52 @@ def _unworded(root: etree._Element, format_: str) -> list[Finding]:
     ]
 
 
-@cache
-def _fast(format_: str) -> etree.XMLSchema:
-    path = data.schemas() / "xml" / entries()[format_].schema
+def load(catalogue: Catalogue, format_: str) -> None:
+    """Compile the schema of `format_` for both readers; SchemaInvalid says what is wrong with it."""
+    _fast(catalogue, format_)
+    thorough(catalogue, format_)
+    _records(catalogue, format_)
+
+
+def file_of(entry: Entry) -> str:
+    """The name of a message's schema in the catalogue."""
+    return f"{_FOLDER}/{entry.schema}"
+
+
+@compiled
+def digest(catalogue: Catalogue, format_: str) -> str:
+    """The SHA-256 of the XSD that judges a format."""
+    return hashlib.sha256(catalogue.read(file_of(entries(catalogue)[format_]))).hexdigest()
+
+
+@compiled
+def _fast(catalogue: Catalogue, format_: str) -> etree.XMLSchema:
+    name = file_of(entries(catalogue)[format_])
     try:
-        return etree.XMLSchema(etree.parse(path))
-    except (etree.XMLSchemaParseError, etree.XMLSyntaxError, OSError) as error:
-        raise SchemaInvalid(f"{path.name}: {error}") from error
+        return etree.XMLSchema(_standing_alone(catalogue.read(name), name))
+    except (etree.XMLSchemaParseError, etree.XMLSyntaxError) as error:
+        raise SchemaInvalid(f"{name}: {error}") from error
 
 
-@cache
-def _thorough(format_: str) -> xmlschema.XMLSchema:
-    path = data.schemas() / "xml" / entries()[format_].schema
-    # Our own files, which include nothing: nothing may be fetched for them either.
-    return xmlschema.XMLSchema(path, allow="local", defuse="never")
+@compiled
+def thorough(catalogue: Catalogue, format_: str) -> xmlschema.XMLSchema:
+    """The schema of `format_` as the thorough reader has it; SchemaInvalid where it is none."""
+    name = file_of(entries(catalogue)[format_])
+    try:
+        # It includes nothing (see `_standing_alone`), and nothing may be fetched for it either.
+        return xmlschema.XMLSchema(io.BytesIO(catalogue.read(name)), allow="none", defuse="never")
+    except xmlschema.XMLSchemaException as error:
+        raise SchemaInvalid(f"{name}: {error}") from error
+
+
+def _standing_alone(content: bytes, name: str) -> etree._Element:
+    """The root of an XSD; SchemaInvalid where it takes another file in, since files are known by the catalogue alone."""
+    root = etree.fromstring(content)
+    for kind in ("include", "import", "redefine", "override"):
+        element = root.find(f"{{http://www.w3.org/2001/XMLSchema}}{kind}")
+        if element is not None and element.get("schemaLocation"):
+            raise SchemaInvalid(f"{name}: {kind}s another file; write it in one")
+    return root
 
 
 def _qualify(root: etree._Element, namespace: str) -> None:
@@ -152,11 +187,11 @@ def _qualify(root: etree._Element, namespace: str) -> None:
             element.tag = f"{{{namespace}}}{xml.local_name(element)}"
 
 
-@cache
-def _records(format_: str) -> frozenset[str]:
+@compiled
+def _records(catalogue: Catalogue, format_: str) -> frozenset[str]:
     """The elements that hold others and may repeat: the schema declares them at its top level."""
-    entry = entries()[format_]
-    top = etree.parse(data.schemas() / "xml" / entry.schema).getroot()
+    entry = entries(catalogue)[format_]
+    top = etree.fromstring(catalogue.read(file_of(entry)))
     names = top.findall("{http://www.w3.org/2001/XMLSchema}element")
     return frozenset(f"{{{entry.namespace}}}{element.get('name')}" for element in names)
 

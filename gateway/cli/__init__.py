@@ -20,7 +20,7 @@ from typer.main import get_command
 from gateway import __version__
 from gateway.cli import output
 from gateway.cli.arguments import bounded
-from gateway.errors import ConfigurationInvalid, GatewayError
+from gateway.errors import CatalogueInvalid, ConfigurationInvalid, GatewayError
 
 COMMANDS = (
     "serve",
@@ -33,6 +33,7 @@ COMMANDS = (
     "partner",
     "schema",
     "mapping",
+    "catalogue",
     "receipt",
     "store",
     "config",
@@ -75,7 +76,7 @@ def main() -> None:
     """Run the command line; every error becomes one line on stderr and an exit code, never a traceback."""
     try:
         bounded(get_command(build()))(prog_name="gateway")
-    except ConfigurationInvalid as error:
+    except (ConfigurationInvalid, CatalogueInvalid) as error:
         output.say(f"gateway: {error}")
         sys.exit(output.USAGE)
     except GatewayError as error:

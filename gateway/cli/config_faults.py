@@ -17,6 +17,7 @@ from gateway.makeable import ask, explain_unmakeable, is_there
 def faults(settings: Settings) -> Iterator[str]:
     """Every fault, each beginning with the name of its setting."""
     yield from _store(settings)
+    yield from _catalogue(settings)
     yield from _signing_key(settings)
     yield from tls(settings.http)
     yield from find_transports().find_faults(settings)
@@ -69,6 +70,22 @@ def _store(settings: Settings) -> Iterator[str]:
         yield f"store.payload_folder {settings.store.payload_folder}: {fault}"
     if fault := _fileable(settings.store.anchor_file):
         yield f"store.anchor_file {settings.store.anchor_file}: {fault}"
+
+
+def _catalogue(settings: Settings) -> Iterator[str]:
+    """What keeps the operator's own folder from being put in force."""
+    from gateway.discovery import find_flows
+    from gateway.errors import CatalogueInvalid
+    from gateway.process import read_catalogue
+
+    try:
+        read_catalogue(settings, find_flows())
+    except CatalogueInvalid as error:
+        told = error.details.get("faults")
+        for fault in told if isinstance(told, tuple) else (error,):
+            yield f"catalogue.folder {settings.catalogue.folder}: {fault}"
+    if fault := explain_unmakeable(settings.catalogue.snapshots):
+        yield f"catalogue.snapshots {settings.catalogue.snapshots}: {fault}"
 
 
 def _signing_key(settings: Settings) -> Iterator[str]:

@@ -18,6 +18,7 @@ from typing import Any, Final
 from lxml import etree
 
 from gateway import data
+from gateway.catalogue import Catalogue
 from gateway.check import structure, tables, xsd
 from gateway.documents import MODELS, Document
 from gateway.findings import rejects, text
@@ -52,36 +53,38 @@ class Trial:
     """The name of the variation that was tried; empty for the table itself."""
 
 
-def trials(document: str = "", format_: str = "") -> Iterator[Trial]:
+def trials(catalogue: Catalogue, document: str = "", format_: str = "") -> Iterator[Trial]:
     """Every trial of the mappings of `document` in `format_`; of all where these are empty."""
-    for name, of in sorted(table.available()):
+    for name, of in sorted(table.available(catalogue)):
         if document in ("", name) and format_ in ("", of):
-            mapping = table.load(name, of)
+            mapping = table.load(catalogue, name, of)
             for case in sorted((data.samples() / name).glob("*/document.json")):
-                yield from _case(mapping, case.parent, case.parent)
-    for variation in table.variations():
+                yield from _case(catalogue, mapping, case.parent, case.parent)
+    for variation in table.variations(catalogue):
         if document in ("", variation.document) and format_ in ("", variation.format):
-            mapping = table.load(variation.document, variation.format, variation.name)
+            mapping = table.load(catalogue, variation.document, variation.format, variation.name)
             for case in sorted((data.samples() / variation.document).glob("*/document.json")):
                 own = case.parent / variation.name.rpartition("/")[2]
-                for trial in _case(mapping, case.parent, own):
+                for trial in _case(catalogue, mapping, case.parent, own):
                     yield replace(trial, variation=variation.name)
 
 
-def _case(mapping: Mapping, case: Path, messages: Path) -> Iterator[Trial]:
+def _case(catalogue: Catalogue, mapping: Mapping, case: Path, messages: Path) -> Iterator[Trial]:
     """What one sample says about one mapping: its document, and the messages in the folder `messages`."""
     stored = json.loads((case / "document.json").read_text("utf-8"))
     document = MODELS[mapping.document].model_validate(stored)
     for path in sorted(messages.glob("in.*")):
-        wire = _wire(path.read_bytes(), mapping)
+        wire = _wire(catalogue, path.read_bytes(), mapping)
         if wire is not None:
             fault = _read_fault(mapping.read(wire, CONTEXT), document)
             yield Trial(mapping.document, mapping.format, str(path.relative_to(case.parent)), "read", fault)
     for path in sorted(messages.glob("out.*")):
-        if _wire(path.read_bytes(), mapping) is not None:
-            fault = _write_fault(mapping, document, path.read_bytes())
+        if _wire(catalogue, path.read_bytes(), mapping) is not None:
+            fault = _write_fault(catalogue, mapping, document, path.read_bytes())
             yield Trial(mapping.document, mapping.format, str(path.relative_to(case.parent)), "write", fault)
-    yield Trial(mapping.document, mapping.format, case.name, "round trip", _round_trip_fault(mapping, document))
+    yield Trial(
+        mapping.document, mapping.format, case.name, "round trip", _round_trip_fault(catalogue, mapping, document)
+    )
 
 
 def _read_fault(read: Read, document: Document) -> str:
@@ -90,22 +93,22 @@ def _read_fault(read: Read, document: Document) -> str:
     return _difference(read.document.model_dump(), document.model_dump())
 
 
-def _write_fault(mapping: Mapping, document: Document, expected: bytes) -> str:
+def _write_fault(catalogue: Catalogue, mapping: Mapping, document: Document, expected: bytes) -> str:
     written = mapping.write(document, CONTEXT)
     if rejects(written.findings):
         return "; ".join(text(f) for f in written.findings if rejects([f]))
-    return _difference(_comparable(written.body), _comparable(_wire(expected, mapping)))
+    return _difference(_comparable(written.body), _comparable(_wire(catalogue, expected, mapping)))
 
 
-def _round_trip_fault(mapping: Mapping, document: Document) -> str:
+def _round_trip_fault(catalogue: Catalogue, mapping: Mapping, document: Document) -> str:
     """What is lost of the fields that the mapping has rows for, and is not reported by the writer itself.
 
     A sample the format cannot carry at all is passed over.
     """
-    rendered = envelope.render(document, mapping, CONTEXT, _FRAME)
+    rendered = envelope.render(catalogue, document, mapping, CONTEXT, _FRAME)
     if not rendered.body:
         return ""
-    wire = _wire(rendered.body, mapping)
+    wire = _wire(catalogue, rendered.body, mapping)
     if wire is None:
         return "what was written is not recognised as this format"
     again = mapping.read(wire, CONTEXT)
@@ -167,7 +170,7 @@ def _carried(values: dict[str, Any], dropped: Any) -> dict[str, Any]:
     return {key: value for key, value in kept.items() if value not in (None, {}, [], ())}
 
 
-def _wire(body: bytes, mapping: Mapping) -> Any:
+def _wire(catalogue: Catalogue, body: bytes, mapping: Mapping) -> Any:
     """What the mapping reads of a message; None where the message is in another format, or unreadable."""
     syntax = sniff(body)
     if syntax is None or not mapping.format.startswith(f"{syntax}:"):
@@ -178,10 +181,10 @@ def _wire(body: bytes, mapping: Mapping) -> Any:
         return value["document"] if "format" in value else value
     if syntax is Syntax.XML:
         root = xml.read(body).root
-        known = xsd.recognise(root) if root is not None else None
+        known = xsd.recognise(catalogue, root) if root is not None else None
         return known.root if known is not None and known.format == mapping.format else None
     message = _message(body, syntax)
-    schema = tables.find(message.type) if message is not None else None
+    schema = tables.find(catalogue, message.type) if message is not None else None
     if message is None or schema is None or mapping.format not in schema.formats:
         return None
     return message, structure.check(message, schema)

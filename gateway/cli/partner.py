@@ -11,6 +11,7 @@ import typer
 from gateway.cli import output
 
 if TYPE_CHECKING:
+    from gateway.registry.partner_file import Known
     from gateway.store.contract import Store
 
 _CHUNK = 1000
@@ -35,31 +36,32 @@ def import_(
     json: output.JsonOption = False,
 ) -> None:
     """Add or replace partners with their agreements and keys; nothing is imported unless all of FILE is good."""
+    from gateway.cli.in_use import catalogue_of
     from gateway.cli.opening import has_store, with_store_of
     from gateway.config import load
     from gateway.discovery import find_transports
-    from gateway.registry.partner_file import read
+    from gateway.registry.partner_file import Known, read
 
     output.existing_file(file)
-    transports = find_transports().options
     settings = load(config)
+    known = Known(find_transports().options, catalogue_of(settings))
     size = file.stat().st_size
     with output.progress("Checking", size) as step:
         checked = (0, 0, 0)
-        for entry, read_bytes in read(file, transports):
+        for entry, read_bytes in read(file, known):
             checked = (checked[0] + 1, checked[1] + len(entry.agreements), checked[2] + len(entry.keys))
             step(read_bytes)
     if dry_run:
         if has_store(settings):
-            with_store_of(settings, lambda store: _refuse_moved_keys(store, file))
+            with_store_of(settings, lambda store: _refuse_moved_keys(store, file, known))
         _told(checked, imported=False, json=json)
         return
 
     async def work(store: Store) -> tuple[int, int, int]:
-        await _refuse_moved_keys(store, file)
+        await _refuse_moved_keys(store, file, known)
         totals = (0, 0, 0)
         with output.progress("Importing", size) as step:
-            entries = read(file, transports)
+            entries = read(file, known)
             while chunk := list(islice(entries, _CHUNK)):
                 done = await store.import_partners(
                     [e.partner() for e, _ in chunk],
@@ -82,14 +84,13 @@ def _told(counts: tuple[int, int, int], *, imported: bool, json: bool) -> None:
     output.say(f"{words}." if imported else f"{words}: all good; nothing was imported.")
 
 
-async def _refuse_moved_keys(store: Store, file: Path) -> None:
+async def _refuse_moved_keys(store: Store, file: Path, known: Known) -> None:
     """The end where a key of `file` is another partner's in the registry: it would open the other's door."""
     import asyncio
 
-    from gateway.discovery import find_transports
     from gateway.registry.partner_file import read
 
-    entries = read(file, find_transports().options)
+    entries = read(file, known)
     while chunk := list(islice(entries, _CHUNK)):
         keys = [key for entry, _ in chunk for key in entry.model_keys()]
         for key, present in zip(keys, await asyncio.gather(*(store.api_key(k.hash) for k in keys)), strict=True):

@@ -11,6 +11,7 @@ from gateway.cli import output
 from gateway.spelling import near
 
 if TYPE_CHECKING:
+    from gateway.catalogue import Catalogue
     from gateway.check.tables import ElementUse, Node, Table
 
 
@@ -29,19 +30,21 @@ def import_(
     ],
     messages: Annotated[list[str], typer.Argument(help="Messages, such as CUSDEC GOVCBR.", metavar="MESSAGE")],
     into: Annotated[
-        Path | None, typer.Option(help="Folder of EDIFACT tables; schemas/edifact of this gateway where absent.")
+        Path | None,
+        typer.Option(help="Folder of EDIFACT tables; schemas/edifact of your own catalogue folder where absent."),
     ] = None,
+    config: output.ConfigOption = None,
     json: output.JsonOption = False,
 ) -> None:
     """Make tables for MESSAGEs from a UN/EDIFACT directory."""
-    from gateway import data
     from gateway.check import unece
     from gateway.errors import DirectoryUnreadable
 
     output.existing_file(archive)
+    folder = into or _own_folder(config)
     try:
         directory = unece.read_directory(archive.read_bytes())
-        written = unece.write(directory, [m.upper() for m in messages], into or data.schemas() / "edifact")
+        written = unece.write(directory, [m.upper() for m in messages], folder)
     except DirectoryUnreadable as error:
         output.stop(f"{archive}: {error}")
     if json:
@@ -51,12 +54,22 @@ def import_(
         output.data(str(path))
 
 
-def list_(json: output.JsonOption = False) -> None:
-    """List every message type that is checked, and every XML schema."""
+def _own_folder(config: Path | None) -> Path:
+    """Where the operator's own EDIFACT tables lie; where there is no such folder, those of this gateway."""
     from gateway import data
-    from gateway.check import tables
+    from gateway.config import load
 
-    loaded = [tables.load(path) for path in tables.available()]
+    own = load(config).catalogue.folder
+    return data.schemas() / "edifact" if own is None else own / "schemas" / "edifact"
+
+
+def list_(config: output.ConfigOption = None, json: output.JsonOption = False) -> None:
+    """List every message type that is checked, and every XML schema."""
+    from gateway.check import tables
+    from gateway.cli.in_use import find_catalogue
+
+    catalogue = find_catalogue(config)
+    loaded = [tables.load(catalogue, name) for name in tables.available(catalogue)]
     listed: list[dict[str, Any]] = [
         {
             "format": format_,
@@ -68,7 +81,7 @@ def list_(json: output.JsonOption = False) -> None:
         for t in loaded
         for format_ in t.formats
     ]
-    schemas = sorted(p.relative_to(data.schemas()).as_posix() for p in (data.schemas() / "xml").rglob("*.xsd"))
+    schemas = [name.removeprefix("schemas/") for name in catalogue.names("schemas/xml", ".xsd")]
     if json:
         output.as_json({"tables": listed, "xml": schemas})
         return
@@ -90,17 +103,20 @@ def show(
         ),
     ],
     elements: Annotated[bool, typer.Option("--elements", help="Also what each segment holds.")] = False,
+    config: output.ConfigOption = None,
     json: output.JsonOption = False,
 ) -> None:
     """Show a message's table: its segments and groups in order; of XML and JSON, the schema itself."""
     from gateway.check import tables
+    from gateway.cli.in_use import find_catalogue
 
-    if _show_schema(format_, json=json):
+    catalogue = find_catalogue(config)
+    if _show_schema(catalogue, format_, json=json):
         return
-    every = [tables.load(path) for path in tables.available()]
+    every = [tables.load(catalogue, name) for name in tables.available(catalogue)]
     table = next((t for t in every if format_ in t.formats), None)
     if table is None:
-        like = near(format_, [*_schemas(), *(name for t in every for name in t.formats)])
+        like = near(format_, [*_schemas(catalogue), *(name for t in every for name in t.formats)])
         output.stop(f"there is no table for {format_}{like}; `gateway schema list` names them", output.NO)
     if json:
         output.as_json(_as_dict(table))
@@ -110,30 +126,34 @@ def show(
         output.data(text)
 
 
-def _schemas() -> list[str]:
+def _schemas(catalogue: Catalogue) -> list[str]:
     """The formats whose schema is no table: XML's XSD, and JSON's JSON Schema."""
     from gateway.check import xsd
     from gateway.translate import table
 
-    return sorted({*xsd.entries(), *(format_ for _, format_ in table.available() if format_.startswith("json:"))})
+    return sorted(
+        {
+            *xsd.entries(catalogue),
+            *(format_ for _, format_ in table.available(catalogue) if format_.startswith("json:")),
+        }
+    )
 
 
-def _show_schema(format_: str, *, json: bool) -> bool:
+def _show_schema(catalogue: Catalogue, format_: str, *, json: bool) -> bool:
     """Print the schema of an XML or JSON format; whether `format_` is one."""
-    if format_ not in _schemas():
+    if format_ not in _schemas(catalogue):
         return False
-    from gateway import data
     from gateway.check import xsd
     from gateway.documents import MODELS
     from gateway.translate import table
 
     if format_.startswith("xml:"):
-        path = data.schemas() / "xml" / xsd.entries()[format_].schema
-        text = path.read_text("utf-8")
-        output.as_json({"format": format_, "file": str(path), "xsd": text}) if json else output.lines(text.rstrip())
+        name = xsd.file_of(xsd.entries(catalogue)[format_])
+        text = catalogue.text(name)
+        output.as_json({"format": format_, "file": name, "xsd": text}) if json else output.lines(text.rstrip())
     else:
         # The document's own JSON: its schema is JSON in either case.
-        output.as_json(MODELS[table.documents_of(format_)[0]].model_json_schema())
+        output.as_json(MODELS[table.documents_of(catalogue, format_)[0]].model_json_schema())
     return True
 
 

@@ -16,6 +16,7 @@ from gateway.cli.words import word
 from gateway.signs import shown
 
 if TYPE_CHECKING:
+    from gateway.catalogue import Catalogue
     from gateway.model import Agreement, Finding
     from gateway.trip.examine import Message
 
@@ -45,11 +46,13 @@ def translate(
     sender: Annotated[str, typer.Option(help="Sender in the envelope written.", metavar="ID")] = "SENDER",
     recipient: Annotated[str, typer.Option(help="Recipient in the envelope written.", metavar="ID")] = "RECIPIENT",
     lang: output.LanguageOption = "en",
+    config: output.ConfigOption = None,
     json: Annotated[bool, typer.Option("--json", help="Tell findings as lines of JSON, on stderr.")] = False,
 ) -> None:
     """Translate FILE to another format, on stdout; findings go to stderr. Exit code 1 where a message cannot be."""
     from dataclasses import replace
 
+    from gateway.cli.in_use import find_catalogue
     from gateway.cli.validate import examined, expectation
     from gateway.trip.examine import Message
 
@@ -59,15 +62,16 @@ def translate(
         output.stop(f"--code-tables is un, ciq or customs, not {code_tables}")
     agreement = replace(expectation("*", lenient=lenient), time_zone=time_zone, code_tables=code_tables)
     _require_zone(time_zone)
+    catalogue = find_catalogue(config)
     teller = _Teller(lang, json=json)
     failed = False
-    for item in examined(file, agreement, lambda _bytes: None):
+    for item in examined(catalogue, file, agreement, lambda _bytes: None):
         if not isinstance(item, Message):
             teller.tell(item.findings)
             failed = failed or item.rejected
             continue
         teller.tell([*item.findings, *item.refusals], item.number)
-        body = _written(item, to, agreement, sender, recipient, teller)
+        body = _written(catalogue, item, to, agreement, sender, recipient, teller)
         failed = failed or not body
         sys.stdout.buffer.write(body)
     sys.stdout.buffer.flush()
@@ -75,7 +79,9 @@ def translate(
         raise typer.Exit(output.NO)
 
 
-def _written(message: Message, to: str, agreement: Agreement, sender: str, recipient: str, teller: _Teller) -> bytes:
+def _written(
+    catalogue: Catalogue, message: Message, to: str, agreement: Agreement, sender: str, recipient: str, teller: _Teller
+) -> bytes:
     """A message's document in the format that `to` means; empty where there is none, or it cannot be written."""
     from datetime import UTC, datetime
     from zoneinfo import ZoneInfo
@@ -93,19 +99,19 @@ def _written(message: Message, to: str, agreement: Agreement, sender: str, recip
         _REFERENCE.format(message.number),
         at=datetime.now(UTC).astimezone(ZoneInfo(agreement.time_zone)),
     )
-    mapping = table.load(message.document_type, _format(message.document_type, to))
+    mapping = table.load(catalogue, message.document_type, _format(catalogue, message.document_type, to))
     rendered = envelope.Rendered(b"", [faults.finding()])
     with faults.caught():
-        rendered = envelope.render(message.document, mapping, context_of(agreement), frame)
+        rendered = envelope.render(catalogue, message.document, mapping, context_of(agreement), frame)
     teller.tell(rendered.findings, message.number, mapping.format)
     return rendered.body and rendered.body.rstrip(b"\n") + b"\n"
 
 
-def _format(document: str, to: str) -> str:
+def _format(catalogue: Catalogue, document: str, to: str) -> str:
     """The one format of `document` that is, or begins with, `to`; the end where there is not exactly one."""
     from gateway.translate import table
 
-    known = sorted(format_ for name, format_ in table.available() if name == document)
+    known = sorted(format_ for name, format_ in table.available(catalogue) if name == document)
     fitting = [to] if to in known else [f for f in known if f.startswith(to)]
     if len(fitting) != 1:
         output.stop(f"{document} can be written as {', '.join(known)}; --to {to} does not say which")

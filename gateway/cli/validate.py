@@ -20,6 +20,7 @@ from gateway.signs import shown, visible
 from gateway.spelling import near
 
 if TYPE_CHECKING:
+    from gateway.catalogue import Catalogue
     from gateway.model import Agreement, Finding
     from gateway.trip.examine import Examined, Interchange, Message
 
@@ -44,21 +45,25 @@ def validate(
         bool, typer.Option("--lenient", help="Tolerate what a lenient agreement tolerates: it is a warning then.")
     ] = False,
     lang: output.LanguageOption = "en",
+    config: output.ConfigOption = None,
     json: output.JsonOption = False,
 ) -> None:
     """Check FILE: envelope, structure, types, lengths, codes, and what the rules say. Exit code 1 on errors.
 
     With --json each line is one message, one interchange or one file's totals.
     """
+    from gateway.cli.in_use import find_catalogue
+
     output.language(lang)
-    require_format(format_)
+    catalogue = find_catalogue(config)
+    require_format(catalogue, format_)
     agreement = expectation(format_, lenient=lenient)
     errors = 0
     for file in files:
         output.existing_file(file)
         report: _Report = _JsonReport(file, lang) if json else _TextReport(file, lang, named=len(files) > 1)
         with output.progress(file.name, file.stat().st_size) as step:
-            for item in examined(file, agreement, step):
+            for item in examined(catalogue, file, agreement, step):
                 report.take(item)
         report.end()
         errors += report.severities["error"]
@@ -66,16 +71,15 @@ def validate(
         raise typer.Exit(output.NO)
 
 
-def require_format(format_: str) -> None:
+def require_format(catalogue: Catalogue, format_: str) -> None:
     """The end where no message can be in `format_`: it is neither `*` nor a format of ours."""
     from gateway.check import tables, xsd
     from gateway.translate import table
 
-    if format_ == "*" or any(format_ == known for _, known in table.available()):
+    if format_ == "*" or any(format_ == known for _, known in table.available(catalogue)):
         return
     # Formats that are checked and not translated, such as acknowledgements; slower to find, since all are read.
-    every = {name for path in tables.available() for name in tables.read_json(path).get("formats", ())}
-    every |= {*xsd.entries(), *(known for _, known in table.available())}
+    every = {*tables.formats(catalogue), *xsd.entries(catalogue), *(known for _, known in table.available(catalogue))}
     if format_ not in every:
         output.stop(f"there is no such format {format_}{near(format_, every)}; `gateway schema list` names them")
 
@@ -90,8 +94,8 @@ def expectation(format_: str, *, lenient: bool) -> Agreement:
     return replace(ANY, format=format_, strictness=Strictness.LENIENT if lenient else Strictness.STRICT)
 
 
-def examined(file: Path, agreement: Agreement, step: Callable[[int], None]) -> Iterator[Examined]:
-    """What the file holds, message by message; EDI is read as a stream, all else is one message anyway."""
+def examined(catalogue: Catalogue, file: Path, agreement: Agreement, step: Callable[[int], None]) -> Iterator[Examined]:
+    """What the file holds by `catalogue`, message by message; EDI is read as a stream, all else is one message anyway."""
     from datetime import UTC, datetime
 
     from gateway.check import rulebook
@@ -101,15 +105,18 @@ def examined(file: Path, agreement: Agreement, step: Callable[[int], None]) -> I
     from gateway.receive.unpack import sniff
     from gateway.trip.examine import Examiner, examine
 
-    rules = rulebook.load().at(datetime.now(UTC).date())
+    rules = rulebook.load(catalogue).at(datetime.now(UTC).date())
     with file.open("rb") as stream:
         readers = {Syntax.EDIFACT: edifact.read, Syntax.X12: x12.read}
         syntax = sniff(stream.read(4096))
         stream.seek(0)
         if syntax in readers:
-            yield from Examiner((agreement,), rules, acknowledged=False).events(readers[syntax](_chunks(stream, step)))
+            examiner = Examiner(catalogue, (agreement,), rules, acknowledged=False)
+            yield from examiner.events(readers[syntax](_chunks(stream, step)))
         else:
-            yield from examine(file, (agreement,), rules, unpacked_limit=Limits.model_validate({}).unpacked_bytes)
+            yield from examine(
+                catalogue, file, (agreement,), rules, unpacked_limit=Limits.model_validate({}).unpacked_bytes
+            )
 
 
 def _chunks(stream: Any, step: Callable[[int], None]) -> Iterator[bytes]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import partial
 from zoneinfo import ZoneInfo
 
+from gateway.catalogue import Catalogue
 from gateway.decide.facts import Facts, NextNumber
 from gateway.deliver.aside import run_aside
 from gateway.documents import Document
@@ -26,8 +27,9 @@ X12_NUMBERS = 999_999_999
 class Renderer:
     """Writes documents as bytes, each in an interchange of its own."""
 
-    def __init__(self, our_id: str, store: Store) -> None:
+    def __init__(self, our_id: str, store: Store, catalogue: Catalogue) -> None:
         """`our_id` names us where an agreement does not; `store` counts X12 control numbers."""
+        self.catalogue = catalogue
         self._our_id = our_id
         self._store = store
 
@@ -43,7 +45,7 @@ class Renderer:
         test: bool,
     ) -> tuple[Rendered, str]:
         """The bytes and the control reference they carry; without a mapping, no bytes and a finding."""
-        mapping = table.find(document_type, agreement.format, agreement.mapping)
+        mapping = table.find(self.catalogue, document_type, agreement.format, agreement.mapping)
         as_advice = isinstance(document, Response) and agreement.format in advice.WRITERS
         if mapping is None and not as_advice:
             format_ = f"{agreement.format} {agreement.mapping}".strip()
@@ -64,7 +66,9 @@ class Renderer:
         )
         if mapping is not None:
             context = Context(time_zone=agreement.time_zone, code_tables=agreement.code_tables)
-            return await run_aside(document, partial(render, document, mapping, context, frame)), reference
+            return await run_aside(
+                document, partial(render, self.catalogue, document, mapping, context, frame)
+            ), reference
         assert isinstance(document, Response), "only a response goes without a mapping"
         body = await run_aside(document, partial(advice.WRITERS[agreement.format], document, frame))
         return Rendered(body, []), reference

@@ -294,6 +294,9 @@ anchor_file = "{folder}/anchor"
 node_file = "{folder}/node"
 free_bytes = 10000000
 
+[catalogue]
+snapshots = "{folder}/catalogues"
+
 [receipts]
 origin = "demo.example/log"
 signing_key_file = "{folder}/signing.key"

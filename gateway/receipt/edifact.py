@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from gateway import findings as catalogue
+from gateway import findings as known
+from gateway.catalogue import Catalogue
 from gateway.check.structure import check_service
 from gateway.model import Finding, Place, Severity, Syntax
 from gateway.parse.charsets import CODECS, strangers
@@ -89,6 +90,7 @@ class Reason:
 
 
 def acknowledge(
+    catalogue: Catalogue,
     envelope: Envelope,
     findings: Sequence[Finding],
     verdicts: Sequence[Verdict],
@@ -99,7 +101,7 @@ def acknowledge(
     received_only: bool = False,
 ) -> bytes:
     """The interchange that carries the CONTRL for `envelope`; empty where `contrl` gives None."""
-    reply = contrl(envelope, findings, verdicts, groups, received_only=received_only)
+    reply = contrl(catalogue, envelope, findings, verdicts, groups, received_only=received_only)
     return interchange(envelope, [reply], reference=reference, at=at) if reply else b""
 
 
@@ -130,6 +132,7 @@ def interchange(envelope: Envelope, replies: Sequence[Reply], *, reference: str,
 
 
 def contrl(
+    catalogue: Catalogue,
     envelope: Envelope,
     findings: Sequence[Finding],
     verdicts: Sequence[Verdict],
@@ -147,7 +150,7 @@ def contrl(
     missing or faulty: then, by the rules of CONTRL, its faults are told by other means.
     """
     answerable = [verdict for verdict in verdicts if verdict.type.name != "CONTRL"]
-    if (verdicts and not answerable) or not _copyable(envelope):
+    if (verdicts and not answerable) or not _copyable(catalogue, envelope):
         return None
     writer = _Writer(envelope)
     identity = [[envelope.reference], *envelope.header[2:4]]
@@ -271,7 +274,7 @@ class _Writer:
 
     def _code(self, error: Finding) -> str:
         """0085 for a finding, in the writer's version."""
-        entry = catalogue.catalogue().get(error.code)
+        entry = known.catalogue().get(error.code)
         code = entry.contrl if entry and entry.contrl else _UNSPECIFIED
         return _OTHER_CODES[self.version].get(code, code)
 
@@ -297,12 +300,12 @@ def _repertoire(envelope: Envelope) -> str:
     return envelope.repertoire if envelope.repertoire in CODECS else "UNOC"
 
 
-def _copyable(envelope: Envelope) -> bool:
+def _copyable(catalogue: Catalogue, envelope: Envelope) -> bool:
     """Whether UCI's mandatory elements can be copied from UNB: they are right, and so are all their characters."""
     copied = [envelope.reference, *(part for element in envelope.header[2:4] for part in element)]
     if envelope.header[:1] != [["UNB"]] or strangers("".join(copied), _repertoire(envelope), ""):
         return False
-    faults = check_service(envelope.header, envelope.delimiters, envelope.version)
+    faults = check_service(catalogue, envelope.header, envelope.delimiters, envelope.version)
     return bool(envelope.header) and not any(
         f.place.element in {2, 3, 5} for f in faults if f.severity is Severity.ERROR
     )
@@ -310,11 +313,11 @@ def _copyable(envelope: Envelope) -> bool:
 
 def reasons(findings: Iterable[Finding], language: str = "en") -> list[Reason]:
     """The errors among `findings` as reasons of an APERAK: the code of 0085 where there is one."""
-    table = catalogue.catalogue()
+    table = known.catalogue()
     return [
         Reason(
             table[e.code].contrl if e.code in table and table[e.code].contrl else _UNSPECIFIED,
-            catalogue.text(e, language),
+            known.text(e, language),
             e.place,
         )
         for e in _errors(findings)

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from gateway.catalogue import Catalogue
 from gateway.check import tables
-from gateway.findings import Entry, catalogue, rejects
+from gateway.findings import Entry, rejects
+from gateway.findings import catalogue as known_findings
 from gateway.model import Finding, Severity, Syntax
 from gateway.parse.segments import Delimiters, Envelope, Group, MessageType
 from gateway.parse.x12_writer import DELIMITERS, Body, GroupHeader, InterchangeHeader, plain, segment, write
@@ -93,6 +95,7 @@ def interchange_acknowledgement(
 
 
 def group_acknowledgement(
+    catalogue: Catalogue,
     group: Group,
     sets: Iterable[SetVerdict],
     found: Sequence[Finding] = (),
@@ -114,7 +117,7 @@ def group_acknowledgement(
         return None
     version = acknowledgement_version(group)
     form = form if version >= "005010" else Form.FUNCTIONAL
-    writer = _Writer(form, version, delimiters)
+    writer = _Writer(catalogue, form, version, delimiters)
     group_rejected = rejects(found)
     segments = [writer.head(group)]
     received, accepted, with_errors = unnamed, 0 if group_rejected else unnamed, 0
@@ -224,14 +227,14 @@ def _qualifier(text: str) -> str:
 class _Writer:
     """Writes the segments of one functional acknowledgement."""
 
-    def __init__(self, form: Form, version: str, delimiters: Delimiters) -> None:
+    def __init__(self, catalogue: Catalogue, form: Form, version: str, delimiters: Delimiters) -> None:
         self.form = form
         self.delimiters = delimiters
         self.newer = version >= "005010"
         self.segment_tag, self.element_tag, self.trailer_tag = (
             ("IK3", "IK4", "IK5") if form is Form.IMPLEMENTATION else ("AK3", "AK4", "AK5")
         )
-        table = tables.find(MessageType(Syntax.X12, form.value, version))
+        table = tables.find(catalogue, MessageType(Syntax.X12, form.value, version))
         assert table is not None, "the tables of the acknowledgements are part of the package"
         self.allowed: Mapping[tuple[str, int], frozenset[str] | None] = {
             (node.tag, position): use.codes for node in table.nodes for position, use in enumerate(node.elements, 1)
@@ -283,7 +286,7 @@ class _Writer:
 
     def _element_error(self, finding: Finding) -> str | None:
         place = finding.place
-        code = catalogue()[finding.code].x12_element
+        code = known_findings()[finding.code].x12_element
         if self.newer:
             code = _ELEMENT_CODES_999.get(finding.code, code)
         allowed = self.allowed[self.element_tag, 3]
@@ -299,7 +302,7 @@ class _Writer:
 
 def _noted(found: Iterable[Finding], pick: _Pick) -> list[tuple[Finding, str]]:
     """The errors and warnings among `found` that have a code of the picked kind, with it."""
-    table = catalogue()
+    table = known_findings()
     return [
         (finding, code)
         for finding in found

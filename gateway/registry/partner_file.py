@@ -25,8 +25,8 @@ import json
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -44,6 +44,8 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from gateway import model
+from gateway.catalogue import Catalogue, compiled
+from gateway.catalogue_folders import shipped
 from gateway.errors import ConfigurationInvalid
 from gateway.languages import maybe_language
 from gateway.receipt import advice
@@ -61,14 +63,31 @@ _HASH = r"^[0-9a-f]{64}$"
 _ID = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$"
 
 
-@cache
-def _pairs() -> frozenset[tuple[str, str]]:
+Transports: TypeAlias = Mapping[str, type[BaseModel] | None]
+"""The transports there are: by name, the model of what an outbound agreement may say; None where none is sent over it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What agreements may name."""
+
+    transports: Transports
+    catalogue: Catalogue
+
+    @classmethod
+    def of(cls, info: ValidationInfo) -> Known:
+        """What whoever validates knows; without it, what ships and no transport."""
+        return info.context if isinstance(info.context, Known) else cls({}, shipped())
+
+
+@compiled
+def _pairs(catalogue: Catalogue) -> frozenset[tuple[str, str]]:
     """Every (document, format) that can be read or written; those of acknowledgements apart."""
-    return frozenset({*table.available(), *((_RESPONSE, format_) for format_ in advice.WRITERS)})
+    return frozenset({*table.available(catalogue), *((_RESPONSE, format_) for format_ in advice.WRITERS)})
 
 
-def _document(name: str) -> str:
-    known = {document for document, _ in _pairs()} | {_ACKNOWLEDGEMENT}
+def _document(name: str, info: ValidationInfo) -> str:
+    known = {document for document, _ in _pairs(Known.of(info).catalogue)} | {_ACKNOWLEDGEMENT}
     if name != _ANY and name not in known:
         raise ValueError(f"there is no document {name}{near(name, known)}; `gateway mapping list` names them")
     return name
@@ -78,8 +97,8 @@ def _acknowledges(format_: str) -> bool:
     return any(format_ == known or format_.startswith(f"{known}:") for known in _ACKNOWLEDGEMENTS)
 
 
-def _format(name: str) -> str:
-    known = {format_ for _, format_ in _pairs()}
+def _format(name: str, info: ValidationInfo) -> str:
+    known = {format_ for _, format_ in _pairs(Known.of(info).catalogue)}
     if name != _ANY and name not in known and not _acknowledges(name):
         raise ValueError(f"there is no format {name}{near(name, known)}; `gateway mapping list` names them")
     return name
@@ -102,12 +121,8 @@ def _charset(name: str) -> str:
     return name
 
 
-Transports: TypeAlias = Mapping[str, type[BaseModel] | None]
-"""The transports there are: by name, the model of what an outbound agreement may say; None where none is sent over it."""
-
-
 def _transport(name: str, info: ValidationInfo) -> str:
-    known: Transports = info.context or {}
+    known = Known.of(info).transports
     if name not in known:
         raise ValueError(f"no transport is called {name}{near(name, known)}; there are: {', '.join(known)}")
     return name
@@ -172,28 +187,28 @@ class AgreementEntry(_Entry):
     @model_validator(mode="after")
     def _fitting(self, info: ValidationInfo) -> AgreementEntry:
         """That what is named one by one also fits together."""
-        if self.format != _ANY and not self._format_fits():
+        if self.format != _ANY and not self._format_fits(Known.of(info).catalogue):
             raise ValueError(
                 f"no {self.document} can be exchanged as {self.format}; `gateway mapping list` says what can"
             )
         if self.mapping:
-            self._judge_variation()
+            self._judge_variation(Known.of(info).catalogue)
         # Separators are found as single bytes, before anything is decoded.
         if self.charset and not self.format.startswith("xml:") and "UNB+ISA*'~".encode(self.charset) != b"UNB+ISA*'~":
             raise ValueError(f"the character set {self.charset} does not hold ASCII as it stands")
         if self.direction is model.Direction.OUT:
-            self._judge_outbound(info.context or {})
+            self._judge_outbound(Known.of(info).transports)
         return self
 
-    def _format_fits(self) -> bool:
+    def _format_fits(self, catalogue: Catalogue) -> bool:
         if self.document == _ACKNOWLEDGEMENT:
             return _acknowledges(self.format)
         if self.document == _ANY:
             return True
-        return (self.document, self.format) in _pairs()
+        return (self.document, self.format) in _pairs(catalogue)
 
-    def _judge_variation(self) -> None:
-        known = {variation.name: variation for variation in table.variations()}
+    def _judge_variation(self, catalogue: Catalogue) -> None:
+        known = {variation.name: variation for variation in table.variations(catalogue)}
         chosen = known.get(self.mapping)
         if chosen is None:
             raise ValueError(
@@ -302,19 +317,17 @@ class PartnerEntry(_Entry):
             )
 
 
-def read(path: Path, transports: Transports) -> Iterator[tuple[PartnerEntry, int]]:
+def read(path: Path, known: Known) -> Iterator[tuple[PartnerEntry, int]]:
     """The partners of a file, each with the bytes read for it; of a `.jsonl` file only the names are held.
 
-    `transports` are those that agreements may name.
+    `known` is what agreements may name.
 
     ConfigurationInvalid names the line (or the partner) and every fault of the first bad one, and says where
     two of the file have one name.
     """
     taken = _Taken()
     found = False
-    for entry, size, place in (
-        _lines(path, transports) if path.suffix in (".jsonl", ".ndjson") else _tables(path, transports)
-    ):
+    for entry, size, place in _lines(path, known) if path.suffix in (".jsonl", ".ndjson") else _tables(path, known):
         taken.add(entry, place)
         found = True
         yield entry, size
@@ -348,7 +361,7 @@ class _Taken:
         owners[name] = owner
 
 
-def _tables(path: Path, transports: Transports) -> Iterator[tuple[PartnerEntry, int, str]]:
+def _tables(path: Path, known: Known) -> Iterator[tuple[PartnerEntry, int, str]]:
     try:
         values = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -359,10 +372,10 @@ def _tables(path: Path, transports: Transports) -> Iterator[tuple[PartnerEntry, 
     for position, value in enumerate(partners, 1):
         name = value.get("id", position) if isinstance(value, dict) else position
         place = f"{path}: partner {name}"
-        yield _entry(value, place, transports), 0, place
+        yield _entry(value, place, known), 0, place
 
 
-def _lines(path: Path, transports: Transports) -> Iterator[tuple[PartnerEntry, int, str]]:
+def _lines(path: Path, known: Known) -> Iterator[tuple[PartnerEntry, int, str]]:
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
@@ -372,12 +385,12 @@ def _lines(path: Path, transports: Transports) -> Iterator[tuple[PartnerEntry, i
             except ValueError as error:
                 raise ConfigurationInvalid(f"{path}: line {number}: {error}") from error
             place = f"{path}: line {number}"
-            yield _entry(value, place, transports), len(line), place
+            yield _entry(value, place, known), len(line), place
 
 
-def _entry(value: object, place: str, transports: Transports) -> PartnerEntry:
+def _entry(value: object, place: str, known: Known) -> PartnerEntry:
     try:
-        return PartnerEntry.model_validate(value, context=transports)
+        return PartnerEntry.model_validate(value, context=known)
     except ValidationError as error:
         # The faulty input is not repeated: it may be a key.
         faults = "; ".join(

@@ -877,6 +877,12 @@ class Store(Decisions, Protocol):
     async def api_key(self, hash_: str) -> ApiKey | None:
         """The key with this hash."""
 
+    async def call_for_catalogue(self) -> None:
+        """Ask all nodes to read their folders of tables, mappings, codes, rules and findings again."""
+
+    async def catalogue_calls(self) -> int:
+        """How often they were asked so far."""
+
     async def registry_version(self) -> int:
         """Grows with every import."""
 

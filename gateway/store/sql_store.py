@@ -36,6 +36,7 @@ from gateway.store import (
     alerts,
     breaks,
     case_views,
+    catalogue_calls,
     deadlines,
     deliveries,
     facts,
@@ -533,6 +534,12 @@ class SqlStore(Store):
 
     async def api_key(self, hash_: str) -> ApiKey | None:
         return await self._read(lambda connection: registry.api_key(connection, hash_))
+
+    async def call_for_catalogue(self) -> None:
+        await self._trusted(self._database.write, catalogue_calls.call)
+
+    async def catalogue_calls(self) -> int:
+        return await self._read(catalogue_calls.read_calls)
 
     async def registry_version(self) -> int:
         return await self._read(registry.version)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from gateway.check import codes
+from gateway.check.codes import CodeList
 from gateway.documents import values
 from gateway.errors import MappingInvalid
 from gateway.translate import moments, pieces
@@ -55,6 +55,8 @@ class ManyConverter:
 
 
 Factory = Callable[[str], Converter | ManyConverter]
+Lists = Callable[[str], CodeList | None]
+"""Finds a code list by its name."""
 
 CONSTANTS = frozenset({"constant", "position"})
 """Row kinds that the engine itself writes: they have no field."""
@@ -223,10 +225,10 @@ def mapped(argument: str) -> Converter:
     return Converter(f"map:{argument}", read, write)
 
 
-def code(argument: str) -> Converter:
+def code(argument: str, lists: Lists) -> Converter:
     """`code:country` or `code:country:numeric`: a code list, by the partner's own tables or a fixed column."""
     name, _, fixed = argument.partition(":")
-    table = codes.find(name)
+    table = lists(name)
     if table is None:
         raise MappingInvalid(f"converter code: there is no code list {name!r}")
     if fixed and fixed not in table.columns:
@@ -362,7 +364,6 @@ FACTORIES: dict[str, Factory] = {
     "digits": digits,
     "flag": flag,
     "map": mapped,
-    "code": code,
     "list": separated,
     "date": date,
     "datetime": datetime,
@@ -371,9 +372,15 @@ FACTORIES: dict[str, Factory] = {
 }
 
 
-def make(spec: str) -> Converter | ManyConverter:
+CODED: dict[str, Callable[[str, Lists], Converter]] = {"code": code}
+"""Those that go by a code list."""
+
+
+def make(spec: str, lists: Lists) -> Converter | ManyConverter:
     """The converter that `spec` names; MappingInvalid where there is none or its argument is wrong."""
     name, _, argument = spec.partition(":")
+    if (coded := CODED.get(name)) is not None:
+        return coded(argument, lists)
     factory = FACTORIES.get(name)
     if factory is None:
         raise MappingInvalid(f"there is no converter {name!r}")

@@ -137,9 +137,10 @@ class GroupUse:
 class Compiler:
     """Builds the tree of uses from rows; `faults` collects everything that is wrong with them."""
 
-    def __init__(self, table: Table, document: Shape) -> None:
+    def __init__(self, table: Table, document: Shape, lists: convert.Lists) -> None:
         self.table = table
         self.document = document
+        self.lists = lists
         self.root = GroupUse(0)
         self.faults: list[str] = []
         self.linked: list[str] = []
@@ -229,7 +230,7 @@ class Compiler:
     def _value(self, row: Row, cell: Cell, scope: str, named: FieldPath | None) -> None:
         if named is None:
             raise MappingInvalid(f"row {row.place!r}: converter {row.kind} needs a field")
-        converter = convert.make(row.converter)
+        converter = convert.make(row.converter, self.lists)
         cell.kind = "value"
         cell.converter = converter
         cell.path = fields.relative(row.field, scope)

@@ -11,6 +11,7 @@ from gateway.documents import Document
 from gateway.model import Finding, Place
 from gateway.parse.segments import SegmentMessage
 from gateway.translate.context import Context
+from gateway.translate.convert import Lists
 from gateway.translate.edi import Compiler
 from gateway.translate.edi_read import EdiReader
 from gateway.translate.edi_write import EdiWriter
@@ -22,8 +23,8 @@ from gateway.translate.rows import Row
 class EdiWire:
     """One table's rows, compiled; `faults` says what is wrong with them."""
 
-    def __init__(self, table: Table, document: Shape, rows: Sequence[Row]) -> None:
-        compiler = Compiler(table, document)
+    def __init__(self, table: Table, document: Shape, rows: Sequence[Row], lists: Lists) -> None:
+        compiler = Compiler(table, document, lists)
         root = compiler.compile(rows)
         self.faults = compiler.faults
         self.linked = compiler.linked

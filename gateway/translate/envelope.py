@@ -16,7 +16,8 @@ from typing import Any
 
 from lxml import etree
 
-from gateway import findings as catalogue
+from gateway import findings
+from gateway.catalogue import Catalogue
 from gateway.check import structure, tables, xsd
 from gateway.documents import Document
 from gateway.findings import make_finding
@@ -59,7 +60,7 @@ class Rendered:
     charset: str = field(default="utf-8")
 
 
-def render(document: Document, mapping: Mapping, context: Context, frame: Frame) -> Rendered:
+def render(catalogue: Catalogue, document: Document, mapping: Mapping, context: Context, frame: Frame) -> Rendered:
     """`document` as `mapping` writes it, whole and in its envelope, with everything that could not be carried."""
     syntax = Syntax(mapping.format.partition(":")[0])
     if syntax is Syntax.X12 and context.delimiters is None:
@@ -73,23 +74,26 @@ def render(document: Document, mapping: Mapping, context: Context, frame: Frame)
         )
     written = mapping.write(document, context)
     found = written.findings
-    found += [_refused(fault) for fault in judge(written.body, mapping.format, context)]
+    found += [_refused(fault) for fault in judge(catalogue, written.body, mapping.format, context)]
     rendered = Rendered(b"", found, MEDIA[syntax].type, frame.reference)
-    if not catalogue.rejects(found):
+    if not findings.rejects(found):
         rendered.charset = frame.charset or _own_charset(syntax, written.body)
-        rendered.body = _ENVELOPES[syntax](written.body, mapping.format, context, frame, rendered)
+        body = written.body
+        if syntax is Syntax.XML and frame.transport_envelope == "OBORMessage":
+            body = _obor_message(body, xsd.entries(catalogue)[mapping.format], frame)
+        rendered.body = _ENVELOPES[syntax](body, mapping.format, context, frame, rendered)
     return rendered
 
 
-def judge(body: Any, format_: str, context: Context) -> list[Finding]:
+def judge(catalogue: Catalogue, body: Any, format_: str, context: Context) -> list[Finding]:
     """What our own schema has against a body that a mapping wrote; empty where it is valid."""
     syntax = Syntax(format_.partition(":")[0])
     if syntax is Syntax.JSON:
         return []
     if syntax is Syntax.XML:
-        return xsd.check(body, format_)
+        return xsd.check(catalogue, body, format_)
     message = segment_message(body, format_, "0001", context.separators(syntax))
-    table = tables.find(message.type)
+    table = tables.find(catalogue, message.type)
     return [] if table is None else structure.check(message, table).findings
 
 
@@ -110,7 +114,7 @@ def segment_message(body: Sequence[str], format_: str, reference: str, delimiter
 
 def _refused(fault: Finding) -> Finding:
     """A fault of our own message: the recipient's findings are about what it sent, not about this."""
-    words = f"{fault.place} {catalogue.text(fault)}".strip()
+    words = f"{fault.place} {findings.text(fault)}".strip()
     return make_finding("translate.refused", fault.place, fault.value, fault=words)
 
 
@@ -238,13 +242,12 @@ def x12_interchange(
 
 
 def _xml(body: etree._Element, format_: str, context: Context, frame: Frame, rendered: Rendered) -> bytes:  # noqa: ARG001
-    """The XML message alone, or in the transport envelope that the agreement names."""
-    root = _obor_message(body, format_, frame) if frame.transport_envelope == "OBORMessage" else body
+    """The XML message, alone or in its transport envelope already."""
     name = _registered(rendered.charset)
     try:
-        written = etree.tostring(root, xml_declaration=True, encoding=name)
+        written = etree.tostring(body, xml_declaration=True, encoding=name)
     except LookupError:  # libxml2 knows fewer character sets than Python
-        written = f"<?xml version='1.0' encoding='{name}'?>\n{etree.tostring(root, encoding='unicode')}"
+        written = f"<?xml version='1.0' encoding='{name}'?>\n{etree.tostring(body, encoding='unicode')}"
     return written if isinstance(written, bytes) else written.encode(rendered.charset, "xmlcharrefreplace")
 
 
@@ -265,9 +268,8 @@ def _without_namespace(element: etree._Element) -> etree._Element:
     return etree.fromstring(etree.tostring(element, encoding="unicode").replace(f' xmlns="{namespace}"', "", 1))
 
 
-def _obor_message(body: etree._Element, format_: str, frame: Frame) -> etree._Element:
+def _obor_message(body: etree._Element, entry: xsd.Entry, frame: Frame) -> etree._Element:
     """OBORMessage: MessageHead and MessageBody; a message with a bare root stands in it without namespace."""
-    entry = xsd.entries()[format_]
     root = etree.Element("OBORMessage")
     head = etree.SubElement(root, "MessageHead")
     sender, _ = _identifier(frame.sender)

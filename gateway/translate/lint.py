@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gateway.catalogue import Catalogue
 from gateway.check import tables
 from gateway.model import Syntax
 from gateway.translate import fields
@@ -11,16 +12,16 @@ from gateway.translate.engine import Mapping
 from gateway.translate.table import message_type
 
 
-def lint(mapping: Mapping) -> list[str]:
+def lint(catalogue: Catalogue, mapping: Mapping) -> list[str]:
     """Remarks about `mapping`, one a line; faults are told at loading already (MappingInvalid)."""
-    return [*_unchecked(mapping), *_dropped(mapping.dropped, "")]
+    return [*_unchecked(catalogue, mapping), *_dropped(mapping.dropped, "")]
 
 
-def _unchecked(mapping: Mapping) -> Iterator[str]:
+def _unchecked(catalogue: Catalogue, mapping: Mapping) -> Iterator[str]:
     """Elements of the segments it uses whose length, kind or requirement is not checked."""
     if mapping.format.partition(":")[0] not in (Syntax.EDIFACT, Syntax.X12):
         return
-    table = tables.find(message_type(mapping.format))
+    table = tables.find(catalogue, message_type(mapping.format))
     used = {row.place.partition("/")[0].rpartition(".")[2].partition("[")[0].partition("#")[0] for row in mapping.rows}
     seen: set[tuple[str, str]] = set()
     for node in table.nodes if table is not None else ():

@@ -24,9 +24,9 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
+from gateway.catalogue import MAPPINGS, Catalogue
 from gateway.errors import MappingInvalid
 from gateway.translate import rows
 from gateway.translate.rows import Row
@@ -62,19 +62,19 @@ class Source:
 class _Reading:
     """What comes together while a table is spelled out."""
 
-    folder: Path
+    catalogue: Catalogue
     faults: list[str] = field(default_factory=list)
     digests: dict[str, str] = field(default_factory=dict)
     """Of the texts that rows were taken from, by their names."""
 
 
-def read(body: bytes, name: str, folder: Path) -> Source:
-    """The table that the TOML in `body` writes, with what it takes from `folder` (mappings/).
+def read(catalogue: Catalogue, body: bytes, name: str) -> Source:
+    """The table that the TOML in `body` writes, with what it takes from the catalogue's mappings.
 
     MappingInvalid, with `name` in it, where it is no TOML or its rows are no rows.
     """
     content = toml(body, name)
-    reading = _Reading(folder)
+    reading = _Reading(catalogue)
     try:
         source = _variation(content, reading) if "extends" in content else _table(content, reading)
     except MappingInvalid as error:
@@ -118,13 +118,12 @@ def _variation(content: Mapping[str, Any], reading: _Reading) -> Source:
         for key in sorted(content.keys() - _VARIATION)
     )
     name = str(content["extends"])
-    path = _path(reading.folder, name)
-    if path is None:
+    body = _find(reading.catalogue, name)
+    if body is None:
         raise MappingInvalid(f"extends: there is no table {name!r}")
-    body = path.read_bytes()
     if "extends" in toml(body, name):
         raise MappingInvalid(f"extends: {name} is a variation itself; extend the table that it extends")
-    base = read(body, name, reading.folder)
+    base = read(reading.catalogue, body, name)
     reading.digests[name] = base.digest
     own = _all_rows(content.get("rows", []), reading)
     if base.rows is None or own is None:
@@ -155,13 +154,12 @@ def _meeting(kept: Sequence[Row], own: Sequence[Row]) -> list[str]:
     ]
 
 
-def _path(folder: Path, name: str) -> Path | None:
-    """The file of a table, by its name below mappings/; None where there is none or the name leads elsewhere."""
+def _find(catalogue: Catalogue, name: str) -> bytes | None:
+    """The text of a table, by its name below mappings/; None where there is none or the name leads elsewhere."""
     parts = name.split("/")
     if len(parts) != 2 or parts[0] == PARTS or not all(map(_NAME.fullmatch, parts)):
         return None
-    path = folder / f"{name}.toml"
-    return path if path.is_file() else None
+    return catalogue.find(f"{MAPPINGS}/{name}.toml")
 
 
 def _all_rows(raw: Any, reading: _Reading) -> tuple[Row, ...] | None:
@@ -193,10 +191,9 @@ def _included(entry: Mapping[str, Any], reading: _Reading) -> list[Row]:
     name, field_, at = entry.get("include"), entry.get("field"), entry.get("at")
     if entry.keys() - _INCLUDE or not (isinstance(name, str) and isinstance(field_, str) and isinstance(at, str)):
         raise MappingInvalid(f"include {entry!r}: takes include, field, at and, where it is wanted, without")
-    path = reading.folder / PARTS / f"{name}.toml"
-    if not _NAME.fullmatch(name) or not path.is_file():
+    body = reading.catalogue.find(f"{MAPPINGS}/{PARTS}/{name}.toml") if _NAME.fullmatch(name) else None
+    if body is None:
         raise MappingInvalid(f"include {name!r}: there is no {PARTS}/{name}.toml")
-    body = path.read_bytes()
     content = toml(body, f"{PARTS}/{name}.toml")
     reading.digests[f"{PARTS}/{name}"] = hashlib.sha256(body).hexdigest()
     raw = content.get("rows")

@@ -32,11 +32,10 @@ from __future__ import annotations
 from collections.abc import Mapping as MappingType
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
+from functools import partial
 
-from gateway import data
-from gateway.check import tables, xsd
+from gateway.catalogue import MAPPINGS, Catalogue, compiled
+from gateway.check import codes, tables, xsd
 from gateway.documents import MODELS
 from gateway.errors import MappingInvalid, SchemaInvalid
 from gateway.model import Finding, Syntax
@@ -51,64 +50,63 @@ from gateway.translate.rows import Row
 from gateway.translate.xml_outline import outline
 from gateway.translate.xml_wire import XmlWire
 
+_ENDING = ".toml"
 _UNMAPPED = ("keep", "report", "ignore")
 
 
-def load(document: str, format_: str, variation: str = "") -> Mapping:
+def load(catalogue: Catalogue, document: str, format_: str, variation: str = "") -> Mapping:
     """The mapping of `document` in `format_`, or a variation of it; MappingInvalid where there is none or it is wrong."""
-    found = find(document, format_, variation)
+    found = find(catalogue, document, format_, variation)
     if found is None:
         raise MappingInvalid(_missing(document, format_, variation))
     return found
 
 
-def find(document: str, format_: str, variation: str = "") -> Mapping | None:
+def find(catalogue: Catalogue, document: str, format_: str, variation: str = "") -> Mapping | None:
     """The mapping of `document` in `format_`, or the variation of it that has this name; None where there is none."""
-    tables_ = _known(data.mappings())
-    name = tables_.find(document, format_, variation)
-    return None if name is None else _load(tables_.folder, name)
+    name = _known(catalogue).find(document, format_, variation)
+    return None if name is None else load_file(catalogue, f"{MAPPINGS}/{name}{_ENDING}")
 
 
-def available() -> tuple[tuple[str, str], ...]:
+def available(catalogue: Catalogue) -> tuple[tuple[str, str], ...]:
     """(document, format) of every mapping."""
-    return tuple(_known(data.mappings()).names)
+    return tuple(_known(catalogue).names)
 
 
-def variations() -> tuple[Variation, ...]:
+def variations(catalogue: Catalogue) -> tuple[Variation, ...]:
     """Every variation of a mapping."""
-    return tuple(_known(data.mappings()).variations.values())
+    return tuple(_known(catalogue).variations.values())
 
 
-def documents_of(format_: str) -> tuple[str, ...]:
+def documents_of(catalogue: Catalogue, format_: str) -> tuple[str, ...]:
     """The documents that messages of `format_` may hold."""
-    return tuple(document for document, _ in _known(data.mappings()).by_format.get(format_, ()))
+    return tuple(document for document, _ in _known(catalogue).by_format.get(format_, ()))
 
 
-def choose(format_: str, message: SegmentMessage | None = None) -> str | Finding | None:
+def choose(catalogue: Catalogue, format_: str, message: SegmentMessage | None = None) -> str | Finding | None:
     """The document that a message holds; None where nothing maps its format.
 
     A finding where its format has mappings, but what `when` asks of their messages does not stand in it.
     """
-    tables_ = _known(data.mappings())
-    takes = tables_.by_format.get(format_, ())
+    takes = _known(catalogue).by_format.get(format_, ())
     if not takes:
         return None
     if message is None or (len(takes) == 1 and not takes[0][1]):
         return takes[0][0]
-    return _chooser(tables_.folder, format_).choose(message)
+    return _chooser(catalogue, format_).choose(message)
 
 
-def name_of(document: str, format_: str) -> str:
+def name_of(catalogue: Catalogue, document: str, format_: str) -> str:
     """The name of a mapping's table; MappingInvalid where there is none."""
-    name = _known(data.mappings()).find(document, format_)
+    name = _known(catalogue).find(document, format_)
     if name is None:
         raise MappingInvalid(_missing(document, format_, ""))
     return name
 
 
-def path_of(document: str, format_: str) -> Path:
-    """The file of a mapping; MappingInvalid where there is none."""
-    return data.mappings() / f"{name_of(document, format_)}.toml"
+def file_of(catalogue: Catalogue, document: str, format_: str) -> str:
+    """The name in the catalogue of a mapping's file; MappingInvalid where there is none."""
+    return f"{MAPPINGS}/{name_of(catalogue, document, format_)}{_ENDING}"
 
 
 def _missing(document: str, format_: str, variation: str) -> str:
@@ -127,9 +125,8 @@ class Variation:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """The tables of a folder by what they map; of each only its header has been read."""
+    """The tables of a catalogue by what they map; of each only its header has been read."""
 
-    folder: Path
     names: MappingType[tuple[str, str], str]
     by_format: MappingType[str, Sequence[tuple[str, when.When]]]
     """(document, conditions) of a format's tables."""
@@ -143,15 +140,15 @@ class _Known:
         return variation if found is not None and (found.document, found.format) == (document, format_) else None
 
 
-@cache
-def _known(folder: Path) -> _Known:
+@compiled
+def _known(catalogue: Catalogue) -> _Known:
     """The headers of all tables; MappingInvalid where two take the same. Rows are read when a mapping is asked for."""
     names: dict[tuple[str, str], str] = {}
     by_format: dict[str, list[tuple[str, when.When]]] = {}
     extending: dict[str, str] = {}
-    for path in paths(folder):
-        name = f"{path.parent.name}/{path.stem}"
-        content = source.toml(path.read_bytes(), name)
+    for file in files(catalogue):
+        name = table_name(file)
+        content = source.toml(catalogue.read(file), name)
         if "extends" in content:
             extending[name] = str(content["extends"])
             continue
@@ -172,34 +169,40 @@ def _known(folder: Path) -> _Known:
     keys = {name: key for key, name in names.items()}
     # A variation of what is no table is told where it is loaded, and chosen by nobody.
     known = {name: Variation(name, of, *keys[of]) for name, of in extending.items() if of in keys}
-    return _Known(folder, names, by_format, known)
+    return _Known(names, by_format, known)
 
 
-def paths(folder: Path) -> list[Path]:
-    """The files of all tables and variations below `folder`; parts are none."""
-    return [path for path in sorted(folder.glob("*/*.toml")) if path.parent.name != source.PARTS]
+def files(catalogue: Catalogue) -> tuple[str, ...]:
+    """The files of all tables and variations, by their names in the catalogue; parts are none."""
+    return tuple(
+        name
+        for name in catalogue.names(MAPPINGS, _ENDING)
+        if name.count("/") == 2 and not name.startswith(f"{MAPPINGS}/{source.PARTS}/")
+    )
 
 
-@cache
-def _chooser(folder: Path, format_: str) -> when.Chooser:
-    table = tables.find(message_type(format_))
+def table_name(file: str) -> str:
+    """What a table is called, by the name of its file in the catalogue."""
+    return file.removeprefix(f"{MAPPINGS}/").removesuffix(_ENDING)
+
+
+@compiled
+def _chooser(catalogue: Catalogue, format_: str) -> when.Chooser:
+    table = tables.find(catalogue, message_type(format_))
     if table is None:
         raise MappingInvalid(f"there is no schema for {format_!r}")
-    return when.Chooser.of(format_, _known(folder).by_format[format_], table)
+    return when.Chooser.of(format_, _known(catalogue).by_format[format_], table)
 
 
-@cache
-def _load(folder: Path, name: str) -> Mapping:
-    return _compile((folder / f"{name}.toml").read_bytes(), name, folder)
+@compiled
+def load_file(catalogue: Catalogue, file: str) -> Mapping:
+    """The mapping, or the variation, that a file of the catalogue writes; MappingInvalid lists its faults."""
+    return parse(catalogue, catalogue.read(file), table_name(file))
 
 
-def parse(body: bytes, name: str) -> Mapping:
+def parse(catalogue: Catalogue, body: bytes, name: str) -> Mapping:
     """The mapping that the TOML in `body` writes; MappingInvalid lists every fault of file `name`."""
-    return _compile(body, name, data.mappings())
-
-
-def _compile(body: bytes, name: str, folder: Path) -> Mapping:
-    read = source.read(body, name, folder)
+    read = source.read(catalogue, body, name)
     faults = list(read.faults)
     model = MODELS.get(read.document)
     if not read.document:
@@ -213,11 +216,11 @@ def _compile(body: bytes, name: str, folder: Path) -> Mapping:
         faults.append(f"reshape: there is no {read.reshape!r}")
     shape = fields.shape(model if reshape is None else reshape.model)
     try:
-        wire = _wire(read.format, shape, read.rows)
+        wire = _wire(catalogue, read.format, shape, read.rows)
     except (MappingInvalid, SchemaInvalid) as error:
         raise MappingInvalid(f"{name}: {'; '.join([*faults, str(error)])}") from error
     faults.extend(wire.faults)
-    faults.extend(_when_faults(read))
+    faults.extend(_when_faults(catalogue, read))
     parsed = read.rows or ()
     defaults = _defaults(parsed, shape, faults)
     mapped = frozenset(row.field for row in parsed if row.kind not in CONTROLS) | frozenset(wire.linked)
@@ -242,7 +245,7 @@ def _compile(body: bytes, name: str, folder: Path) -> Mapping:
     )
 
 
-def _when_faults(read: source.Source) -> list[str]:
+def _when_faults(catalogue: Catalogue, read: source.Source) -> list[str]:
     """What is wrong with a table's conditions."""
     try:
         conditions = when.parse(read.when)
@@ -250,7 +253,7 @@ def _when_faults(read: source.Source) -> list[str]:
         return [str(error)]
     if not conditions:
         return []
-    table = tables.find(message_type(read.format)) if _is_edi(read.format) else None
+    table = tables.find(catalogue, message_type(read.format)) if _is_edi(read.format) else None
     if table is None:
         return ["when: is for EDIFACT and X12; other messages say themselves what they are"]
     return when.faults(conditions, table, read.rows or ())
@@ -260,23 +263,23 @@ def _is_edi(format_: str) -> bool:
     return format_.partition(":")[0] in (Syntax.EDIFACT, Syntax.X12)
 
 
-def _wire(format_: str, shape: fields.Shape, parsed: Sequence[Row] | None) -> Wire:
+def _wire(catalogue: Catalogue, format_: str, shape: fields.Shape, parsed: Sequence[Row] | None) -> Wire:
     """The wire adaptor for a format, with the rows that concern the wire."""
     syntax = format_.partition(":")[0]
     if parsed is None:
         if syntax != Syntax.JSON:
             raise MappingInvalid(f'rows = "document" is for JSON, not for {format_}')
         return DocumentJson()
+    lists = partial(codes.find, catalogue)
     on_wire = [row for row in parsed if row.kind != "default"]
     if syntax == Syntax.XML:
-        entry = xsd.entries().get(format_)
-        if entry is None:
+        if format_ not in xsd.entries(catalogue):
             raise MappingInvalid(f"there is no schema for {format_!r}")
-        return XmlWire(outline(data.schemas() / "xml" / entry.schema, entry.root), shape, on_wire)
-    table = tables.find(message_type(format_)) if _is_edi(format_) else None
+        return XmlWire(outline(catalogue, format_), shape, on_wire, lists)
+    table = tables.find(catalogue, message_type(format_)) if _is_edi(format_) else None
     if table is None:
         raise MappingInvalid(f"there is no schema for {format_!r}")
-    return EdiWire(table, shape, on_wire)
+    return EdiWire(table, shape, on_wire, lists)
 
 
 def message_type(format_: str) -> MessageType:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import xmlschema
 
+from gateway.catalogue import Catalogue, compiled
+from gateway.check import xsd
 from gateway.errors import SchemaInvalid
 
 _DEEPEST = 12
@@ -34,16 +34,13 @@ class Outline:
     """Whether it takes attributes that the XSD does not name."""
 
 
-@cache
-def outline(path: Path, root: str) -> Outline:
-    """The outline of element `root` in the XSD at `path`; SchemaInvalid where it has no such element."""
-    try:
-        schema = xmlschema.XMLSchema(path, allow="local", defuse="never")
-    except xmlschema.XMLSchemaException as error:
-        raise SchemaInvalid(f"{path.name}: {error}") from error
-    found = schema.elements.get(root)
+@compiled
+def outline(catalogue: Catalogue, format_: str) -> Outline:
+    """The outline of the root of messages in `format_`; SchemaInvalid where its XSD has no such element."""
+    entry = xsd.entries(catalogue)[format_]
+    found = xsd.thorough(catalogue, format_).elements.get(entry.root)
     if found is None:
-        raise SchemaInvalid(f"{path.name} declares no element {root}")
+        raise SchemaInvalid(f"{xsd.file_of(entry)} declares no element {entry.root}")
     return _outline(found, (1, 1), 0)
 
 

@@ -49,9 +49,10 @@ class XmlUse:
 class XmlCompiler:
     """Builds the tree from rows; `faults` collects everything that is wrong with them."""
 
-    def __init__(self, root: Outline, document: Shape) -> None:
+    def __init__(self, root: Outline, document: Shape, lists: convert.Lists) -> None:
         self.root = XmlUse(root)
         self.document = document
+        self.lists = lists
         self.faults: list[str] = []
 
     def compile(self, rows: Sequence[Row]) -> XmlUse:
@@ -109,7 +110,7 @@ class XmlCompiler:
 
     def _value(self, row: Row, cell: XmlCell, use: XmlUse) -> None:
         fields.resolve(self.document, row.field)
-        converter = convert.make(row.converter)
+        converter = convert.make(row.converter, self.lists)
         if not isinstance(converter, convert.Converter):
             raise MappingInvalid(f"row {row.field!r}: converter {row.kind} needs several slots, XML has one")
         cell.kind = "value"

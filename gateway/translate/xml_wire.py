@@ -10,6 +10,7 @@ from lxml import etree
 from gateway.documents import Document
 from gateway.model import Finding, Place
 from gateway.translate.context import Context
+from gateway.translate.convert import Lists
 from gateway.translate.fields import Shape
 from gateway.translate.outcome import Raw
 from gateway.translate.rows import Row
@@ -24,8 +25,8 @@ class XmlWire:
 
     linked: tuple[str, ...] = ()
 
-    def __init__(self, root: Outline, document: Shape, rows: Sequence[Row]) -> None:
-        compiler = XmlCompiler(root, document)
+    def __init__(self, root: Outline, document: Shape, rows: Sequence[Row], lists: Lists) -> None:
+        compiler = XmlCompiler(root, document, lists)
         use = compiler.compile(rows)
         self.faults = compiler.faults
         self._reader = XmlReader(use)

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
+from gateway.catalogue import Catalogue
 from gateway.deliver.dispatch import Dispatch, InHand
 from gateway.deliver.rendering import Renderer, reference_of
 from gateway.findings import rejects
@@ -36,9 +37,10 @@ class Acknowledger:
     """Writes acknowledgements into a transaction."""
 
     def __init__(self, directory: Directory, renderer: Renderer, dispatch: Dispatch) -> None:
-        """`renderer` numbers the interchanges that go out."""
+        """`renderer` numbers the interchanges that go out, and says by which catalogue."""
         self._directory = directory
         self._renderer = renderer
+        self._catalogue = renderer.catalogue
         self._dispatch = dispatch
 
     async def acknowledge(self, interchange: Interchange, in_hand: InHand, ack_id: str) -> None:
@@ -70,6 +72,7 @@ class Acknowledger:
             body = await _aside(
                 interchange,
                 lambda: contrl.acknowledge(
+                    self._catalogue,
                     envelope,
                     interchange.findings,
                     interchange.verdicts,
@@ -86,7 +89,9 @@ class Acknowledger:
         envelope = interchange.envelope
         assert envelope is not None, "only what has a header is acknowledged"
         ta1 = functional.interchange_acknowledgement(envelope, interchange.findings, in_hand.at)
-        groups = await _aside(interchange, lambda: [] if interchange.rejected else _groups(interchange))
+        groups = await _aside(
+            interchange, lambda: [] if interchange.rejected else _groups(self._catalogue, interchange)
+        )
         if ta1 is None and not groups:
             return b""
         number = await self._renderer.x12_reference(in_hand.sender.id, ack_id, test=in_hand.test)
@@ -109,7 +114,7 @@ async def _aside(interchange: Interchange, work: Callable[[], T]) -> T:
     return await asyncio.to_thread(work)
 
 
-def _groups(interchange: Interchange) -> list[tuple[GroupHeader, list[Body]]]:
+def _groups(catalogue: Catalogue, interchange: Interchange) -> list[tuple[GroupHeader, list[Body]]]:
     """The functional acknowledgement of each group that gets one."""
     verdicts: dict[int, list[Verdict]] = {}
     for verdict in interchange.verdicts:
@@ -118,7 +123,9 @@ def _groups(interchange: Interchange) -> list[tuple[GroupHeader, list[Body]]]:
     for index, ended in enumerate(interchange.groups):
         sets = [functional.SetVerdict(v.type.name, v.reference, v.findings) for v in verdicts.get(index, ())]
         unnamed = interchange.unnamed.get(index, 0)
-        answer = functional.group_acknowledgement(ended.group, sets, ended.findings, unnamed=unnamed, form=form)
+        answer = functional.group_acknowledgement(
+            catalogue, ended.group, sets, ended.findings, unnamed=unnamed, form=form
+        )
         if answer is not None:
             groups.append((functional.reply_group(ended.group, str(index + 1), form=form), [answer]))
     return groups

@@ -14,7 +14,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from gateway.check.rulebook import RuleBook
+from gateway.catalogue import Catalogue
+from gateway.check import rulebook
 from gateway.decide import china
 from gateway.decide.deadlines import MOST_FAULTS
 from gateway.decide.desk import Alarm
@@ -28,6 +29,7 @@ from gateway.model import GATEWAY, Deadline, derive_id
 from gateway.registry.directory import Directory
 from gateway.store.contract import Alert, ClaimedDeadline, Outcome, Store
 from gateway.trip.decider import Decider
+from gateway.trip.in_force import InForce
 from gateway.trip.transaction import Transaction
 from gateway.trip.work import see_through
 
@@ -47,9 +49,9 @@ class Alarms:
         self,
         store: Store,
         directory: Directory,
-        renderer: Renderer,
+        our_id: str,
         flows: Flows,
-        rules: RuleBook,
+        in_force: InForce,
         lease: timedelta,
         clock: Callable[[], datetime],
         on_committed: Callable[[], None],
@@ -57,9 +59,9 @@ class Alarms:
         """`lease` is how long one is held; `on_committed` is called after each commit, to wake the deliveries."""
         self._store = store
         self._directory = directory
-        self._renderer = renderer
+        self._our_id = our_id
         self._flows = flows
-        self._rules = rules
+        self._in_force = in_force
         self._lease = lease
         self._clock = clock
         self._on_committed = on_committed
@@ -76,15 +78,17 @@ class Alarms:
     async def process(self, claimed: ClaimedDeadline) -> None:
         """Decide one; never raises: where it does not come to an end, it is given back or left to an operator."""
         held = HeldDeadline(self._store, claimed, self._clock)
-        await see_through(held, lambda _again: self._decide(claimed))
+        with self._in_force.held() as catalogue:
+            await see_through(held, lambda _again: self._decide(claimed, catalogue))
 
-    async def _decide(self, claimed: ClaimedDeadline) -> None:
-        """One decision and its commit."""
+    async def _decide(self, claimed: ClaimedDeadline, catalogue: Catalogue) -> None:
+        """One decision by `catalogue`, and its commit."""
         deadline, now = claimed.deadline, self._clock()
         occasion = Alarm(deadline, derive_id(deadline.id, deadline.at.isoformat()))
-        decider = Decider(self._store, self._directory, self._flows, self._rules.at(china.day(now)), now)
+        rules = rulebook.load(catalogue, self._flows.rules).at(china.day(now))
+        decider = Decider(self._store, self._directory, self._flows, rules, now)
         decided = await decider.decide(occasion, Transaction())
-        dispatch = Dispatch(self._directory, self._renderer)
+        dispatch = Dispatch(self._directory, Renderer(self._our_id, self._store, catalogue))
         in_hand = InHand(occasion.id, GATEWAY, now, deadline.test)
         await dispatch.carry_out(decided.parts, in_hand, decided.applied)
         await self._store.commit(

@@ -13,7 +13,6 @@ counted and not examined, since nothing could come of them.
 
 from __future__ import annotations
 
-import hashlib
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,8 +21,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from gateway import data
-from gateway import findings as catalogue
+from gateway import findings
+from gateway.catalogue import Catalogue
 from gateway.check import rules as rule_check
 from gateway.check import second_opinion, structure, tables, xsd
 from gateway.check.rulebook import Rules
@@ -155,7 +154,7 @@ class Message:
     @property
     def rejected(self) -> bool:
         """Whether syntax, schema or mapping reject it."""
-        return catalogue.rejects(self.findings)
+        return findings.rejects(self.findings)
 
 
 @dataclass(slots=True)
@@ -185,7 +184,7 @@ class Interchange:
     @property
     def rejected(self) -> bool:
         """Whether its header or trailer rejects everything in it."""
-        return catalogue.rejects(self.findings)
+        return findings.rejects(self.findings)
 
     def failing(self, failed: Mapping[int, Failed]) -> Interchange:
         """This, with a verdict that says of these messages that a fault of ours kept them from being processed."""
@@ -219,13 +218,14 @@ class Interchange:
         if self.rejected:
             return True
         group = self._group_of(number)
-        return group >= 0 and catalogue.rejects(self.groups[group].findings)
+        return group >= 0 and findings.rejects(self.groups[group].findings)
 
 
 Examined = Message | Interchange
 
 
 def examine(
+    catalogue: Catalogue,
     source: bytes | Path,
     agreements: Sequence[Agreement],
     rules: Rules,
@@ -233,11 +233,11 @@ def examine(
     unpacked_limit: int,
     bounds: Bounds = Bounds(),
 ) -> Iterator[Examined]:
-    """What a payload holds, given as bytes or as the file that holds them.
+    """What a payload holds by `catalogue`, given as bytes or as the file that holds them.
 
     Never raises for wrong input: what cannot be read is an interchange with findings.
     """
-    examiner = Examiner(agreements, rules, bounds)
+    examiner = Examiner(catalogue, agreements, rules, bounds)
     with faults.caught() as fault:
         try:
             for part in unpack(source, unpacked_limit, ratio=bounds.ratio):
@@ -256,16 +256,18 @@ class Examiner:
 
     def __init__(
         self,
+        catalogue: Catalogue,
         agreements: Sequence[Agreement],
         rules: Rules,
         bounds: Bounds = Bounds(),
         *,
         acknowledged: bool = True,
     ) -> None:
-        """`agreements` are the sender's inbound ones; `rules` those in force.
+        """`agreements` are the sender's inbound ones; `rules` are those of `catalogue` that are in force.
 
         Where nothing will be `acknowledged`, no verdicts are kept for that, and nothing is too many.
         """
+        self._catalogue = catalogue
         self._agreements = agreements
         self._acknowledged = acknowledged
         self._rules = rules
@@ -317,7 +319,10 @@ class Examiner:
                     if self._is_too_many():
                         self._first_left_out = self._first_left_out or event.envelope.reference
                     else:
-                        gathered.found = [*event.findings, *_service_findings(event.envelope.header, event.envelope)]
+                        gathered.found = [
+                            *event.findings,
+                            *self._service_findings(event.envelope.header, event.envelope),
+                        ]
                 elif self._is_too_many():
                     continue  # counted, and told at the payload's end
                 elif isinstance(event, InterchangeEnded):
@@ -366,7 +371,7 @@ class Examiner:
             gathered.refused_for = "payload.too_many_groups"
             return
         # Its findings wait for the group's end, where the verdict on the group is made.
-        begun = [*event.findings, *_service_findings(event.group.header, gathered.envelope)]
+        begun = [*event.findings, *self._service_findings(event.group.header, gathered.envelope)]
         gathered.groups.append(GroupEnded(event.group, 0, begun))
         gathered.begins.append(self._number + 1)
         gathered.in_group = len(gathered.groups) - 1
@@ -376,16 +381,16 @@ class Examiner:
             of_group = [
                 *gathered.groups[gathered.in_group].findings,
                 *event.findings,
-                *_service_findings(event.trailer, gathered.envelope),
+                *self._service_findings(event.trailer, gathered.envelope),
             ]
-            judged = catalogue.kept(catalogue.judged(of_group, self._strictness(gathered.agreement)), MOST_FINDINGS)
+            judged = findings.kept(findings.judged(of_group, self._strictness(gathered.agreement)), MOST_FINDINGS)
             gathered.groups[gathered.in_group] = replace(event, findings=judged)
         gathered.in_group = -1
 
     def _keep_verdict(self, message: SegmentMessage, found: list[Finding], gathered: _Gathered) -> None:
         """Keep what the acknowledgement has to say about a message, as long as there are not too many of that kind."""
         told = [finding for finding in found if finding.severity is not Severity.NOTE]
-        rejected = catalogue.rejects(told)
+        rejected = findings.rejects(told)
         if not told or (not rejected and self._said + len(told) > MOST_SAID):
             self._named += 1
             if self._named > MOST_NAMED:
@@ -408,7 +413,7 @@ class Examiner:
         )
 
     def _ended(self, event: InterchangeEnded, gathered: _Gathered) -> Interchange:
-        found = [*gathered.found, *event.findings, *_service_findings(event.trailer, event.envelope)]
+        found = [*gathered.found, *event.findings, *self._service_findings(event.trailer, event.envelope)]
         found += self._identity(event.envelope, gathered.agreement)
         if gathered.is_refused:
             most = {"payload.too_many_groups": self._bounds.groups, "payload.too_many_rejected": MOST_REJECTED}
@@ -420,7 +425,7 @@ class Examiner:
             found.append(make_finding(gathered.refused_for, place=Place(segment=0), **args))
         return Interchange(
             event.envelope.syntax,
-            catalogue.kept(catalogue.judged(found, self._strictness(gathered.agreement)), MOST_FINDINGS),
+            findings.kept(findings.judged(found, self._strictness(gathered.agreement)), MOST_FINDINGS),
             gathered.first,
             self._number,
             _ref(event.envelope),
@@ -440,7 +445,7 @@ class Examiner:
         format_ = wire.type.format
         message = Message(self._number, wire.type.syntax, format_, wire.reference, [])
         with faults.caught() as fault:
-            chosen = mappings.choose(format_, wire)
+            chosen = mappings.choose(self._catalogue, format_, wire)
             message.agreement = self._agreement(format_, chosen)
             self._check_segments(message, event, chosen)
         if fault:
@@ -450,16 +455,17 @@ class Examiner:
     def _check_segments(self, message: Message, event: MessageRead, chosen: Chosen) -> None:
         """Check one EDI message, and read what passes as what was chosen for it."""
         wire = event.message
-        table = tables.find(wire.type)
+        table = tables.find(self._catalogue, wire.type)
         if table is None:
-            message.findings = [*event.findings, _no_table(wire), *structure.check_ends(wire)]
+            message.findings = [*event.findings, _no_table(wire), *structure.check_ends(self._catalogue, wire)]
             self._judged(message)
             return
         checked = structure.check(wire, table)
         message.findings = [*event.findings, *checked.findings]
         message.schema = table.digest
         if message.agreement is not None and message.agreement.second_opinion and wire.type.syntax is Syntax.X12:
-            message.findings += second_opinion.additional(message.findings, second_opinion.check(wire, table))
+            second = second_opinion.check(self._catalogue, wire, table)
+            message.findings += second_opinion.additional(message.findings, second)
         self._judged(message)
         if wire.type.name in CONTROL:
             message.control = wire
@@ -484,16 +490,16 @@ class Examiner:
 
     def _check_xml(self, message: Message, root: Any) -> None:
         """Check one XML message, and read what passes."""
-        known = xsd.recognise(root)
+        known = xsd.recognise(self._catalogue, root)
         message.format = known.format if known is not None else f"xml:{xml_reader.local_name(root)[:_MAX_STATED]}"
-        chosen = mappings.choose(message.format)
+        chosen = mappings.choose(self._catalogue, message.format)
         message.agreement = self._agreement(message.format, chosen)
         if known is None:
             message.findings.append(xsd.unknown(root))
             self._judged(message)
             return
-        message.findings += xsd.check(known.root, known.format)
-        message.schema = _schema_digest(known.format)
+        message.findings += xsd.check(self._catalogue, known.root, known.format)
+        message.schema = xsd.digest(self._catalogue, known.format)
         if not self._judged(message).rejected:
             self._read(message, chosen, known.root)
 
@@ -522,7 +528,7 @@ class Examiner:
 
     def _check_json(self, message: Message, value: Mapping[str, Any], resembled: Sequence[str]) -> None:
         """Check the envelope of one JSON message, and read what passes."""
-        chosen = mappings.choose(message.format)
+        chosen = mappings.choose(self._catalogue, message.format)
         message.agreement = self._agreement(message.format, chosen)
         if "format" not in value:
             likely = ", ".join(f"json:{name}:1" for name in resembled or MODELS)
@@ -537,7 +543,7 @@ class Examiner:
 
     def _give_up(self, message: Message, found: Sequence[Finding], fault: faults.Fault, tag: str = "") -> None:
         """A message that could not be examined, through a fault of ours; `found` is what its reader found."""
-        message.findings = list(catalogue.judged([*found, faults.finding(tag)], self._strictness(message.agreement)))
+        message.findings = list(findings.judged([*found, faults.finding(tag)], self._strictness(message.agreement)))
         message.fault = fault.text
         message.document, message.document_type, message.origins, message.refusals = None, "", {}, []
 
@@ -560,22 +566,22 @@ class Examiner:
             if message.format.split(":")[1] in ADVICE:
                 message.findings.append(make_finding("mapping.none_needed", format=message.format))
             else:
-                message.refusals = catalogue.kept([chosen or make_finding("mapping.none", format=message.format)], 1)
+                message.refusals = findings.kept([chosen or make_finding("mapping.none", format=message.format)], 1)
             return
         agreement = message.agreement or ANY
-        mapping = mappings.load(chosen, message.format, agreement.mapping)
+        mapping = mappings.load(self._catalogue, chosen, message.format, agreement.mapping)
         read: Read = mapping.read(wire, context_of(agreement))
         message.document_type = chosen
         message.mapping = mapping.digest
         message.origins = read.origins
         strictness = self._strictness(message.agreement)
         most = _most_findings(message)
-        message.findings = catalogue.kept([*message.findings, *catalogue.judged(read.findings, strictness)], most)
+        message.findings = findings.kept([*message.findings, *findings.judged(read.findings, strictness)], most)
         if isinstance(read.document, Document) and not message.rejected:
             message.document = read.document
-            against = catalogue.judged(rule_check.check(read.document, self._rules), strictness)
+            against = findings.judged(rule_check.check(read.document, self._rules), strictness)
             room = max(most - len(message.findings), 1)
-            message.refusals = [replace(f, place=_traced(f.place, read)) for f in catalogue.kept(against, room)]
+            message.refusals = [replace(f, place=_traced(f.place, read)) for f in findings.kept(against, room)]
             if any(f.code == rule_check.TOO_MANY_ITEMS for f in message.refusals):
                 message.document = None  # it is refused, and too much to hold until that is told
 
@@ -583,8 +589,8 @@ class Examiner:
         """`message` with its findings as its agreement sees them; no agreement is a finding of its own."""
         if message.agreement is None:
             message.findings.append(make_finding("agreement.none", format=message.format))
-        judged = catalogue.judged(message.findings, self._strictness(message.agreement))
-        message.findings = catalogue.kept(judged, _most_findings(message))
+        judged = findings.judged(message.findings, self._strictness(message.agreement))
+        message.findings = findings.kept(judged, _most_findings(message))
         return message
 
     def _agreement(self, format_: str, chosen: Chosen) -> Agreement | None:
@@ -605,6 +611,12 @@ class Examiner:
     def _charset(self, syntax: Syntax) -> str:
         """The charset that an agreement for this syntax names, where its envelope cannot say it."""
         return next((a.charset for a in self._agreements if a.charset and a.format.startswith((syntax, "*"))), "")
+
+    def _service_findings(self, segment: Sequence[Sequence[str]], envelope: Envelope | None) -> list[Finding]:
+        """What its table has against UNB, UNG, UNE or UNZ, where it is there; X12's reader judges its own envelopes."""
+        if envelope is None or envelope.syntax is not Syntax.EDIFACT or not segment:
+            return []
+        return structure.check_service(self._catalogue, segment, envelope.delimiters, envelope.version)
 
     def _identity(self, envelope: Envelope, agreement: Agreement | None) -> list[Finding]:
         """Whoever is authenticated may use only the envelope identifiers that its agreements give it."""
@@ -641,7 +653,7 @@ class _Gathered:
 
 def _most_findings(message: Message) -> int:
     """How many findings are kept of a message, whoever finds them."""
-    return MOST_FINDINGS if message.syntax in HEADERS else catalogue.MOST_TOLD
+    return MOST_FINDINGS if message.syntax in HEADERS else findings.MOST_TOLD
 
 
 def context_of(agreement: Agreement) -> Context:
@@ -664,19 +676,6 @@ def _resembled(value: Mapping[str, object]) -> list[str]:
     scores = {name: 2 * len(value.keys() & model.model_fields.keys()) - len(value) for name, model in MODELS.items()}
     best = max(scores.values())
     return [name for name, score in scores.items() if score == best > 0]
-
-
-@cache
-def _schema_digest(format_: str) -> str:
-    """The SHA-256 of the XSD that judges a format."""
-    return hashlib.sha256((data.schemas() / "xml" / xsd.entries()[format_].schema).read_bytes()).hexdigest()
-
-
-def _service_findings(segment: Sequence[Sequence[str]], envelope: Envelope | None) -> list[Finding]:
-    """What its table has against UNB, UNG, UNE or UNZ, where it is there; X12's reader judges its own envelopes."""
-    if envelope is None or envelope.syntax is not Syntax.EDIFACT or not segment:
-        return []
-    return structure.check_service(segment, envelope.delimiters, envelope.version)
 
 
 def _no_table(wire: SegmentMessage) -> Finding:

@@ -4,7 +4,7 @@ The event loop must answer senders within milliseconds, so small payloads go to 
 come at once, several in one parcel. A payload that is large, or holds more than its size says, goes to a process in
 which it is alone, and so does one under suspicion of ending the process that examines it; there it may take so much of
 the processor's time as its size deserves, and no sender holds all such processes while another one waits. What crosses
-is a small payload's bytes or the name of a large one's file, and frozen agreements. What comes back of a large payload
+is a small payload's bytes or the name of a large one's file, frozen agreements, and the digest of the catalogue. What comes back of a large payload
 goes through a file, chunk by chunk, so that an interchange of any size is handled in bounded memory on both sides.
 """
 
@@ -19,21 +19,23 @@ import re
 import resource
 import tempfile
 import time
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from gateway.check.rulebook import RuleBook, Rules
-from gateway.check.rulebook import load as load_rules
+from gateway.catalogue import Catalogue
+from gateway.catalogue_folders import Shelf, read_laid_out
+from gateway.check import rulebook
 from gateway.deliver.aside import run_in_thread
 from gateway.durable import naming_system_errors
-from gateway.errors import ExaminerLost
+from gateway.errors import CatalogueInvalid, ExaminerLost
 from gateway.model import Agreement, Payload, Place
 from gateway.receive.unpack import RATIO_FREE, is_packed
 from gateway.trip.examine import Bounds, Examined, Message, examine
@@ -72,6 +74,8 @@ CHUNK = 100
 """Messages per record of the file: enough to make pickling cheap, few enough to hold."""
 CHUNK_FINDINGS = 1000
 """Findings after which a record ends, however few its messages are: some of them have thousands."""
+CATALOGUES = 2
+"""Catalogues that a worker process holds: the one in force, and the one before it, by which the last payloads end."""
 MIB = 1 << 20
 
 _OWN_SIGNS = re.compile(rb"UNA.{5}(.)", re.DOTALL)
@@ -88,11 +92,20 @@ class Work:
     """Picks the rules in force."""
     unpacked_limit: int
     bounds: Bounds
+    digest: str
+    """Of the catalogue that it is examined by."""
 
-    def examined(self) -> Iterator[Examined]:
-        """Examine, in this process."""
-        rules = _rules(self.day)
-        return examine(self.source, self.agreements, rules, unpacked_limit=self.unpacked_limit, bounds=self.bounds)
+    def examined(self, catalogue: Catalogue) -> Iterator[Examined]:
+        """Examine, in this process, by the catalogue of that digest."""
+        rules = rulebook.load(catalogue).at(self.day)
+        return examine(
+            catalogue,
+            self.source,
+            self.agreements,
+            rules,
+            unpacked_limit=self.unpacked_limit,
+            bounds=self.bounds,
+        )
 
 
 class Examiners:
@@ -104,8 +117,14 @@ class Examiners:
         unpacked_limit: int,
         bounds: Bounds = Bounds(),  # noqa: B008 -- frozen
         worker_bytes: int = 0,
+        *,
+        shelf: Shelf,
     ) -> None:
-        """Worker processes start with `warm_up`, or when they are first needed; each ends at `worker_bytes` of memory, 0 for no limit."""
+        """Worker processes start with `warm_up`, or when they are first needed; each ends at `worker_bytes` of memory, 0 for no limit.
+
+        They read catalogues from `shelf`, where each is laid out before anything is examined by it in such a process.
+        """
+        self._shelf = shelf
         self._workers = workers
         self._unpacked_limit = unpacked_limit
         self._bounds = bounds
@@ -121,6 +140,7 @@ class Examiners:
 
     async def examine(
         self,
+        catalogue: Catalogue,
         payload: Payload,
         agreements: Sequence[Agreement],
         day: date,
@@ -128,43 +148,46 @@ class Examiners:
         suspect: bool = False,
         urgent: bool = False,
     ) -> AsyncIterator[Examined]:
-        """What the payload holds, in wire order; a small `urgent` one waits for no crowd.
+        """What the payload holds by `catalogue`, in wire order; a small `urgent` one waits for no crowd.
 
         Raises ExaminerLost where the process that examined it ended; of a `suspect`, no other payload was in it.
         StorageFull where the disk has no room for what comes out of a large one.
         """
         source = Path(payload.path) if payload.path else payload.body
-        work = Work(source, tuple(agreements), day, self._unpacked_limit, self._bounds)
+        work = Work(source, tuple(agreements), day, self._unpacked_limit, self._bounds, catalogue.digest)
         if suspect or (self._workers and is_large(payload)):
             with _result_file() as (name, file):
                 async with (self._apart if suspect else self._large).hold(payload.partner_id):
                     with naming_system_errors():  # a full disk is no fault of the payload
+                        await self._lay_out(catalogue)
                         await self._alone(_examine_into, name, work)
                 # In a thread: what was said of ten thousand messages takes a second to read.
                 while (items := await run_in_thread(partial(_chunk, file))) is not None:
                     for item in items:
                         yield item
         elif urgent or not self._workers:
-            for item in work.examined():
+            for item in work.examined(catalogue):
                 yield item
         else:
-            for item in await self._small(work):
+            for item in await self._small(work, catalogue):
                 yield item
 
-    async def _small(self, work: Work) -> list[Examined]:
+    async def _small(self, work: Work, catalogue: Catalogue) -> list[Examined]:
         """A small payload: here and now, or in a parcel with the others of a crowd."""
         self._present += 1
         try:
             await asyncio.sleep(0)  # let the others that were claimed with this one come forward
             if self._present < CROWD:
-                return list(work.examined())
+                return list(work.examined(catalogue))
+            with naming_system_errors():
+                await self._lay_out(catalogue)
             answer: asyncio.Future[list[Examined]] = asyncio.get_running_loop().create_future()
             self._waiting.append((work, answer))
             if len(self._parcels) < self._workers:
                 task = asyncio.create_task(self._send_parcels())
                 self._parcels.add(task)
                 task.add_done_callback(self._parcels.discard)
-            return await answer
+            return [_traceable(item, work, catalogue) for item in await answer]
         finally:
             self._present -= 1
 
@@ -179,9 +202,14 @@ class Examiners:
                     if not answer.done():
                         answer.set_exception(error)
                 continue
-            for (work, answer), items in zip(parcel, examined, strict=True):
+            for (_, answer), items in zip(parcel, examined, strict=True):
                 if not answer.done():
-                    answer.set_result([_traceable(item, work) for item in items])
+                    answer.set_result(items)
+
+    async def _lay_out(self, catalogue: Catalogue) -> None:
+        """See that worker processes can read `catalogue`."""
+        if catalogue.digest not in self._shelf.held:
+            await asyncio.to_thread(self._shelf.put, catalogue)
 
     async def _in_pool(self, function: Callable[..., Any], *arguments: object) -> Any:
         """Run in a worker process; ExaminerLost where it ended meanwhile."""
@@ -199,7 +227,10 @@ class Examiners:
         # spawn: a forked copy of a process with threads and an event loop is not safe to run.
         context = multiprocessing.get_context("spawn")
         return ProcessPoolExecutor(
-            workers, context, initializer=begin_worker, initargs=(os.getpid(), __name__, self._worker_bytes)
+            workers,
+            context,
+            initializer=begin_worker,
+            initargs=(os.getpid(), __name__, self._worker_bytes, self._shelf.folder),
         )
 
     async def _alone(self, function: Callable[..., Any], *arguments: object) -> Any:
@@ -222,11 +253,12 @@ class Examiners:
         while len(self._cells) > kept:
             end_workers(self._cells.pop())
 
-    async def warm_up(self) -> None:
+    async def warm_up(self, catalogue: Catalogue) -> None:
         """Start the worker processes and wait until one is ready: else the first crowd would wait for that second."""
         if self._workers:
-            with suppress(ExaminerLost):  # whoever needs one next hears of it
-                await self._in_pool(_is_ready)
+            with suppress(ExaminerLost, OSError):  # whoever needs one next hears of it
+                await self._lay_out(catalogue)
+                await self._in_pool(_is_ready, catalogue.digest)
 
     def close(self) -> None:
         """End the worker processes."""
@@ -264,14 +296,15 @@ async def _run(pool: ProcessPoolExecutor, function: Callable[..., Any], *argumen
 class Retraced(Mapping[str, Place]):
     """Where the values of a message came from, found by examining its payload again once somebody asks."""
 
-    def __init__(self, work: Work, number: int) -> None:
+    def __init__(self, work: Work, catalogue: Catalogue, number: int) -> None:
         self._work = work
+        self._catalogue = catalogue
         self._number = number
         self._places: Mapping[str, Place] | None = None
 
     def _known(self) -> Mapping[str, Place]:
         if self._places is None:
-            messages = (item for item in self._work.examined() if isinstance(item, Message))
+            messages = (item for item in self._work.examined(self._catalogue) if isinstance(item, Message))
             self._places = next((m.origins for m in messages if m.number == self._number), {})
         return self._places
 
@@ -285,9 +318,9 @@ class Retraced(Mapping[str, Place]):
         return len(self._known())
 
 
-def _traceable(item: Examined, work: Work) -> Examined:
+def _traceable(item: Examined, work: Work, catalogue: Catalogue) -> Examined:
     """A message that came back from a worker, able to say again where its values stood."""
-    return replace(item, origins=Retraced(work, item.number)) if isinstance(item, Message) else item
+    return replace(item, origins=Retraced(work, catalogue, item.number)) if isinstance(item, Message) else item
 
 
 def _portable(item: Examined) -> Examined:
@@ -297,19 +330,46 @@ def _portable(item: Examined) -> Examined:
 
 def _examine_parcel(parcel: Sequence[Work]) -> list[list[Examined]]:
     """In a worker process: examine several small payloads."""
-    return [[_portable(item) for item in work.examined()] for work in parcel]
+    return [[_portable(item) for item in work.examined(_read.find(work.digest))] for work in parcel]
 
 
-def _is_ready() -> bool:
-    """In a worker process: it has come so far."""
+def _is_ready(digest: str) -> bool:
+    """In a worker process: it has come so far as to have read the catalogue that it is asked for first."""
+    rulebook.load(_read.find(digest))
     return True
 
 
-def prepare(most: int) -> None:
+class _ReadCatalogues:
+    """In a worker process: the catalogues that it has read, those that it was asked for last."""
+
+    def __init__(self) -> None:
+        self.folder: Path | None = None
+        self._read: OrderedDict[str, Catalogue] = OrderedDict()
+
+    def find(self, digest: str) -> Catalogue:
+        """The catalogue of that digest, read where it is not there; CatalogueInvalid where it is laid out nowhere."""
+        found = self._read.get(digest)
+        if found is None:
+            if self.folder is None:
+                raise CatalogueInvalid("There is no folder in which catalogues are laid out.")
+            found = read_laid_out(self.folder, digest)
+            for former in reversed(self._read.values()):
+                found.succeed(former)
+            self._read[digest] = found
+            while len(self._read) > CATALOGUES:
+                self._read.popitem(last=False)
+        self._read.move_to_end(digest)
+        return found
+
+
+_read = _ReadCatalogues()
+
+
+def prepare(most: int, catalogues: Path | None) -> None:
     """In a worker process, before its work: bound its memory, and load what every payload needs."""
     _bound_memory(most)
+    _read.folder = catalogues
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # one that is ended for its time leaves no copy of its memory
-    _rule_book()
 
 
 def _bound_memory(most: int) -> None:
@@ -347,7 +407,7 @@ def _examine_into(result: str, work: Work) -> None:
     chunk: list[Examined] = []
     found = 0
     with Path(result).open("wb") as file:
-        for item in work.examined():
+        for item in work.examined(_read.find(work.digest)):
             chunk.append(_portable(item))
             found += len(item.findings) + (len(item.refusals) if isinstance(item, Message) else 0)
             if len(chunk) == CHUNK or found >= CHUNK_FINDINGS:
@@ -392,15 +452,3 @@ def _chunk(file: IO[bytes]) -> list[Examined] | None:
     except EOFError:
         return None
     return chunk
-
-
-@cache
-def _rule_book() -> RuleBook:
-    """The rule sets, read once per process."""
-    return load_rules()
-
-
-@cache
-def _rules(day: date) -> Rules:
-    """The rules in force on `day`."""
-    return _rule_book().at(day)

@@ -34,12 +34,13 @@ _HEADERS, _HEADER_BYTES = 64, 4096
 
 
 async def serve(settings: Settings, *, announce: Callable[[str], None] = lambda _url: None) -> None:
-    """Run a gateway until SIGTERM or SIGINT. BackgroundEnded where a part of it failed."""
+    """Run a gateway until SIGTERM or SIGINT; SIGHUP lets it read its catalogue again. BackgroundEnded where a part of it failed."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     async with process.opened(settings) as opened:
+        loop.add_signal_handler(signal.SIGHUP, opened.in_force.ask)
         await run(Services(opened), stop, announce)
 
 

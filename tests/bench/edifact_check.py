@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from gateway.catalogue_folders import shipped
 from gateway.check import structure, tables
 from gateway.parse import edifact
 from gateway.parse.segments import MessageRead
@@ -121,7 +122,7 @@ def checked_per_second(path: Path) -> float:
     for event in edifact.read(body):
         assert not event.findings, event.findings
         if isinstance(event, MessageRead):
-            table = tables.find(event.message.type)
+            table = tables.find(shipped(), event.message.type)
             assert table is not None
             checked = structure.check(event.message, table)
             assert not checked.findings, checked.findings

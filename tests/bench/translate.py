@@ -11,6 +11,7 @@ import random
 import time
 from datetime import UTC, datetime, timedelta
 
+from gateway.catalogue_folders import shipped
 from gateway.check import structure, tables
 from gateway.findings import rejects
 from gateway.parse import edifact
@@ -49,13 +50,13 @@ def _run(seed: int) -> float:
 def translate(body: bytes) -> bytes:
     """One message, whole way; fails where anything is wrong with it, since then it did not go the whole way."""
     (read,) = (event for event in edifact.read(body) if isinstance(event, MessageRead))
-    schema = tables.find(read.message.type)
+    schema = tables.find(shipped(), read.message.type)
     checked = structure.check(read.message, schema)
-    result = table.load("declaration", "edifact:CUSDEC:D:96B:UN").read((read.message, checked), _CONTEXT)
+    result = table.load(shipped(), "declaration", "edifact:CUSDEC:D:96B:UN").read((read.message, checked), _CONTEXT)
     problems = [*read.findings, *checked.findings, *result.findings]
     if problems or result.document is None:
         raise RuntimeError(f"the message is not good: {problems[:3]}")
-    rendered = render(result.document, table.load("declaration", "xml:EEntDeclIo:1"), _CONTEXT, _FRAME)
+    rendered = render(result.document, table.load(shipped(), "declaration", "xml:EEntDeclIo:1"), _CONTEXT, _FRAME)
     if rejects(rendered.findings):
         raise RuntimeError(f"the outcome is not good: {rendered.findings[:3]}")
     return rendered.body

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree.ElementTree import Element, ElementTree, SubElement
 
+from gateway.catalogue_folders import shipped
 from gateway.check import second_opinion, structure, tables
 from gateway.model import Syntax
 from gateway.parse import x12
@@ -108,8 +109,8 @@ def _message(draw: random.Random) -> list[str]:
 
 def write_maps(folder: Path) -> None:
     """The 309 and the control segments as map files in the layout that pyx12 reads."""
-    table = tables.find(MessageType(Syntax.X12, "309", "004010"))
-    control = tables.find(MessageType(Syntax.X12, "ISA"))
+    table = tables.find(shipped(), MessageType(Syntax.X12, "309", "004010"))
+    control = tables.find(shipped(), MessageType(Syntax.X12, "ISA"))
     assert table is not None
     assert control is not None
     tree = ElementTree(second_opinion.map_tree(table, control))
@@ -139,7 +140,7 @@ def ours(path: Path) -> float:
     for event in x12.read(path.read_bytes()):
         assert not event.findings
         if isinstance(event, MessageRead):
-            table = tables.find(event.message.type)
+            table = tables.find(shipped(), event.message.type)
             assert table is not None
             assert not structure.check(event.message, table).findings
             count += len(event.message.segments)

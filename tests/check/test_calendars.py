@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.catalogue_folders import shipped
 from gateway.check import calendars
 from gateway.check.calendars import Term, Unit
 from gateway.errors import RulesInvalid
+from tests.catalogues import with_files
 
-CHINA = calendars.load()
+CHINA = calendars.load(shipped())
 
 DAYS = [
     # A Wednesday, a Saturday, a Sunday.
@@ -99,8 +100,8 @@ def test_what_is_no_term_is_refused(text: str) -> None:
         ("[[", "china.toml"),
     ],
 )
-def test_a_calendar_that_cannot_be_used_says_why(tmp_path: Path, text: str, words: str) -> None:
+def test_a_calendar_that_cannot_be_used_says_why(text: str, words: str) -> None:
     """A fault names the file and what is wrong."""
-    (tmp_path / "china.toml").write_text(text, "utf-8")
+    catalogue = with_files({"schemas/rules/calendar/china.toml": text})
     with pytest.raises(RulesInvalid, match=words):
-        calendars.load(folder=tmp_path)
+        calendars.load(catalogue)

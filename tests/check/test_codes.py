@@ -1,21 +1,21 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
-from gateway import data
+from gateway.catalogue_folders import shipped
 from gateway.check import codes
 from gateway.errors import SchemaInvalid
+from tests.catalogues import with_files
 
-LISTS = codes.available()
+LISTS = codes.available(shipped())
 
 
 @pytest.mark.parametrize("name", LISTS)
 def test_every_list_says_where_it_comes_from(name: str):
     """Each code list names its source and words every code in English or Chinese."""
-    known = codes.find(name)
+    known = codes.find(shipped(), name)
     assert known is not None
     assert known.source
     assert all(row["en"] or row["zh"] for row in known.rows)
@@ -24,7 +24,7 @@ def test_every_list_says_where_it_comes_from(name: str):
 @pytest.mark.parametrize("name", LISTS)
 def test_canonical_codes_are_unique(name: str):
     """No canonical code stands in two rows, so that each has one translation."""
-    known = codes.find(name)
+    known = codes.find(shipped(), name)
     assert known is not None
     own = [row["un"] for row in known.rows]
     assert len(own) == len(set(own))
@@ -33,7 +33,7 @@ def test_canonical_codes_are_unique(name: str):
 @pytest.mark.parametrize("name", LISTS)
 def test_what_is_written_is_read_as_the_same_or_a_broader_code(name: str):
     """A code written for a partner is read again; where several share it, the first of them is meant."""
-    known = codes.find(name)
+    known = codes.find(shipped(), name)
     assert known is not None
     for column in known.columns:
         for row in known.rows:
@@ -72,7 +72,7 @@ def test_what_is_written_is_read_as_the_same_or_a_broader_code(name: str):
 )
 def test_code_is_translated(name: str, column: str, theirs: str, ours: str):
     """Facts of the partners' tables."""
-    known = codes.find(name)
+    known = codes.find(shipped(), name)
     assert known is not None
     assert known.to_canonical(theirs, column) == ours
 
@@ -82,14 +82,14 @@ def test_code_is_translated(name: str, column: str, theirs: str, ours: str):
 )
 def test_unknown_code_is_none(name: str, column: str, theirs: str):
     """A code that a complete table does not have, or that has no equivalent, is no guess."""
-    known = codes.find(name)
+    known = codes.find(shipped(), name)
     assert known is not None
     assert known.to_canonical(theirs, column) is None
 
 
 def test_an_incomplete_list_lets_unknown_canonical_codes_pass():
     """Recommendation 20 has more units than our selection."""
-    known = codes.find("unit")
+    known = codes.find(shipped(), "unit")
     assert known is not None
     assert known.to_canonical("A9Z", "un") == "A9Z"
     assert known.from_canonical("A9Z", "ciq") is None
@@ -97,7 +97,7 @@ def test_an_incomplete_list_lets_unknown_canonical_codes_pass():
 
 def test_a_code_that_would_mean_another_thing_may_not_be_kept():
     """The inspection service's 5 (passenger) would read as mail; customs' Z is nothing among the UN's."""
-    known = codes.find("transport_mode")
+    known = codes.find(shipped(), "transport_mode")
     assert known is not None
     assert not known.may_keep("5", "ciq")
     assert known.may_keep("Z", "customs")
@@ -105,7 +105,7 @@ def test_a_code_that_would_mean_another_thing_may_not_be_kept():
 
 def test_countries_and_currencies_are_complete():
     """ISO 3166-1 has 249 countries, each with three codes; every customs country code is unique."""
-    known = codes.find("country")
+    known = codes.find(shipped(), "country")
     assert known is not None
     assert len(known.rows) == 249
     assert all(re.fullmatch("[A-Z]{2}", r["un"]) and re.fullmatch("[A-Z]{3}", r["alpha3"]) for r in known.rows)
@@ -116,7 +116,7 @@ def test_countries_and_currencies_are_complete():
 
 def test_words_are_in_both_languages():
     """A code is worded in the reader's language, or stands as it is where no word is known."""
-    known = codes.find("country")
+    known = codes.find(shipped(), "country")
     assert known is not None
     assert (known.words("CN"), known.words("CN", "zh"), known.words("XX", "zh")) == ("China", "中国", "XX")
 
@@ -131,12 +131,9 @@ def test_words_are_in_both_languages():
         "# source: us\n",
     ],
 )
-def test_a_broken_list_is_refused(content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_broken_list_is_refused(content: str):
     """A list without source, header or fields is our own fault, told by name."""
-    (tmp_path / "codes").mkdir()
-    (tmp_path / "codes/broken.csv").write_text(content, "utf-8")
-    monkeypatch.setattr(data, "schemas", lambda: tmp_path)
-    codes._load.cache_clear()
-    with pytest.raises(SchemaInvalid, match="broken"):
-        codes.find("broken")
-    assert codes.find("absent") is None
+    catalogue = with_files({"schemas/codes/broken.csv": content})
+    with pytest.raises(SchemaInvalid, match=r"schemas/codes/broken\.csv"):
+        codes.find(catalogue, "broken")
+    assert codes.find(catalogue, "absent") is None

@@ -1,16 +1,15 @@
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from datetime import date
 from enum import Enum
-from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 from pydantic import BaseModel
 
 from gateway import findings
+from gateway.catalogue_folders import shipped
 from gateway.check import rulebook, rules
 from gateway.check.rulebook import Condition, Treatment
 from gateway.discovery import find_flows
@@ -19,11 +18,12 @@ from gateway.documents.parts import Function, Movement
 from gateway.documents.release import ReleaseNotice
 from gateway.errors import RulesInvalid
 from gateway.model import Severity
+from tests.catalogues import with_files
 from tests.counted import count_calls
 
 DAY = date(2026, 11, 20)
 FLOW_RULES = find_flows().rules
-RULES = rulebook.load(FLOW_RULES).at(DAY)
+RULES = rulebook.load(shipped(), FLOW_RULES).at(DAY)
 
 GOODS = {
     "hs_code": "2008199990",
@@ -349,33 +349,28 @@ grades = {{ A = "{treatment}" }}
 """
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A copy of the shipped rules that a test may spoil."""
-    from gateway import data
-
-    shutil.copytree(data.schemas() / "rules", tmp_path, dirs_exist_ok=True)
-    return tmp_path
+def book_with(name: str, text: str) -> rulebook.RuleBook:
+    """The rule book of what ships, with another file in it."""
+    return rulebook.load(with_files({f"schemas/rules/{name}": text}), FLOW_RULES)
 
 
 def credit(start: str, end: str = "", treatment: str = "fast") -> str:
     return CREDIT.format(start=start, end=f"valid_until = {end}" if end else "", treatment=treatment)
 
 
-def test_the_set_in_force_is_picked_by_day(folder):
+def test_the_set_in_force_is_picked_by_day():
     """The last day of a set is still its own; the next set holds from its first day."""
     text = credit("2016-01-01", "2026-06-30", "normal") + credit("2026-07-01")
-    (folder / "credit.toml").write_text(text, "utf-8")
-    book = rulebook.load(FLOW_RULES, folder)
+    book = book_with("credit.toml", text)
     assert book.at(date(2026, 6, 30)).of(rulebook.Credit).treatment("A") is Treatment.NORMAL
     assert book.at(date(2026, 7, 1)).of(rulebook.Credit).treatment("A") is Treatment.FAST
 
 
-def test_a_day_without_rules_is_an_error(folder):
+def test_a_day_without_rules_is_an_error():
     """Nothing is decided on rules that are not in force."""
-    (folder / "credit.toml").write_text(credit("2016-01-01", "2020-12-31"), "utf-8")
+    book = book_with("credit.toml", credit("2016-01-01", "2020-12-31"))
     with pytest.raises(RulesInvalid, match=r"no credit rules are in force on 2026-11-20"):
-        rulebook.load(FLOW_RULES, folder).at(DAY)
+        book.at(DAY)
 
 
 SPOILED = [
@@ -432,14 +427,13 @@ SPOILED = [
 
 
 @pytest.mark.parametrize(("name", "text", "words"), SPOILED)
-def test_rules_that_cannot_be_used_say_why(folder, name, text, words):
+def test_rules_that_cannot_be_used_say_why(name, text, words):
     """A fault in a rule file stops the start, with the file and the fault named."""
-    (folder / name).write_text(text, "utf-8")
     with pytest.raises(RulesInvalid, match=words):
-        rulebook.load(FLOW_RULES, folder)
+        book_with(name, text)
 
 
 def test_every_shipped_set_names_its_source():
     """Nobody need ask where a rule comes from."""
-    for sets in rulebook.load(FLOW_RULES).sets.values():
+    for sets in rulebook.load(shipped(), FLOW_RULES).sets.values():
         assert all(len(s.source) > 10 for s in sets)

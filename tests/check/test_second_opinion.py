@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.catalogue_folders import shipped
 from gateway.check import second_opinion, structure, tables
 from gateway.model import Severity, Syntax
 from gateway.parse import x12
@@ -47,8 +48,8 @@ def message(segments, name="309", version="004010", delimiters=DELIMITERS):
 
 def verdicts(read):
     """Both readers' findings as (code, segment, element) without what has no place of its own."""
-    table = tables.find(read.type)
-    both = (structure.check(read, table).findings, second_opinion.check(read, table))
+    table = tables.find(shipped(), read.type)
+    both = (structure.check(read, table).findings, second_opinion.check(shipped(), read, table))
     return [{(f.code, f.place.segment, f.place.element) for f in found} for found in both]
 
 
@@ -210,25 +211,27 @@ def test_both_verdicts_agree_whether_an_order_is_right(segments):
 def test_no_segment_raises(segments, name):
     """pyx12 fails on some input; the second opinion says so and goes on."""
     second_opinion.check(
-        message([GOOD[0], *segments, GOOD[-1]], name), tables.find(MessageType(Syntax.X12, name, "004010"))
+        shipped(),
+        message([GOOD[0], *segments, GOOD[-1]], name),
+        tables.find(shipped(), MessageType(Syntax.X12, name, "004010")),
     )
 
 
 def test_what_pyx12_cannot_read_is_said():
     """A composite with too many components makes pyx12 fail; the place is named, as a warning."""
-    table = tables.find(MessageType(Syntax.X12, "997", "004010"))
+    table = tables.find(shipped(), MessageType(Syntax.X12, "997", "004010"))
     read = message(
         ["ST*997*0001", "AK1*SO*12", "AK2*309*0001", "AK3*P4*3**8", "AK4*1>2>3>4*373*8", "AK5*R", "AK9*R*1*1*0"]
     )
-    found = [f for f in second_opinion.check(read, table) if f.code == "x12.second_opinion.failed"]
+    found = [f for f in second_opinion.check(shipped(), read, table) if f.code == "x12.second_opinion.failed"]
     assert [(f.place.segment, f.severity) for f in found] == [(5, Severity.WARNING)]
 
 
 def test_only_what_is_new_is_added():
     """Where our check has spoken about a segment, the second opinion does not repeat it."""
     read = message(instead(2, "P4*1803*20261301*1 "))
-    table = tables.find(read.type)
-    ours, theirs = structure.check(read, table).findings, second_opinion.check(read, table)
+    table = tables.find(shipped(), read.type)
+    ours, theirs = structure.check(read, table).findings, second_opinion.check(shipped(), read, table)
     assert second_opinion.additional(ours, theirs) == []
     note, *rest = second_opinion.additional([], theirs)
     assert (note.code, note.severity, note.args["count"]) == (
@@ -253,7 +256,10 @@ def test_on_real_messages_it_adds_trailing_blanks_alone():
     codes = set()
     for path in sorted(SAMPLES.glob("*.x12")):
         for event in x12.read(path.read_bytes()):
-            if isinstance(event, MessageRead) and (table := tables.find(event.message.type)):
+            if isinstance(event, MessageRead) and (table := tables.find(shipped(), event.message.type)):
                 ours = structure.check(event.message, table).findings
-                codes |= {f.code for f in second_opinion.additional(ours, second_opinion.check(event.message, table))}
+                codes |= {
+                    f.code
+                    for f in second_opinion.additional(ours, second_opinion.check(shipped(), event.message, table))
+                }
     assert codes <= {"x12.second_opinion.differs", "x12.element.characters"}

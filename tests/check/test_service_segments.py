@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 
+from gateway.catalogue_folders import shipped
 from gateway.check import rulebook, structure
 from gateway.findings import catalogue
 from gateway.model import Severity
@@ -19,7 +20,7 @@ WHOLE = f"{UNB}{UNG}{MESSAGE}UNE+1+G1'UNZ+1+I1'"
 
 def levels(payload):
     """What is found at each level: (code, tag, element) of the interchange, of its groups, of its messages."""
-    examiner = Examiner([ANY], rulebook.load().at(date(2026, 3, 5)))
+    examiner = Examiner(shipped(), [ANY], rulebook.load(shipped()).at(date(2026, 3, 5)))
     *_, ended = examiner.events(edifact.read(payload.encode()))
     assert isinstance(ended, Interchange)
     of_groups = [f for group in ended.groups for f in group.findings]
@@ -71,7 +72,7 @@ def test_ends_of_a_message_without_table_are_placed_in_it():
     """They carry the message's reference and position, and do not hide that there is no table."""
     payload = f"{UNB}UNH+1+NOSUCH:D:96B:UN+A++B'ABC+1'UNT+3+1+9'UNZ+1+I1'"
     (read,) = [e.message for e in edifact.read(payload.encode()) if isinstance(e, MessageRead)]
-    found = structure.check_ends(read)
+    found = structure.check_ends(shipped(), read)
     assert [(f.code, f.place.message, f.place.segment) for f in found] == [
         ("edi.segment.too_many_elements", "1", 1),
         ("edi.segment.too_many_elements", "1", 3),

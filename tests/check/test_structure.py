@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.catalogue_folders import shipped
 from gateway.check import structure, tables
 from gateway.check.segment import reader
 from gateway.findings import catalogue, text
@@ -19,8 +20,8 @@ from tests import foreign
 
 SAMPLES = foreign.material("samples/edifact")
 
-CUSDEC = tables.find(MessageType(Syntax.EDIFACT, "CUSDEC", "D", "96B", "UN"))
-APERAK = tables.find(MessageType(Syntax.EDIFACT, "APERAK", "D", "96B", "UN"))
+CUSDEC = tables.find(shipped(), MessageType(Syntax.EDIFACT, "CUSDEC", "D", "96B", "UN"))
+APERAK = tables.find(shipped(), MessageType(Syntax.EDIFACT, "APERAK", "D", "96B", "UN"))
 
 HEAD = ["UNH+1+CUSDEC:D:96B:UN", "BGM+929+N1+9"]
 TAIL = ["UNS+S", "UNT+9+1"]
@@ -606,16 +607,16 @@ def test_trailing_separators_are_only_a_warning():
 def test_service_segments():
     """UNB and its like are checked against the service directory of their syntax version."""
     header = [["UNB"], ["UNOC", "3"], ["A"], ["B"], ["240102", "0304"], ["R1"]]
-    assert structure.check_service(header, DEFAULT, "3") == []
-    assert [f.code for f in structure.check_service(header, DEFAULT, "4")] == ["edi.element.too_short"]
-    faults = structure.check_service([["UNB"], ["UNOC", "3"], [""], ["B" * 36]], DEFAULT, "3")
+    assert structure.check_service(shipped(), header, DEFAULT, "3") == []
+    assert [f.code for f in structure.check_service(shipped(), header, DEFAULT, "4")] == ["edi.element.too_short"]
+    faults = structure.check_service(shipped(), [["UNB"], ["UNOC", "3"], [""], ["B" * 36]], DEFAULT, "3")
     assert [(f.code, f.place.element) for f in faults] == [
         ("edi.element.missing", 2),
         ("edi.element.too_long", 3),
         ("edi.element.missing", 4),
         ("edi.element.missing", 5),
     ]
-    assert structure.check_service([], DEFAULT, "3") == []
+    assert structure.check_service(shipped(), [], DEFAULT, "3") == []
 
 
 @foreign.needed

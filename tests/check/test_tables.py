@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.catalogue_folders import shipped
 from gateway.check import tables
 from gateway.errors import SchemaInvalid
 from gateway.model import Syntax
@@ -32,9 +33,9 @@ def edifact(name, version="D", release="96B", agency="UN", association=""):
 )
 def test_tables_are_found_by_type(type_):
     """By name and version; an association code or an industry suffix does not matter."""
-    table = tables.find(type_)
+    table = tables.find(shipped(), type_)
     assert table is not None
-    assert tables.find(type_) is table
+    assert tables.find(shipped(), type_) is table
 
 
 @pytest.mark.parametrize(
@@ -53,26 +54,26 @@ def test_tables_are_found_by_type(type_):
 )
 def test_no_table(type_):
     """Another version, an unknown message, or a name made up to reach other files: there is none."""
-    assert tables.find(type_) is None
+    assert tables.find(shipped(), type_) is None
 
 
 def test_contrl_has_its_groups_side_by_side():
     """UCF's group stands beside UCM's, not inside it."""
     for release, maximum in (("3", 999_999), ("4", 99_999)):
         type_ = edifact("CONTRL", "D", "3") if release == "3" else edifact("CONTRL", "4", "1")
-        groups = {group.name: group for group in tables.find(type_).groups}
+        groups = {group.name: group for group in tables.find(shipped(), type_).groups}
         assert [groups[name].parent for name in ("SG1", "SG2", "SG3", "SG4", "SG5")] == [0, 1, 0, 3, 4]
         assert groups["SG1"].maximum == maximum
 
 
 def test_service_segments_of_both_versions():
     """Version 4 dropped UNA, added packages, and made longer what was short."""
-    old, new = tables.service("3"), tables.service("4")
+    old, new = tables.service(shipped(), "3"), tables.service(shipped(), "4")
     assert "UNO" in new
     assert "UNO" not in old
     assert [len(v["UNB"].elements[3].components) for v in (old, new)] == [2, 2]
     assert [v["UNB"].elements[3].components[0].max_length for v in (old, new)] == [6, 8]
-    assert tables.service("2") == old or tables.service("2").keys() == old.keys()
+    assert tables.service(shipped(), "2") == old or tables.service(shipped(), "2").keys() == old.keys()
 
 
 FACTS = {
@@ -162,19 +163,19 @@ def test_files_that_are_no_tables(tmp_path):
     for name, content in (("a.json", "{"), ("b.json", "[]")):
         (tmp_path / name).write_text(content, "utf-8")
         with pytest.raises(SchemaInvalid, match=name):
-            tables.read_json(tmp_path / name)
+            tables.read_json(shipped(), tmp_path / name)
     with pytest.raises(SchemaInvalid, match="missing"):
-        tables.read_json(tmp_path / "missing.json")
+        tables.read_json(shipped(), tmp_path / "missing.json")
 
 
 def test_every_shipped_table_loads():
     """All message files of both dialects, each with its source."""
-    assert len(tables.available()) >= 12
-    for path in tables.available():
-        table = tables.load(path)
+    assert len(tables.available(shipped())) >= 12
+    for path in tables.available(shipped()):
+        table = tables.load(shipped(), path)
         assert table.nodes
         assert table.source
-        assert tables.find(MessageType(table.syntax, *_parts(table.formats[0]))) is table
+        assert tables.find(shipped(), MessageType(table.syntax, *_parts(table.formats[0]))) is table
 
 
 def _parts(format_):

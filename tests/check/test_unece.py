@@ -7,12 +7,14 @@ import zipfile
 import pytest
 
 from gateway import data
+from gateway.catalogue_folders import shipped
 from gateway.check import structure, tables, unece
 from gateway.errors import DirectoryUnreadable
 from gateway.model import Syntax
 from gateway.parse import edifact
 from gateway.parse.segments import MessageRead
 from tests import foreign
+from tests.catalogues import over_shipped
 
 REFERENCE = foreign.material("reference/unece")
 SAMPLES = foreign.material("samples/edifact")
@@ -199,23 +201,19 @@ def test_definitions():
 def test_writing_keeps_the_tables_that_are_there(tmp_path):
     """A second import adds to the directory file; the tables load, the same facts give the same digest."""
     directory = unece.read_directory(archive())
-    service = tmp_path / "edifact/service-4"
-    service.mkdir(parents=True)
-    (service / "directory.json").write_text((data.schemas() / "edifact/service-4/directory.json").read_text("utf-8"))
-    written = unece.write(directory, ["TESTER"], tmp_path / "edifact")
-    assert [p.relative_to(tmp_path).as_posix() for p in written] == [
-        "edifact/d94z/directory.json",
-        "edifact/d94z/TESTER.json",
-    ]
-    table = tables.load(written[1])
+    folder = tmp_path / "schemas/edifact"
+    written = unece.write(directory, ["TESTER"], folder)
+    names = ["schemas/edifact/d94z/directory.json", "schemas/edifact/d94z/TESTER.json"]
+    assert [p.relative_to(tmp_path).as_posix() for p in written] == names
+    table = tables.load(over_shipped(tmp_path), names[1])
     assert (table.syntax, table.format) == (Syntax.EDIFACT, "edifact:TESTER:D:94Z:UN")
     directory.messages["SECOND"] = OLD_MESSAGE.replace("TESTER", "SECOND").replace("LOC", "DTM")
     first = json.loads(written[0].read_text("utf-8"))
-    (folder, second) = unece.write(directory, ["SECOND"], tmp_path / "edifact")
-    assert json.loads(folder.read_text("utf-8")) == first
-    tables.read_json.cache_clear()
-    tables.load.cache_clear()
-    assert tables.load(written[1]).digest == table.digest != tables.load(second).digest
+    (again, second) = unece.write(directory, ["SECOND"], folder)
+    assert json.loads(again.read_text("utf-8")) == first
+    catalogue = over_shipped(tmp_path)
+    assert tables.load(catalogue, names[1]).digest == table.digest
+    assert tables.load(catalogue, second.relative_to(tmp_path).as_posix()).digest != table.digest
 
 
 @pytest.mark.parametrize(
@@ -260,11 +258,11 @@ def test_archives_are_unpacked_within_a_budget(monkeypatch):
 
 def test_the_shipped_tables_are_in_the_form_that_the_importer_writes():
     """Every EDIFACT file of schemas/ is as `dump` writes it, loads, and names its source."""
-    for path in tables.available():
-        if path.parent.parent.name == "edifact":
-            assert unece.dump(json.loads(path.read_bytes())) == path.read_text("utf-8"), path
-            assert tables.load(path).source
-            assert tables.load(path).unchecked == 0
+    for name in tables.available(shipped()):
+        if name.startswith("schemas/edifact/"):
+            assert unece.dump(json.loads(shipped().read(name))) == shipped().text(name), name
+            assert tables.load(shipped(), name).source
+            assert tables.load(shipped(), name).unchecked == 0
 
 
 # The directories themselves.
@@ -328,8 +326,8 @@ def test_every_message_of_every_directory_is_imported(release):
 )
 def test_the_shipped_tables_say_what_the_directories_say(release, message):
     """The tables in schemas/ are what an import gives."""
-    shipped = tables.load(data.schemas() / f"edifact/{release}/{message}.json")
-    assert shipped.digest == resolved(directory_of(release), message).digest
+    ours = tables.load(shipped(), f"schemas/edifact/{release}/{message}.json")
+    assert ours.digest == resolved(directory_of(release), message).digest
 
 
 @foreign.needed
@@ -366,5 +364,5 @@ def test_known_traps_of_the_directories():
     groups = {group.name: group for group in resolved(directory_of("d99b"), "BOPBNK").groups}
     assert groups["SG4"].parent == list(groups).index("SG3")
     assert "GEI" in {node.tag for node in resolved(latest, "CUSDEC").nodes}
-    assert "GIS" in {node.tag for node in tables.load(data.schemas() / "edifact/d96b/CUSDEC.json").nodes}
+    assert "GIS" in {node.tag for node in tables.load(shipped(), "schemas/edifact/d96b/CUSDEC.json").nodes}
     assert unece.table(directory_of("d95b"), "CUSCAR")["structure"].count("UNH M 1") == 1

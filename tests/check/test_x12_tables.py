@@ -6,6 +6,7 @@ import re
 import pytest
 
 from gateway import data
+from gateway.catalogue_folders import shipped
 from gateway.check import structure, tables
 from gateway.model import Syntax
 from gateway.parse import x12
@@ -13,11 +14,11 @@ from gateway.parse.segments import Delimiters, Envelope, MessageRead, MessageTyp
 
 X12 = data.schemas() / "x12"
 FOLDERS = sorted(path for path in X12.iterdir() if path.is_dir())
-MESSAGES = sorted(path for path in X12.glob("*/*.json") if path.name != "directory.json")
+MESSAGES = [name for name in tables.available(shipped()) if name.startswith("schemas/x12/")]
 
 
 def find(name, version):
-    return tables.find(MessageType(Syntax.X12, name, version))
+    return tables.find(shipped(), MessageType(Syntax.X12, name, version))
 
 
 @pytest.mark.parametrize(
@@ -42,10 +43,10 @@ def test_a_table_is_found_by_set_and_version(name, version, found):
     assert (table and table.format) == found
 
 
-@pytest.mark.parametrize("path", MESSAGES, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_every_table_resolves_and_names_its_source(path):
+@pytest.mark.parametrize("name", MESSAGES)
+def test_every_table_resolves_and_names_its_source(name):
     """Each message file loads, and says where its structure is from; every element's facts are known or marked."""
-    table = tables.load(path)
+    table = tables.load(shipped(), name)
     assert table.source
     assert table.nodes[0].minimum == 1
     assert table.unchecked == 0

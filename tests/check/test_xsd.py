@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from gateway import data, findings
+from gateway.catalogue_folders import shipped
 from gateway.check import xsd
 from gateway.findings import MOST_TOLD
 from gateway.parse import xml
@@ -21,7 +22,7 @@ SAMPLES = sorted(path for path in data.samples().glob("*/*/*.xml") if path.paren
 def recognised(body: bytes) -> xsd.Recognised:
     read = xml.read(body)
     assert read.root is not None, read.findings
-    known = xsd.recognise(read.root)
+    known = xsd.recognise(shipped(), read.root)
     assert known is not None
     return known
 
@@ -48,8 +49,8 @@ def test_blanks_that_xml_does_not_know_are_found(blank: str):
     body = (data.samples() / "declaration/import_sea_container/out.xml").read_text("utf-8")
     assert "<DeclCode>13<" in body
     known = recognised(body.replace("<DeclCode>13<", f"<DeclCode>13{blank}<").encode())
-    assert not xsd.valid(known.root, known.format)
-    (finding, *_) = xsd.check(known.root, known.format)
+    assert not xsd.valid(shipped(), known.root, known.format)
+    (finding, *_) = xsd.check(shipped(), known.root, known.format)
     assert "DeclCode" in str(finding.args) + finding.place.path
 
 
@@ -57,7 +58,7 @@ def test_blanks_that_xml_does_not_know_are_found(blank: str):
 def test_samples_are_valid(path: Path):
     """Every XML sample that is to be accepted is valid."""
     known = recognised(path.read_bytes())
-    assert xsd.check(known.root, known.format) == []
+    assert xsd.check(shipped(), known.root, known.format) == []
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ def test_samples_are_valid(path: Path):
 )
 def test_each_kind_of_fault_has_its_code(known: xsd.Recognised, code: str, args: dict[str, str]):
     """A fault is told once, by its own code, at its element, with what its words need, in both languages."""
-    (finding,) = xsd.check(known.root, known.format)
+    (finding,) = xsd.check(shipped(), known.root, known.format)
     assert finding.code == code
     assert args.items() <= finding.args.items()
     assert finding.place.path.startswith(("/EEntDeclIo", "/Transfer"))
@@ -96,14 +97,14 @@ def test_every_fault_is_told_at_once():
     known = declaration(
         "<OrgCode>1</OrgCode><AplKind>Q</AplKind><ITF_DCL_IO_DECL_GOODS><Qty>x</Qty><Foo/></ITF_DCL_IO_DECL_GOODS>"
     )
-    found = xsd.check(known.root, known.format)
+    found = xsd.check(shipped(), known.root, known.format)
     assert {finding.place.path.rpartition("/")[2] for finding in found} == {"OrgCode", "AplKind", "Qty", "Foo"}
 
 
 def test_faults_are_capped():
     """A message that is wrong everywhere gets a bounded number of findings."""
     known = declaration("<Foo/>" * (MOST_TOLD + 500))
-    *told, more = xsd.check(known.root, known.format)
+    *told, more = xsd.check(shipped(), known.root, known.format)
     assert (len(told), more.code) == (MOST_TOLD, "payload.more_findings")
 
 
@@ -113,7 +114,7 @@ def test_bare_record_is_qualified_in_place():
     known = recognised(body)
     assert known.format == "xml:EEntDeclIo:1"
     assert known.root.tag == f"{{{CIQ}}}ITF_DCL_IO_DECL"
-    (finding,) = xsd.check(known.root, known.format)
+    (finding,) = xsd.check(shipped(), known.root, known.format)
     assert (finding.place.line, finding.code) == (3, "xml.value.pattern")
 
 
@@ -131,7 +132,7 @@ def test_foreign_roots_have_no_table(body: bytes):
     """A root that no schema is for is told by its name and namespace."""
     root = xml.read(body).root
     assert root is not None
-    assert xsd.recognise(root) is None
+    assert xsd.recognise(shipped(), root) is None
     assert xsd.unknown(root).code == "xml.no_table"
 
 
@@ -141,14 +142,14 @@ def test_other_authorities_messages_have_no_table(name: str):
     """Declarations of other customs are well-formed, and no table is held for them."""
     root = xml.read(foreign.material(f"samples/xml/{name}").read_bytes()).root
     assert root is not None
-    assert xsd.recognise(root) is None
+    assert xsd.recognise(shipped(), root) is None
 
 
 @foreign.needed
 def test_synthetic_declaration_is_valid():
     """A declaration as a broker's software lays it out is valid."""
     known = recognised(foreign.material("reference/ciq/cn_ciq_EEntDeclIo_sample_synthetic.xml").read_bytes())
-    assert xsd.check(known.root, known.format) == []
+    assert xsd.check(shipped(), known.root, known.format) == []
 
 
 def _mutated(root: etree._Element, choose: st.DataObject) -> etree._Element:
@@ -180,7 +181,7 @@ def test_fast_and_thorough_verdicts_agree(path: Path, choose: st.DataObject):
     """libxml2 refuses a changed message exactly where xmlschema finds a fault to word."""
     known = recognised(path.read_bytes())
     changed = _mutated(known.root, choose)
-    thorough = list(xsd._thorough(known.format).iter_errors(changed))
-    assert xsd.valid(changed, known.format) == (not thorough)
-    for finding in xsd.check(changed, known.format):
+    thorough = list(xsd.thorough(shipped(), known.format).iter_errors(changed))
+    assert xsd.valid(shipped(), changed, known.format) == (not thorough)
+    for finding in xsd.check(shipped(), changed, known.format):
         assert finding.code in findings.catalogue()

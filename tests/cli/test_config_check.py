@@ -32,6 +32,8 @@ TOML = "[store]\nfree_bytes = 0\n"
             '[[transports.folder.watched]]\npath="in"\npartner="x"\n[[transports.folder.watched]]\npath="in"\npartner="y"',
             "transports.folder.watched.1.path in: is watched already",
         ),
+        ('[catalogue]\nfolder = "nowhere"', "catalogue.folder nowhere: nowhere is no folder"),
+        ('[catalogue]\nsnapshots = "/proc/x"', "catalogue.snapshots /proc/x: nothing can be made"),
         ("[transports.foldr]", "transports.foldr: no transport is called that; near it: folder"),
         ("[transports.folder]\npoll_seconds = 0", "transports.folder.poll_seconds: "),
         ("[transports.folder]\npoll = 1", "transports.folder.poll: "),

@@ -2,18 +2,18 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 
 from gateway import data
+from gateway.catalogue_folders import shipped
 from gateway.discovery import find_transports
 from gateway.errors import ConfigurationInvalid
 from gateway.model import Agreement, ApiKey, Partner
 from gateway.registry import partner_file
 from gateway.registry.keys import hash_key
-from gateway.registry.partner_file import AgreementEntry, IdentifierEntry, KeyEntry, PartnerEntry, read
+from gateway.registry.partner_file import AgreementEntry, IdentifierEntry, KeyEntry, Known, PartnerEntry, read
 
 KEY = "gwk_" + "0123456789" * 4
 FILE = f"""
@@ -209,9 +209,9 @@ def test_what_can_be_agreed_is_taken(run, tmp_path, text):
 )
 def test_an_agreement_chooses_a_variation_of_its_own_mapping(run, tmp_path, monkeypatch, text, told):
     """`mapping` names a variation, and the agreement the document and the format that this is for."""
-    shutil.copytree(data.mappings(), tmp_path / "mappings")
-    (tmp_path / "mappings/clearance/acme.toml").write_text('extends = "clearance/edifact_cusres_d96b"')
-    monkeypatch.setattr(data, "mappings", lambda: tmp_path / "mappings")
+    (tmp_path / "own/mappings/clearance").mkdir(parents=True)
+    (tmp_path / "own/mappings/clearance/acme.toml").write_text('extends = "clearance/edifact_cusres_d96b"')
+    monkeypatch.setenv("GATEWAY_CATALOGUE__FOLDER", str(tmp_path / "own"))
     (tmp_path / "p.jsonl").write_text(agreement(f'"direction": "in", {text}'), "utf-8")
     done = run("partner", "import", "p.jsonl", "--dry-run")
     assert (done.code == 0) == (not told)
@@ -254,7 +254,7 @@ def test_a_fresh_key_can_be_imported(run, tmp_path):
 
 def test_the_samples_partners_are_good():
     """The sample partner file can be imported."""
-    assert list(read(data.samples() / "partners" / "demo.toml", find_transports().options))
+    assert list(read(data.samples() / "partners" / "demo.toml", Known(find_transports().options, shipped())))
 
 
 @pytest.mark.parametrize(
@@ -294,4 +294,4 @@ def test_toml_with_anything_else_is_refused(tmp_path):
     path = tmp_path / "p.toml"
     path.write_text(f"{FILE}\n[[partner]]\n", "utf-8")
     with pytest.raises(ConfigurationInvalid, match="nothing else"):
-        list(partner_file.read(path, find_transports().options))
+        list(partner_file.read(path, partner_file.Known(find_transports().options, shipped())))

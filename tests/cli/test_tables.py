@@ -8,6 +8,7 @@ import shutil
 import pytest
 
 from gateway import data
+from gateway.catalogue_folders import shipped
 from gateway.cli import mapping_trials
 from gateway.findings import make_finding
 from gateway.model import Place
@@ -20,7 +21,7 @@ def test_every_shipped_table_passes_its_trials(run):
     done = run("mapping", "test", "--json")
     assert [line for line in done.lines if line["fault"]] == []
     assert done.code == 0
-    assert {(line["document"], line["format"]) for line in done.lines} == set(table.available())
+    assert {(line["document"], line["format"]) for line in done.lines} == set(table.available(shipped()))
 
 
 def test_what_the_writer_reports_is_no_fault_and_all_else_is():
@@ -46,12 +47,12 @@ def test_what_the_writer_reports_is_no_fault_and_all_else_is():
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A copy of the shipped tables with one partner's variation."""
-    copied = tmp_path / "mappings"
-    shutil.copytree(data.mappings(), copied)
-    (copied / "clearance/acme.toml").write_text(VARIATION)
-    monkeypatch.setattr(data, "mappings", lambda: copied)
-    return copied
+    """An operator's own mappings: one partner's variation."""
+    own = tmp_path / "own/mappings"
+    (own / "clearance").mkdir(parents=True)
+    (own / "clearance/acme.toml").write_text(VARIATION)
+    monkeypatch.setenv("GATEWAY_CATALOGUE__FOLDER", str(own.parent))
+    return own
 
 
 VARIATION = 'extends = "clearance/edifact_cusres_d96b"\nwithout = ["remarks"]'
@@ -64,7 +65,7 @@ def test_variations_are_listed_by_the_table_they_extend(run, folder):
     base = {"document": "clearance", "format": format_, "name": "clearance/edifact_cusres_d96b", "extends": ""}
     assert base in listed
     assert {**base, "name": "clearance/acme", "extends": "clearance/edifact_cusres_d96b"} in listed
-    assert len(listed) == len(table.available()) + 1
+    assert len(listed) == len(table.available(shipped())) + 1
 
 
 def test_variations_are_linted_and_parts_are_not(run, folder):
@@ -72,7 +73,7 @@ def test_variations_are_linted_and_parts_are_not(run, folder):
     linted = run("mapping", "lint", "--json")
     assert linted.code == 0
     files = {line["file"] for line in linted.json}
-    assert str(folder / "clearance/acme.toml") in files
+    assert "mappings/clearance/acme.toml" in files
     assert not any("/parts/" in file for file in files)
     (folder / "clearance/acme.toml").write_text(VARIATION.replace("remarks", "number"))
     linted = run("mapping", "lint")
@@ -82,8 +83,9 @@ def test_variations_are_linted_and_parts_are_not(run, folder):
 
 def test_lint_tells_of_tables_that_take_the_same(run, folder):
     """Two tables of a format whose conditions overlap are each sound, and not together."""
-    path = folder / "response/edifact_cusres_d96b.toml"
-    path.write_text(path.read_text("utf-8").replace('"961"', '"961|962"'), "utf-8")
+    (folder / "response").mkdir()
+    text = shipped().text("mappings/response/edifact_cusres_d96b.toml")
+    (folder / "response/edifact_cusres_d96b.toml").write_text(text.replace('"961"', '"961|962"'), "utf-8")
     linted = run("mapping", "lint")
     assert linted.code == 1
     assert "may take the same edifact:CUSRES:D:96B:UN" in linted.out
@@ -126,7 +128,7 @@ def test_a_near_name_is_suggested(run, format_, near):
 
 def test_every_format_can_be_shown(run):
     """`schema show` knows each format that documents are exchanged in: tables, XSDs and JSON Schemas."""
-    for _, format_ in sorted(table.available()):
+    for _, format_ in sorted(table.available(shipped())):
         done = run("schema", "show", format_)
         assert done.code == 0, format_
         assert done.out

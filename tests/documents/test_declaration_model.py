@@ -10,6 +10,7 @@ from lxml import etree
 from pydantic import BaseModel
 
 from gateway import data
+from gateway.catalogue_folders import shipped
 from gateway.documents import Declaration
 from gateway.translate import table
 from tests import foreign
@@ -25,7 +26,7 @@ def known_items() -> list[dict[str, str]]:
 
 def mapped_items() -> set[tuple[str, str]]:
     """(record, element) of everything that the EEntDeclIo table has a row for."""
-    mapping = table.load("declaration", "xml:EEntDeclIo:1")
+    mapping = table.load(shipped(), "declaration", "xml:EEntDeclIo:1")
     places = [row.place.split("/") for row in mapping.rows if row.place and row.kind != "each"]
     return {(steps[-2], steps[-1]) for steps in places}
 

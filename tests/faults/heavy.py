@@ -15,6 +15,8 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+from gateway.catalogue_folders import shipped
+
 ISA = "ISA*00*          *00*          *ZZ*SENDER         *ZZ*GATEWAY        *260305*0130*U*00401*{0:09}*1*P*>~"
 MIB = 1 << 20
 
@@ -148,7 +150,7 @@ def siblings(size: int) -> bytes:
 def _namespace() -> str:
     from gateway.check import xsd
 
-    return xsd.entries()["xml:EEntDeclIo:1"].namespace
+    return xsd.entries(shipped())["xml:EEntDeclIo:1"].namespace
 
 
 def entities(size: int) -> bytes:

@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from gateway.catalogue import Catalogue
+from gateway.catalogue_folders import Shelf, shipped
 from gateway.errors import ExaminerLost
 from gateway.findings import MOST_TOLD
 from gateway.model import LONGEST_STEP, Agreement, Direction, MessageState, Payload
@@ -25,6 +27,7 @@ from gateway.pipeline import Pipeline
 from gateway.trip import examine as examining
 from gateway.trip import workers
 from gateway.trip.examine import Bounds, Examined, Interchange, Message, examine
+from gateway.trip.in_force import InForce
 from gateway.trip.inbox import LARGE_AT_ONCE
 from tests.bench.hostile import PARTNERS
 from tests.counted import count_calls
@@ -39,7 +42,7 @@ MIB = 1 << 20
 def examined(body: bytes, **bounds: int) -> tuple[list[Message], list[Interchange]]:
     """What is in a payload under bounds of the case's own."""
     found: list[Examined] = list(
-        examine(body, [AGREEMENT], RULES.at(START.date()), unpacked_limit=64 * MIB, bounds=Bounds(**bounds))
+        examine(shipped(), body, [AGREEMENT], RULES.at(START.date()), unpacked_limit=64 * MIB, bounds=Bounds(**bounds))
     )
     return [i for i in found if isinstance(i, Message)], [i for i in found if isinstance(i, Interchange)]
 
@@ -169,7 +172,7 @@ def test_what_acknowledgements_say_is_bounded(monkeypatch: pytest.MonkeyPatch) -
     _, (ended,) = examined(body)
     (group,) = ended.groups
     sets = [functional.SetVerdict(v.type.name, v.reference, v.findings) for v in ended.verdicts]
-    reply = functional.group_acknowledgement(group.group, sets, group.findings, unnamed=ended.unnamed[0])
+    reply = functional.group_acknowledgement(shipped(), group.group, sets, group.findings, unnamed=ended.unnamed[0])
     assert reply is not None
     named = [line.split("*")[2] for line in reply.segments if line.startswith("AK2")]
     assert len(named) == 15
@@ -256,12 +259,12 @@ async def test_one_partner_s_large_payloads_leave_room_for_the_others(gateway: H
 class Greedy(workers.Work):
     """Work that takes all the memory there is, if the payload says so."""
 
-    def examined(self) -> Iterator[Examined]:
+    def examined(self, catalogue: Catalogue) -> Iterator[Examined]:
         body = self.source.read_bytes() if isinstance(self.source, Path) else self.source
         if b"GREEDY" in body:
             taken = [bytes(64 * MIB) for _ in range(64)]
             assert taken, "never reached where memory is bounded"
-        return workers.Work.examined(self)
+        return workers.Work.examined(self, catalogue)
 
 
 async def test_a_payload_that_takes_all_memory_fails(gateway: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -269,7 +272,14 @@ async def test_a_payload_that_takes_all_memory_fails(gateway: House, monkeypatch
     monkeypatch.setattr(workers, "Work", Greedy)
     changed = gateway.settings.pipeline.model_copy(update={"workers": 1, "worker_bytes": 512 * MIB})
     settings = gateway.settings.model_copy(update={"pipeline": changed})
-    pipeline = Pipeline(gateway.store, settings, gateway.notary, FLOWS, RULES, clock=gateway.clock)
+    pipeline = Pipeline(
+        gateway.store,
+        settings,
+        gateway.notary,
+        FLOWS,
+        InForce(shipped(), gateway.settings.catalogue.snapshots),
+        clock=gateway.clock,
+    )
 
     accepted = await gateway.send(interchange("G1", message(1, "GREEDY")))
     pipeline._inbox._suspects.add(accepted.payload_id)  # it has ended a process before
@@ -286,11 +296,11 @@ async def test_a_payload_that_takes_all_memory_fails(gateway: House, monkeypatch
 class Endless(workers.Work):
     """Work that takes the processor's time for ever, if the payload says so."""
 
-    def examined(self) -> Iterator[Examined]:
+    def examined(self, catalogue: Catalogue) -> Iterator[Examined]:
         body = self.source.read_bytes() if isinstance(self.source, Path) else self.source
         while b"ENDLESS" in body:
             pass
-        return workers.Work.examined(self)
+        return workers.Work.examined(self, catalogue)
 
 
 async def test_endless_payloads_fail_and_hold_up_nobody(gateway: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -298,7 +308,14 @@ async def test_endless_payloads_fail_and_hold_up_nobody(gateway: House, monkeypa
     monkeypatch.setattr(workers, "Work", Endless)
     changed = gateway.settings.pipeline.model_copy(update={"workers": 1})
     settings = gateway.settings.model_copy(update={"pipeline": changed})
-    pipeline = Pipeline(gateway.store, settings, gateway.notary, FLOWS, RULES, clock=gateway.clock)
+    pipeline = Pipeline(
+        gateway.store,
+        settings,
+        gateway.notary,
+        FLOWS,
+        InForce(shipped(), gateway.settings.catalogue.snapshots),
+        clock=gateway.clock,
+    )
     examiners: Any = pipeline._examiners
     examiners._unpacked_limit = 0  # what is packed has no more than the seconds of every payload
 
@@ -327,7 +344,7 @@ def zipped(reference: str) -> bytes:
 
 async def test_the_processor_s_time_is_bounded(tmp_path: Path) -> None:
     """The process that takes more of it than its payload deserves ends, and the next payload has one of its own."""
-    examiners = workers.Examiners(1, MIB)
+    examiners = workers.Examiners(1, MIB, shelf=Shelf(tmp_path / "catalogues"))
     try:
         with pytest.raises(ExaminerLost):
             await examiners._alone(take_time, 0.5)
@@ -388,8 +405,8 @@ def test_large_payloads_are_read_from_their_file(tmp_path: Path) -> None:
     path = tmp_path / "body"
     path.write_bytes(body)
     rules = RULES.at(START.date())
-    from_file = [type(i).__name__ for i in examine(path, [AGREEMENT], rules, unpacked_limit=MIB)]
-    assert from_file == [type(i).__name__ for i in examine(body, [AGREEMENT], rules, unpacked_limit=MIB)]
+    from_file = [type(i).__name__ for i in examine(shipped(), path, [AGREEMENT], rules, unpacked_limit=MIB)]
+    assert from_file == [type(i).__name__ for i in examine(shipped(), body, [AGREEMENT], rules, unpacked_limit=MIB)]
     assert len(list(edifact.read(iter([body])))) == len(from_file) + 1
 
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from gateway import data
 from gateway import findings as catalogue
+from gateway.catalogue_folders import shipped
 from gateway.model import Agreement, Direction, Strictness, Syntax
 from gateway.receipt import edifact as contrl
 from gateway.receipt import x12 as functional
@@ -56,7 +57,7 @@ def judged(body: bytes, strictness: Strictness = Strictness.STRICT) -> list[Mess
         if strictness is Strictness.STRICT
         else Agreement("a", "acme", Direction.IN, "*", "*", strictness=strictness)
     )
-    found = list(examine(body, [agreement], RULES.at(START.date()), unpacked_limit=LIMIT))
+    found = list(examine(shipped(), body, [agreement], RULES.at(START.date()), unpacked_limit=LIMIT))
     assert any(isinstance(item, Interchange) for item in found), "nobody would be answered"
     for item in found:
         for finding in [*item.findings, *(item.refusals if isinstance(item, Message) else ())]:
@@ -71,7 +72,7 @@ def _acknowledged(item: Interchange) -> None:
     """Its acknowledgement can be written."""
     assert item.envelope is not None
     if item.syntax is Syntax.EDIFACT:
-        contrl.acknowledge(item.envelope, item.findings, item.verdicts, item.groups, reference="R", at=START)
+        contrl.acknowledge(shipped(), item.envelope, item.findings, item.verdicts, item.groups, reference="R", at=START)
     else:
         functional.interchange_acknowledgement(item.envelope, item.findings, START)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from gateway.catalogue_folders import shipped
 from gateway.check import rulebook
 from gateway.decide import engine
 from gateway.decide.apply import Applied, Ground
@@ -34,7 +35,7 @@ from gateway.model import Case, Deadline, Identifier, Partner, Role
 
 FLOWS = find_flows()
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
-RULES = rulebook.load(FLOWS.rules).at(NOW.date())
+RULES = rulebook.load(shipped(), FLOWS.rules).at(NOW.date())
 ORIGIN, PORT_BUREAU, OFFICE = "370100", "370200", "4200"
 
 

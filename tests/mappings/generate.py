@@ -22,6 +22,7 @@ from pydantic import AwareDatetime, BaseModel
 from pydantic.fields import FieldInfo
 
 from gateway import data
+from gateway.catalogue_folders import shipped
 from gateway.check import codes, tables, xsd
 from gateway.documents import MODELS, Document
 from gateway.translate import fields, place, table
@@ -44,7 +45,7 @@ BRIEFLY = settings(
 @st.composite
 def documents(draw: st.DrawFn, document: str, format_: str) -> Document:
     """Documents whose every value has a place in the format."""
-    mapping = table.load(document, format_)
+    mapping = table.load(shipped(), document, format_)
     model = MODELS[mapping.document]
     # The document's own JSON has no rows and carries everything.
     all_rows = mapping.rows or [Row(path, path, _kind(model, path)) for path in fields.leaves(fields.shape(model))]
@@ -155,7 +156,7 @@ def _leaf(row: Row, annotation: Any, mapping: Mapping) -> st.SearchStrategy[Any]
 def _codes(argument: str) -> list[str]:
     """The canonical codes that survive the way through a partner's table and back."""
     name, _, column = argument.partition(":")
-    known = codes.find(name)
+    known = codes.find(shipped(), name)
     assert known is not None
     column = column or "un"
     canonical = [row["un"] for row in known.rows]
@@ -220,7 +221,7 @@ def _width(row: Row, mapping: Mapping) -> int:
     if mapping.format.startswith("xml"):
         facet = _xsd_type(row, mapping).max_length
         return min(facet or 35, 35)
-    schema = tables.find(table.message_type(mapping.format))
+    schema = tables.find(shipped(), table.message_type(mapping.format))
     assert schema is not None
     parsed = place.parse(row.place)
     number = parsed.elements[-1].number
@@ -232,7 +233,7 @@ def _width(row: Row, mapping: Mapping) -> int:
 
 def _xsd_type(row: Row, mapping: Mapping) -> Any:
     """The simple type of the element or attribute that `row` names."""
-    entry = xsd.entries()[mapping.format]
+    entry = xsd.entries(shipped())[mapping.format]
     at: Any = _schema(entry.schema).elements[entry.root]
     path, _, attribute = row.place.partition("@")
     for step in filter(None, path.split("/")):

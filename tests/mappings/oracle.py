@@ -30,6 +30,7 @@ from lxml import etree
 from pydantic import BaseModel
 
 from gateway import data
+from gateway.catalogue_folders import shipped
 from gateway.documents import Document
 from gateway.parse import xml
 from gateway.translate import engine, table
@@ -77,7 +78,7 @@ class Carried:
 @cache
 def carried(document: str, format_: str) -> Carried | None:
     """The list for a table; None where there is none, as for the document's own JSON, which carries everything."""
-    path = LISTS / document / table.path_of(document, format_).name
+    path = LISTS / f"{table.name_of(shipped(), document, format_)}.toml"
     if not path.exists():
         return None
     content = tomllib.loads(path.read_text("utf-8"))
@@ -259,8 +260,8 @@ def _nth(elements: Iterator[Any], step: str) -> etree._Element | None:
 
 def without_row(document: str, format_: str, row: int) -> bytes:
     """The text of a table without one of its rows, those that it includes written out."""
-    content = tomllib.loads(table.path_of(document, format_).read_text("utf-8"))
-    rows = [[row.field, row.place, row.converter] for row in table.load(document, format_).rows]
+    content = tomllib.loads(shipped().text(table.file_of(shipped(), document, format_)))
+    rows = [[row.field, row.place, row.converter] for row in table.load(shipped(), document, format_).rows]
     del rows[row]
     content["rows"] = rows
     return "\n".join(f"{key} = {_toml(value)}" for key, value in content.items()).encode()

@@ -12,6 +12,7 @@ from typing import Any
 from lxml import etree
 
 from gateway import data
+from gateway.catalogue_folders import shipped
 from gateway.check import structure, tables, xsd
 from gateway.documents import MODELS, Document
 from gateway.findings import rejects
@@ -89,11 +90,11 @@ def _taken(body: bytes) -> _Taken:
     if b"<" in body[:8]:
         root = xml.read(body)
         assert root.root is not None, root.findings
-        known = xsd.recognise(root.root)
+        known = xsd.recognise(shipped(), root.root)
         assert known is not None
-        return _Taken(known.root, tuple(xsd.check(known.root, known.format)), known.format)
+        return _Taken(known.root, tuple(xsd.check(shipped(), known.root, known.format)), known.format)
     (message,) = messages(body)
-    schema = tables.find(message.type)
+    schema = tables.find(shipped(), message.type)
     assert schema is not None
     checked = structure.check(message, schema)
     return _Taken((message, checked), tuple(checked.findings), message.type.format)
@@ -103,7 +104,7 @@ def _mapped(taken: _Taken, document: str, context: Context, mapping: Mapping | N
     # What its schema refuses is not translated: its faults would only be told twice.
     if taken.format.startswith("xml") and rejects(taken.findings):
         return Read(None, {}, list(taken.findings), Origins(dict))
-    by = mapping or table.load(document, taken.format or f"json:{document}:1")
+    by = mapping or table.load(shipped(), document, taken.format or f"json:{document}:1")
     mapped = by.read(taken.wire, context)
     mapped.findings[:0] = taken.findings
     return mapped
@@ -135,7 +136,7 @@ def format_of(path: Path, document: str) -> str:
     if path.suffix == ".xml":
         root = xml.read(path.read_bytes()).root
         assert root is not None
-        known = xsd.recognise(root)
+        known = xsd.recognise(shipped(), root)
         assert known is not None
         return known.format
     (message,) = messages(path.read_bytes())
@@ -165,7 +166,7 @@ def told(finding: Finding) -> dict[str, Any]:
 def through(document: Document, mapping: Mapping, context: Context = BEIJING) -> Read:
     """`document`, rendered as a partner gets it and read again, over the checks that a partner's message passes."""
     frame = envelope.Frame("SENDER", "RECIPIENT", "1", at=datetime(2026, 3, 5, 12, 0, tzinfo=UTC))
-    rendered = envelope.render(document, mapping, context, frame)
+    rendered = envelope.render(shipped(), document, mapping, context, frame)
     assert rendered.body, rendered.findings
     body = rendered.body
     if mapping.format.startswith("json"):

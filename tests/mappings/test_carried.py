@@ -2,16 +2,18 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from gateway import data
+from gateway.catalogue_folders import shipped
 from gateway.documents import MODELS
 from gateway.errors import MappingInvalid
 from gateway.translate import fields, table
 from tests.mappings import oracle, rig
 
-TABLES = table.available()
+TABLES = table.available(shipped())
 SAME_AS_A_PORT_OF_CALL = "bills[].discharge_port"
 """A bill is discharged at a port of the voyage, so the one must hold what the other holds."""
 LISTED = [key for key in TABLES if oracle.carried(*key) is not None]
@@ -19,9 +21,9 @@ LISTED = [key for key in TABLES if oracle.carried(*key) is not None]
 
 def test_every_table_has_its_list() -> None:
     """Whatever maps row by row has a list made by hand beside it, and no list has lost its table."""
-    assert {key for key in TABLES if table.load(*key).rows} == set(LISTED)
+    assert {key for key in TABLES if table.load(shipped(), *key).rows} == set(LISTED)
     files = {path.relative_to(oracle.LISTS).with_suffix("") for path in oracle.LISTS.glob("*/*.toml")}
-    assert files == {table.path_of(*key).relative_to(data.mappings()).with_suffix("") for key in LISTED}
+    assert files == {Path(table.name_of(shipped(), *key)) for key in LISTED}
 
 
 @pytest.mark.parametrize("document", MODELS)
@@ -63,22 +65,22 @@ def test_every_row_is_filled(key: tuple[str, str]) -> None:
     listed = oracle.carried(*key)
     assert listed is not None
     filled = {oracle.field(item) for item in listed.items}
-    assert [row for row in table.load(*key).rows if row.field and not listed.fills(row.field, filled)] == []
+    assert [row for row in table.load(shipped(), *key).rows if row.field and not listed.fills(row.field, filled)] == []
 
 
 @pytest.mark.parametrize("key", TABLES, ids=":".join)
 def test_table_carries_what_its_list_says(key: tuple[str, str]) -> None:
     """Written, the full sample is the golden message, place by place; read, it is what the list says, and no more."""
-    assert list(oracle.complaints(table.load(*key))) == []
+    assert list(oracle.complaints(table.load(shipped(), *key))) == []
 
 
 @pytest.mark.parametrize("key", LISTED, ids=":".join)
 def test_no_row_can_be_deleted(key: tuple[str, str]) -> None:
     """A table without one of its rows either does not load or contradicts the samples, whichever row it is."""
     unnoticed = []
-    for position, row in enumerate(table.load(*key).rows):
+    for position, row in enumerate(table.load(shipped(), *key).rows):
         try:
-            lessened = table.parse(oracle.without_row(*key, position), "lessened.toml")
+            lessened = table.parse(shipped(), oracle.without_row(*key, position), "lessened.toml")
         except MappingInvalid:
             continue
         if next(oracle.complaints(lessened), None) is None:
@@ -90,7 +92,7 @@ def test_no_row_can_be_deleted(key: tuple[str, str]) -> None:
 def test_json_says_every_item(document: str) -> None:
     """The document's own JSON, parsed and written, is the full sample character by character of its values."""
     case = data.samples() / document / "full" / "document.json"
-    mapping = table.load(document, f"json:{document}:1")
+    mapping = table.load(shipped(), document, f"json:{document}:1")
     read = rig.read(case, document, mapping=mapping)
     assert [rig.told(finding) for finding in read.findings] == []
     written = mapping.write(rig.expected_document(case.parent), rig.BEIJING)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from gateway import data
+from gateway.catalogue_folders import shipped
 from gateway.documents import Declaration
 from gateway.translate import table
 from gateway.translate.context import Context
@@ -25,7 +26,7 @@ def test_what_cusdec_cannot_carry_is_reported_field_by_field() -> None:
             ],
         }
     )
-    written = table.load(DOCUMENT, "edifact:CUSDEC:D:96B:UN").write(document, rig.BEIJING)
+    written = table.load(shipped(), DOCUMENT, "edifact:CUSDEC:D:96B:UN").write(document, rig.BEIJING)
     assert {(f.place.path, f.value) for f in written.findings} == {
         ("claim_date", "2026-06-01"),
         ("software", "SAMPLE 1.0"),
@@ -59,7 +60,7 @@ def test_coded_values_are_the_partners_own(code_tables: str, expected: list[str]
             "container_groups": [{"size_type": "22R1"}],
         }
     )
-    mapping = table.load(DOCUMENT, "edifact:CUSDEC:D:96B:UN")
+    mapping = table.load(shipped(), DOCUMENT, "edifact:CUSDEC:D:96B:UN")
     context = Context("Asia/Shanghai", code_tables)
     written = mapping.write(document, context)
     assert written.findings == []
@@ -72,7 +73,7 @@ def test_coded_values_are_the_partners_own(code_tables: str, expected: list[str]
 def test_times_are_in_the_partners_zone() -> None:
     """A declaration's time stands in local time on the wire and is the same instant when read."""
     document = rig.expected_document(rig.cases(DOCUMENT, rejected=False)[0])
-    mapping = table.load(DOCUMENT, "edifact:CUSDEC:D:96B:UN")
+    mapping = table.load(shipped(), DOCUMENT, "edifact:CUSDEC:D:96B:UN")
     written = {zone: mapping.write(document, Context(zone)).body for zone in ("UTC", "Asia/Shanghai")}
     (utc,) = (segment for segment in written["UTC"] if segment.startswith("DTM+137"))
     (local,) = (segment for segment in written["Asia/Shanghai"] if segment.startswith("DTM+137"))

@@ -8,15 +8,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway import data, findings
+from gateway.catalogue_folders import shipped
 from gateway.documents import MODELS
 from gateway.model import Severity
 from gateway.translate import table
 from tests.mappings import generate, oracle, rig
 
 DOCUMENTS = sorted(path.name for path in data.samples().iterdir() if path.name in MODELS)
-SHAPED = {document for document, format_ in table.available() if generate.is_shaped(table.load(document, format_))}
+SHAPED = {
+    document
+    for document, format_ in table.available(shipped())
+    if generate.is_shaped(table.load(shipped(), document, format_))
+}
 """Documents that some wire arranges otherwise, so that not every document goes there whole: see test_manifest.py."""
-GENERATED = [key for key in table.available() if key[0] not in SHAPED]
+GENERATED = [key for key in table.available(shipped()) if key[0] not in SHAPED]
 BY_HAND = [
     (document, case)
     for document in DOCUMENTS
@@ -51,7 +56,7 @@ def test_sample_means_its_document(kind: str, case: Path) -> None:
 @pytest.mark.parametrize(("kind", "path"), WRITTEN, ids=_name)
 def test_document_is_written_as_its_sample(kind: str, path: Path) -> None:
     """Each sample's document is written, segment by segment or element by element, as expected by hand."""
-    mapping = table.load(kind, rig.format_of(path, kind))
+    mapping = table.load(shipped(), kind, rig.format_of(path, kind))
     ours, expected = rig.written(path, rig.expected_document(path.parent), mapping)
     assert ours == expected
 
@@ -72,7 +77,7 @@ def test_faulty_sample_is_told_every_fault_at_its_place(kind: str, case: Path) -
 def test_sample_survives_the_way_through_each_format(case: Path, key: tuple[str, str]) -> None:
     """Written and read again, a sample's document is the same in every field that the format's list names."""
     document = rig.expected_document(case)
-    read = rig.through(document, table.load(*key))
+    read = rig.through(document, table.load(shipped(), *key))
     assert read.document is not None, read.findings
     assert oracle.of_list(read.document, key[1]) == oracle.of_list(document, key[1])
 
@@ -82,7 +87,7 @@ def test_sample_survives_the_way_through_each_format(case: Path, key: tuple[str,
 @given(data=st.data())
 def test_any_document_survives_the_way_through_each_format(key: tuple[str, str], data: st.DataObject) -> None:
     """Whatever a document holds that is on the format's list comes back from it unchanged."""
-    mapping = table.load(*key)
+    mapping = table.load(shipped(), *key)
     document = data.draw(generate.documents(mapping.document, mapping.format))
     read = rig.through(document, mapping)
     assert read.document is not None, read.findings

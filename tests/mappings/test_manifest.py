@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway import data, findings
+from gateway.catalogue_folders import shipped
 from gateway.check import structure, tables
 from gateway.documents import Manifest
 from gateway.model import Strictness
@@ -26,7 +27,7 @@ FRAME = envelope.Frame("SENDER", "RECIPIENT", "1", datetime(2026, 3, 5, tzinfo=U
 
 def test_what_cuscar_cannot_carry_is_reported_under_the_documents_own_paths() -> None:
     """CUSCAR lists containers beside the bills, but what it drops is named where the document has it."""
-    written = table.load(DOCUMENT, CUSCAR).write(rig.expected_document(data.samples() / "manifest/feeder"))
+    written = table.load(shipped(), DOCUMENT, CUSCAR).write(rig.expected_document(data.samples() / "manifest/feeder"))
     assert [(f.code, f.place.path) for f in written.findings] == [
         ("translate.dropped", path)
         for path in (
@@ -44,7 +45,7 @@ def test_what_cuscar_cannot_carry_is_reported_under_the_documents_own_paths() ->
 def test_what_a_309_requires_is_never_invented() -> None:
     """A barge's manifest lacks values that a 309 must hold: each is named, and nothing is sent."""
     document = rig.expected_document(data.samples() / "manifest/barge")
-    rendered = envelope.render(document, table.load(DOCUMENT, X12), Context(), FRAME)
+    rendered = envelope.render(shipped(), document, table.load(shipped(), DOCUMENT, X12), Context(), FRAME)
     required = {f.place.path for f in rendered.findings if f.code == "translate.required"}
     assert rendered.body == b""
     assert {"bills[0].receipt_place", "bills[0].weight.value", "bills[0].containers[0].kind"} <= required
@@ -81,10 +82,10 @@ def test_a_container_that_no_goods_name_is_reported() -> None:
 
 def _ocean() -> tuple[list[Any], Any]:
     (event,) = (e for e in x12.read((OCEAN / "in.x12").read_bytes()) if isinstance(e, MessageRead))
-    schema = tables.find(event.message.type)
+    schema = tables.find(shipped(), event.message.type)
     assert schema is not None
     checked = structure.check(event.message, schema)
-    read = table.load(DOCUMENT, X12).read((event.message, checked), Context())
+    read = table.load(shipped(), DOCUMENT, X12).read((event.message, checked), Context())
     return [*event.findings, *checked.findings, *read.findings], read
 
 
@@ -118,7 +119,7 @@ def test_real_manifest_keeps_its_meaning_in_spite_of_its_faults() -> None:
 def test_real_manifest_goes_the_whole_way() -> None:
     """As CUSCAR it passes its own check and comes back as the same manifest, but for what was reported; as JSON, as it is."""
     _, read = _ocean()
-    rendered = envelope.render(read.document, table.load(DOCUMENT, CUSCAR), Context(), FRAME)
+    rendered = envelope.render(shipped(), read.document, table.load(shipped(), DOCUMENT, CUSCAR), Context(), FRAME)
     (ours,) = rig.messages(rendered.body)
     (expected,) = rig.messages((OCEAN / "out.edi").read_bytes())
     assert ours.segments[1:-1] == expected.segments[1:-1]
@@ -218,7 +219,7 @@ def _manifests(draw: st.DrawFn) -> Manifest:
 @given(document=_manifests())
 def test_any_manifest_survives_the_way_through_each_format(format_: str, document: Manifest) -> None:
     """Whatever shape its lists have, a manifest comes back from CUSCAR and JSON unchanged."""
-    read = rig.through(document, table.load(DOCUMENT, format_))
+    read = rig.through(document, table.load(shipped(), DOCUMENT, format_))
     assert read.document == document
 
 
@@ -228,5 +229,5 @@ def test_any_manifest_survives_the_way_through_a_309(document: Manifest) -> None
     """The same through a 309, whose date of call is mandatory and whose separators cannot be escaped."""
     calls = [{"port": call.port, "date": date(2026, 3, 4)} for call in document.calls]
     dated = Manifest.model_validate(document.model_dump() | {"calls": calls})
-    read = rig.through(dated, table.load(DOCUMENT, X12))
+    read = rig.through(dated, table.load(shipped(), DOCUMENT, X12))
     assert read.document == dated

@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from gateway.catalogue_folders import shipped
 from gateway.errors import MappingInvalid
 from gateway.translate import table
 from tests.mappings import oracle
@@ -73,10 +74,10 @@ def main(arguments: Sequence[str]) -> int:
 
 def unnoticed_rows() -> Iterator[str]:
     """The rows of every table without which it loads and nothing contradicts it."""
-    for document, format_ in table.available():
-        for position, row in enumerate(table.load(document, format_).rows):
+    for document, format_ in table.available(shipped()):
+        for position, row in enumerate(table.load(shipped(), document, format_).rows):
             try:
-                lessened = table.parse(oracle.without_row(document, format_, position), "lessened.toml")
+                lessened = table.parse(shipped(), oracle.without_row(document, format_, position), "lessened.toml")
             except MappingInvalid:
                 continue
             if next(oracle.complaints(lessened), None) is None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from gateway.catalogue_folders import shipped
 from gateway.check import structure, tables
 from gateway.documents.response import Outcome, Reason, Response
 from gateway.parse import edifact, x12
@@ -43,7 +44,7 @@ def test_what_a_response_says(response: Response, bgm: list[list[str]], reasons:
     (begun,) = (e for e in events if isinstance(e, InterchangeBegun))
     assert (begun.envelope.sender, begun.envelope.recipient) == ("CIQ", "TRADER")
     (read,) = (e for e in events if isinstance(e, MessageRead))
-    table = tables.find(read.message.type)
+    table = tables.find(shipped(), read.message.type)
     assert table is not None
     assert structure.check(read.message, table).findings == []
     parts = [split(raw, read.message.delimiters) for raw in read.message.segments]
@@ -78,7 +79,7 @@ def test_what_a_response_says_in_x12(response: Response, oti: list[str], reasons
     (begun,) = (e for e in events if isinstance(e, InterchangeBegun))
     assert (begun.envelope.sender, begun.envelope.recipient, begun.envelope.reference) == ("CIQ", "TRADER", "000000007")
     (read,) = (e for e in events if isinstance(e, MessageRead))
-    table = tables.find(read.message.type)
+    table = tables.find(shipped(), read.message.type)
     assert table is not None
     assert structure.check(read.message, table).findings == []
     parts = [raw.split("*") for raw in read.message.segments]

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.catalogue_folders import shipped
 from gateway.check import structure, tables
 from gateway.findings import catalogue, judged, make_finding, rejects
 from gateway.model import Finding, Place, Severity, Strictness, Syntax
@@ -44,7 +45,7 @@ def examined(payload):
             groups.append(event)
         elif isinstance(event, MessageRead):
             found = list(event.findings)
-            table = tables.find(event.message.type)
+            table = tables.find(shipped(), event.message.type)
             if table is None:
                 found.append(make_finding("edi.message.no_table", Place(segment=1, tag="UNH"), format="x"))
             else:
@@ -57,7 +58,7 @@ def examined(payload):
 def answer(payload, extra=(), **options):
     """The segments of the CONTRL for `payload` between UNH and UNT, or None."""
     envelope, findings, verdicts, groups = examined(payload)
-    reply = receipt.contrl(envelope, [*findings, *extra], verdicts, groups, **options)
+    reply = receipt.contrl(shipped(), envelope, [*findings, *extra], verdicts, groups, **options)
     return reply and reply.segments
 
 
@@ -155,7 +156,7 @@ def test_warnings_reject_nothing():
     envelope, findings, verdicts, groups = examined(f"{UNB}{SOUND.replace('N1+9', 'N1+QQQ')}UNZ+1+REF1'")
     assert rejects(verdicts[0].findings)
     verdicts[0].findings = list(judged(verdicts[0].findings, Strictness.LENIENT))
-    reply = receipt.contrl(envelope, findings, verdicts, groups)
+    reply = receipt.contrl(shipped(), envelope, findings, verdicts, groups)
     assert reply.segments == ["UCI+REF1+ALFA:ZZ+BETA:14+7"]
 
 
@@ -181,7 +182,7 @@ def test_what_cannot_be_copied_cannot_be_answered(payload):
     """Without a sound reference, sender and recipient there is no CONTRL; the faults are told by other means."""
     assert answer(payload) is None
     envelope, findings, verdicts, groups = examined(payload)
-    assert receipt.acknowledge(envelope, findings, verdicts, groups, reference="R1", at=AT) == b""
+    assert receipt.acknowledge(shipped(), envelope, findings, verdicts, groups, reference="R1", at=AT) == b""
 
 
 def test_a_message_that_does_not_name_itself():
@@ -220,10 +221,10 @@ def test_limits_of_contrl():
         for segment in range(2, 1200)
         for element in range(1, 120 if segment == 2 else 2)
     ]
-    segments = receipt.contrl(envelope, findings, [verdict], groups).segments
+    segments = receipt.contrl(shipped(), envelope, findings, [verdict], groups).segments
     assert sum(raw.startswith("UCS") for raw in segments) == 999
     assert segments.index("UCS+3") - segments.index("UCS+2") == 100
-    assert verified(receipt.acknowledge(envelope, findings, [verdict], groups, reference="R", at=AT)) == 1
+    assert verified(receipt.acknowledge(shipped(), envelope, findings, [verdict], groups, reference="R", at=AT)) == 1
 
 
 def test_the_interchange_goes_back():
@@ -232,7 +233,7 @@ def test_the_interchange_goes_back():
         "UNA|*,!^~" + (UNB[:-1] + "++++++1'" + SOUND + "UNZ+1+REF1'").translate(str.maketrans(":+'", "|*~"))
     ).encode()
     envelope, findings, verdicts, groups = examined(payload)
-    back = receipt.acknowledge(envelope, findings, verdicts, groups, reference="ACK1", at=AT)
+    back = receipt.acknowledge(shipped(), envelope, findings, verdicts, groups, reference="ACK1", at=AT)
     assert back.decode() == (
         "UNA|*,! ~UNB*UNOC|3*BETA|14*ALFA|ZZ*260304|0506*ACK1******1~"
         "UNH*1*CONTRL|D|3|UN~UCI*REF1*ALFA|ZZ*BETA|14*7~UNT*3*1~UNZ*1*ACK1~"
@@ -244,7 +245,7 @@ def test_version_4_goes_back_in_version_4():
     """Its own CONTRL, and a date with its century."""
     payload = f"{UNB.replace('UNOC:3', 'UNOY:4').replace('240102', '20240102')}{SOUND}UNZ+1+REF1'"
     envelope, findings, verdicts, groups = examined(payload)
-    back = receipt.acknowledge(envelope, findings, verdicts, groups, reference="ACK1", at=AT).decode()
+    back = receipt.acknowledge(shipped(), envelope, findings, verdicts, groups, reference="ACK1", at=AT).decode()
     assert back.startswith("UNB+UNOY:4+BETA:14+ALFA:ZZ+20260304:0506+ACK1'UNH+1+CONTRL:4:1:UN'")
 
 
@@ -255,10 +256,13 @@ def verified(payload):
         assert event.findings == []
         if isinstance(event, InterchangeBegun):
             assert (
-                structure.check_service(event.envelope.header, event.envelope.delimiters, event.envelope.version) == []
+                structure.check_service(
+                    shipped(), event.envelope.header, event.envelope.delimiters, event.envelope.version
+                )
+                == []
             )
         if isinstance(event, MessageRead):
-            checked = structure.check(event.message, tables.find(event.message.type))
+            checked = structure.check(event.message, tables.find(shipped(), event.message.type))
             assert checked.findings == []
             assert -1 not in checked.nodes
             count += 1
@@ -293,7 +297,7 @@ def test_what_we_answer_passes_our_own_check(data):
     groups = examined(f"{unb}{''.join(_group(n) for n in 'AB')}UNZ+2+REF1'")[3]
     groups = [replace(group, findings=data.draw(st.lists(finding, max_size=1))) for group in groups]
     findings = data.draw(st.lists(finding, max_size=1))
-    back = receipt.acknowledge(envelope, findings, verdicts, groups, reference="R1", at=AT)
+    back = receipt.acknowledge(shipped(), envelope, findings, verdicts, groups, reference="R1", at=AT)
     assert verified(back) == 1
 
 
@@ -379,5 +383,5 @@ def test_answers_to_messages_of_other_software(name, expected):
     found = answer(payload)
     assert (found and found[:2]) == expected
     envelope, findings, verdicts, groups = examined(payload)
-    back = receipt.acknowledge(envelope, findings, verdicts, groups, reference="R1", at=AT)
+    back = receipt.acknowledge(shipped(), envelope, findings, verdicts, groups, reference="R1", at=AT)
     assert verified(back) == (1 if expected else 0) if back else expected is None

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.catalogue_folders import shipped
 from gateway.check import structure, tables
 from gateway.findings import catalogue, judged, make_finding, rejects
 from gateway.model import Finding, Place, Severity, Strictness
@@ -45,7 +46,7 @@ def read(wire):
             case GroupBegun():
                 groups.append((event.group, list(event.findings), []))
             case MessageRead():
-                table = tables.find(event.message.type)
+                table = tables.find(shipped(), event.message.type)
                 found = event.findings + (structure.check(event.message, table).findings if table else [])
                 groups[-1][2].append((event.message, found))
             case GroupEnded():
@@ -59,7 +60,7 @@ def acknowledge(wire, strictness=Strictness.STRICT, form=Form.FUNCTIONAL):
     """The segments of the functional acknowledgement for the only group of `wire`, after our own check of it."""
     envelope, _, [(group, found, sets)] = read(wire)
     verdicts = [SetVerdict(m.type.name, m.reference, list(judged(f, strictness))) for m, f in sets]
-    body = group_acknowledgement(group, verdicts, list(judged(found, strictness)), form=form)
+    body = group_acknowledgement(shipped(), group, verdicts, list(judged(found, strictness)), form=form)
     assert body is not None
     check_ours(reply(envelope, "1", AT, groups=[(reply_group(group, "1", form=form), [body])]))
     return list(body.segments)
@@ -70,7 +71,7 @@ def check_ours(wire):
     for event in reader.read(wire):
         assert event.findings == []
         if isinstance(event, MessageRead):
-            table = tables.find(event.message.type)
+            table = tables.find(shipped(), event.message.type)
             assert table is not None
             assert structure.check(event.message, table).findings == []
 
@@ -144,7 +145,7 @@ def test_a_fault_of_the_group_rejects_all_its_sets():
 
 def test_acknowledgements_are_not_acknowledged():
     """Neither a group of acknowledgements nor an interchange of nothing else gets an answer."""
-    assert group_acknowledgement(Group([], "FA", "A", "B", "1", "004010"), []) is None
+    assert group_acknowledgement(shipped(), Group([], "FA", "A", "B", "1", "004010"), []) is None
     envelope, _, _ = read(GOOD.replace("*0*P*", "*1*P*"))
     fault = make_finding("x12.iea.count")
     assert interchange_acknowledgement(envelope, [fault], AT, only_acknowledgements=True) is None
@@ -169,9 +170,9 @@ def test_a_999_tells_repetitions_from_elements():
         make_finding("edi.element.too_many_repetitions", place=Place("0001", 2, "N1", 3, 1, 2), value="x", number="98")
     ]
     group = Group([], "SO", "SENDER", "RECIPIENT", "12", "005010")
-    body = group_acknowledgement(group, [SetVerdict("309", "0001", found)], form=Form.IMPLEMENTATION)
+    body = group_acknowledgement(shipped(), group, [SetVerdict("309", "0001", found)], form=Form.IMPLEMENTATION)
     assert "IK4*3>1>2*98*12*x" in body.segments
-    older = group_acknowledgement(group, [SetVerdict("309", "0001", found)])
+    older = group_acknowledgement(shipped(), group, [SetVerdict("309", "0001", found)])
     assert "AK4*3>1>2*98*12*x" in older.segments
 
 
@@ -245,8 +246,8 @@ def test_the_reply_is_in_the_senders_charset():
     (envelope,) = [e.envelope for e in events if isinstance(e, InterchangeBegun)]
     group = next(e.group for e in events if isinstance(e, GroupBegun))
     message = next(e.message for e in events if isinstance(e, MessageRead))
-    found = structure.check(message, tables.find(message.type)).findings
-    body = group_acknowledgement(group, [SetVerdict("309", "0001", found)])
+    found = structure.check(message, tables.find(shipped(), message.type)).findings
+    body = group_acknowledgement(shipped(), group, [SetVerdict("309", "0001", found)])
     assert "中文中文中文中文".encode("gb18030") in reply(envelope, "1", AT, groups=[(reply_group(group, "1"), [body])])
 
 
@@ -255,7 +256,7 @@ def test_an_acknowledgement_stays_short():
     found = [make_finding("edi.element.missing", place=Place("0001", n, "M11", 1)) for n in range(2, 5000)]
     found += [make_finding("edi.element.missing", place=Place("0001", 2, "M11", 1)) for _ in range(200)]
     group = Group([], "SO", "SENDER", "RECIPIENT", "12", "004010")
-    body = group_acknowledgement(group, [SetVerdict("309", "0001", found)])
+    body = group_acknowledgement(shipped(), group, [SetVerdict("309", "0001", found)])
     assert len([s for s in body.segments if s.startswith("AK3")]) == 1000
     assert body.segments.index("AK3*M11*3**8") - body.segments.index("AK3*M11*2**8") == 100
 
@@ -287,7 +288,7 @@ ANY_FINDING = st.builds(
 def test_no_finding_makes_an_acknowledgement_invalid(found, group_found, name, reference, version, form):
     """Whatever the sender wrote, what we answer stands our own check, and the verdict is that of the findings."""
     group = Group([], "SO", "SENDER", "RECIPIENT", "12", version)
-    body = group_acknowledgement(group, [SetVerdict(name, reference, found)], group_found, form=form)
+    body = group_acknowledgement(shipped(), group, [SetVerdict(name, reference, found)], group_found, form=form)
     assert (body.segments[-1].split("*")[1] == "R") == (rejects(found) or rejects(group_found))
     envelope, _, _ = read(GOOD)
     check_ours(reply(envelope, "1", AT, groups=[(reply_group(group, "1", form=form), [body])]))

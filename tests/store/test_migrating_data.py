@@ -12,6 +12,7 @@ import pytest
 from alembic import command
 from sqlalchemy import Connection
 
+from gateway.catalogue_folders import shipped
 from gateway.check import rulebook
 from gateway.decide.facts import CaseById, Facts
 from gateway.model import DeliveryState, InterchangeRef, PayloadState, Syntax
@@ -305,7 +306,7 @@ async def test_every_status_becomes_tracks(empty_url: str, tmp_path: Path) -> No
     try:
         queries = {number: CaseById(f"c-{number}") for number in range(len(STOOD))}
         found = await store.facts(queries.values(), Facts(), "m")
-        rules = rulebook.load().at(NOW.date())
+        rules = rulebook.load(shipped()).at(NOW.date())
         for number, (status, documents, tracks, left) in enumerate(STOOD):
             case = found[queries[number]]
             assert case is not None

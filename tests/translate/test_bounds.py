@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.catalogue_folders import shipped
+from gateway.check import codes
 from gateway.documents import MODELS, Document, values
 from gateway.model import Syntax
 from gateway.translate import moments, table
@@ -44,7 +46,7 @@ def filled(value: Any, serial: int) -> Any:
     return value
 
 
-@pytest.mark.parametrize(("document", "format_"), table.available())
+@pytest.mark.parametrize(("document", "format_"), table.available(shipped()))
 def test_what_a_document_holds_can_be_written(document: str, format_: str) -> None:
     """Every format writes them, or says that it leaves them out; nothing raises and nothing grows."""
     original = nasty.documents()[document]
@@ -60,7 +62,7 @@ def test_what_a_document_holds_can_be_written(document: str, format_: str) -> No
 
 def single(spec: str) -> Converter:
     """A converter of one slot."""
-    converter = make(spec)
+    converter = make(spec, lambda name: codes.find(shipped(), name))
     assert isinstance(converter, Converter)
     return converter
 

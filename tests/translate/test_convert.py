@@ -2,23 +2,28 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.catalogue_folders import shipped
+from gateway.check import codes
 from gateway.errors import MappingInvalid
 from gateway.parse.segments import Delimiters
 from gateway.translate import convert
 from gateway.translate.context import Context
 from gateway.translate.convert import Converter, ManyConverter, Unconvertible
 
+LISTS = partial(codes.find, shipped())
+"""The code lists that ship."""
 UN, CIQ, CUSTOMS = Context(), Context(code_tables="ciq"), Context(code_tables="customs")
 
 
 def one(spec: str) -> Converter:
-    made = convert.make(spec)
+    made = convert.make(spec, LISTS)
     assert isinstance(made, Converter)
     return made
 
@@ -113,7 +118,7 @@ def test_unwritable(spec: str, context: Context, value: Any, code: str, kept: An
 def test_wrong_converter_is_refused(spec: str) -> None:
     """An unknown converter or a wrong argument is a fault of the table, told at loading."""
     with pytest.raises(MappingInvalid):
-        convert.make(spec)
+        convert.make(spec, LISTS)
 
 
 def test_numbers_have_the_recipients_decimal_mark() -> None:
@@ -144,7 +149,7 @@ def test_format_qualifier_of_the_sender_decides() -> None:
 )
 def test_equipment_numbers_are_parted_and_joined(number: str, cells: list[str]) -> None:
     """A container's letters and digits stand in two slots and are one number."""
-    pair = convert.make("equipment")
+    pair = convert.make("equipment", LISTS)
     assert isinstance(pair, ManyConverter)
     assert pair.write(number, [4, 10], UN) == cells
     assert pair.read(cells, [4, 10], UN) == number

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gateway.catalogue_folders import shipped
 from gateway.check import structure, tables
 from gateway.documents import ClearanceNotice, Manifest
 from gateway.findings import text
@@ -20,11 +21,11 @@ HEAD = ["BGM+962:::CLEARANCE NOTICE+370200126000077000+9", "GIS+23", "GIS+1:148:
 
 def read(segments: list[str], context: Context = BEIJING, mapping: Any = None) -> Read:
     message = envelope.segment_message(segments, FORMAT, "1", EDIFACT_DELIMITERS)
-    schema = tables.find(message.type)
+    schema = tables.find(shipped(), message.type)
     assert schema is not None
     checked = structure.check(message, schema)
     assert not checked.findings, checked.findings
-    return (mapping or table.load("clearance", FORMAT)).read((message, checked), context)
+    return (mapping or table.load(shipped(), "clearance", FORMAT)).read((message, checked), context)
 
 
 def notice(**values: Any) -> ClearanceNotice:
@@ -33,7 +34,7 @@ def notice(**values: Any) -> ClearanceNotice:
 
 
 def write(document: ClearanceNotice, context: Context = BEIJING) -> tuple[list[str], list[tuple[str, str]]]:
-    written = table.load("clearance", FORMAT).write(document, context)
+    written = table.load(shipped(), "clearance", FORMAT).write(document, context)
     return written.body, [(f.code, f.place.path) for f in written.findings]
 
 
@@ -62,8 +63,10 @@ def test_what_no_row_mentions_is_reported_where_it_stands() -> None:
 @pytest.mark.parametrize(("unmapped", "found", "kept"), [("report", 1, 0), ("keep", 0, 1), ("ignore", 0, 0)])
 def test_a_table_says_what_becomes_of_the_unmapped(unmapped: str, found: int, kept: int) -> None:
     """keep, report or ignore, as the table says."""
-    source = table.path_of("clearance", FORMAT).read_text("utf-8")
-    mapping = table.parse(source.replace('unmapped = "report"', f'unmapped = "{unmapped}"').encode(), "test.toml")
+    source = shipped().text(table.file_of(shipped(), "clearance", FORMAT))
+    mapping = table.parse(
+        shipped(), source.replace('unmapped = "report"', f'unmapped = "{unmapped}"').encode(), "test.toml"
+    )
     outcome = read(spliced("DTM+171:20260304:102"), mapping=mapping)
     assert (len(outcome.findings), len(outcome.kept)) == (found, kept)
 
@@ -174,11 +177,13 @@ def test_faults_of_the_document_are_told_at_the_senders_place() -> None:
 
 def test_order_comes_from_the_schema() -> None:
     """However the table's rows are shuffled, the segments written are the same."""
-    source = table.path_of("clearance", FORMAT).read_text("utf-8")
+    source = shipped().text(table.file_of(shipped(), "clearance", FORMAT))
     head, rows = source.split("rows = [\n")
     lines = [line for line in rows.split("\n") if line.strip().startswith(("[", "{"))]
     document = notice(trade_country="CL", goods=[{"hs_code": "2204210000", "quantity": {"value": "1", "unit": "KGM"}}])
-    shuffled = table.parse((head + "rows = [\n" + "\n".join(sorted(lines, key=hash)) + "\n]\n").encode(), "test.toml")
+    shuffled = table.parse(
+        shipped(), (head + "rows = [\n" + "\n".join(sorted(lines, key=hash)) + "\n]\n").encode(), "test.toml"
+    )
     tags = [segment[:3] for segment in shuffled.write(document, BEIJING).body]
     assert tags == [segment[:3] for segment in write(document)[0]]
 
@@ -206,10 +211,10 @@ def test_what_the_recipients_codes_lack_is_left_out_and_told() -> None:
 
 def test_a_mandatory_element_without_a_row_is_told() -> None:
     """A table that fills no last element of a segment, mandatory there, loses the message and says why."""
-    source = table.path_of("manifest", "x12:309:004010").read_text("utf-8")
+    source = shipped().text(table.file_of(shipped(), "manifest", "x12:309:004010"))
     lessened = source.replace('["type",                       "M10/09",                 "text"],', "")
     assert lessened != source
     document = Manifest.model_validate({"number": "M1", "function": "9", "transport": {"carrier_code": "SMPL"}})
-    written = table.parse(lessened.encode(), "lessened.toml").write(document, BEIJING)
+    written = table.parse(shipped(), lessened.encode(), "lessened.toml").write(document, BEIJING)
     told = [f.args["target"] for f in written.findings if f.code == "translate.required"]
     assert "M10 09" in told

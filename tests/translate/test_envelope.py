@@ -9,6 +9,7 @@ import pytest
 from lxml import etree
 
 from gateway import data
+from gateway.catalogue_folders import shipped
 from gateway.check import structure, tables
 from gateway.documents import ClearanceNotice, Declaration, Manifest
 from gateway.parse import edifact, x12, xml
@@ -28,7 +29,7 @@ def notice(**values: Any) -> ClearanceNotice:
 
 
 def rendered(document: Any, kind: str, format_: str, frame: Frame = FRAME) -> Rendered:
-    return render(document, table.load(kind, format_), Context("Asia/Shanghai"), frame)
+    return render(shipped(), document, table.load(shipped(), kind, format_), Context("Asia/Shanghai"), frame)
 
 
 def begun(body: bytes, charset: str = "") -> tuple[Any, Any]:
@@ -78,7 +79,7 @@ def test_what_the_charset_lacks_is_told(charset: str, remarks: str, carried: str
     _, written = begun(out.body, charset)
     (text,) = [split(raw, written.delimiters) for raw in written.segments if raw.startswith("FTX")]
     assert text[4] == [carried]
-    schema = tables.find(written.type)
+    schema = tables.find(shipped(), written.type)
     assert schema is not None
     assert structure.check(written, schema).findings == []
 

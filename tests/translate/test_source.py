@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from gateway import data
+from gateway.catalogue_folders import shipped
 from gateway.errors import MappingInvalid
 from gateway.translate import source, table
 from gateway.translate.rows import Row
+from tests.catalogues import over_shipped
 
 HEAD = 'document = "clearance"\nformat = "edifact:CUSRES:D:96B:UN"\n'
 BASE = "clearance/edifact_cusres_d96b"
@@ -21,18 +23,17 @@ PARTY = 'rows = [["code", ".NAD/C082.3039", "text"], ["city", ".NAD/3164", "cut:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path) -> Path:
     """A copy of the shipped tables to write more into."""
     copied = tmp_path / "mappings"
     shutil.copytree(data.mappings(), copied)
     (copied / "parts/tried.toml").write_text(PARTY)
-    monkeypatch.setattr(data, "mappings", lambda: copied)
     return copied
 
 
 def rows(text: str, folder: Path) -> tuple[Row, ...]:
     """The rows that a table's text comes to; it has no faults."""
-    read = source.read(text.encode(), "tried.toml", folder)
+    read = source.read(over_shipped(folder.parent), text.encode(), "tried.toml")
     assert read.faults == ()
     assert read.rows is not None
     return read.rows
@@ -41,7 +42,7 @@ def rows(text: str, folder: Path) -> tuple[Row, ...]:
 def faults(text: str, folder: Path) -> str:
     """What is wrong with a table's text, in one line."""
     try:
-        return "; ".join(source.read(text.encode(), "tried.toml", folder).faults)
+        return "; ".join(source.read(over_shipped(folder.parent), text.encode(), "tried.toml").faults)
     except MappingInvalid as error:
         return str(error)
 
@@ -92,13 +93,13 @@ def test_a_notice_with_its_parties_written_out_is_the_same_table() -> None:
         for who, qualifier in (("consignor", "CZ"), ("consignee", "CN"))
         for field, by in party.items()
     }
-    assert {row for row in table.load(*MAIN).rows if row.field.startswith("consign")} == expected
+    assert {row for row in table.load(shipped(), *MAIN).rows if row.field.startswith("consign")} == expected
 
 
 def test_every_part_is_included_somewhere() -> None:
     """No part has lost its tables."""
     parts = {path.stem for path in (data.mappings() / source.PARTS).glob("*.toml")}
-    texts = "".join(path.read_text("utf-8") for path in table.paths(data.mappings()))
+    texts = "".join(shipped().text(name) for name in table.files(shipped()))
     assert parts == set(re.findall(r'include = "(\w+)"', texts))
 
 
@@ -133,7 +134,7 @@ def test_a_fault_of_an_included_row_names_table_include_and_row(folder: Path) ->
     """Whoever reads it finds the table, the entry in it and the row in the part."""
     text = f'{HEAD}rows = [{{ include = "tried", field = "consignor", at = "SG99" }}]'
     with pytest.raises(MappingInvalid) as caught:
-        table.parse(text.encode(), "tried.toml")
+        table.parse(over_shipped(folder.parent), text.encode(), "tried.toml")
     assert "tried.toml: " in str(caught.value)
     assert (
         "place 'SG99.NAD/3164': edifact:CUSRES:D:96B:UN has no group SG99 "
@@ -147,7 +148,7 @@ def test_the_digest_covers_what_is_included(folder: Path) -> None:
     plain = f"{HEAD}rows = []".encode()
 
     def digests() -> tuple[str, str]:
-        return tuple(source.read(body, "t", folder).digest for body in (including, plain))  # type: ignore[return-value]
+        return tuple(source.read(over_shipped(folder.parent), body, "t").digest for body in (including, plain))  # type: ignore[return-value]
 
     before = digests()
     part = hashlib.sha256(PARTY.encode()).hexdigest()
@@ -172,7 +173,7 @@ def test_the_order_of_rows_and_includes_means_nothing(folder: Path) -> None:
 
 def varied(rows_: str, folder: Path, more: str = "") -> tuple[set[Row], set[Row]]:
     """(the base's rows that a variation has not, the rows that it has instead)."""
-    base = set(table.load(*MAIN).rows)
+    base = set(table.load(over_shipped(folder.parent), *MAIN).rows)
     own = set(rows(f'extends = "{BASE}"\n{more}\nrows = [{rows_}]', folder))
     return base - own, own - base
 
@@ -233,8 +234,8 @@ def test_a_variation_says_what_differs(folder: Path, row: str, more: str, gone: 
 
 def test_a_variation_has_the_bases_header_but_for_the_unmapped(folder: Path) -> None:
     """Document, format and conditions are not said again; what becomes of the unmapped may be."""
-    base = source.read((folder / f"{BASE}.toml").read_bytes(), BASE, folder)
-    own = source.read(f'extends = "{BASE}"\nunmapped = "ignore"'.encode(), "own", folder)
+    base = source.read(over_shipped(folder.parent), (folder / f"{BASE}.toml").read_bytes(), BASE)
+    own = source.read(over_shipped(folder.parent), f'extends = "{BASE}"\nunmapped = "ignore"'.encode(), "own")
     assert (own.document, own.format, own.when, own.reshape) == (base.document, base.format, base.when, base.reshape)
     assert (base.unmapped, own.unmapped, own.extends) == ("report", "ignore", BASE)
     assert own.digest != base.digest
@@ -267,17 +268,17 @@ def test_a_variation_that_is_none_is_told(folder: Path, text: str, fault: str) -
 def test_a_variation_is_found_by_its_name_and_for_what_its_base_maps(folder: Path) -> None:
     """It is no table of its own: only whoever names it gets it, and only for its document and format."""
     (folder / "clearance/acme.toml").write_text(f'extends = "{BASE}"\nwithout = ["remarks"]')
-    (variation,) = table.variations()
+    (variation,) = table.variations(over_shipped(folder.parent))
     assert variation == table.Variation("clearance/acme", BASE, *MAIN)
-    found = table.find(*MAIN, "clearance/acme")
+    found = table.find(over_shipped(folder.parent), *MAIN, "clearance/acme")
     assert found is not None
     assert "remarks" not in found.carried
-    assert "remarks" in table.load(*MAIN).carried
-    assert table.available().count(MAIN) == 1
-    assert table.find(*MAIN, "clearance/nobody") is None
-    assert table.find("transfer", "xml:Transfer:1", "clearance/acme") is None
+    assert "remarks" in table.load(over_shipped(folder.parent), *MAIN).carried
+    assert table.available(over_shipped(folder.parent)).count(MAIN) == 1
+    assert table.find(over_shipped(folder.parent), *MAIN, "clearance/nobody") is None
+    assert table.find(over_shipped(folder.parent), "transfer", "xml:Transfer:1", "clearance/acme") is None
     with pytest.raises(MappingInvalid, match=r"no mapping of clearance as .* by the name clearance/nobody"):
-        table.load(*MAIN, "clearance/nobody")
+        table.load(over_shipped(folder.parent), *MAIN, "clearance/nobody")
 
 
 def test_a_variation_is_judged_as_a_whole(folder: Path) -> None:
@@ -287,4 +288,4 @@ def test_a_variation_is_judged_as_a_whole(folder: Path) -> None:
         ('rows = [["remarks", "SG99.FTX/C108.4440", "text"]]', "has no group SG99"),
     ):
         with pytest.raises(MappingInvalid, match=fault):
-            table.parse(f'extends = "{BASE}"\n{more}'.encode(), "tried.toml")
+            table.parse(over_shipped(folder.parent), f'extends = "{BASE}"\n{more}'.encode(), "tried.toml")

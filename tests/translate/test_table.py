@@ -4,6 +4,7 @@ import hashlib
 
 import pytest
 
+from gateway.catalogue_folders import shipped
 from gateway.documents import MODELS
 from gateway.errors import MappingInvalid
 from gateway.translate import fields, lint, table
@@ -11,20 +12,20 @@ from gateway.translate import fields, lint, table
 HEAD = 'document = "clearance"\nformat = "edifact:CUSRES:D:96B:UN"\n'
 
 
-@pytest.mark.parametrize("key", table.available(), ids=":".join)
+@pytest.mark.parametrize("key", table.available(shipped()), ids=":".join)
 def test_every_table_loads(key: tuple[str, str]) -> None:
     """Each table of ours fits its document and its schema; one that includes nothing has the digest of its text."""
-    mapping = table.load(*key)
+    mapping = table.load(shipped(), *key)
     assert (mapping.document, mapping.format) == key
-    text = table.path_of(*key).read_bytes()
+    text = shipped().read(table.file_of(shipped(), *key))
     assert (mapping.digest == hashlib.sha256(text).hexdigest()) == (b"{ include = " not in text)
 
 
-@pytest.mark.parametrize("key", table.available(), ids=":".join)
+@pytest.mark.parametrize("key", table.available(shipped()), ids=":".join)
 def test_every_field_of_a_document_is_mapped_or_said_not_to_be(key: tuple[str, str]) -> None:
     """What a table does not carry is exactly what lint names."""
-    mapping = table.load(*key)
-    remarks = lint.lint(mapping)
+    mapping = table.load(shipped(), *key)
+    remarks = lint.lint(shipped(), mapping)
     assert all(": " in remark for remark in remarks)
     if mapping.format.startswith("json"):
         assert remarks == []
@@ -32,7 +33,7 @@ def test_every_field_of_a_document_is_mapped_or_said_not_to_be(key: tuple[str, s
 
 def faults(source: str) -> list[str]:
     with pytest.raises(MappingInvalid) as caught:
-        table.parse(source.encode(), "test.toml")
+        table.parse(shipped(), source.encode(), "test.toml")
     listed = caught.value.details.get("faults")
     return list(listed) if isinstance(listed, tuple) else [str(caught.value)]
 
@@ -103,16 +104,16 @@ def test_a_table_that_is_none_is_refused(source: str, fault: str) -> None:
 
 def test_unknown_mappings_are_told_apart_from_broken_ones() -> None:
     """find gives None where there is no table; load says so."""
-    assert table.find("clearance", "x12:350:004010") is None
+    assert table.find(shipped(), "clearance", "x12:350:004010") is None
     with pytest.raises(MappingInvalid, match="no mapping of clearance as x12:350:004010"):
-        table.load("clearance", "x12:350:004010")
-    assert "clearance" in table.documents_of("edifact:CUSRES:D:96B:UN")
+        table.load(shipped(), "clearance", "x12:350:004010")
+    assert "clearance" in table.documents_of(shipped(), "edifact:CUSRES:D:96B:UN")
 
 
 @pytest.mark.parametrize("document", MODELS)
 def test_every_document_has_its_own_json(document: str) -> None:
     """Whatever is added to the documents, it can be exchanged as JSON."""
-    assert table.find(document, f"json:{document}:1") is not None
+    assert table.find(shipped(), document, f"json:{document}:1") is not None
 
 
 def test_paths_of_values_name_lists_with_their_index() -> None:

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from gateway import data
+from gateway.catalogue_folders import shipped
 from gateway.errors import MappingInvalid
 from gateway.findings import text
 from gateway.model import Finding
 from gateway.parse.segments import Delimiters, Envelope, SegmentMessage
 from gateway.translate import table, when
+from tests.catalogues import over_shipped
 
 FORMAT = "edifact:CUSRES:D:96B:UN"
 UNA = Delimiters("'", "+", ":", "?")
@@ -26,11 +28,10 @@ def message(*segments: str) -> SegmentMessage:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path) -> Path:
     """A copy of the shipped tables to write more into."""
     copied = tmp_path / "mappings"
     shutil.copytree(data.mappings(), copied)
-    monkeypatch.setattr(data, "mappings", lambda: copied)
     return copied
 
 
@@ -54,7 +55,7 @@ def put(folder: Path, table_: str, conditions: str) -> None:
 )
 def test_a_message_is_the_document_whose_conditions_it_meets(segments: tuple[str, ...], document: str) -> None:
     """What stands in BGM 1001 says whether a CUSRES is a clearance notice or a response."""
-    assert table.choose(FORMAT, message(*segments)) == document
+    assert table.choose(shipped(), FORMAT, message(*segments)) == document
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,7 @@ def test_a_message_that_meets_none_is_told_by_element_and_value(
     segments: tuple[str, ...], place: str, value: str
 ) -> None:
     """The finding stands at the element, and says its value and those that some table takes."""
-    found = table.choose(FORMAT, message(*segments))
+    found = table.choose(shipped(), FORMAT, message(*segments))
     assert isinstance(found, Finding)
     assert (found.code, str(found.place), found.value) == ("mapping.none_for", place, value)
     assert text(found) == (
@@ -81,19 +82,19 @@ def test_a_message_that_meets_none_is_told_by_element_and_value(
 
 def test_a_format_with_one_table_and_no_conditions_is_not_looked_into() -> None:
     """Its document is known without the message; a format without tables has none."""
-    assert table.choose("edifact:CUSDEC:D:96B:UN", message()) == "declaration"
-    assert table.choose("xml:Transfer:1") == "transfer"
-    assert table.choose("edifact:APERAK:D:96B:UN", message()) is None
-    assert set(table.documents_of(FORMAT)) == {"clearance", "response"}
+    assert table.choose(shipped(), "edifact:CUSDEC:D:96B:UN", message()) == "declaration"
+    assert table.choose(shipped(), "xml:Transfer:1") == "transfer"
+    assert table.choose(shipped(), "edifact:APERAK:D:96B:UN", message()) is None
+    assert set(table.documents_of(shipped(), FORMAT)) == {"clearance", "response"}
 
 
 def test_several_places_must_all_fit_and_the_one_to_blame_is_named(folder: Path) -> None:
     """Of two places each must hold one of its values; told is the one whose value no table knows."""
     put(folder, "clearance/edifact_cusres_d96b", 'when = { "BGM/C002.1001" = "962", "BGM/1225" = "9|5" }')
-    assert table.choose(FORMAT, message("BGM+962+1+5")) == "clearance"
-    assert table.choose(FORMAT, message("BGM+961+1+7")) == "response"
+    assert table.choose(over_shipped(folder.parent), FORMAT, message("BGM+962+1+5")) == "clearance"
+    assert table.choose(over_shipped(folder.parent), FORMAT, message("BGM+961+1+7")) == "response"
     for bgm, element in (("BGM+962+1+7", "BGM/1225"), ("BGM+963+1+9", "BGM/C002.1001")):
-        found = table.choose(FORMAT, message(bgm))
+        found = table.choose(over_shipped(folder.parent), FORMAT, message(bgm))
         assert isinstance(found, Finding)
         assert found.args["element"] == element
 
@@ -103,7 +104,10 @@ def test_a_place_may_be_picked_by_its_qualifier(folder: Path) -> None:
     at = '"GIS[1131=109]/C529.7365" = "1|2|3|4|5|6|7"'
     put(folder, "response/edifact_cusres_d96b", f"when = {{ {at} }}")
     put(folder, "clearance/edifact_cusres_d96b", 'when = { "GIS[1131=109]/C529.7365" = "9" }')
-    assert table.choose(FORMAT, message("BGM+1", "GIS+9:148:ZZZ", "GIS+4:109:ZZZ")) == "response"
+    assert (
+        table.choose(over_shipped(folder.parent), FORMAT, message("BGM+1", "GIS+9:148:ZZZ", "GIS+4:109:ZZZ"))
+        == "response"
+    )
 
 
 @pytest.mark.parametrize(
@@ -130,7 +134,7 @@ def test_tables_that_may_take_the_same_message_do_not_load(folder: Path, conditi
     """Overlap is an error before any message comes, and names both tables."""
     put(folder, "clearance/edifact_cusres_d96b", conditions)
     with pytest.raises(MappingInvalid, match="response/edifact_cusres_d96b and clearance/edifact_cusres_d96b may take"):
-        table.available()
+        table.available(over_shipped(folder.parent))
 
 
 @pytest.mark.parametrize(
@@ -151,7 +155,9 @@ def test_conditions_that_are_none_are_told(folder: Path, conditions: str, fault:
     """Places are judged by the schema, values by what the table itself writes."""
     put(folder, "clearance/edifact_cusres_d96b", f"when = {conditions}")
     with pytest.raises(MappingInvalid) as caught:
-        table.parse((folder / "clearance/edifact_cusres_d96b.toml").read_bytes(), "tried.toml")
+        table.parse(
+            over_shipped(folder.parent), (folder / "clearance/edifact_cusres_d96b.toml").read_bytes(), "tried.toml"
+        )
     assert fault in str(caught.value)
 
 
@@ -159,4 +165,4 @@ def test_other_syntaxes_say_themselves_what_they_are(folder: Path) -> None:
     """An XML message's root and a JSON message's format leave nothing to tell apart."""
     put(folder, "transfer/xml_transfer_1", 'when = { "Function" = "9" }')
     with pytest.raises(MappingInvalid, match="when: is for EDIFACT and X12"):
-        table.load("transfer", "xml:Transfer:1")
+        table.load(over_shipped(folder.parent), "transfer", "xml:Transfer:1")

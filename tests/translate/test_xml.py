@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from lxml import etree
 
+from gateway.catalogue_folders import shipped
 from gateway.check import xsd
 from gateway.documents import ClearanceNotice
 from gateway.translate import table
@@ -21,7 +22,7 @@ FIXED = (
 
 def read(inside: str) -> Read:
     root = etree.fromstring(f'<ClearanceNotice xmlns="{NAMESPACE}">\n{inside}</ClearanceNotice>')
-    return table.load("clearance", FORMAT).read(root)
+    return table.load(shipped(), "clearance", FORMAT).read(root)
 
 
 def notice(**values: Any) -> ClearanceNotice:
@@ -30,7 +31,7 @@ def notice(**values: Any) -> ClearanceNotice:
 
 
 def write(document: ClearanceNotice) -> tuple[etree._Element, list[tuple[str, str]]]:
-    written = table.load("clearance", FORMAT).write(document, Context("Asia/Shanghai"))
+    written = table.load(shipped(), "clearance", FORMAT).write(document, Context("Asia/Shanghai"))
     return written.body, [(f.code, f.place.path) for f in written.findings]
 
 
@@ -98,12 +99,12 @@ def test_characters_that_xml_does_not_know_are_told() -> None:
 
 def test_order_comes_from_the_schema() -> None:
     """What is written passes the schema, whose order is fixed, whatever the order of the rows."""
-    source = table.path_of("clearance", FORMAT).read_text("utf-8")
+    source = shipped().text(table.file_of(shipped(), "clearance", FORMAT))
     head, rows = source.split("rows = [\n")
     lines = sorted(line for line in rows.split("\n") if line.strip().startswith(("[", "{")))
-    mapping = table.parse((head + "rows = [\n" + "\n".join(reversed(lines)) + "\n]\n").encode(), "test.toml")
+    mapping = table.parse(shipped(), (head + "rows = [\n" + "\n".join(reversed(lines)) + "\n]\n").encode(), "test.toml")
     document = notice(remarks="A", trade_country="CL", containers=["CSQU3054383"], goods=[{"hs_code": "2204210000"}])
-    assert xsd.check(mapping.write(document).body, FORMAT) == []
+    assert xsd.check(shipped(), mapping.write(document).body, FORMAT) == []
 
 
 def test_an_empty_group_is_not_written() -> None:

@@ -22,6 +22,7 @@ from lxml import etree
 from pydantic import AwareDatetime, BaseModel
 
 from gateway import data
+from gateway.catalogue_folders import shipped
 from gateway.documents import MODELS, Document, base
 from gateway.model import Place, Syntax
 from gateway.translate import envelope, table
@@ -217,7 +218,7 @@ class Wire:
 @cache
 def wires() -> tuple[Wire, ...]:
     """One good message of every format that a table writes."""
-    return tuple(filter(None, (_wire(name, format_) for name, format_ in table.available())))
+    return tuple(filter(None, (_wire(name, format_) for name, format_ in table.available(shipped()))))
 
 
 @cache
@@ -236,7 +237,7 @@ def documents() -> Mapping[str, Document]:
 
 
 def _examined(body: bytes) -> Iterator[object]:
-    return examine(body, [ANY], RULES.at(START.date()), unpacked_limit=LIMIT)
+    return examine(shipped(), body, [ANY], RULES.at(START.date()), unpacked_limit=LIMIT)
 
 
 def _wire(name: str, format_: str) -> Wire | None:
@@ -257,7 +258,7 @@ def written(document: Document, name: str, format_: str, context: Context = Cont
     reference = "000000001" if format_.startswith("x12") else "ANREF1"
     at = START.astimezone(context.zone)
     frame = envelope.Frame("ZZ:SENDER", "ZZ:GATEWAY", reference, at=at)
-    return envelope.render(document, table.load(name, format_), context, frame).body
+    return envelope.render(shipped(), document, table.load(shipped(), name, format_), context, frame).body
 
 
 def _kind(model: type[BaseModel], path: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway import data
+from gateway.catalogue_folders import shipped
 from gateway.check import rulebook
 from gateway.config import Settings
 from gateway.discovery import find_flows
@@ -34,10 +35,11 @@ from gateway.store import open_store
 from gateway.store.contract import Accepted, Claimed, PayloadView
 from gateway.store.sql_store import SqlStore
 from gateway.transports.base import Arrival
+from gateway.trip.in_force import InForce
 
 ORIGIN = "test.example/log"
 FLOWS = find_flows()
-RULES = rulebook.load(FLOWS.rules)
+RULES = rulebook.load(shipped(), FLOWS.rules)
 START = datetime(2026, 3, 5, 1, 30, tzinfo=UTC)
 
 PARTNERS = (
@@ -167,6 +169,7 @@ async def house(folder: Path, migrated: Path | str, **pipeline: Any) -> AsyncIte
                 "anchor_file": folder / "anchor",
                 "free_bytes": 0,
             },
+            "catalogue": {"snapshots": folder / "catalogues"},
             "pipeline": {"workers": 0, **pipeline},
         }
     )
@@ -187,7 +190,7 @@ async def house(folder: Path, migrated: Path | str, **pipeline: Any) -> AsyncIte
             store,
             notary,
             Intake(store, settings, notary, clock=clock),
-            Pipeline(store, settings, notary, FLOWS, RULES, clock=clock),
+            Pipeline(store, settings, notary, FLOWS, InForce(shipped(), settings.catalogue.snapshots), clock=clock),
             clock,
         )
     finally:

@@ -9,14 +9,16 @@ from typing import Any
 
 import pytest
 
+from gateway.catalogue_folders import shipped
 from gateway.check.rules import MOST_ITEMS
 from gateway.errors import FactsMoved
 from gateway.model import MessageState, PayloadState, derive_id
 from gateway.pipeline import Pipeline
 from gateway.store.contract import Claimed
 from gateway.trip import carry, decider
+from gateway.trip.in_force import InForce
 from tests.faults import heavy
-from tests.trip.rig import FLOWS, RULES, House, codes, elements, house, interchange, message
+from tests.trip.rig import FLOWS, House, codes, elements, house, interchange, message
 
 MESSAGES = 8
 
@@ -237,7 +239,14 @@ async def test_a_pipeline_picks_up_what_waits(gateway: House) -> None:
     from datetime import UTC, datetime
 
     accepted = await gateway.send(large(messages=1))
-    pipeline = Pipeline(gateway.store, gateway.settings, gateway.notary, FLOWS, RULES, clock=lambda: datetime.now(UTC))
+    pipeline = Pipeline(
+        gateway.store,
+        gateway.settings,
+        gateway.notary,
+        FLOWS,
+        InForce(shipped(), gateway.settings.catalogue.snapshots),
+        clock=lambda: datetime.now(UTC),
+    )
     running = asyncio.create_task(pipeline.run())
     for _ in range(500):
         if (await gateway.store.payload(accepted.payload_id)).state is PayloadState.PROCESSED:

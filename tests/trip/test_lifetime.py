@@ -14,7 +14,7 @@ class Knot:
     def __init__(self):
         self.self = self
 
-workers.prepare(0)
+workers.prepare(0, None)
 freeze_loaded()
 print(gc.get_freeze_count(), len(gc.get_objects()))
 alive = weakref.WeakSet()

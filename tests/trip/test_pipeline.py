@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 
 from gateway import data
+from gateway.catalogue import Catalogue
+from gateway.catalogue_folders import Shelf, shipped
 from gateway.errors import StoreUnavailable
 from gateway.model import MessageState, Payload, PayloadState, Severity, Strictness
 from gateway.pipeline import Pipeline
@@ -22,11 +24,11 @@ from gateway.store.bodies import content
 from gateway.store.contract import Outcome
 from gateway.trip import workers
 from gateway.trip.examine import Examined, Message
+from gateway.trip.in_force import InForce
 from gateway.trip.inbox import SUSPECT_DEATHS
 from gateway.trip.workers import Examiners
 from tests.trip.rig import (
     FLOWS,
-    RULES,
     START,
     House,
     codes,
@@ -115,10 +117,10 @@ async def test_one_payloads_fault_is_no_others(gateway: House, monkeypatch: pyte
     """Payloads beside one that fails are processed."""
     original = workers.examine
 
-    def broken(body: bytes, *arguments: Any, **more: Any) -> Iterator[Examined]:
+    def broken(catalogue: Catalogue, body: bytes, *arguments: Any, **more: Any) -> Iterator[Examined]:
         if b"BAD" in body:
             raise RuntimeError("a bug")
-        return original(body, *arguments, **more)
+        return original(catalogue, body, *arguments, **more)
 
     monkeypatch.setattr(workers, "examine", broken)
     sent = [await gateway.send(declaration(r)) for r in ("A1", "BAD", "A3")]
@@ -189,14 +191,15 @@ def large() -> bytes:
 
 async def _examined(examiners: Examiners, body: bytes, agreements: Sequence[Any]) -> list[Examined]:
     payload = Payload("p", "acme", "http", "", "", len(body), START, body=body)
-    found = [item async for item in examiners.examine(payload, agreements, START.date())]
+    found = [item async for item in examiners.examine(shipped(), payload, agreements, START.date())]
     return [replace(item, origins={}) if isinstance(item, Message) else item for item in found]
 
 
-async def test_another_process_finds_the_same() -> None:
+async def test_another_process_finds_the_same(tmp_path: Path) -> None:
     """A payload over 64 KB, and a compressed one, come to the same in a worker process as in this one."""
     agreements = [incoming("acme", strictness=Strictness.LENIENT)]
-    here, there = Examiners(0, 1 << 24), Examiners(1, 1 << 24)
+    shelf = Shelf(tmp_path / "catalogues")
+    here, there = (Examiners(workers_, 1 << 24, shelf=shelf) for workers_ in (0, 1))
     try:
         assert len(large()) > workers.INLINE_BYTES > len(gzip.compress(large()))
         expected = await _examined(here, large(), agreements)
@@ -216,10 +219,10 @@ async def test_another_process_finds_the_same() -> None:
 class Deadly(workers.Work):
     """Work on a payload that ends its process if it says so: what a fault in a C library would do."""
 
-    def examined(self) -> Iterator[Examined]:
+    def examined(self, catalogue: Catalogue) -> Iterator[Examined]:
         if b"DEADLY" in (self.source.read_bytes() if isinstance(self.source, Path) else self.source):
             os._exit(9)
-        return workers.Work.examined(self)
+        return workers.Work.examined(self, catalogue)
 
 
 async def test_a_payload_that_ends_its_examiner_is_failed_and_harms_no_other(
@@ -232,7 +235,7 @@ async def test_a_payload_that_ends_its_examiner_is_failed_and_harms_no_other(
         gateway.settings.model_copy(update={"pipeline": gateway.settings.pipeline.model_copy(update={"workers": 1})}),
         gateway.notary,
         FLOWS,
-        RULES,
+        InForce(shipped(), gateway.settings.catalogue.snapshots),
         clock=gateway.clock,
     )
 

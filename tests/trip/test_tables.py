@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import cast
 
 import pytest
 
 from gateway import data
+from gateway.catalogue import Catalogue
+from gateway.catalogue_folders import shipped
 from gateway.check import rulebook
 from gateway.deliver.rendering import Renderer
 from gateway.documents.clearance import ClearanceNotice
@@ -20,6 +20,7 @@ from gateway.parse import edifact
 from gateway.store.contract import Store
 from gateway.translate import table
 from gateway.trip.examine import ANY, Examiner, Message
+from tests.catalogues import with_files
 
 NO_STORE = cast("Store", None)
 """Only X12 draws its references from the store."""
@@ -27,9 +28,10 @@ CUSRES = "edifact:CUSRES:D:96B:UN"
 VARIATION = 'extends = "clearance/edifact_cusres_d96b"\nwithout = ["bill_of_lading"]\nrows = [["remarks", "SG3[1153=BM].RFF/C506.1154", "text"]]'
 
 
-def examined(body: bytes, agreements: Sequence[Agreement] = (ANY,)) -> Message:
+def examined(body: bytes, agreements: Sequence[Agreement] = (ANY,), catalogue: Catalogue | None = None) -> Message:
     """The one message of an interchange, as its sender's agreements have it read."""
-    examiner = Examiner(agreements, rulebook.load().at(date(2026, 3, 6)))
+    catalogue = catalogue or shipped()
+    examiner = Examiner(catalogue, agreements, rulebook.load(catalogue).at(date(2026, 3, 6)))
     (message,) = [item for item in examiner.events(edifact.read(body)) if isinstance(item, Message)]
     return message
 
@@ -44,13 +46,14 @@ def inbound(document: str, mapping: str = "") -> Agreement:
     return Agreement("a", "p", Direction.IN, document, CUSRES, mapping=mapping)
 
 
-@pytest.fixture
-def varied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The name of a variation: its partner puts remarks where others name the bill of lading."""
-    shutil.copytree(data.mappings(), tmp_path / "mappings")
-    (tmp_path / "mappings/clearance/acme.toml").write_text(VARIATION)
-    monkeypatch.setattr(data, "mappings", lambda: tmp_path / "mappings")
-    return "clearance/acme"
+ACME = "clearance/acme"
+"""The name of a variation: its partner puts remarks where others name the bill of lading."""
+
+
+@pytest.fixture(scope="module")
+def varied() -> Catalogue:
+    """What ships, and the variation."""
+    return with_files({f"mappings/{ACME}.toml": VARIATION})
 
 
 @pytest.mark.parametrize(("name", "model"), [("clearance", ClearanceNotice), ("response", Response)])
@@ -60,7 +63,7 @@ def test_a_message_type_is_read_into_the_document_it_holds(name: str, model: typ
     assert message.findings == []
     assert isinstance(message.document, model)
     assert message.document_type == name
-    assert message.mapping == table.load(name, CUSRES).digest
+    assert message.mapping == table.load(shipped(), name, CUSRES).digest
 
 
 def test_the_agreement_is_that_of_the_document_it_holds() -> None:
@@ -82,9 +85,9 @@ def test_a_message_that_no_table_takes_is_refused_at_its_element() -> None:
     assert refusal.args["element"] == "BGM/C002.1001"
 
 
-def test_a_partners_variation_reads_what_it_sends(varied: str) -> None:
+def test_a_partners_variation_reads_what_it_sends(varied: Catalogue) -> None:
     """By agreement alone; others' messages are read by the table itself."""
-    documents = [examined(sample("clearance"), [inbound("clearance", by)]).document for by in ("", varied)]
+    documents = [examined(sample("clearance"), [inbound("clearance", by)], varied).document for by in ("", ACME)]
     plain, own = documents
     assert isinstance(plain, ClearanceNotice)
     assert isinstance(own, ClearanceNotice)
@@ -92,22 +95,22 @@ def test_a_partners_variation_reads_what_it_sends(varied: str) -> None:
     assert (own.bill_of_lading, own.remarks) == (None, "SMPL26010077")
 
 
-def test_a_variation_that_is_not_there_is_a_fault_of_ours(varied: str) -> None:
+def test_a_variation_that_is_not_there_is_a_fault_of_ours(varied: Catalogue) -> None:
     """An agreement that outlived its variation has the operator told, and the message kept for another try."""
-    message = examined(sample("clearance"), [inbound("clearance", f"{varied}_gone")])
+    message = examined(sample("clearance"), [inbound("clearance", f"{ACME}_gone")], varied)
     assert "there is no mapping of clearance" in message.fault
     assert message.document is None
 
 
 @pytest.mark.parametrize(("mapping", "written"), [("", "REMARK"), ("clearance/acme", "RFF+BM:REMARK"), ("x/y", "")])
-async def test_a_partners_variation_writes_what_it_gets(varied: str, mapping: str, written: str) -> None:
+async def test_a_partners_variation_writes_what_it_gets(varied: Catalogue, mapping: str, written: str) -> None:
     """A delivery is rendered by the variation of its agreement; without it nothing is written, and that is told."""
     document = examined(sample("clearance")).document
     assert isinstance(document, ClearanceNotice)
     document = document.model_copy(update={"remarks": "REMARK", "bill_of_lading": None})
     agreement = Agreement("a", "p", Direction.OUT, "clearance", CUSRES, mapping=mapping)
     at = datetime(2026, 3, 6, tzinfo=UTC)
-    rendered, _ = await Renderer("US", NO_STORE).render(
+    rendered, _ = await Renderer("US", NO_STORE, varied).render(
         "clearance", document, agreement, Partner("p", "P"), "ab" * 16, at, test=False
     )
     assert written in rendered.body.decode()

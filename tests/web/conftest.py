@@ -109,6 +109,7 @@ def settings_in(folder: Path, **changes: Any) -> Settings:
             "anchor_file": folder / "anchor",
             "free_bytes": 0,
         },
+        "catalogue": {"snapshots": folder / "catalogues"},
         "receipts": {"origin": "test.example/log", "signing_key_file": folder / "signing.key"},
         "http": {"port": 0},
         "pipeline": {"workers": 0},

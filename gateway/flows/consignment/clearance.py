@@ -81,7 +81,7 @@ def match(desk: Desk) -> list[Effect]:
         why = [fault("decide.clearance.withdrawn", "status", entry.status)]
         found = tuple(why)
     else:
-        found = tuple(mismatches(notice, entry, desk.rules.of(ClearanceMatch).match))
+        found = tuple(mismatches(notice, entry, desk.rules.of(ClearanceMatch).match, desk.rules.code_list("mass_unit")))
     return _differing(desk, entry, notice, case, found) if found else _agreeing(desk, entry, notice, case)
 
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
-from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
 
 from gateway.check import codes
+from gateway.check.codes import CodeList
 from gateway.check.rulebook import MatchField
 from gateway.check.rules import walk
 from gateway.decide.answers import fault
@@ -53,19 +53,37 @@ class _Measure:
     """Where the unit stands, from the part that holds both; empty for a bare number."""
 
 
-def mismatches(notice: ClearanceNotice, entry: CustomsEntry, fields: tuple[MatchField, ...]) -> Iterator[Finding]:
-    """Every field in which customs' data is not what the notice allows, at customs' own field."""
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What holds for the comparison as a whole."""
+
+    compared: frozenset[tuple[str, str]]
+    """The fields that the rules compare, ours and theirs: a unit that has a rule of its own is told by that one."""
+    kilograms: Mapping[str, Fraction]
+    """What each unit of mass weighs."""
+
+
+def mismatches(
+    notice: ClearanceNotice, entry: CustomsEntry, fields: tuple[MatchField, ...], masses: CodeList
+) -> Iterator[Finding]:
+    """Every field in which customs' data is not what the notice allows, at customs' own field.
+
+    `masses` is the code list of the units of mass, which says in its column `kg` what each weighs.
+    """
     groups, unpaired = _groups(notice, entry)
     yield from unpaired
     whole = _Line("", entry)
-    compared = frozenset((rule.ours, rule.theirs) for rule in fields)
+    terms = _Terms(
+        frozenset((rule.ours, rule.theirs) for rule in fields),
+        {row[codes.CANONICAL]: Fraction(row["kg"]) for row in masses.rows},
+    )
     for rule in fields:
         if not rule.theirs.startswith(_GOODS):
-            yield from _compare(rule, (rule.ours, rule.theirs), notice, [whole], compared)
+            yield from _compare(rule, (rule.ours, rule.theirs), notice, [whole], terms)
             continue
         paths = rule.ours.removeprefix(_GOODS), rule.theirs.removeprefix(_GOODS)
         for index, lines in groups.items():
-            yield from _compare(rule, paths, notice.goods[index], lines, compared)
+            yield from _compare(rule, paths, notice.goods[index], lines, terms)
 
 
 def _groups(notice: ClearanceNotice, entry: CustomsEntry) -> tuple[Mapping[int, Sequence[_Line]], list[Finding]]:
@@ -99,14 +117,11 @@ def _compare(
     paths: tuple[str, str],
     ours: BaseModel,
     lines: Sequence[_Line],
-    compared: frozenset[tuple[str, str]],
+    terms: _Terms,
 ) -> Iterator[Finding]:
-    """One rule for one part of the notice and all that stands for it in customs' data.
-
-    `compared` are the fields that the rules compare, ours and theirs: a unit that has a rule of its own is told by that one.
-    """
+    """One rule for one part of the notice and all that stands for it in customs' data."""
     if rule.compare in ("number", "at_most"):
-        yield from _compare_sums(rule, paths, ours, lines, compared)
+        yield from _compare_sums(rule, paths, ours, lines, terms)
         return
     our_path, their_path = paths
     mine = _value(ours, our_path)
@@ -125,7 +140,7 @@ def _compare_sums(
     paths: tuple[str, str],
     ours: BaseModel,
     lines: Sequence[_Line],
-    compared: frozenset[tuple[str, str]],
+    terms: _Terms,
 ) -> Iterator[Finding]:
     """What the notice measures against the sum of customs' lines, within the rule's tolerance.
 
@@ -143,10 +158,10 @@ def _compare_sums(
     if mine is None or not given:
         return
     unit = mine.unit or next((theirs.unit for _, theirs in given if theirs.unit), None)
-    scaled = [(line, theirs, _factor(theirs.unit, unit)) for line, theirs in given]
+    scaled = [(line, theirs, _factor(theirs.unit, unit, terms.kilograms)) for line, theirs in given]
     strangers = [(line, theirs) for line, theirs, factor in scaled if factor is None]
     for line, theirs in strangers:
-        if mine.unit is None or not _has_rule(rule, mine.unit_path, theirs.unit_path, compared):
+        if mine.unit is None or not _has_rule(rule, mine.unit_path, theirs.unit_path, terms.compared):
             shown = {"field": rule.name, "ours": unit, "theirs": theirs.unit}
             yield fault("decide.clearance.unit", line.at(theirs.unit_path), theirs.unit, **shown)
     if strangers:
@@ -202,22 +217,13 @@ def _measure(part: BaseModel, path: str) -> _Measure | None:
             return _Measure(Decimal(value))
 
 
-def _factor(unit: str | None, wanted: str | None) -> Fraction | None:
+def _factor(unit: str | None, wanted: str | None, kilograms: Mapping[str, Fraction]) -> Fraction | None:
     """How many of `wanted` are one `unit`; None where they do not measure the same."""
     if unit is None or unit == wanted:
         return Fraction(1)
-    kilograms = _kilograms()
     if wanted is None or unit not in kilograms or wanted not in kilograms:
         return None
     return kilograms[unit] / kilograms[wanted]
-
-
-@cache
-def _kilograms() -> Mapping[str, Fraction]:
-    """What each unit of mass weighs, from schemas/codes/mass_unit.csv."""
-    masses = codes.find("mass_unit")
-    assert masses is not None
-    return {row[codes.CANONICAL]: Fraction(row["kg"]) for row in masses.rows}
 
 
 def _absent(value: Any) -> bool:

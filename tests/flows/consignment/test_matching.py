@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.catalogue_folders import shipped
 from gateway.check import codes, rulebook
 from gateway.check.rulebook import MatchField
 from gateway.documents import ClearanceNotice, CustomsEntry
@@ -15,6 +16,7 @@ from tests.flows.world import ORIGIN, RULES, entry, notice
 
 NUMBER = f"{ORIGIN}226000001"
 FIELDS = RULES.of(rulebook.ClearanceMatch).match
+UNITS_OF_MASS = RULES.code_list("mass_unit")
 
 
 def line(**changes):
@@ -43,7 +45,10 @@ def allowed(*items) -> ClearanceNotice:
 
 
 def found(ours, theirs, fields=FIELDS):
-    return [(f.code.removeprefix("decide.clearance."), f.place.path) for f in mismatches(ours, theirs, fields)]
+    return [
+        (f.code.removeprefix("decide.clearance."), f.place.path)
+        for f in mismatches(ours, theirs, fields, UNITS_OF_MASS)
+    ]
 
 
 SUMS = [
@@ -103,10 +108,10 @@ def test_lines_for_one_item_count_together(lines, expected):
 def test_a_sum_names_its_lines():
     """The reason says which items are meant, their sum, and what the notice allows."""
     lines = [part(sequence_number=1), line(sequence_number=2)]
-    reason = next(mismatches(notice(NUMBER), entered(*lines), FIELDS))
+    reason = next(mismatches(notice(NUMBER), entered(*lines), FIELDS, UNITS_OF_MASS))
     assert dict(reason.args) == {"field": "quantity", "items": "1, 2", "ours": "1000", "theirs": "1500"}
     tonnes = part(sequence_number=2) | {"weight": {"value": "1", "unit": "TNE"}}
-    reason = next(mismatches(notice(NUMBER), entered(part(sequence_number=1), tonnes), FIELDS))
+    reason = next(mismatches(notice(NUMBER), entered(part(sequence_number=1), tonnes), FIELDS, UNITS_OF_MASS))
     assert dict(reason.args) == {"field": "weight", "items": "1, 2", "ours": "1000 KGM", "theirs": "500 KGM + 1 TNE"}
 
 
@@ -122,7 +127,7 @@ def test_each_item_of_the_notice_has_a_sum_of_its_own():
 def test_items_of_the_notice_that_share_a_number_are_not_guessed_at():
     """The first is meant by the number, so the other is missing; the number it has is told."""
     ours = allowed({"sequence_number": 7}, {"sequence_number": 7})
-    reasons = list(mismatches(ours, entered(line(notice_sequence_number=7)), FIELDS))
+    reasons = list(mismatches(ours, entered(line(notice_sequence_number=7)), FIELDS, UNITS_OF_MASS))
     assert [(f.code, f.value) for f in reasons] == [("decide.clearance.goods_missing", "7")]
 
 
@@ -173,7 +178,9 @@ def test_weight_is_compared_with_its_unit(ours, theirs, expected):
 
 def test_a_weight_in_another_unit_is_shown_with_both():
     """1000 and 1000 would look alike."""
-    (reason,) = mismatches(notice(NUMBER), entered(line(weight={"value": "1000", "unit": "TNE"})), FIELDS)
+    (reason,) = mismatches(
+        notice(NUMBER), entered(line(weight={"value": "1000", "unit": "TNE"})), FIELDS, UNITS_OF_MASS
+    )
     assert dict(reason.args) == {"field": "weight", "ours": "1000 KGM", "theirs": "1000 TNE"}
     assert reason.place.path == "goods[0].weight.value"
 
@@ -257,5 +264,5 @@ MASSES = [
 @pytest.mark.parametrize(("unit", "other", "how_many"), MASSES)
 def test_masses_are_exact(unit, other, how_many):
     """The table's kilograms stand to each other as the units are defined, without rounding."""
-    masses = codes.find("mass_unit")
+    masses = codes.find(shipped(), "mass_unit")
     assert Fraction(masses.from_canonical(unit, "kg")) == how_many * Fraction(masses.from_canonical(other, "kg"))

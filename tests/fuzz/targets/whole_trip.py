@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
 
+from gateway.catalogue_folders import shipped
 from gateway.decide import effects as do
 from gateway.deliver.dispatch import InHand
 from gateway.documents import Document
@@ -59,7 +60,7 @@ def one(body: bytes) -> None:
 
 
 def _examined(body: bytes, agreement: Agreement) -> list[Message | Interchange]:
-    return list(examine(body, [agreement], world.RULES, unpacked_limit=LIMIT))
+    return list(examine(shipped(), body, [agreement], world.RULES, unpacked_limit=LIMIT))
 
 
 def _said(item: Message | Interchange) -> str:
@@ -112,10 +113,12 @@ def _message(message: Message, known: world.World, agreement: Agreement, budget:
 
 def _rendered(document_type: str, document: Document, agreement: Agreement, budget: Budget) -> None:
     """The document in every format, as strict as a partner could be."""
-    for name, format_ in table.available():
+    for name, format_ in table.available(shipped()):
         if name == document_type:
             context = Context(time_zone=agreement.time_zone)
-            body = envelope.render(document, table.load(name, format_), context, _frame("000000001")).body
+            body = envelope.render(
+                shipped(), document, table.load(shipped(), name, format_), context, _frame("000000001")
+            ).body
             _accepted(body, budget)
 
 
@@ -151,7 +154,13 @@ def _acknowledgement(interchange: Interchange) -> bytes:
         return b""
     if interchange.syntax is Syntax.EDIFACT:
         return contrl.acknowledge(
-            around, interchange.findings, interchange.verdicts, interchange.groups, reference="REFERENCE1", at=world.NOW
+            shipped(),
+            around,
+            interchange.findings,
+            interchange.verdicts,
+            interchange.groups,
+            reference="REFERENCE1",
+            at=world.NOW,
         )
     ta1 = functional.interchange_acknowledgement(around, interchange.findings, world.NOW)
     groups = []
@@ -162,7 +171,7 @@ def _acknowledgement(interchange: Interchange) -> bytes:
             if v.group == index
         ]
         form = functional.Form.IMPLEMENTATION
-        answer = functional.group_acknowledgement(ended.group, sets, ended.findings, form=form)
+        answer = functional.group_acknowledgement(shipped(), ended.group, sets, ended.findings, form=form)
         if answer is not None:
             groups.append((functional.reply_group(ended.group, str(index + 1), form=form), [answer]))
     if ta1 is None and not groups:

@@ -1,0 +1,174 @@
+"""The catalogue in force in this process, and how another one takes its place while the process runs.
+
+Whoever takes a payload on its trip holds the catalogue in force until that payload's last commit (`held`), so that it
+is examined, decided, rendered and acknowledged by one and the same; the next payload gets whichever is in force then.
+A catalogue is put in force only after all in it was loaded, and laid out where worker processes read it. What is not
+good is refused whole, and the one in force stays.
+
+Nodes read their folders again when they are asked: by a signal, or by a count in the store that an operator's command
+moves on (`gateway catalogue reload`), and at which each of them looks every second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from gateway.catalogue import Catalogue
+from gateway.catalogue_folders import Shelf
+from gateway.deliver.aside import run_in_thread
+from gateway.errors import CatalogueInvalid, TemporaryError
+
+log = structlog.get_logger(__name__)
+
+LOOK_SECONDS = 1.0
+"""How often a node looks whether it was asked to read its folders again."""
+
+
+class Asked(Protocol):
+    """Where it stands how often all nodes were asked to read their folders again."""
+
+    async def catalogue_calls(self) -> int:
+        """How often it was asked for so far."""
+
+
+class InForce:
+    """One catalogue at a time, held by those who work by it."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        folder: Path,
+        *,
+        read: Callable[[Catalogue], Catalogue] | None = None,
+        on_refused: Callable[[str], Awaitable[None]] | None = None,
+    ) -> None:
+        """`catalogue` is in force first; it and those that follow it are laid out in `folder`.
+
+        `read` reads and judges the one that follows the one given; CatalogueInvalid where it may not be put in force.
+        Without it there is none. `on_refused` is told why one was refused.
+        """
+        self._catalogue = catalogue
+        self._read = read
+        self._on_refused = on_refused
+        self.shelf = Shelf(folder)
+        """Where worker processes read the catalogues in use."""
+        self._held = Counter[str]()
+        self._asked = asyncio.Event()
+        self._refused = ""
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The one in force."""
+        return self._catalogue
+
+    @property
+    def refused(self) -> str:
+        """Why the catalogue that was read last is not in force; empty where it is."""
+        return self._refused
+
+    @contextmanager
+    def held(self) -> Iterator[Catalogue]:
+        """The catalogue in force now, which stays laid out until the block is left."""
+        catalogue = self._catalogue
+        self._held[catalogue.digest] += 1
+        try:
+            yield catalogue
+        finally:
+            self._held[catalogue.digest] -= 1
+            if not self._held[catalogue.digest]:
+                del self._held[catalogue.digest]
+
+    def ask(self) -> None:
+        """Let the folders be read again soon; to be called in the event loop's thread, by a signal's handler too."""
+        self._asked.set()
+
+    async def reload(self) -> bool:
+        """Read the folders again, and put in force what is there; whether another catalogue is in force now.
+
+        What may not be put in force is refused, with words in the log and in `refused`, and nothing changes.
+        """
+        if self._read is None:
+            return False
+        former = self._catalogue
+        try:
+            catalogue = await run_in_thread(self._read_next)
+        except CatalogueInvalid as error:
+            await self._refuse(str(error))
+            return False
+        except OSError as error:
+            await self._refuse(f"it could not be laid out in {self.shelf.folder}: {error.strerror or error}")
+            return False
+        self._refused = ""
+        if catalogue is former:
+            log.info("catalogue_unchanged", digest=former.digest)
+            return False
+        self._catalogue = catalogue
+        log.info("catalogue_in_force", digest=catalogue.digest, former=former.digest)
+        return True
+
+    async def _refuse(self, reason: str) -> None:
+        """Go on with the catalogue in force, and tell why."""
+        self._refused = reason
+        log.error("catalogue_refused", in_force=self._catalogue.digest, reason=reason)
+        if self._on_refused is not None:
+            try:
+                await self._on_refused(reason)
+            except TemporaryError as error:
+                log.warning("alert_not_raised", reason=str(error))
+
+    def _read_next(self) -> Catalogue:
+        """In a thread: the catalogue that follows, laid out; the one in force where it is the same."""
+        assert self._read is not None, "only what can be read is read again"
+        catalogue = self._read(self._catalogue)
+        if catalogue.digest == self._catalogue.digest:
+            return self._catalogue
+        self.shelf.put(catalogue)
+        self.shelf.mark(catalogue.digest)
+        return catalogue
+
+    def _settle(self) -> None:
+        """In a thread: lay out the catalogue in force, and remove what former runs have left."""
+        self.shelf.put(self._catalogue)
+        self.shelf.mark(self._catalogue.digest)
+        self.shelf.clear(self._in_use())
+
+    async def run(self, store: Asked) -> None:
+        """Read the folders again whenever it is asked for, here or in `store`, until cancelled."""
+        seen: int | None = None
+        try:
+            await run_in_thread(self._settle)
+        except OSError as error:
+            # Whoever needs it in a worker process tries again, and payloads wait meanwhile.
+            log.warning("catalogue_not_laid_out", folder=str(self.shelf.folder), reason=error.strerror or str(error))
+        while True:
+            try:
+                calls = await store.catalogue_calls()
+                if seen is not None and calls != seen:
+                    self._asked.set()
+                seen = calls
+            except TemporaryError as error:
+                log.info("catalogue_calls_not_read", reason=str(error))
+            if self._asked.is_set():
+                self._asked.clear()
+                await self.reload()
+            await self._clear()
+            try:
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._asked.wait()
+            except TimeoutError:
+                continue
+
+    async def _clear(self) -> None:
+        """Remove what nobody works by any more."""
+        if self.shelf.held - self._in_use():
+            await run_in_thread(lambda: self.shelf.clear(self._in_use()))
+
+    def _in_use(self) -> frozenset[str]:
+        return frozenset({self._catalogue.digest, *self._held})
