@@ -63,14 +63,20 @@ def shipped() -> Catalogue:
     return read_layers().catalogue()
 
 
+SAMPLES = "samples"
+"""A folder beside those of a catalogue: messages by which `gateway mapping test` tries its mappings."""
+
+
 def _own(folder: Path) -> Iterator[tuple[str, bytes]]:
     """The operator's files by name."""
     if not folder.is_dir():
         raise CatalogueInvalid(f"{folder} is no folder")
     for entry in sorted(folder.iterdir()):
-        # Files beside the two folders are notes; a folder of another name is one of these misspelt.
-        if entry.is_dir() and not _is_passed_over(entry.name) and entry.name not in FOLDERS:
-            raise CatalogueInvalid(f"{entry}: a catalogue has the folders {' and '.join(FOLDERS)}, and no other")
+        # Files beside the folders are notes; a folder of another name is one of these misspelt.
+        if entry.is_dir() and not _is_passed_over(entry.name) and entry.name not in (*FOLDERS, SAMPLES):
+            raise CatalogueInvalid(
+                f"{entry}: a catalogue has the folders {', '.join(FOLDERS)} and {SAMPLES}, and no other"
+            )
     for name in FOLDERS:
         if (folder / name).is_dir():
             yield from _contents(folder / name, name, strict=True)

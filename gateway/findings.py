@@ -23,6 +23,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from importlib.metadata import entry_points
 from string import Formatter
 from typing import Any
 
@@ -78,10 +79,33 @@ def entries(catalogue: Catalogue) -> Mapping[str, Entry]:
     return found
 
 
+FINDINGS = "edi_gateway.findings"
+"""The group of entry points by which a package brings what its flows find: each names a mapping of fields by code, as a
+file of schemas/findings has them."""
+WORDS = "edi_gateway.words"
+"""The same for the words of its states, events and documents: each names a mapping, `{"en": ..., "zh": ...}` by code."""
+
+
 @cache
 def catalogue() -> Mapping[str, Entry]:
-    """Every code that ships. Which there are, and how grave each is, is the code's own that finds them."""
-    return entries(shipped())
+    """Every code that ships, and those of installed packages.
+
+    Which there are, and how grave each is, is the code's own that finds them. ImportError for a code that is there twice.
+    """
+    found = dict(entries(shipped()))
+    for code, fields in _brought(FINDINGS, found):
+        severity = Severity(fields.get("severity", "error"))
+        found[code] = Entry(code, severity, **{name: words for name, words in fields.items() if name != "severity"})
+    return found
+
+
+def _brought(group: str, known: Mapping[str, object]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """What installed packages bring, by code; ImportError for what is known already."""
+    for entry in sorted(entry_points(group=group)):
+        for code, fields in entry.load().items():
+            if code in known:
+                raise ImportError(f"{entry.value} brings {code}, which is there already")
+            yield code, fields
 
 
 def make_finding(code: str, place: Place = Place(), value: str = "", **args: object) -> Finding:  # noqa: B008 -- frozen
@@ -120,8 +144,9 @@ def read_labels(catalogue: Catalogue) -> Labels:
 
 @cache
 def labels() -> Labels:
-    """The labels that ship."""
-    return read_labels(shipped())
+    """The labels that ship, and the words of installed packages. ImportError for a word that is there twice."""
+    known = read_labels(shipped())
+    return replace(known, words={**known.words, **dict(_brought(WORDS, known.words))})
 
 
 _PATH = re.compile(r"[a-z][a-z0-9_]*(\[[0-9]{0,9}\])?(\.[a-z][a-z0-9_]*(\[[0-9]{0,9}\])?)*")

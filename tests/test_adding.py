@@ -15,13 +15,12 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from tests.adding import ROOT, install, section
 from tests.faults.material import declaration, partners
 from tests.harness import GatewayProcess, key_of
 
-ROOT = Path(__file__).resolve().parents[1]
-TEXT = (ROOT / "docs" / "adding.md").read_text("utf-8")
-(MODULE,) = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
-PROJECT, SETTINGS, PARTNER = re.findall(r"^```toml\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+(MODULE,) = re.findall(r"^```python\n(.*?)^```", section("A transport"), re.MULTILINE | re.DOTALL)
+PROJECT, SETTINGS, PARTNER = re.findall(r"^```toml\n(.*?)^```", section("A transport"), re.MULTILINE | re.DOTALL)
 
 
 def free_port() -> int:
@@ -66,24 +65,12 @@ def bureau() -> Iterator[Listener]:
     listener.close()
 
 
-def install(folder: Path) -> None:
-    """Leave the package as pip does: a module, and what says which entry points it has."""
-    (folder / "wire.py").write_text(MODULE, "utf-8")
-    about = folder / "wire-1.0.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: wire\nVersion: 1.0\n", "utf-8")
-    groups = tomllib.loads(PROJECT)["project"]["entry-points"]
-    lines = [f"[{group}]\n{name} = {place}\n" for group, each in groups.items() for name, place in each.items()]
-    (about / "entry_points.txt").write_text("\n".join(lines), "utf-8")
-
-
 @pytest.fixture
 def gateway(tmp_path: Path, bureau: Listener) -> Iterator[GatewayProcess]:
     """A gateway that finds the package, with its table in gateway.toml; an enterprise is there, and no bureau yet."""
     package, home = tmp_path / "package", tmp_path / "home"
-    package.mkdir()
     home.mkdir()
-    install(package)
+    install(package, "wire", MODULE, PROJECT)
     (home / "gateway.toml").write_text(SETTINGS.replace("7001", str(free_port())), "utf-8")
     enterprise = partners("http://127.0.0.1:9/").partition('[[partners]]\nid = "bureau"')[0]
     gateway = GatewayProcess(home, enterprise, {"PYTHONPATH": os.pathsep.join((str(package), str(ROOT)))})

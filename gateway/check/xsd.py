@@ -1,6 +1,6 @@
 """Checks XML messages against their XSD: libxml2 for the verdict, xmlschema to word every fault.
 
-The schema is chosen by the root's namespace and name (schemas/xml/index.toml). Only a message that
+The schema is chosen by the root's namespace and name (an index in schemas/xml). Only a message that
 libxml2 refuses is read again by xmlschema, which finds every fault where libxml2 stops at the first
 in each element.
 """
@@ -36,12 +36,11 @@ _SHOWN = 80
 """How many characters of a wrong value a finding shows."""
 
 _FOLDER = f"{SCHEMAS}/xml"
-_INDEX = f"{_FOLDER}/index.toml"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One message of schemas/xml/index.toml."""
+    """One message of an index, a TOML file of schemas/xml."""
 
     format: str
     namespace: str
@@ -62,13 +61,17 @@ class Recognised:
 
 @compiled
 def entries(catalogue: Catalogue) -> Mapping[str, Entry]:
-    """The messages whose schema is held, by format."""
-    try:
-        listed = tomllib.loads(catalogue.text(_INDEX))["message"]
-        found = [Entry(**{**fields, "secret": tuple(fields.get("secret", ()))}) for fields in listed]
-    except (TypeError, KeyError, tomllib.TOMLDecodeError) as error:
-        raise SchemaInvalid(f"{_INDEX}: {error}") from error
-    return {entry.format: entry for entry in found}
+    """The messages whose schema is held, by format. SchemaInvalid for an index that is none, or one that two list."""
+    found: dict[str, Entry] = {}
+    for name in catalogue.names(_FOLDER, ".toml"):
+        try:
+            for fields in tomllib.loads(catalogue.text(name))["message"]:
+                entry = Entry(**{**fields, "secret": tuple(fields.get("secret", ()))})
+                if found.setdefault(entry.format, entry) is not entry:
+                    raise SchemaInvalid(f"{name}: {entry.format} stands in another index already")
+        except (TypeError, KeyError, tomllib.TOMLDecodeError) as error:
+            raise SchemaInvalid(f"{name}: {error}") from error
+    return found
 
 
 def recognise(catalogue: Catalogue, root: etree._Element) -> Recognised | None:

@@ -20,6 +20,15 @@ def find_catalogue(config: Path | None) -> Catalogue:
     return catalogue_of(load(config))
 
 
+def find_samples(config: Path | None) -> Path | None:
+    """The operator's own samples; None where there are none."""
+    from gateway.catalogue_folders import SAMPLES
+    from gateway.config import load
+
+    folder = load(config).catalogue.folder
+    return folder / SAMPLES if folder is not None else None
+
+
 def catalogue_of(settings: Settings) -> Catalogue:
     """The catalogue of these settings; CatalogueInvalid where the operator's folder cannot be read."""
     from gateway.catalogue_folders import read_layers, shipped

@@ -89,7 +89,7 @@ def try_(
     """Try mapping tables on the samples: reading, writing, and there and back. Exit code 1 where one fails."""
     from dataclasses import asdict
 
-    from gateway.cli.in_use import find_catalogue
+    from gateway.cli.in_use import find_catalogue, find_samples
     from gateway.cli.mapping_trials import trials
     from gateway.translate import table
 
@@ -102,7 +102,7 @@ def try_(
     if document and format_ and (document, format_) not in pairs:
         output.stop(f"there is no mapping of {document} as {format_}; `gateway mapping list` names them")
     count = faults = 0
-    for trial in trials(catalogue, document, format_):
+    for trial in trials(catalogue, document, format_, find_samples(config)):
         count += 1
         faults += bool(trial.fault)
         if json:

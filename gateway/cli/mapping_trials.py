@@ -53,20 +53,29 @@ class Trial:
     """The name of the variation that was tried; empty for the table itself."""
 
 
-def trials(catalogue: Catalogue, document: str = "", format_: str = "") -> Iterator[Trial]:
-    """Every trial of the mappings of `document` in `format_`; of all where these are empty."""
+def trials(catalogue: Catalogue, document: str = "", format_: str = "", own: Path | None = None) -> Iterator[Trial]:
+    """Every trial of the mappings of `document` in `format_`; of all where these are empty.
+
+    The samples are those that ship, and those in the folder `own`.
+    """
     for name, of in sorted(table.available(catalogue)):
         if document in ("", name) and format_ in ("", of):
             mapping = table.load(catalogue, name, of)
-            for case in sorted((data.samples() / name).glob("*/document.json")):
+            for case in _cases(name, own):
                 yield from _case(catalogue, mapping, case.parent, case.parent)
     for variation in table.variations(catalogue):
         if document in ("", variation.document) and format_ in ("", variation.format):
             mapping = table.load(catalogue, variation.document, variation.format, variation.name)
-            for case in sorted((data.samples() / variation.document).glob("*/document.json")):
-                own = case.parent / variation.name.rpartition("/")[2]
-                for trial in _case(catalogue, mapping, case.parent, own):
+            for case in _cases(variation.document, own):
+                varied = case.parent / variation.name.rpartition("/")[2]
+                for trial in _case(catalogue, mapping, case.parent, varied):
                     yield replace(trial, variation=variation.name)
+
+
+def _cases(document: str, own: Path | None) -> Iterator[Path]:
+    """The documents of all samples."""
+    for folder in (data.samples(), *([own] if own is not None else ())):
+        yield from sorted((folder / document).glob("*/document.json"))
 
 
 def _case(catalogue: Catalogue, mapping: Mapping, case: Path, messages: Path) -> Iterator[Trial]:

@@ -77,7 +77,7 @@ def _missing(catalogue: Catalogue, least: Catalogue) -> Iterator[str]:
         for format_ in sorted(tables.formats(least) - tables.formats(catalogue)):
             yield f"{format_}: no table is for it any more"
         for format_ in sorted(xsd.entries(least).keys() - xsd.entries(catalogue).keys()):
-            yield f"{format_}: schemas/xml/index.toml has no schema for it any more"
+            yield f"{format_}: no index in schemas/xml has a schema for it any more"
         for document, format_ in sorted({*mappings.available(least)} - {*mappings.available(catalogue)}):
             yield f"{format_}: no table maps it to the document {document} any more"
         ours, theirs = findings.entries(catalogue), findings.entries(least)
