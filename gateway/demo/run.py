@@ -248,6 +248,7 @@ _INDEX = """\
 | `gateway.toml`, `gateway.db*`, `payloads` | the gateway's configuration and store |
 | `signing.key*`, `anchor*` | what signs the receipt log, and its newest checkpoint outside the store |
 | `node` | the gateway's name for itself, by which it takes its own leases back |
+| `catalogues` | the tables, mappings, codes and rules in force, as its processes read them |
 | `partners.jsonl` | the partners, agreements and keys, as they were imported |
 | `*.log` | what each process said |
 

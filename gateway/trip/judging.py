@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 
 from gateway import findings
-from gateway.catalogue import Catalogue
+from gateway.catalogue import SCHEMAS, Catalogue
 from gateway.check import codes, rulebook, tables, xsd
 from gateway.decide.flow import Flows
 from gateway.errors import CatalogueInvalid, FlowsInvalid, MappingInvalid, PermanentError, RulesInvalid, SchemaInvalid
@@ -20,21 +20,27 @@ def judge(catalogue: Catalogue, flows: Flows, day: date, *, least: Catalogue, ow
     """Load everything in `catalogue`; CatalogueInvalid tells every fault that keeps it from being put in force.
 
     What `least` has formats, mappings, findings and rules for, on `day`, it must have as well: the gateway's own code
-    counts on that. Of the files `own`, each must be one that something reads.
+    counts on that. Of the operator's files, `own`, each must be one that something reads; and none may be of findings or
+    labels, since these words are said by what reads no catalogue: acknowledgements, the web, the offline verifier.
     """
-    faults: list[str] = []
+    own = frozenset(own)
+    faults = [f"{name}: the words of findings ship with the gateway" for name in sorted(own) if _is_worded(name)]
     for fault in _faults(catalogue, flows, day, least):
         # A list that does not load is told once, and not with each mapping that goes by it.
         if not any(fault.endswith(told) for told in faults):
             faults.append(fault)
     if not faults:
         unread = set(catalogue.unread())
-        faults += [f"{name}: nothing reads a file of that name" for name in own if name in unread]
+        faults += [f"{name}: nothing reads a file of that name" for name in sorted(own & unread)]
     if faults:
         told = faults[:MOST_TOLD]
         if len(faults) > len(told):
             told.append(f"and {len(faults) - len(told)} more")
         raise CatalogueInvalid("; ".join(told), faults=tuple(told))
+
+
+def _is_worded(name: str) -> bool:
+    return name == f"{SCHEMAS}/labels.toml" or name.startswith(f"{SCHEMAS}/findings/")
 
 
 def _faults(catalogue: Catalogue, flows: Flows, day: date, least: Catalogue) -> Iterator[str]:

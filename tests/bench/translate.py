@@ -56,7 +56,9 @@ def translate(body: bytes) -> bytes:
     problems = [*read.findings, *checked.findings, *result.findings]
     if problems or result.document is None:
         raise RuntimeError(f"the message is not good: {problems[:3]}")
-    rendered = render(result.document, table.load(shipped(), "declaration", "xml:EEntDeclIo:1"), _CONTEXT, _FRAME)
+    rendered = render(
+        shipped(), result.document, table.load(shipped(), "declaration", "xml:EEntDeclIo:1"), _CONTEXT, _FRAME
+    )
     if rejects(rendered.findings):
         raise RuntimeError(f"the outcome is not good: {rendered.findings[:3]}")
     return rendered.body

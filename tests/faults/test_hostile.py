@@ -369,7 +369,8 @@ def test_the_time_of_a_payload_grows_with_its_size(tmp_path: Path) -> None:
         path = tmp_path / "body"
         path.write_bytes(body)
         both = {
-            workers._seconds_for(workers.Work(source, (), START.date(), 512 * MIB, Bounds())) for source in (body, path)
+            workers._seconds_for(workers.Work(source, (), START.date(), 512 * MIB, Bounds(), shipped().digest))
+            for source in (body, path)
         }
         assert len(both) == 1
         return both.pop()
