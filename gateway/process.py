@@ -24,6 +24,7 @@ from gateway.metrics import Metered, Metrics
 from gateway.pipeline import PEAK_ARRIVALS, Pipeline
 from gateway.receipt.notary import Notary
 from gateway.receive.intake import Intake
+from gateway.registry.directory import Directory
 from gateway.store import node_file
 from gateway.store.contract import Store
 from gateway.store.log_watch import LogWatch
@@ -56,6 +57,7 @@ class Process:
         self.metrics = Metrics()
         self.spool = Spool(settings)
         own = self.transports.read_settings(settings)
+        registry = Directory(store)
         self._senders: dict[str, Sender] = {}
         worker = DeliveryWorker(store, self._senders, settings.deliver, notary)
         pipeline = Pipeline(
@@ -84,7 +86,7 @@ class Process:
             "upkeep": lambda: keep_swept(store),
         }
         self.means: Mapping[str, Means] = {
-            name: Means(settings, section, self.intake, self.spool) for name, section in own.items()
+            name: Means(settings, section, self.intake, self.spool, registry) for name, section in own.items()
         }
         """What each transport works with, by its name."""
         for transport in self.transports:

@@ -30,6 +30,7 @@ COMMANDS = (
     "translate",
     "message",
     "partner",
+    "credential",
     "schema",
     "mapping",
     "receipt",

@@ -11,6 +11,7 @@ import typer
 from gateway.cli import output
 
 if TYPE_CHECKING:
+    from gateway.model import Credential
     from gateway.store.contract import Store
 
 _CHUNK = 1000
@@ -19,7 +20,7 @@ _CHUNK = 1000
 
 def register(cli: typer.Typer) -> None:
     """Add the commands."""
-    noun = typer.Typer(help="The registry of partners, agreements and keys.", no_args_is_help=True)
+    noun = typer.Typer(help="The registry of partners, agreements and credentials.", no_args_is_help=True)
     noun.command("import")(import_)
     noun.command("list")(list_)
     noun.command("key")(key)
@@ -34,7 +35,7 @@ def import_(
     config: output.ConfigOption = None,
     json: output.JsonOption = False,
 ) -> None:
-    """Add or replace partners with their agreements and keys; nothing is imported unless all of FILE is good."""
+    """Add or replace partners with their agreements and credentials; nothing is imported unless all of FILE is good."""
     from gateway.cli.opening import has_store, with_store_of
     from gateway.config import load
     from gateway.discovery import find_transports
@@ -47,7 +48,11 @@ def import_(
     with output.progress("Checking", size) as step:
         checked = (0, 0, 0)
         for entry, read_bytes in read(file, transports):
-            checked = (checked[0] + 1, checked[1] + len(entry.agreements), checked[2] + len(entry.keys))
+            checked = (
+                checked[0] + 1,
+                checked[1] + len(entry.agreements),
+                checked[2] + len(entry.keys) + len(entry.credentials),
+            )
             step(read_bytes)
     if dry_run:
         if has_store(settings):
@@ -64,7 +69,7 @@ def import_(
                 done = await store.import_partners(
                     [e.partner() for e, _ in chunk],
                     [a for e, _ in chunk for a in e.model_agreements()],
-                    [k for e, _ in chunk for k in e.model_keys()],
+                    [c for e, _ in chunk for c in e.model_credentials()],
                 )
                 totals = (totals[0] + done[0], totals[1] + done[1], totals[2] + done[2])
                 step(sum(read_bytes for _, read_bytes in chunk))
@@ -76,9 +81,13 @@ def import_(
 def _told(counts: tuple[int, int, int], *, imported: bool, json: bool) -> None:
     """Say what a file holds, and whether that is in the registry now."""
     if json:
-        output.as_json({**dict(zip(("partners", "agreements", "keys"), counts, strict=True)), "imported": imported})
+        output.as_json(
+            {**dict(zip(("partners", "agreements", "credentials"), counts, strict=True)), "imported": imported}
+        )
         return
-    words = ", ".join(output.many(n, noun) for n, noun in zip(counts, ("partner", "agreement", "key"), strict=True))
+    words = ", ".join(
+        output.many(n, noun) for n, noun in zip(counts, ("partner", "agreement", "credential"), strict=True)
+    )
     output.say(f"{words}." if imported else f"{words}: all good; nothing was imported.")
 
 
@@ -91,13 +100,19 @@ async def _refuse_moved_keys(store: Store, file: Path) -> None:
 
     entries = read(file, find_transports().options)
     while chunk := list(islice(entries, _CHUNK)):
-        keys = [key for entry, _ in chunk for key in entry.model_keys()]
-        for key, present in zip(keys, await asyncio.gather(*(store.api_key(k.hash) for k in keys)), strict=True):
-            if present is not None and present.partner_id != key.partner_id:
+        shown = [one for entry, _ in chunk for one in entry.model_credentials() if one.use == "in"]
+        known = await asyncio.gather(*(store.shown_credential(one.hash) for one in shown))
+        for one, present in zip(shown, known, strict=True):
+            if present is not None and present.partner_id != one.partner_id:
                 output.stop(
-                    f"{file}: partner {key.partner_id}: key {key.id} is already {present.partner_id}'s, as {present.id}; "
-                    "a key belongs to one partner"
+                    f"{file}: partner {one.partner_id}: {_noun(one)} {one.id} is already {present.partner_id}'s, as "
+                    f"{present.id}; a {_noun(one)} belongs to one partner"
                 )
+
+
+def _noun(credential: Credential) -> str:
+    """What people call it."""
+    return "key" if credential.kind == "api_key" else credential.kind.replace("_", " ")
 
 
 def list_(
@@ -137,7 +152,7 @@ def list_(
 
 
 def _as_dict(partner: Any, agreements: list[Any]) -> dict[str, Any]:
-    """A partner as a line of a file that `import` reads (its keys are not told, not even their hashes)."""
+    """A partner as a line of a file that `import` reads (its credentials are not told, not even their hashes)."""
     from dataclasses import asdict
 
     value = asdict(partner)

@@ -20,9 +20,9 @@ from gateway.decide.facts import Facts, Query
 from gateway.findings import make_finding
 from gateway.model import (
     Agreement,
-    ApiKey,
     Attempt,
     CaseEvent,
+    Credential,
     Delivery,
     FeedEntry,
     Finding,
@@ -481,7 +481,7 @@ class RegistryChanges:
     everything: bool = False
     """Whether anything may have changed, since it is too much or not known one by one; what follows is empty then."""
     partners: frozenset[str] = frozenset()
-    """Ids of partners that changed, or whose agreements or keys did, or lost one."""
+    """Ids of partners that changed, or whose agreements or credentials did, or lost one."""
     names: frozenset[Identifier] = frozenset()
     """What these go by now; somebody else, or nobody, may have gone by it before."""
     roles: frozenset[str] = frozenset()
@@ -769,9 +769,9 @@ class Store(Decisions, Protocol):
 
     # Registry
     async def import_partners(
-        self, partners: Iterable[Partner], agreements: Iterable[Agreement], keys: Iterable[ApiKey]
+        self, partners: Iterable[Partner], agreements: Iterable[Agreement], credentials: Iterable[Credential]
     ) -> tuple[int, int, int]:
-        """Add or replace in bulk; how many partners, agreements and keys."""
+        """Add or replace in bulk; how many partners, agreements and credentials. What was revoked stays so."""
 
     async def partner(self, partner_id: str) -> Partner:
         """NotFound where there is none."""
@@ -791,8 +791,17 @@ class Store(Decisions, Protocol):
     async def agreements_of(self, partner_ids: Iterable[str]) -> Mapping[str, Sequence[Agreement]]:
         """All agreements of several partners."""
 
-    async def api_key(self, hash_: str) -> ApiKey | None:
-        """The key with this hash."""
+    async def shown_credential(self, hash_: str) -> Credential | None:
+        """The credential of use `in` whose secret has this hash, valid or not."""
+
+    async def credential(self, credential_id: str) -> Credential:
+        """One credential; NotFound where there is none."""
+
+    async def credentials(self, partner_id: str) -> Sequence[Credential]:
+        """All credentials of a partner, by id, valid or not."""
+
+    async def revoke_credential(self, credential_id: str, at: datetime) -> None:
+        """End a credential from `at` on, or from an earlier end that was set before; NotFound where there is none."""
 
     async def registry_version(self) -> int:
         """Grows with every import."""

@@ -18,7 +18,7 @@ from gateway.durable import naming_system_errors
 from gateway.errors import ConfigurationInvalid, LogContradicted, LogDamaged, NotFound, StoreUnavailable
 from gateway.model import (
     Agreement,
-    ApiKey,
+    Credential,
     Delivery,
     FeedEntry,
     Identifier,
@@ -33,6 +33,7 @@ from gateway.store import (
     alerts,
     breaks,
     case_views,
+    credentials,
     deliveries,
     facts,
     log,
@@ -105,6 +106,7 @@ _HANDLERS: Mapping[Handler[Any, Any], Names[Any]] = {
     alerts.raise_alerts: alerts.alert_names,
     log_audit.mark: log_audit.mark_names,
     registry.import_entries: registry.import_names,
+    credentials.revoke: credentials.revocation_names,
     probe.write: probe.names,
     # Last, so that they find what the same batch has just made. Rows that are claimed are locked one by one.
     payloads.claims: lambda _wanted: (),
@@ -456,9 +458,9 @@ class SqlStore(Store):
     # Registry
 
     async def import_partners(
-        self, partners: Iterable[Partner], agreements: Iterable[Agreement], keys: Iterable[ApiKey]
+        self, partners: Iterable[Partner], agreements: Iterable[Agreement], credentials: Iterable[Credential]
     ) -> tuple[int, int, int]:
-        return (await self._import(partners), await self._import(agreements), await self._import(keys))
+        return (await self._import(partners), await self._import(agreements), await self._import(credentials))
 
     async def _import(self, entries: Iterable[registry.Entry]) -> int:
         count = 0
@@ -490,8 +492,20 @@ class SqlStore(Store):
         wanted = list(partner_ids)
         return await self._read(lambda connection: registry.agreements_of(connection, wanted))
 
-    async def api_key(self, hash_: str) -> ApiKey | None:
-        return await self._read(lambda connection: registry.api_key(connection, hash_))
+    async def shown_credential(self, hash_: str) -> Credential | None:
+        return await self._read(lambda connection: credentials.shown(connection, hash_))
+
+    async def credential(self, credential_id: str) -> Credential:
+        found = await self._read(lambda connection: credentials.by_id(connection, credential_id))
+        if found is None:
+            raise NotFound(credential_id=credential_id)
+        return found
+
+    async def credentials(self, partner_id: str) -> Sequence[Credential]:
+        return await self._read(lambda connection: credentials.of_partner(connection, partner_id))
+
+    async def revoke_credential(self, credential_id: str, at: datetime) -> None:
+        await self._writer.do(credentials.revoke, credentials.Revocation(credential_id, at))
 
     async def registry_version(self) -> int:
         return await self._read(registry.version)

@@ -582,17 +582,33 @@ agreements = Table(
 )
 """`terms` is the agreement as JSON: it is only ever read whole."""
 
-api_keys = Table(
-    "api_keys",
+credentials = Table(
+    "credentials",
     metadata,
-    Column("hash", Text, primary_key=True),
-    _text("id"),
+    Column("id", Text, primary_key=True),
     _text("partner_id"),
+    _text("kind"),
+    _text("use"),
+    _text("hash"),
+    _text("material"),
+    _text("reference"),
     _text("scopes"),
     _flag("test"),
-    _time("expires_at", nullable=True),
-    Index("api_keys_id", "id", unique=True),
+    _text("label"),
+    _time("valid_from", nullable=True),
+    _time("valid_until", nullable=True),
+    _time("revoked_at", nullable=True),
+    Index("credentials_partner", "partner_id", "id"),
+    Index(
+        "credentials_shown",
+        "hash",
+        unique=True,
+        sqlite_where=text("use = 'in'"),
+        postgresql_where=text("use = 'in'"),
+    ),
 )
+"""Keys, certificates and tokens, and never a secret: of what is shown to us its digest, which one partner has alone; of
+what we show, where it is read from. One certificate may sign for several partners."""
 
 registry_changes = Table(
     "registry_changes",

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gateway.config import Section, Settings
 from gateway.errors import ConfigurationInvalid, TransportsInvalid
+from gateway.registry.directory import Directory
 from gateway.spelling import near
 from gateway.transports.base import Intake, Receiver, Sender
 from gateway.transports.spool import Spool
@@ -41,6 +42,8 @@ class Means:
     """The one way in: keeps an arrival and gives its receipt."""
     spool: Spool
     """Takes in bodies, large ones on disk."""
+    registry: Directory
+    """Partners, and their credentials by what is shown and by what is to be shown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -273,7 +273,8 @@ def _registry(d: _Dialect, count: int) -> Iterator[str]:
     )
     yield rows("agreements", f"'in-' || {d.hex('i', 8)}, {name}, '{terms}'")
     yield rows("registry_changes", f"{name}, i")
-    yield rows("api_keys", f"{d.hex('i', 64)}, {name} || '-key', {name}, '[\"read\"]', {d.flag('1 = 0')}, NULL")
+    key = f"{name} || '-key', {name}, 'api_key', 'in', {d.hex('i', 64)}, '', '', '[\"read\"]', {d.flag('1 = 0')}"
+    yield rows("credentials", f"{key}, '', NULL, NULL, NULL")
 
 
 async def make(url: str, count: int) -> None:

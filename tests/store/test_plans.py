@@ -41,7 +41,7 @@ from gateway.errors import GatewayError
 from gateway.findings import make_finding
 from gateway.model import (
     Agreement,
-    ApiKey,
+    Credential,
     DeliveryState,
     Direction,
     Identifier,
@@ -346,14 +346,18 @@ async def reconcile(store: SqlStore) -> None:
 async def keep_the_registry(store: SqlStore) -> None:
     """Imports and look-ups."""
     partner = Partner("p-new", "New", frozenset({Role.CUSTOMS}), (Identifier("ciq-org", "370200"),))
-    await store.import_partners([partner], [AGREEMENT], [ApiKey("k-new", "p-new", "0" * 64)])
+    await store.import_partners([partner], [AGREEMENT], [Credential("k-new", "p-new", "0" * 64)])
     await store.partner("p-new")
     await store.partner_by(Identifier("ciq-org", "370200"))
     await store.partners("e00000100", 100)
     await store.partners_with_role("customs")
     await store.agreements("p-new")
     await store.agreements_of(["p-new", "e00000007"])
-    await store.api_key("0" * 64)
+    await store.shown_credential("0" * 64)
+    await store.credential("k-new")
+    await store.credentials("p-new")
+    await store.revoke_credential("k-new", NOW)
+    await store.import_partners([], [], [Credential("k-new", "p-new", "0" * 64)])
     await store.registry_changes(await store.registry_version() - 1)
 
 
