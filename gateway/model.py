@@ -101,13 +101,15 @@ class MessageState(StrEnum):
 class DeliveryState(StrEnum):
     """Where a delivery stands. `staged` waits for its interchange's trailer; `held` for an operator.
 
-    One is held where the store was set back, since its recipient may have it already.
+    One is held where the store was set back, since its recipient may have it already. `awaiting` was handed over, and
+    waits for the recipient to confirm it by itself.
     """
 
     STAGED = "staged"
     PENDING = "pending"
     HELD = "held"
     SENDING = "sending"
+    AWAITING = "awaiting"
     DELIVERED = "delivered"
     RELAYED = "relayed"
     ANSWERED = "answered"
@@ -401,7 +403,10 @@ class Attempt:
     started_at: datetime
     ended_at: datetime | None = None
     outcome: str = ""
-    """`delivered`, `relayed`, `deferred`, `refused` or empty while it is under way."""
+    """`delivered`, `relayed`, `deferred`, `refused`, or empty while it is under way.
+
+    `awaiting` was handed over; what confirms it, or `unconfirmed` where nothing does in time, takes its place.
+    """
     detail: str = ""
     """What the peer said, for the operator."""
 

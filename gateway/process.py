@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import structlog
@@ -19,6 +20,7 @@ import structlog
 from gateway import discovery, opening
 from gateway.check import rulebook
 from gateway.config import Settings
+from gateway.deliver.confirmations import Confirmations
 from gateway.deliver.worker import DeliveryWorker
 from gateway.metrics import Metered, Metrics
 from gateway.pipeline import PEAK_ARRIVALS, Pipeline
@@ -60,6 +62,7 @@ class Process:
         registry = Directory(store)
         self._senders: dict[str, Sender] = {}
         worker = DeliveryWorker(store, self._senders, settings.deliver, notary)
+        confirmations = Confirmations(store, registry, notary, settings.deliver, on_settled=worker.ring)
         pipeline = Pipeline(
             store,
             settings,
@@ -82,11 +85,13 @@ class Process:
         self._background: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
             "pipeline": pipeline.run,
             "deliveries": worker.run,
+            "confirmations": confirmations.run,
             "log audit": watch.run,
             "upkeep": lambda: keep_swept(store),
         }
         self.means: Mapping[str, Means] = {
-            name: Means(settings, section, self.intake, self.spool, registry) for name, section in own.items()
+            name: Means(settings, section, self.intake, self.spool, registry, partial(confirmations.confirm, name))
+            for name, section in own.items()
         }
         """What each transport works with, by its name."""
         for transport in self.transports:

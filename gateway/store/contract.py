@@ -234,6 +234,87 @@ class Outcome:
     """How many of the payload's messages, or of its parts that could not be read, failed while the others went on."""
 
 
+ConfirmationKey = tuple[str, str, str]
+"""A partner's id, a transport, and the reference under which a confirmation comes over it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Awaits:
+    """What is waited for after a delivery was handed over."""
+
+    partner_id: str
+    transport: str
+    reference: str
+    """What the confirmation will name; unique among the partner's over this transport, or the newest one is meant."""
+    until: datetime
+    """When it is tried again, if no confirmation has come."""
+
+    @property
+    def key(self) -> ConfirmationKey:
+        """By which the confirmation finds the delivery."""
+        return self.partner_id, self.transport, storable_key(self.reference)
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What a recipient said, by itself and later, of something that was handed over to it."""
+
+    key: ConfirmationKey
+    verdict: str
+    """`delivered` or `relayed`; `refused` (never again) or `deferred` (send it again)."""
+    at: datetime
+    kind: str
+    detail: str = ""
+    answer: bytes = b""
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """A delivery whose confirmation is, or was, waited for."""
+
+    key: ConfirmationKey
+    delivery: Delivery
+    """Without its body."""
+    settled: bool = False
+    """Whether a confirmation has come and counted."""
+    came: Confirmation | None = None
+    """One that came before the gateway knew what it was about, and has not counted yet."""
+
+
+class Settled(StrEnum):
+    """What a confirmation came to."""
+
+    COUNTED = "counted"
+    REPEATED = "repeated"
+    """The same was confirmed before; nothing changed."""
+    LATE = "late"
+    """The delivery is over, or a later attempt is under way, which will tell; nothing changed."""
+    EARLY = "early"
+    """Nobody awaits it: it is kept, and counts when its delivery turns out to have been handed over."""
+    MOVED = "moved"
+    """Something happened to the delivery meanwhile; look again."""
+
+
+UNCONFIRMED = "unconfirmed"
+"""The verdict where the time is over and no confirmation has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What a confirmation, or its absence, is to make of a delivery."""
+
+    awaited: Awaited
+    """As it was seen."""
+    verdict: str
+    """As a confirmation's, or `UNCONFIRMED`."""
+    at: datetime
+    detail: str = ""
+    next_at: datetime | None = None
+    """When it is tried again; without, one that was not confirmed is dead."""
+    receipts: tuple[NewReceipt, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class AttemptResult:
     """How an attempt ended. With `next_at` the delivery is tried again then; without, it is done or dead."""
@@ -242,13 +323,15 @@ class AttemptResult:
     fence: int
     number: int
     outcome: str
-    """`delivered`, `relayed`, `deferred` or `refused`."""
+    """`delivered`, `relayed`, `awaiting`, `deferred` or `refused`."""
     at: datetime
     detail: str = ""
     next_at: datetime | None = None
     receipts: tuple[NewReceipt, ...] = ()
     lane: str = ""
     """The delivery's lane, by which the store knows what the report touches before it looks."""
+    awaits: Awaits | None = None
+    """What it waits for from now on, where its outcome is `awaiting`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,6 +492,8 @@ class Pressure:
     oldest_payload_at: datetime | None
     payloads_held: int = 0
     deliveries_held: int = 0
+    deliveries_awaiting: int = 0
+    """Handed over, and not confirmed yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -599,6 +684,18 @@ class Store(Decisions, Protocol):
 
     async def finish_attempt(self, result: AttemptResult) -> None:
         """Complete an attempt; LeaseLost if the fence is not the current one."""
+
+    async def awaited(self, key: ConfirmationKey) -> Awaited | None:
+        """The delivery that awaits, or awaited, this confirmation; None where nobody does."""
+
+    async def overdue(self, limit: int, now: datetime) -> Sequence[Awaited]:
+        """Deliveries whose confirmation is overdue at `now`, or came too early to count and has not counted since."""
+
+    async def settle(self, settlement: Settlement) -> Settled:
+        """Make of a delivery what its confirmation says; once, however often and from wherever it comes."""
+
+    async def keep_confirmation(self, confirmation: Confirmation) -> Settled:
+        """Keep a confirmation that nobody awaits: EARLY, or MOVED where somebody does by now."""
 
     async def retry_delivery(self, delivery_id: str, now: datetime) -> None:
         """Make a dead or held delivery due again, same bytes, same id."""

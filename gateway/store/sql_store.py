@@ -33,6 +33,7 @@ from gateway.store import (
     alerts,
     breaks,
     case_views,
+    confirmations,
     credentials,
     deliveries,
     facts,
@@ -44,6 +45,7 @@ from gateway.store import (
     probe,
     reconcile,
     registry,
+    sendings,
     staging,
     views,
 )
@@ -57,10 +59,13 @@ from gateway.store.contract import (
     Alert,
     AttemptResult,
     AuditMark,
+    Awaited,
     CasePage,
     CasePlace,
     CaseView,
     Claimed,
+    Confirmation,
+    ConfirmationKey,
     Kept,
     MessageRecord,
     NewReceipt,
@@ -71,6 +76,8 @@ from gateway.store.contract import (
     Proven,
     Reconciliation,
     RegistryChanges,
+    Settled,
+    Settlement,
     Share,
     Store,
     Viewer,
@@ -96,9 +103,11 @@ _HANDLERS: Mapping[Handler[Any, Any], Names[Any]] = {
     staging.stage: lambda chunk: payloads.payload_names(chunk.payload_id),
     facts.reserve: facts.reservation_names,
     outcome.commit: outcome.outcome_names,
-    deliveries.renew: lambda renewal: deliveries.delivery_names(renewal.delivery_id),
-    deliveries.finish_attempts: deliveries.result_names,
-    deliveries.give_up: lambda lost: deliveries.delivery_names(lost.delivery_id),
+    sendings.renew: lambda renewal: deliveries.delivery_names(renewal.delivery_id),
+    sendings.finish_attempts: sendings.result_names,
+    confirmations.keep_early: confirmations.early_names,
+    confirmations.settle: confirmations.settlement_names,
+    sendings.give_up: lambda lost: deliveries.delivery_names(lost.delivery_id),
     deliveries.retry: lambda order: deliveries.delivery_names(order.delivery_id),
     deliveries.skip: lambda order: deliveries.delivery_names(order.delivery_id),
     payloads.reopen: payloads.payload_names,
@@ -110,7 +119,7 @@ _HANDLERS: Mapping[Handler[Any, Any], Names[Any]] = {
     probe.write: probe.names,
     # Last, so that they find what the same batch has just made. Rows that are claimed are locked one by one.
     payloads.claims: lambda _wanted: (),
-    deliveries.claims: lambda _wanted: (),
+    sendings.claims: lambda _wanted: (),
 }
 """Every operation that writes, in the order in which a batch carries them out, each with the names it touches."""
 
@@ -264,20 +273,34 @@ class SqlStore(Store):
     async def claim_deliveries(
         self, limit: int, lease: timedelta, now: datetime, share: Share | None = None
     ) -> Sequence[Delivery]:
-        wanted = deliveries.ClaimWanted(self._files, limit, lease, now, self._node, share)
+        wanted = sendings.ClaimWanted(self._files, limit, lease, now, self._node, share)
         if self._database.claims_apart:
-            due = await self._claim(lambda connection: deliveries.claim(connection, wanted))
+            due = await self._claim(lambda connection: sendings.claim(connection, wanted))
         else:
-            due = await self._writer.do(deliveries.claims, wanted)
-        for alert in await asyncio.gather(*(self._writer.do(deliveries.give_up, one) for one in due.lost)):
+            due = await self._writer.do(sendings.claims, wanted)
+        for alert in await asyncio.gather(*(self._writer.do(sendings.give_up, one) for one in due.lost)):
             alerts.tell(alert)
         return due.leased
 
     async def renew_delivery(self, delivery_id: str, fence: int, lease: timedelta, now: datetime) -> None:
-        await self._writer.do(deliveries.renew, deliveries.Renewal(delivery_id, fence, to_time(now + lease)))
+        await self._writer.do(sendings.renew, sendings.Renewal(delivery_id, fence, to_time(now + lease)))
 
     async def finish_attempt(self, result: AttemptResult) -> None:
-        alerts.tell(await self._writer.do(deliveries.finish_attempts, result))
+        alerts.tell(await self._writer.do(sendings.finish_attempts, result))
+
+    async def awaited(self, key: ConfirmationKey) -> Awaited | None:
+        return await self._read(lambda connection: confirmations.awaited(connection, key))
+
+    async def overdue(self, limit: int, now: datetime) -> Sequence[Awaited]:
+        return await self._read(lambda connection: confirmations.overdue(connection, limit, to_time(now)))
+
+    async def settle(self, settlement: Settlement) -> Settled:
+        came_to, alert = await self._writer.do(confirmations.settle, settlement)
+        alerts.tell(alert)
+        return came_to
+
+    async def keep_confirmation(self, confirmation: Confirmation) -> Settled:
+        return await self._writer.do(confirmations.keep_early, confirmation)
 
     async def retry_delivery(self, delivery_id: str, now: datetime) -> None:
         await self._writer.do(deliveries.retry, deliveries.Order(delivery_id, now))

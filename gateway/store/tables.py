@@ -398,7 +398,19 @@ deliveries = Table(
     _time("due_at", nullable=True),
     _text("holder"),
     Index("deliveries_sequence", "sequence", unique=True),
-    Index("deliveries_lane", "lane", "sequence"),
+    Index(
+        "deliveries_lane",
+        "lane",
+        "sequence",
+        sqlite_where=text("state <> 'awaiting'"),
+        postgresql_where=text("state <> 'awaiting'"),
+    ),
+    Index(
+        "deliveries_awaiting",
+        "due_at",
+        sqlite_where=text("state = 'awaiting'"),
+        postgresql_where=text("state = 'awaiting'"),
+    ),
     *_found_by("deliveries"),
     Index("deliveries_head", "lane", unique=True, sqlite_where=text("head"), postgresql_where=text("head")),
     Index("deliveries_due", "due_at", sqlite_where=text("head"), postgresql_where=text("head")),
@@ -409,7 +421,8 @@ deliveries = Table(
 )
 """What recipients must still get. `head` marks the first of each lane, the only one that may be
 claimed; `due_at` is when (the end of the lease while it is sent, nothing when it is dead or held); `holder` is the node
-that claimed it last. Of one that is held, `next_at` is since when."""
+that claimed it last. Of one that is held, `next_at` is since when; one that awaits its confirmation is no head, and due
+when that is overdue."""
 
 staged_deliveries = Table(
     "staged_deliveries",
@@ -442,6 +455,34 @@ attempts = Table(
     PrimaryKeyConstraint("delivery_id", "number"),
     **_KEYED,
 )
+
+confirmations = Table(
+    "confirmations",
+    metadata,
+    _text("partner_id"),
+    _text("transport"),
+    _text("reference"),
+    _text("delivery_id"),
+    Column("number", Integer, nullable=False),
+    _time("at"),
+    _text("verdict"),
+    _text("kind"),
+    _text("detail"),
+    Column("answer", LargeBinary, nullable=False),
+    _text("digest"),
+    _time("settled_at", nullable=True),
+    PrimaryKeyConstraint("partner_id", "transport", "reference"),
+    Index("confirmations_delivery", "delivery_id"),
+    Index(
+        "confirmations_early",
+        "partner_id",
+        "at",
+        sqlite_where=text("delivery_id = ''"),
+        postgresql_where=text("delivery_id = ''"),
+    ),
+)
+"""Confirmations that are awaited, by attempt, and those that came before anybody knew what they are about (of no
+delivery). `verdict` is what came; `settled_at` is when that counted."""
 
 answers = Table(
     "answers",

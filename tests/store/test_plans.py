@@ -51,7 +51,20 @@ from gateway.model import (
     Syntax,
 )
 from gateway.store import open_store, tables
-from gateway.store.contract import Alert, Answered, AttemptResult, AuditMark, CaseChange, LedgerMove, Share, Wait
+from gateway.store.contract import (
+    UNCONFIRMED,
+    Alert,
+    Answered,
+    AttemptResult,
+    AuditMark,
+    Awaits,
+    CaseChange,
+    Confirmation,
+    LedgerMove,
+    Settlement,
+    Share,
+    Wait,
+)
 from gateway.store.database import PLANNER
 from gateway.store.sql_store import SqlStore
 from tests.store import filled
@@ -228,6 +241,9 @@ async def read_all(store: SqlStore) -> None:
 KEYS = frozenset({("declaration", f"TD-{MIDDLE}"), ("container", "BOX-77")})
 
 
+CONFIRMED = [delivery(f"confirm-{lane}{name}", f"customs:confirm-{lane}") for lane in range(3) for name in "ab"]
+
+
 async def take_in_and_decide(store: SqlStore) -> None:
     """Commit 1, all that is asked between the commits, and commit 2."""
     for number in range(3):
@@ -258,7 +274,7 @@ async def take_in_and_decide(store: SqlStore) -> None:
             facts=known,
             cases=(change,),
             interchanges=((InterchangeRef(Syntax.EDIFACT, "acme/ACME", "GATEWAY", "new"), timedelta(days=90)),),
-            deliveries=(delivery("new-1"), delivery("new-2")),
+            deliveries=(delivery("new-1"), delivery("new-2"), *CONFIRMED),
             feed=(feed_entry("new-feed"),),
             receipts=(receipt("m-new"),),
             waits=(Wait("w-new", "manifest", KEYS, {}, held.id, "acme"),),
@@ -303,10 +319,28 @@ async def deliver(store: SqlStore) -> None:
         for id_ in ("new-3", "new-1", "unknown"):
             with contextlib.suppress(GatewayError):
                 await operation(id_, LATER)
+    await await_confirmations(store)
     # A lease that runs out at the last attempt that the agreement allows.
     await store.import_partners([], [replace(AGREEMENT, id="customs-out", attempts=1)], [])
     await store.claim_deliveries(10_000, LEASE, LATER + 10 * LEASE)
     await store.claim_deliveries(10_000, LEASE, LATER + 20 * LEASE)
+
+
+async def await_confirmations(store: SqlStore) -> None:
+    """All that happens to what was handed over."""
+    moment = LATER + 5 * LEASE
+    held = [one for one in await store.claim_deliveries(10_000, LEASE, moment) if one.id.startswith("confirm")]
+    for one in held:
+        awaits = Awaits("customs", "as2", f"NEW-{one.id}", LATER + LEASE)
+        await store.finish_attempt(AttemptResult(one.id, one.fence, 1, "awaiting", LATER, lane=one.lane, awaits=awaits))
+    first, *rest = await store.overdue(10, LATER + LEASE)
+    await store.settle(Settlement(first, "delivered", LATER, receipts=(receipt("new"),)))
+    for one, next_at in zip(rest, (LATER + LEASE, None), strict=True):
+        await store.settle(Settlement(one, UNCONFIRMED, LATER + LEASE, "no word", next_at=next_at))
+    await store.awaited(("customs", "as2", "R-100"))
+    early = Confirmation(("customs", "as2", "EARLIER"), "delivered", LATER, "mdn")
+    await store.keep_confirmation(early)
+    await store.retry_delivery(rest[1].delivery.id, LATER)
 
 
 AGREEMENT = Agreement("a-new", "p-new", Direction.OUT, "*", "json:x:1")
