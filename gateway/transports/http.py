@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import io
 import re
 import ssl
 from collections.abc import Callable
@@ -44,6 +45,10 @@ DETAIL_LENGTH = 500
 ANSWER_LENGTH = 64 * 1024
 """Bytes of a peer's answer that are read, and that `answer_sha256` is the digest of: a recipient answers with a
 receipt or with a few words, and a longer answer must not fill our memory, sixty-four at once."""
+
+_AT_ONCE = 64 * 1024
+"""Bytes of a body that are handed to the socket at once. A larger one goes piece by piece, as its recipient reads it,
+and the event loop goes on meanwhile."""
 
 _REFUSALS = frozenset({400, 405, 406, 409, 410, 411, 413, 414, 415, 421, 422, 426, 431, 451})
 """Answers that say these bytes will never be taken. Others of 4xx (401, 403, 404, 408, 425, 429) are what a
@@ -140,7 +145,7 @@ class HttpSender:
                 self._sessions.of(agreement.partner_id) as session,
                 session.post(
                     url,
-                    data=delivery.body,
+                    data=delivery.body if len(delivery.body) <= _AT_ONCE else io.BytesIO(delivery.body),
                     headers=headers,
                     allow_redirects=False,  # a redirect would carry the bytes to where no agreement sends them
                     timeout=aiohttp.ClientTimeout(total=agreement.attempt_timeout),
