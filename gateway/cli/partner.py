@@ -36,6 +36,8 @@ def import_(
     json: output.JsonOption = False,
 ) -> None:
     """Add or replace partners with their agreements and credentials; nothing is imported unless all of FILE is good."""
+    import asyncio
+
     from gateway.cli.opening import has_store, with_store_of
     from gateway.config import load
     from gateway.discovery import find_transports
@@ -45,23 +47,27 @@ def import_(
     transports = find_transports().options
     settings = load(config)
     size = file.stat().st_size
-    with output.progress("Checking", size) as step:
-        checked = (0, 0, 0)
-        for entry, read_bytes in read(file, transports):
-            checked = (
-                checked[0] + 1,
-                checked[1] + len(entry.agreements),
-                checked[2] + len(entry.keys) + len(entry.credentials),
-            )
-            step(read_bytes)
+
+    async def check(store: Store | None) -> tuple[int, int, int]:
+        totals = (0, 0, 0)
+        with output.progress("Checking", size) as step:
+            entries = read(file, transports)
+            while chunk := list(islice(entries, _CHUNK)):
+                if store is not None:
+                    await _refuse_moved_keys(store, file, [c for e, _ in chunk for c in e.model_credentials()])
+                for entry, read_bytes in chunk:
+                    credentials = len(entry.keys) + len(entry.credentials)
+                    totals = (totals[0] + 1, totals[1] + len(entry.agreements), totals[2] + credentials)
+                    step(read_bytes)
+        return totals
+
+    # Where there is no store yet, none is made for a file that is not good.
+    checked = with_store_of(settings, check) if has_store(settings) else asyncio.run(check(None))
     if dry_run:
-        if has_store(settings):
-            with_store_of(settings, lambda store: _refuse_moved_keys(store, file))
         _told(checked, imported=False, json=json)
         return
 
     async def work(store: Store) -> tuple[int, int, int]:
-        await _refuse_moved_keys(store, file)
         totals = (0, 0, 0)
         with output.progress("Importing", size) as step:
             entries = read(file, transports)
@@ -91,23 +97,17 @@ def _told(counts: tuple[int, int, int], *, imported: bool, json: bool) -> None:
     output.say(f"{words}." if imported else f"{words}: all good; nothing was imported.")
 
 
-async def _refuse_moved_keys(store: Store, file: Path) -> None:
+async def _refuse_moved_keys(store: Store, file: Path, credentials: list[Credential]) -> None:
     """The end where a key of `file` is another partner's in the registry: it would open the other's door."""
-    import asyncio
-
-    from gateway.discovery import find_transports
-    from gateway.registry.partner_file import read
-
-    entries = read(file, find_transports().options)
-    while chunk := list(islice(entries, _CHUNK)):
-        shown = [one for entry, _ in chunk for one in entry.model_credentials() if one.use == "in"]
-        known = await asyncio.gather(*(store.shown_credential(one.hash) for one in shown))
-        for one, present in zip(shown, known, strict=True):
-            if present is not None and present.partner_id != one.partner_id:
-                output.stop(
-                    f"{file}: partner {one.partner_id}: {_noun(one)} {one.id} is already {present.partner_id}'s, as "
-                    f"{present.id}; a {_noun(one)} belongs to one partner"
-                )
+    shown = [one for one in credentials if one.use == "in"]
+    known = await store.shown_credentials(one.hash for one in shown)
+    for one in shown:
+        present = known.get(one.hash)
+        if present is not None and present.partner_id != one.partner_id:
+            output.stop(
+                f"{file}: partner {one.partner_id}: {_noun(one)} {one.id} is already {present.partner_id}'s, as "
+                f"{present.id}; a {_noun(one)} belongs to one partner"
+            )
 
 
 def _noun(credential: Credential) -> str:

@@ -891,6 +891,9 @@ class Store(Decisions, Protocol):
     async def shown_credential(self, hash_: str) -> Credential | None:
         """The credential of use `in` whose secret has this hash, valid or not."""
 
+    async def shown_credentials(self, hashes: Iterable[str]) -> Mapping[str, Credential]:
+        """As `shown_credential` for many at once, by hash; those that are not there are left out."""
+
     async def credential(self, credential_id: str) -> Credential:
         """One credential; NotFound where there is none."""
 

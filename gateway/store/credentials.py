@@ -109,10 +109,10 @@ def revoke(batch: Batch, orders: Sequence[Revocation]) -> Sequence[GatewayError 
     return answers
 
 
-def shown(connection: Connection, hash_: str) -> Credential | None:
-    """The credential that somebody shows, by the hash of its secret; whether it is valid is for others to judge."""
-    row = connection.execute(select(tables.credentials).where(_SHOWN, _columns.hash == hash_)).one_or_none()
-    return None if row is None else _credential_from(row)
+def shown(connection: Connection, hashes: Iterable[str]) -> dict[str, Credential]:
+    """The credentials that somebody shows, by the hashes of their secrets; whether one is valid is for others to judge."""
+    query = select(tables.credentials).where(_SHOWN, among(_columns.hash, hashes))
+    return {row.hash: _credential_from(row) for row in connection.execute(query)}
 
 
 def by_id(connection: Connection, id_: str) -> Credential | None:

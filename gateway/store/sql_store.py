@@ -483,7 +483,10 @@ class SqlStore(Store):
     async def import_partners(
         self, partners: Iterable[Partner], agreements: Iterable[Agreement], credentials: Iterable[Credential]
     ) -> tuple[int, int, int]:
-        return (await self._import(partners), await self._import(agreements), await self._import(credentials))
+        # Side by side, so that they share transactions; none of the three has to be there before another.
+        kinds: tuple[Iterable[registry.Entry], ...] = (partners, agreements, credentials)
+        imported = await asyncio.gather(*(self._import(entries) for entries in kinds))
+        return imported[0], imported[1], imported[2]
 
     async def _import(self, entries: Iterable[registry.Entry]) -> int:
         count = 0
@@ -516,7 +519,11 @@ class SqlStore(Store):
         return await self._read(lambda connection: registry.agreements_of(connection, wanted))
 
     async def shown_credential(self, hash_: str) -> Credential | None:
-        return await self._read(lambda connection: credentials.shown(connection, hash_))
+        return (await self.shown_credentials([hash_])).get(hash_)
+
+    async def shown_credentials(self, hashes: Iterable[str]) -> Mapping[str, Credential]:
+        wanted = list(hashes)
+        return await self._read(lambda connection: credentials.shown(connection, wanted))
 
     async def credential(self, credential_id: str) -> Credential:
         found = await self._read(lambda connection: credentials.by_id(connection, credential_id))
