@@ -11,6 +11,7 @@ GatewayError
 │   ├── LeaseLost             another worker has taken over the work in hand
 │   ├── ExaminerLost          a worker process ended while it examined a payload
 │   ├── EarlierUndecided      what the sender sent before must be decided first
+│   ├── SecretUnreadable      a secret that the registry refers to is not there just now
 │   └── DeliveryDeferred      the recipient did not take the delivery this time
 └── PermanentError            trying again cannot succeed
     ├── ConfigurationInvalid  gateway.toml or an environment variable is wrong
@@ -97,6 +98,10 @@ class ExaminerLost(TemporaryError):
 
 class EarlierUndecided(TemporaryError):
     """What the sender sent before is not decided yet, and this changes it."""
+
+
+class SecretUnreadable(TemporaryError):
+    """A secret that the registry refers to cannot be read."""
 
 
 class DeliveryDeferred(TemporaryError):

@@ -10,7 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from gateway.model import Agreement, Delivery
 from gateway.store.contract import Pressure
-from gateway.transports.base import Evidence, Sender
+from gateway.transports.base import Awaiting, Evidence, Sender
 
 __all__ = ["CONTENT_TYPE_LATEST", "Metered", "Metrics"]
 
@@ -59,6 +59,11 @@ class Metrics:
             "Payloads held for an operator since the store was set back",
             registry=self.registry,
         )
+        self._deliveries_awaiting = Gauge(
+            "gateway_deliveries_awaiting",
+            "Deliveries handed over whose recipients have not confirmed them yet",
+            registry=self.registry,
+        )
         self._deliveries_held = Gauge(
             "gateway_deliveries_held",
             "Deliveries held for an operator since the store was set back",
@@ -77,6 +82,7 @@ class Metrics:
         self._deliveries_waiting.set(pressure.deliveries_waiting)
         self._deliveries_dead.set(pressure.deliveries_dead)
         self._payloads_held.set(pressure.payloads_held)
+        self._deliveries_awaiting.set(pressure.deliveries_awaiting)
         self._deliveries_held.set(pressure.deliveries_held)
         return generate_latest(self.registry)
 
@@ -88,7 +94,7 @@ class Metered:
         self._sender = sender
         self._metrics = metrics
 
-    async def send(self, delivery: Delivery, agreement: Agreement) -> Evidence:
+    async def send(self, delivery: Delivery, agreement: Agreement) -> Evidence | Awaiting:
         """See `Sender`."""
         began = time.perf_counter()
         evidence = await self._sender.send(delivery, agreement)

@@ -44,6 +44,25 @@ class Role(StrEnum):
     YARD = "yard"
 
 
+class CredentialKind(StrEnum):
+    """What a credential is."""
+
+    API_KEY = "api_key"
+    PASSWORD = "password"  # noqa: S105 -- the kind's name
+    CERTIFICATE = "certificate"
+    TOKEN = "token"  # noqa: S105 -- the kind's name
+    PUBLIC_KEY = "public_key"
+
+
+class CredentialUse(StrEnum):
+    """What a credential is used for: `in` is shown to us, `out` by us; the others check signatures and encrypt."""
+
+    IN = "in"
+    OUT = "out"
+    SIGN = "sign"
+    ENCRYPT = "encrypt"
+
+
 class Stage(StrEnum):
     """The four stages of proof, and `relayed`, which is never called delivered."""
 
@@ -82,13 +101,15 @@ class MessageState(StrEnum):
 class DeliveryState(StrEnum):
     """Where a delivery stands. `staged` waits for its interchange's trailer; `held` for an operator.
 
-    One is held where the store was set back, since its recipient may have it already.
+    One is held where the store was set back, since its recipient may have it already. `awaiting` was handed over, and
+    waits for the recipient to confirm it by itself.
     """
 
     STAGED = "staged"
     PENDING = "pending"
     HELD = "held"
     SENDING = "sending"
+    AWAITING = "awaiting"
     DELIVERED = "delivered"
     RELAYED = "relayed"
     ANSWERED = "answered"
@@ -249,15 +270,33 @@ class Agreement:
 
 
 @dataclass(frozen=True, slots=True)
-class ApiKey:
-    """A key a partner's software uses; only its hash is kept."""
+class Credential:
+    """What shows who somebody is: a key, a password, a certificate, a token. Never the secret itself.
+
+    Several of one kind and use may be valid at once, so that one is rolled over to the next while both are good.
+    """
 
     id: str
     partner_id: str
-    hash: str
+    hash: str = ""
+    """SHA-256 in hex: of a secret that is shown to us, or of the DER form of `material`."""
     scopes: frozenset[str] = frozenset({"send", "read"})
+    """What one that is shown to us opens."""
     test: bool = False
-    expires_at: datetime | None = None
+    """Whether what comes under it is test traffic."""
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    """The first moment at which it is not valid any more."""
+    label: str = ""
+    """What it is for, in the operator's words; agreements name outgoing ones by it."""
+    revoked_at: datetime | None = None
+    """The moment from which an operator has ended it; it may lie ahead, and no import takes it back."""
+    kind: CredentialKind = CredentialKind.API_KEY
+    use: CredentialUse = CredentialUse.IN
+    material: str = ""
+    """The certificate or the public key, as PEM or one line of OpenSSH."""
+    reference: str = ""
+    """Where a secret that we show is read from: `file:` and a path, or `env:` and the name of a variable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -423,7 +462,10 @@ class Attempt:
     started_at: datetime
     ended_at: datetime | None = None
     outcome: str = ""
-    """`delivered`, `relayed`, `deferred`, `refused` or empty while it is under way."""
+    """`delivered`, `relayed`, `deferred`, `refused`, or empty while it is under way.
+
+    `awaiting` was handed over; what confirms it, or `unconfirmed` where nothing does in time, takes its place.
+    """
     detail: str = ""
     """What the peer said, for the operator."""
 

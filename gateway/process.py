@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import structlog
@@ -23,12 +24,14 @@ from gateway.check import rulebook
 from gateway.config import Settings
 from gateway.decide import china
 from gateway.decide.flow import Flows
+from gateway.deliver.confirmations import Confirmations
 from gateway.deliver.worker import DeliveryWorker
 from gateway.findings import make_finding
 from gateway.metrics import Metered, Metrics
 from gateway.pipeline import Pipeline
 from gateway.receipt.notary import Notary
 from gateway.receive.intake import Intake
+from gateway.registry.directory import Directory
 from gateway.store import node_file
 from gateway.store.contract import Alert, Store
 from gateway.store.log_watch import LogWatch
@@ -68,8 +71,10 @@ class Process:
         self.metrics = Metrics()
         self.spool = Spool(settings)
         own = self.transports.read_settings(settings)
+        registry = Directory(store)
         self._senders: dict[str, Sender] = {}
         worker = DeliveryWorker(store, self._senders, settings.deliver, notary)
+        confirmations = Confirmations(store, registry, notary, settings.deliver, on_settled=worker.ring)
         pipeline = Pipeline(
             store,
             settings,
@@ -102,11 +107,13 @@ class Process:
             "pipeline": pipeline.run,
             "catalogue": lambda: self.in_force.run(store),
             "deliveries": worker.run,
+            "confirmations": confirmations.run,
             "log audit": watch.run,
             "upkeep": lambda: keep_swept(store),
         }
         self.means: Mapping[str, Means] = {
-            name: Means(settings, section, self.intake, self.spool) for name, section in own.items()
+            name: Means(settings, section, self.intake, self.spool, registry, partial(confirmations.confirm, name))
+            for name, section in own.items()
         }
         """What each transport works with, by its name."""
         for transport in self.transports:

@@ -44,7 +44,7 @@ async def _import_partners(settings: config.Settings, file: Path) -> None:
         await store.import_partners(
             [entry.partner() for entry in entries],
             [agreement for entry in entries for agreement in entry.model_agreements()],
-            [key for entry in entries for key in entry.model_keys()],
+            [one for entry in entries for one in entry.model_credentials()],
         )
 
 

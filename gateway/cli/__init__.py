@@ -31,6 +31,7 @@ COMMANDS = (
     "message",
     "deadline",
     "partner",
+    "credential",
     "schema",
     "mapping",
     "catalogue",

@@ -159,16 +159,16 @@ async def original_of(store: Store, id_: str) -> Payload:
         output.stop(f"there is no payload {id_}", output.NO)
 
 
-async def _dead_delivery(store: Store, id_: str) -> Delivery:
-    """The dead delivery asked for; the end where there is none, or it is not dead."""
+async def _delivery_that_is(store: Store, id_: str, *states: str) -> Delivery:
+    """The delivery asked for; the end where there is none, or it stands otherwise."""
     from gateway.errors import NotFound
 
     try:
         delivery = await store.delivery(id_)
     except NotFound:
         output.stop(f"there is no delivery {id_}{await _instead(store, id_)}", output.NO)
-    if delivery.state != "dead":
-        output.stop(f"delivery {id_} is {delivery.state}, not dead", output.NO)
+    if delivery.state not in states:
+        output.stop(f"delivery {id_} is {delivery.state}, not {' or '.join(states)}", output.NO)
     return delivery
 
 
@@ -210,15 +210,15 @@ def dead(
 
 
 def retry(
-    delivery: Annotated[str, typer.Argument(help="Id of a dead delivery.", metavar="ID")],
+    delivery: Annotated[str, typer.Argument(help="Id of a dead delivery, or of one that is awaiting.", metavar="ID")],
     config: output.ConfigOption = None,
     json: output.JsonOption = False,
 ) -> None:
-    """Send a dead delivery again: the same bytes under the same id."""
+    """Send a dead delivery again, or one that awaits its confirmation: the same bytes under the same id."""
     from gateway.cli.opening import with_store
 
     async def work(store: Store) -> None:
-        await _dead_delivery(store, delivery)
+        await _delivery_that_is(store, delivery, "dead", "awaiting")
         await store.retry_delivery(delivery, datetime.now(UTC))
 
     with_store(config, work)
@@ -234,7 +234,7 @@ def skip(
     from gateway.cli.opening import with_store
 
     async def work(store: Store) -> None:
-        await _dead_delivery(store, delivery)
+        await _delivery_that_is(store, delivery, "dead")
         await store.skip_delivery(delivery, datetime.now(UTC))
 
     with_store(config, work)

@@ -11,7 +11,7 @@ import typer
 from gateway.cli import output
 
 if TYPE_CHECKING:
-    from gateway.registry.partner_file import Known
+    from gateway.model import Credential
     from gateway.store.contract import Store
 
 _CHUNK = 1000
@@ -20,7 +20,7 @@ _CHUNK = 1000
 
 def register(cli: typer.Typer) -> None:
     """Add the commands."""
-    noun = typer.Typer(help="The registry of partners, agreements and keys.", no_args_is_help=True)
+    noun = typer.Typer(help="The registry of partners, agreements and credentials.", no_args_is_help=True)
     noun.command("import")(import_)
     noun.command("list")(list_)
     noun.command("key")(key)
@@ -35,7 +35,9 @@ def import_(
     config: output.ConfigOption = None,
     json: output.JsonOption = False,
 ) -> None:
-    """Add or replace partners with their agreements and keys; nothing is imported unless all of FILE is good."""
+    """Add or replace partners with their agreements and credentials; nothing is imported unless all of FILE is good."""
+    import asyncio
+
     from gateway.cli.in_use import catalogue_of
     from gateway.cli.opening import has_store, with_store_of
     from gateway.config import load
@@ -46,19 +48,27 @@ def import_(
     settings = load(config)
     known = Known(find_transports().options, catalogue_of(settings))
     size = file.stat().st_size
-    with output.progress("Checking", size) as step:
-        checked = (0, 0, 0)
-        for entry, read_bytes in read(file, known):
-            checked = (checked[0] + 1, checked[1] + len(entry.agreements), checked[2] + len(entry.keys))
-            step(read_bytes)
+
+    async def check(store: Store | None) -> tuple[int, int, int]:
+        totals = (0, 0, 0)
+        with output.progress("Checking", size) as step:
+            entries = read(file, known)
+            while chunk := list(islice(entries, _CHUNK)):
+                if store is not None:
+                    await _refuse_moved_keys(store, file, [c for e, _ in chunk for c in e.model_credentials()])
+                for entry, read_bytes in chunk:
+                    credentials = len(entry.keys) + len(entry.credentials)
+                    totals = (totals[0] + 1, totals[1] + len(entry.agreements), totals[2] + credentials)
+                    step(read_bytes)
+        return totals
+
+    # Where there is no store yet, none is made for a file that is not good.
+    checked = with_store_of(settings, check) if has_store(settings) else asyncio.run(check(None))
     if dry_run:
-        if has_store(settings):
-            with_store_of(settings, lambda store: _refuse_moved_keys(store, file, known))
         _told(checked, imported=False, json=json)
         return
 
     async def work(store: Store) -> tuple[int, int, int]:
-        await _refuse_moved_keys(store, file, known)
         totals = (0, 0, 0)
         with output.progress("Importing", size) as step:
             entries = read(file, known)
@@ -66,7 +76,7 @@ def import_(
                 done = await store.import_partners(
                     [e.partner() for e, _ in chunk],
                     [a for e, _ in chunk for a in e.model_agreements()],
-                    [k for e, _ in chunk for k in e.model_keys()],
+                    [c for e, _ in chunk for c in e.model_credentials()],
                 )
                 totals = (totals[0] + done[0], totals[1] + done[1], totals[2] + done[2])
                 step(sum(read_bytes for _, read_bytes in chunk))
@@ -78,27 +88,32 @@ def import_(
 def _told(counts: tuple[int, int, int], *, imported: bool, json: bool) -> None:
     """Say what a file holds, and whether that is in the registry now."""
     if json:
-        output.as_json({**dict(zip(("partners", "agreements", "keys"), counts, strict=True)), "imported": imported})
+        output.as_json(
+            {**dict(zip(("partners", "agreements", "credentials"), counts, strict=True)), "imported": imported}
+        )
         return
-    words = ", ".join(output.many(n, noun) for n, noun in zip(counts, ("partner", "agreement", "key"), strict=True))
+    words = ", ".join(
+        output.many(n, noun) for n, noun in zip(counts, ("partner", "agreement", "credential"), strict=True)
+    )
     output.say(f"{words}." if imported else f"{words}: all good; nothing was imported.")
 
 
-async def _refuse_moved_keys(store: Store, file: Path, known: Known) -> None:
+async def _refuse_moved_keys(store: Store, file: Path, credentials: list[Credential]) -> None:
     """The end where a key of `file` is another partner's in the registry: it would open the other's door."""
-    import asyncio
+    shown = [one for one in credentials if one.use == "in"]
+    known = await store.shown_credentials(one.hash for one in shown)
+    for one in shown:
+        present = known.get(one.hash)
+        if present is not None and present.partner_id != one.partner_id:
+            output.stop(
+                f"{file}: partner {one.partner_id}: {_noun(one)} {one.id} is already {present.partner_id}'s, as "
+                f"{present.id}; a {_noun(one)} belongs to one partner"
+            )
 
-    from gateway.registry.partner_file import read
 
-    entries = read(file, known)
-    while chunk := list(islice(entries, _CHUNK)):
-        keys = [key for entry, _ in chunk for key in entry.model_keys()]
-        for key, present in zip(keys, await asyncio.gather(*(store.api_key(k.hash) for k in keys)), strict=True):
-            if present is not None and present.partner_id != key.partner_id:
-                output.stop(
-                    f"{file}: partner {key.partner_id}: key {key.id} is already {present.partner_id}'s, as {present.id}; "
-                    "a key belongs to one partner"
-                )
+def _noun(credential: Credential) -> str:
+    """What people call it."""
+    return "key" if credential.kind == "api_key" else credential.kind.replace("_", " ")
 
 
 def list_(
@@ -138,7 +153,7 @@ def list_(
 
 
 def _as_dict(partner: Any, agreements: list[Any]) -> dict[str, Any]:
-    """A partner as a line of a file that `import` reads (its keys are not told, not even their hashes)."""
+    """A partner as a line of a file that `import` reads (its credentials are not told, not even their hashes)."""
     from dataclasses import asdict
 
     value = asdict(partner)

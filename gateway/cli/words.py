@@ -22,6 +22,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "staged": ("staged", "待整批放行"),
     "pending": ("pending", "等待发送"),
     "sending": ("sending", "正在发送"),
+    "awaiting": ("awaiting confirmation", "已送出，等待确认"),
     "delivered": ("delivered", "已送达"),
     "relayed": ("relayed", "已转交"),
     "answered": ("answered", "已答复"),

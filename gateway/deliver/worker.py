@@ -22,11 +22,11 @@ from gateway.config import Deliver
 from gateway.deliver.loop import LONGEST_WAIT, Loop
 from gateway.deliver.retry import Backoff, next_attempt
 from gateway.errors import DeliveryRefused, GatewayError, LeaseLost, PermanentError, StoreUnavailable, TemporaryError
-from gateway.model import Agreement, Delivery, Stage
+from gateway.model import Agreement, Delivery
 from gateway.receipt.notary import Notary
 from gateway.registry.directory import Directory
-from gateway.store.contract import AttemptResult, NewReceipt, Share, Store
-from gateway.transports.base import Evidence, Sender
+from gateway.store.contract import AttemptResult, Awaits, NewReceipt, Share, Store
+from gateway.transports.base import STAGES, Awaiting, Evidence, Sender
 
 log = structlog.get_logger(__name__)
 
@@ -136,7 +136,7 @@ class DeliveryWorker:
         try:
             # As it is now: a mended URL counts for the next attempt.
             agreement = await self._directory.agreement(delivery.partner_id, delivery.agreement_id)
-            evidence = await self._send(delivery, agreement)
+            came_to = await self._send(delivery, agreement)
         except PermanentError as error:
             return self._failed(delivery, "refused", str(error), None)
         except StoreUnavailable as error:  # nothing was sent, and that is nobody's fault who is concerned
@@ -147,7 +147,9 @@ class DeliveryWorker:
         except Exception as error:  # a fault of ours, such as a token file that is not there, may be mended meanwhile
             log.exception("sending_crashed", delivery=delivery.id)
             return self._deferred(delivery, agreement, f"{type(error).__name__}: {error}")
-        return await self._done(delivery, evidence)
+        if isinstance(came_to, Awaiting):
+            return self._handed_over(delivery, agreement, came_to)
+        return await self._done(delivery, came_to)
 
     def _deferred(
         self, delivery: Delivery, agreement: Agreement | None, detail: str, asked: float = 0.0
@@ -157,7 +159,7 @@ class DeliveryWorker:
         at = next_attempt(delivery.attempts, limit, self._clock(), self._backoff, self._draw(), asked)
         return self._failed(delivery, "deferred", detail, at)
 
-    async def _send(self, delivery: Delivery, agreement: Agreement | None) -> Evidence:
+    async def _send(self, delivery: Delivery, agreement: Agreement | None) -> Evidence | Awaiting:
         """Hand the delivery to its transport; the timeout here only guards against a transport without one."""
         if agreement is None:
             raise DeliveryRefused("Its agreement is gone.")
@@ -165,7 +167,13 @@ class DeliveryWorker:
         if sender is None:
             raise DeliveryRefused(f"No transport is called {agreement.transport}.")
         async with asyncio.timeout(agreement.attempt_timeout + 1):
-            return await sender.send(delivery, agreement)
+            came_to = await sender.send(delivery, agreement)
+        if isinstance(came_to, Awaiting):
+            if not came_to.reference or came_to.until.tzinfo is None:
+                raise ValueError(f"{agreement.transport} awaits nothing that could be named, or until no known moment")
+        elif came_to.outcome not in STAGES:
+            raise ValueError(f"{agreement.transport} says {came_to.outcome}, which is no end of a sending")
+        return came_to
 
     def _failed(self, delivery: Delivery, outcome: str, detail: str, next_at: datetime | None) -> AttemptResult:
         """A result that is no delivery; without `next_at` it is dead and holds its lane."""
@@ -182,10 +190,26 @@ class DeliveryWorker:
             delivery.id, delivery.fence, delivery.attempts, outcome, self._clock(), detail, next_at, lane=delivery.lane
         )
 
+    def _handed_over(self, delivery: Delivery, agreement: Agreement | None, awaiting: Awaiting) -> AttemptResult:
+        """A result that is no delivery yet: the recipient will say by itself whether it has it."""
+        assert agreement is not None, "nothing is sent without one"
+        awaits = Awaits(delivery.partner_id, agreement.transport, awaiting.reference, awaiting.until)
+        log.info("delivery_awaits", delivery=delivery.id, partner=delivery.partner_id, until=awaiting.until.isoformat())
+        return AttemptResult(
+            delivery.id,
+            delivery.fence,
+            delivery.attempts,
+            "awaiting",
+            self._clock(),
+            awaiting.detail,
+            lane=delivery.lane,
+            awaits=awaits,
+        )
+
     async def _done(self, delivery: Delivery, evidence: Evidence) -> AttemptResult:
         """A result with the receipt that proves it."""
         at = self._clock()
-        stage = Stage.RELAYED if evidence.outcome == "relayed" else Stage.DELIVERED
+        stage = STAGES[evidence.outcome]
         recipient = await _persist(delivery.id, lambda: self._directory.partner(delivery.partner_id))
         body = self._notary.handed_over(
             stage, delivery, recipient, at=at, evidence=evidence.kind, answer=evidence.answer

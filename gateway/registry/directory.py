@@ -1,4 +1,4 @@
-"""Partners, agreements and keys as they are needed all the time: read once, and kept until they change.
+"""Partners, agreements and credentials as they are needed all the time: read once, and kept until they change.
 
 An answer is about partners, names or roles, and is forgotten when one of these changes: an edit of one partner among
 many costs nobody else's answers.
@@ -10,9 +10,11 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar, cast
 
-from gateway.model import Agreement, ApiKey, Direction, Identifier, Partner
+from gateway.model import Agreement, Credential, CredentialKind, CredentialUse, Direction, Identifier, Partner
+from gateway.registry.credentials import choose
 from gateway.store.contract import RegistryChanges, Store
 
 T = TypeVar("T")
@@ -91,16 +93,30 @@ class Directory:
         """One agreement of a partner; None where it is gone."""
         return next((a for a in await self._agreements(partner_id) if a.id == agreement_id), None)
 
-    async def api_key(self, hash_: str) -> ApiKey | None:
-        """The key with this hash. That there is none is not kept: anybody may ask for anything."""
+    async def shown_credential(self, hash_: str) -> Credential | None:
+        """The credential whose secret has this hash, valid or not.
+
+        That there is none is not kept: anybody may ask for anything.
+        """
         found = await self._cached(
-            ("key", hash_),
-            lambda: self._store.api_key(hash_),
+            ("shown", hash_),
+            lambda: self._store.shown_credential(hash_),
             lambda found: [("partner", found.partner_id)] if found is not None else [],
         )
         if found is None:
-            self._answers.pop(("key", hash_), None)
+            self._answers.pop(("shown", hash_), None)
         return found
+
+    async def credentials(
+        self, partner_id: str, kind: CredentialKind, use: CredentialUse, now: datetime, label: str = ""
+    ) -> Sequence[Credential]:
+        """A partner's valid credentials of a kind and use, the one that became valid last first."""
+        found = await self._cached(
+            ("credentials", partner_id),
+            lambda: self._store.credentials(partner_id),
+            lambda _: [("partner", partner_id)],
+        )
+        return choose(found, kind, use, now, label)
 
     async def _agreements(self, partner_id: str) -> Sequence[Agreement]:
         return await self._cached(

@@ -16,6 +16,12 @@
     key = "gwk_..."                      # or hash = its SHA-256; only the hash is kept
     scopes = ["send", "read"]
 
+    [[partners.credentials]]
+    kind = "token"
+    use = "out"
+    label = "inbox"                      # as agreements name it
+    reference = "file:/run/secrets/acme" # or env: and a variable; the secret itself stands in no partner file
+
 In JSON Lines each line is one partner with the same names.
 """
 
@@ -26,7 +32,6 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -34,11 +39,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import (
     AfterValidator,
     BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     ValidationInfo,
-    field_validator,
     model_validator,
 )
 from pydantic_core import ErrorDetails
@@ -49,7 +52,7 @@ from gateway.catalogue_folders import shipped
 from gateway.errors import ConfigurationInvalid
 from gateway.languages import maybe_language
 from gateway.receipt import advice
-from gateway.registry.keys import SCOPES, hash_key
+from gateway.registry.credential_entry import ID, CredentialEntry, Entry, KeyEntry
 from gateway.spelling import near
 from gateway.translate import table
 
@@ -58,9 +61,6 @@ _RESPONSE = "response"
 _ACKNOWLEDGEMENT = model.DeliveryKind.ACKNOWLEDGEMENT.value
 _ACKNOWLEDGEMENTS = ("edifact:CONTRL", "x12:997", "x12:999", "x12:TA1")
 """Formats of syntax acknowledgements, with or without a version: which one is sent follows what is acknowledged."""
-
-_HASH = r"^[0-9a-f]{64}$"
-_ID = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$"
 
 
 Transports: TypeAlias = Mapping[str, type[BaseModel] | None]
@@ -139,18 +139,14 @@ def _language(tag: str) -> str:
 Zone = Annotated[str, AfterValidator(_zone)]
 
 
-class _Entry(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class IdentifierEntry(_Entry):
+class IdentifierEntry(Entry):
     """One name the partner goes by."""
 
     scheme: str = Field(min_length=1, description="unb, isa, ciq-org, ciq-registration, customs-office, uscc, ...")
     value: str = Field(min_length=1, description="The identifier itself")
 
 
-class AgreementEntry(_Entry):
+class AgreementEntry(Entry):
     """What the partner may send (`in`) or gets (`out`), and how."""
 
     id: str = Field("", description="Partner, direction and document where absent")
@@ -241,43 +237,14 @@ class AgreementEntry(_Entry):
         return f"options.{name}: {fault['msg'].removeprefix('Value error, ')}"
 
 
-class KeyEntry(_Entry):
-    """An API key, itself or its hash."""
-
-    id: str = Field("", description="Name of the key in the registry; from its hash where absent")
-    key: str = Field("", description="The key itself; only its hash is kept", repr=False, pattern="^[ -~]*$")
-    hash: str = Field("", pattern=f"{_HASH}|^$", description="SHA-256 of the key, hex")
-    scopes: frozenset[str] = Field(frozenset({"send", "read"}), description="send, read, admin")
-    test: bool = Field(False, description="Whether all it sends is test traffic")
-    expires_at: datetime | None = Field(None, description="When it ends; with offset")
-
-    @field_validator("scopes")
-    @classmethod
-    def _known(cls, scopes: frozenset[str]) -> frozenset[str]:
-        if unknown := scopes - SCOPES:
-            raise ValueError(f"no such scope: {', '.join(sorted(unknown))}")
-        return scopes
-
-    @field_validator("expires_at")
-    @classmethod
-    def _aware(cls, at: datetime | None) -> datetime | None:
-        if at is not None and at.tzinfo is None:
-            raise ValueError("needs an offset, such as Z")
-        return at
-
-    @model_validator(mode="after")
-    def _one_of_two(self) -> KeyEntry:
-        if bool(self.key) == bool(self.hash):
-            raise ValueError("give either key or hash")
-        if self.key and len(self.key) < 32:
-            raise ValueError("a key has at least 32 characters, since it is kept as a plain hash")
-        return self
+_APART = ("agreements", "keys", "credentials")
+"""What a partner's entry holds that is no part of the partner itself."""
 
 
-class PartnerEntry(_Entry):
-    """One partner with its agreements and keys."""
+class PartnerEntry(Entry):
+    """One partner with its agreements and credentials."""
 
-    id: str = Field(pattern=_ID, description="Ours; stays the same for good")
+    id: str = Field(pattern=ID, description="Ours; stays the same for good")
     name: str = Field(min_length=1, description="For people")
     roles: frozenset[model.Role] = Field(frozenset(), description="enterprise, agent, bureau, customs, port, yard")
     identifiers: tuple[IdentifierEntry, ...] = Field((), description="Names it goes by on the wire")
@@ -288,11 +255,12 @@ class PartnerEntry(_Entry):
     active: bool = Field(True, description="Whether it may do anything")
     agreements: tuple[AgreementEntry, ...] = Field((), description="What it sends and gets")
     keys: tuple[KeyEntry, ...] = Field((), description="API keys of its software")
+    credentials: tuple[CredentialEntry, ...] = Field((), description="Its certificates and keys, and what we show it")
 
     def partner(self) -> model.Partner:
         """The partner itself."""
         identifiers = tuple(model.Identifier(i.scheme, i.value) for i in self.identifiers)
-        values = {name: getattr(self, name) for name in PartnerEntry.model_fields if name not in ("agreements", "keys")}
+        values = {name: getattr(self, name) for name in PartnerEntry.model_fields if name not in _APART}
         return model.Partner(**{**values, "identifiers": identifiers})
 
     def model_agreements(self) -> Iterator[model.Agreement]:
@@ -303,18 +271,10 @@ class PartnerEntry(_Entry):
             id_ = entry.id or f"{self.id}-{entry.direction}-{document}"
             yield model.Agreement(**{**values, "id": id_}, partner_id=self.id)
 
-    def model_keys(self) -> Iterator[model.ApiKey]:
-        """Its keys, as hashes."""
-        for entry in self.keys:
-            hash_ = entry.hash or hash_key(entry.key)
-            yield model.ApiKey(
-                id=entry.id or f"{self.id}-{hash_[:8]}",
-                partner_id=self.id,
-                hash=hash_,
-                scopes=entry.scopes,
-                test=entry.test,
-                expires_at=entry.expires_at.astimezone(UTC) if entry.expires_at else None,
-            )
+    def model_credentials(self) -> Iterator[model.Credential]:
+        """Its keys, as hashes, and its other credentials."""
+        given: tuple[KeyEntry | CredentialEntry, ...] = (*self.keys, *self.credentials)
+        yield from (one.credential(self.id) for one in given)
 
 
 def read(path: Path, known: Known) -> Iterator[tuple[PartnerEntry, int]]:
@@ -348,10 +308,13 @@ class _Taken:
             # What an agreement is called by default holds its partner's id, so it need only be kept within the partner.
             self._take("agreement" if named.id else f"agreement of {entry.id}", agreement.id, entry.id, place)
         self._owners.pop(f"agreement of {entry.id}", None)
-        for key, given in zip(entry.model_keys(), entry.keys, strict=True):
-            self._take("key with the hash", key.hash, entry.id, place)
-            if given.id:
-                self._take("key", key.id, entry.id, place)
+        given: tuple[KeyEntry | CredentialEntry, ...] = (*entry.keys, *entry.credentials)
+        for credential, written in zip(entry.model_credentials(), given, strict=True):
+            if credential.use is model.CredentialUse.IN:
+                self._take("key with the hash", credential.hash, entry.id, place)
+            # What one that is shown is called by default holds its hash, so that need not be kept twice.
+            if written.id or credential.use is not model.CredentialUse.IN:
+                self._take("key", credential.id, entry.id, place)
 
     def _take(self, kind: str, name: str, owner: str, place: str) -> None:
         owners = self._owners[kind]

@@ -22,7 +22,7 @@ from gateway.store import registry, tables
 from gateway.store.alerts import ALERTS, OPERATOR
 from gateway.store.body_rows import body_row
 from gateway.store.contract import LogBreak
-from gateway.store.counters import move_on, read_counters
+from gateway.store.counters import REGISTRY, move_on, read_counters
 from gateway.store.feeds import feed_counter
 from gateway.store.sql import from_time, insert_rows, maybe_from_time, maybe_to_time, to_time
 
@@ -60,7 +60,7 @@ def record(connection: Connection, found: LogBreak) -> None:
     insert_rows(connection, tables.log_breaks, [_row(found)])
     move_on(connection, "number", found.skipped)
     move_on(connection, "feed", (found.lost + UNSEEN) * ENTRIES_OF_ONE)
-    move_on(connection, "registry", registry.SKIP)
+    move_on(connection, REGISTRY, registry.SKIP)
     _alert(connection, found)
 
 

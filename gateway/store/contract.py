@@ -20,9 +20,9 @@ from gateway.decide.facts import Facts, Query
 from gateway.findings import make_finding
 from gateway.model import (
     Agreement,
-    ApiKey,
     Attempt,
     CaseEvent,
+    Credential,
     Deadline,
     Delivery,
     FeedEntry,
@@ -289,6 +289,87 @@ class Outcome:
     """How many of the payload's messages, or of its parts that could not be read, failed while the others went on."""
 
 
+ConfirmationKey = tuple[str, str, str]
+"""A partner's id, a transport, and the reference under which a confirmation comes over it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Awaits:
+    """What is waited for after a delivery was handed over."""
+
+    partner_id: str
+    transport: str
+    reference: str
+    """What the confirmation will name; unique among the partner's over this transport, or the newest one is meant."""
+    until: datetime
+    """When it is tried again, if no confirmation has come."""
+
+    @property
+    def key(self) -> ConfirmationKey:
+        """By which the confirmation finds the delivery."""
+        return self.partner_id, self.transport, storable_key(self.reference)
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What a recipient said, by itself and later, of something that was handed over to it."""
+
+    key: ConfirmationKey
+    verdict: str
+    """`delivered` or `relayed`; `refused` (never again) or `deferred` (send it again)."""
+    at: datetime
+    kind: str
+    detail: str = ""
+    answer: bytes = b""
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """A delivery whose confirmation is, or was, waited for."""
+
+    key: ConfirmationKey
+    delivery: Delivery
+    """Without its body."""
+    settled: bool = False
+    """Whether a confirmation has come and counted."""
+    came: Confirmation | None = None
+    """One that came before the gateway knew what it was about, and has not counted yet."""
+
+
+class Settled(StrEnum):
+    """What a confirmation came to."""
+
+    COUNTED = "counted"
+    REPEATED = "repeated"
+    """The same was confirmed before; nothing changed."""
+    LATE = "late"
+    """The delivery is over, or a later attempt is under way, which will tell; nothing changed."""
+    EARLY = "early"
+    """Nobody awaits it: it is kept, and counts when its delivery turns out to have been handed over."""
+    MOVED = "moved"
+    """Something happened to the delivery meanwhile; look again."""
+
+
+UNCONFIRMED = "unconfirmed"
+"""The verdict where the time is over and no confirmation has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What a confirmation, or its absence, is to make of a delivery."""
+
+    awaited: Awaited
+    """As it was seen."""
+    verdict: str
+    """As a confirmation's, or `UNCONFIRMED`."""
+    at: datetime
+    detail: str = ""
+    next_at: datetime | None = None
+    """When it is tried again; without, one that was not confirmed is dead."""
+    receipts: tuple[NewReceipt, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class AttemptResult:
     """How an attempt ended. With `next_at` the delivery is tried again then; without, it is done or dead."""
@@ -297,13 +378,15 @@ class AttemptResult:
     fence: int
     number: int
     outcome: str
-    """`delivered`, `relayed`, `deferred` or `refused`."""
+    """`delivered`, `relayed`, `awaiting`, `deferred` or `refused`."""
     at: datetime
     detail: str = ""
     next_at: datetime | None = None
     receipts: tuple[NewReceipt, ...] = ()
     lane: str = ""
     """The delivery's lane, by which the store knows what the report touches before it looks."""
+    awaits: Awaits | None = None
+    """What it waits for from now on, where its outcome is `awaiting`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -464,6 +547,8 @@ class Pressure:
     oldest_payload_at: datetime | None
     payloads_held: int = 0
     deliveries_held: int = 0
+    deliveries_awaiting: int = 0
+    """Handed over, and not confirmed yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -536,7 +621,7 @@ class RegistryChanges:
     everything: bool = False
     """Whether anything may have changed, since it is too much or not known one by one; what follows is empty then."""
     partners: frozenset[str] = frozenset()
-    """Ids of partners that changed, or whose agreements or keys did, or lost one."""
+    """Ids of partners that changed, or whose agreements or credentials did, or lost one."""
     names: frozenset[Identifier] = frozenset()
     """What these go by now; somebody else, or nobody, may have gone by it before."""
     roles: frozenset[str] = frozenset()
@@ -679,6 +764,18 @@ class Store(Decisions, Protocol):
 
     async def finish_attempt(self, result: AttemptResult) -> None:
         """Complete an attempt; LeaseLost if the fence is not the current one."""
+
+    async def awaited(self, key: ConfirmationKey) -> Awaited | None:
+        """The delivery that awaits, or awaited, this confirmation; None where nobody does."""
+
+    async def overdue(self, limit: int, now: datetime) -> Sequence[Awaited]:
+        """Deliveries whose confirmation is overdue at `now`, or came too early to count and has not counted since."""
+
+    async def settle(self, settlement: Settlement) -> Settled:
+        """Make of a delivery what its confirmation says; once, however often and from wherever it comes."""
+
+    async def keep_confirmation(self, confirmation: Confirmation) -> Settled:
+        """Keep a confirmation that nobody awaits: EARLY, or MOVED where somebody does by now."""
 
     async def retry_delivery(self, delivery_id: str, now: datetime) -> None:
         """Make a dead or held delivery due again, same bytes, same id."""
@@ -852,9 +949,9 @@ class Store(Decisions, Protocol):
 
     # Registry
     async def import_partners(
-        self, partners: Iterable[Partner], agreements: Iterable[Agreement], keys: Iterable[ApiKey]
+        self, partners: Iterable[Partner], agreements: Iterable[Agreement], credentials: Iterable[Credential]
     ) -> tuple[int, int, int]:
-        """Add or replace in bulk; how many partners, agreements and keys."""
+        """Add or replace in bulk; how many partners, agreements and credentials. What was revoked stays so."""
 
     async def partner(self, partner_id: str) -> Partner:
         """NotFound where there is none."""
@@ -874,8 +971,20 @@ class Store(Decisions, Protocol):
     async def agreements_of(self, partner_ids: Iterable[str]) -> Mapping[str, Sequence[Agreement]]:
         """All agreements of several partners."""
 
-    async def api_key(self, hash_: str) -> ApiKey | None:
-        """The key with this hash."""
+    async def shown_credential(self, hash_: str) -> Credential | None:
+        """The credential of use `in` whose secret has this hash, valid or not."""
+
+    async def shown_credentials(self, hashes: Iterable[str]) -> Mapping[str, Credential]:
+        """As `shown_credential` for many at once, by hash; those that are not there are left out."""
+
+    async def credential(self, credential_id: str) -> Credential:
+        """One credential; NotFound where there is none."""
+
+    async def credentials(self, partner_id: str) -> Sequence[Credential]:
+        """All credentials of a partner, by id, valid or not."""
+
+    async def revoke_credential(self, credential_id: str, at: datetime) -> None:
+        """End a credential from `at` on, or from an earlier end that was set before; NotFound where there is none."""
 
     async def call_for_catalogue(self) -> None:
         """Ask all nodes to read their folders of tables, mappings, codes, rules and findings again."""

@@ -9,6 +9,9 @@ from sqlalchemy import Connection, select, update
 from gateway.store import tables
 from gateway.store.sql import among, insert_rows
 
+REGISTRY = "registry"
+"""The counter that grows with every change of the registry."""
+
 
 def floor_of(counter: str) -> str:
     """The counter that says from where counters of the same kind begin: a store that was set back has forgotten some."""

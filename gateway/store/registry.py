@@ -1,4 +1,4 @@
-"""The registry: partners with their identifiers and roles, agreements, API keys; bulk import and lookups.
+"""The registry: partners with their identifiers and roles, agreements; bulk import and lookups.
 
 There are hundreds of thousands of partners. An import passes through in chunks, each a transaction of
 its own, so that memory stays flat and the writers' lock is never held for long.
@@ -16,16 +16,15 @@ from sqlalchemy import Connection, Row, delete, select
 
 from gateway.decide.names import Name
 from gateway.errors import GatewayError
-from gateway.model import Acknowledge, Agreement, ApiKey, Direction, Identifier, Partner, Role, Strictness
-from gateway.store import tables
+from gateway.model import Acknowledge, Agreement, Credential, Direction, Identifier, Partner, Role, Strictness
+from gateway.store import credentials, tables
 from gateway.store.batch import Batch
 from gateway.store.contract import RegistryChanges
-from gateway.store.sql import among, from_json, matching, maybe_from_time, maybe_to_time, to_json
+from gateway.store.counters import REGISTRY
+from gateway.store.sql import among, from_json, matching, to_json
 
-VERSION = "registry"
-"""The counter that grows with every change of the registry."""
 CHUNK = 1000
-"""Partners, agreements or keys in one transaction of an import."""
+"""Partners, agreements or credentials in one transaction of an import."""
 
 SKIP = 1 << 20
 """More changes of the registry than can be lost. A break of the log moves the version on by so many: what a node
@@ -34,9 +33,9 @@ CHANGES = 5000
 """Changed partners that are told one by one: a few chunks of an import, between two looks."""
 
 _partners, _identifiers, _roles = tables.partners.c, tables.partner_identifiers.c, tables.partner_roles.c
-_agreements, _api_keys, _changes = tables.agreements.c, tables.api_keys.c, tables.registry_changes.c
+_agreements, _changes = tables.agreements.c, tables.registry_changes.c
 T = TypeVar("T")
-Entry = Partner | Agreement | ApiKey
+Entry = Partner | Agreement | Credential
 
 
 def chunks(entries: Iterable[T]) -> Iterator[list[T]]:
@@ -48,12 +47,12 @@ def chunks(entries: Iterable[T]) -> Iterator[list[T]]:
 
 def import_names(_entries: Sequence[Entry]) -> Iterable[Name]:
     """What an import touches: the registry as a whole, since its version counts every import."""
-    yield ("counter", VERSION)
+    yield ("counter", REGISTRY)
 
 
 def import_entries(batch: Batch, imports: Sequence[Sequence[Entry]]) -> Sequence[GatewayError | None]:
-    """Add or replace partners, agreements and keys; what comes later in an import wins."""
-    number = batch.next_number(VERSION)
+    """Add or replace partners, agreements and credentials; what comes later in an import wins."""
+    number = batch.next_number(REGISTRY)
     for entries in imports:
         for partner_id in _owners(batch.connection, entries):
             batch.insert(tables.registry_changes, (partner_id, number), "replace")
@@ -61,23 +60,23 @@ def import_entries(batch: Batch, imports: Sequence[Sequence[Entry]]) -> Sequence
         for entry in entries:
             if isinstance(entry, Agreement):
                 batch.insert(tables.agreements, (entry.id, entry.partner_id, _terms(entry)), "replace")
-        _import_keys(batch, [entry for entry in entries if isinstance(entry, ApiKey)])
+        credentials.replace(batch, [entry for entry in entries if isinstance(entry, Credential)])
         batch.flush()
     return [None] * len(imports)
 
 
 def _owners(connection: Connection, entries: Sequence[Entry]) -> set[str]:
-    """The partners whose entries an import changes: those in it, and those from whom it takes an agreement or a key."""
-    owners = {entry.id if isinstance(entry, Partner) else entry.partner_id for entry in entries}
-    keys = [entry for entry in entries if isinstance(entry, ApiKey)]
-    for column, owner, names in (
-        (_agreements.id, _agreements.partner_id, [entry.id for entry in entries if isinstance(entry, Agreement)]),
-        (_api_keys.id, _api_keys.partner_id, [key.id for key in keys]),
-        (_api_keys.hash, _api_keys.partner_id, [key.hash for key in keys]),
-    ):
-        if names:
-            owners.update(connection.execute(select(owner).where(among(column, names))).scalars())
-    return owners
+    """The partners whose entries an import changes: those in it, and those from whom it takes something."""
+    taken = [entry.id for entry in entries if isinstance(entry, Agreement)]
+    return {
+        *(entry.id if isinstance(entry, Partner) else entry.partner_id for entry in entries),
+        *(
+            connection.execute(select(_agreements.partner_id).where(among(_agreements.id, taken))).scalars()
+            if taken
+            else ()
+        ),
+        *credentials.owners(connection, [entry for entry in entries if isinstance(entry, Credential)]),
+    }
 
 
 def _import_partners(batch: Batch, entries: Sequence[Partner]) -> None:
@@ -109,31 +108,10 @@ def _import_partners(batch: Batch, entries: Sequence[Partner]) -> None:
             batch.insert(tables.partner_roles, (role.value, entry.id), "ignore")
 
 
-def _import_keys(batch: Batch, entries: Sequence[ApiKey]) -> None:
-    if not entries:
-        return
-    # A key that comes again under its id has a new secret: the old hash must not open anything.
-    ids = [entry.id for entry in entries]
-    batch.connection.execute(delete(tables.api_keys).where(among(_api_keys.id, ids)))
-    for entry in {entry.id: entry for entry in entries}.values():
-        batch.insert(
-            tables.api_keys,
-            (
-                entry.hash,
-                entry.id,
-                entry.partner_id,
-                to_json(sorted(entry.scopes)),
-                entry.test,
-                maybe_to_time(entry.expires_at),
-            ),
-            "replace",
-        )
-
-
 def version(connection: Connection) -> int:
     """How often the registry has changed."""
     counters = tables.counters.c
-    return connection.execute(select(counters.value).where(counters.name == VERSION)).scalar() or 0
+    return connection.execute(select(counters.value).where(counters.name == REGISTRY)).scalar() or 0
 
 
 def changes(connection: Connection, since: int) -> RegistryChanges:
@@ -203,15 +181,6 @@ def agreements_of(connection: Connection, partner_ids: Iterable[str]) -> dict[st
     for row in connection.execute(query.order_by(_agreements.partner_id, _agreements.id)):
         found[row.partner_id].append(_agreement_from(row.terms))
     return found
-
-
-def api_key(connection: Connection, hash_: str) -> ApiKey | None:
-    """The key with this hash."""
-    row = connection.execute(select(tables.api_keys).where(_api_keys.hash == hash_)).one_or_none()
-    if row is None:
-        return None
-    scopes = frozenset(from_json(row.scopes))
-    return ApiKey(row.id, row.partner_id, row.hash, scopes, row.test, maybe_from_time(row.expires_at))
 
 
 def _partner_from(row: Row[Any]) -> Partner:

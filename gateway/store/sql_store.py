@@ -19,7 +19,7 @@ from gateway.durable import naming_system_errors
 from gateway.errors import ConfigurationInvalid, LogContradicted, LogDamaged, NotFound, StoreUnavailable
 from gateway.model import (
     Agreement,
-    ApiKey,
+    Credential,
     Deadline,
     Delivery,
     FeedEntry,
@@ -37,6 +37,8 @@ from gateway.store import (
     breaks,
     case_views,
     catalogue_calls,
+    confirmations,
+    credentials,
     deadlines,
     deliveries,
     facts,
@@ -48,6 +50,7 @@ from gateway.store import (
     probe,
     reconcile,
     registry,
+    sendings,
     staging,
     tasks,
     views,
@@ -62,11 +65,14 @@ from gateway.store.contract import (
     Alert,
     AttemptResult,
     AuditMark,
+    Awaited,
     CasePage,
     CasePlace,
     CaseView,
     Claimed,
     ClaimedDeadline,
+    Confirmation,
+    ConfirmationKey,
     Kept,
     MessageRecord,
     NewReceipt,
@@ -77,6 +83,8 @@ from gateway.store.contract import (
     Proven,
     Reconciliation,
     RegistryChanges,
+    Settled,
+    Settlement,
     Share,
     Store,
     Viewer,
@@ -104,9 +112,11 @@ _HANDLERS: Mapping[Handler[Any, Any], Names[Any]] = {
     staging.stage: lambda chunk: payloads.payload_names(chunk.payload_id),
     facts.reserve: facts.reservation_names,
     outcome.commit: outcome.outcome_names,
-    deliveries.renew: lambda renewal: deliveries.delivery_names(renewal.delivery_id),
-    deliveries.finish_attempts: deliveries.result_names,
-    deliveries.give_up: lambda lost: deliveries.delivery_names(lost.delivery_id),
+    sendings.renew: lambda renewal: deliveries.delivery_names(renewal.delivery_id),
+    sendings.finish_attempts: sendings.result_names,
+    confirmations.keep_early: confirmations.early_names,
+    confirmations.settle: confirmations.settlement_names,
+    sendings.give_up: lambda lost: deliveries.delivery_names(lost.delivery_id),
     deliveries.retry: lambda order: deliveries.delivery_names(order.delivery_id),
     deliveries.skip: lambda order: deliveries.delivery_names(order.delivery_id),
     payloads.reopen: payloads.payload_names,
@@ -116,11 +126,12 @@ _HANDLERS: Mapping[Handler[Any, Any], Names[Any]] = {
     alerts.raise_alerts: alerts.alert_names,
     log_audit.mark: log_audit.mark_names,
     registry.import_entries: registry.import_names,
+    credentials.revoke: credentials.revocation_names,
     probe.write: probe.names,
     # Last, so that they find what the same batch has just made. Rows that are claimed are locked one by one.
     payloads.claims: lambda _wanted: (),
     deadlines.claims: lambda _wanted: (),
-    deliveries.claims: lambda _wanted: (),
+    sendings.claims: lambda _wanted: (),
 }
 """Every operation that writes, in the order in which a batch carries them out, each with the names it touches."""
 
@@ -301,20 +312,34 @@ class SqlStore(Store):
     async def claim_deliveries(
         self, limit: int, lease: timedelta, now: datetime, share: Share | None = None
     ) -> Sequence[Delivery]:
-        wanted = deliveries.ClaimWanted(self._files, limit, lease, now, self._node, share)
+        wanted = sendings.ClaimWanted(self._files, limit, lease, now, self._node, share)
         if self._database.claims_apart:
-            due = await self._claim(lambda connection: deliveries.claim(connection, wanted))
+            due = await self._claim(lambda connection: sendings.claim(connection, wanted))
         else:
-            due = await self._writer.do(deliveries.claims, wanted)
-        for alert in await asyncio.gather(*(self._writer.do(deliveries.give_up, one) for one in due.lost)):
+            due = await self._writer.do(sendings.claims, wanted)
+        for alert in await asyncio.gather(*(self._writer.do(sendings.give_up, one) for one in due.lost)):
             alerts.tell(alert)
         return due.leased
 
     async def renew_delivery(self, delivery_id: str, fence: int, lease: timedelta, now: datetime) -> None:
-        await self._writer.do(deliveries.renew, deliveries.Renewal(delivery_id, fence, to_time(now + lease)))
+        await self._writer.do(sendings.renew, sendings.Renewal(delivery_id, fence, to_time(now + lease)))
 
     async def finish_attempt(self, result: AttemptResult) -> None:
-        alerts.tell(await self._writer.do(deliveries.finish_attempts, result))
+        alerts.tell(await self._writer.do(sendings.finish_attempts, result))
+
+    async def awaited(self, key: ConfirmationKey) -> Awaited | None:
+        return await self._read(lambda connection: confirmations.awaited(connection, key))
+
+    async def overdue(self, limit: int, now: datetime) -> Sequence[Awaited]:
+        return await self._read(lambda connection: confirmations.overdue(connection, limit, to_time(now)))
+
+    async def settle(self, settlement: Settlement) -> Settled:
+        came_to, alert = await self._writer.do(confirmations.settle, settlement)
+        alerts.tell(alert)
+        return came_to
+
+    async def keep_confirmation(self, confirmation: Confirmation) -> Settled:
+        return await self._writer.do(confirmations.keep_early, confirmation)
 
     async def retry_delivery(self, delivery_id: str, now: datetime) -> None:
         await self._writer.do(deliveries.retry, deliveries.Order(delivery_id, now))
@@ -498,9 +523,12 @@ class SqlStore(Store):
     # Registry
 
     async def import_partners(
-        self, partners: Iterable[Partner], agreements: Iterable[Agreement], keys: Iterable[ApiKey]
+        self, partners: Iterable[Partner], agreements: Iterable[Agreement], credentials: Iterable[Credential]
     ) -> tuple[int, int, int]:
-        return (await self._import(partners), await self._import(agreements), await self._import(keys))
+        # Side by side, so that they share transactions; none of the three has to be there before another.
+        kinds: tuple[Iterable[registry.Entry], ...] = (partners, agreements, credentials)
+        imported = await asyncio.gather(*(self._import(entries) for entries in kinds))
+        return imported[0], imported[1], imported[2]
 
     async def _import(self, entries: Iterable[registry.Entry]) -> int:
         count = 0
@@ -532,8 +560,24 @@ class SqlStore(Store):
         wanted = list(partner_ids)
         return await self._read(lambda connection: registry.agreements_of(connection, wanted))
 
-    async def api_key(self, hash_: str) -> ApiKey | None:
-        return await self._read(lambda connection: registry.api_key(connection, hash_))
+    async def shown_credential(self, hash_: str) -> Credential | None:
+        return (await self.shown_credentials([hash_])).get(hash_)
+
+    async def shown_credentials(self, hashes: Iterable[str]) -> Mapping[str, Credential]:
+        wanted = list(hashes)
+        return await self._read(lambda connection: credentials.shown(connection, wanted))
+
+    async def credential(self, credential_id: str) -> Credential:
+        found = await self._read(lambda connection: credentials.by_id(connection, credential_id))
+        if found is None:
+            raise NotFound(credential_id=credential_id)
+        return found
+
+    async def credentials(self, partner_id: str) -> Sequence[Credential]:
+        return await self._read(lambda connection: credentials.of_partner(connection, partner_id))
+
+    async def revoke_credential(self, credential_id: str, at: datetime) -> None:
+        await self._writer.do(credentials.revoke, credentials.Revocation(credential_id, at))
 
     async def call_for_catalogue(self) -> None:
         await self._trusted(self._database.write, catalogue_calls.call)

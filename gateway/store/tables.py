@@ -460,7 +460,19 @@ deliveries = Table(
     _time("due_at", nullable=True),
     _text("holder"),
     Index("deliveries_sequence", "sequence", unique=True),
-    Index("deliveries_lane", "lane", "sequence"),
+    Index(
+        "deliveries_lane",
+        "lane",
+        "sequence",
+        sqlite_where=text("state <> 'awaiting'"),
+        postgresql_where=text("state <> 'awaiting'"),
+    ),
+    Index(
+        "deliveries_awaiting",
+        "due_at",
+        sqlite_where=text("state = 'awaiting'"),
+        postgresql_where=text("state = 'awaiting'"),
+    ),
     *_found_by("deliveries"),
     Index("deliveries_head", "lane", unique=True, sqlite_where=text("head"), postgresql_where=text("head")),
     Index("deliveries_due", "due_at", sqlite_where=text("head"), postgresql_where=text("head")),
@@ -471,7 +483,8 @@ deliveries = Table(
 )
 """What recipients must still get. `head` marks the first of each lane, the only one that may be
 claimed; `due_at` is when (the end of the lease while it is sent, nothing when it is dead or held); `holder` is the node
-that claimed it last. Of one that is held, `next_at` is since when."""
+that claimed it last. Of one that is held, `next_at` is since when; one that awaits its confirmation is no head, and due
+when that is overdue."""
 
 staged_deliveries = Table(
     "staged_deliveries",
@@ -504,6 +517,34 @@ attempts = Table(
     PrimaryKeyConstraint("delivery_id", "number"),
     **_KEYED,
 )
+
+confirmations = Table(
+    "confirmations",
+    metadata,
+    _text("partner_id"),
+    _text("transport"),
+    _text("reference"),
+    _text("delivery_id"),
+    Column("number", Integer, nullable=False),
+    _time("at"),
+    _text("verdict"),
+    _text("kind"),
+    _text("detail"),
+    Column("answer", LargeBinary, nullable=False),
+    _text("digest"),
+    _time("settled_at", nullable=True),
+    PrimaryKeyConstraint("partner_id", "transport", "reference"),
+    Index("confirmations_delivery", "delivery_id"),
+    Index(
+        "confirmations_early",
+        "partner_id",
+        "at",
+        sqlite_where=text("delivery_id = ''"),
+        postgresql_where=text("delivery_id = ''"),
+    ),
+)
+"""Confirmations that are awaited, by attempt, and those that came before anybody knew what they are about (of no
+delivery). `verdict` is what came; `settled_at` is when that counted."""
 
 answers = Table(
     "answers",
@@ -644,17 +685,33 @@ agreements = Table(
 )
 """`terms` is the agreement as JSON: it is only ever read whole."""
 
-api_keys = Table(
-    "api_keys",
+credentials = Table(
+    "credentials",
     metadata,
-    Column("hash", Text, primary_key=True),
-    _text("id"),
+    Column("id", Text, primary_key=True),
     _text("partner_id"),
+    _text("kind"),
+    _text("use"),
+    _text("hash"),
+    _text("material"),
+    _text("reference"),
     _text("scopes"),
     _flag("test"),
-    _time("expires_at", nullable=True),
-    Index("api_keys_id", "id", unique=True),
+    _text("label"),
+    _time("valid_from", nullable=True),
+    _time("valid_until", nullable=True),
+    _time("revoked_at", nullable=True),
+    Index("credentials_partner", "partner_id", "id"),
+    Index(
+        "credentials_shown",
+        "hash",
+        unique=True,
+        sqlite_where=text("use = 'in'"),
+        postgresql_where=text("use = 'in'"),
+    ),
 )
+"""Keys, certificates and tokens, and never a secret: of what is shown to us its digest, which one partner has alone; of
+what we show, where it is read from. One certificate may sign for several partners."""
 
 registry_changes = Table(
     "registry_changes",

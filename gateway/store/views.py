@@ -346,7 +346,7 @@ def delivery_by_reference(connection: Connection, files: BodyFiles, partner_id: 
     return _newest(connection, files, rows)
 
 
-_SENT = ("sending", "delivered", "relayed", "answered")
+_SENT = ("sending", "awaiting", "delivered", "relayed", "answered")
 """States in which a recipient may have a delivery: its answer can overtake the end of our own attempt."""
 
 
@@ -445,9 +445,10 @@ def pressure(connection: Connection) -> Pressure:
     payloads_held = connection.execute(select(func.count()).where(inbox.lease_until == tables.HELD_LEASE)).scalar_one()
     dead = _counted(connection, select(_hot.c.sequence).where(_hot.c.state == DeliveryState.DEAD.value))
     held = _counted(connection, select(_hot.c.sequence).where(_hot.c.state == DeliveryState.HELD.value))
-    waiting = _counted(connection, select(_hot.c.sequence))
+    awaiting = _counted(connection, select(_hot.c.sequence).where(_hot.c.state == DeliveryState.AWAITING.value))
+    waiting = _counted(connection, select(_hot.c.sequence)) - dead - held - awaiting
     oldest_at = maybe_from_time(oldest)
-    return Pressure(payloads_waiting, max(0, waiting - dead - held), dead, oldest_at, payloads_held, held)
+    return Pressure(payloads_waiting, max(0, waiting), dead, oldest_at, payloads_held, held, awaiting)
 
 
 def _counted(connection: Connection, rows: Select[Any]) -> int:

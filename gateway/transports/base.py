@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from gateway.model import Agreement, Delivery
-from gateway.store.contract import Accepted
+from gateway.model import Agreement, Delivery, Stage
+from gateway.store.contract import Accepted, Settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +43,13 @@ StorageFull, StoreUnavailable (temporary).
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """How we know that the recipient has it."""
+    """How we know that the recipient has it; of a confirmation, also that it has not."""
 
     outcome: str
-    """`delivered`, or `relayed` where only a relay has taken it."""
+    """`delivered`, or `relayed` where only a relay has taken it.
+
+    A confirmation may also be `refused` (these bytes will never be taken) or `deferred` (they are to be sent again).
+    """
     kind: str
     """`http_digest`, `http_status`, `folder_rename`, ..."""
     detail: str = ""
@@ -54,6 +58,36 @@ class Evidence:
     """What the peer returned, verbatim from its first byte on; receipts hold its digest."""
     digest: str = ""
     """The sha256 the peer confirmed, where it confirmed one."""
+
+
+STAGES = {"delivered": Stage.DELIVERED, "relayed": Stage.RELAYED}
+"""Outcomes by which a recipient has something, each with the receipt that says so."""
+VERDICTS = frozenset({*STAGES, "refused", "deferred"})
+"""What a confirmation may say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Awaiting:
+    """What a sending came to where the recipient has taken it and will confirm it later, by itself.
+
+    The delivery waits for `means.confirm` to name the reference, and is sent again, under its id, where that does not
+    come in time. A reference that is made of the delivery's id lets the confirmation of any attempt count.
+    """
+
+    reference: str
+    """What the confirmation will name, such as a Message-ID."""
+    until: datetime
+    """How long it is waited for."""
+    detail: str = ""
+    """What the peer said, such as its status line."""
+
+
+Confirm = Callable[[str, str, Evidence], Awaitable[Settled]]
+"""Lets count what a partner (its id first) said of a reference, and says what that came to, after the commit.
+
+It must be the partner who says it: whoever calls this has authenticated it. Temporary errors of the store are raised; the
+same is to be said again then, and counts once. ValueError for an outcome that is none of VERDICTS.
+"""
 
 
 class Receiver(Protocol):
@@ -66,7 +100,7 @@ class Receiver(Protocol):
 class Sender(Protocol):
     """Sends one delivery. Raises DeliveryDeferred (try again) or DeliveryRefused (never again)."""
 
-    async def send(self, delivery: Delivery, agreement: Agreement) -> Evidence:
+    async def send(self, delivery: Delivery, agreement: Agreement) -> Evidence | Awaiting:
         """Send the delivery's body, byte for byte, under its id."""
 
     async def close(self) -> None:

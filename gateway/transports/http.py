@@ -11,20 +11,24 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import io
 import re
 import ssl
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from gateway.errors import DeliveryDeferred, DeliveryRefused, TooSlow
 from gateway.media import find_medium
-from gateway.model import Agreement, ApiKey, Delivery
+from gateway.model import Agreement, Credential, CredentialKind, CredentialUse, Delivery
+from gateway.registry.credentials import read_secret
+from gateway.registry.directory import Directory
 from gateway.store.contract import Accepted, storable
 from gateway.transports.base import Arrival, Evidence, Intake
 from gateway.transports.guard import PublicResolver, allowed, public_socket
@@ -41,6 +45,10 @@ DETAIL_LENGTH = 500
 ANSWER_LENGTH = 64 * 1024
 """Bytes of a peer's answer that are read, and that `answer_sha256` is the digest of: a recipient answers with a
 receipt or with a few words, and a longer answer must not fill our memory, sixty-four at once."""
+
+_AT_ONCE = 64 * 1024
+"""Bytes of a body that are handed to the socket at once. A larger one goes piece by piece, as its recipient reads it,
+and the event loop goes on meanwhile."""
 
 _REFUSALS = frozenset({400, 405, 406, 409, 410, 411, 413, 414, 415, 421, 422, 426, 431, 451})
 """Answers that say these bytes will never be taken. Others of 4xx (401, 403, 404, 408, 425, 429) are what a
@@ -82,14 +90,33 @@ class HttpOptions(Options):
     """Where a partner is pushed to."""
 
     url: Annotated[str, AfterValidator(_plain_url)] = Field(description="Address that deliveries are posted to")
-    token_file: str = Field("", description="File with the bearer token that the partner's system asks for")
+    token: str = Field("", description="Label of the partner's outgoing tokens, of which the newest valid one is shown")
+    token_file: str = Field("", description="File with the bearer token, where it is no token of the registry")
+
+    @model_validator(mode="after")
+    def _one_token(self) -> Self:
+        if self.token and self.token_file:
+            raise ValueError("give either token or token_file")
+        return self
 
 
 class HttpSender:
     """Sends deliveries by POST over kept-alive connections."""
 
-    def __init__(self, *, allow_private: bool = False, connections: int = 16) -> None:
-        """`connections` bounds the sockets kept open to one partner; `allow_private` switches the SSRF guard off."""
+    def __init__(
+        self,
+        registry: Directory | None = None,
+        *,
+        allow_private: bool = False,
+        connections: int = 16,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """`registry` has the partners' tokens.
+
+        `connections` bounds the sockets kept open to one partner; `allow_private` switches the SSRF guard off.
+        """
+        self._registry = registry
+        self._clock = clock
         self._allow_private = allow_private
         self._sessions = Sessions(
             lambda: aiohttp.TCPConnector(
@@ -100,7 +127,7 @@ class HttpSender:
         )
 
     async def send(self, delivery: Delivery, agreement: Agreement) -> Evidence:
-        """POST the delivery to the agreement's `url`; options: url, token_file."""
+        """POST the delivery to the agreement's `url`; options: url, token, token_file."""
         url = allowed(agreement.options.get("url", ""), allow_private=self._allow_private)
         headers = {
             "Content-Type": find_medium(delivery.format).type,
@@ -111,14 +138,14 @@ class HttpSender:
             "Gateway-Document": delivery.document_type,
             "Gateway-Environment": "test" if delivery.test else "production",
         }
-        if token_file := agreement.options.get("token_file"):
-            headers["Authorization"] = f"Bearer {Path(token_file).read_text('utf-8').strip()}"  # noqa: ASYNC240 -- a few bytes, so that a rotated secret is seen at once
+        if token := await self._token(agreement):
+            headers["Authorization"] = f"Bearer {token}"
         try:
             async with (
                 self._sessions.of(agreement.partner_id) as session,
                 session.post(
                     url,
-                    data=delivery.body,
+                    data=delivery.body if len(delivery.body) <= _AT_ONCE else io.BytesIO(delivery.body),
                     headers=headers,
                     allow_redirects=False,  # a redirect would carry the bytes to where no agreement sends them
                     timeout=aiohttp.ClientTimeout(total=agreement.attempt_timeout),
@@ -132,6 +159,23 @@ class HttpSender:
             raise DeliveryDeferred(f"No answer within {agreement.attempt_timeout:g} s") from error
         except (aiohttp.ClientError, OSError) as error:
             raise DeliveryDeferred(storable(f"{type(error).__name__}: {error}")) from error
+
+    async def _token(self, agreement: Agreement) -> str:
+        """The bearer token to be shown, read anew, so that one that was rolled over counts at once; empty for none.
+
+        DeliveryDeferred or SecretUnreadable where there is none just now: an operator can mend that.
+        """
+        if token_file := agreement.options.get("token_file"):
+            return Path(token_file).read_text("utf-8").strip()  # noqa: ASYNC240 -- a few bytes
+        label = agreement.options.get("token")
+        if not label:
+            return ""
+        assert self._registry is not None, "whoever opens the sender gives it the registry"
+        kind, use = CredentialKind.TOKEN, CredentialUse.OUT
+        valid = await self._registry.credentials(agreement.partner_id, kind, use, self._clock(), label)
+        if not valid:
+            raise DeliveryDeferred(f"No token called {label} of the partner's is valid.")
+        return read_secret(valid[0])
 
     async def close(self) -> None:
         """Close the kept-alive connections."""
@@ -177,7 +221,7 @@ GRACE_SECONDS = 30.0
 
 async def receive(
     request: web.Request,
-    key: ApiKey,
+    key: Credential,
     intake: Intake,
     spool: Spool,
     judge: Callable[[bytes], None] = lambda _digest: None,
@@ -261,5 +305,5 @@ async def keep_waiting(_request: web.Request) -> None:
 TRANSPORT = Transport(
     "http",
     options=HttpOptions,
-    open_sender=lambda means: HttpSender(allow_private=means.settings.deliver.allow_private_addresses),
+    open_sender=lambda means: HttpSender(means.registry, allow_private=means.settings.deliver.allow_private_addresses),
 )

@@ -16,8 +16,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gateway.config import Section, Settings
 from gateway.errors import ConfigurationInvalid, TransportsInvalid
+from gateway.registry.directory import Directory
 from gateway.spelling import near
-from gateway.transports.base import Intake, Receiver, Sender
+from gateway.transports.base import Confirm, Intake, Receiver, Sender
 from gateway.transports.spool import Spool
 
 _NAME = re.compile(r"[a-z][a-z0-9]*")
@@ -41,6 +42,10 @@ class Means:
     """The one way in: keeps an arrival and gives its receipt."""
     spool: Spool
     """Takes in bodies, large ones on disk."""
+    registry: Directory
+    """Partners, and their credentials by what is shown and by what is to be shown."""
+    confirm: Confirm
+    """Tells that a partner has confirmed, or refused, what its sender came back from with `Awaiting`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,8 @@
-"""Who is calling: an API key becomes a caller with scopes, or the request is refused."""
+"""Who is calling: an API key becomes a caller with scopes, or the request is refused.
+
+Whoever shows what opens nothing is told the same, whatever the reason; the log tells the operator which key it was, and
+what is wrong with it.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +12,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import structlog
 from aiohttp import web
 
 from gateway.errors import NotAuthenticated, NotFound, NotPermitted, Overloaded
-from gateway.model import ApiKey, Partner, Role
+from gateway.model import Credential, CredentialKind, Partner, Role
+from gateway.registry.credentials import Validity, judge
 from gateway.registry.directory import Directory
 from gateway.registry.keys import ADMIN, READ, hash_key
 from gateway.store.contract import Store, Viewer
+
+log = structlog.get_logger(__name__)
+
+TELL_SECONDS = 60.0
+"""Seconds between two lines about one key or partner: a client that goes on asking must not fill the log."""
 
 _CALLERS = 50_000
 """Callers remembered at once (about 1 KB each), and what each has asked for within the second."""
@@ -25,7 +36,7 @@ class Caller:
     """An authenticated caller."""
 
     partner: Partner
-    key: ApiKey
+    key: Credential
 
     @property
     def everything(self) -> bool:
@@ -76,11 +87,13 @@ class Gate:
         self._clock = clock
         self._directory = Directory(store, kept=2 * _CALLERS)  # of each its key and its partner
         self._buckets: dict[str, _Bucket] = {}
+        self._told: dict[str, float] = {}
+        """When the log last told of a key that is not valid, or of a partner that is not active, by its id."""
 
     async def admit(self, request: web.Request, scope: str) -> Caller:
         """The caller of `request`, who has `scope`.
 
-        Raises NotAuthenticated (no key, an unknown or expired one, an inactive partner), NotPermitted
+        Raises NotAuthenticated (no key, an unknown one or one that is not valid, an inactive partner), NotPermitted
         (no such scope) and Overloaded (more requests than the limit).
         """
         authorization = request.headers.get("Authorization", "")
@@ -89,8 +102,6 @@ class Gate:
         if scheme.lower() != "bearer" or not key or not key.isascii():
             raise NotAuthenticated
         caller = await self._caller(hash_key(key.strip()))
-        if caller.key.expires_at is not None and caller.key.expires_at <= self._clock():
-            raise NotAuthenticated("The key has expired.")
         if scope not in caller.key.scopes and not (caller.everything and scope == READ):
             raise NotPermitted(f"The key does not have the scope {scope}.")
         if self._rate:
@@ -118,8 +129,12 @@ class Gate:
         return roles
 
     async def _caller(self, hash_: str) -> Caller:
-        key = await self._directory.api_key(hash_)
-        if key is None or not hmac.compare_digest(key.hash, hash_):
+        key = await self._directory.shown_credential(hash_)
+        if key is None or key.kind is not CredentialKind.API_KEY or not hmac.compare_digest(key.hash, hash_):
+            raise NotAuthenticated
+        validity = judge(key, self._clock())
+        if validity is not Validity.VALID:
+            self._tell("key_refused", key.partner_id, credential=key.id, label=key.label, why=validity.value)
             raise NotAuthenticated
         return Caller(await self._active(key.partner_id), key)
 
@@ -129,8 +144,19 @@ class Gate:
         except NotFound:
             raise NotAuthenticated from None
         if not partner.active:
-            raise NotAuthenticated("The partner is not active.")
+            self._tell("partner_refused", partner_id, why="inactive")
+            raise NotAuthenticated
         return partner
+
+    def _tell(self, event: str, partner_id: str, **known: str) -> None:
+        """Tell the operator who is refused: software that nobody moved to the next key, or a thief with the last one."""
+        about, now = known.get("credential", partner_id), time.monotonic()
+        if now - self._told.get(about, -TELL_SECONDS) < TELL_SECONDS:
+            return
+        if len(self._told) >= _CALLERS:
+            self._told.clear()
+        self._told[about] = now
+        log.warning(event, partner=partner_id, **known)
 
     def _limit(self, partner_id: str) -> None:
         now = time.monotonic()

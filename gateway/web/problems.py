@@ -76,8 +76,6 @@ _CHINESE: tuple[tuple[Pattern[str], str], ...] = tuple(
         (r"The cursor was not given out by this gateway\.", "该游标不是本网关给出的。"),
         (r"The cursor belongs to another list\.", "该游标属于另一列表。"),
         # Who asks
-        (r"The key has expired\.", "密钥已过期。"),
-        (r"The partner is not active\.", "该交换方已停用。"),
         (r"The key does not have the scope (\w+)\.", r"该密钥没有 \1 权限。"),
         (r"More requests a second than agreed\.", "每秒请求数超过约定。"),
         # What was sent

@@ -93,7 +93,9 @@ class Delivery(Resource):
     format: str | None = Field(None, description="Wire format; only for a delivery to the caller")
     recipient: str | None = Field(None, description="The caller's own partner id, or null for another recipient")
     role: str | None = Field(None, description="What the recipient is in the trade", examples=["customs"])
-    state: Literal["staged", "pending", "held", "sending", "delivered", "relayed", "answered", "dead", "skipped"]
+    state: Literal[
+        "staged", "pending", "held", "sending", "awaiting", "delivered", "relayed", "answered", "dead", "skipped"
+    ]
     attempts: int
     body: str | None = Field(
         None, description="The bytes as text, up to 64 KiB of them, for acknowledgements and responses to the caller"

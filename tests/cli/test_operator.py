@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -13,13 +14,15 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from gateway import data
+from gateway import config, data, opening
 from gateway.receipt.signed import Signer
+from gateway.store.contract import AttemptResult, Awaits
 from gateway.store.leaves import pack_leaf, unpack_leaf
 
 KEY = "gwk_" + "0123456789" * 4
@@ -381,3 +384,27 @@ def test_a_dead_delivery_is_retried_and_skipped(run, tmp_path):
             time.sleep(0.05)
     assert run("message", "skip", delivery["id"], "--json").json == {"id": delivery["id"], "state": "skipped"}
     assert run("message", "dead", "--json").out == ""
+
+
+def test_one_that_awaits_its_confirmation_is_retried(run, tmp_path):
+    """An operator who knows better need not wait; what was handed over cannot be skipped, as the recipient may have it."""
+    (tmp_path / "partners.toml").write_text(PARTNERS.replace('folder = "exchange"', 'folder = "/proc/none"'), "utf-8")
+    assert run("partner", "import", "partners.toml").code == 0
+    with serving(tmp_path) as (url, _):
+        id_ = run("send", BAD, "--url", url, "--key", KEY, "--wait", "30", "--json").json["id"]
+    (delivery,) = run("message", "show", id_, "--json").json["deliveries"]
+
+    async def hand_over():
+        settings = config.load(tmp_path / "gateway.toml")
+        far = datetime.now(UTC) + timedelta(days=1)
+        async with opening.opened(settings, opening.signer(settings.receipts)) as store:
+            (held,) = await store.claim_deliveries(1, timedelta(days=1), far)
+            awaits = Awaits(held.partner_id, "folder", held.id, far)
+            await store.finish_attempt(
+                AttemptResult(held.id, held.fence, held.attempts, "awaiting", far, lane=held.lane, awaits=awaits)
+            )
+
+    asyncio.run(hand_over())
+    assert "awaiting confirmation" in run("message", "show", id_).out
+    assert "is awaiting, not dead" in run("message", "skip", delivery["id"]).err
+    assert run("message", "retry", delivery["id"], "--json").json == {"id": delivery["id"], "state": "pending"}

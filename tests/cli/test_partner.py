@@ -10,10 +10,11 @@ from gateway import data
 from gateway.catalogue_folders import shipped
 from gateway.discovery import find_transports
 from gateway.errors import ConfigurationInvalid
-from gateway.model import Agreement, ApiKey, Partner
+from gateway.model import Agreement, Credential, Partner
 from gateway.registry import partner_file
+from gateway.registry.credential_entry import CredentialEntry, KeyEntry
 from gateway.registry.keys import hash_key
-from gateway.registry.partner_file import AgreementEntry, IdentifierEntry, KeyEntry, Known, PartnerEntry, read
+from gateway.registry.partner_file import AgreementEntry, IdentifierEntry, Known, PartnerEntry, read
 
 KEY = "gwk_" + "0123456789" * 4
 FILE = f"""
@@ -46,7 +47,7 @@ def test_a_file_fills_the_registry(run, tmp_path):
     """What stands in a file is in the registry afterwards, and can be written out as it was read."""
     (tmp_path / "p.toml").write_text(FILE, "utf-8")
     done = run("partner", "import", "p.toml", "--json")
-    assert (done.code, done.json) == (0, {"partners": 1, "agreements": 2, "keys": 1, "imported": True})
+    assert (done.code, done.json) == (0, {"partners": 1, "agreements": 2, "credentials": 1, "imported": True})
     (listed,) = run("partner", "list", "--json").lines
     assert (listed["id"], listed["acts_for"], listed["language"]) == ("acme", ["other"], "zh")
     assert {a["id"] for a in listed["agreements"]} == {"acme-in-declaration", "acme-out-any"}
@@ -106,9 +107,9 @@ def test_a_dry_run_only_checks(run, tmp_path):
     """--dry-run says that a file is good and imports nothing, not even a store."""
     (tmp_path / "p.toml").write_text(FILE, "utf-8")
     done = run("partner", "import", "p.toml", "--dry-run")
-    assert (done.code, done.err) == (0, "1 partner, 2 agreements, 1 key: all good; nothing was imported.\n")
+    assert (done.code, done.err) == (0, "1 partner, 2 agreements, 1 credential: all good; nothing was imported.\n")
     as_json = run("partner", "import", "p.toml", "--dry-run", "--json")
-    assert as_json.json == {"partners": 1, "agreements": 2, "keys": 1, "imported": False}
+    assert as_json.json == {"partners": 1, "agreements": 2, "credentials": 1, "imported": False}
     assert not (tmp_path / "var").exists()
 
 
@@ -143,6 +144,13 @@ def agreement(text: str) -> str:
             "tokenfile",
         ),
         (agreement('"direction": "out", "format": "json:response:1", "transport": "folder"'), "names its folder"),
+        (
+            agreement(
+                '"direction": "out", "format": "json:response:1", '
+                '"options": {"url": "http://x/", "token": "t", "token_file": "f"}'
+            ),
+            "either token or token_file",
+        ),
         (agreement('"direction": "in", "charset": "utf-99"'), "no character set utf-99"),
         (agreement('"direction": "in", "charset": "base64"'), "no character set base64"),
         (agreement('"direction": "in", "charset": "utf-16"'), "does not hold ASCII"),
@@ -260,21 +268,23 @@ def test_the_samples_partners_are_good():
 @pytest.mark.parametrize(
     ("entry", "noun", "apart"),
     [
-        (PartnerEntry, Partner, {"agreements", "keys"}),
+        (PartnerEntry, Partner, {"agreements", "keys", "credentials"}),
         (AgreementEntry, Agreement, set()),
-        (KeyEntry, ApiKey, {"key"}),
+        # A key is the fields of a credential that only a key has, and the other way round.
+        (KeyEntry, Credential, {"key", "kind", "use", "material", "reference"}),
+        (CredentialEntry, Credential, {"hash"}),
     ],
 )
 def test_files_can_say_all_that_the_registry_holds(entry, noun, apart):
     """Each field of a partner, an agreement and a key has its name in files, with the same default."""
-    fields = set(noun.__dataclass_fields__) - {"partner_id"}
+    fields = set(noun.__dataclass_fields__) - {"partner_id"} - apart
     assert set(entry.model_fields) - apart == fields
 
 
 def test_the_documentation_names_every_field():
     """docs/cli.md says what each name in a partner file is."""
     text = (Path(__file__).resolve().parents[2] / "docs" / "cli.md").read_text("utf-8")
-    for entry in (PartnerEntry, IdentifierEntry, AgreementEntry, KeyEntry):
+    for entry in (PartnerEntry, IdentifierEntry, AgreementEntry, KeyEntry, CredentialEntry):
         for name, field in entry.model_fields.items():
             assert f"| `{name}` |" in text
             assert field.description in text

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.model import Agreement, ApiKey, Direction, Identifier, Partner, Role
+from gateway.model import Agreement, Credential, Direction, Identifier, Partner, Role
 from gateway.registry.directory import VERSION_AGE, Directory
 from gateway.store import registry
 from gateway.store.sql_store import SqlStore
@@ -73,7 +73,7 @@ async def read_all(directory: Directory, of: Iterable[Partner]) -> None:
     for one in of:
         assert (await directory.partner(one.id)).id == one.id
         assert await directory.agreements(one.id, Direction.IN)
-        assert await directory.api_key(f"hash-{one.id}")
+        assert await directory.shown_credential(f"hash-{one.id}")
         assert await directory.partner_by("uscc", one.id)
     assert await directory.with_role("customs")
 
@@ -83,7 +83,7 @@ async def test_an_edit_empties_nobody_elses_answers(store: SqlStore) -> None:
     firms = [Partner(f"f{n}", "Firm", frozenset({Role.ENTERPRISE}), (Identifier("uscc", f"f{n}"),)) for n in range(50)]
     customs = Partner("customs", "Customs", frozenset({Role.CUSTOMS}))
     agreements = [Agreement(f"{one.id}-in", one.id, Direction.IN, "*", "*") for one in firms]
-    keys = [ApiKey(f"{one.id}-key", one.id, f"hash-{one.id}") for one in firms]
+    keys = [Credential(f"{one.id}-key", one.id, f"hash-{one.id}") for one in firms]
     await store.import_partners([*firms, customs], agreements, keys)
     seconds = 0.0
     counting = CountingStore(store)
@@ -97,7 +97,7 @@ async def test_an_edit_empties_nobody_elses_answers(store: SqlStore) -> None:
     await read_all(directory, firms)
     looked = {question for question in counting.asked if question[0] != "registry_changes"}
     name = Identifier("uscc", "f7")
-    assert looked == {("partner", "f7"), ("agreements", "f7"), ("api_key", "hash-f7"), ("partner_by", name)}
+    assert looked == {("partner", "f7"), ("agreements", "f7"), ("shown_credential", "hash-f7"), ("partner_by", name)}
     assert (await directory.agreements("f7", Direction.IN))[0].format == "edifact:CUSDEC:D:96B:UN"
 
 
@@ -105,7 +105,7 @@ async def test_what_changes_hands_is_seen_on_both_sides(store: SqlStore) -> None
     """A name, a role, an agreement or a key that another partner takes is no longer the first one's."""
     other = replace(FIRM, id="other")
     uscc = (Identifier("uscc", "9137"),)
-    terms, key = Agreement("terms", "firm", Direction.IN, "*", "*"), ApiKey("key", "firm", "hash")
+    terms, key = Agreement("terms", "firm", Direction.IN, "*", "*"), Credential("key", "firm", "hash")
     await store.import_partners([replace(FIRM, identifiers=uscc), other], [terms], [key])
     seconds = 0.0
     directory = Directory(store, clock=lambda: seconds)
@@ -115,7 +115,7 @@ async def test_what_changes_hands_is_seen_on_both_sides(store: SqlStore) -> None
     assert await directory.partner_by("uscc", "new") is None
     assert await directory.with_role("bureau") == []
     assert await directory.agreement("firm", "terms") == terms
-    assert await directory.api_key("hash") == key
+    assert await directory.shown_credential("hash") == key
     taken = replace(other, identifiers=(*uscc, Identifier("uscc", "new")), roles=frozenset({Role.BUREAU}))
     await store.import_partners(
         [taken], [replace(terms, partner_id="other")], [replace(key, partner_id="other", hash="h")]
@@ -126,7 +126,7 @@ async def test_what_changes_hands_is_seen_on_both_sides(store: SqlStore) -> None
     assert await directory.with_role("bureau") == [taken]
     assert await directory.agreement("firm", "terms") is None
     assert await directory.agreement("other", "terms") is not None
-    assert await directory.api_key("hash") is None
+    assert await directory.shown_credential("hash") is None
 
 
 async def test_more_changes_than_are_told_empty_everything(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -193,6 +193,9 @@ def statements(dialect: str, shape: Shape) -> Iterator[str]:
         due = f"CASE WHEN i % {HOT * 2} = 0 THEN NULL ELSE {at} END"
         yield f"{rows('deliveries', f'{hot}, {head}, {due}, {_NOBODY}')} WHERE {is_hot}"
         yield rows("attempts", f"{d.id(kind)}, 1, {at}, {at} + 1000, 'delivered', ''")
+    for reference, about, settled in (("R", d.id("e"), f"{at}"), ("EARLY", "''", "NULL")):
+        said = f"{at}, 'delivered', 'mdn', '', {d.bytes(b'')}, '', {settled}"
+        yield rows("confirmations", f"'customs', 'as2', '{reference}-' || {d.text('i')}, {about}, 1, {said}")
     delivery, wait = d.id("d"), d.id("8")
     yield f"{rows('answers', f'{delivery}, {at}')} WHERE i % 3 = 0"
     for feed, reader, kind in (("status", partner, "f"), ("inbox", partner, "a"), ("clearance", "''", "b")):
@@ -273,7 +276,8 @@ def _registry(d: _Dialect, count: int) -> Iterator[str]:
     )
     yield rows("agreements", f"'in-' || {d.hex('i', 8)}, {name}, '{terms}'")
     yield rows("registry_changes", f"{name}, i")
-    yield rows("api_keys", f"{d.hex('i', 64)}, {name} || '-key', {name}, '[\"read\"]', {d.flag('1 = 0')}, NULL")
+    key = f"{name} || '-key', {name}, 'api_key', 'in', {d.hex('i', 64)}, '', '', '[\"read\"]', {d.flag('1 = 0')}"
+    yield rows("credentials", f"{key}, '', NULL, NULL, NULL")
 
 
 async def make(url: str, count: int) -> None:

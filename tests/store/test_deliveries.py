@@ -10,7 +10,7 @@ import pytest
 from gateway.errors import LeaseLost, NotFound, TransitionRefused
 from gateway.model import Agreement, Delivery, DeliveryState, Direction, Stage
 from gateway.store.contract import AttemptResult
-from gateway.store.deliveries import NO_WORD
+from gateway.store.sendings import NO_WORD
 from gateway.store.sql_store import SqlStore
 from tests.store.made import LEASE, NOW, accept, answer, claim, deliver_later, delivery, outcome, receipt, sha256
 

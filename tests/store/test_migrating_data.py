@@ -15,7 +15,15 @@ from sqlalchemy import Connection
 from gateway.catalogue_folders import shipped
 from gateway.check import rulebook
 from gateway.decide.facts import CaseById, Facts
-from gateway.model import DeliveryState, InterchangeRef, PayloadState, Syntax
+from gateway.model import (
+    Credential,
+    CredentialKind,
+    CredentialUse,
+    DeliveryState,
+    InterchangeRef,
+    PayloadState,
+    Syntax,
+)
 from gateway.receipt.chain import Frontier, leaf_hash
 from gateway.receipt.signed import Signer
 from gateway.store import migrate, open_store
@@ -23,6 +31,7 @@ from gateway.store.bodies import BodyFiles
 from gateway.store.contract import Outcome, Standing
 from gateway.store.database import connect
 from gateway.store.migrations import _config
+from gateway.store.sql import from_time
 from tests.store.conftest import database_url, on_server
 from tests.store.made import LEASE, NOW, ORIGIN, sha256
 
@@ -236,6 +245,52 @@ async def test_a_case_keeps_once_what_a_message_has(empty_url: str) -> None:
     )
     await database.close()
     assert [tuple(row) for row in rows] == [("declaration", True, "reopened-1"), ("transfer", False, "")]
+
+
+API_KEYS = [
+    # id, hash, scopes, test, when it expires
+    ("k1", "a" * 64, ["read", "send"], False, None),
+    ("k2", "b" * 64, ["admin"], True, AT),
+]
+
+
+async def test_api_keys_are_credentials_afterwards(empty_url: str, tmp_path: Path) -> None:
+    """Each key opens what it opened, under its id, until it expires; an earlier version finds it again, and its end."""
+
+    def earlier(connection: Connection) -> None:
+        to_first(connection)
+        for id_, hash_, scopes, test, expires_at in API_KEYS:
+            kept = json.dumps(scopes)
+            insert(
+                connection, "api_keys", hash=hash_, id=id_, partner_id="firm", scopes=kept, test=test, expires_at=expires_at
+            )  # fmt: skip
+
+    await write(empty_url, earlier)
+    await asyncio.to_thread(migrate, empty_url)
+    store = open_store(empty_url, signer=SIGNER, payload_folder=tmp_path / "payloads", anchor_file=None)
+    await store.open()
+    try:
+        for id_, hash_, scopes, test, expires_at in API_KEYS:
+            until = None if expires_at is None else from_time(expires_at)
+            expected = Credential(id_, "firm", hash_, frozenset(scopes), test, valid_until=until)
+            assert await store.shown_credential(hash_) == expected
+        await store.revoke_credential("k1", from_time(AT + 1))
+        token = Credential("t", "firm", kind=CredentialKind.TOKEN, use=CredentialUse.OUT, reference="env:T")
+        await store.import_partners([], [], [token])
+    finally:
+        await store.close()
+
+    def back(connection: Connection) -> list[tuple[Any, ...]]:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0007")
+        rows = connection.exec_driver_sql("SELECT id, hash, scopes, test, expires_at FROM api_keys ORDER BY id")
+        return [(row.id, row.hash, json.loads(row.scopes), bool(row.test), row.expires_at) for row in rows]
+
+    database = connect(empty_url)
+    found = await database.write(back)
+    await database.close()
+    assert found == [(*API_KEYS[0][:4], AT + 1), API_KEYS[1]]
 
 
 STOOD: list[tuple[str, dict[str, object], dict[str, str], dict[str, str]]] = [

@@ -44,7 +44,7 @@ from gateway.errors import GatewayError
 from gateway.findings import make_finding
 from gateway.model import (
     Agreement,
-    ApiKey,
+    Credential,
     Deadline,
     DeliveryState,
     Direction,
@@ -58,14 +58,18 @@ from gateway.model import (
 )
 from gateway.store import open_store, tables
 from gateway.store.contract import (
+    UNCONFIRMED,
     Alert,
     Answered,
     AttemptResult,
     AuditMark,
+    Awaits,
     CaseChange,
     CaseLink,
+    Confirmation,
     LedgerMove,
     Outcome,
+    Settlement,
     Share,
     Wait,
 )
@@ -246,6 +250,9 @@ async def read_all(store: SqlStore) -> None:
 KEYS = frozenset({("declaration", f"TD-{MIDDLE}"), ("container", "BOX-77")})
 
 
+CONFIRMED = [delivery(f"confirm-{lane}{name}", f"customs:confirm-{lane}") for lane in range(3) for name in "ab"]
+
+
 async def take_in_and_decide(store: SqlStore) -> None:
     """Commit 1, all that is asked between the commits, and commit 2."""
     for number in range(3):
@@ -279,7 +286,7 @@ async def take_in_and_decide(store: SqlStore) -> None:
             facts=known,
             cases=(change,),
             interchanges=((InterchangeRef(Syntax.EDIFACT, "acme/ACME", "GATEWAY", "new"), timedelta(days=90)),),
-            deliveries=(delivery("new-1"), delivery("new-2")),
+            deliveries=(delivery("new-1"), delivery("new-2"), *CONFIRMED),
             feed=(feed_entry("new-feed"),),
             receipts=(receipt("m-new"),),
             waits=(Wait("w-new", "manifest", KEYS, {}, held.id, "acme"),),
@@ -343,10 +350,28 @@ async def deliver(store: SqlStore) -> None:
         for id_ in ("new-3", "new-1", "unknown"):
             with contextlib.suppress(GatewayError):
                 await operation(id_, LATER)
+    await await_confirmations(store)
     # A lease that runs out at the last attempt that the agreement allows.
     await store.import_partners([], [replace(AGREEMENT, id="customs-out", attempts=1)], [])
     await store.claim_deliveries(10_000, LEASE, LATER + 10 * LEASE)
     await store.claim_deliveries(10_000, LEASE, LATER + 20 * LEASE)
+
+
+async def await_confirmations(store: SqlStore) -> None:
+    """All that happens to what was handed over."""
+    moment = LATER + 5 * LEASE
+    held = [one for one in await store.claim_deliveries(10_000, LEASE, moment) if one.id.startswith("confirm")]
+    for one in held:
+        awaits = Awaits("customs", "as2", f"NEW-{one.id}", LATER + LEASE)
+        await store.finish_attempt(AttemptResult(one.id, one.fence, 1, "awaiting", LATER, lane=one.lane, awaits=awaits))
+    first, *rest = await store.overdue(10, LATER + LEASE)
+    await store.settle(Settlement(first, "delivered", LATER, receipts=(receipt("new"),)))
+    for one, next_at in zip(rest, (LATER + LEASE, None), strict=True):
+        await store.settle(Settlement(one, UNCONFIRMED, LATER + LEASE, "no word", next_at=next_at))
+    await store.awaited(("customs", "as2", "R-100"))
+    early = Confirmation(("customs", "as2", "EARLIER"), "delivered", LATER, "mdn")
+    await store.keep_confirmation(early)
+    await store.retry_delivery(rest[1].delivery.id, LATER)
 
 
 AGREEMENT = Agreement("a-new", "p-new", Direction.OUT, "*", "json:x:1")
@@ -386,14 +411,18 @@ async def reconcile(store: SqlStore) -> None:
 async def keep_the_registry(store: SqlStore) -> None:
     """Imports and look-ups."""
     partner = Partner("p-new", "New", frozenset({Role.CUSTOMS}), (Identifier("ciq-org", "370200"),))
-    await store.import_partners([partner], [AGREEMENT], [ApiKey("k-new", "p-new", "0" * 64)])
+    await store.import_partners([partner], [AGREEMENT], [Credential("k-new", "p-new", "0" * 64)])
     await store.partner("p-new")
     await store.partner_by(Identifier("ciq-org", "370200"))
     await store.partners("e00000100", 100)
     await store.partners_with_role("customs")
     await store.agreements("p-new")
     await store.agreements_of(["p-new", "e00000007"])
-    await store.api_key("0" * 64)
+    await store.shown_credential("0" * 64)
+    await store.credential("k-new")
+    await store.credentials("p-new")
+    await store.revoke_credential("k-new", NOW)
+    await store.import_partners([], [], [Credential("k-new", "p-new", "0" * 64)])
     await store.registry_changes(await store.registry_version() - 1)
 
 

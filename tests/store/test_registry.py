@@ -1,14 +1,26 @@
-"""Partners, agreements and API keys."""
+"""Partners, agreements and credentials."""
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from gateway.errors import NotFound
-from gateway.model import Acknowledge, Agreement, ApiKey, Direction, Identifier, Partner, Role, Strictness
+from gateway.model import (
+    Acknowledge,
+    Agreement,
+    Credential,
+    CredentialKind,
+    CredentialUse,
+    Direction,
+    Identifier,
+    Partner,
+    Role,
+    Strictness,
+)
 from gateway.store import registry
 from gateway.store.registry import CHUNK
 from gateway.store.sql import from_json, to_json
@@ -38,7 +50,13 @@ AGREEMENT = Agreement(
     second_opinion=True,
     mapping="declaration/firm",
 )
-KEY = ApiKey("k1", "firm", "hash1", frozenset({"send"}), test=True, expires_at=NOW)
+KEY = Credential(
+    "k1", "firm", "hash1", frozenset({"send"}), test=True, valid_from=NOW - timedelta(1), valid_until=NOW, label="ERP"
+)
+CERTIFICATE = Credential(
+    "c1", "firm", "f" * 64, kind=CredentialKind.CERTIFICATE, use=CredentialUse.SIGN, material="-----BEGIN"
+)
+TOKEN = Credential("t1", "firm", kind=CredentialKind.TOKEN, use=CredentialUse.OUT, reference="env:TOKEN")
 
 
 async def test_what_is_imported_is_found(store: SqlStore) -> None:
@@ -48,7 +66,7 @@ async def test_what_is_imported_is_found(store: SqlStore) -> None:
     assert await store.partner_by(Identifier("uscc", "9137")) == FIRM
     assert await store.partners_with_role("agent") == [FIRM]
     assert await store.agreements("firm") == [AGREEMENT]
-    assert await store.api_key("hash1") == KEY
+    assert await store.shown_credential("hash1") == KEY
 
 
 async def test_what_is_not_there(store: SqlStore) -> None:
@@ -58,7 +76,7 @@ async def test_what_is_not_there(store: SqlStore) -> None:
     assert await store.partner_by(Identifier("uscc", "1")) is None
     assert await store.partners_with_role("customs") == []
     assert await store.agreements("unknown") == []
-    assert await store.api_key("unknown") is None
+    assert await store.shown_credential("unknown") is None
 
 
 async def test_importing_again_replaces(store: SqlStore) -> None:
@@ -66,15 +84,15 @@ async def test_importing_again_replaces(store: SqlStore) -> None:
     await store.import_partners([FIRM], [AGREEMENT], [KEY])
     changed = replace(FIRM, name="New", roles=frozenset({Role.YARD}), identifiers=(Identifier("uscc", "2"),))
     agreement = replace(AGREEMENT, format="*")
-    key = replace(KEY, hash="hash2", expires_at=NOW + timedelta(days=1))
+    key = replace(KEY, hash="hash2", valid_until=NOW + timedelta(days=1))
     await store.import_partners([changed], [agreement], [key])
     assert await store.partner("firm") == changed
     assert await store.partner_by(Identifier("uscc", "9137")) is None
     assert await store.partner_by(Identifier("uscc", "2")) == changed
     assert await store.partners_with_role("agent") == []
     assert await store.agreements("firm") == [agreement]
-    assert await store.api_key("hash1") is None
-    assert await store.api_key("hash2") == key
+    assert await store.shown_credential("hash1") is None
+    assert await store.shown_credential("hash2") == key
 
 
 async def test_inactive_partners_have_no_role(store: SqlStore) -> None:
@@ -121,3 +139,63 @@ def test_agreements_kept_before_they_could_choose_a_mapping_are_read() -> None:
     terms = from_json(registry._terms(AGREEMENT))
     del terms["mapping"]
     assert registry._agreement_from(to_json(terms)) == replace(AGREEMENT, mapping="")
+
+
+# Credentials.
+
+
+async def test_credentials_of_every_kind_come_back_whole(store: SqlStore) -> None:
+    """By partner all of them, by id one, and by hash only what is shown to us."""
+    await store.import_partners([FIRM], [], [KEY, CERTIFICATE, TOKEN])
+    assert await store.credentials("firm") == [CERTIFICATE, KEY, TOKEN]
+    assert await store.credentials("other") == []
+    assert await store.credential("t1") == TOKEN
+    assert await store.shown_credential(CERTIFICATE.hash) is None
+    for ask in (store.credential("unknown"), store.revoke_credential("unknown", NOW)):
+        with pytest.raises(NotFound):
+            await ask
+
+
+async def test_one_certificate_signs_for_several_and_opens_for_one(store: SqlStore) -> None:
+    """What signs may be several partners'; what is shown to us is one partner's, whoever had it before."""
+    others = replace(CERTIFICATE, id="c2", partner_id="agent")
+    await store.import_partners([], [], [CERTIFICATE, others])
+    assert await store.credentials("agent") == [others]
+    assert await store.credentials("firm") == [CERTIFICATE]
+    taken = replace(KEY, id="k2", partner_id="agent")
+    await store.import_partners([], [], [KEY])
+    await store.import_partners([], [], [taken])
+    assert await store.shown_credential("hash1") == taken
+    assert await store.credentials("firm") == [CERTIFICATE]
+
+
+async def test_of_one_secret_in_one_import_the_later_counts(store: SqlStore) -> None:
+    """Two ids with one secret, and one id with two secrets, are one credential each."""
+    await store.import_partners([], [], [KEY, replace(KEY, id="k2"), replace(KEY, id="k2", hash="hash3")])
+    assert [(one.id, one.hash) for one in await store.credentials("firm")] == [("k1", "hash1"), ("k2", "hash3")]
+    await store.import_partners([], [], [replace(KEY, id="k3"), replace(KEY, id="k4")])
+    assert [(one.id, one.hash) for one in await store.credentials("firm")] == [("k2", "hash3"), ("k4", "hash1")]
+
+
+@pytest.mark.parametrize("again", [KEY, replace(KEY, id="renamed"), replace(KEY, revoked_at=NOW + timedelta(9))])
+async def test_what_was_revoked_stays_so(store: SqlStore, again: Credential) -> None:
+    """No import of the same secret opens it again, under whatever id; under its id, another secret is another key."""
+    await store.import_partners([FIRM], [], [KEY])
+    await store.revoke_credential("k1", NOW + timedelta(1))
+    await store.revoke_credential("k1", NOW)
+    await store.revoke_credential("k1", NOW + timedelta(2))  # no order lengthens what an earlier one has ended
+    await store.import_partners([], [], [again])
+    found = await store.shown_credential("hash1")
+    assert found == replace(again, revoked_at=NOW)
+    fresh = replace(KEY, hash="hash2")
+    await store.import_partners([], [], [fresh])
+    assert await store.shown_credential("hash2") == fresh
+
+
+async def test_ending_a_credential_is_a_change_of_its_partner(store: SqlStore) -> None:
+    """Whoever remembers it is told; orders of one batch each get their answer."""
+    await store.import_partners([FIRM], [], [KEY, TOKEN])
+    version = await store.registry_version()
+    await asyncio.gather(*(store.revoke_credential(id_, NOW) for id_ in ("k1", "t1", "k1")))
+    assert (await store.registry_changes(version)).partners == {"firm"}
+    assert [one.revoked_at for one in await store.credentials("firm")] == [NOW, NOW]

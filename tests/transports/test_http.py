@@ -8,14 +8,28 @@ import re
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from gateway.config import Settings
-from gateway.errors import DeliveryDeferred, DeliveryRefused
-from gateway.model import Agreement, ApiKey, Delivery, DeliveryKind, Direction, Receipt, Stage
+from gateway.errors import DeliveryDeferred, DeliveryRefused, SecretUnreadable
+from gateway.model import (
+    Agreement,
+    Credential,
+    CredentialKind,
+    CredentialUse,
+    Delivery,
+    DeliveryKind,
+    Direction,
+    Receipt,
+    Stage,
+)
+from gateway.registry.credentials import choose
 from gateway.store.contract import Accepted
 from gateway.transports import guard
 from gateway.transports.base import Arrival, Evidence
@@ -30,6 +44,7 @@ from gateway.transports.http import (
 )
 from gateway.transports.spool import Spool
 
+NOW, DAY = datetime(2026, 3, 1, tzinfo=UTC), timedelta(days=1)
 BODY = b"UNB+UNOA:3+A+B+260101:1200+1'UNZ+0+1'"
 DELIVERY = Delivery(
     id="d" * 32,
@@ -256,6 +271,66 @@ async def test_the_connected_address_is_judged_as_well(monkeypatch: pytest.Monke
     guard.public_socket((socket.AF_INET, socket.SOCK_STREAM, 0, "", ("8.8.8.8", 80))).close()
 
 
+# What is shown to a recipient.
+
+
+class Tokens:
+    """A registry with outgoing tokens of customs, and a clock."""
+
+    def __init__(self, *tokens: Credential) -> None:
+        self.tokens = tokens
+        self.now = NOW
+
+    async def credentials(
+        self, partner_id: str, kind: CredentialKind, use: CredentialUse, now: datetime, label: str
+    ) -> list[Credential]:
+        """As `Directory.credentials`."""
+        assert partner_id == "customs"
+        return choose(self.tokens, kind, use, now, label)
+
+
+def token(id_: str, **fields: Any) -> Credential:
+    return Credential(
+        id_,
+        "customs",
+        kind=CredentialKind.TOKEN,
+        use=CredentialUse.OUT,
+        reference=f"env:TOKEN_{id_}",
+        label="in",
+        **fields,
+    )
+
+
+async def test_the_newest_valid_token_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next token takes over at its first moment, and the old one is shown up to then, though both are valid."""
+    seen: list[str] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        seen.append(request.headers.get("Authorization", ""))
+        return web.Response()
+
+    registry = Tokens(
+        token("OLD", valid_until=NOW + 9 * DAY), token("NEXT", valid_from=NOW + DAY, valid_until=NOW + 2 * DAY)
+    )
+    monkeypatch.setenv("TOKEN_OLD", "old")
+    monkeypatch.setenv("TOKEN_NEXT", "next")
+    sender = HttpSender(registry, allow_private=True, clock=lambda: registry.now)  # type: ignore[arg-type]
+    async with recipient(handler) as url:
+        under = replace(agreement(url), options={"url": url, "token": "in"})
+        for days in (0, 1, 2):
+            registry.now = NOW + days * DAY
+            await sender.send(DELIVERY, under)
+        registry.now = NOW + 9 * DAY
+        with pytest.raises(DeliveryDeferred, match="No token called in"):
+            await sender.send(DELIVERY, under)
+        registry.now = NOW
+        monkeypatch.delenv("TOKEN_OLD")
+        with pytest.raises(SecretUnreadable):
+            await sender.send(DELIVERY, under)
+    await sender.close()
+    assert seen == ["Bearer old", "Bearer next", "Bearer old"]
+
+
 # What a recipient says.
 
 
@@ -339,7 +414,7 @@ async def test_a_header_that_is_no_text_is_refused(header: bytes, status: int) -
         return Accepted("p1", Receipt(0, Stage.RECEIVED, "p1", b"{}"))
 
     async def handler(request: web.Request) -> web.Response:
-        taken = await receive(request, ApiKey("k", "acme", "hash"), intake, Spool(Settings()))
+        taken = await receive(request, Credential("k", "acme", "hash"), intake, Spool(Settings()))
         return answer_accepted(*taken)
 
     async with recipient(handler) as url:

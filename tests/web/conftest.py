@@ -17,7 +17,7 @@ from aiohttp.test_utils import TestServer
 
 from gateway import model, opening
 from gateway.config import Settings
-from gateway.model import Agreement, ApiKey, Direction, Identifier, Partner, Role
+from gateway.model import Agreement, Credential, Direction, Identifier, Partner, Role
 from gateway.process import Process
 from gateway.receipt.notary import Notary
 from gateway.registry.keys import hash_key
@@ -43,13 +43,13 @@ AGREEMENTS = tuple(
     Agreement(f"{id_}-in", id_, Direction.IN, "*", "*", acknowledge="always") for id_ in ("acme", "rival", "customs")
 )
 KEYS = (
-    ApiKey("acme-1", "acme", hash_key(key_of("acme"))),
-    ApiKey("acme-test", "acme", hash_key(key_of("acme-test")), test=True),
-    ApiKey("acme-read", "acme", hash_key(key_of("acme-read")), frozenset({"read"})),
-    ApiKey("rival-1", "rival", hash_key(key_of("rival"))),
-    ApiKey("customs-1", "customs", hash_key(key_of("customs"))),
-    ApiKey("gone-1", "gone", hash_key(key_of("gone"))),
-    ApiKey("operator-1", "customs", hash_key(key_of("operator")), frozenset({"admin"})),
+    Credential("acme-1", "acme", hash_key(key_of("acme"))),
+    Credential("acme-test", "acme", hash_key(key_of("acme-test")), test=True),
+    Credential("acme-read", "acme", hash_key(key_of("acme-read")), frozenset({"read"})),
+    Credential("rival-1", "rival", hash_key(key_of("rival"))),
+    Credential("customs-1", "customs", hash_key(key_of("customs"))),
+    Credential("gone-1", "gone", hash_key(key_of("gone"))),
+    Credential("operator-1", "customs", hash_key(key_of("operator")), frozenset({"admin"})),
 )
 
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
-from gateway.model import ApiKey, Partner, Role
+from gateway.model import Credential, CredentialKind, Partner, Role
 from gateway.registry.keys import PREFIX, hash_key, new_key
 from gateway.web.routes import ROUTES
 from tests.web.conftest import Client, key_of
@@ -41,14 +43,52 @@ async def test_scopes_are_kept_apart(client: Client):
     assert (await client.ask("GET", "/v1/messages", as_="operator")).status == 200
 
 
-async def test_an_expired_key_is_refused(client: Client):
-    """A key is good until the moment it expires, and the refusal says why."""
-    store = client.services.store
-    past = datetime.now(UTC) - timedelta(seconds=1)
-    await store.import_partners([], [], [ApiKey("old", "acme", hash_key(key_of("old")), expires_at=past)])
-    answer = await client.ask("GET", "/v1/messages", as_="old", headers={"Accept-Language": "en"})
-    assert answer.status == 401
-    assert "expired" in answer.json["detail"]
+SECOND = timedelta(seconds=1)
+NOT_VALID = {
+    "expired": {"valid_until": -SECOND},
+    "future": {"valid_from": 60 * SECOND},
+    "revoked": {"revoked_at": -SECOND},
+}
+
+
+@pytest.mark.parametrize("why", NOT_VALID)
+async def test_a_key_that_is_not_valid_is_refused_like_an_unknown_one(client: Client, why):
+    """Whoever shows it learns nothing; the log tells the operator, once, which key it was and what is wrong with it."""
+    moments: dict[str, Any] = {name: datetime.now(UTC) + after for name, after in NOT_VALID[why].items()}
+    key = Credential("old", "acme", hash_key(key_of("old")), label="the ERP", **moments)
+    await client.services.store.import_partners([], [], [key])
+    with capture_logs() as logs:
+        refused = [await client.ask("GET", "/v1/messages", as_="old") for _ in range(2)]
+    unknown = await client.ask("GET", "/v1/messages", as_="nobody's")
+    for one in refused:
+        assert (one.status, one.json) == (unknown.status, unknown.json) == (401, unknown.json)
+    told = [line for line in logs if line["event"] == "key_refused"]
+    assert [(line["credential"], line["label"], line["partner"], line["why"]) for line in told] == [
+        ("old", "the ERP", "acme", why)
+    ]
+
+
+async def test_two_keys_are_good_while_one_is_rolled_over(client: Client, monkeypatch):
+    """The next key opens from its first moment, the old one up to its last, and both in between."""
+    store, now = client.services.store, datetime.now(UTC)
+    keys = [
+        Credential("first", "acme", hash_key(key_of("first")), valid_until=now + 60 * SECOND),
+        Credential("next", "acme", hash_key(key_of("next")), valid_from=now),
+    ]
+    await store.import_partners([], [], keys)
+    gate = client.services.gate
+    for after, first, following in ((0, True, True), (59, True, True), (60, False, True)):
+        moment = now + after * SECOND
+        monkeypatch.setattr(gate, "_clock", lambda moment=moment: moment)
+        answers = [(await client.ask("GET", "/v1/messages", as_=name)).status for name in ("first", "next")]
+        assert answers == [200 if first else 401, 200 if following else 401], after
+
+
+async def test_a_certificate_is_no_key(client: Client):
+    """Who knows the digest of a certificate, which is public, has no key to the interface."""
+    shown = Credential("cert", "acme", hash_key(key_of("cert")), kind=CredentialKind.CERTIFICATE)
+    await client.services.store.import_partners([], [], [shown])
+    assert (await client.ask("GET", "/v1/messages", as_="cert")).status == 401
 
 
 async def test_a_change_of_the_registry_is_seen(client: Client):

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gateway.model import Agreement, ApiKey, Direction, Identifier, Partner, Role, Stage, Task
+from gateway.model import Agreement, Credential, Direction, Identifier, Partner, Role, Stage, Task
 from gateway.registry.keys import hash_key
 from gateway.store.contract import CaseChange, NewReceipt, Outcome
 from tests.store.made import payload
@@ -33,7 +33,9 @@ async def ask_tasks(client: Client, *tasks: Task) -> None:
     """Have a payload ask tasks about a case, of a bureau that is there from now on; nobody else is at that payload."""
     store, notary = client.services.store, client.services.notary
     agreement = Agreement("bureau-in", "bureau", Direction.IN, "*", "*")
-    await store.import_partners((BUREAU,), (agreement,), (ApiKey("bureau-1", "bureau", hash_key(key_of("bureau"))),))
+    await store.import_partners(
+        (BUREAU,), (agreement,), (Credential("bureau-1", "bureau", hash_key(key_of("bureau"))),)
+    )
     asking = payload(partner_id="acme")
     receipt = NewReceipt(Stage.RECEIVED, asking.id, notary.received(asking))
     claimed = (await store.accept(asking, receipt, timedelta(days=9999))).claimed

@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import event
 
 from gateway.data import samples
-from gateway.model import ApiKey, Partner, Role
+from gateway.model import Credential, Partner, Role
 from gateway.registry.keys import hash_key
 from gateway.store.sql_store import SqlStore
 from gateway.web import cursor
@@ -60,7 +60,7 @@ async def made(client: Client, tmp_path: Path) -> Made:
         for one in rig.AGREEMENTS
     ]
     partners = [*rig.PARTNERS, Partner("other-bureau", "Another bureau", frozenset({Role.BUREAU}))]
-    keys = [ApiKey(f"{p.id}-trip", p.id, hash_key(key_of(p.id))) for p in partners if p.id not in {"acme", "rival"}]
+    keys = [Credential(f"{p.id}-trip", p.id, hash_key(key_of(p.id))) for p in partners if p.id not in {"acme", "rival"}]
     await client.services.store.import_partners(partners, agreements, keys)
     for as_ in STRANGERS:  # each has something of its own, older than what it will ask for
         await client.processed((await client.send(b"UNB+older", as_=as_)).json["id"], as_=as_)
@@ -241,7 +241,7 @@ async def test_a_foreign_thing_costs_what_a_missing_one_costs(made: Made) -> Non
         statements.seen.clear()
         await made.client.ask("GET", path, as_=as_)
         # Who asks is looked up now and then, whatever is asked for.
-        return [one for one in statements.seen if not re.search("BEGIN|counters|api_keys|FROM partner", one)]
+        return [one for one in statements.seen if not re.search("BEGIN|counters|credentials|FROM partner", one)]
 
     for operation, pairs in CASES.items():
         for there, not_there in pairs(made):

@@ -1,0 +1,395 @@
+"""How each transport is examined: its declaration, what a partner at its other end does, and how one sends over it.
+
+A transport joins the suite by one `Kind` in KINDS. What a partner cannot say over it (a folder does not refuse) is left
+out of `outcomes`, and of a transport that only sends there is no inlet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import aiohttp
+from aiohttp import web
+
+from gateway.config import Settings
+from gateway.model import Credential
+from gateway.registry.directory import Directory
+from gateway.transports import folder, http
+from gateway.transports.base import Intake, Sender
+from gateway.transports.plugin import Means, Transport
+from gateway.transports.spool import Spool
+from tests.transports import courier
+
+PARTNER = "acme"
+DELIVERED, DEFERRED, REFUSED, AWAITING = "delivered", "deferred", "refused", "awaiting"
+
+
+class PeerEnd(Protocol):
+    """A partner to whom is sent."""
+
+    options: Mapping[str, str]
+    """What its agreement says."""
+
+    def answer(self, outcome: str) -> None:
+        """Let whatever comes from now on have this outcome."""
+
+    def got(self) -> list[tuple[str, bytes]]:
+        """What has come to it whole and was taken, each under the id by which it can tell a repeat."""
+
+
+class Inlet(Protocol):
+    """A partner who sends."""
+
+    async def put(self, id_: str, body: bytes) -> None:
+        """Hand over some bytes under an id; does not wait for the answer."""
+
+    def acknowledged(self, id_: str) -> bool:
+        """Whether the gateway has said anything positive about the last sending under that id."""
+
+    async def stop(self) -> None:
+        """End what receives, as the gateway does when it stops."""
+
+    async def start(self) -> None:
+        """Begin to receive again, as the next process does."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A transport under examination."""
+
+    transport: Transport
+    wrong: tuple[tuple[Mapping[str, str], str], ...]
+    """Options that are refused, each with what the refusal names."""
+    outcomes: frozenset[str]
+    """What a partner can make a sending come to."""
+    peer: Callable[[Path], AbstractAsyncContextManager[PeerEnd]]
+    sender: Callable[[], Sender]
+    inlet: Callable[[Settings, Intake, Path], AbstractAsyncContextManager[Inlet]] | None
+    spools: bool = True
+    """Whether what is large comes in a file."""
+
+    def __str__(self) -> str:
+        return self.transport.name
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+async def confirm_nothing(*_: object) -> None:
+    """For inlets over which nothing is confirmed."""
+    raise AssertionError("nothing is confirmed here")
+
+
+def means_of(settings: Settings, own: object, intake: Intake) -> Means:
+    """What the gateway would give a transport; nothing is looked up in the registry here."""
+    return Means(settings, own, intake, Spool(settings), Directory(None), confirm_nothing)  # type: ignore[arg-type]
+
+
+# HTTP.
+
+
+@dataclass
+class HttpPeer:
+    """An inbox that answers as it is told."""
+
+    options: Mapping[str, str] = field(default_factory=dict)
+    status: int = 200
+    taken: list[tuple[str, bytes]] = field(default_factory=list)
+
+    def answer(self, outcome: str) -> None:
+        self.status = {DELIVERED: 200, DEFERRED: 503, REFUSED: 422}[outcome]
+
+    def got(self) -> list[tuple[str, bytes]]:
+        return self.taken
+
+    async def handle(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        assert request.content_length == len(body), (
+            "recipients may refuse a body whose length is not said (RFC 9110, 411)"
+        )
+        if self.status == 200:
+            self.taken.append((request.headers["Idempotency-Key"], body))
+        return web.Response(status=self.status)
+
+
+@asynccontextmanager
+async def http_peer(_folder: Path) -> AsyncIterator[HttpPeer]:
+    peer = HttpPeer()
+    async with served("/in", peer.handle, free_port()) as url:
+        peer.options = {"url": url}
+        yield peer
+
+
+@asynccontextmanager
+async def served(path: str, handler: Callable[[web.Request], object], port: int) -> AsyncIterator[str]:
+    app = web.Application(client_max_size=1 << 30)
+    app.router.add_post(path, handler)  # type: ignore[arg-type]
+    runner = web.AppRunner(app, shutdown_timeout=0.05)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        yield f"http://127.0.0.1:{port}{path}"
+    finally:
+        await runner.cleanup()
+
+
+class Posting:
+    """Posts, each in a task of its own, to a server that can be stopped and started again."""
+
+    def __init__(self, settings: Settings, intake: Intake) -> None:
+        self._spool, self._intake = Spool(settings), intake
+        self._port = free_port()
+        self._answers: dict[str, int] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: AbstractAsyncContextManager[str] | None = None
+        self._url = ""
+
+    async def start(self) -> None:
+        async def handle(request: web.Request) -> web.Response:
+            try:
+                key = Credential("k", PARTNER, "hash")
+                return http.answer_accepted(*await http.receive(request, key, self._intake, self._spool))
+            except Exception as error:  # noqa: BLE001 -- the REST interface words them
+                return web.Response(status=500, text=type(error).__name__)
+
+        self._server = served("/v1/messages", handle, self._port)
+        self._url = await self._server.__aenter__()
+
+    async def stop(self) -> None:
+        assert self._server is not None
+        await self._server.__aexit__(None, None, None)
+
+    async def put(self, id_: str, body: bytes) -> None:
+        self._answers.pop(id_, None)
+        task = asyncio.create_task(self._post(id_, body))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _post(self, id_: str, body: bytes) -> None:
+        with suppress(aiohttp.ClientError):
+            async with aiohttp.ClientSession() as session:
+                headers = {"Idempotency-Key": id_}
+                async with session.post(self._url, data=pieces(body), headers=headers) as answer:
+                    self._answers[id_] = answer.status
+
+    def acknowledged(self, id_: str) -> bool:
+        return 200 <= self._answers.get(id_, 0) < 300
+
+    async def close(self) -> None:
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def pieces(body: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(body), 65_536):
+        yield body[start : start + 65_536]
+
+
+@asynccontextmanager
+async def http_inlet(settings: Settings, intake: Intake, _folder: Path) -> AsyncIterator[Posting]:
+    inlet = Posting(settings, intake)
+    await inlet.start()
+    yield inlet
+    await inlet.stop()
+    await inlet.close()
+
+
+# Folders.
+
+
+@dataclass
+class FolderPeer:
+    """A folder into which deliveries are written; it defers while a file stands where its InBox would be."""
+
+    folder: Path
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def answer(self, outcome: str) -> None:
+        inbox = self.folder / "InBox"
+        if outcome == DEFERRED:
+            inbox.write_bytes(b"in the way")
+        elif inbox.is_file():
+            inbox.unlink()
+        self.options = {} if outcome == REFUSED else {"folder": str(self.folder)}
+
+    def got(self) -> list[tuple[str, bytes]]:
+        inbox = self.folder / "InBox"
+        files = sorted(inbox.iterdir()) if inbox.is_dir() else []
+        return [(file.stem.rpartition("-")[2], file.read_bytes()) for file in files]
+
+
+@asynccontextmanager
+async def folder_peer(place: Path) -> AsyncIterator[FolderPeer]:
+    (place / "out").mkdir()
+    yield FolderPeer(place / "out", {"folder": str(place / "out")})
+
+
+class Dropping:
+    """Leaves files in an OutBox, and looks for their receipts in SentBox."""
+
+    def __init__(self, settings: Settings, intake: Intake, place: Path) -> None:
+        self._place = place / "watched"
+        watched = folder.Watched(path=self._place, partner=PARTNER)
+        own = folder.FolderSettings(poll_seconds=0.01, watched=(watched,))
+        self._means = means_of(settings, own, intake)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        assert folder.TRANSPORT.open_receivers is not None
+        receivers = folder.TRANSPORT.open_receivers(self._means)
+        self._tasks = [asyncio.create_task(one.run()) for one in receivers.values()]
+        while not (self._place / "OutBox").exists():  # noqa: ASYNC110 -- the receiver sets no event
+            await asyncio.sleep(0.005)
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def put(self, id_: str, body: bytes) -> None:
+        for name in (id_, f"{id_}.receipt.json"):
+            (self._place / "SentBox" / name).unlink(missing_ok=True)
+        (self._place / f"{id_}.tmp").write_bytes(body)
+        (self._place / f"{id_}.tmp").rename(self._place / "OutBox" / id_)
+
+    def acknowledged(self, id_: str) -> bool:
+        return any((self._place / "SentBox" / name).exists() for name in (id_, f"{id_}.receipt.json"))
+
+
+@asynccontextmanager
+async def folder_inlet(settings: Settings, intake: Intake, place: Path) -> AsyncIterator[Dropping]:
+    inlet = Dropping(settings, intake, place)
+    await inlet.start()
+    yield inlet
+    await inlet.stop()
+
+
+# The transport of a package of its own.
+
+
+@dataclass
+class CourierPeer:
+    """A partner that listens for frames."""
+
+    options: Mapping[str, str] = field(default_factory=dict)
+    word: bytes = b"OK"
+    taken: list[tuple[str, bytes]] = field(default_factory=list)
+
+    def answer(self, outcome: str) -> None:
+        self.word = {DELIVERED: b"OK", DEFERRED: b"LATER", REFUSED: b"NEVER", AWAITING: b"WAIT 60"}[outcome]
+
+    def got(self) -> list[tuple[str, bytes]]:
+        return self.taken
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        _, id_, size = (await reader.readline()).decode().split()
+        body = await reader.readexactly(int(size))
+        if self.word in {b"OK", b"WAIT 60"}:
+            self.taken.append((id_, body))
+        writer.write(self.word + b"\n")
+        writer.close()
+
+
+@asynccontextmanager
+async def courier_peer(_folder: Path) -> AsyncIterator[CourierPeer]:
+    peer = CourierPeer()
+    server = await asyncio.start_server(peer.handle, "127.0.0.1", 0)
+    peer.options = {"host": "127.0.0.1", "port": str(server.sockets[0].getsockname()[1])}
+    async with server:
+        yield peer
+
+
+class Framing:
+    """Sends frames, each over a connection of its own, to a receiver that can be stopped and started again."""
+
+    def __init__(self, settings: Settings, intake: Intake) -> None:
+        self._port = free_port()
+        own = courier.CourierSettings(port=self._port, partner=PARTNER)
+        self._means = means_of(settings, own, intake)
+        self._answers: dict[str, bytes] = {}
+        self._running: list[asyncio.Task[None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        self._running = [asyncio.create_task(one.run()) for one in courier.open_receivers(self._means).values()]
+        while True:
+            with suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", self._port)
+                writer.close()
+                return
+            await asyncio.sleep(0.005)
+
+    async def stop(self) -> None:
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def put(self, id_: str, body: bytes) -> None:
+        self._answers.pop(id_, None)
+        task = asyncio.create_task(self._send(id_, body))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _send(self, id_: str, body: bytes) -> None:
+        with suppress(OSError):
+            reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+            writer.write(b"PUT %s %d\n" % (id_.encode(), len(body)) + body)
+            self._answers[id_] = await reader.readline()
+            writer.close()
+
+    def acknowledged(self, id_: str) -> bool:
+        return self._answers.get(id_, b"").startswith(b"OK")
+
+
+@asynccontextmanager
+async def courier_inlet(settings: Settings, intake: Intake, _folder: Path) -> AsyncIterator[Framing]:
+    inlet = Framing(settings, intake)
+    await inlet.start()
+    yield inlet
+    await inlet.stop()
+
+
+KINDS = (
+    Kind(
+        http.TRANSPORT,
+        wrong=(
+            ({}, "url"),
+            ({"url": "ftp://acme.example/in"}, "options.url"),
+            ({"url": "https://acme:secret@acme.example/in"}, "options.url"),
+            ({"url": "https://acme.example/in", "urls": "x"}, "urls is no option"),
+            ({"url": "https://acme.example/in", "token": "a", "token_file": "b"}, "token"),
+        ),
+        outcomes=frozenset({DELIVERED, DEFERRED, REFUSED}),
+        peer=http_peer,
+        sender=lambda: http.HttpSender(allow_private=True),
+        inlet=http_inlet,
+    ),
+    Kind(
+        folder.TRANSPORT,
+        wrong=(({}, "folder"), ({"folder": ""}, "options.folder"), ({"folder": "x", "url": "x"}, "url is no option")),
+        outcomes=frozenset({DELIVERED, DEFERRED, REFUSED}),
+        peer=folder_peer,
+        sender=folder.FolderSender,
+        inlet=folder_inlet,
+    ),
+    Kind(
+        courier.TRANSPORT,
+        wrong=(
+            ({"port": "1"}, "host"),
+            ({"host": "h", "port": "far"}, "options.port"),
+            ({"host": "h", "port": "1", "path": "/"}, "path is no option"),
+        ),
+        outcomes=frozenset({DELIVERED, DEFERRED, REFUSED, AWAITING}),
+        peer=courier_peer,
+        sender=courier.CourierSender,
+        inlet=courier_inlet,
+    ),
+)
