@@ -150,7 +150,8 @@ class InForce:
         while True:
             try:
                 calls = await store.catalogue_calls()
-                if seen is not None and calls != seen:
+                # At the first look too: a call may have come since the folders were read at the start.
+                if calls != seen:
                     self._asked.set()
                 seen = calls
             except TemporaryError as error:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import date
 from pathlib import Path
@@ -167,13 +167,31 @@ async def until_another(force: InForce, former: Catalogue) -> None:
             await asyncio.sleep(0.02)
 
 
+async def until_looked(done: Callable[[], bool]) -> None:
+    """Wait until `done`, half a minute at most."""
+    for _ in range(1500):
+        if done():
+            return
+        await asyncio.sleep(0.02)
+    raise TimeoutError
+
+
 async def test_every_node_on_a_store_hears_a_call(
     gateway: House, tmp_path: Path, operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two nodes read their folders again when one command asks on their store, and only then."""
     monkeypatch.setattr(module, "LOOK_SECONDS", 0.02)
     nodes = [InForce(shipped(), tmp_path / name, read=operator.read) for name in ("one", "two")]
+    looks, look = 0, gateway.store.catalogue_calls
+
+    async def counted() -> int:
+        nonlocal looks
+        looks += 1
+        return await look()
+
+    monkeypatch.setattr(gateway.store, "catalogue_calls", counted)
     async with running(nodes[0], gateway), running(nodes[1], gateway):
+        await until_looked(lambda: looks >= 6)  # each node's first look reads the folders once more
         operator.write(MAPPING, remarked("new"))
         await asyncio.sleep(0.2)
         assert [node.catalogue for node in nodes] == [shipped()] * 2

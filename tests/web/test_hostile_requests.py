@@ -130,6 +130,7 @@ LISTS = {
     "listMessages": ("/v1/messages?cursor={}", "messages"),
     "getMessage": ("/v1/messages/{payload}?cursor={}", "messages of {payload}"),
     "getCases": ("/v1/cases/B-1?cursor={}", "cases of B-1"),
+    "listTasks": ("/v1/tasks?cursor={}", "tasks"),
     "readFeed": ("/v1/feeds/status?after={}", "status"),
 }
 
