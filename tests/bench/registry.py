@@ -174,7 +174,7 @@ async def _while_edited(store: Store) -> tuple[float, float, int]:
 async def _among_strangers(store: Store) -> float:
     """Megabytes by which memory grows, from when the directory is full to when it has seen many times as many."""
     directory = Directory(store)
-    full = CACHED // 4
+    full = min(CACHED // 4, STRANGERS // 2)
     grown = 0.0
     for number in range(STRANGERS):
         await _ask_all(directory, number)
