@@ -19,6 +19,7 @@ GatewayError
     ├── RulesInvalid          a rule set in schemas/rules cannot be used
     ├── FlowsInvalid          two flows do not go together
     ├── TransportsInvalid     two transports do not go together
+    ├── AcknowledgementInvalid  an acknowledgement of ours does not pass our own check
     ├── DecisionEndless       flows react to one another without end
     ├── DirectoryUnreadable   a UN/EDIFACT directory archive cannot be imported
     ├── NotFound              no such thing in the store (HTTP 404)
@@ -127,6 +128,10 @@ class FlowsInvalid(PermanentError):
 
 class TransportsInvalid(PermanentError):
     """The transports that are installed do not go together."""
+
+
+class AcknowledgementInvalid(PermanentError):
+    """An acknowledgement of ours does not pass our own check."""
 
 
 class DecisionEndless(PermanentError):

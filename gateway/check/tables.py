@@ -159,6 +159,15 @@ def find(message_type: MessageType) -> Table | None:
     return table
 
 
+def is_outdated(message_type: MessageType) -> bool:
+    """Whether an X12 set is not known in its version, and is in another."""
+    if message_type.syntax is not Syntax.X12 or find(message_type) is not None:
+        return False
+    if not _NAME.fullmatch(message_type.name):
+        return False
+    return any((data.schemas() / "x12").glob(f"*/{message_type.name}.json"))
+
+
 # The names come from the wire, so the cache is bounded; the tables themselves are as many as there are files.
 @lru_cache(maxsize=1024)
 def _find(syntax: Syntax, name: str, format_: str) -> Table | None:
