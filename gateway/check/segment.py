@@ -209,7 +209,7 @@ class Reader:
             yield make_finding("edi.element.insignificant", place, value, number=use.item)
         if use.max_length is not None and length > use.max_length:
             yield make_finding("edi.element.too_long", place, value, number=use.item, length=length, max=use.max_length)
-        elif use.min_length is not None and length < use.min_length:
+        elif use.min_length is not None and length < use.min_length and not _has_exponent(use, value):
             yield make_finding(
                 "edi.element.too_short", place, value, number=use.item, length=length, min=use.min_length
             )
@@ -261,6 +261,11 @@ _LOOSE_NUMBER = r"-?(?:[0-9]*[{marks}][0-9]+|[0-9]+[{marks}])"
 def _needs_text(use: ElementUse) -> bool:
     """X12.6, type AN: one character at least is no blank. Those of the interchange (`I02`) are padded as they are."""
     return use.kind == "AN" and not use.item.startswith("I")
+
+
+def _has_exponent(use: ElementUse, value: str) -> bool:
+    """Whether `value` is a number with an exponent, which says more than its digits: it has no least length."""
+    return is_numeric(use.kind) and "E" in value
 
 
 def _takes_exponent(kind: str, *, exponents: bool) -> bool:

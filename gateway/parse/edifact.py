@@ -294,7 +294,7 @@ class _Reader:
                 )
             )
         count = self.groups or self.messages
-        if not _counts(_at(trailer, 1, 0), count):
+        if not self.mixed and not _counts(_at(trailer, 1, 0), count):
             self.findings.append(_finding("edifact.unz.count", "UNZ", _at(trailer, 1, 0), count=count, element=1))
 
     # Groups.

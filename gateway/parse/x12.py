@@ -459,6 +459,8 @@ class _Reader:
         if self._envelope.header and not same_number(reference, self._envelope.reference):
             args = {"header": self._envelope.reference}
             found.append(make_finding("x12.iea.reference", place=Place(tag="IEA", element=2), value=reference, **args))
+        if not re.fullmatch("[0-9]{9}", reference) and same_number(reference, self._envelope.reference):
+            found.append(make_finding("x12.iea.form", place=Place(tag="IEA", element=2), value=reference))
         if any(trailer[3:]):
             found.append(make_finding("x12.iea.elements", place=Place(tag="IEA", element=3), value=trailer[3]))
         if not (self._group_count or self._message_count):

@@ -279,10 +279,10 @@ class _Writer:
             whole = [self._code(e) for e in found if e.place.element is None or e.code in _MISSING]
             parts = [e for e in found if e.place.element is not None and e.code not in _MISSING]
             first = [join([["UCS"], [str(position)], whole[:1]], self.delimiters)]
-            first += [
-                join([["UCD"], [self._code(error)], self._position(error.place)], self.delimiters)
-                for error in parts[:_MAX_ELEMENTS]
-            ]
+            told = (
+                join([["UCD"], [self._code(error)], self._position(error.place)], self.delimiters) for error in parts
+            )
+            first += list(dict.fromkeys(told))[:_MAX_ELEMENTS]
             yield first
             for code in dict.fromkeys(whole[1:]):
                 yield [join([["UCS"], [str(position)], [code]], self.delimiters)]

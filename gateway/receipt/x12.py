@@ -321,7 +321,7 @@ class _Writer:
                 grouped.setdefault((finding.place.segment, _tag(finding.place.tag), code), []).append(finding)
         lines: list[str] = []
         for (position, tag, code), findings in sorted(grouped.items(), key=lambda item: item[0][0])[:_MOST_SEGMENTS]:
-            elements = [line for finding in findings if (line := self._element_error(finding))]
+            elements = list(dict.fromkeys(line for finding in findings if (line := self._element_error(finding))))
             if elements or code != _ELEMENTS_IN_ERROR:
                 lines.append(self.line(self.segment_tag, tag, str(min(position, 999_999)), "", code))
                 lines += elements[:_MOST_ELEMENTS]

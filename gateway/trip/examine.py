@@ -486,7 +486,7 @@ class Examiner:
             self._judged(message)
             return
         checked = structure.check(wire, table)
-        message.findings = [*event.findings, *checked.findings]
+        message.findings = [*event.findings, *catalogue.unsaid(checked.findings, event.findings)]
         if wire.type.format != message.format:
             place = Place(wire.reference, 1, HEADERS[wire.type.syntax])
             message.findings.append(make_finding("x12.guide.unknown", place, wire.type.version, format=message.format))

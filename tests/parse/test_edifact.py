@@ -646,7 +646,11 @@ def test_read_undoes_write(delimiters, sender, recipient, reference, bodies, tes
 @pytest.mark.parametrize(
     ("name", "segments", "expected"),
     [
-        ("edifact_APERAK_v4_rejected_pydifact.edi", 7, {"edifact.character.outside", "edifact.unt.count"}),
+        (
+            "edifact_APERAK_v4_rejected_pydifact.edi",
+            7,
+            {"edifact.character.outside", "edifact.una.blank", "edifact.unt.count"},
+        ),
         ("edifact_BAPLIE_D04B_apimeister.edi", 19, set()),
         ("edifact_COPRAR_D95B_apimeister.edi", 29, {"edifact.unb.missing", "edifact.unt.count"}),
         ("edifact_IFCSUM_D01B_edinet.edi", 27, {"edifact.character.outside", "edifact.unt.count"}),

@@ -121,9 +121,9 @@ def test_the_real_309_is_accepted_with_errors_under_a_lenient_agreement():
     """Its wrong count, blank-padded date and half-filled N1 are named, and it is accepted; no error remains."""
     _, envelope_found, [(_, group_found, [(_, found)])] = read(SAMPLE.read_bytes())
     lenient = list(judged([*envelope_found, *group_found, *found], Strictness.LENIENT))
-    assert {f.severity for f in lenient} == {Severity.WARNING}
+    assert {f.severity for f in lenient if f.code != "edi.element.insignificant"} == {Severity.WARNING}
     segments = acknowledge(SAMPLE.read_bytes(), Strictness.LENIENT)
-    assert segments[:4] == ["AK1*SO*2910", "AK2*309*3899", "AK3*P4*3**8", "AK4*2*373*8*230620  "]
+    assert segments[:4] == ["AK1*SO*2910", "AK2*309*3899", "AK3*P4*3**8", "AK4*2*373*8*230620"]
     assert segments[4:6] == ["AK3*N1*15**8", "AK4*3*66*2"]
     assert len([s for s in segments if s.startswith("AK3*N1")]) == 10
     assert segments[-2:] == ["AK5*E*4*5", "AK9*E*1*1*1"]
@@ -253,7 +253,7 @@ def test_the_reply_is_in_the_senders_charset():
 def test_an_acknowledgement_stays_short():
     """However many segments are wrong, at most a thousand are named, and at most 99 elements under each."""
     found = [make_finding("edi.element.missing", place=Place("0001", n, "M11", 1)) for n in range(2, 5000)]
-    found += [make_finding("edi.element.missing", place=Place("0001", 2, "M11", 1)) for _ in range(200)]
+    found += [make_finding("edi.element.missing", place=Place("0001", 2, "M11", 1, n)) for n in range(1, 200)]
     group = Group([], "SO", "SENDER", "RECIPIENT", "12", "004010")
     body = group_acknowledgement(group, [SetVerdict("309", "0001", found)])
     assert len([s for s in body.segments if s.startswith("AK3")]) == 1000
