@@ -59,22 +59,19 @@ class Reader:
     """Whether numbers of kind n may have one, as they may from syntax version 4 on."""
     periods: tuple[tuple[int, int], ...] = ()
     """Positions of an X12 period and its form, which the match does not judge."""
-
-    @property
-    def judges_apart(self) -> bool:
-        """Whether a match alone does not say that a segment is right."""
-        return bool(self.notes or self.periods)
+    judges_apart: bool = False
+    """Whether a match alone does not say that a segment is right, since there are notes or periods."""
 
     def accepts(self, raw: str) -> bool:
         """Whether `raw` has no fault; False also where only `explain` can tell."""
         match = self.match(raw)
         if match is None and self.delimiters.release and self.delimiters.release in raw:
-            match = _match_released(self.node, self.delimiters, self.exponents)(raw)
+            match = _match_released(self.node, self.delimiters)(raw)
         return self._judged(match, raw)
 
     def accepts_padded(self, raw: str) -> bool:
         """Whether `raw` has no fault but zeros and blanks that it does not need; False where only `explain` can tell."""
-        return self._judged(_match_padded(self.node, self.delimiters, self.exponents)(raw), raw)
+        return self._judged(_match_padded(self.node, self.delimiters)(raw), raw)
 
     def _judged(self, match: re.Match[str] | None, raw: str) -> bool:
         """Whether what was matched in `raw` is right: its codes, its syntax notes, its periods."""
@@ -221,7 +218,7 @@ class Reader:
 
 def reader(node: Node, delimiters: Delimiters, *, exponents: bool = False) -> Reader:
     """Compile the segment of `node` for `delimiters`."""
-    builder = _Builder(delimiters, exponents=exponents)
+    builder = _Builder(delimiters)
     match = re.compile(builder.segment(node)).fullmatch
     items = [use.item for use in node.elements]
     periods = tuple(
@@ -230,20 +227,29 @@ def reader(node: Node, delimiters: Delimiters, *, exponents: bool = False) -> Re
         if (form, value) == (_X12_PERIOD_FORM, _X12_PERIOD)
     )
     return Reader(
-        match, tuple(builder.codes), node.tag, node.elements, node.notes, node, delimiters, exponents, periods
+        match,
+        tuple(builder.codes),
+        node.tag,
+        node.elements,
+        node.notes,
+        node,
+        delimiters,
+        exponents,
+        periods,
+        judges_apart=bool(node.notes or periods),
     )
 
 
 @lru_cache(maxsize=512)
-def _match_released(node: Node, delimiters: Delimiters, exponents: bool) -> Callable[[str], re.Match[str] | None]:
+def _match_released(node: Node, delimiters: Delimiters) -> Callable[[str], re.Match[str] | None]:
     """As `Reader.match`, where release characters may stand in values; slower, and compiled when first needed."""
-    return re.compile(_Builder(delimiters, exponents=exponents, released=True).segment(node), re.DOTALL).fullmatch
+    return re.compile(_Builder(delimiters, released=True).segment(node), re.DOTALL).fullmatch
 
 
 @lru_cache(maxsize=512)
-def _match_padded(node: Node, delimiters: Delimiters, exponents: bool) -> Callable[[str], re.Match[str] | None]:
+def _match_padded(node: Node, delimiters: Delimiters) -> Callable[[str], re.Match[str] | None]:
     """As `Reader.match`, where values may have blanks behind them and zeros before them that they do not need."""
-    return re.compile(_Builder(delimiters, exponents=exponents, padded=True).segment(node)).fullmatch
+    return re.compile(_Builder(delimiters, padded=True).segment(node)).fullmatch
 
 
 _NUMBER = r"-?[0-9]+(?:[{marks}][0-9]+)?"
@@ -252,6 +258,7 @@ _REAL = r"-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)"
 _POWER = "-?[0-9]{1,3}"
 """The power of ten behind E: X12.6, type R, and ISO 9735-1:1998, 10. Neither counts in the length."""
 _LONGEST_OWN_CODE = 4
+_CODE_CHARACTER = "[A-Z0-9]"
 _CODE, _OUTER_CODE = "[A-Z0-9]+", "[A-Z0-9][A-Z0-9 ./-]*"
 """X12.6, type ID: the value is of a list of codes. Those of X12's own lists are of capitals and digits; longer ones are of
 lists that others keep, such as postal codes."""
@@ -372,11 +379,8 @@ _NO_BLANK = "(?<! )"
 class _Builder:
     """Writes the regular expression of one segment. Values hold no service character, so it cannot backtrack far."""
 
-    def __init__(
-        self, delimiters: Delimiters, *, exponents: bool, released: bool = False, padded: bool = False
-    ) -> None:
+    def __init__(self, delimiters: Delimiters, *, released: bool = False, padded: bool = False) -> None:
         self.delimiters = delimiters
-        self.exponents = exponents
         self.padded = padded
         service = delimiters.terminator + delimiters.element + delimiters.component
         self.service = re.escape(service + delimiters.release + delimiters.repetition)
@@ -446,7 +450,7 @@ class _Builder:
 
     def _optional(self, part: str) -> str:
         """`part` or nothing; as an alternative, which the engine tries much faster than a repetition of 0 to 1."""
-        for character in (self.character, self.printable):
+        for character in (self.character, self.printable, _CODE_CHARACTER):
             size = part.removeprefix(character)
             if found := re.fullmatch(rf"\{{1,([0-9]*\}}(?:{re.escape(_NO_BLANK)})?)", size):
                 return f"{character}{{0,{found[1]}"
@@ -467,12 +471,14 @@ class _Builder:
                 form, lead = r"(?:[0-9]+\.[0-9]+|\.[0-9]+)", r"\.?"
             digits = f"(?={lead}(?:[0-9]{mark}?){size}(?![0-9]|{mark})){form}"
             whole = "" if self.padded or not _varies(use) else "(?!0[0-9])"
-            power = f"(?:E{_POWER})?" if _takes_exponent(use.kind, exponents=self.exponents) else ""
-            value = f"-?{whole}(?:[0-9]{size}|{digits}){power}"
+            # A number with an exponent is rare enough for `explain`.
+            value = f"-?{whole}(?:[0-9]{size}|{digits})"
         elif use.kind == "ID" and use.codes is None:
             # A code that is filled up to its least length is rare enough for `explain`.
-            longer = _code_form(use) is _OUTER_CODE
-            value = f"(?=[A-Z0-9])[A-Z0-9 ./-]{size}{_NO_BLANK}" if longer else f"[A-Z0-9]{size}"
+            value = f"{_CODE_CHARACTER}{size}"
+            if _code_form(use) is _OUTER_CODE:
+                most = "" if longest == "" else int(longest) - 1
+                value = f"{_CODE_CHARACTER}[A-Z0-9 ./-]{{{shortest - 1},{most}}}{_NO_BLANK}"
         elif self.padded and use.kind in _STRINGS:
             value = (f"(?= *[^ {self.service}{_CONTROL}])" if _needs_text(use) else "") + self.printable + size
         elif use.kind == "a":

@@ -359,9 +359,9 @@ class _Reader:
         if "" in segments:
             findings += empty_segments(segments)
             segments = [raw for raw in segments if raw]
+        findings += self._characters(body, segments, 1)
         if release and release in body:
             findings += needless_releases(body, segments, delimiters)
-        findings += self._characters(body, segments, 1)
         header = split(segments[0], delimiters)
         identifier = [*(header[2] if len(header) > 2 else []), *[""] * 5]
         type_ = MessageType(Syntax.EDIFACT, *identifier[:5])
