@@ -21,6 +21,7 @@ GatewayError
     ├── CatalogueInvalid      a folder of tables, mappings, codes, rules and findings cannot be used as a whole
     ├── FlowsInvalid          two flows do not go together
     ├── TransportsInvalid     two transports do not go together
+    ├── AcknowledgementInvalid  an acknowledgement of ours does not pass our own check
     ├── DecisionEndless       flows react to one another without end
     ├── ExaminationFatal      a payload ends whatever process examines it
     ├── DirectoryUnreadable   a UN/EDIFACT directory archive cannot be imported
@@ -138,6 +139,10 @@ class FlowsInvalid(PermanentError):
 
 class TransportsInvalid(PermanentError):
     """The transports that are installed do not go together."""
+
+
+class AcknowledgementInvalid(PermanentError):
+    """An acknowledgement of ours does not pass our own check."""
 
 
 class DecisionEndless(PermanentError):

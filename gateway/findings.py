@@ -324,6 +324,20 @@ def judged(found: Iterable[Finding], strictness: Strictness) -> Iterator[Finding
             yield finding
 
 
+def unsaid(found: Iterable[Finding], said: Iterable[Finding]) -> list[Finding]:
+    """Those of `found` whose value at its place has no fault among `said` yet: one fault is told once, by who saw it first."""
+    told = {
+        (finding.place, finding.value) for finding in said if finding.severity is not Severity.NOTE and finding.value
+    }
+    return [finding for finding in found if (finding.place, finding.value) not in told]
+
+
+def tolerable(found: Iterable[Finding]) -> bool:
+    """Whether a lenient agreement would tolerate all errors among `found`."""
+    table = catalogue()
+    return all(table[f.code].tolerable for f in found if f.severity is Severity.ERROR)
+
+
 def kept(found: Iterable[Finding], most: int) -> list[Finding]:
     """The first `most` of `found`, errors before the others where there are more, and then how many were left out.
 

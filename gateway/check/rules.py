@@ -57,6 +57,7 @@ def check(document: Document, rules: Rules) -> Iterator[Finding]:
             yield from _customs_entry(document)
         case Manifest():
             yield from _containers(document, "bills[].containers[].number")
+            yield from _bill_count(document)
         case ReleaseNotice():
             yield from _release(document)
         case _:
@@ -208,6 +209,13 @@ def _notice_of(notice: str, declaration: str, path: str) -> Iterator[Finding]:
     # 18 digits: the declaration number and 3 more.
     if notice[:15] != declaration:
         yield make_finding("rules.notice.number", place=Place(path=path), value=notice, declaration=declaration)
+
+
+def _bill_count(manifest: Manifest) -> Iterator[Finding]:
+    """What the sender counts (UN/EDIFACT 6069 code 10, X12 M10-08) against the bills of lading that are there."""
+    stated, count = manifest.bill_count, len(manifest.bills)
+    if stated is not None and stated != count:
+        yield make_finding("rules.manifest.bill_count", Place(path="bill_count"), str(stated), count=count)
 
 
 def _containers(document: Document, *paths: str) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ delimiters and in the kinds of elements.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from functools import lru_cache
 from itertools import islice
 from operator import contains
 
+from gateway.check import dates
 from gateway.check.tables import ElementUse, Node, Note
 from gateway.findings import make_finding
 from gateway.model import Finding, Place
@@ -22,8 +24,10 @@ from gateway.parse.segments import Delimiters, split_repeated, split_unreleased
 _QUALIFIERS = frozenset({"1131", "3055"})
 """The code list qualifier and the responsible agency: where they follow a code, it is from another list."""
 
-_DATE = r"(?:[0-9]{2})?[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
-_TIME = r"(?:[01][0-9]|2[0-3])[0-5][0-9](?:[0-5][0-9](?:[0-9]{1,2})?)?"
+_PERIOD, _PERIOD_FORM = "2380", "2379"
+"""A date, time or period of EDIFACT, and the component after it that says its form."""
+_X12_PERIOD, _X12_PERIOD_FORM = "1251", "1250"
+"""The same in X12: elements, the form first."""
 _CONTROL = "\x00-\x1f\x7f-\x9f"
 """Neither the basic nor the extended character set of X12.6 has control characters; separators are taken out before."""
 _CONTROLS = re.compile(f"[{_CONTROL}]")
@@ -51,25 +55,42 @@ class Reader:
     notes: tuple[Note, ...]
     node: Node
     delimiters: Delimiters
+    exponents: bool = False
+    """Whether numbers of kind n may have one, as they may from syntax version 4 on."""
+    periods: tuple[tuple[int, int], ...] = ()
+    """Positions of an X12 period and its form, which the match does not judge."""
+    judges_apart: bool = False
+    """Whether a match alone does not say that a segment is right, since there are notes or periods."""
 
     def accepts(self, raw: str) -> bool:
         """Whether `raw` has no fault; False also where only `explain` can tell."""
         match = self.match(raw)
         if match is None and self.delimiters.release and self.delimiters.release in raw:
             match = _match_released(self.node, self.delimiters)(raw)
+        return self._judged(match, raw)
+
+    def accepts_padded(self, raw: str) -> bool:
+        """Whether `raw` has no fault but zeros and blanks that it does not need; False where only `explain` can tell."""
+        return self._judged(_match_padded(self.node, self.delimiters)(raw), raw)
+
+    def _judged(self, match: re.Match[str] | None, raw: str) -> bool:
+        """Whether what was matched in `raw` is right: its codes, its syntax notes, its periods."""
         if match is None or (self.codes and not all(map(contains, self.codes, match.groups()))):
             return False
-        if not self.notes:
+        if not self.judges_apart:
             return True
         release = self.delimiters.release
         elements = (
             split_unreleased(raw, self.delimiters.element, release) if release else raw.split(self.delimiters.element)
         )
-        return not any(_note_faults(self.notes, elements))
+        return not any(_note_faults(self.notes, elements)) and not any(_period_faults(self.periods, elements))
 
     def explain(self, raw: str, place: Place, most: int = MOST_FAULTS) -> list[Finding]:
         """The faults of `raw`, which stands at `place`: the first `most` of them."""
         if len(raw) > LONGEST:
+            parts = raw[: 100 * LONGEST].split(self.delimiters.element)[1:] or [raw]
+            longest = max(range(len(parts)), key=lambda at: len(parts[at]))
+            place = replace(place, element=min(longest + 1, max(len(self.elements), 1)))
             return [make_finding("edi.segment.too_long", place, raw[:40], length=len(raw), max=LONGEST)]
         return list(islice(self._faults(split_repeated(raw, self.delimiters), place), most))
 
@@ -85,6 +106,11 @@ class Reader:
             at = note_position(note, filled, code)
             number = self.elements[at - 1].item if at <= len(self.elements) else ""
             yield make_finding(code, replace(place, element=at), note=str(note), positions=positions, number=number)
+        for at, value, form in _period_faults(self.periods, filled):
+            number = self.elements[at - 1].item
+            yield make_finding(
+                "edi.element.invalid_period", replace(place, element=at), value, number=number, format=form
+            )
 
     def _uses(self, count: int) -> Sequence[ElementUse]:
         """The use of each position. Without a repetition separator the last one repeats in positions of its own."""
@@ -140,6 +166,10 @@ class Reader:
             value = components[index] if index < count else ""
             if value:
                 yield from self._value(component, value, at, listed=not _other_list(uses, components, index))
+                form = _form_beside(uses, components, index)
+                if form and not dates.is_written(form, value):
+                    number = component.item
+                    yield make_finding("edi.element.invalid_period", at, value, number=number, format=form)
             elif component.mandatory:
                 yield make_finding("edi.element.missing", at, number=component.item)
 
@@ -148,36 +178,66 @@ class Reader:
         if is_numeric(kind):
             length = sum(character in "0123456789" for character in value)
             marks = _marks(kind, self.delimiters)
-            if not re.fullmatch(_REAL if kind == "R" else _NUMBER.format(marks=marks), value):
-                if not re.fullmatch(_LOOSE_NUMBER.format(marks=marks), value):
-                    yield make_finding("edi.element.not_numeric", place, value, number=use.item)
+            mantissa, exponent, power = value.partition("E")
+            if exponent and _takes_exponent(kind, exponents=self.exponents) and re.fullmatch(_POWER, power):
+                length = sum(character in "0123456789" for character in mantissa)
+            else:
+                mantissa = value
+            if not re.fullmatch(_REAL if kind == "R" else _NUMBER.format(marks=marks), mantissa):
+                if not re.fullmatch(_LOOSE_NUMBER.format(marks=marks), mantissa):
+                    other_mark = marks == "," and re.fullmatch(_NUMBER.format(marks="."), mantissa)
+                    code = "edi.element.not_numeric_mark" if other_mark else "edi.element.not_numeric"
+                    yield make_finding(code, place, value, number=use.item)
                     return
-                yield make_finding("edi.element.decimal", place, value, number=use.item)
+                code = "x12.element.point" if kind == "R" else "edi.element.decimal"
+                yield make_finding(code, place, value, number=use.item)
+            elif _varies(use) and re.match("-?0[0-9]", mantissa):
+                yield make_finding("edi.element.insignificant", place, value, number=use.item)
         elif kind == "a" and any(character in "0123456789" for character in value):
             yield make_finding("edi.element.not_alphabetic", place, value, number=use.item)
         elif kind in _STRINGS and _CONTROLS.search(value):
             yield make_finding("x12.element.characters", place, value, number=use.item)
-        elif _needs_text(use) and not value.strip(" "):
+        elif (kind == "ID" or _needs_text(use)) and not value.strip(" "):
             yield make_finding("edi.element.blank", place, value, number=use.item)
+            return
+        elif kind == "ID" and use.codes is None and not re.fullmatch(_code_form(use), value.rstrip(" ")):
+            yield make_finding("edi.element.unknown_code", place, value, number=use.item)
+        elif _is_padded(use, value):
+            yield make_finding("edi.element.insignificant", place, value, number=use.item)
         if use.max_length is not None and length > use.max_length:
             yield make_finding("edi.element.too_long", place, value, number=use.item, length=length, max=use.max_length)
-        elif use.min_length is not None and length < use.min_length:
+        elif use.min_length is not None and length < use.min_length and not _has_exponent(use, value):
             yield make_finding(
                 "edi.element.too_short", place, value, number=use.item, length=length, min=use.min_length
             )
-        elif kind == "DT" and not re.fullmatch(_DATE, value):
-            yield make_finding("edi.element.invalid_date", place, value, number=use.item)
-        elif kind == "TM" and not re.fullmatch(_TIME, value):
-            yield make_finding("edi.element.invalid_time", place, value, number=use.item)
+        elif (known := _known_form(use)) and not re.fullmatch(known[0], value):
+            yield make_finding(known[1], place, value, number=use.item)
         elif listed and use.codes is not None and value not in use.codes:
             yield make_finding("edi.element.unknown_code", place, value, number=use.item)
 
 
-def reader(node: Node, delimiters: Delimiters) -> Reader:
+def reader(node: Node, delimiters: Delimiters, *, exponents: bool = False) -> Reader:
     """Compile the segment of `node` for `delimiters`."""
-    builder = _Builder(delimiters, released=False)
+    builder = _Builder(delimiters)
     match = re.compile(builder.segment(node)).fullmatch
-    return Reader(match, tuple(builder.codes), node.tag, node.elements, node.notes, node, delimiters)
+    items = [use.item for use in node.elements]
+    periods = tuple(
+        (at + 1, at)
+        for at, (form, value) in enumerate(itertools.pairwise(items), 1)
+        if (form, value) == (_X12_PERIOD_FORM, _X12_PERIOD)
+    )
+    return Reader(
+        match,
+        tuple(builder.codes),
+        node.tag,
+        node.elements,
+        node.notes,
+        node,
+        delimiters,
+        exponents,
+        periods,
+        judges_apart=bool(node.notes or periods),
+    )
 
 
 @lru_cache(maxsize=512)
@@ -186,15 +246,77 @@ def _match_released(node: Node, delimiters: Delimiters) -> Callable[[str], re.Ma
     return re.compile(_Builder(delimiters, released=True).segment(node), re.DOTALL).fullmatch
 
 
+@lru_cache(maxsize=512)
+def _match_padded(node: Node, delimiters: Delimiters) -> Callable[[str], re.Match[str] | None]:
+    """As `Reader.match`, where values may have blanks behind them and zeros before them that they do not need."""
+    return re.compile(_Builder(delimiters, padded=True).segment(node)).fullmatch
+
+
 _NUMBER = r"-?[0-9]+(?:[{marks}][0-9]+)?"
-_REAL = r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)"
-"""X12.6, type R: leading zeros are suppressed, so that `.5` is the proper form; a point at the end is allowed."""
+_REAL = r"-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)"
+"""X12.6, type R: leading zeros are suppressed, so that `.5` is the proper form; a point at the end is left out."""
+_POWER = "-?[0-9]{1,3}"
+"""The power of ten behind E: X12.6, type R, and ISO 9735-1:1998, 10. Neither counts in the length."""
+_LONGEST_OWN_CODE = 4
+_CODE_CHARACTER = "[A-Z0-9]"
+_CODE, _OUTER_CODE = "[A-Z0-9]+", "[A-Z0-9][A-Z0-9 ./-]*"
+"""X12.6, type ID: the value is of a list of codes. Those of X12's own lists are of capitals and digits; longer ones are of
+lists that others keep, such as postal codes."""
 _LOOSE_NUMBER = r"-?(?:[0-9]*[{marks}][0-9]+|[0-9]+[{marks}])"
 
 
 def _needs_text(use: ElementUse) -> bool:
     """X12.6, type AN: one character at least is no blank. Those of the interchange (`I02`) are padded as they are."""
     return use.kind == "AN" and not use.item.startswith("I")
+
+
+def _has_exponent(use: ElementUse, value: str) -> bool:
+    """Whether `value` is a number with an exponent, which says more than its digits: it has no least length."""
+    return is_numeric(use.kind) and "E" in value
+
+
+def _takes_exponent(kind: str, *, exponents: bool) -> bool:
+    return kind == "R" or (kind == "n" and exponents)
+
+
+def _varies(use: ElementUse) -> bool:
+    """Whether values of different lengths may stand there, so that none needs filling."""
+    return use.max_length is not None and (use.min_length or 1) < use.max_length
+
+
+def _code_form(use: ElementUse) -> str:
+    """What a value of an ID without a list matches, blanks behind it apart."""
+    return _CODE if use.max_length is not None and use.max_length <= _LONGEST_OWN_CODE else _OUTER_CODE
+
+
+def _is_padded(use: ElementUse, value: str) -> bool:
+    """Whether blanks stand behind `value` that are no part of it (ISO 9735-1, 9.1; X12.6): its length may be less."""
+    return value.endswith(" ") and use.kind in {"an", "a", *_STRINGS} and _varies(use) and not use.item.startswith("I")
+
+
+def _known_form(use: ElementUse) -> tuple[str, str] | None:
+    """What must match the value of an element that is a date or a time, and the finding where it does not."""
+    if use.kind == "DT":
+        return dates.DATE, "edi.element.invalid_date"
+    if use.kind == "TM":
+        return dates.TIME, "edi.element.invalid_time"
+    return dates.KNOWN.get(use.item)
+
+
+def _form_beside(uses: Sequence[ElementUse], components: Sequence[str], index: int) -> str:
+    """The form that the component after a period says it has; empty where `index` is none, or the form is not known."""
+    following = index + 1
+    if uses[index].item != _PERIOD or following >= min(len(uses), len(components)):
+        return ""
+    return dates.FORMS.get(components[following], "") if uses[following].item == _PERIOD_FORM else ""
+
+
+def _period_faults(periods: Sequence[tuple[int, int]], filled: Sequence[str]) -> Iterator[tuple[int, str, str]]:
+    """The X12 periods among the elements `filled` (by position) that do not have their form: position, value, form."""
+    for at, form_at in periods:
+        value, form = (filled[at], dates.X12_FORMS.get(filled[form_at])) if at < len(filled) else ("", None)
+        if value and form and not dates.is_written(form, value):
+            yield at, value, form
 
 
 def is_numeric(kind: str) -> bool:
@@ -248,6 +370,8 @@ def _note_faults(notes: Sequence[Note], filled: Sequence[str]) -> Iterator[tuple
             yield note, "edi.note.excluded"
 
 
+_BY_USE = sorted(dates.FORMS, key=lambda code: (code not in {"102", "203", "204", "101"}, code))
+"""The codes of forms, those that nearly all messages use first."""
 _NO_BLANK = "(?<! )"
 """Ends a string of X12: all blank is a fault, and ending in a blank rare enough for `explain` to tell the two apart."""
 
@@ -255,8 +379,9 @@ _NO_BLANK = "(?<! )"
 class _Builder:
     """Writes the regular expression of one segment. Values hold no service character, so it cannot backtrack far."""
 
-    def __init__(self, delimiters: Delimiters, *, released: bool) -> None:
+    def __init__(self, delimiters: Delimiters, *, released: bool = False, padded: bool = False) -> None:
         self.delimiters = delimiters
+        self.padded = padded
         service = delimiters.terminator + delimiters.element + delimiters.component
         self.service = re.escape(service + delimiters.release + delimiters.repetition)
         self.character = f"[^{self.service}]"
@@ -286,7 +411,7 @@ class _Builder:
             return self._value(use, 0)
         if not self.component:
             return self._value(use.components[0], 0)
-        tail, required = "", False
+        tail, beyond, required = "", "", False
         parts = []
         for index, component in enumerate(use.components):
             followers = 0
@@ -299,18 +424,33 @@ class _Builder:
         for index in reversed(range(len(parts))):
             mandatory = bool(use.components[index].mandatory)
             required = required or mandatory
-            tail = (
-                (self.component if index else "") + (parts[index] if mandatory else self._optional(parts[index])) + tail
-            )
+            own = (parts[index] if mandatory else self._optional(parts[index])) + tail
+            if [u.item for u in use.components[index : index + 2]] == [_PERIOD, _PERIOD_FORM]:
+                own = self._period(parts[index], use.components[index + 1], parts[index + 1], beyond)
+            beyond, tail = tail, (self.component if index else "") + own
             if index and not required:
                 tail = f"(?:{tail}|)"
         # A composite that is there holds something, and does not end in a separator.
         present = f"(?!{self.element}|$)" if use.mandatory and not required else ""
         return f"{present}{tail}(?<!{self.component})"
 
+    def _period(self, value: str, form: ElementUse, form_value: str, beyond: str) -> str:
+        """A period, its form and what stands `beyond` them: of a form that is known, it is one; of another, any value.
+
+        A period may be left out beside its form.
+        """
+        anything = self.character
+        known = [code for code in _BY_USE if form.codes is None or code in form.codes]
+        forms = "|".join(
+            dates.expression(dates.FORMS[code]).replace(r"[^\s]", anything) + self.component + code for code in known
+        )
+        other = f"(?:{value}{self.component}(?!(?:{'|'.join(known)})(?!{anything}))|{self.component}){form_value}"
+        alone = "" if form.mandatory else f"|{value}"
+        return f"(?:(?:(?:{forms})(?!{anything})|{other}){beyond}{alone})"
+
     def _optional(self, part: str) -> str:
         """`part` or nothing; as an alternative, which the engine tries much faster than a repetition of 0 to 1."""
-        for character in (self.character, self.printable):
+        for character in (self.character, self.printable, _CODE_CHARACTER):
             size = part.removeprefix(character)
             if found := re.fullmatch(rf"\{{1,([0-9]*\}}(?:{re.escape(_NO_BLANK)})?)", size):
                 return f"{character}{{0,{found[1]}"
@@ -322,20 +462,31 @@ class _Builder:
         size = f"{{{shortest},{longest}}}"
         if use.kind == "B":
             return f"{self.character}+"
-        if is_numeric(use.kind):
+        if known := _known_form(use):
+            value = f"(?=[0-9]{size}(?![0-9])){known[0]}"
+        elif is_numeric(use.kind):
             mark = f"[{_marks(use.kind, self.delimiters)}]"
             form, lead = f"[0-9]+{mark}[0-9]+", ""
             if use.kind == "R":
-                form, lead = r"(?:[0-9]+\.[0-9]*|\.[0-9]+)", r"\.?"
+                form, lead = r"(?:[0-9]+\.[0-9]+|\.[0-9]+)", r"\.?"
             digits = f"(?={lead}(?:[0-9]{mark}?){size}(?![0-9]|{mark})){form}"
-            value = f"-?(?:[0-9]{size}|{digits})"
-        elif use.kind in {"DT", "TM"}:
-            form = _DATE if use.kind == "DT" else _TIME
-            value = f"(?=[0-9]{size}(?![0-9])){form}"
+            whole = "" if self.padded or not _varies(use) else "(?!0[0-9])"
+            # A number with an exponent is rare enough for `explain`.
+            value = f"-?{whole}(?:[0-9]{size}|{digits})"
+        elif use.kind == "ID" and use.codes is None:
+            # A code that is filled up to its least length is rare enough for `explain`.
+            value = f"{_CODE_CHARACTER}{size}"
+            if _code_form(use) is _OUTER_CODE:
+                most = "" if longest == "" else int(longest) - 1
+                value = f"{_CODE_CHARACTER}[A-Z0-9 ./-]{{{shortest - 1},{most}}}{_NO_BLANK}"
+        elif self.padded and use.kind in _STRINGS:
+            value = (f"(?= *[^ {self.service}{_CONTROL}])" if _needs_text(use) else "") + self.printable + size
         elif use.kind == "a":
-            value = f"[^{self.service}0-9]{size}"
+            value = f"[^{self.service}0-9]{size}" + ("" if self.padded or not _varies(use) else _NO_BLANK)
         elif use.kind in _STRINGS:
             value = self.printable + size + (_NO_BLANK if _needs_text(use) else "")
+        elif use.kind == "an" and _varies(use) and not self.padded:
+            value = f"{self.character}{size}{_NO_BLANK}"
         else:
             value = f"{self.character}{size}"
         if use.codes is None:

@@ -26,11 +26,15 @@ from gateway.catalogue import Catalogue
 from gateway.check.segment import Reader, reader
 from gateway.check.tables import Node, Table, service
 from gateway.findings import make_finding
-from gateway.model import Finding, Place, Syntax
+from gateway.model import Finding, Place, Severity, Syntax
 from gateway.parse.segments import Delimiters, SegmentMessage, join, split
 
 MAX_FINDINGS = 2_000
 """More of one message help nobody, and a hostile one could fill memory with them."""
+_X12_TAG = re.compile("[A-Z][A-Z0-9]{1,2}")
+"""X12.6: a segment identifier, element 721."""
+_MOST_NOTES = 10
+"""Zeros and blanks without need that are told of one message: whoever fills one value fills them all."""
 _LOOK_AHEAD = 8
 """How many segments further on decide whether one was misplaced or others before it are missing."""
 
@@ -48,7 +52,42 @@ class Checked:
 
 def check(message: SegmentMessage, table: Table) -> Checked:
     """Structure, types, lengths and codes of `message` against `table`: all findings at once, in segment order."""
-    return _compiled(table, message.delimiters).check(message)
+    compiled = _compiled(table, message.delimiters, message.envelope.version)
+    if message.segments[1:2] and message.segments[1].startswith("USH") and message.envelope.version == "4":
+        return _check_secured(message, compiled)
+    return compiled.check(message)
+
+
+def _check_secured(message: SegmentMessage, compiled: _Compiled) -> Checked:
+    """As `check`, for a message with security segments after UNH and before UNT (ISO 9735-5), which no table has."""
+    secured = [index for index, raw in enumerate(message.segments) if raw.startswith(_SECURITY)]
+    others = [index for index in range(len(message.segments)) if index not in set(secured)]
+    checked = compiled.check(replace(message, segments=[message.segments[index] for index in others]))
+    nodes = [-1] * len(message.segments)
+    for index, node in zip(others, checked.nodes, strict=True):
+        nodes[index] = node
+    findings = [
+        replace(f, place=replace(f.place, segment=others[f.place.segment - 1] + 1)) if f.place.segment else f
+        for f in checked.findings
+    ]
+    place = Place(message.reference, secured[0] + 1, message.segments[secured[0]][:3])
+    return Checked(nodes, [make_finding("edi.security.unchecked", place), *findings])
+
+
+def check_hierarchy(message: SegmentMessage) -> list[Finding]:
+    """The faults of an X12 set's HL segments: each has a number of its own, and a parent that stands before it."""
+    known, found, element = set[str](), list[Finding](), message.delimiters.element
+    for position, raw in enumerate(message.segments, 1):
+        if not raw.startswith("HL" + element) or len(found) >= MAX_FINDINGS:
+            continue
+        identifier, parent = [*raw.split(element), "", ""][1:3]
+        place = Place(message.reference, position, "HL", 1)
+        if identifier in known:
+            found.append(make_finding("x12.hl.repeated", place, identifier, number="628"))
+        if parent and parent not in known:
+            found.append(make_finding("x12.hl.parent", replace(place, element=2), parent, number="734"))
+        known.add(identifier)
+    return found
 
 
 def check_service(
@@ -59,15 +98,15 @@ def check_service(
     node = service(catalogue, version).get(tag)
     if node is None:
         return []
-    read = _reader(node, delimiters)
+    read = _reader(node, delimiters, version == _EXPONENTS)
     raw = join(segment, delimiters)
     return [] if read.accepts(raw) else read.explain(raw, Place("", 0, tag))
 
 
 def check_ends(catalogue: Catalogue, message: SegmentMessage) -> list[Finding]:
-    """The findings of UNH and UNT (UNO and UNP) of a message for which no table is there; X12's reader judges ST and SE."""
+    """The findings of a message for which no table is there: of UNH and UNT (UNO and UNP), or of HL in X12."""
     if message.type.syntax is not Syntax.EDIFACT:
-        return []
+        return check_hierarchy(message)
     ends = [(1, message.segments[0]), (len(message.segments), message.segments[-1])]
     return [
         replace(fault, place=replace(fault.place, message=message.reference, segment=position))
@@ -79,7 +118,12 @@ def check_ends(catalogue: Catalogue, message: SegmentMessage) -> list[Finding]:
     ]
 
 
+_SECURITY = ("USA", "USB", "USC", "USD", "USE", "USF", "USH", "USL", "USR", "UST", "USU", "USX", "USY")
+"""The segments of ISO 9735-5, 6 and 9 that secure a message."""
+_EXPONENTS = "4"
+"""The syntax version of EDIFACT in which numbers may have an exponent (ISO 9735-1:1998, 10)."""
 _ENDS = frozenset({"UNH", "UNT", "UNO", "UNP"})
+"""The service segments of a message's own."""
 _REPEAT, _NEXT, _ENTER, _AGAIN = range(4)
 """How a candidate is reached: the same node again, another node, a group's first or a further occurrence."""
 
@@ -96,13 +140,24 @@ class _Candidate:
 
 # Delimiters come from the wire: the caches are bounded, since anyone may send any.
 @lru_cache(maxsize=64)
-def _compiled(table: Table, delimiters: Delimiters) -> _Compiled:
-    return _Compiled(table, delimiters)
+def _compiled(table: Table, delimiters: Delimiters, version: str) -> _Compiled:
+    if table.syntax is Syntax.EDIFACT and version:
+        table = _in_syntax(table, "4" if version == "4" else "3")
+    return _Compiled(table, delimiters, exponents=version == _EXPONENTS)
 
 
 @lru_cache(maxsize=256)
-def _reader(node: Node, delimiters: Delimiters) -> Reader:
-    return reader(node, delimiters)
+def _in_syntax(table: Table, version: str) -> Table:
+    """`table` with UNH, UNT and UNS as the syntax version has them, whatever directory it is from."""
+    own = table.frames.get(version, {})
+    changed = [own.get(node.tag, node) for node in table.nodes]
+    nodes = [replace(n, elements=as_.elements, notes=as_.notes) for n, as_ in zip(table.nodes, changed, strict=True)]
+    return replace(table, nodes=tuple(nodes))
+
+
+@lru_cache(maxsize=256)
+def _reader(node: Node, delimiters: Delimiters, exponents: bool) -> Reader:
+    return reader(node, delimiters, exponents=exponents)
 
 
 @lru_cache(maxsize=256)
@@ -195,9 +250,10 @@ class _Steps(dict[str, _Step]):
 class _Compiled:
     """A table's transitions and readers under one set of delimiters."""
 
-    def __init__(self, table: Table, delimiters: Delimiters) -> None:
+    def __init__(self, table: Table, delimiters: Delimiters, *, exponents: bool) -> None:
         self.table = table
         self.delimiters = delimiters
+        self.exponents = exponents
         self.graph = _graph(table)
         self.readers: dict[str, Reader] = {}
         self.states = [_Steps(self, state) for state in (*range(len(table.nodes)), -1)]
@@ -208,7 +264,7 @@ class _Compiled:
         """The reader of a node; nodes of one tag share it."""
         tag = self.table.nodes[node].tag
         if tag not in self.readers:
-            self.readers[tag] = reader(self.table.nodes[node], self.delimiters)
+            self.readers[tag] = reader(self.table.nodes[node], self.delimiters, exponents=self.exponents)
         return self.readers[tag]
 
     def steps(self, state: int) -> dict[str, _Step]:
@@ -232,17 +288,15 @@ class _Compiled:
         nodes = self._walk(message.segments, suspects)
         if nodes is None:
             return _Walk(self, message).run()
-        findings: list[Finding] = []
+        told = _Told()
         for index in suspects:
-            if len(findings) >= MAX_FINDINGS:
-                findings.append(
-                    make_finding("edi.message.too_many_findings", Place(message.reference, index + 1), max=MAX_FINDINGS)
-                )
+            if told.enough():
+                place = Place(message.reference, index + 1)
+                told.findings.append(make_finding("edi.message.too_many_findings", place, max=MAX_FINDINGS))
                 break
             raw, read = message.segments[index], self.reader(nodes[index])
-            place = Place(message.reference, index + 1, read.tag)
-            findings += read.explain(raw, place, MAX_FINDINGS - len(findings))
-        return Checked(nodes, findings)
+            told.explain(read, raw, Place(message.reference, index + 1, read.tag))
+        return Checked(nodes, told.findings)
 
     def _walk(self, segments: Sequence[str], suspects: list[int]) -> list[int] | None:
         """The node of each segment, or None where there is no clean way; adds segments not accepted to `suspects`."""
@@ -281,7 +335,7 @@ class _Compiled:
                     found is None
                     or (only is not None and found[1] not in only)
                     or (only is None and found.lastindex and not all(map(contains, read.codes, found.groups())))
-                    or read.notes
+                    or read.judges_apart
                 ) and not read.accepts(raw):
                     if raw[: len(read.tag) + 1] not in (read.tag, read.tag + self.delimiters.element):
                         return None
@@ -291,6 +345,29 @@ class _Compiled:
         except KeyError:
             return None  # no step for the tag
         return nodes if nodes and self.complete[state] else None
+
+
+class _Told:
+    """The findings of a message so far; of what does no harm, only the first are told, and it never fills the rest."""
+
+    def __init__(self) -> None:
+        self.findings: list[Finding] = []
+        self.notes = 0
+
+    def enough(self) -> bool:
+        """Whether more faults would help nobody."""
+        return len(self.findings) - self.notes >= MAX_FINDINGS
+
+    def explain(self, read: Reader, raw: str, place: Place) -> None:
+        """Add the faults of a segment that was not accepted."""
+        if self.notes >= _MOST_NOTES and read.accepts_padded(raw):
+            return
+        for finding in read.explain(raw, place, MAX_FINDINGS - len(self.findings) + self.notes):
+            if finding.severity is not Severity.NOTE:
+                self.findings.append(finding)
+            elif self.notes < _MOST_NOTES:
+                self.findings.append(finding)
+                self.notes += 1
 
 
 @dataclass(slots=True)
@@ -330,13 +407,14 @@ class _Walk:
         self.tags = [raw.partition(element)[0].partition(message.delimiters.component)[0] for raw in message.segments]
         self.known = {node.tag: index for index, node in reversed(list(enumerate(self.table.nodes)))}
         self.at = _Position(-1, 0, [0] * len(self.table.groups))
-        self.findings: list[Finding] = []
+        self.told = _Told()
+        self.findings = self.told.findings
 
     def run(self) -> Checked:
         """Walk to the end, or to where the findings are too many to be of use."""
         nodes: list[int] = []
         for index, raw in enumerate(self.message.segments):
-            if len(self.findings) >= MAX_FINDINGS:
+            if self.told.enough():
                 self._find("edi.message.too_many_findings", index, max=MAX_FINDINGS)
                 nodes += [-1] * (len(self.message.segments) - index)
                 return Checked(nodes, self.findings)
@@ -346,7 +424,7 @@ class _Walk:
             if tag in self.known:
                 read = self.compiled.reader(self.known[tag])
                 if not read.accepts(raw):
-                    self.findings += read.explain(raw, self._at(index), MAX_FINDINGS - len(self.findings))
+                    self.told.explain(read, raw, self._at(index))
         self._missing(self._lacking(), len(nodes))
         return Checked(nodes, self.findings)
 
@@ -358,7 +436,8 @@ class _Walk:
             self.at = self.at.after(clean)
             return clean.node
         if tag not in self.known:
-            self._find("edi.segment.unknown", index)
+            is_tag = self.table.syntax is not Syntax.X12 or _X12_TAG.fullmatch(tag)
+            self._find("edi.segment.unknown" if is_tag else "x12.segment.identifier", index)
             return -1
         full = self._full(candidates)
         if full and self._told(full[0]):

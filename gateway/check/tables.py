@@ -49,7 +49,7 @@ import json
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.catalogue import SCHEMAS, Catalogue, compiled
@@ -140,6 +140,8 @@ class Table:
     """SHA-256 over everything that the table says."""
     nodes: tuple[Node, ...]
     groups: tuple[Group, ...]
+    frames: Mapping[str, Mapping[str, Node]] = field(default_factory=dict)
+    """UNH, UNS and UNT by EDIFACT's syntax version, which says what they hold, whatever directory the message is of."""
 
     @property
     def unchecked(self) -> int:
@@ -155,6 +157,13 @@ def find(catalogue: Catalogue, message_type: MessageType) -> Table | None:
         format_ = MessageType(Syntax.X12, message_type.name, message_type.version[:6]).format
         table = _find(catalogue, message_type.syntax, message_type.name, format_)
     return table
+
+
+def is_outdated(catalogue: Catalogue, message_type: MessageType) -> bool:
+    """Whether an X12 set is not known in its version, and is in another."""
+    if message_type.syntax is not Syntax.X12 or find(catalogue, message_type) is not None:
+        return False
+    return bool(_by_message(catalogue).get((Syntax.X12, message_type.name)))
 
 
 def _find(catalogue: Catalogue, syntax: Syntax, message: str, format_: str) -> Table | None:
@@ -188,6 +197,9 @@ def formats(catalogue: Catalogue) -> frozenset[str]:
     return frozenset(name for file in available(catalogue) for name in read_json(catalogue, file).get("formats", ()))
 
 
+_FRAME = ("UNH", "UNS", "UNT")
+
+
 @compiled
 def service(catalogue: Catalogue, version: str) -> Mapping[str, Node]:
     """The EDIFACT service segments (UNB, UNG, UNE, UNZ and all others) of syntax version `version`, by tag."""
@@ -199,8 +211,12 @@ def service(catalogue: Catalogue, version: str) -> Mapping[str, Node]:
 @compiled
 def load(catalogue: Catalogue, name: str) -> Table:
     """The table of the message file of that name; SchemaInvalid where it does not hold together."""
-    message = read_json(catalogue, name)
-    return resolve(_syntax(name), message, _directories(catalogue, posixpath.dirname(name)), name=name)
+    message, syntax = read_json(catalogue, name), _syntax(name)
+    table = resolve(syntax, message, _directories(catalogue, posixpath.dirname(name)), name=name)
+    if syntax is not Syntax.EDIFACT:
+        return table
+    frames = {version: {tag: service(catalogue, version)[tag] for tag in _FRAME} for version in ("3", "4")}
+    return replace(table, frames=frames)
 
 
 @compiled

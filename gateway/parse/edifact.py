@@ -22,7 +22,16 @@ from dataclasses import replace
 
 from gateway.model import Finding, Syntax
 from gateway.parse.charsets import CODECS
-from gateway.parse.edifact_text import ADVICE, LISTED, START, boundary, interruption, mend
+from gateway.parse.edifact_text import (
+    ADVICE,
+    LISTED,
+    START,
+    boundary,
+    empty_segments,
+    interruption,
+    mend,
+    needless_releases,
+)
 from gateway.parse.edifact_text import finding as _finding
 from gateway.parse.references import References
 from gateway.parse.segments import (
@@ -53,6 +62,8 @@ DEFAULT = Delimiters("'", "+", ":", "?", "", ".")
 _LEVEL_B = Delimiters("\x1c", "\x1d", "\x1f", "", "", ".")
 """ISO 9735:1988, 4: the separators of level B, known by the one after UNB."""
 
+_TYPE_LENGTH = 6
+"""Characters of 0038 and 0065; what is longer is a fault of its own."""
 _OVERLAP = 512
 """Characters that are searched again when more have come: a terminator, line breaks or padding, and what follows."""
 _MOST_RESCANNED = 4 * MAX_MESSAGE
@@ -79,6 +90,9 @@ class _Reader:
         self.envelope = Envelope(Syntax.EDIFACT, DEFAULT, [])
         self.group: Group | None = None
         self.group_types: set[str] = set()
+        self.group_faults: list[Finding] = []
+        self.mixed = ""
+        """The segment that showed that messages stand both inside and outside groups."""
         self.messages = self.groups = self.group_messages = 0
         self.references, self.packages, self.group_references = References(), References(), References()
         self.repertoire = ""
@@ -101,7 +115,8 @@ class _Reader:
             elif not found:
                 # Nothing in it at all: an envelope that says only so.
                 self.envelope = Envelope(Syntax.EDIFACT, DEFAULT, [], charset=self.stream.codec)
-                yield InterchangeBegun(self.envelope, [_finding("edifact.unreadable"), *stray])
+                code = "edifact.interactive" if garbage.startswith("UIB") else "edifact.unreadable"
+                yield InterchangeBegun(self.envelope, [_finding(code), *stray])
                 yield InterchangeEnded(self.envelope, 0, 0)
             if not found:
                 return
@@ -131,7 +146,7 @@ class _Reader:
         """From UNA, UNB or, where both are missing, from the first message on."""
         self.group, self.messages, self.groups, self.findings = None, 0, 0, []
         self.references, self.packages, self.group_references = References(), References(), References()
-        self.repertoire, self.trailer = "", list[list[str]]()
+        self.repertoire, self.trailer, self.mixed = "", list[list[str]](), ""
         findings += self._advice()
         has_header = self.stream.text.startswith("UNB", self.stream.at)
         if has_header:
@@ -148,7 +163,9 @@ class _Reader:
             yield self._end_group([_finding("edifact.une.missing", "UNE")])
         if not self.closed:
             self.findings.append(_finding("edifact.unz.missing", "UNZ"))
-        if not self.messages:
+        if self.mixed:
+            self.findings.append(_finding("edifact.group.mixed", self.mixed))
+        if not (self.messages or self.groups):
             self.findings.append(_finding("edifact.interchange.empty", "UNB"))
         self.ended = InterchangeEnded(self.envelope, self.messages, self.groups, self.findings, self.trailer)
 
@@ -192,6 +209,11 @@ class _Reader:
             if repetition and (repetition in service + self.delimiters.release or repetition.isalnum()):
                 findings.append(_finding("edifact.una.invalid", "UNA", repetition))
                 repetition = ""
+            if self.advised and not self.delimiters.release:
+                # ISO 9735-1:1998, 8.1: of the service characters only the fifth place may be blank in earlier versions.
+                findings.append(_finding("edifact.una.invalid", "UNA", " "))
+            elif self.advised and not self.delimiters.repetition:
+                findings.append(_finding("edifact.una.blank", "UNA"))
             # ISO 9735-1:1998, 10.1: comma and point are both decimal marks; the recipient ignores what UNA says.
             self.delimiters = replace(self.delimiters, decimal=".")
         self.delimiters = replace(self.delimiters, repetition=repetition)
@@ -272,7 +294,7 @@ class _Reader:
                 )
             )
         count = self.groups or self.messages
-        if not _counts(_at(trailer, 1, 0), count):
+        if not self.mixed and not _counts(_at(trailer, 1, 0), count):
             self.findings.append(_finding("edifact.unz.count", "UNZ", _at(trailer, 1, 0), count=count, element=1))
 
     # Groups.
@@ -281,7 +303,7 @@ class _Reader:
         findings = list[Finding]()
         header = self._service(findings)
         if self.messages and not self.groups:
-            findings.append(_finding("edifact.group.mixed", "UNG"))
+            self.mixed = "UNG"
         self.group = Group(
             header,
             identifier=_at(header, 1, 0),
@@ -293,7 +315,7 @@ class _Reader:
         if self.group.reference and self.group_references.repeats(self.group.reference):
             findings.append(_finding("edifact.group.repeated", "UNG", self.group.reference, element=5))
         self.groups += 1
-        self.group_messages, self.group_types = 0, set()
+        self.group_messages, self.group_types, self.group_faults = 0, set(), []
         self.references, self.packages = References(), References()
         return GroupBegun(self.group, findings)
 
@@ -315,6 +337,10 @@ class _Reader:
         group, self.group = self.group, None
         if len(self.group_types) > 1:
             findings.append(_finding("edifact.group.types", "UNG"))
+        else:
+            findings += self.group_faults
+        if not self.group_messages:
+            findings.append(_finding("edifact.group.empty", "UNE"))
         return GroupEnded(group, self.group_messages, findings, list(trailer))
 
     # Messages.
@@ -331,10 +357,11 @@ class _Reader:
         if "\n" in body or "\r" in body:
             segments = [raw.lstrip(_BLANK) for raw in segments]
         if "" in segments:
-            count = segments.count("")
+            findings += empty_segments(segments)
             segments = [raw for raw in segments if raw]
-            findings.append(_finding("edifact.segment.empty", count=count))
         findings += self._characters(body, segments, 1)
+        if release and release in body:
+            findings += needless_releases(body, segments, delimiters)
         header = split(segments[0], delimiters)
         identifier = [*(header[2] if len(header) > 2 else []), *[""] * 5]
         type_ = MessageType(Syntax.EDIFACT, *identifier[:5])
@@ -405,7 +432,7 @@ class _Reader:
         """What `mend` finds in `segments` of this interchange."""
         d = self.delimiters
         service = d.terminator + d.element + d.component + d.release + d.repetition
-        return mend(text, segments, self.repertoire, self.stream.codec, service, first)
+        return mend(text, segments, self.repertoire, self.stream.codec, service, first, d)
 
     def _read(
         self,
@@ -425,8 +452,10 @@ class _Reader:
             self.group_messages += 1
             if len(self.group_types) < 2:
                 self.group_types.add(type_.name)
+            if not self.group_faults:
+                self.group_faults = list(self._other_than_group(type_, self.group))
         elif self.groups:
-            findings.append(_finding("edifact.group.mixed", "UNH"))
+            self.mixed = self.mixed or "UNH"
         message = SegmentMessage(
             type_,
             reference,
@@ -440,6 +469,17 @@ class _Reader:
         )
         located = [replace(f, place=replace(f.place, message=reference)) for f in findings]
         return MessageRead(message, located)
+
+    def _other_than_group(self, type_: MessageType, group: Group) -> Iterator[Finding]:
+        """What UNG says of its messages and this one, of `type_`, does not (ISO 9735-1, UNG: 0038 and S008)."""
+        if type_.name == "UNO":
+            return
+        if group.identifier and len(group.identifier) <= _TYPE_LENGTH and type_.name != group.identifier:
+            yield _finding("edifact.group.type", "UNG", group.identifier, element=1, type=type_.name)
+        version = group.version.split(":")[:2]
+        if len(version) == 2 and all(version) and version != [type_.version, type_.release]:
+            said = f"{type_.name} {type_.version} {type_.release}"
+            yield _finding("edifact.group.version", "UNG", group.version, element=7, type=said)
 
     def _package(self) -> MessageRead:
         """UNO, an object of as many octets as S022 0810 says, UNP."""
@@ -457,7 +497,11 @@ class _Reader:
         segments = [opening]
         self.stream.skip()
         self.stream.have(64)
-        if len(content) == min(length, self.max_message) and self.stream.text.startswith("UNP", self.stream.at):
+        if not self.stream.text.startswith("UNP", self.stream.at):
+            findings.append(_finding("edifact.package.length", "UNO", stated, reference=reference, element=4))
+            content = self._resynchronised(content)
+            segments += [self._segment(findings, 2)] if self.stream.text.startswith("UNP", self.stream.at) else []
+        elif len(content) == min(length, self.max_message) and self.stream.text.startswith("UNP", self.stream.at):
             segments.append(self._segment(findings, 2))
             trailer = split(segments[1], self.delimiters)
             if [_at(trailer, 1, 0), _at(trailer, 2, 0)] != [stated, reference]:
@@ -466,6 +510,21 @@ class _Reader:
         else:
             findings.append(_finding("edifact.package.length", "UNO", stated, reference=reference, element=4))
         return self._read(MessageType(Syntax.EDIFACT, "UNO"), reference, segments, findings, packages=[content])
+
+    def _resynchronised(self, content: bytes) -> bytes:
+        """A package's object up to its UNP, where that stands elsewhere than UNO says: the stream goes on there."""
+        stream, trailer = self.stream, "UNP" + self.delimiters.element
+        following = stream.text[stream.at : stream.at + len(trailer)].encode(stream.codec, "replace")
+        at = (content + following).rfind(trailer.encode(stream.codec))
+        if at >= 0:
+            stream.push_back(content[at:])
+            return content[:at]
+        stream.have(MAX_SERVICE_SEGMENT)
+        found = stream.text.find(trailer, stream.at, stream.at + MAX_SERVICE_SEGMENT)
+        if found >= 0:
+            content += stream.text[stream.at : found].encode(stream.codec, "replace")
+            stream.at = found
+        return content
 
     # The text.
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import islice
 
 from gateway.findings import make_finding
 from gateway.model import Finding, Place
 from gateway.parse.charsets import strangers
-from gateway.parse.segments import Delimiters
+from gateway.parse.segments import Delimiters, split_unreleased
 from gateway.parse.stream import mended, undecodable
 
 START = re.compile(r"UNA.{6}\s*UN[BGH]|UN[BGH](?![A-Za-z0-9])", re.DOTALL)
@@ -36,7 +38,15 @@ def interruption(delimiters: Delimiters) -> re.Pattern[str]:
     return re.compile(rf"{ADVICE.pattern}|UNB(?:{headers})", re.DOTALL)
 
 
-def mend(text: str, segments: list[str], repertoire: str, charset: str, service: str, first: int) -> Iterator[Finding]:
+def mend(
+    text: str,
+    segments: list[str],
+    repertoire: str,
+    charset: str,
+    service: str,
+    first: int,
+    delimiters: Delimiters,
+) -> Iterator[Finding]:
     """Characters of `segments` that `repertoire` lacks, and bytes that `charset` lacks, which are mended in place.
 
     `text` is all of them together, and holds `service` characters; `first` is the position of the first one in its
@@ -55,13 +65,74 @@ def mend(text: str, segments: list[str], repertoire: str, charset: str, service:
         faults = [(i, found) for i, raw in enumerate(segments) if (found := strangers(raw, repertoire, service))]
         for index, found in faults[:LISTED]:
             shown = " ".join(c if c.isprintable() else f"U+{ord(c):04X}" for c in found[:LISTED])
+            element, component = located(segments[index], segments[index].index(found[0]), delimiters)
             yield finding(
                 "edifact.character.outside",
                 segments[index][:3],
                 segment=first and first + index,
+                element=element,
+                component=component,
                 repertoire=repertoire,
                 characters=shown,
             )
+
+
+def located(raw: str, index: int, delimiters: Delimiters) -> tuple[int | None, int | None]:
+    """The element and component of a raw segment that hold the character at `index`; None and None for its tag."""
+    release = delimiters.release
+    elements = _split(raw[:index], delimiters.element, release)
+    if len(elements) == 1:
+        return None, None
+    return len(elements) - 1, len(_split(elements[-1], delimiters.component, release))
+
+
+def _split(text: str, separator: str, release: str) -> list[str]:
+    return split_unreleased(text, separator, release) if release else text.split(separator)
+
+
+def needless_releases(text: str, segments: Sequence[str], delimiters: Delimiters) -> Iterator[Finding]:
+    """Release characters before what needs none, in the first segments that have such; `text` is all of them together.
+
+    ISO 9735-1, 7.3.3: they are taken out on reading, and may have been meant as text.
+    """
+    pattern = _needless(delimiters)
+    if not pattern.match(text):
+        return
+    faulty = ((index, found) for index, raw in enumerate(segments) if (found := pattern.match(raw)))
+    for index, found in islice(faulty, LISTED):
+        raw, at = segments[index], found.start(1)
+        element, component = located(raw, at, delimiters)
+        yield finding(
+            "edifact.release.needless",
+            raw[:3],
+            raw[at : at + 2],
+            segment=1 + index,
+            element=element,
+            component=component,
+        )
+
+
+@lru_cache(maxsize=64)
+def _needless(delimiters: Delimiters) -> re.Pattern[str]:
+    """Matches text up to and with its first release character before none of the service characters.
+
+    Senders who may write any version release the repetition separator of version 4 in all of them.
+    """
+    release, service = re.escape(delimiters.release), delimiters.terminator + delimiters.element + delimiters.component
+    service = re.escape(service + delimiters.release + (delimiters.repetition or "*"))
+    return re.compile(f"(?:[^{release}]++|{release}[{service}])*+({release}.)", re.DOTALL)
+
+
+def empty_segments(segments: Sequence[str]) -> Iterator[Finding]:
+    """The first empty ones of a message's `segments`, each at the segment before it, which is where CONTRL counts to."""
+    kept = total = 0
+    for raw in segments:
+        kept += bool(raw)
+        total += not raw
+        if not raw and total <= LISTED:
+            yield finding("edifact.segment.empty", segment=kept)
+    if total > LISTED:
+        yield finding("edifact.segment.empty_more", segment=kept, count=total - LISTED)
 
 
 def _stand_in(charset: str, service: str) -> str:

@@ -109,6 +109,8 @@ class SegmentMessage:
     envelope: Envelope
     group: Group | None = None
     access_reference: str = ""
+    convention: str = ""
+    """ST03, the implementation convention; empty for EDIFACT."""
     packages: Sequence[bytes] = ()
     """Binary objects (UNO/UNP packages, BIN/BDS data) in order; their segments hold an empty element."""
 

@@ -137,6 +137,11 @@ class Stream:
         self.text, self.at = "", 0
         return raw[:count]
 
+    def push_back(self, raw: bytes) -> None:
+        """Give back bytes that were taken: the text goes on with them."""
+        self.text = raw.decode(self._wire or self.codec, _ESCAPE) + self.text[self.at :]
+        self.at = 0
+
     def _bytes(self) -> bytes:
         rest = self.text[self.at :].encode(self._wire or self.codec, _ESCAPE)
         return rest + self._decoder.getstate()[0] + self._held

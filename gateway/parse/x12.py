@@ -29,7 +29,7 @@ from gateway.parse.segments import (
     MessageType,
     SegmentMessage,
 )
-from gateway.parse.x12_envelope import HEAD, number, open_group, open_interchange, same_number
+from gateway.parse.x12_envelope import GROUPS, HEAD, is_wrapped, number, open_group, open_interchange, same_number
 from gateway.parse.x12_source import CHUNK, Source
 
 _LONGEST_SEGMENT = 1 << 20
@@ -78,7 +78,8 @@ class _Reader:
         self._group: Group | None = None
         self._body: list[str] | None = None
         self._message_count = self._group_count = self._in_group = 0
-        self._references = References()
+        self._references, self._group_references = References(), References()
+        self._misplaced = 0
         self._ended = self._endless = self._outside_told = False
         self._ungrouped = False
         self._stray: list[Finding] = []
@@ -117,7 +118,15 @@ class _Reader:
 
     def _begin(self) -> InterchangeBegun:
         self._source.need(HEAD)
-        begun, length = open_interchange(bytes(self._source.data[:HEAD]), self._charset)
+        head = bytes(self._source.data[:HEAD])
+        if is_wrapped(head):
+            self._source.unwrap()
+            self._source.need(HEAD)
+            head = bytes(self._source.data[:HEAD])
+        begun, length = open_interchange(head, self._charset)
+        terminator = begun.envelope.delimiters.terminator
+        wide = terminator.encode()
+        self._terminator = wide if head[:length].endswith(wide) else terminator.encode("latin-1")
         self._source.drop(length)
         return begun
 
@@ -139,7 +148,7 @@ class _Reader:
     def _spans(self) -> Iterator[list[str]]:
         """The interchange's segments after ISA, in lists; ends behind IEA and before the next ISA."""
         delimiters = self._envelope.delimiters
-        terminator = delimiters.terminator.encode("latin-1")
+        terminator = self._terminator
         # the ISA of another interchange may have separators of its own
         special = rb"(?:ISA[^A-Za-z0-9\s]|(IEA|BIN|BDS)" + re.escape(delimiters.element.encode("latin-1")) + rb")"
         at_start = re.compile(special)
@@ -159,7 +168,7 @@ class _Reader:
             end = found.start() if found else source.data.rfind(terminator, 0, CHUNK)
             if end >= 0:
                 span = source.take(end)
-                source.drop(1)
+                source.drop(len(terminator))
                 yield from self._decoded(span)
             elif len(source.data) < CHUNK and source.more():
                 continue
@@ -170,7 +179,7 @@ class _Reader:
 
     def _one(self) -> list[str]:
         """The next segment alone; at the end of the source it may lack its terminator."""
-        terminator = self._envelope.delimiters.terminator.encode("latin-1")
+        terminator = self._terminator
         source = self._source
         while (end := source.data.find(terminator, 0, _LONGEST_SEGMENT)) < 0:
             if len(source.data) >= _LONGEST_SEGMENT:
@@ -184,13 +193,15 @@ class _Reader:
                 self._note("x12.segment.unterminated", raw[:40].decode("utf-8", "replace"))
                 return [self._text(raw)]
         raw = source.take(end).lstrip(_BLANK)
-        source.drop(1)
+        source.drop(len(terminator))
+        if not raw:
+            self._note_empty()
         return [self._text(raw)] if raw else []
 
     def _binary(self, tag: bytes) -> list[str]:
         """A BIN or BDS segment: its data is cut out by length (X12.22 elements 784, 785) and kept as a package."""
         separator = re.escape(self._envelope.delimiters.element.encode("latin-1"))
-        terminator = self._envelope.delimiters.terminator.encode("latin-1")
+        terminator = self._terminator
         source = self._source
         source.need(_BINARY_HEAD)
         filter_id = rb"[^\r\n]{0,8}?" + separator if tag == b"BDS" else b""
@@ -198,14 +209,18 @@ class _Reader:
         if head is not None:
             start, length = head.end(), int(head[1])
             end = start + length
-            if length <= _LONGEST_BINARY and source.need(end + 1) and source.data[end : end + 1] == terminator:
+            if (
+                length <= _LONGEST_BINARY
+                and source.need(end + len(terminator))
+                and source.data[end : end + len(terminator)] == terminator
+            ):
                 segment = source.take(start).decode("latin-1")
                 package = source.take(length)
-                source.drop(1)
+                source.drop(len(terminator))
                 if self._body is not None:
                     self._packages.append(package)
                 return [segment]
-        self._note("x12.binary.length", head[1].decode() if head else "", tag=tag.decode())
+        self._note("x12.binary.length", head[1].decode() if head else "", tag=tag.decode(), element=1 + (tag == b"BDS"))
         return self._one()
 
     def _decoded(self, span: bytes) -> Iterator[list[str]]:
@@ -215,9 +230,11 @@ class _Reader:
         except UnicodeDecodeError:
             text = _REPLACED
         if _REPLACED in text:  # segment by segment, to say which
-            for raw in span.split(terminator.encode("latin-1")):
+            for raw in span.split(self._terminator):
                 if raw := raw.lstrip(_BLANK):
                     yield [self._text(raw)]
+                else:
+                    self._note_empty()
             return
         segments = text.split(terminator)
         if (
@@ -226,7 +243,13 @@ class _Reader:
             or f"{terminator} " in text
             or text[0] == " "
         ):
-            segments = [stripped for raw in segments if (stripped := raw.lstrip("\r\n\t \0\x1a"))]
+            segments = [raw.lstrip("\r\n\t \0\x1a") for raw in segments]
+            while "" in segments:
+                # What stands before it is handed on first, so that its place is known.
+                empty = segments.index("")
+                yield segments[:empty]
+                self._note_empty()
+                del segments[: empty + 1]
         yield segments
 
     def _text(self, raw: bytes) -> str:
@@ -234,23 +257,35 @@ class _Reader:
             text = raw.decode()
         except UnicodeDecodeError:
             text = raw.decode("latin-1")
-            self._note("x12.characters", text[:40])
+            wrong = next(at for at, character in enumerate(text) if character > "\x7f")
+            self._note("x12.characters", text[:40], element=self._element_at(text, wrong))
         if _REPLACED in text:
-            self._note("x12.characters", text[:40])
+            self._note("x12.characters", text[:40], element=self._element_at(text, text.index(_REPLACED)))
         return text
+
+    def _element_at(self, text: str, index: int) -> int | None:
+        """Position of the element of a segment that holds the character at `index`; None where it is the tag's."""
+        return text.count(self._envelope.delimiters.element, 0, index) or None
 
     # --- segments to events ---
 
-    def _note(self, code: str, value: str, tag: str = "") -> None:
+    def _note(self, code: str, value: str, tag: str = "", element: int | None = None) -> None:
         """Keep a finding about the segment that comes next, for the event that will show it."""
         if len(self._pending) > _MOST_FINDINGS:
             return
         tag = tag or value.partition(self._envelope.delimiters.element)[0][:3]
-        place = Place(tag=tag) if self._body is None else Place(self._reference, len(self._body) + 1, tag)
+        place = Place(tag=tag, element=element)
+        if self._body is not None:
+            place = Place(self._reference, len(self._body) + 1, tag, element)
         self._pending.append(make_finding(code, place, value))
         if len(self._pending) > _MOST_FINDINGS:
             args = {"max": str(_MOST_FINDINGS)}
             self._pending.append(make_finding("x12.segment.more", place, **args))
+
+    def _note_empty(self) -> None:
+        """Keep a finding about an empty segment; where a line end is the terminator, it is an empty line, and no matter."""
+        if not self._envelope.delimiters.terminator.isspace():
+            self._note("x12.segment.empty", "")
 
     def _take(self) -> list[Finding]:
         found, self._pending = self._pending, []
@@ -276,6 +311,12 @@ class _Reader:
                 yield self._end(elements)
             case "TA1" if self._body is None:
                 yield self._interchange_acknowledgement(elements, raw)
+            case "TA3" | "ISB" | "ISE" if self._body is None and self._group is None:
+                self._stray.append(make_finding("x12.segment.service", place=Place(tag=elements[0]), value=raw[:40]))
+            case "ISX" if self._body is None and self._group is None:
+                # X12.5, ISX01: a release character, which would change how everything after it is split.
+                code = "x12.isx.release" if _at(elements, 1) else "x12.segment.service"
+                self._stray.append(make_finding(code, place=Place(tag="ISX", element=1), value=_at(elements, 1)))
             case _ if self._body is not None:
                 self._body.append(raw)
             case tag if not self._outside_told:
@@ -298,7 +339,7 @@ class _Reader:
             found.append(make_finding("x12.st.reference", place=_with(place, 2), value=self._reference))
         if self._references.repeats(self._reference):
             found.append(make_finding("x12.st.repeated", place=_with(place, 2), value=self._reference))
-        if convention and convention[:6] != version[:6]:
+        if convention and not convention.startswith(version):
             args = {"version": version}
             found.append(make_finding("x12.st.convention", _with(place, 3), convention, **args))
         elif convention:
@@ -309,7 +350,12 @@ class _Reader:
                 self._ungrouped = True
                 place = Place(tag="ST", element=2)
                 self._stray.append(make_finding("x12.interchange.ungrouped", place=place, value=self._reference))
+        elif self._group.identifier not in GROUPS.get(name, {self._group.identifier}):
+            self._misplaced += 1
+            args = {"group": self._group.identifier}
+            found.append(make_finding("x12.st.group", _with(place, 1), name, **args))
         self._type = MessageType(Syntax.X12, name, version)
+        self._convention = convention
 
     def _message(self, trailer: list[str] | None) -> MessageRead:
         """The open message, complete; `trailer` is its SE, None where it is missing."""
@@ -337,6 +383,7 @@ class _Reader:
             self._message_count,
             self._envelope,
             self._group,
+            convention=self._convention,
             packages=self._packages,
         )
         return MessageRead(message, found)
@@ -360,8 +407,11 @@ class _Reader:
     def _open_group(self, elements: list[str]) -> GroupBegun:
         begun = open_group(elements)
         begun.findings[:0] = self._take()
+        if self._group_references.repeats(begun.group.reference):
+            place = Place(tag="GS", element=6)
+            begun.findings.append(make_finding("x12.gs.repeated", place, begun.group.reference))
         self._group = begun.group
-        self._in_group = 0
+        self._in_group = self._misplaced = 0
         self._references = References()
         self._outside_told = False
         return begun
@@ -373,6 +423,11 @@ class _Reader:
         self._group = None
         self._group_count += 1
         self._outside_told = False
+        if not self._in_group:
+            found.append(make_finding("x12.ge.empty", place=Place(tag="GE", element=1), value=group.reference))
+        elif self._misplaced == self._in_group:
+            place = Place(tag="GS", element=1)
+            found.append(make_finding("x12.gs.unsupported", place, group.identifier))
         if trailer is None:
             found.append(make_finding("x12.ge.missing", place=Place(tag="GE")))
             return GroupEnded(group, self._in_group, found)
@@ -383,6 +438,8 @@ class _Reader:
         if not same_number(reference, group.reference):
             args = {"header": group.reference}
             found.append(make_finding("x12.ge.reference", place=Place(tag="GE", element=2), value=reference, **args))
+        if any(trailer[3:]):
+            found.append(make_finding("x12.ge.elements", place=Place(tag="GE", element=3), value=trailer[3]))
         return GroupEnded(group, self._in_group, found)
 
     def _close_group(self) -> Iterator[Event]:
@@ -402,6 +459,12 @@ class _Reader:
         if self._envelope.header and not same_number(reference, self._envelope.reference):
             args = {"header": self._envelope.reference}
             found.append(make_finding("x12.iea.reference", place=Place(tag="IEA", element=2), value=reference, **args))
+        if not re.fullmatch("[0-9]{9}", reference) and same_number(reference, self._envelope.reference):
+            found.append(make_finding("x12.iea.form", place=Place(tag="IEA", element=2), value=reference))
+        if any(trailer[3:]):
+            found.append(make_finding("x12.iea.elements", place=Place(tag="IEA", element=3), value=trailer[3]))
+        if not (self._group_count or self._message_count):
+            found.append(make_finding("x12.interchange.empty", place=Place(tag="IEA", element=1)))
         return InterchangeEnded(self._envelope, self._message_count, self._group_count, found)
 
 

@@ -38,6 +38,11 @@ class Source:
                     break
         return len(self.data) >= size
 
+    def unwrap(self) -> None:
+        """Take all line ends out of what is left: the sender's lines are of 80 characters, whatever stands in them."""
+        self.data = bytearray(self.data.translate(None, b"\r\n"))
+        self._chunks = (chunk.translate(None, b"\r\n") for chunk in self._chunks)
+
     def drop(self, size: int) -> None:
         """Consume `size` bytes."""
         del self.data[:size]

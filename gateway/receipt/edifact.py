@@ -13,16 +13,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from gateway import findings as known
 from gateway.catalogue import Catalogue
 from gateway.check.structure import check_service
+from gateway.check.tables import ElementUse, service
 from gateway.model import Finding, Place, Severity, Syntax
 from gateway.parse.charsets import CODECS, strangers
 from gateway.parse.edifact import DEFAULT
 from gateway.parse.edifact_writer import write_interchange
-from gateway.parse.segments import Envelope, GroupEnded, MessageType, join
+from gateway.parse.segments import Delimiters, Envelope, GroupEnded, MessageType, join
 
 REJECTED, ACKNOWLEDGED, RECEIVED = "4", "7", "8"
 """0083, action coded."""
@@ -49,7 +51,19 @@ _MAX_MESSAGES, _MAX_SEGMENTS, _MAX_ELEMENTS = 99_999, 999, 99
 """UCM of one CONTRL, UCS of one UCM, UCD of one UCS."""
 
 _UNNAMED = "-"
-"""Stands in UCM for what the message does not say of itself; version 3 cannot leave it out."""
+"""Stands for what a group or message does not say of itself, or says so that it cannot be repeated; version 3 cannot
+leave it out."""
+
+
+class Detail(StrEnum):
+    """How much a CONTRL says, from all of it to the least that is still an answer."""
+
+    FAULTS = "faults"
+    """Every fault of a rejected message."""
+    MESSAGES = "messages"
+    """Rejected groups and messages by name, without the faults in their segments."""
+    INTERCHANGE = "interchange"
+    """The interchange alone; one that holds rejected messages is then only said to have been received."""
 
 
 class Verdict(Protocol):
@@ -114,6 +128,7 @@ def interchange(envelope: Envelope, replies: Sequence[Reply], *, reference: str,
     returned = replace(
         envelope,
         header=[],
+        delimiters=_delimiters(envelope),
         sender=envelope.recipient,
         sender_qualifier=envelope.recipient_qualifier,
         recipient=envelope.sender,
@@ -127,7 +142,7 @@ def interchange(envelope: Envelope, replies: Sequence[Reply], *, reference: str,
         application_reference="",
     )
     messages = [(reply.type, str(number), reply.segments) for number, reply in enumerate(replies, 1)]
-    plain = replace(envelope.delimiters, repetition="") == DEFAULT or not header
+    plain = replace(returned.delimiters, repetition="") == DEFAULT or not header
     return write_interchange(returned, messages, advice=not plain)
 
 
@@ -139,6 +154,7 @@ def contrl(
     groups: Sequence[GroupEnded] = (),
     *,
     received_only: bool = False,
+    detail: Detail = Detail.FAULTS,
 ) -> Reply | None:
     """The CONTRL that answers an interchange; None where none may be sent.
 
@@ -152,43 +168,56 @@ def contrl(
     answerable = [verdict for verdict in verdicts if verdict.type.name != "CONTRL"]
     if (verdicts and not answerable) or not _copyable(catalogue, envelope):
         return None
-    writer = _Writer(envelope)
+    writer = _Writer(catalogue, envelope)
     identity = [[envelope.reference], *envelope.header[2:4]]
     errors = _errors(findings)
+    rejected = [verdict for verdict in answerable if _errors(verdict.findings)][:_MAX_MESSAGES]
+    if detail is Detail.INTERCHANGE and not errors:
+        received_only = received_only or bool(rejected) or any(_errors(ended.findings) for ended in groups)
     if errors or received_only:
-        writer.level("UCI", identity, REJECTED if errors else RECEIVED, errors, {"UNB", "UNZ"})
+        writer.level("UCI", identity, REJECTED if errors else RECEIVED, errors, {"UNB", "UNZ", "UNA"})
         return Reply(_CONTRL[writer.version], writer.segments)
     writer.level("UCI", identity, ACKNOWLEDGED, [], set())
-    rejected = [verdict for verdict in answerable if _errors(verdict.findings)][:_MAX_MESSAGES]
     by_group: dict[int, list[Verdict]] = {}
     for verdict in rejected:
         by_group.setdefault(verdict.group, []).append(verdict)
     for verdict in by_group.get(-1, ()):
-        writer.message(verdict)
+        writer.message(verdict, detail)
     for index, ended in enumerate(groups):
         within = by_group.get(index, [])
         group_errors = _errors(ended.findings)
         if group_errors or within:
             writer.group(ended, group_errors)
         for verdict in () if group_errors else within:
-            writer.message(verdict)
+            writer.message(verdict, detail)
     return Reply(_CONTRL[writer.version], writer.segments)
 
 
 class _Writer:
     """Writes the segments of one CONTRL."""
 
-    def __init__(self, envelope: Envelope) -> None:
+    def __init__(self, catalogue: Catalogue, envelope: Envelope) -> None:
+        self._catalogue = catalogue
         self.version = "4" if envelope.version == "4" else "3"
-        self.delimiters = envelope.delimiters
+        self.delimiters = _delimiters(envelope)
         self.repertoire = _repertoire(envelope)
         self.segments: list[str] = []
 
-    def _fit(self, text: str) -> str:
-        """`text` as it can be copied: what its sender may not write, we may not either."""
-        return (
-            "".join("-" if c in unfit else c for c in text) if (unfit := strangers(text, self.repertoire, "")) else text
-        )
+    def _copied(self, tag: str, number: str, values: Sequence[str]) -> list[str]:
+        """The components of element `number` of the answer's segment `tag`, from what the sender wrote there.
+
+        Each is copied where it may stand there; else something stands for it, since a part of it may be another's name.
+        """
+        use = next(use for use in service(self._catalogue, self.version)[tag].elements if use.item == number)
+        return [
+            value if self._may_stand(part, value) else _UNNAMED if part.mandatory or (value and not at) else ""
+            for at, (part, value) in enumerate(zip(use.components or (use,), [*values, *[""] * 9], strict=False))
+        ]
+
+    def _may_stand(self, use: ElementUse, value: str) -> bool:
+        """Whether `value` is one that our own check takes at `use`."""
+        least, most = use.min_length or 1, use.max_length or len(value)
+        return least <= len(value) <= most and not value.isspace() and not strangers(value, self.repertoire, "")
 
     def level(
         self, tag: str, identity: list[list[str]], action: str, errors: Sequence[Finding], tags: set[str]
@@ -206,45 +235,41 @@ class _Writer:
     def group(self, ended: GroupEnded, errors: Sequence[Finding]) -> None:
         """UCF."""
         header = [*ended.group.header, *[[""]] * 4][:4]
-        identity = [
-            [self._fit(ended.group.reference) or _UNNAMED],
-            *([self._fit(part) for part in element] if any(element) else [""] for element in header[2:4]),
-        ]
+        identity = [self._copied("UCF", "0048", [ended.group.reference])]
+        for number, element in (("S006", header[2]), ("S007", header[3])):
+            # Version 4 leaves out what is not there.
+            identity.append(self._copied("UCF", number, element) if any(element) or self.version == "3" else [""])
         self.level("UCF", identity, REJECTED if errors else ACKNOWLEDGED, errors, {"UNG", "UNE"})
 
-    def message(self, verdict: Verdict) -> None:
+    def message(self, verdict: Verdict, detail: Detail) -> None:
         """UCM of a rejected message, with UCS and UCD for every error below it."""
         errors = _errors(verdict.findings)
         own = [e for e in errors if _is_own(e)]
-        package = verdict.type.name == "UNO"
-        if package:
+        if verdict.type.name == "UNO" and self.version == "4":
             # A package has no 0062 and S009; version 4 names it by 0800, after S011.
-            self.level("UCM", [[], []], REJECTED, [], set())
-            self.segments[-1] = join(
-                [
-                    ["UCM"],
-                    [],
-                    [],
-                    [REJECTED],
-                    [self._code(errors[0])],
-                    ["UNO"],
-                    [],
-                    [self._fit(verdict.reference)[:35]],
-                ],
-                self.delimiters,
+            self.segments.append(
+                join(
+                    [
+                        ["UCM"],
+                        [],
+                        [],
+                        [REJECTED],
+                        [self._code(errors[0])],
+                        ["UNO"],
+                        [],
+                        self._copied("UCM", "0800", [verdict.reference]),
+                    ],
+                    self.delimiters,
+                )
             )
             return
         type_ = verdict.type
-        parts = [
-            (type_.name, 6),
-            (type_.version, 3),
-            (type_.release, 3),
-            (type_.agency, 3 if self.version == "4" else 2),
-        ]
-        identifier = [self._fit(text)[:size] or _UNNAMED for text, size in parts] + [self._fit(type_.association)[:6]]
-        self.level("UCM", [[self._fit(verdict.reference)[:14] or _UNNAMED], identifier], REJECTED, own, {"UNH", "UNT"})
-        for segments in _limited(self._below(e for e in errors if not _is_own(e))):
-            self.segments += segments
+        parts = [type_.name, type_.version, type_.release, type_.agency, type_.association]
+        identity = [self._copied("UCM", "0062", [verdict.reference]), self._copied("UCM", "S009", parts)]
+        self.level("UCM", identity, REJECTED, own, {"UNH", "UNT"})
+        if detail is Detail.FAULTS:
+            for segments in _limited(self._below(e for e in errors if not _is_own(e))):
+                self.segments += segments
 
     def _below(self, errors: Iterable[Finding]) -> Iterator[list[str]]:
         """For each UCS, itself and its UCD, by position."""
@@ -258,10 +283,10 @@ class _Writer:
             whole = [self._code(e) for e in found if e.place.element is None or e.code in _MISSING]
             parts = [e for e in found if e.place.element is not None and e.code not in _MISSING]
             first = [join([["UCS"], [str(position)], whole[:1]], self.delimiters)]
-            first += [
-                join([["UCD"], [self._code(error)], self._position(error.place)], self.delimiters)
-                for error in parts[:_MAX_ELEMENTS]
-            ]
+            told = (
+                join([["UCD"], [self._code(error)], self._position(error.place)], self.delimiters) for error in parts
+            )
+            first += list(dict.fromkeys(told))[:_MAX_ELEMENTS]
             yield first
             for code in dict.fromkeys(whole[1:]):
                 yield [join([["UCS"], [str(position)], [code]], self.delimiters)]
@@ -293,6 +318,12 @@ def _errors(findings: Iterable[Finding]) -> list[Finding]:
 def _is_own(error: Finding) -> bool:
     """Whether an error is of the message as a whole, told in UCM: of UNH, UNT or of no segment."""
     return error.place.tag in {"UNH", "UNT"} or not error.place.segment
+
+
+def _delimiters(envelope: Envelope) -> Delimiters:
+    """The separators of an answer: the sender's own, but for those that version 4 does not allow."""
+    unfit = envelope.version == "4" and not envelope.delimiters.release
+    return DEFAULT if unfit else envelope.delimiters
 
 
 def _repertoire(envelope: Envelope) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -20,6 +20,7 @@ from gateway.findings import Entry, rejects
 from gateway.findings import catalogue as known_findings
 from gateway.model import Finding, Severity, Syntax
 from gateway.parse.segments import Delimiters, Envelope, Group, MessageType
+from gateway.parse.x12_envelope import QUALIFIER, is_date
 from gateway.parse.x12_writer import DELIMITERS, Body, GroupHeader, InterchangeHeader, plain, segment, write
 
 CONVENTION_999 = "005010X231A1"
@@ -32,8 +33,21 @@ _MOST_CODES = 5
 """AK502 to AK506, AK905 to AK909."""
 _INVALID_CONTENT = "024"
 """TA105, element I18."""
+_SEGMENTS_IN_ERROR = "5"
+"""AK502, element 718."""
+_ELEMENTS_IN_ERROR = "8"
+"""AK304, element 720: at least one AK4 follows."""
 _LONGEST_COPY = 99
 """AK404, element 724."""
+
+# X12 005010, elements 716 and 718 (618): what versions before lack, by what they have. That GS06 stands twice is a
+# fault of the number; a set in a group of another kind has the wrong identifier there; a convention that is not of the
+# group is not supported.
+_OLDER_CODES: Mapping[str, Mapping[str, str]] = {
+    "AK9": {"19": "6"},
+    "AK5": {"18": "6", "19": "1"},
+    "IK5": {},
+}
 
 # X12 005010, element 621: what 004010 calls too many elements is told apart.
 _ELEMENT_CODES_999 = {"edi.element.too_many_repetitions": "12", "edi.element.too_many_components": "13"}
@@ -89,7 +103,7 @@ def interchange_acknowledgement(
     code = noted[0][1] if noted else "000"
     verdict = "A" if not noted else "R" if noted[0][0].severity is Severity.ERROR else "E"
     reference = envelope.reference if re.fullmatch(r"[0-9]{1,9}", envelope.reference) else "0"
-    date = envelope.date if _is_valid(r"\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])", envelope.date) else f"{at:%y%m%d}"
+    date = envelope.date if is_date(envelope.date, 6) else f"{at:%y%m%d}"
     time = envelope.time if _is_valid(r"([01]\d|2[0-3])[0-5]\d", envelope.time) else f"{at:%H%M}"
     return segment("TA1", reference.zfill(9), date, time, verdict, code)
 
@@ -111,13 +125,15 @@ def group_acknowledgement(
     `found` are the group's own findings (GS, GE); an error among them rejects all its sets. `unnamed` is how many
     more sets it has, with which nothing is wrong: AK9 counts them, and AK2, which is optional, is left out for
     them. `claimed` is GE01, where it is known otherwise than by a finding that it is wrong.
-    A 999 is for groups of version 005010 and up; older ones get a 997 whatever `form` says.
+    A 999 is for groups of version 005010 and up; older ones get a 997 whatever `form` says. In a rejected group only
+    the sets with faults of their own are named: of the others there is nothing to say but what AK9 says.
     """
     if group.identifier == "FA":
         return None
     version = acknowledgement_version(group)
     form = form if version >= "005010" else Form.FUNCTIONAL
-    writer = _Writer(catalogue, form, version, delimiters)
+    sets = list(sets)
+    writer = _Writer(catalogue, form, version, delimiters, _unused(verdict.reference for verdict in sets))
     group_rejected = rejects(found)
     segments = [writer.head(group)]
     received, accepted, with_errors = unnamed, 0 if group_rejected else unnamed, 0
@@ -125,7 +141,7 @@ def group_acknowledgement(
         lines, code = writer.set_response(verdict, group_rejected=group_rejected)
         segments += lines
         received += 1
-        accepted += code != "R"
+        accepted += code != "R" and not group_rejected
         with_errors += code == "E"
     codes = writer.codes("AK9", 5, found, lambda entry: entry.x12_group)
     if group_rejected or (received and not accepted):
@@ -140,9 +156,20 @@ def group_acknowledgement(
     return Body(form.value, reference, segments, convention)
 
 
+def brief(body: Body) -> Body:
+    """The 997 or 999 `body` with what it says of the group alone."""
+    return replace(body, segments=[raw for raw in body.segments if raw.startswith(("AK1", "AK9"))])
+
+
 def acknowledgement_version(group: Group) -> str:
-    """The version of the acknowledgement for `group`: 004010 up to that version, else 005010."""
-    return "004010" if group.version[:6] < "004011" else "005010"
+    """The version of the acknowledgement for `group`: 005010 from that version on, else 004010."""
+    return "005010" if re.match(r"0(?:0[5-9]|[1-9])", group.version) else "004010"
+
+
+def _unused(references: Iterable[str]) -> str:
+    """What stands in AK202 for a control number that cannot be repeated, and is the number of no other set."""
+    used = set(references)
+    return next(stand_in for n in range(len(used) + 1) if (stand_in := "?" * 4 + str(n or "")) not in used)
 
 
 def application_advice(
@@ -221,15 +248,17 @@ def _identifier(text: str, delimiters: Delimiters) -> str:
 
 def _qualifier(text: str) -> str:
     """I05 as it can be copied; mutually defined (ZZ) where it cannot."""
-    return text if re.fullmatch(r"[0-9A-Z]{2}", text) else "ZZ"
+    return text if QUALIFIER.fullmatch(text) else "ZZ"
 
 
 class _Writer:
     """Writes the segments of one functional acknowledgement."""
 
-    def __init__(self, catalogue: Catalogue, form: Form, version: str, delimiters: Delimiters) -> None:
+    def __init__(self, catalogue: Catalogue, form: Form, version: str, delimiters: Delimiters, unused: str) -> None:
+        """`unused` stands for control numbers that cannot be repeated."""
         self.form = form
         self.delimiters = delimiters
+        self.unused = unused
         self.newer = version >= "005010"
         self.segment_tag, self.element_tag, self.trailer_tag = (
             ("IK3", "IK4", "IK5") if form is Form.IMPLEMENTATION else ("AK3", "AK4", "AK5")
@@ -245,30 +274,46 @@ class _Writer:
         return segment(tag, *elements, delimiters=self.delimiters)
 
     def head(self, group: Group) -> str:
-        """AK1: which group; its version too from 005010 on."""
-        version = group.version[:12] if self.newer else ""
+        """AK1: which group; its version too from 005010 on. ZZ is no group's identifier, and stands for what is none."""
+        identifier = group.identifier if _is_valid(r"[0-9A-Z]{2}", group.identifier) else "ZZ"
         reference = group.reference if _is_valid(r"\d{1,9}", group.reference) else "0"
-        return self.line("AK1", plain(group.identifier)[:2].ljust(2, "Z"), reference, plain(version, self.delimiters))
+        version = group.version if self.newer and _is_valid(r"[0-9A-Z]{1,12}", group.version) else ""
+        return self.line("AK1", identifier, reference, version)
 
     def set_response(self, verdict: SetVerdict, *, group_rejected: bool) -> tuple[list[str], str]:
         """AK2 to AK5 (IK5) of one set, and its acknowledgement code."""
-        name = re.sub(r"[^0-9A-Z]", "0", verdict.name)[:3].rjust(3, "0")
-        reference = plain(verdict.reference, self.delimiters)[:9].ljust(4, "0")
-        convention = plain(verdict.convention, self.delimiters)[:35] if self.newer else ""
         errors = self._segment_errors(verdict.findings)
         codes = self.codes(self.trailer_tag, 2, verdict.findings, lambda entry: entry.x12_set)
-        rejected = group_rejected or rejects(verdict.findings)
-        code = "R" if rejected else "E" if errors or codes else "A"
+        rejected = rejects(verdict.findings)
+        if rejected and not codes:
+            codes = [_SEGMENTS_IN_ERROR]
+        code = "R" if rejected or (group_rejected and codes) else "E" if errors or codes else "A"
+        if group_rejected and not codes:
+            return [], code
+        # X12 has no set 000.
+        name = verdict.name if _is_valid(r"[0-9A-Z]{3}", verdict.name) else "000"
+        reference = self._copied(verdict.reference, 4, 9) or self.unused
+        convention = self._copied(verdict.convention, 1, 35) if self.newer else ""
         return [
             self.line("AK2", name, reference, convention),
             *errors,
             self.line(self.trailer_tag, code, *codes),
         ], code
 
+    def _copied(self, text: str, least: int, most: int) -> str:
+        """`text` where it is one that our own check takes, else nothing: a part of it may be another's name."""
+        fits = least <= len(text) <= most and text == plain(text, self.delimiters)
+        return text if fits else ""
+
     def codes(self, tag: str, position: int, found: Iterable[Finding], pick: _Pick) -> list[str]:
-        """The distinct codes of `found`, as many as the segment takes."""
+        """The distinct codes of `found`, as many as the segment takes; what its version lacks, by the nearest it has."""
         allowed = self.allowed[tag, position]
-        codes = dict.fromkeys(code for _, code in _noted(found, pick) if allowed is None or code in allowed)
+        codes = dict.fromkeys(
+            told
+            for _, code in _noted(found, pick)
+            for told in (code, _OLDER_CODES[tag].get(code, ""))[: 1 if allowed is None or code in allowed else 2]
+            if told and (allowed is None or told in allowed)
+        )
         return list(codes)[:_MOST_CODES]
 
     def _segment_errors(self, found: Iterable[Finding]) -> list[str]:
@@ -279,9 +324,10 @@ class _Writer:
                 grouped.setdefault((finding.place.segment, _tag(finding.place.tag), code), []).append(finding)
         lines: list[str] = []
         for (position, tag, code), findings in sorted(grouped.items(), key=lambda item: item[0][0])[:_MOST_SEGMENTS]:
-            lines.append(self.line(self.segment_tag, tag, str(min(position, 999_999)), "", code))
-            elements = [line for finding in findings if (line := self._element_error(finding))]
-            lines += elements[:_MOST_ELEMENTS]
+            elements = list(dict.fromkeys(line for finding in findings if (line := self._element_error(finding))))
+            if elements or code != _ELEMENTS_IN_ERROR:
+                lines.append(self.line(self.segment_tag, tag, str(min(position, 999_999)), "", code))
+                lines += elements[:_MOST_ELEMENTS]
         return lines
 
     def _element_error(self, finding: Finding) -> str | None:
@@ -295,7 +341,7 @@ class _Writer:
         position = [str(place.element), str(place.component or ""), str(place.repetition or "") if self.newer else ""]
         while not position[-1]:
             position.pop()
-        copy = plain(finding.value, self.delimiters)[:_LONGEST_COPY]
+        copy = plain(finding.value, self.delimiters)[:_LONGEST_COPY].rstrip(" ")
         at = self.delimiters.component.join(position)
         return self.line(self.element_tag, at, _element_number(finding), code, copy)
 

@@ -24,7 +24,7 @@ from typing import BinaryIO
 from gateway.errors import PayloadTooLarge, PayloadUnreadable
 from gateway.model import Syntax
 
-_EDIFACT_TAGS = (b"UNA", b"UNB", b"UNG", b"UNH")
+_EDIFACT_TAGS = (b"UNA", b"UNB", b"UNG", b"UNH", b"UIB")
 _X12_TAGS = (b"ISA", b"GS*", b"ST*", b"TA1")
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _UTF8_MARK = b"\xef\xbb\xbf"

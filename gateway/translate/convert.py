@@ -94,8 +94,8 @@ def cut(argument: str) -> Converter:
     return Converter(f"cut:{width}", _text_read, write)
 
 
-_NUMBER = re.compile(r"-?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)")
-_WHOLE = re.compile(r"[+-]?[0-9]+(?:\.0*)?")
+_NUMBER = re.compile(r"-?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)(?:E-?[0-9]{1,3})?")
+_WHOLE = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?(?:E[0-9]{1,3})?")
 _DIGITS = re.compile(r"[+-]?[0-9]+")
 
 
@@ -145,7 +145,10 @@ def integer(argument: str) -> Converter:
     _no_argument("integer", argument)
 
     def read(text: str, _context: Context) -> int:
-        return int(_read_number(text, _WHOLE))
+        value = _read_number(text, _WHOLE)
+        if value != value.to_integral_value():
+            raise Unconvertible("translate.number")
+        return int(value)
 
     return Converter("integer", read, lambda value, _context: str(int(value)))
 

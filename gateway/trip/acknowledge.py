@@ -11,13 +11,16 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
+import structlog
+
 from gateway.catalogue import Catalogue
 from gateway.deliver.dispatch import Dispatch, InHand
 from gateway.deliver.rendering import Renderer, reference_of
+from gateway.errors import AcknowledgementInvalid
 from gateway.findings import rejects
 from gateway.model import Acknowledge, Agreement, DeliveryKind, Severity, Syntax
 from gateway.parse.x12_writer import Body, GroupHeader
-from gateway.receipt import edifact as contrl
+from gateway.receipt import acknowledgement
 from gateway.receipt import x12 as functional
 from gateway.registry.directory import Directory
 from gateway.trip.examine import ANY, Interchange, Verdict
@@ -29,6 +32,8 @@ ACKNOWLEDGEMENT = "acknowledgement"
 _BRIEF = 100
 """Messages and groups up to which an acknowledgement is written where it is needed, in a few milliseconds; longer ones
 are written in a thread, so that senders are answered meanwhile."""
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -69,9 +74,9 @@ class Acknowledger:
         if envelope is None or not envelope.header:
             return b"", ""
         if interchange.syntax is Syntax.EDIFACT:
-            body = await _aside(
+            answer = await _aside(
                 interchange,
-                lambda: contrl.acknowledge(
+                lambda: acknowledgement.contrl(
                     self._catalogue,
                     envelope,
                     interchange.findings,
@@ -81,7 +86,7 @@ class Acknowledger:
                     at=in_hand.at,
                 ),
             )
-            return body, "edifact:CONTRL"
+            return self._sendable(answer), "edifact:CONTRL"
         return await self._x12(interchange, in_hand, ack_id), "x12:997"
 
     async def _x12(self, interchange: Interchange, in_hand: InHand, ack_id: str) -> bytes:
@@ -89,17 +94,24 @@ class Acknowledger:
         envelope = interchange.envelope
         assert envelope is not None, "only what has a header is acknowledged"
         ta1 = functional.interchange_acknowledgement(envelope, interchange.findings, in_hand.at)
-        groups = await _aside(
-            interchange, lambda: [] if interchange.rejected else _groups(self._catalogue, interchange)
-        )
+        groups = await _aside(interchange, lambda: functional_groups(self._catalogue, interchange))
         if ta1 is None and not groups:
             return b""
         number = await self._renderer.x12_reference(in_hand.sender.id, ack_id, test=in_hand.test)
-        ta1s = [ta1] if ta1 is not None else []
-        return await _aside(
+        answer = await _aside(
             interchange,
-            lambda: functional.reply(envelope, number, in_hand.at, acknowledgements=ta1s, groups=groups),
+            lambda: acknowledgement.functional(self._catalogue, envelope, ta1, groups, reference=number, at=in_hand.at),
         )
+        return self._sendable(answer)
+
+    def _sendable(self, answer: acknowledgement.Answer) -> bytes:
+        """The acknowledgement; a fault of ours in it is the operator's to know, and raised where no answer is left."""
+        if answer.faults:
+            said = "; ".join(f"{fault.code} at {fault.place}" for fault in answer.faults[:10])
+            if not answer.body:
+                raise AcknowledgementInvalid(f"no acknowledgement passes our own check: {said}")
+            log.error("acknowledgement_shortened", faults=said)
+        return answer.body
 
     async def _refuse(self, interchange: Interchange, in_hand: InHand) -> None:
         """What has no header to answer to: a response document says what was wrong."""
@@ -114,14 +126,18 @@ async def _aside(interchange: Interchange, work: Callable[[], T]) -> T:
     return await asyncio.to_thread(work)
 
 
-def _groups(catalogue: Catalogue, interchange: Interchange) -> list[tuple[GroupHeader, list[Body]]]:
-    """The functional acknowledgement of each group that gets one."""
+def functional_groups(catalogue: Catalogue, interchange: Interchange) -> list[tuple[GroupHeader, list[Body]]]:
+    """The functional acknowledgement of each group that gets one; none where the interchange is rejected whole."""
+    if interchange.rejected:
+        return []
     verdicts: dict[int, list[Verdict]] = {}
     for verdict in interchange.verdicts:
         verdicts.setdefault(verdict.group, []).append(verdict)
     form, groups = functional.Form.IMPLEMENTATION, []
     for index, ended in enumerate(interchange.groups):
-        sets = [functional.SetVerdict(v.type.name, v.reference, v.findings) for v in verdicts.get(index, ())]
+        sets = [
+            functional.SetVerdict(v.type.name, v.reference, v.findings, v.convention) for v in verdicts.get(index, ())
+        ]
         unnamed = interchange.unnamed.get(index, 0)
         answer = functional.group_acknowledgement(
             catalogue, ended.group, sets, ended.findings, unnamed=unnamed, form=form

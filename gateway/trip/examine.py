@@ -59,6 +59,9 @@ ADVICE = frozenset({"APERAK", "824"})
 HEADERS = {Syntax.EDIFACT: "UNH", Syntax.X12: "ST"}
 """The first segment of a message, at which stands what concerns the whole of it."""
 
+_PACKAGE = "UNO"
+"""The type under which the reader of EDIFACT gives an object that travels in a package."""
+
 _MAX_STATED = 200
 """Characters of a format, a reference or a party in the envelope of a JSON message: a message id of a platform has 60."""
 
@@ -111,6 +114,8 @@ class Verdict:
     segments: int = 0
     number: int = 0
     """The message's number in the payload."""
+    convention: str = ""
+    """ST03, which AK203 repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,6 +344,7 @@ class Examiner:
                     message = self._segments(event)
                     gathered.agreement = gathered.agreement or message.agreement
                     gathered.messages += 1
+                    gathered.outdated += not message.schema and tables.is_outdated(self._catalogue, event.message.type)
                     gathered.control = gathered.control and event.message.type.name in CONTROL
                     if self._acknowledged:
                         self._keep_verdict(event.message, message.findings, gathered)
@@ -375,6 +381,7 @@ class Examiner:
         gathered.groups.append(GroupEnded(event.group, 0, begun))
         gathered.begins.append(self._number + 1)
         gathered.in_group = len(gathered.groups) - 1
+        gathered.outdated = 0
 
     def _end_group(self, event: GroupEnded, gathered: _Gathered) -> None:
         if gathered.in_group >= 0:
@@ -383,6 +390,14 @@ class Examiner:
                 *event.findings,
                 *self._service_findings(event.trailer, gathered.envelope),
             ]
+            if gathered.is_outdated(event):
+                place = Place(tag="GS", element=8)
+                of_group.append(make_finding("x12.gs.version_unsupported", place, event.group.version))
+            table = findings.catalogue()
+            if not any(table[f.code].x12_group for f in of_group):
+                # What X12's codes of groups have no word for is the interchange's fault: TA105 024 is for a bad GS.
+                gathered.found += [f for f in of_group if table[f.code].ta1]
+                of_group = [f for f in of_group if not table[f.code].ta1]
             judged = findings.kept(findings.judged(of_group, self._strictness(gathered.agreement)), MOST_FINDINGS)
             gathered.groups[gathered.in_group] = replace(event, findings=judged)
         gathered.in_group = -1
@@ -409,7 +424,15 @@ class Examiner:
         else:
             self._said += len(found)
         gathered.verdicts.append(
-            Verdict(message.type, message.reference, found, gathered.in_group, len(message.segments), self._number)
+            Verdict(
+                message.type,
+                message.reference,
+                found,
+                gathered.in_group,
+                len(message.segments),
+                self._number,
+                message.convention,
+            )
         )
 
     def _ended(self, event: InterchangeEnded, gathered: _Gathered) -> Interchange:
@@ -442,26 +465,36 @@ class Examiner:
         """One EDI message, checked and read."""
         self._number += 1
         wire = event.message
-        format_ = wire.type.format
-        message = Message(self._number, wire.type.syntax, format_, wire.reference, [])
+        message = Message(self._number, wire.type.syntax, wire.type.format, wire.reference, [])
         with faults.caught() as fault:
-            chosen = mappings.choose(self._catalogue, format_, wire)
-            message.agreement = self._agreement(format_, chosen)
-            self._check_segments(message, event, chosen)
+            table = tables.find(self._catalogue, wire.type)
+            if table is not None and message.format not in table.formats:
+                # A guide that GS08 or ST03 names and nobody knows is read as the set that it is a part of.
+                message.format = replace(wire.type, version=wire.type.version[:6]).format
+            chosen = mappings.choose(self._catalogue, message.format, wire)
+            message.agreement = self._agreement(message.format, chosen)
+            self._check_segments(message, event, chosen, table)
         if fault:
             self._give_up(message, event.findings, fault, HEADERS[wire.type.syntax])
         return message
 
-    def _check_segments(self, message: Message, event: MessageRead, chosen: Chosen) -> None:
-        """Check one EDI message, and read what passes as what was chosen for it."""
+    def _check_segments(self, message: Message, event: MessageRead, chosen: Chosen, table: tables.Table | None) -> None:
+        """Check one EDI message by its table, and read what passes as what was chosen for it."""
         wire = event.message
-        table = tables.find(self._catalogue, wire.type)
+        if wire.type.name == _PACKAGE:
+            message.findings = [*event.findings, *structure.check_ends(self._catalogue, wire)]
+            if not self._judged(message).rejected:
+                self._read(message, None, wire)
+            return
         if table is None:
-            message.findings = [*event.findings, _no_table(wire), *structure.check_ends(self._catalogue, wire)]
+            message.findings = [*event.findings, *structure.check_ends(self._catalogue, wire), _no_table(wire)]
             self._judged(message)
             return
         checked = structure.check(wire, table)
-        message.findings = [*event.findings, *checked.findings]
+        message.findings = [*event.findings, *findings.unsaid(checked.findings, event.findings)]
+        if wire.type.format != message.format:
+            place = Place(wire.reference, 1, HEADERS[wire.type.syntax])
+            message.findings.append(make_finding("x12.guide.unknown", place, wire.type.version, format=message.format))
         message.schema = table.digest
         if message.agreement is not None and message.agreement.second_opinion and wire.type.syntax is Syntax.X12:
             second = second_opinion.check(self._catalogue, wire, table)
@@ -469,7 +502,8 @@ class Examiner:
         self._judged(message)
         if wire.type.name in CONTROL:
             message.control = wire
-        elif not message.rejected:
+        elif findings.tolerable(message.findings):
+            # What a lenient agreement reads in spite of its faults is read by a strict one for its other faults.
             self._read(message, chosen, (wire, checked))
 
     def _xml(self, part: Part) -> Iterator[Examined]:
@@ -561,6 +595,8 @@ class Examiner:
     def _read(self, message: Message, chosen: Chosen, wire: Any) -> None:
         """Read the checked wire message into the document chosen for it, and judge that by the rules."""
         if not isinstance(chosen, str):
+            if message.rejected:
+                return
             # Its syntax is right, and is acknowledged so. An application's answer is not answered in turn, or two
             # gateways would answer each other for ever; anything else was sent for something to come of it.
             if message.format.split(":")[1] in ADVICE:
@@ -576,7 +612,10 @@ class Examiner:
         message.origins = read.origins
         strictness = self._strictness(message.agreement)
         most = _most_findings(message)
-        message.findings = findings.kept([*message.findings, *findings.judged(read.findings, strictness)], most)
+        found = findings.unsaid(findings.judged(read.findings, strictness), message.findings)
+        if message.syntax in HEADERS:
+            found = [_numbered(self._catalogue, finding, *wire) for finding in found]
+        message.findings = findings.kept([*message.findings, *found], most)
         if isinstance(read.document, Document) and not message.rejected:
             message.document = read.document
             against = findings.judged(rule_check.check(read.document, self._rules), strictness)
@@ -639,11 +678,17 @@ class _Gathered:
     unnamed: Counter[int] = field(default_factory=Counter)
     in_group: int = -1
     messages: int = 0
+    outdated: int = 0
+    """Messages of the group in hand whose set is known in other versions only."""
     control: bool = True
     refused_for: str = ""
     """The finding that rejects it whole before its end is read; what comes after is counted."""
     groups_left_out: int = 0
     messages_left_out: int = 0
+
+    def is_outdated(self, group: GroupEnded) -> bool:
+        """Whether no set of the group that ended is known in its version, and one is in another."""
+        return 0 < self.outdated == group.message_count
 
     @property
     def is_refused(self) -> bool:
@@ -683,6 +728,19 @@ def _no_table(wire: SegmentMessage) -> Finding:
     format_ = wire.type.format
     place = Place(segment=1, tag=HEADERS[wire.type.syntax])
     return make_finding("edi.message.no_table", place=place, value=format_, format=format_)
+
+
+def _numbered(catalogue: Catalogue, finding: Finding, wire: SegmentMessage, checked: structure.Checked) -> Finding:
+    """`finding` with the directory's number of the element it stands at, which AK402 names."""
+    place, table = finding.place, tables.find(catalogue, wire.type)
+    if finding.severity is Severity.NOTE or not (place.segment and place.element) or table is None:
+        return finding
+    node = checked.nodes[place.segment - 1] if place.segment <= len(checked.nodes) else -1
+    uses = table.nodes[node].elements[place.element - 1 : place.element] if node >= 0 else ()
+    if not uses or "number" in finding.args:
+        return finding
+    parts = uses[0].components[place.component - 1 : place.component] if place.component else ()
+    return replace(finding, args={**finding.args, "number": (parts or uses)[0].item})
 
 
 @cache

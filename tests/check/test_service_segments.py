@@ -46,7 +46,7 @@ def test_sound_service_segments_have_no_findings():
         ("UNG+CONTRL+S", "UNG+CONTRL+", [], [("element.missing", "UNG", 2)], []),
         ("UNG+CONTRL", "UNG+CONTRLX", [], [("element.too_long", "UNG", 1)], []),
         ("0+G1+UN+D:3'", "0+G1+UN+D'", [], [("element.missing", "UNG", 7)], []),
-        ("UNH+1+CONTRL", "UNH+1+NOSUCHTYPE", [], [], [("element.too_long", "UNH", 2)]),
+        ("UNH+1+CONTRL", "UNH+1+NOSUCHTYPE", [], [("edifact.group.type", "UNG", 1)], [("element.too_long", "UNH", 2)]),
         ("CONTRL:D:3:UN'UCI", "CONTRL:D:3:UN+A++B'UCI", [], [], [("segment.too_many_elements", "UNH", 5)]),
         ("UNT+3+1", "UNT+3+1+X", [], [], [("segment.too_many_elements", "UNT", 3)]),
     ],
@@ -55,7 +55,9 @@ def test_faults_of_service_segments(old, new, interchange, group, message):
     """UNG and UNE are the group's, UNZ the interchange's, UNH and UNT the message's, with a table or without."""
     assert levels(WHOLE.replace(old, new)) == [interchange, group, message]
     if old not in MESSAGE:
-        assert levels(WHOLE.replace("CONTRL:D:3", "NOSUCH:D:3").replace(old, new)) == [interchange, group, message]
+        assert levels(
+            WHOLE.replace("CONTRL", "NOSUCH").replace(old.replace("CONTRL", "NOSUCH"), new.replace("CONTRL", "NOSUCH"))
+        ) == [interchange, group, message]
 
 
 def test_nothing_but_references():

@@ -263,7 +263,7 @@ def test_the_decimal_mark_of_una():
     """Where UNA makes the comma the decimal mark, a point is a fault."""
     comma = replace(DEFAULT, decimal=",")
     assert body("MOA+39:1,5", delimiters=comma).findings == []
-    assert brief(body("MOA+39:1.5", delimiters=comma)) == [("element.not_numeric", "MOA", 3)]
+    assert brief(body("MOA+39:1.5", delimiters=comma)) == [("element.not_numeric_mark", "MOA", 3)]
 
 
 @pytest.mark.parametrize(
@@ -373,9 +373,9 @@ X12 = Delimiters("~", "*", ">")
         # leading zeros are suppressed, and a point may end a number; neither it nor the sign counts
         ("R 1..4", ".5", None),
         ("R 1..4", "-.1234", None),
-        ("R 1..4", "4500.", None),
+        ("R 1..4", "4500.", "x12.element.point"),
         ("R 1..4", ".12345", "edi.element.too_long"),
-        ("R 1..4", "12345.", "edi.element.too_long"),
+        ("R 1..4", "12345.6", "edi.element.too_long"),
         ("R 2..4", ".5", "edi.element.too_short"),
         ("R 1..4", ".", "edi.element.not_numeric"),
         ("R 1..4", "-", "edi.element.not_numeric"),
@@ -385,7 +385,7 @@ X12 = Delimiters("~", "*", ">")
         ("AN 1..4", " ", "edi.element.blank"),
         ("AN 1..4", "    ", "edi.element.blank"),
         ("AN 1..4", " A", None),
-        ("AN 1..4", "A  ", None),
+        ("AN 1..4", "A  ", "edi.element.insignificant"),
         ("AN 1..4", "A\x07", "x12.element.characters"),
         ("AN 1..4", "A\nB", "x12.element.characters"),
         ("AN 1..4", "A\x85", "x12.element.characters"),
@@ -553,7 +553,7 @@ def test_the_fast_verdict_on_a_message_is_the_thorough_one(seed):
         if not segments:
             segments = ["UNT"]
     built = message(segments)
-    compiled = structure._compiled(CUSDEC, DEFAULT)
+    compiled = structure._compiled(CUSDEC, DEFAULT, "3")
     fast, thorough = compiled.check(built), structure._Walk(compiled, built).run()
     assert fast == thorough
     if compiled._walk(segments, []) is None and -1 not in fast.nodes and "UNT" in segments[-1]:

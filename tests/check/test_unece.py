@@ -336,13 +336,21 @@ def test_the_shipped_tables_say_what_the_directories_say(release, message):
     ("name", "release", "expected"),
     [
         # what their writers took from elsewhere than the directory, and one value too long; every segment has its place
-        ("edifact_BAPLIE_D04B_apimeister.edi", "d03b", []),
+        ("edifact_BAPLIE_D04B_apimeister.edi", "d03b", [("too_many_components", "S009")]),  # 0110 in syntax version 2
         ("edifact_IFCSUM_D01B_edinet.edi", "d01b", [("too_long", "7065"), ("unknown_code", "6313")] * 2),
         ("edifact_IFTSTA_D00B_apimeister.edi", "d01b", [("unknown_code", "1153"), ("unknown_code", "3055")]),
         (
             "edifact_COPRAR_D95B_apimeister.edi",
             "d95b",
-            [("unknown_code", "1001"), ("unknown_code", "1153"), ("unknown_code", "6313"), ("unknown_code", "6313")],
+            [
+                ("unknown_code", "1001"),
+                ("unknown_code", "1153"),
+                # days with the qualifier of days with their times
+                ("invalid_period", "2380"),
+                ("invalid_period", "2380"),
+                ("unknown_code", "6313"),
+                ("unknown_code", "6313"),
+            ],
         ),
     ],
 )

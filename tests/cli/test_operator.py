@@ -215,7 +215,7 @@ def test_a_finding_comes_with_its_place(run, gateway):
     """`send --wait` says of each finding where in the message it stands."""
     url, _ = gateway
     done = run("send", BAD, "--url", url, "--key", KEY, "--wait", "30")
-    assert "error  translate.datetime  DTM 4, 1.2  " in done.out
+    assert "error  edi.element.invalid_period  DTM 4, 1.2  " in done.out
 
 
 def test_any_file_name_can_be_sent(run, gateway, tmp_path):

@@ -224,6 +224,7 @@ def many_bills(size: int) -> bytes:
     one = values["bills"][0]
     one["containers"] = one["containers"][:1]
     values["bills"] = [{**one, "number": f"BX{n:010}"} for n in range(size)]
+    values["bill_count"] = size
     return gzip.compress(json.dumps({"format": "json:manifest:1", "document": values}).encode())
 
 

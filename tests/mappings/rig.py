@@ -15,7 +15,7 @@ from gateway import data
 from gateway.catalogue_folders import shipped
 from gateway.check import structure, tables, xsd
 from gateway.documents import MODELS, Document
-from gateway.findings import rejects
+from gateway.findings import rejects, unsaid
 from gateway.model import Finding, Place
 from gateway.parse import edifact, x12, xml
 from gateway.parse import json as json_reader
@@ -106,7 +106,7 @@ def _mapped(taken: _Taken, document: str, context: Context, mapping: Mapping | N
         return Read(None, {}, list(taken.findings), Origins(dict))
     by = mapping or table.load(shipped(), document, taken.format or f"json:{document}:1")
     mapped = by.read(taken.wire, context)
-    mapped.findings[:0] = taken.findings
+    mapped.findings[:] = [*taken.findings, *unsaid(mapped.findings, taken.findings)]
     return mapped
 
 

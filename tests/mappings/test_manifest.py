@@ -98,6 +98,7 @@ def test_real_manifest_is_taken_leniently_and_refused_strictly() -> None:
     assert {f.code for f in lenient} == {
         "x12.se.count",
         "edi.element.invalid_date",
+        "edi.element.insignificant",
         "edi.note.required",
         "translate.form",
     }

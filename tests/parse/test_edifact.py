@@ -172,11 +172,11 @@ def test_groups():
 @pytest.mark.parametrize(
     ("payload", "code"),
     [
-        ("UNG+X+A+B+240102:0304+G1+UN+D:96B'{m}UNE+2+G1'UNZ+1+REF1'", "edifact.une.count"),
-        ("UNG+X+A+B+240102:0304+G1+UN+D:96B'{m}UNE+1+G2'UNZ+1+REF1'", "edifact.une.reference"),
-        ("UNG+X+A+B+240102:0304+G1+UN+D:96B'{m}UNE+1+G1'{o}UNZ+1+REF1'", "edifact.group.mixed"),
-        ("{m}UNG+X+A+B+240102:0304+G1+UN+D:96B'{m}UNE+1+G1'UNZ+1+REF1'", "edifact.group.mixed"),
-        ("UNG+X+A+B+240102:0304+G1+UN+D:96B'{m}{o}UNE+2+G1'UNZ+1+REF1'", "edifact.group.types"),
+        ("UNG+CUSDEC+A+B+240102:0304+G1+UN+D:96B'{m}UNE+2+G1'UNZ+1+REF1'", "edifact.une.count"),
+        ("UNG+CUSDEC+A+B+240102:0304+G1+UN+D:96B'{m}UNE+1+G2'UNZ+1+REF1'", "edifact.une.reference"),
+        ("UNG+CUSDEC+A+B+240102:0304+G1+UN+D:96B'{m}UNE+1+G1'{o}UNZ+1+REF1'", "edifact.group.mixed"),
+        ("{m}UNG+CUSDEC+A+B+240102:0304+G1+UN+D:96B'{m}UNE+1+G1'UNZ+1+REF1'", "edifact.group.mixed"),
+        ("UNG+CUSDEC+A+B+240102:0304+G1+UN+D:96B'{m}{o}UNE+2+G1'UNZ+1+REF1'", "edifact.group.types"),
     ],
 )
 def test_group_faults(payload, code):
@@ -185,7 +185,7 @@ def test_group_faults(payload, code):
     assert codes(UNB + payload.format(m=MESSAGE, o=other)) == [code]
 
 
-_UNG = "UNG+X+A+B+240102:0304+{}+UN+D:96B'"
+_UNG = "UNG+CUSDEC+A+B+240102:0304+{}+UN+D:96B'"
 _UNO = "UNO+P1+1:X+1:Y+3'123UNP+3+P1'"
 
 
@@ -320,7 +320,7 @@ def test_characters_of_service_segments_are_checked():
     """UNB, UNG, UNE and UNZ hold what the repertoire has, as messages do."""
     sound = f"{UNB.replace('UNOC', 'UNOA')}{_UNG.format('G1')}{MESSAGE}UNE+1+G1'UNZ+1+REF1'"
     assert codes(sound) == []
-    for old, new in [("ALFA", "Alfa"), ("+X+A", "+x+A"), ("E+1+G1", "E+1+g1"), ("Z+1+REF1", "Z+1+Ref1")]:
+    for old, new in [("ALFA", "Alfa"), ("+CUSDEC+A", "+cUSDEC+A"), ("E+1+G1", "E+1+g1"), ("Z+1+REF1", "Z+1+Ref1")]:
         assert "edifact.character.outside" in codes(sound.replace(old, new)), new
     assert all(catalogue()[f"edifact.{code}"].contrl == "21" for code in ("character.outside", "charset.undecodable"))
 
@@ -646,7 +646,11 @@ def test_read_undoes_write(delimiters, sender, recipient, reference, bodies, tes
 @pytest.mark.parametrize(
     ("name", "segments", "expected"),
     [
-        ("edifact_APERAK_v4_rejected_pydifact.edi", 7, {"edifact.character.outside", "edifact.unt.count"}),
+        (
+            "edifact_APERAK_v4_rejected_pydifact.edi",
+            7,
+            {"edifact.character.outside", "edifact.una.blank", "edifact.unt.count"},
+        ),
         ("edifact_BAPLIE_D04B_apimeister.edi", 19, set()),
         ("edifact_COPRAR_D95B_apimeister.edi", 29, {"edifact.unb.missing", "edifact.unt.count"}),
         ("edifact_IFCSUM_D01B_edinet.edi", 27, {"edifact.character.outside", "edifact.unt.count"}),

@@ -335,8 +335,8 @@ BODIES = st.builds(
 
 @given(
     delimiters=DELIMITERS,
-    bodies=st.lists(BODIES, max_size=4, unique_by=lambda b: b.reference),
-    group_count=st.integers(0, 3),
+    bodies=st.lists(BODIES, min_size=1, max_size=4, unique_by=lambda b: b.reference),
+    group_count=st.integers(1, 3),
     packages=st.lists(st.binary(min_size=1, max_size=40), max_size=2),
     line_end=st.sampled_from(["", "\n", "\r\n"]),
     version=st.sampled_from(["00401", "00501"]),

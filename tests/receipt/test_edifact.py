@@ -263,7 +263,7 @@ def verified(payload):
             )
         if isinstance(event, MessageRead):
             checked = structure.check(event.message, tables.find(shipped(), event.message.type))
-            assert checked.findings == []
+            assert [f for f in checked.findings if f.severity is not Severity.NOTE] == []
             assert -1 not in checked.nodes
             count += 1
     return count

@@ -122,9 +122,9 @@ def test_the_real_309_is_accepted_with_errors_under_a_lenient_agreement():
     """Its wrong count, blank-padded date and half-filled N1 are named, and it is accepted; no error remains."""
     _, envelope_found, [(_, group_found, [(_, found)])] = read(SAMPLE.read_bytes())
     lenient = list(judged([*envelope_found, *group_found, *found], Strictness.LENIENT))
-    assert {f.severity for f in lenient} == {Severity.WARNING}
+    assert {f.severity for f in lenient if f.code != "edi.element.insignificant"} == {Severity.WARNING}
     segments = acknowledge(SAMPLE.read_bytes(), Strictness.LENIENT)
-    assert segments[:4] == ["AK1*SO*2910", "AK2*309*3899", "AK3*P4*3**8", "AK4*2*373*8*230620  "]
+    assert segments[:4] == ["AK1*SO*2910", "AK2*309*3899", "AK3*P4*3**8", "AK4*2*373*8*230620"]
     assert segments[4:6] == ["AK3*N1*15**8", "AK4*3*66*2"]
     assert len([s for s in segments if s.startswith("AK3*N1")]) == 10
     assert segments[-2:] == ["AK5*E*4*5", "AK9*E*1*1*1"]
@@ -139,7 +139,7 @@ def test_the_real_309_is_rejected_under_a_strict_agreement():
 def test_a_fault_of_the_group_rejects_all_its_sets():
     """A group whose trailer does not fit it is rejected whole, with the group's code."""
     segments = acknowledge(GOOD.replace("GE*2*12", "GE*3*12"))
-    assert [s for s in segments if s.startswith("AK5")] == ["AK5*R", "AK5*R"]
+    assert [s for s in segments if s.startswith(("AK2", "AK5"))] == []  # of the sets there is nothing to say
     assert segments[-1] == "AK9*R*3*2*0*5"
 
 
@@ -156,9 +156,9 @@ NEWER = GOOD.replace("*004010~", "*005010~")
 
 def test_a_newer_group_gets_a_999_where_the_agreement_wants_it():
     """A group of 005010 is answered by a 999 with IK3, IK4 and the version, one of 004010 by a 997 all the same."""
-    wire = NEWER.replace("ST*309*0001", "ST*824*0001").replace("ST*309*0002", "ST*824*0002")
+    wire = NEWER.replace("ST*309*0001", "ST*824*0001").replace("ST*309*0002", "ST*824*0002").replace("GS*SO", "GS*AG")
     segments = acknowledge(wire, form=Form.IMPLEMENTATION)
-    assert segments[:3] == ["AK1*SO*12*005010", "AK2*824*0001", "IK3*M10*2**6"]
+    assert segments[:3] == ["AK1*AG*12*005010", "AK2*824*0001", "IK3*M10*2**6"]
     assert "IK5*R*5" in segments
     assert acknowledge(wire, form=Form.FUNCTIONAL)[2] == "AK3*M10*2**6"
     assert acknowledge(GOOD, form=Form.IMPLEMENTATION)[-1] == "AK9*A*2*2*2"
@@ -254,7 +254,7 @@ def test_the_reply_is_in_the_senders_charset():
 def test_an_acknowledgement_stays_short():
     """However many segments are wrong, at most a thousand are named, and at most 99 elements under each."""
     found = [make_finding("edi.element.missing", place=Place("0001", n, "M11", 1)) for n in range(2, 5000)]
-    found += [make_finding("edi.element.missing", place=Place("0001", 2, "M11", 1)) for _ in range(200)]
+    found += [make_finding("edi.element.missing", place=Place("0001", 2, "M11", 1, n)) for n in range(1, 200)]
     group = Group([], "SO", "SENDER", "RECIPIENT", "12", "004010")
     body = group_acknowledgement(shipped(), group, [SetVerdict("309", "0001", found)])
     assert len([s for s in body.segments if s.startswith("AK3")]) == 1000

@@ -16,7 +16,7 @@ from gateway.deliver.rendering import Renderer
 from gateway.errors import StoreUnavailable
 from gateway.model import MessageState, PayloadState, Stage
 from gateway.parse import edifact
-from gateway.receipt import edifact as contrl
+from gateway.receipt import acknowledgement
 from gateway.store.contract import PayloadView
 from gateway.translate.engine import Mapping
 from gateway.trip import acknowledge, carry, decider, examine
@@ -211,7 +211,7 @@ async def test_an_acknowledgement_that_breaks_is_replaced(
     gateway: House, monkeypatch: pytest.MonkeyPatch, told: list[dict[str, Any]]
 ) -> None:
     """The messages stand as they were decided; a response says that their acknowledgement could not be written."""
-    monkeypatch.setattr(acknowledge.contrl, "acknowledge", breaks(contrl.acknowledge, "GUILTY"))
+    monkeypatch.setattr(acknowledge.acknowledgement, "contrl", breaks(acknowledgement.contrl, "GUILTY"))
     guilty = interchange("GUILTY", message(1, "G1"))
     view = await gateway.through(nasty.zipped([declaration("A1"), guilty]))
     assert states(view) == ["accepted", "accepted"]

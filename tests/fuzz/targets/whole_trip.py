@@ -1,7 +1,6 @@
 """The whole way of a payload without the store: examined, decided, rendered, receipted, acknowledged."""
 
 import zlib
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
 
@@ -11,14 +10,13 @@ from gateway.deliver.dispatch import InHand
 from gateway.documents import Document
 from gateway.model import Agreement, Direction, MessageState, Payload, Strictness, Syntax
 from gateway.receipt import advice, signed
-from gateway.receipt import edifact as contrl
-from gateway.receipt import x12 as functional
 from gateway.receipt.signed import canonical
 from gateway.store.sql import to_json
 from gateway.translate import envelope, table
 from gateway.translate.context import Context
 from gateway.trip import answers, faults, refusals
 from gateway.trip.examine import Failed, Interchange, Message, examine
+from tests.conformance import rig
 from tests.flows import world
 from tests.fuzz.invariants import Budget, worded
 
@@ -148,32 +146,8 @@ def _interchange(interchange: Interchange, budget: Budget) -> None:
 
 
 def _acknowledgement(interchange: Interchange) -> bytes:
-    """The CONTRL; or TA1, 997 and 999 together."""
-    around = interchange.envelope
-    if around is None or not around.header:
-        return b""
-    if interchange.syntax is Syntax.EDIFACT:
-        return contrl.acknowledge(
-            shipped(),
-            around,
-            interchange.findings,
-            interchange.verdicts,
-            interchange.groups,
-            reference="REFERENCE1",
-            at=world.NOW,
-        )
-    ta1 = functional.interchange_acknowledgement(around, interchange.findings, world.NOW)
-    groups = []
-    for index, ended in enumerate(interchange.groups if not interchange.rejected else ()):
-        sets: Sequence[functional.SetVerdict] = [
-            functional.SetVerdict(v.type.name, v.reference, v.findings)
-            for v in interchange.verdicts
-            if v.group == index
-        ]
-        form = functional.Form.IMPLEMENTATION
-        answer = functional.group_acknowledgement(shipped(), ended.group, sets, ended.findings, form=form)
-        if answer is not None:
-            groups.append((functional.reply_group(ended.group, str(index + 1), form=form), [answer]))
-    if ta1 is None and not groups:
-        return b""
-    return functional.reply(around, "1", world.NOW, acknowledgements=[ta1] if ta1 else [], groups=groups)
+    """The CONTRL; or TA1, 997 and 999 together. It is written as fully as it can be, and says why it rejects."""
+    answer = rig.answered(interchange)
+    assert not answer.faults, answer.faults
+    assert not rig.bare_rejections(answer.body.decode("utf-8", "replace")), answer.body
+    return answer.body
