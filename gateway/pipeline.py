@@ -21,7 +21,6 @@ from gateway.config import Settings
 from gateway.decide import china
 from gateway.decide.flow import Flows
 from gateway.deliver.loop import Loop
-from gateway.deliver.rendering import Renderer
 from gateway.errors import BodyLost, FactsMoved, TemporaryError
 from gateway.model import Direction
 from gateway.receipt.notary import Notary
@@ -32,6 +31,7 @@ from gateway.trip.carry import Trip
 from gateway.trip.examine import Bounds
 from gateway.trip.in_force import InForce
 from gateway.trip.inbox import HeldPayload, Inbox
+from gateway.trip.render import Renderer
 from gateway.trip.work import COMES_BACK, see_through
 from gateway.trip.workers import Examiners
 

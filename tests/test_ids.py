@@ -7,9 +7,9 @@ import hashlib
 
 import pytest
 
-from gateway.deliver.rendering import reference_of
 from gateway.model import begins_with_time, derive_id, new_id
 from gateway.receive.intake import new_payload_id
+from gateway.trip.render import reference_of
 
 MOMENT = 0x019C_0000_0001
 PAYLOAD = new_id(MOMENT, 7, "0123456789")

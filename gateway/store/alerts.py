@@ -1,6 +1,6 @@
 """Alerts that no message raises: a delivery that died, a log that is not as it was. The operator's feed has them.
 
-An alert of a message is an effect of its decision and is written with it (`deliver.dispatch`); it looks the same.
+An alert of a message is an effect of its decision and is written with it (`trip.address`); it looks the same.
 """
 
 from __future__ import annotations

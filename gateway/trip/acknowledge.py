@@ -14,8 +14,6 @@ from typing import TypeVar
 import structlog
 
 from gateway.catalogue import Catalogue
-from gateway.deliver.dispatch import Dispatch, InHand
-from gateway.deliver.rendering import Renderer, reference_of
 from gateway.errors import AcknowledgementInvalid
 from gateway.findings import rejects
 from gateway.model import Acknowledge, Agreement, DeliveryKind, Severity, Syntax
@@ -23,8 +21,10 @@ from gateway.parse.x12_writer import Body, GroupHeader
 from gateway.receipt import acknowledgement
 from gateway.receipt import x12 as functional
 from gateway.registry.directory import Directory
+from gateway.trip.address import Dispatch, InHand
 from gateway.trip.examine import ANY, Interchange, Verdict
 from gateway.trip.refusals import unreadable
+from gateway.trip.render import Renderer, reference_of
 
 ACKNOWLEDGEMENT = "acknowledgement"
 """The document type under which an agreement says how acknowledgements are pushed."""

@@ -20,16 +20,16 @@ from gateway.decide import china
 from gateway.decide.deadlines import MOST_FAULTS
 from gateway.decide.desk import Alarm
 from gateway.decide.flow import Flows
-from gateway.deliver.dispatch import Dispatch, InHand, gather_written
 from gateway.deliver.loop import Loop
-from gateway.deliver.rendering import Renderer
 from gateway.errors import LeaseLost, TemporaryError
 from gateway.findings import make_finding
 from gateway.model import GATEWAY, Deadline, derive_id
 from gateway.registry.directory import Directory
 from gateway.store.contract import Alert, ClaimedDeadline, Outcome, Store
+from gateway.trip.address import Dispatch, InHand, gather_written
 from gateway.trip.decider import Decider
 from gateway.trip.in_force import InForce
+from gateway.trip.render import Renderer
 from gateway.trip.transaction import Transaction
 from gateway.trip.work import see_through
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from gateway.decide import effects as do
-from gateway.deliver.dispatch import Dispatch, InHand
 from gateway.documents import Response, values
 from gateway.findings import make_finding
 from gateway.model import Finding, Partner, Payload, Place, Stage, Syntax
 from gateway.parse.segments import SegmentMessage, split
 from gateway.receipt.notary import Notary
 from gateway.store.contract import Answered, NewReceipt, Store, storable
+from gateway.trip.address import Dispatch, InHand
 
 _POSITIVE = {Syntax.EDIFACT: frozenset({"7", "8"}), Syntax.X12: frozenset({"A", "E"})}
 """0083 action coded of a CONTRL; AK901 of a 997, IK501's likes of a 999, TA104 of a TA1."""

@@ -28,9 +28,6 @@ from gateway.decide.effects import Alert
 from gateway.decide.engine import Part, effects_of
 from gateway.decide.facts import Facts
 from gateway.decide.flow import Flows
-from gateway.deliver.aside import run_aside, uncollected
-from gateway.deliver.dispatch import Dispatch, InHand, gather_written
-from gateway.deliver.rendering import Renderer
 from gateway.documents import MODELS, Decision, Document, Response
 from gateway.documents.parts import Function
 from gateway.findings import make_finding
@@ -43,9 +40,12 @@ from gateway.store.bodies import beginning
 from gateway.store.contract import Claimed, MessageRecord, NewReceipt, Outcome, Store, storable, storable_key
 from gateway.trip import answers, faults
 from gateway.trip.acknowledge import Acknowledger
+from gateway.trip.address import Dispatch, InHand, gather_written
+from gateway.trip.aside import run_aside, uncollected
 from gateway.trip.decider import Decider
 from gateway.trip.examine import HEADERS, Examined, Failed, Interchange, Message
 from gateway.trip.refusals import fault_of_ours, refusal, unacknowledged
+from gateway.trip.render import Renderer
 from gateway.trip.transaction import Share, Transaction
 
 log = structlog.get_logger(__name__)

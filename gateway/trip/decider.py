@@ -15,11 +15,11 @@ from gateway.decide.desk import Alarm, Occasion
 from gateway.decide.engine import Part, apply_all, decide
 from gateway.decide.facts import Facts
 from gateway.decide.flow import Flows
-from gateway.deliver.aside import run_aside
 from gateway.errors import NotFound
 from gateway.model import Partner
 from gateway.registry.directory import Directory
 from gateway.store.contract import Store
+from gateway.trip.aside import run_aside
 from gateway.trip.transaction import Transaction
 
 T = TypeVar("T")

@@ -22,8 +22,8 @@ import structlog
 
 from gateway.catalogue import Catalogue
 from gateway.catalogue_folders import Shelf
-from gateway.deliver.aside import run_in_thread
 from gateway.errors import CatalogueInvalid, TemporaryError
+from gateway.trip.aside import run_in_thread
 
 log = structlog.get_logger(__name__)
 

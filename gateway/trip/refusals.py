@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateway import findings
-from gateway.deliver.dispatch import InHand
 from gateway.documents import values
 from gateway.documents.response import Outcome, Reason, Response
 from gateway.findings import make_finding
 from gateway.model import Finding, Severity, derive_id
 from gateway.trip import faults
+from gateway.trip.address import InHand
 from gateway.trip.examine import Interchange, Message
 
 MAX_REASONS = 200

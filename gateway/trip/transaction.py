@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from gateway.decide.apply import Applied, Ground
 from gateway.decide.facts import Answer, Facts, Query
-from gateway.deliver.dispatch import Dispatch
 from gateway.store.contract import Answered, MessageRecord, NewReceipt
+from gateway.trip.address import Dispatch
 from gateway.trip.examine import Message
 
 

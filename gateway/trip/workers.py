@@ -33,11 +33,11 @@ from typing import IO, Any
 from gateway.catalogue import Catalogue
 from gateway.catalogue_folders import Shelf, read_laid_out
 from gateway.check import rulebook
-from gateway.deliver.aside import run_in_thread
 from gateway.durable import naming_system_errors
 from gateway.errors import CatalogueInvalid, ExaminerLost
 from gateway.model import Agreement, Payload, Place
 from gateway.receive.unpack import RATIO_FREE, is_packed
+from gateway.trip.aside import run_in_thread
 from gateway.trip.examine import Bounds, Examined, Message, examine
 from gateway.trip.lifetime import begin_worker, end_workers, uninterrupted
 from gateway.trip.slots import Slots

@@ -11,8 +11,6 @@ import structlog
 
 from gateway.check import rules, structure, xsd
 from gateway.decide import facts
-from gateway.deliver.dispatch import OPERATOR, Dispatch
-from gateway.deliver.rendering import Renderer
 from gateway.errors import StoreUnavailable
 from gateway.model import MessageState, PayloadState, Stage
 from gateway.parse import edifact
@@ -20,6 +18,8 @@ from gateway.receipt import acknowledgement
 from gateway.store.contract import PayloadView
 from gateway.translate.engine import Mapping
 from gateway.trip import acknowledge, carry, decider, examine
+from gateway.trip.address import OPERATOR, Dispatch
+from gateway.trip.render import Renderer
 from tests.trip import nasty
 from tests.trip.rig import House, codes, declaration, elements, interchange, message
 

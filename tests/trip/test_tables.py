@@ -12,7 +12,6 @@ from gateway import data
 from gateway.catalogue import Catalogue
 from gateway.catalogue_folders import shipped
 from gateway.check import rulebook
-from gateway.deliver.rendering import Renderer
 from gateway.documents.clearance import ClearanceNotice
 from gateway.documents.response import Response
 from gateway.model import Agreement, Direction, Partner
@@ -20,6 +19,7 @@ from gateway.parse import edifact
 from gateway.store.contract import Store
 from gateway.translate import table
 from gateway.trip.examine import ANY, Examiner, Message
+from gateway.trip.render import Renderer
 from tests.catalogues import with_files
 
 NO_STORE = cast("Store", None)

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 from gateway.catalogue_folders import shipped
 from gateway.decide import effects as do
-from gateway.deliver.dispatch import InHand
 from gateway.documents import Document
 from gateway.model import Agreement, Direction, MessageState, Payload, Strictness, Syntax
 from gateway.receipt import advice, signed
@@ -15,6 +14,7 @@ from gateway.store.sql import to_json
 from gateway.translate import envelope, table
 from gateway.translate.context import Context
 from gateway.trip import answers, faults, refusals
+from gateway.trip.address import InHand
 from gateway.trip.examine import Failed, Interchange, Message, examine
 from tests.conformance import rig
 from tests.flows import world

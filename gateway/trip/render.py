@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 from gateway.catalogue import Catalogue
 from gateway.decide.facts import Facts, NextNumber
-from gateway.deliver.aside import run_aside
 from gateway.documents import Document
 from gateway.documents.response import Response
 from gateway.findings import make_finding
@@ -19,6 +18,7 @@ from gateway.store.contract import Store
 from gateway.translate import table
 from gateway.translate.context import Context
 from gateway.translate.envelope import Frame, Rendered, render
+from gateway.trip.aside import run_aside
 
 X12_NUMBERS = 999_999_999
 """ISA13 has nine digits; then it begins again (X12.5)."""

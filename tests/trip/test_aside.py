@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from gateway.deliver.aside import MANY_ITEMS, run_aside, uncollected
 from gateway.documents import Manifest
+from gateway.trip.aside import MANY_ITEMS, run_aside, uncollected
 
 
 def manifest(bills: int, seals: int = 0) -> Manifest:

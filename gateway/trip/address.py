@@ -20,8 +20,6 @@ import structlog
 from gateway.decide import effects as do
 from gateway.decide.apply import Applied, CaseStep, Moved
 from gateway.decide.engine import Part
-from gateway.deliver.aside import run_aside
-from gateway.deliver.rendering import Renderer
 from gateway.documents.base import Document
 from gateway.findings import MOST_TOLD, kept, make_finding
 from gateway.model import (
@@ -44,6 +42,8 @@ from gateway.receipt.signed import canonical
 from gateway.registry.directory import Directory
 from gateway.store.alerts import ALERTS, OPERATOR, alert_body
 from gateway.store.contract import CaseChange, CaseLink, LedgerMove, Wait
+from gateway.trip.aside import run_aside
+from gateway.trip.render import Renderer
 
 log = structlog.get_logger(__name__)
 
