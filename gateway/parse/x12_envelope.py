@@ -43,7 +43,7 @@ _HEADLESS = (
 """A group or transaction set that came without ISA gives its separators away by what follows it."""
 
 QUALIFIER = re.compile(r"0[1-47-9]|[12][0-9]|3[0-8]|AM|NR|SA|SN|ZZ")
-"""I05. The values of I01, I03, I05 and I11 are those of xlate/staedi 1.25, X12/common.xml."""
+"""I05. The values of I01, I03, I05 and I11 are those of xlate/staedi 06ea7f73, X12/common.xml."""
 
 # X12.5: what each ISA element may hold; ISA09, ISA11 and the separators are looked at by hand. A version is known by its
 # form, since X12 publishes one a year.
