@@ -25,7 +25,8 @@ from gateway.errors import BodyLost, FactsMoved, TemporaryError
 from gateway.model import Direction
 from gateway.receipt.notary import Notary
 from gateway.registry.directory import Directory
-from gateway.store.contract import Claimed, Outcome, Store
+from gateway.store.contract import Claimed, Outcome
+from gateway.store.ports import Store
 from gateway.trip.alarms import Alarms
 from gateway.trip.carry import Trip
 from gateway.trip.examine import Bounds

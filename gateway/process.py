@@ -33,8 +33,9 @@ from gateway.receipt.notary import Notary
 from gateway.receive.intake import Intake
 from gateway.registry.directory import Directory
 from gateway.store import node_file
-from gateway.store.contract import Alert, Store
+from gateway.store.contract import Alert
 from gateway.store.log_watch import LogWatch
+from gateway.store.ports import Store
 from gateway.store.upkeep import keep_swept
 from gateway.transports.base import Sender
 from gateway.transports.plugin import Means

@@ -11,7 +11,7 @@ from gateway.cli import output
 
 if TYPE_CHECKING:
     from gateway.model import Credential
-    from gateway.store.contract import Store
+    from gateway.store.ports import Store
 
 _PartnerArgument = Annotated[str, typer.Argument(help="Id of a partner.", metavar="PARTNER")]
 _IdArgument = Annotated[str, typer.Argument(help="Id of a credential.", metavar="ID")]

@@ -11,7 +11,7 @@ from gateway.cli import output
 
 if TYPE_CHECKING:
     from gateway.model import Deadline
-    from gateway.store.contract import Store
+    from gateway.store.ports import Store
 
 
 def register(cli: typer.Typer) -> None:

@@ -14,7 +14,8 @@ from gateway.signs import shown
 
 if TYPE_CHECKING:
     from gateway.model import Delivery, Payload
-    from gateway.store.contract import MessageRecord, PayloadLine, PayloadView, Store
+    from gateway.store.contract import MessageRecord, PayloadLine, PayloadView
+    from gateway.store.ports import Store
 
 _TIME = "%Y-%m-%d %H:%M:%S"
 

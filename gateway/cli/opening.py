@@ -12,7 +12,7 @@ from gateway.cli import output
 if TYPE_CHECKING:
     from gateway.config import Settings
     from gateway.receipt.signed import Signer
-    from gateway.store.contract import Store
+    from gateway.store.ports import Store
 
 T = TypeVar("T")
 

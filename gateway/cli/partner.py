@@ -12,7 +12,7 @@ from gateway.cli import output
 
 if TYPE_CHECKING:
     from gateway.model import Credential
-    from gateway.store.contract import Store
+    from gateway.store.ports import Store
 
 _CHUNK = 1000
 """Partners imported in one transaction: bounded memory, and few commits."""

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from gateway.model import Finding, Payload
     from gateway.receipt.stored import StoredLog
     from gateway.receipt.verify import Covered, Problem
-    from gateway.store.contract import Proven, Store
+    from gateway.store.contract import Proven
+    from gateway.store.ports import Store
 
 _EARLIER_KEYS = 100
 """Keys of earlier names that are told at most, the latest first: it is the same key under each."""

@@ -15,7 +15,8 @@ from gateway.cli import output
 from gateway.cli.words import word
 
 if TYPE_CHECKING:
-    from gateway.store.contract import LogBreak, Reconciliation, Store
+    from gateway.store.contract import LogBreak, Reconciliation
+    from gateway.store.ports import Store
 
 _AT_ONCE = 500
 """Deliveries ordered at once: as many as one transaction takes."""

@@ -26,10 +26,10 @@ from gateway.store.contract import (
     NewReceipt,
     Settled,
     Settlement,
-    Store,
     storable,
     storable_key,
 )
+from gateway.store.ports import Store
 from gateway.transports.base import STAGES, VERDICTS, Evidence
 
 log = structlog.get_logger(__name__)

@@ -25,7 +25,8 @@ from gateway.errors import DeliveryRefused, GatewayError, LeaseLost, PermanentEr
 from gateway.model import Agreement, Delivery
 from gateway.receipt.notary import Notary
 from gateway.registry.directory import Directory
-from gateway.store.contract import AttemptResult, Awaits, NewReceipt, Share, Store
+from gateway.store.contract import AttemptResult, Awaits, NewReceipt, Share
+from gateway.store.ports import Store
 from gateway.transports.base import STAGES, Awaiting, Evidence, Sender
 
 log = structlog.get_logger(__name__)

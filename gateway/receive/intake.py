@@ -19,7 +19,8 @@ from gateway.config import Settings
 from gateway.errors import Overloaded, PayloadUnreadable, StorageFull
 from gateway.model import Payload, Stage, new_id
 from gateway.receipt.notary import Notary
-from gateway.store.contract import Accepted, Claimed, NewReceipt, Store
+from gateway.store.contract import Accepted, Claimed, NewReceipt
+from gateway.store.ports import Store
 from gateway.transports.base import Arrival
 from gateway.transports.spool import refuse_size
 

@@ -15,7 +15,8 @@ from typing import TypeVar, cast
 
 from gateway.model import Agreement, Credential, CredentialKind, CredentialUse, Direction, Identifier, Partner
 from gateway.registry.credentials import choose
-from gateway.store.contract import RegistryChanges, Store
+from gateway.store.contract import RegistryChanges
+from gateway.store.ports import Registry
 
 T = TypeVar("T")
 
@@ -41,7 +42,7 @@ class _Answer:
 class Directory:
     """A read-through cache over the registry, by partner and version."""
 
-    def __init__(self, store: Store, *, kept: int = CACHED, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, store: Registry, *, kept: int = CACHED, clock: Callable[[], float] = time.monotonic) -> None:
         """`kept` answers are kept, those that were asked for last; `clock` gives seconds that only rise."""
         self._store = store
         self._kept = kept

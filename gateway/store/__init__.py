@@ -9,8 +9,9 @@ from pathlib import Path
 
 from gateway.receipt.signed import Signer
 from gateway.store import breaks, log
-from gateway.store.contract import LogBreak, Store
+from gateway.store.contract import LogBreak
 from gateway.store.migrations import explained, file_of, head, migrate, read, version, without_password
+from gateway.store.ports import Store
 from gateway.store.sql_store import SqlStore
 
 __all__ = ["Store", "explained", "file_of", "log_at", "migrate", "open_store", "version", "without_password"]

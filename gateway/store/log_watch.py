@@ -23,7 +23,8 @@ import structlog
 from gateway.errors import TemporaryError
 from gateway.receipt.problems import Problem
 from gateway.receipt.stored import StoredLog
-from gateway.store.contract import Alert, AuditMark, Store
+from gateway.store.contract import Alert, AuditMark
+from gateway.store.ports import Store
 
 log = structlog.get_logger(__name__)
 

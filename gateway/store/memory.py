@@ -34,7 +34,7 @@ from gateway.store.contract import CaseChange, Outcome, Wait
 
 
 class MemoryDecisions:
-    """A `contract.Decisions` over dictionaries."""
+    """A `ports.Decisions` over dictionaries."""
 
     def __init__(self, partners: Iterable[Partner] = ()) -> None:
         """`partners` are all there are, for good."""
@@ -51,11 +51,11 @@ class MemoryDecisions:
         self._given: dict[tuple[str, NextNumber], int] = {}
 
     async def facts(self, queries: Iterable[Query], known: Facts, for_id: str) -> Facts:
-        """See `contract.Decisions`."""
+        """See `ports.Decisions`."""
         return known.plus({query: self._answer(query, for_id) for query in queries if query not in known.answers})
 
     async def commit(self, outcome: Outcome) -> None:
-        """See `contract.Decisions`; payloads are not known here, so that any fence will do."""
+        """See `ports.Decisions`; payloads are not known here, so that any fence will do."""
         for query, answer in (outcome.facts.answers if outcome.facts else {}).items():
             if answer.version and self._answer(query, "").version != answer.version:
                 raise FactsMoved(work=outcome.work.id, query=query)

@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 
 from gateway.errors import TemporaryError
-from gateway.store.contract import Store
+from gateway.store.ports import Upkeep
 
 log = structlog.get_logger(__name__)
 
@@ -18,7 +18,7 @@ SWEEP_SECONDS: Final = 24 * 3600.0
 """Between two sweeps: only files a day old are removed, and each sweep lists the whole folder."""
 
 
-async def keep_swept(store: Store) -> None:
+async def keep_swept(store: Upkeep) -> None:
     """Sweep until cancelled. What goes wrong with one sweep is logged, and ends neither the next one nor the process."""
     await asyncio.sleep(FIRST_SECONDS)
     while True:

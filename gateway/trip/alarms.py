@@ -25,7 +25,8 @@ from gateway.errors import LeaseLost, TemporaryError
 from gateway.findings import make_finding
 from gateway.model import GATEWAY, Deadline, derive_id
 from gateway.registry.directory import Directory
-from gateway.store.contract import Alert, ClaimedDeadline, Outcome, Store
+from gateway.store.contract import Alert, ClaimedDeadline, Outcome
+from gateway.store.ports import Store
 from gateway.trip.address import Dispatch, InHand, gather_written
 from gateway.trip.decider import Decider
 from gateway.trip.in_force import InForce

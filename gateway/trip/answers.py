@@ -11,7 +11,8 @@ from gateway.findings import make_finding
 from gateway.model import Finding, Partner, Payload, Place, Stage, Syntax
 from gateway.parse.segments import SegmentMessage, split
 from gateway.receipt.notary import Notary
-from gateway.store.contract import Answered, NewReceipt, Store, storable
+from gateway.store.contract import Answered, NewReceipt, storable
+from gateway.store.ports import Outbox
 from gateway.trip.address import Dispatch, InHand
 
 _POSITIVE = {Syntax.EDIFACT: frozenset({"7", "8"}), Syntax.X12: frozenset({"A", "E"})}
@@ -19,7 +20,7 @@ _POSITIVE = {Syntax.EDIFACT: frozenset({"7", "8"}), Syntax.X12: frozenset({"A", 
 
 
 async def acknowledged(
-    control: SegmentMessage, sender: Partner, store: Store, dispatch: Dispatch, in_hand: InHand
+    control: SegmentMessage, sender: Partner, store: Outbox, dispatch: Dispatch, in_hand: InHand
 ) -> str:
     """A recipient's CONTRL, TA1, 997 or 999: the case it concerns; a refusal by syntax rings an alarm."""
     reference, action = _verdict(control)
@@ -37,7 +38,7 @@ async def answered(
     case_id: str,
     sender: Partner,
     payload: Payload,
-    store: Store,
+    store: Outbox,
     notary: Notary,
     in_hand: InHand,
 ) -> Answered | None:

@@ -37,7 +37,8 @@ from gateway.receipt.notary import Notary
 from gateway.receive.unpack import sniff
 from gateway.registry.directory import Directory
 from gateway.store.bodies import beginning
-from gateway.store.contract import Claimed, MessageRecord, NewReceipt, Outcome, Store, storable, storable_key
+from gateway.store.contract import Claimed, MessageRecord, NewReceipt, Outcome, storable, storable_key
+from gateway.store.ports import Store
 from gateway.trip import answers, faults
 from gateway.trip.acknowledge import Acknowledger
 from gateway.trip.address import Dispatch, InHand, gather_written

@@ -18,7 +18,7 @@ from gateway.decide.flow import Flows
 from gateway.errors import NotFound
 from gateway.model import Partner
 from gateway.registry.directory import Directory
-from gateway.store.contract import Store
+from gateway.store.ports import Decisions
 from gateway.trip.aside import run_aside
 from gateway.trip.transaction import Transaction
 
@@ -38,7 +38,7 @@ class Decided:
 class Decider:
     """Decides occasions by the flows and the rules of one day."""
 
-    def __init__(self, store: Store, directory: Directory, flows: Flows, rules: Rules, now: datetime) -> None:
+    def __init__(self, store: Decisions, directory: Directory, flows: Flows, rules: Rules, now: datetime) -> None:
         """`directory` tells who partners are; `now` is the time of all that is decided."""
         self._store = store
         self._directory = directory

@@ -16,7 +16,8 @@ from datetime import datetime, timedelta
 import structlog
 
 from gateway.errors import EarlierUndecided, ExaminationFatal, ExaminerLost, LeaseLost, TemporaryError
-from gateway.store.contract import Claimed, Store
+from gateway.store import ports
+from gateway.store.contract import Claimed
 from gateway.trip.workers import is_large
 
 log = structlog.get_logger(__name__)
@@ -48,7 +49,7 @@ class Inbox:
     """What of the store's inbox is in this process's hands, and who of it is suspected of ending processes."""
 
     def __init__(
-        self, store: Store, lease: timedelta, clock: Callable[[], datetime], arrivals: Callable[[], int]
+        self, store: ports.Inbox, lease: timedelta, clock: Callable[[], datetime], arrivals: Callable[[], int]
     ) -> None:
         """`arrivals` counts what is being accepted just now."""
         self._store = store

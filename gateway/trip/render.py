@@ -14,7 +14,7 @@ from gateway.documents.response import Response
 from gateway.findings import make_finding
 from gateway.model import TIME_DIGITS, Agreement, Partner, begins_with_time
 from gateway.receipt import advice
-from gateway.store.contract import Store
+from gateway.store.ports import Decisions
 from gateway.translate import table
 from gateway.translate.context import Context
 from gateway.translate.envelope import Frame, Rendered, render
@@ -27,7 +27,7 @@ X12_NUMBERS = 999_999_999
 class Renderer:
     """Writes documents as bytes, each in an interchange of its own."""
 
-    def __init__(self, our_id: str, store: Store, catalogue: Catalogue) -> None:
+    def __init__(self, our_id: str, store: Decisions, catalogue: Catalogue) -> None:
         """`our_id` names us where an agreement does not; `store` counts X12 control numbers."""
         self.catalogue = catalogue
         self._our_id = our_id

@@ -20,7 +20,8 @@ from gateway.model import Credential, CredentialKind, Partner, Role
 from gateway.registry.credentials import Validity, judge
 from gateway.registry.directory import Directory
 from gateway.registry.keys import ADMIN, READ, hash_key
-from gateway.store.contract import Store, Viewer
+from gateway.store.contract import Viewer
+from gateway.store.ports import Store
 
 log = structlog.get_logger(__name__)
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import structlog
 
 from gateway.errors import Overloaded, TemporaryError
-from gateway.store.contract import Store
+from gateway.store.ports import Feeds
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +30,7 @@ _EVERYONE = ""
 class News:
     """Who waits for which feed."""
 
-    def __init__(self, store: Store, most: int) -> None:
+    def __init__(self, store: Feeds, most: int) -> None:
         """`most` is how many readers of one partner may wait."""
         self._store = store
         self._most = most
@@ -70,7 +70,7 @@ class News:
 class _Watch:
     """Looks at one feed as long as somebody waits for it."""
 
-    def __init__(self, store: Store, feed: str, *, test: bool) -> None:
+    def __init__(self, store: Feeds, feed: str, *, test: bool) -> None:
         self.readers: dict[asyncio.Event, str] = {}
         self._store = store
         self._feed = feed

@@ -30,7 +30,7 @@ from gateway import config, opening
 from gateway.model import Direction
 from gateway.registry.directory import CACHED, VERSION_AGE, Directory
 from gateway.registry.keys import hash_key
-from gateway.store.contract import Store
+from gateway.store.ports import Store
 from tests.bench.figures import ROOT, Figure
 
 PARTNERS = int(os.environ.get("GATEWAY_BENCH_PARTNERS", "250000"))

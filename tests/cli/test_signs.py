@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.model import Finding, Identifier, Partner, Place, Severity
-from gateway.store.contract import Store
+from gateway.store.ports import Store
 from tests.cli.conftest import Run
 from tests.cli.test_store import with_gateway
 from tests.store.made import claim, delivery, message, outcome

@@ -13,7 +13,7 @@ import pytest
 from gateway import opening
 from gateway.cli import store as store_commands
 from gateway.config import load
-from gateway.store.contract import Store
+from gateway.store.ports import Store
 from tests.cli.conftest import Run
 from tests.store.made import accept, deliver_later, delivery
 

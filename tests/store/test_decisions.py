@@ -44,9 +44,10 @@ from gateway.decide.tasks import TaskKind
 from gateway.errors import FactsMoved
 from gateway.findings import make_finding
 from gateway.model import TaskState
-from gateway.store.contract import CaseChange, CaseLink, Decisions, LedgerMove, Outcome, Work, WorkKind
+from gateway.store.contract import CaseChange, CaseLink, LedgerMove, Outcome, Work, WorkKind
 from gateway.store.contract import Wait as StoredWait
 from gateway.store.memory import MemoryDecisions
+from gateway.store.ports import Decisions
 from gateway.store.sql_store import SqlStore
 from tests.flows.test_flows import MESSAGES
 from tests.flows.world import ALL, BUREAU, FACTORY, FLOWS, NOW, RULES, World, outbound

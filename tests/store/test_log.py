@@ -70,7 +70,7 @@ async def test_one_commit_signs_once(store: SqlStore) -> None:
 
 async def test_the_log_is_walked_in_pages(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """The log is read in order and without a gap, from anywhere, however it falls into pages."""
-    monkeypatch.setattr("gateway.store.sql_store.LOG_PAGE", 4)
+    monkeypatch.setattr("gateway.store.sql_log.LOG_PAGE", 4)
     await asyncio.gather(*(accept(store, n) for n in range(1, 14)))
     assert [one.index async for one in store.log()] == list(range(13))
     assert [one.index async for one in store.log(after=8)] == [9, 10, 11, 12]

@@ -379,6 +379,8 @@ AGREEMENT = Agreement("a-new", "p-new", Direction.OUT, "*", "json:x:1")
 
 async def take_back(store: SqlStore) -> None:
     """What a node and an operator do when something has ended badly."""
+    await store.call_for_catalogue()
+    assert await store.catalogue_calls() == 1
     await store.hold_as("node", LATER)
     claimed = await store.claim_deliveries(5, timedelta(0), LATER, Share(2, {"customs": 2}))
     assert [one.partner_id for one in claimed] == ["bureau"] * 2

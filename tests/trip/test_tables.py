@@ -16,7 +16,7 @@ from gateway.documents.clearance import ClearanceNotice
 from gateway.documents.response import Response
 from gateway.model import Agreement, Direction, Partner
 from gateway.parse import edifact
-from gateway.store.contract import Store
+from gateway.store.ports import Store
 from gateway.translate import table
 from gateway.trip.examine import ANY, Examiner, Message
 from gateway.trip.render import Renderer

@@ -22,7 +22,8 @@ from gateway.process import Process
 from gateway.receipt.notary import Notary
 from gateway.registry.keys import hash_key
 from gateway.store import migrate
-from gateway.store.contract import CaseChange, MessageRecord, NewReceipt, Outcome, Store
+from gateway.store.contract import CaseChange, MessageRecord, NewReceipt, Outcome
+from gateway.store.ports import Store
 from gateway.web import app
 from gateway.web.application import application
 from gateway.web.services import Services

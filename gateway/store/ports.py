@@ -1,0 +1,457 @@
+"""What the rest of the house asks of the store: operations, by port. Their values are in `contract`.
+
+Whoever needs little names the port that has it; the store is all of them. Every writing operation returns only after its
+commit is durable. Writers are batched: many operations share one transaction, which appends their receipts to the Merkle
+log and signs one checkpoint as its last statements (group commit). An operation that fails its own check (a moved fact, a
+lost lease, a repeated id) fails alone; the others of its batch go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from gateway.decide.facts import Facts, Query
+from gateway.model import (
+    Agreement,
+    Credential,
+    Deadline,
+    Delivery,
+    FeedEntry,
+    Identifier,
+    InterchangeRef,
+    Partner,
+    Payload,
+    Receipt,
+    Task,
+)
+from gateway.receipt.stored import StoredLog
+from gateway.store.contract import (
+    ANYONE,
+    LONGEST_PAGE,
+    ORPHAN_SECONDS,
+    Accepted,
+    Alert,
+    AttemptResult,
+    AuditMark,
+    Awaited,
+    CasePage,
+    CasePlace,
+    CaseView,
+    Claimed,
+    ClaimedDeadline,
+    Confirmation,
+    ConfirmationKey,
+    Kept,
+    MessageRecord,
+    NewReceipt,
+    Outcome,
+    PayloadLine,
+    PayloadView,
+    Pressure,
+    Proven,
+    Reconciliation,
+    RegistryChanges,
+    Settled,
+    Settlement,
+    Share,
+    Viewer,
+    Work,
+)
+
+
+class Inbox(Protocol):
+    """Commit 1, and payloads between the two commits."""
+
+    async def accept(self, payload: Payload, receipt: NewReceipt, lease: timedelta | None = None) -> Accepted:
+        """Keep `payload` and its receipt, and claim it for this node where a `lease` is given.
+
+        TransportIdReused where its transport id came with another digest.
+        """
+
+    async def claim_payloads(
+        self, limit: int, lease: timedelta, now: datetime, *, without_large_of: Sequence[str] = ()
+    ) -> Sequence[Claimed]:
+        """The oldest payloads that nobody holds, in order of arrival; with their bodies, but for what was lost.
+
+        A large payload comes with the file that holds it instead. Those of the partners `without_large_of` stay.
+        """
+
+    async def renew_payload(
+        self, payload_id: str, fence: int, lease: timedelta, now: datetime, begun: int | None = None
+    ) -> None:
+        """Hold a claimed payload longer, or give it back by a lease that ends; LeaseLost if another worker has it.
+
+        `begun` is what the next claim shall see as `Claimed.begun`; without it, this claim's examination counts.
+        """
+
+    async def earlier_undecided(self, payload_id: str) -> bool:
+        """Whether another payload of the same sender arrived before this one and is not decided yet."""
+
+    async def find_interchange(
+        self, ref: InterchangeRef, window: timedelta, received_at: datetime, payload_id: str
+    ) -> str:
+        """Which other payload than `payload_id` used `ref` within `window` of `received_at`; empty where none did."""
+
+    async def stage(self, payload_id: str, fence: int, position: int, messages: Sequence[MessageRecord]) -> None:
+        """Keep checked messages of a large interchange until its trailer is seen; repeatable."""
+
+    async def staged(self, payload_id: str, after: int, limit: int) -> Sequence[MessageRecord]:
+        """Staged messages with number > `after`, in order."""
+
+    async def failed_messages(self, payload_id: str, up_to: int) -> Sequence[MessageRecord]:
+        """Its messages, up to that number, that a fault of ours kept from being processed."""
+
+    async def reopen_payload(self, payload_id: str) -> None:
+        """Let a payload be processed again by today's tables (reprocess); what it makes has the same ids."""
+
+    async def hold_as(self, node: str, now: datetime) -> int:
+        """Claim as `node` from now on. What it held before it was started again is due at once; how much that was."""
+
+
+class Decisions(Protocol):
+    """What deciding needs of a store: answers, and commit 2."""
+
+    async def facts(self, queries: Iterable[Query], known: Facts, for_id: str) -> Facts:
+        """`known` with the answers to `queries`; numbers are reserved for `for_id`, and the same again when asked again."""
+
+    async def commit(self, outcome: Outcome) -> None:
+        """Write all of an outcome, or nothing: FactsMoved where its facts are others by now, LeaseLost for another's payload."""
+
+
+class Deadlines(Protocol):
+    """Terms that are kept until they are over."""
+
+    async def claim_deadlines(self, limit: int, lease: timedelta, now: datetime) -> Sequence[ClaimedDeadline]:
+        """Deadlines that are over, the oldest first, and that nobody holds.
+
+        None that a message received before it may still forestall: while such a one is undecided, `deadlines.PATIENCE`
+        at most; nor any while a break of the log is not reconciled.
+        """
+
+    async def return_deadline(self, work: Work, until: datetime, begun: int) -> None:
+        """Give a claimed deadline back, to be claimed again from `until` on as one that was claimed `begun` times.
+
+        LeaseLost if another worker has it, or it is gone.
+        """
+
+    async def bury_deadline(self, work: Work, alert: Alert) -> None:
+        """Leave a claimed deadline to an operator, who is alerted; LeaseLost as above."""
+
+    async def revive_deadline(self, deadline_id: str, now: datetime) -> None:
+        """Let a deadline that was left to the operator be decided; NotFound where there is none such."""
+
+    async def buried_deadlines(self, limit: int) -> Sequence[Deadline]:
+        """Deadlines that were left to the operator, the oldest first."""
+
+
+class Tasks(Protocol):
+    """Decisions that wait for persons."""
+
+    async def open_tasks(self, offices: Sequence[str], after: str, limit: int, *, test: bool = False) -> Sequence[Task]:
+        """Tasks that wait for a decision of these offices, the oldest first; `after` a task's id."""
+
+
+class Outbox(Protocol):
+    """Deliveries on their way, and what comes back about them."""
+
+    async def claim_deliveries(
+        self, limit: int, lease: timedelta, now: datetime, share: Share | None = None
+    ) -> Sequence[Delivery]:
+        """Lane heads that are due, each leased, with its attempt already recorded (`attempts` counts it).
+
+        With a `share`, of each partner as many as it leaves room for; the room of the others is theirs.
+        One whose lease ran out in the last attempt that its agreement allows is dead instead.
+        """
+
+    async def renew_delivery(self, delivery_id: str, fence: int, lease: timedelta, now: datetime) -> None:
+        """Hold a claimed delivery longer; LeaseLost if another worker has it."""
+
+    async def finish_attempt(self, result: AttemptResult) -> None:
+        """Complete an attempt; LeaseLost if the fence is not the current one."""
+
+    async def awaited(self, key: ConfirmationKey) -> Awaited | None:
+        """The delivery that awaits, or awaited, this confirmation; None where nobody does."""
+
+    async def overdue(self, limit: int, now: datetime) -> Sequence[Awaited]:
+        """Deliveries whose confirmation is overdue at `now`, or came too early to count and has not counted since."""
+
+    async def settle(self, settlement: Settlement) -> Settled:
+        """Make of a delivery what its confirmation says; once, however often and from wherever it comes."""
+
+    async def keep_confirmation(self, confirmation: Confirmation) -> Settled:
+        """Keep a confirmation that nobody awaits: EARLY, or MOVED where somebody does by now."""
+
+    async def retry_delivery(self, delivery_id: str, now: datetime) -> None:
+        """Make a dead or held delivery due again, same bytes, same id."""
+
+    async def skip_delivery(self, delivery_id: str, now: datetime) -> None:
+        """Take a dead or held delivery out of its lane, so that the next one may go."""
+
+    async def delivery_by_reference(self, partner_id: str, reference: str) -> Delivery | None:
+        """The newest delivery to a partner that carries `reference`; by it an answer finds what it answers."""
+
+    async def sent_delivery(
+        self, case_id: str, partner_id: str, document_type: str, *, test: bool = False
+    ) -> Delivery | None:
+        """The newest delivery of such a document of a case that the partner may have by now; its answers are about it."""
+
+    async def delivery(self, delivery_id: str, seen_by: Viewer = ANYONE) -> Delivery:
+        """One delivery with its body; NotFound where there is none that `seen_by` may see."""
+
+    async def delivery_kept(self, delivery_id: str, seen_by: Viewer = ANYONE) -> tuple[Delivery, Kept]:
+        """As `delivery`, its bytes apart: a large body is not read."""
+
+    async def deliveries(self, partner_id: str, state: str, limit: int, after: str = "") -> Sequence[Delivery]:
+        """Deliveries by state, newest first, done ones too, without bodies; `after` a delivery id."""
+
+
+class Reconciling(Protocol):
+    """What an operator does after the store was set back."""
+
+    async def reconciliation(self, partner_id: str, limit: int) -> Reconciliation:
+        """What is held (of one partner only, unless empty), at most `limit` of each kind, and all breaks of the log."""
+
+    async def held_deliveries(self, partner_id: str) -> Sequence[str]:
+        """Ids of all held deliveries (of one partner only, unless empty), in the order of their lanes."""
+
+    async def release_payloads(self) -> int:
+        """Let held payloads be decided; how many."""
+
+    async def skip_numbers(self, count: int) -> None:
+        """Move all counters of document numbers on by `count`, those too that are not begun."""
+
+    async def close_breaks(self, now: datetime) -> bool:
+        """Mark the breaks of the log reconciled if nothing is held any more; whether nothing is."""
+
+
+class Feeds(Protocol):
+    """Entries that readers fetch, in the order of their commits."""
+
+    async def feed(
+        self, name: str, partner_id: str, after: int, limit: int, *, test: bool = False
+    ) -> Sequence[FeedEntry]:
+        """Entries with sequence > `after`, in order, that `partner_id` may read."""
+
+    async def feed_end(self, name: str, *, test: bool = False) -> int:
+        """Sequence number of the newest entry of a feed, 0 where it has none."""
+
+    async def feed_entry(self, name: str, partner_id: str, sequence: int, *, test: bool = False) -> FeedEntry:
+        """One entry with its body; NotFound where there is none that `partner_id` may read."""
+
+    async def feed_entry_kept(
+        self, name: str, partner_id: str, sequence: int, *, test: bool = False
+    ) -> tuple[FeedEntry, Kept]:
+        """As `feed_entry`, its bytes apart: a large body is not read."""
+
+
+class Pages(Protocol):
+    """What people look at: payloads, messages, cases."""
+
+    async def original(self, payload_id: str, *, body: bool = True) -> Payload:
+        """A payload as it came, without its body where that is not asked for; NotFound where there is none."""
+
+    async def message(self, message_id: str) -> MessageRecord:
+        """One message without its document; NotFound where there is none."""
+
+    async def payload(
+        self,
+        payload_id: str,
+        after: int | None = None,
+        limit: int = LONGEST_PAGE,
+        *,
+        bodies: bool = True,
+        seen_by: Viewer = ANYONE,
+        most: int = 0,
+    ) -> PayloadView:
+        """A payload with its messages from number `after` on, `limit` at most.
+
+        With `most` the page ends at the first message by which their findings, as they are kept, exceed so many bytes.
+
+        NotFound where there is none that `seen_by` may see.
+        With `bodies` all bytes that are spoken of are read as well, and documents; without, only small ones of
+        acknowledgements, responses and what its sender may fetch, as many as `views.MOST_BODIES` bytes have room for.
+        """
+
+    async def payloads(
+        self, partner_id: str, state: str, after: str, limit: int, *, test: bool | None = None
+    ) -> Sequence[PayloadLine]:
+        """Payloads newest first; `partner_id` and `state` may be empty; `after` a payload id; of one traffic, or both.
+
+        `state` is a `Standing`, or `processed` for all that have a verdict.
+        """
+
+    async def case(self, key: str, partner_id: str = "", *, test: bool = False) -> Sequence[CaseView]:
+        """The newest `CASES` cases found by an id or any business key, each with the newest piece of its timeline.
+
+        Only those `partner_id` takes part in, unless empty.
+        """
+
+    async def cases(
+        self, key: str, partner_id: str = "", after: str = "", limit: int = LONGEST_PAGE, *, test: bool = False
+    ) -> CasePage:
+        """As `case`, those that come after the case `after`; `limit` bounds the piece of each timeline."""
+
+    async def case_earlier(
+        self, case_id: str, partner_id: str, place: CasePlace, limit: int = LONGEST_PAGE, *, test: bool = False
+    ) -> CaseView:
+        """An older piece of a case's timeline; NotFound where there is none that `partner_id` takes part in."""
+
+    async def pressure(self) -> Pressure:
+        """How much waits."""
+
+
+class Alerts(Protocol):
+    """What no message raises, and somebody must look at."""
+
+    async def raise_alert(self, alert: Alert) -> None:
+        """Put an alert that no message raises on the operator's feed and its case's timeline; once per subject."""
+
+
+class Log(Protocol):
+    """The receipt log. A checkpoint is handed out only when the anchor holds it, or one that extends it."""
+
+    @property
+    def origin(self) -> str:
+        """The name the log goes by now."""
+
+    async def log_key(self) -> str:
+        """The public key of the log under its present name."""
+
+    async def proven(self, index: int) -> Proven:
+        """A receipt with its inclusion proof against the newest checkpoint; NotFound where there is none."""
+
+    async def receipt(self, index: int) -> Receipt | None:
+        """The receipt at `index`; None where there is none."""
+
+    async def sent_by(self, partner_id: str, payload_id: str, message_id: str) -> bool:
+        """Whether `partner_id` sent the payload, or the message."""
+
+    async def receipts_of(self, subject_ids: Iterable[str]) -> Sequence[Receipt]:
+        """All receipts about these, in log order."""
+
+    async def consistency(self, old_size: int) -> tuple[tuple[bytes, ...], str]:
+        """The proof that the newest checkpoint extends the tree of `old_size`, and that checkpoint."""
+
+    async def checkpoint(self) -> str:
+        """The newest signed checkpoint; empty before the first commit."""
+
+    def log(self, after: int = -1) -> AsyncIterator[Receipt]:
+        """Every receipt with index > `after`, in order, in bounded memory."""
+
+
+class LogAudit(Protocol):
+    """The log's audit of itself."""
+
+    async def audit_from(self, place: int) -> StoredLog:
+        """The stored log, with nothing looked at but what the newest checkpoint of up to `place` entries vouches for."""
+
+    async def audit_on(self, log: StoredLog, count: int) -> bool:
+        """Look at the next `count` entries at most; True at the end, which was judged then."""
+
+    async def log_size(self) -> int:
+        """Entries in the log."""
+
+    async def mark_audit(self, mark: AuditMark) -> AuditMark | None:
+        """Hold the audit until `mark.until`, and keep its place where that is not negative.
+
+        The mark with the place as kept; None where another node holds the audit.
+        """
+
+
+class Registry(Protocol):
+    """Partners, agreements and credentials."""
+
+    async def import_partners(
+        self, partners: Iterable[Partner], agreements: Iterable[Agreement], credentials: Iterable[Credential]
+    ) -> tuple[int, int, int]:
+        """Add or replace in bulk; how many partners, agreements and credentials. What was revoked stays so."""
+
+    async def partner(self, partner_id: str) -> Partner:
+        """NotFound where there is none."""
+
+    async def partner_by(self, identifier: Identifier) -> Partner | None:
+        """The partner that goes by `identifier`."""
+
+    async def partners(self, after: str, limit: int) -> Sequence[Partner]:
+        """Partners by id, for a cursor."""
+
+    async def partners_with_role(self, role: str) -> Sequence[Partner]:
+        """Active partners that have `role` (few: customs, ports, bureaus)."""
+
+    async def agreements(self, partner_id: str) -> Sequence[Agreement]:
+        """All agreements of a partner."""
+
+    async def agreements_of(self, partner_ids: Iterable[str]) -> Mapping[str, Sequence[Agreement]]:
+        """All agreements of several partners."""
+
+    async def shown_credential(self, hash_: str) -> Credential | None:
+        """The credential of use `in` whose secret has this hash, valid or not."""
+
+    async def shown_credentials(self, hashes: Iterable[str]) -> Mapping[str, Credential]:
+        """As `shown_credential` for many at once, by hash; those that are not there are left out."""
+
+    async def credential(self, credential_id: str) -> Credential:
+        """One credential; NotFound where there is none."""
+
+    async def credentials(self, partner_id: str) -> Sequence[Credential]:
+        """All credentials of a partner, by id, valid or not."""
+
+    async def revoke_credential(self, credential_id: str, at: datetime) -> None:
+        """End a credential from `at` on, or from an earlier end that was set before; NotFound where there is none."""
+
+    async def registry_version(self) -> int:
+        """Grows with every import."""
+
+    async def registry_changes(self, since: int) -> RegistryChanges:
+        """What has changed in the registry after a version; whoever remembers partners forgets these, and no others."""
+
+
+class CatalogueCalls(Protocol):
+    """How often all nodes were asked to read their catalogues again."""
+
+    async def call_for_catalogue(self) -> None:
+        """Ask all nodes to read their folders of tables, mappings, codes, rules and findings again."""
+
+    async def catalogue_calls(self) -> int:
+        """How often they were asked so far."""
+
+
+class Upkeep(Protocol):
+    """What keeps the store healthy."""
+
+    async def probe(self) -> None:
+        """Commit a trace, as commit 1 would; StoreUnavailable or StorageFull where nothing can be committed."""
+
+    async def sweep(self, older_than: float = ORPHAN_SECONDS) -> int:
+        """Remove files of bodies that nothing mentions and nobody has touched for so many seconds; how many.
+
+        None while a break of the log is not reconciled: what the lost history mentioned may still be wanted.
+        """
+
+
+class Store(
+    Inbox,
+    Decisions,
+    Deadlines,
+    Tasks,
+    Outbox,
+    Reconciling,
+    Feeds,
+    Pages,
+    Alerts,
+    Log,
+    LogAudit,
+    Registry,
+    CatalogueCalls,
+    Upkeep,
+    Protocol,
+):
+    """The one I/O seam to what is durable: all ports together. Raises StoreUnavailable and StorageFull where it must."""
+
+    async def open(self) -> None:
+        """Connect; the schema must be at its newest migration."""
+
+    async def close(self) -> None:
+        """Finish what is queued and disconnect."""

@@ -1,0 +1,102 @@
+"""The registry over SQLAlchemy: see `ports.Registry` and `ports.CatalogueCalls`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from gateway.errors import NotFound
+from gateway.model import (
+    Agreement,
+    Credential,
+    Identifier,
+    Partner,
+)
+from gateway.store import (
+    catalogue_calls,
+    credentials,
+    ports,
+    registry,
+)
+from gateway.store.contract import (
+    RegistryChanges,
+)
+from gateway.store.sql_access import SqlAccess
+
+
+class SqlRegistry(SqlAccess, ports.Registry):
+    """`ports.Registry` on SQLite and PostgreSQL."""
+
+    async def import_partners(
+        self, partners: Iterable[Partner], agreements: Iterable[Agreement], credentials: Iterable[Credential]
+    ) -> tuple[int, int, int]:
+        # Side by side, so that they share transactions; none of the three has to be there before another.
+        kinds: tuple[Iterable[registry.Entry], ...] = (partners, agreements, credentials)
+        imported = await asyncio.gather(*(self._import(entries) for entries in kinds))
+        return imported[0], imported[1], imported[2]
+
+    async def _import(self, entries: Iterable[registry.Entry]) -> int:
+        count = 0
+        for chunk in registry.chunks(entries):
+            await self._writer.do(registry.import_entries, chunk)
+            count += len(chunk)
+        return count
+
+    async def partner(self, partner_id: str) -> Partner:
+        found = await self._read(lambda connection: registry.partners_by_id(connection, [partner_id]))
+        if not found:
+            raise NotFound(partner_id=partner_id)
+        return found[partner_id]
+
+    async def partner_by(self, identifier: Identifier) -> Partner | None:
+        found = await self._read(lambda connection: registry.partners_by(connection, [identifier]))
+        return found.get(identifier)
+
+    async def partners(self, after: str, limit: int) -> Sequence[Partner]:
+        return await self._read(lambda connection: registry.partners(connection, after, limit))
+
+    async def partners_with_role(self, role: str) -> Sequence[Partner]:
+        return await self._read(lambda connection: registry.partners_with_role(connection, role))
+
+    async def agreements(self, partner_id: str) -> Sequence[Agreement]:
+        return (await self.agreements_of([partner_id])).get(partner_id, [])
+
+    async def agreements_of(self, partner_ids: Iterable[str]) -> Mapping[str, Sequence[Agreement]]:
+        wanted = list(partner_ids)
+        return await self._read(lambda connection: registry.agreements_of(connection, wanted))
+
+    async def shown_credential(self, hash_: str) -> Credential | None:
+        return (await self.shown_credentials([hash_])).get(hash_)
+
+    async def shown_credentials(self, hashes: Iterable[str]) -> Mapping[str, Credential]:
+        wanted = list(hashes)
+        return await self._read(lambda connection: credentials.shown(connection, wanted))
+
+    async def credential(self, credential_id: str) -> Credential:
+        found = await self._read(lambda connection: credentials.by_id(connection, credential_id))
+        if found is None:
+            raise NotFound(credential_id=credential_id)
+        return found
+
+    async def credentials(self, partner_id: str) -> Sequence[Credential]:
+        return await self._read(lambda connection: credentials.of_partner(connection, partner_id))
+
+    async def revoke_credential(self, credential_id: str, at: datetime) -> None:
+        await self._writer.do(credentials.revoke, credentials.Revocation(credential_id, at))
+
+    async def registry_version(self) -> int:
+        return await self._read(registry.version)
+
+    async def registry_changes(self, since: int) -> RegistryChanges:
+        return await self._read(lambda connection: registry.changes(connection, since))
+
+
+class SqlCatalogueCalls(SqlAccess, ports.CatalogueCalls):
+    """`ports.CatalogueCalls` on SQLite and PostgreSQL."""
+
+    async def call_for_catalogue(self) -> None:
+        await self._trusted(self._database.write, catalogue_calls.call)
+
+    async def catalogue_calls(self) -> int:
+        return await self._read(catalogue_calls.read_calls)
