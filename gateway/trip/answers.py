@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any, cast
 
 from gateway.decide import effects as do
 from gateway.documents import Response, values
@@ -59,8 +60,24 @@ async def answered(
 
 
 def placed(effect: do.Effect, origins: Mapping[str, Place]) -> do.Effect:
-    """A response to the sender with its reasons placed in the sender's own message, where they came from one."""
-    if not isinstance(effect, do.Respond) or not isinstance(effect.document, Response) or not effect.document.reasons:
+    """`effect` with its reasons placed in the sender's own message, where they came from one of its values.
+
+    So they stand on the timeline, in alerts and in the response alike.
+    """
+    if isinstance(effect, do.Respond):
+        return _placed_response(effect, origins)
+    reasons: tuple[Finding, ...] = getattr(effect, "reasons", ())
+    if not any(reason.place.path in origins for reason in reasons):
+        return effect
+    in_message = tuple(
+        replace(reason, place=origins[reason.place.path]) if reason.place.path in origins else reason
+        for reason in reasons
+    )
+    return cast("do.Effect", replace(cast("Any", effect), reasons=in_message))
+
+
+def _placed_response(effect: do.Respond, origins: Mapping[str, Place]) -> do.Respond:
+    if not isinstance(effect.document, Response) or not effect.document.reasons:
         return effect
     reasons = tuple(
         reason.model_copy(update={"place": values.text(str(origins[reason.field]))})
@@ -71,10 +88,9 @@ def placed(effect: do.Effect, origins: Mapping[str, Place]) -> do.Effect:
     return replace(effect, document=effect.document.model_copy(update={"reasons": reasons}))
 
 
-def reasons(effects: Sequence[do.Effect], origins: Mapping[str, Place]) -> list[Finding]:
-    """Why a message was refused or held, placed in the sender's own message where the field came from one."""
-    found = [f for effect in effects if isinstance(effect, do.Refuse | do.Hold) for f in effect.reasons]
-    return [replace(f, place=origins[f.place.path]) if f.place.path in origins else f for f in found]
+def reasons(effects: Iterable[do.Effect]) -> list[Finding]:
+    """Why a message was refused or held."""
+    return [f for effect in effects if isinstance(effect, do.Refuse | do.Hold) for f in effect.reasons]
 
 
 def _verdict(control: SegmentMessage) -> tuple[str, str]:

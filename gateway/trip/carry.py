@@ -381,12 +381,11 @@ class Trip:
         """Decide a document by its flow, with all the facts that takes; what became of it, and the first case it touched."""
         assert message.document is not None, "only a read document has a flow"
         decided = await self._decider.decide(self._occasion(message.document, in_hand), self._transaction)
-        parts = decided.parts
         share.facts, share.applied = decided.facts, decided.applied
-        placed = [Part(part.origin, [answers.placed(e, message.origins) for e in part.effects]) for part in parts]
-        state, case_id = await share.dispatch.carry_out(placed, in_hand, share.applied)
+        parts = [Part(p.origin, [answers.placed(e, message.origins) for e in p.effects]) for p in decided.parts]
+        state, case_id = await share.dispatch.carry_out(parts, in_hand, share.applied)
         most = max(findings.MOST_TOLD - len(message.findings), 1)
-        told = [*message.refusals, *answers.reasons(effects_of(parts), message.origins)]
+        told = [*message.refusals, *answers.reasons(effects_of(parts))]
         message.refusals = findings.kept(told, most)
         if state is not MessageState.REJECTED:
             payload = replace(self._payload, test=in_hand.test)

@@ -78,6 +78,26 @@ async def test_reasons_of_a_refusal_stand_with_the_message(gateway: House) -> No
     assert json.loads(checked.body)["findings_total"] == 1
 
 
+async def test_reasons_stand_at_the_senders_own_place_wherever_they_are_told(gateway: House) -> None:
+    """On the case's timeline, in the alert and in the response, a reason names the segment and element it came from."""
+    await gateway.store.import_partners((), (incoming("customs"),), ())
+    await gateway.through(declaration("P1"))
+    await gateway.through(answer("RP1", "TD-P1", "accepted", "A1"), "bureau")
+    (case,) = await gateway.store.case("TD-P1")
+    number = dict(case.keys)["declaration"]
+    entry = as_json(
+        "customs_entry", "E1", number="420020260000000001", function="9", notice_number=f"{number}000",
+        direction="inbound", status="released", goods=[{"sequence_number": 1, "hs_code": "2204210000"}],
+    )  # fmt: skip
+    view = await gateway.through(entry, "customs")
+    (found,) = view.messages[0].findings
+    assert (found.code, found.place.path) == ("decide.clearance.unknown", "/notice_number")
+    (alert,) = [json.loads(one.body) for one in await gateway.feed("alerts", "@operator")]
+    assert alert["reasons"][0]["place"] == {"path": "/notice_number"}
+    (told,) = [json.loads(one.body)["document"] for one in await gateway.inbox("customs") if b"response" in one.body]
+    assert told["reasons"][0]["place"] == "/notice_number"
+
+
 # Business answers.
 
 
