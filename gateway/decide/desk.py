@@ -77,25 +77,7 @@ class Alarm:
         return Actor(GATEWAY)
 
 
-@dataclass(frozen=True, slots=True)
-class Raised:
-    """The occasion that a document is which a decision made: it is decided in the same transaction."""
-
-    document_type: str
-    document: Document
-    actor: Actor
-    """On whose behalf."""
-    id: str
-    """Of the message that the document is kept as."""
-    at: datetime
-    parent: str
-    """Id of the occasion whose decision made it."""
-    depth: int = 1
-    """How many occasions stand above it."""
-    test: bool = False
-
-
-Occasion = MessageIn | Act | Alarm | Raised
+Occasion = MessageIn | Act | Alarm
 """What causes a decision."""
 
 

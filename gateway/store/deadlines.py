@@ -24,6 +24,8 @@ PATIENCE = timedelta(seconds=60)
 """How long a deadline waits at most for messages that were received before it and are not decided yet."""
 SETTLING = timedelta(seconds=1)
 """How long a deadline waits in any case: what was received just before it may still be on its way into the inbox."""
+NOBODY = "?"
+"""Who holds what a node without a name has claimed: a break of the log finds what is held by its holder."""
 _LOOKED_AT = 500
 """Payloads of the inbox, the first ones, among which the one that was received first is looked for: they stand in the
 order of their commits, which differs from that of their arrivals by less than this many."""
@@ -115,7 +117,9 @@ def claim(connection: Connection, wanted: DueWanted) -> list[ClaimedDeadline]:
     if not found:
         return []
     until = to_time(wanted.now + wanted.lease)
-    connection.execute(_TAKE, {"ids": [row.id for row in found], "until": until, "moment": moment, "node": wanted.node})
+    connection.execute(
+        _TAKE, {"ids": [row.id for row in found], "until": until, "moment": moment, "node": wanted.node or NOBODY}
+    )
     return [
         ClaimedDeadline(deadline_from(row), max(row.fence + 1, moment), row.begun)
         for row in sorted(found, key=lambda row: row.due_at)

@@ -6,11 +6,13 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import Connection
 
 from gateway.errors import LeaseLost, NotFound
 from gateway.findings import make_finding
 from gateway.model import Deadline
-from gateway.store.contract import Alert, ClaimedDeadline, Outcome, Work, WorkKind
+from gateway.store import breaks
+from gateway.store.contract import Alert, ClaimedDeadline, LogBreak, Outcome, Work, WorkKind
 from gateway.store.deadlines import PATIENCE, SETTLING
 from gateway.store.sql_store import SqlStore
 from tests.store.made import LEASE, NOW, accept, claim, outcome
@@ -156,3 +158,29 @@ async def test_a_deadline_that_nobody_holds_cannot_be_decided(store: SqlStore) -
             await store.claim_deadlines(9, LEASE, OVER)
         with pytest.raises(LeaseLost):
             await store.commit(Outcome(work, 0, finished=True))
+
+
+async def test_nothing_is_decided_while_a_break_of_the_log_is_open(store: SqlStore) -> None:
+    """After the store was set back, terms may have been decided in the lost history: they wait for the operator."""
+    await set_up(store, due())
+    (claimed,) = await store.claim_deadlines(9, LEASE, OVER)
+    await store.return_deadline(claimed.work, OVER, 0)
+    found = LogBreak("log~2", "log", OVER, 1, "log", 2, "shorter", 1, None, None, 1)
+
+    def break_(connection: Connection) -> None:
+        breaks.hold(connection, OVER)
+        breaks.record(connection, found)
+
+    await store._database.write(break_)
+    assert await store.claim_deadlines(9, LEASE, FAR) == []
+    assert await store.close_breaks(FAR)
+    assert len(await store.claim_deadlines(9, LEASE, FAR)) == 1
+
+
+async def test_who_decides_when_the_store_is_set_back_loses_it(store: SqlStore) -> None:
+    """A deadline in somebody's hands is held like all else."""
+    await set_up(store, due())
+    (claimed,) = await store.claim_deadlines(9, LEASE, OVER)
+    await store._database.write(lambda connection: breaks.hold(connection, OVER))
+    with pytest.raises(LeaseLost):
+        await store.commit(decided(claimed))
