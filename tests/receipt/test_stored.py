@@ -15,7 +15,7 @@ import pytest
 from gateway.receipt import chain
 from gateway.receipt.chain import Frontier, Node, leaf_hash, node_hash
 from gateway.receipt.signed import LONGEST_TEXT, Signer, bounded
-from gateway.receipt.stored import MOST_FAULTS, End, Note, Page, Row, StoredLog
+from gateway.receipt.stored import End, Note, Page, Row, StoredLog
 
 ORIGIN = "gateway.example/receipts"
 LATER = f"{ORIGIN}~2"
@@ -197,6 +197,10 @@ DAMAGE: dict[str, tuple[Change, Problems]] = {
     "alone in its commit": (forge(3, 0), [("rewritten", 2, {"last": "3"})]),
     "alone in its commit, with no node above it yet": (forge(6, 9), [forked(6, 6)]),
     "all the way up, and what is changed behind it": (all_of(forge(11, 9), rewrite(18)), [forked(8, 15), ("changed", 18, {})]),
+    "all the way up in the first commit": (forge(0, 9), [forked(0, 0)]),
+    # The next checkpoint's nodes are as they were: from there on all is judged as before.
+    "alone in its commit, and what is changed before and behind the next checkpoint": (
+        all_of(forge(2, 0), rewrite(3), set_node((1, 2))), [forked(2, 2), ("changed", 3, {}), node(4, 5, 1)]),
     "changed while no node leads up": (all_of(forge(2, 9), rewrite(18)), [forked(2, 2), ("changed", 18, {})]),
     "a checkpoint by another key": (note(7, STRANGER.checkpoint(7, NO_SUM)), [BAD_NOTE]),
     "a checkpoint of another size": (note(7, SIGNER.checkpoint(6, NO_SUM)), [BAD_NOTE]),
@@ -211,6 +215,12 @@ DAMAGE: dict[str, tuple[Change, Problems]] = {
     "no checkpoint over a change": (
         all_of(lambda log: log.notes.pop(21), rewrite(18), set_node((1, 8)), end(newest=16)),
         [("changed", 18, {}), ("newest", None, {"before": "16", "size": "21"}), node(16, 17, 1)]),
+    "no checkpoint over a changed receipt": (
+        all_of(lambda log: log.notes.pop(21), rewrite(18), end(newest=16)),
+        [("changed", 18, {}), ("newest", None, {"before": "16", "size": "21"})]),
+    "no checkpoint over a changed node": (
+        all_of(lambda log: log.notes.pop(21), set_node((1, 8)), end(newest=16)),
+        [("newest", None, {"before": "16", "size": "21"}), node(16, 17, 1)]),
     "the state gone": (end(frontier=None), [("state", None, {"size": "21"})]),
     "another tree in the state": (
         end(frontier=Frontier(SIZE, [OTHER_HASH] * 3)), [("state", None, {"size": "21"})]),
@@ -262,7 +272,7 @@ def test_what_a_checkpoint_does_not_vouch_for_is_no_place_to_go_on_from(change: 
     log = whole()
     change(log)
     seen = StoredLog(SIGNER.verifier)
-    assert not seen.resume(log.notes[8], log.get)
+    assert seen.resume(log.notes[8], log.get) is False
     assert (seen.size, seen.proven) == (0, 0)
 
 
@@ -279,7 +289,7 @@ def test_what_is_proven_ends_where_the_log_forks() -> None:
     assert proven == [1, 2, 3, 4, 5, 6] + [6] * 15
 
 
-@pytest.mark.parametrize(("faults", "full"), [(MOST_FAULTS - 1, False), (MOST_FAULTS, True)])
+@pytest.mark.parametrize(("faults", "full"), [(999, False), (1000, True)])
 @pytest.mark.parametrize("kind", ["missing", "changed", "odd"])
 def test_a_log_with_too_many_faults_is_looked_at_no_further(kind: str, faults: int, full: bool) -> None:
     """Those count that are named already, and those that the next checkpoint will name."""
