@@ -193,6 +193,9 @@ DAMAGE: dict[str, tuple[Change, Problems]] = {
     "two places of one commit": (
         all_of(forge(14, 0), forge(8, 0)), [("rewritten", 8, {"last": "9"}), ("rewritten", 14, {"last": "15"})]),
     # With all nodes rewritten, nothing leads to what was signed any more; what comes after it is judged all the same.
+    # A leaf and a later receipt that differ each lead away from what was signed; all nodes stored above lead to it.
+    "a leaf and a later receipt of one commit": (
+        all_of(set_node((0, 17)), rewrite(20)), [("rewritten", 16, {"last": "20"})]),
     "all the way up": (forge(11, 9), [forked(8, 15)]),
     "alone in its commit": (forge(3, 0), [("rewritten", 2, {"last": "3"})]),
     "alone in its commit, with no node above it yet": (forge(6, 9), [forked(6, 6)]),
@@ -207,6 +210,9 @@ DAMAGE: dict[str, tuple[Change, Problems]] = {
     "a checkpoint that is none": (note(7, "?"), [BAD_NOTE]),
     "a checkpoint of another log": (
         note(7, Signer("other.example", bytes(range(32))).checkpoint(7, NO_SUM), "other.example"), [BAD_NOTE]),
+    "the first checkpoint of another log": (
+        lambda log: note(1, Signer("other.example", bytes(range(32))).checkpoint(1, chain.root(1, log.get)), "other.example")(log),
+        [("checkpoint", None, {"size": "1"})]),
     "a checkpoint of another tree": (note(7, SIGNER.checkpoint(7, NO_SUM)), [forked(6, 6)]),
     "an older checkpoint gone": (lambda log: log.notes.pop(7), []),
     "a name that the log has since a restore": (
@@ -240,7 +246,15 @@ def test_what_was_done_to_the_log_is_named(kind: str, step: int) -> None:
     change, expected = DAMAGE[kind]
     log = whole()
     change(log)
-    assert found(log.audit(step)) == sorted(expected, key=str)
+    seen = log.audit(step)
+    assert found(seen) == sorted(expected, key=str)
+    rewritten = [one.index or 0 for one in seen.problems if one.code == "receipt.stored.rewritten"]
+    assert rewritten == sorted(rewritten)
+
+
+def test_a_log_is_judged_under_its_later_name_as_well() -> None:
+    """The key is the same; checkpoints from before a restore stand under the earlier name."""
+    assert found(whole().audit(5, StoredLog(SIGNER.renamed(LATER).verifier))) == []
 
 
 @pytest.mark.parametrize("size", COMMITS)
