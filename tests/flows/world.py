@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any, get_args
 
+from pydantic import BaseModel
+
+from gateway import findings
 from gateway.catalogue_folders import shipped
 from gateway.check import rulebook
 from gateway.decide import engine
@@ -93,6 +98,7 @@ class World:
         parts = engine.decide(desk, self.flows)
         assert engine.decide(desk, self.flows) == parts
         effects = engine.effects_of(parts)
+        check_reasons(occasion, effects)
         applied = engine.apply_all(desk, parts)
         self.ground.take(applied)
         self._set(applied)
@@ -136,6 +142,32 @@ class World:
     @property
     def waiting(self) -> list[str]:
         return sorted(set(self.ground.waits) - self.ground.attached)
+
+
+def check_reasons(occasion: Occasion, effects: list[Effect]) -> None:
+    """Every reason can be said in both languages, and is at a field of the document that is decided."""
+    for reason in (reason for effect in effects for reason in getattr(effect, "reasons", ())):
+        for language in ("en", "zh"):
+            assert "{" not in findings.text(reason, language)
+        if not isinstance(occasion, Alarm) and reason.place.path:
+            assert has_field(type(occasion.document), reason.place.path), reason
+
+
+def has_field(model: Any, path: str) -> bool:
+    """Whether documents of that model have a field at `path`, such as `goods[0].hs_code`."""
+    for name in re.sub(r"\[[0-9]+\]", "", path).split("."):
+        parts = [part for part in _parts_of(model) if name in part.model_fields]
+        if not parts:
+            return False
+        model = parts[0].model_fields[name].annotation
+    return True
+
+
+def _parts_of(annotation: Any) -> list[type[BaseModel]]:
+    """The models in an annotation, such as `tuple[Goods, ...] | None`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [part for inside in get_args(annotation) for part in _parts_of(inside)]
 
 
 def outbound(**changes: object) -> Declaration:

@@ -269,6 +269,86 @@ def verified(payload):
     return count
 
 
+COPIED = [
+    # (syntax version, 0062, S009, what stands in UCM). 14, 6, 3, 3, 2 and 6 characters have room in version 3.
+    ("3", "M" * 14, ("CUSDEC", "D", "96B", "UN", "X12345"), ("M" * 14, "CUSDEC:D:96B:UN:X12345")),
+    # What is mandatory and cannot be repeated is a dash, what is optional is left out.
+    ("3", "M" * 15, ("CUSDECS", "DDDD", "D96B", "UNO", "X123456"), ("-", "-:-:-:-")),
+    ("3", " ", (" ", "", " ", "", " "), ("-", "-:-:-:-")),
+    ("3", "", ("", "", "", "", "X1"), ("-", "-:-:-:-:X1")),
+    ("3", "M\x07", ("CUSDEC", "\x07", "96B", "UN", "\x07"), ("-", "CUSDEC:-:96B:UN")),
+    # Version 4 has three characters for 0051, and two more components, of which nothing is known.
+    ("4", "M1", ("CUSDEC", "D", "96B", "UNO", "X1"), ("M1", "CUSDEC:D:96B:UNO:X1")),
+    ("4", "M1", ("CUSDEC", "D", "96B", "UNOX", ""), ("M1", "CUSDEC:D:96B:-")),
+    # It may leave the whole element out, but a reference that is there and cannot be repeated is not left out.
+    ("4", "", ("CUSDEC", "D", "96B", "UN", ""), ("", "CUSDEC:D:96B:UN")),
+    ("4", "M" * 15, ("CUSDEC", "D", "96B", "UN", ""), ("-", "CUSDEC:D:96B:UN")),
+]
+
+
+def unb_of(version):
+    return UNB if version == "3" else UNB.replace("UNOC:3", "UNOC:4").replace("240102", "20240102")
+
+
+@pytest.mark.parametrize(("version", "reference", "parts", "ucm"), COPIED)
+def test_a_message_is_named_as_far_as_it_can_be(version, reference, parts, ucm):
+    """UCM copies what may stand there, whatever the sender wrote beside it."""
+    envelope, _, _, _ = examined(f"{unb_of(version)}{SOUND}UNZ+1+REF1'")
+    verdict = Verdict(MessageType(Syntax.EDIFACT, *parts), reference, [make_finding("edifact.unt.count")])
+    reply = receipt.contrl(shipped(), envelope, [], [verdict])
+    assert reply.segments[1].split("+")[:3] == ["UCM", *ucm]
+
+
+GROUPS = [
+    # (version, 0048, S006, S007, what stands in UCF): 14 characters, 35 and 4 for a qualifier.
+    ("3", "G1", "A:ZZ", "B:1234", "G1+A:ZZ+B:1234"),
+    ("3", "G" * 14, "A" * 35, "B", "G" * 14 + "+" + "A" * 35 + "+B"),
+    ("3", "G" * 15, "A" * 36 + ":ZZ", "B:12345", "-+-:ZZ+B"),
+    # Version 3 must name both sides, version 4 leaves out what is not there.
+    ("3", "G1", "", "", "G1+-+-"),
+    ("4", "G1", "", "", "G1++"),
+    ("4", "G1", "A", "", "G1+A+"),
+    ("4", "G1", ":ZZ", "B", "G1+-:ZZ+B"),
+]
+
+
+@pytest.mark.parametrize(("version", "reference", "sender", "recipient", "ucf"), GROUPS)
+def test_a_group_is_named_as_far_as_it_can_be(version, reference, sender, recipient, ucf):
+    """UCF copies what may stand there of UNG, element by element."""
+    group = f"UNG+CUSDEC+{sender}+{recipient}+240102:0304+{reference}+UN+D:96B'"
+    envelope, _, verdicts, groups = examined(f"{unb_of(version)}{group}{SOUND}UNE+9+{reference}'UNZ+1+REF1'")
+    reply = receipt.contrl(shipped(), envelope, [], verdicts, groups)
+    assert reply.segments[1].rpartition("+4+29")[0] == f"UCF+{ucf}"
+
+
+DETAILS = [
+    # (detail, faults of the interchange, of a message, of a group, the segments of the answer)
+    (receipt.Detail.FAULTS, 0, 1, 0, ["UCI+7", "UCM+4", "UCS"]),
+    (receipt.Detail.MESSAGES, 0, 1, 0, ["UCI+7", "UCM+4"]),
+    # The least answer cannot say which message is rejected, and so says no more than that all was received.
+    (receipt.Detail.INTERCHANGE, 0, 1, 0, ["UCI+8"]),
+    (receipt.Detail.INTERCHANGE, 0, 0, 1, ["UCI+8"]),
+    (receipt.Detail.INTERCHANGE, 0, 0, 0, ["UCI+7"]),
+    (receipt.Detail.INTERCHANGE, 1, 1, 0, ["UCI+4"]),
+    (receipt.Detail.MESSAGES, 1, 1, 1, ["UCI+4"]),
+    (receipt.Detail.MESSAGES, 0, 0, 1, ["UCI+7", "UCF+4"]),
+]
+
+
+@pytest.mark.parametrize(("detail", "own", "message", "group", "expected"), DETAILS)
+def test_a_contrl_says_as_much_as_it_is_to(detail, own, message, group, expected):
+    """Every fault, the rejected messages by name, or the interchange alone."""
+    envelope, _, (verdict, *_), groups = examined(f"{UNB}{_group('G1')}UNZ+1+REF1'")
+    fault = make_finding("edi.element.too_long", place=Place("M1", 2, "BGM", 1), number="1001", length="9", max="3")
+    groups = [replace(groups[0], findings=[make_finding("edifact.une.count")] * group)]
+    verdict.findings, verdict.group = [fault] * message, -1
+    found = [make_finding("interchange.duplicate", reference="REF1")] * own
+    reply = receipt.contrl(shipped(), envelope, found, [verdict], groups, detail=detail)
+    said = [raw.split("+") for raw in reply.segments if not raw.startswith("UCD")]
+    places = {"UCI": 4, "UCM": 3, "UCF": 4}
+    assert ["+".join([one[0], *one[places[one[0]] :][:1]] if one[0] in places else one[:1]) for one in said] == expected
+
+
 words = st.text(st.sampled_from("AB12 +:?'*"), min_size=1, max_size=8)
 
 

@@ -486,3 +486,28 @@ def test_the_command_reads_no_longer_line_than_one_has(tmp_path):
     )  # fmt: skip
     assert done.returncode == 1, done.stderr
     assert "receipt.log.too_many" in done.stdout
+
+
+def test_equal_files_make_equal_bundles():
+    """Whatever order they are given in; a bundle has no date, and its files are plain ones that anybody may read."""
+    files = {"b": b"2", "a": b"1", "c/d": b""}
+    bundle = packing.pack(files)
+    assert packing.pack(dict(sorted(files.items()))) == bundle
+    with zipfile.ZipFile(io.BytesIO(bundle)) as file:
+        entries = [
+            (i.filename, i.date_time, i.compress_type, i.create_system, i.external_attr >> 16) for i in file.infolist()
+        ]
+    assert entries == [(name, (1980, 1, 1, 0, 0, 0), zipfile.ZIP_STORED, 3, 0o100644) for name in ("a", "b", "c/d")]
+
+
+def test_a_bundle_of_files_on_disk_is_the_same(tmp_path):
+    """Whether content is handed over or read, the bytes are equal; the file is left at its end."""
+    files = {"a": b"1" * 100_000, "b": b""}
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    target = io.BytesIO()
+    packing.pack_into(target, {name: tmp_path / name for name in files})
+    assert target.tell() == len(target.getvalue())
+    assert packing.unpack(target.getvalue()) == files
+    with zipfile.ZipFile(target) as file:
+        assert {i.external_attr >> 16 for i in file.infolist()} == {0o100644}

@@ -292,3 +292,44 @@ def test_no_finding_makes_an_acknowledgement_invalid(found, group_found, name, r
     assert (body.segments[-1].split("*")[1] == "R") == (rejects(found) or rejects(group_found))
     envelope, _, _ = read(GOOD)
     check_ours(reply(envelope, "1", AT, groups=[(reply_group(group, "1", form=form), [body])]))
+
+
+@pytest.mark.parametrize(
+    ("version", "identifier", "form", "answered"),
+    [
+        # A 997 and an 824 are of the standard's own version, a 999 of its convention, which begins with 005010.
+        ("004010", "FA", Form.FUNCTIONAL, "004010"),
+        ("005010", "FA", Form.FUNCTIONAL, "005010"),
+        ("005010", "FA", Form.IMPLEMENTATION, "005010X231A1"),
+        ("005010X222A1", "FA", Form.IMPLEMENTATION, "005010X231A1"),
+        ("006020", "FA", Form.IMPLEMENTATION, "005010X231A1"),
+        ("004010", "FA", Form.IMPLEMENTATION, "004010"),
+        ("005010", "AG", Form.FUNCTIONAL, "005010"),
+        ("005010", "AG", Form.IMPLEMENTATION, "005010"),
+        ("003040", "AG", Form.FUNCTIONAL, "004010"),
+    ],
+)
+def test_an_answers_group_says_its_version(version, identifier, form, answered):
+    """GS08, and GS02 and GS03 the other way round."""
+    header = reply_group(Group([], "SO", "SENDER", "RECIPIENT", "12", version), "7", identifier, form)
+    assert (header.identifier, header.version, header.reference) == (identifier, answered, "7")
+    assert (header.sender, header.recipient) == ("RECIPIENT", "SENDER")
+
+
+@pytest.mark.parametrize(
+    ("name", "copied"),
+    [
+        ("A" * 15, "A" * 15),
+        ("A" * 16, "A" * 15),
+        ("AB", "AB"),
+        ("A", "A?"),
+        ("", "??"),
+        ("  ", "??"),
+        ("检A", "?A"),
+        ("A*B", "A B"),
+    ],
+)
+def test_a_party_is_copied_as_far_as_it_can_be(name, copied):
+    """ISA06 has 15 bytes of ASCII, GS02 two characters at least; a separator would end it."""
+    header = reply_group(Group([], "SO", name, "RECIPIENT", "12", "004010"), "7")
+    assert header.recipient == copied

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from gateway.catalogue_folders import shipped
 from gateway.check import codes
 from gateway.errors import MappingInvalid
+from gateway.findings import make_finding, text
+from gateway.model import Place
 from gateway.parse.segments import Delimiters
 from gateway.translate import convert
 from gateway.translate.context import Context
@@ -153,3 +155,77 @@ def test_equipment_numbers_are_parted_and_joined(number: str, cells: list[str]) 
     assert isinstance(pair, ManyConverter)
     assert pair.write(number, [4, 10], UN) == cells
     assert pair.read(cells, [4, 10], UN) == number
+
+
+WORDS = [
+    # (converter, whether it reads, what, the words that say why it cannot)
+    ("digits:4..12", True, "XXX", {"form": "n4..12"}),
+    ("flag:1,0", True, "Y", {"list": "1,0"}),
+    ("map:1=a,2=b", True, "3", {"list": "1,2"}),
+    ("code:country", True, "XX", {"list": "country:un"}),
+    ("date:102,101", True, "2026", {"format": "102,101"}),
+    ("datetime:203", True, "2026", {"format": "203"}),
+    ("number", True, "x", {}),
+    ("cut:5", False, "SAMPLE", {"max": "5"}),
+    ("number:2", False, Decimal("1.234"), {"max": "2"}),
+    ("padded:3", False, Decimal("24.5"), {"max": "0"}),
+    ("padded:3", False, Decimal(1000), {"length": "4", "max": "3"}),
+    ("map:1=a,2=b", False, "c", {"list": "a,b"}),
+    ("list:;", False, ["a;b"], {"separator": ";"}),
+    ("list:", False, ["a,b"], {"separator": ","}),
+    ("date:101", False, date(1920, 3, 4), {"format": "101"}),
+    ("datetime:201", False, datetime(1920, 3, 4, tzinfo=UTC), {"format": "201"}),
+    ("datetime:203", False, datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC), {"written": "202603040506"}),
+]
+
+
+@pytest.mark.parametrize(("spec", "reads", "what", "words"), WORDS)
+def test_why_something_cannot_be_is_said_with_all_its_words(
+    spec: str, reads: bool, what: Any, words: dict[str, str]
+) -> None:
+    """With what is allowed and what there is, in a sentence that leaves no gap in either language."""
+    converter = one(spec)
+    with pytest.raises(Unconvertible) as caught:
+        converter.read(what, UN) if reads else converter.write(what, UN)
+    assert {name: set(value.split(",")) for name, value in caught.value.words.items()} == {
+        name: set(value.split(",")) for name, value in words.items()
+    }
+    found = make_finding(caught.value.code, Place(), str(what), **caught.value.words)
+    assert not any("{" in text(found, language) for language in ("en", "zh"))
+
+
+def test_a_joined_text_says_how_much_of_it_went_on() -> None:
+    """Each slot of its own width, or all of one; what stands in them goes on."""
+    for spec, widths in (("joined:3", [9, 9]), ("joined", [3, 3])):
+        joined = convert.make(spec, LISTS)
+        assert isinstance(joined, ManyConverter)
+        assert joined.write("ABCDEF", widths, UN) == ["ABC", "DEF"]
+        assert joined.read(["ABC", "DEF"], widths, UN) == "ABCDEF"
+        with pytest.raises(Unconvertible) as caught:
+            joined.write("ABCDEFG", widths, UN)
+        assert (caught.value.code, caught.value.kept, caught.value.words) == (
+            "translate.cut",
+            ["ABC", "DEF"],
+            {"max": "6"},
+        )
+
+
+NUMBERS = [
+    ("number", "-1,5", "-1.5"), ("number", ".5", "0.5"), ("number", "5.", "5"), ("number", " 12 ", "12"),
+    ("number", "1E3", "1000"), ("number", "1E-2", "0.01"), ("number:2", "150", "1.5"), ("number:2", "-7", "-0.07"),
+    ("number:2", "+7", "0.07"), ("integer", "+12", "12"), ("integer", "12.0", "12"), ("integer", "1E2", "100"),
+    *(("number", wrong, None) for wrong in ("+1", "1-", "--1", ".", "", "1E", "1E1000", "1E+2", "1 2", "0x1", "١")),
+    *(("integer", wrong, None) for wrong in ("1,0", ".5", "1E-1", "1.5", "", "+", "١")),
+    *(("number:2", wrong, None) for wrong in ("1.5", "1E2", "", "+-1")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("spec", "wire", "expected"), NUMBERS)
+def test_a_number_is_read_in_the_forms_that_the_standards_have(spec: str, wire: str, expected: str | None) -> None:
+    """Point or comma, an exponent, a sign where there may be one; what is no number is not guessed at."""
+    if expected is None:
+        with pytest.raises(Unconvertible) as caught:
+            one(spec).read(wire, UN)
+        assert caught.value.code == "translate.number"
+    else:
+        assert one(spec).read(wire, UN) == Decimal(expected)

@@ -218,3 +218,48 @@ def test_a_mandatory_element_without_a_row_is_told() -> None:
     written = table.parse(shipped(), lessened.encode(), "lessened.toml").write(document, BEIJING)
     told = [f.args["target"] for f in written.findings if f.code == "translate.required"]
     assert "M10 09" in told
+
+
+LONG = [
+    # Whole words where all fits so; a text that is too long is cut anywhere, and what is carried stands there.
+    ("N" * 175, ["N" * 35] * 5, []),
+    ("N" * 176, ["N" * 35] * 5, [("translate.cut", "declarant_name")]),
+    ("A B", ["A B"], []),
+]
+
+
+@pytest.mark.parametrize(("name", "parts", "found"), LONG)
+def test_a_text_goes_over_the_elements_there_are(name: str, parts: list[str], found: list[tuple[str, str]]) -> None:
+    """What fits is written, and what does not is told, with the field that it is of."""
+    body, findings = write(notice(declarant_name=name))
+    (party,) = [raw for raw in body if raw.startswith("NAD+DT")]
+    assert (party, findings) == ("NAD+DT+++" + ":".join(parts), found)
+
+
+@pytest.mark.parametrize(("count", "segments"), [(5, 1), (6, 2), (45, 9)])
+def test_a_text_goes_on_in_the_segments_repetitions(count: int, segments: int) -> None:
+    """Five lines stand in a segment; the next five in another, with the same qualifier, and it is read as one again."""
+    text = "N" * (70 * count)
+    body, findings = write(notice(remarks=text))
+    found = [raw for raw in body if raw.startswith("FTX")]
+    assert findings == []
+    assert len(found) == segments
+    assert all(raw.startswith("FTX+AAI+++" + "N" * 70) for raw in found)
+    assert read(body).values["remarks"] == text
+
+
+def test_a_text_too_long_for_all_repetitions_is_cut_and_told() -> None:
+    """Nine segments of five lines hold 3,150 characters."""
+    body, findings = write(notice(remarks="N" * 3151))
+    assert findings == [("translate.cut", "remarks")]
+    assert sum(raw.count("N") for raw in body if raw.startswith("FTX")) == 3150
+
+
+def test_a_list_holds_as_many_as_the_table_has_room_for() -> None:
+    """What is over is not written, and told with the number there were and the number allowed."""
+    numbers = [f"CSQU{number:07}" for number in range(1000)]
+    written = table.load(shipped(), "clearance", FORMAT).write(notice(containers=numbers), BEIJING)
+    assert [raw for raw in written.body if raw.startswith("EQD")] == [f"EQD+CN+{number}" for number in numbers[:999]]
+    assert [(f.code, f.place.path, f.value, dict(f.args)) for f in written.findings] == [
+        ("translate.too_many", "containers", "1000", {"max": "999"})
+    ]

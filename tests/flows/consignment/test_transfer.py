@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
+from gateway.check.rulebook import TransferRules
 from gateway.decide.effects import Hold, Note, Publish, Refuse, Respond, Send
 from tests.flows.world import (
     BUREAU,
@@ -11,6 +13,7 @@ from tests.flows.world import (
     ORIGIN,
     PORT_BUREAU,
     PORT_SIDE,
+    RULES,
     STRANGER,
     World,
     answer,
@@ -208,6 +211,27 @@ def test_the_port_changes_within_limits(changes, expected):
     assert world.case.status == "transferred"
     if not expected:
         assert [s.to.partner_id for s in of(effects, Send)] == ["origin-bureau"]
+
+
+@pytest.mark.parametrize(
+    ("changeable", "free"),
+    [
+        (("transport",), True),
+        (("transport.voyage",), True),
+        (("transport.flag",), False),
+        (("trans",), False),
+        ((), False),
+    ],
+)
+def test_a_rule_frees_a_field_with_all_that_is_in_it(changeable, free):
+    """By its own name or by that of what it is a part of, and not by another's."""
+    limits = RULES.of(TransferRules).model_copy(update={"changeable": changeable})
+    world = World(rules=replace(RULES, sets={**RULES.sets, TransferRules: limits}))
+    world.send(outbound(), FACTORY)
+    world.send(transfer(NUMBER), BUREAU)
+    change = transfer(NUMBER, function="4", transport={"conveyance_name": "HAI FENG", "voyage": "013E"})
+    refusals = of(world.send(change, PORT_SIDE), Refuse)
+    assert [[r.place.path for r in refusal.reasons] for refusal in refusals] == ([] if free else [["transport.voyage"]])
 
 
 def test_the_port_bureau_declines():
