@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import islice
 from operator import contains
@@ -36,6 +36,8 @@ _STRINGS = frozenset({"AN", "ID"})
 LONGEST = 64 * 1024
 """Characters of a segment that is explained fault by fault: the longest of the directories, free text in every
 repetition, has under ten thousand. What is longer is one fault."""
+_MOST_PRESENCES = 64
+"""Kept verdicts on the notes of a segment; senders leave out the same elements each time."""
 MOST_FAULTS = 2_000
 """Faults told of one segment unless fewer are asked for."""
 _MAX_QUANTIFIER = 100_000
@@ -61,21 +63,29 @@ class Reader:
     """Positions of an X12 period and its form, which the match does not judge."""
     judges_apart: bool = False
     """Whether a match alone does not say that a segment is right, since there are notes or periods."""
+    presence: dict[tuple[bool, ...], bool] = field(default_factory=dict, compare=False)
+    """Whether the notes are kept, by which elements are there."""
 
     def accepts(self, raw: str) -> bool:
         """Whether `raw` has no fault; False also where only `explain` can tell."""
-        match = self.match(raw)
-        if match is None and self.delimiters.release and self.delimiters.release in raw:
-            match = _match_released(self.node, self.delimiters)(raw)
-        return self._judged(match, raw)
+        found = self.match(raw)
+        if found is None:
+            release = self.delimiters.release
+            if not release or release not in raw:
+                return False
+            found = _match_released(self.node, self.delimiters)(raw)
+        return self._judged(found, raw)
 
     def accepts_padded(self, raw: str) -> bool:
         """Whether `raw` has no fault but zeros and blanks that it does not need; False where only `explain` can tell."""
         return self._judged(_match_padded(self.node, self.delimiters)(raw), raw)
 
-    def _judged(self, match: re.Match[str] | None, raw: str) -> bool:
+    def _judged(self, found: re.Match[str] | None, raw: str) -> bool:
         """Whether what was matched in `raw` is right: its codes, its syntax notes, its periods."""
-        if match is None or (self.codes and not all(map(contains, self.codes, match.groups()))):
+        if found is None:
+            return False
+        codes = self.codes
+        if codes and not (found[1] in codes[0] if len(codes) == 1 else all(map(contains, codes, found.groups()))):
             return False
         if not self.judges_apart:
             return True
@@ -83,7 +93,17 @@ class Reader:
         elements = (
             split_unreleased(raw, self.delimiters.element, release) if release else raw.split(self.delimiters.element)
         )
-        return not any(_note_faults(self.notes, elements)) and not any(_period_faults(self.periods, elements))
+        return self._keeps_notes(elements) and not any(_period_faults(self.periods, elements))
+
+    def _keeps_notes(self, elements: Sequence[str]) -> bool:
+        """Whether no syntax note is broken, which depends on which elements are there alone."""
+        present = tuple(map(bool, elements))
+        kept = self.presence.get(present)
+        if kept is None:
+            kept = not any(_note_faults(self.notes, elements))
+            if len(self.presence) < _MOST_PRESENCES:
+                self.presence[present] = kept
+        return kept
 
     def explain(self, raw: str, place: Place, most: int = MOST_FAULTS) -> list[Finding]:
         """The faults of `raw`, which stands at `place`: the first `most` of them."""

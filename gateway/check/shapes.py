@@ -7,8 +7,9 @@ zero before other digits. So the first segments of a shape are judged by `segmen
 two of them, the shape is kept with the places to look at, and a further one costs a look-up and those looks. A look
 that fails says nothing: the reader judges that segment.
 
-Shapes come from the wire, and anyone can send new ones on purpose: the memory is bounded, is emptied when it is full,
-and a shape that came once takes part of it only as long as few others did.
+Shapes come from the wire, and anyone can send new ones on purpose; free text makes new ones without a purpose. So the
+memory is bounded, and so is the work: a tag whose memory is full learns nothing more for as long as it takes many
+segments to miss, and then begins anew.
 """
 
 from __future__ import annotations
@@ -24,15 +25,18 @@ from gateway.parse.segments import Delimiters
 
 Look = tuple[slice, Container[str]]
 """A place in a segment, and what may stand there."""
-Known = dict[bytes, tuple[Look, ...]]
-"""The looks that are left of each shape that is right, for the segments of one tag."""
-
 UNKNOWN: tuple[Look, ...] = ((slice(0), frozenset()),)
 """The looks of a shape that is not known: one that always fails."""
-MOST = 2_048
-"""Shapes kept for one table and one set of delimiters, over all its tags. A message type has some hundred in use."""
+MOST = 128
+"""Shapes kept of one tag. Codes, references and amounts make a few dozen; a tag with more holds free text."""
+REST = 8_192
+"""Segments that miss before a tag whose memory is full begins anew: learning is then a small part of reading them."""
+MOST_ONCE = 512
+"""Shapes that came once so far and are waited for, over all tags of a table."""
 LONGEST = 256
 """Bytes of a shape that is kept; longer ones are free text, and do not come twice."""
+KEY = 3
+"""Characters of a segment by which the walk knows its tag, before it asks for the shape."""
 
 _DIGIT, _CAPITAL, _SMALL = b"0", b"A", b"a"
 _CONTROLS_OF_C1 = b"\xc2"
@@ -64,6 +68,13 @@ def signs(delimiters: Delimiters) -> bytes | None:
     return bytes(table)
 
 
+class Known(dict[bytes, tuple[Look, ...]]):
+    """The looks that are left of each shape that is right, for the segments of one tag."""
+
+    missed = 0
+    """How many segments missed since it was full."""
+
+
 class Shapes:
     """The shapes known of the segments of one table under one set of delimiters."""
 
@@ -71,13 +82,11 @@ class Shapes:
         self._delimiters = delimiters
         self._signs = signs(delimiters)
         self._by_tag: dict[str, Known] = {}
-        self._count = 0
         self._once: set[bytes] = set()
-        """Shapes that came once since this was emptied last, of any tag."""
 
     def known(self, tag: str) -> Known:
         """The shapes of the segments of `tag`: the same value each time, which `learn` fills."""
-        return self._by_tag.setdefault(tag, {})
+        return self._by_tag.setdefault(tag, Known())
 
     def of(self, segments: Sequence[str]) -> Sequence[bytes]:
         """The shape of each segment; empty where these delimiters allow none."""
@@ -90,29 +99,29 @@ class Shapes:
             return [raw.encode("utf-8", "surrogatepass").translate(self._signs) for raw in segments]
         return shapes
 
-    def learn(self, read: Reader, raw: str, shape: bytes) -> None:
-        """Keep `shape`, that of `raw`, which `read` has accepted, if it came before."""
-        if shape not in self._once:
-            if len(self._once) >= MOST:
+    def learn(self, known: Known, read: Reader, raw: str, shape: bytes) -> None:
+        """Keep `shape`, that of `raw`, which `read` has accepted, in `known` if it came before."""
+        if len(known) >= MOST:
+            known.missed += 1
+            if known.missed > REST:
+                known.clear()
+                known.missed = 0
+        elif shape not in self._once:
+            if len(self._once) >= MOST_ONCE:
                 self._once.clear()
             self._once.add(shape)
-            return
-        known = self.known(read.tag)
+        elif shape not in known and self._can_keep(read, raw, shape):
+            known[shape] = tuple(_looks(read, raw))
+
+    def _can_keep(self, read: Reader, raw: str, shape: bytes) -> bool:
+        """Whether the shape tells enough: not where values hold released characters or perhaps controls of C1."""
         release = self._delimiters.release
-        if (
-            shape in known
-            or len(read.tag) > 3
-            or not 0 < len(shape) <= LONGEST
-            or _CONTROLS_OF_C1 in shape
-            or (release and release in raw)
-        ):
-            return
-        if self._count >= MOST:
-            for each in self._by_tag.values():
-                each.clear()
-            self._count = 0
-        known[shape] = tuple(_looks(read, raw))
-        self._count += 1
+        return (
+            len(read.tag) <= KEY
+            and 0 < len(shape) <= LONGEST
+            and _CONTROLS_OF_C1 not in shape
+            and not (release and release in raw)
+        )
 
 
 class _Written:

@@ -149,8 +149,8 @@ def _reader(node: Node, delimiters: Delimiters, exponents: bool) -> Reader:
     return reader(node, delimiters, exponents=exponents)
 
 
-_Step = tuple[int, int, int, int, Known, Reader, Any]
-"""node, how, group, limit, shapes known, reader, other step: a plain tuple, since it is unpacked per segment."""
+_Step = tuple[int, int, int, int, Known, Any]
+"""node, how, group, limit, known shapes, other step: a plain tuple, since it is unpacked per segment."""
 
 
 class _Steps(dict[str, _Step]):
@@ -183,7 +183,7 @@ class _Compiled:
         self.complete = [not self.graph.lacking(node) for node in range(len(table.nodes))]
 
     def reader(self, node: int) -> Reader:
-        """The reader of a node; nodes of one tag share it."""
+        """The reader of a node, compiled when first asked for; nodes of one tag share it."""
         tag = self.table.nodes[node].tag
         if tag not in self.readers:
             self.readers[tag] = reader(self.table.nodes[node], self.delimiters, exponents=self.exponents)
@@ -195,8 +195,7 @@ class _Compiled:
         for tag, candidates in self.graph.by_tag(state).items():
             step: _Step | None = None
             for c in reversed([c for c in candidates if not c.skipped]):
-                read = self.reader(c.node)
-                step = (c.node, c.how, c.group, c.limit, self.shapes.known(read.tag), read, step)
+                step = (c.node, c.how, c.group, c.limit, self.shapes.known(tag), step)
             if step:
                 steps[tag[:3]] = step
                 if len(tag) < 3:
@@ -230,7 +229,7 @@ class _Compiled:
             for raw, shape in zip(segments, self.shapes.of(segments), strict=True):
                 step = states[state][raw[:3]]
                 while True:
-                    node, how, group, limit, known, read, other = step
+                    node, how, group, limit, known, other = step
                     if how == NEXT:
                         run = 1
                     elif how == ENTER:
@@ -253,8 +252,9 @@ class _Compiled:
                     break
                 for piece, allowed in known.get(shape, UNKNOWN):
                     if raw[piece] not in allowed:
+                        read = self.reader(node)
                         if read.accepts(raw):
-                            learn(read, raw, shape)
+                            learn(known, read, raw, shape)
                         elif raw[: len(read.tag) + 1] in (read.tag, read.tag + element):
                             suspects.append(len(nodes))
                         else:

@@ -14,7 +14,7 @@ from gateway.check.segment import reader
 from gateway.model import Syntax
 from gateway.parse import edifact, x12
 from gateway.parse.edifact import DEFAULT
-from gateway.parse.segments import Delimiters, MessageRead, MessageType
+from gateway.parse.segments import Delimiters, MessageRead
 from tests.check.test_structure import message, random_segment, table_of
 from tests.fuzz import seeds
 
@@ -63,7 +63,7 @@ def test_a_verdict_by_shape_is_the_readers(seed, delimiters):
     if not read.accepts(raw):
         return
     for _ in range(2):
-        memory.learn(read, raw, memory.of([raw])[0])
+        memory.learn(memory.known(node.tag), read, raw, memory.of([raw])[0])
     for other in [raw] + [alike(rng, raw, delimiters) for _ in range(20)]:
         if verdict(memory.known(node.tag), other, memory.of([other])[0]):
             assert read.accepts(other), (raw, other)
@@ -125,7 +125,7 @@ def test_what_depends_on_values(learned, other, right):
     read, memory = reader(node, DEFAULT), shapes.Shapes(DEFAULT)
     assert read.accepts(learned)
     for _ in range(2):
-        memory.learn(read, learned, memory.of([learned])[0])
+        memory.learn(memory.known(node.tag), read, learned, memory.of([learned])[0])
     assert memory.of([learned]) == memory.of([other])
     assert read.accepts(other) is right
     assert verdict(memory.known(node.tag), learned, memory.of([learned])[0]) is True
@@ -144,7 +144,7 @@ def test_periods_of_x12():
     (node,) = tables.resolve(Syntax.X12, facts, [], "test").nodes
     read, memory = reader(node, X12), shapes.Shapes(X12)
     for _ in range(2):
-        memory.learn(read, "DTP*D8*20240229", memory.of(["DTP*D8*20240229"])[0])
+        memory.learn(memory.known("DTP"), read, "DTP*D8*20240229", memory.of(["DTP*D8*20240229"])[0])
     for raw, right in (("DTP*D8*20250101", True), ("DTP*D8*20250229", None), ("DTP*D6*20250101", None)):
         assert verdict(memory.known("DTP"), raw, memory.of([raw])[0]) is right
 
@@ -182,17 +182,42 @@ def test_a_message_is_judged_alike_with_and_without_known_shapes():
 
 
 def test_memory_is_bounded_against_senders_who_vary_on_purpose():
-    """Ten times more shapes than are kept, each sent thrice, leave no more than are kept, and verdicts as they were."""
+    """Ten times more shapes than are kept, each sent thrice, leave no more than are kept; other tags keep theirs."""
     rng = random.Random(1)
     compiled = structure._Compiled(CUSDEC, DEFAULT, exponents=False)
     memory = compiled.shapes
+    fullest = 0
     for _ in range(10 * shapes.MOST // 20):
         text = ["FTX+AAA+++" + "".join(rng.choice("A1a-") for _ in range(60)) for _ in range(20)]
-        segments = ["UNH+1+CUSDEC:D:96B:UN", "BGM+929+N1+9", *text * 3, "UNS+D", "UNS+S", "UNT+65+1"]
-        compiled.check(message(segments))
-        assert sum(map(len, memory._by_tag.values())) == memory._count <= shapes.MOST
-        assert len(memory._once) <= shapes.MOST
-    assert memory._count > 0
+        compiled.check(message(["UNH+1+CUSDEC:D:96B:UN", "BGM+929+N1+9", *text * 3, "UNS+D", "UNS+S", "UNT+65+1"]))
+        assert max(map(len, memory._by_tag.values())) <= shapes.MOST
+        assert len(memory._once) <= shapes.MOST_ONCE
+        fullest = max(fullest, len(memory.known("FTX")))
+    assert fullest == shapes.MOST
+    assert memory.known("UNS")
+
+
+def test_a_full_memory_begins_anew_after_many_misses():
+    """Who filled a tag's memory with shapes that nobody else sends keeps it from others for a while only."""
+    memory = shapes.Shapes(DEFAULT)
+    node = next(node for node in CUSDEC.nodes if node.tag == "FTX")
+    read, known = read_of(node, DEFAULT), memory.known("FTX")
+
+    def send(text):
+        raw = f"FTX+AAA+++{text}"
+        (shape,) = memory.of([raw])
+        if shape not in known:
+            memory.learn(known, read, raw, shape)
+        return shape
+
+    for length in range(1, shapes.MOST + 1):
+        send("-" * length), send("-" * length)
+    wanted = send("GOODS")
+    for _ in range(shapes.REST):
+        assert wanted not in known
+        send("GOODS")
+    send("GOODS"), send("GOODS")
+    assert set(known) == {wanted}
 
 
 @pytest.mark.parametrize(
@@ -208,7 +233,7 @@ def test_what_no_shape_is_kept_of(raw):
     compiled = structure._Compiled(CUSDEC, DEFAULT, exponents=False)
     read = compiled.reader(next(i for i, node in enumerate(CUSDEC.nodes) if node.tag == "FTX"))
     for _ in range(3):
-        compiled.shapes.learn(read, raw, compiled.shapes.of([raw])[0])
+        compiled.shapes.learn(compiled.shapes.known("FTX"), read, raw, compiled.shapes.of([raw])[0])
     assert compiled.shapes.known("FTX") == {}
 
 
@@ -228,5 +253,5 @@ def test_delimiters_that_shapes_cannot_tell_from_values(delimiters):
     assert memory.of(["A", "B"]) == [b"", b""]
     read = reader(MANIFEST.nodes[0], delimiters)
     for _ in range(3):
-        memory.learn(read, "ST", b"")
+        memory.learn(memory.known("ST"), read, "ST", b"")
     assert memory.known("ST") == {}
