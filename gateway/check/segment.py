@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import islice
 from operator import contains
@@ -36,6 +36,8 @@ _STRINGS = frozenset({"AN", "ID"})
 LONGEST = 64 * 1024
 """Characters of a segment that is explained fault by fault: the longest of the directories, free text in every
 repetition, has under ten thousand. What is longer is one fault."""
+_MOST_PRESENCES = 64
+"""Kept verdicts on the notes of a segment; senders leave out the same elements each time."""
 MOST_FAULTS = 2_000
 """Faults told of one segment unless fewer are asked for."""
 _MAX_QUANTIFIER = 100_000
@@ -61,21 +63,29 @@ class Reader:
     """Positions of an X12 period and its form, which the match does not judge."""
     judges_apart: bool = False
     """Whether a match alone does not say that a segment is right, since there are notes or periods."""
+    presence: dict[tuple[bool, ...], bool] = field(default_factory=dict, compare=False)
+    """Whether the notes are kept, by which elements are there."""
 
     def accepts(self, raw: str) -> bool:
         """Whether `raw` has no fault; False also where only `explain` can tell."""
-        match = self.match(raw)
-        if match is None and self.delimiters.release and self.delimiters.release in raw:
-            match = _match_released(self.node, self.delimiters)(raw)
-        return self._judged(match, raw)
+        found = self.match(raw)
+        if found is None:
+            release = self.delimiters.release
+            if not release or release not in raw:
+                return False
+            found = _match_released(self.node, self.delimiters)(raw)
+        return self._judged(found, raw)
 
     def accepts_padded(self, raw: str) -> bool:
         """Whether `raw` has no fault but zeros and blanks that it does not need; False where only `explain` can tell."""
         return self._judged(_match_padded(self.node, self.delimiters)(raw), raw)
 
-    def _judged(self, match: re.Match[str] | None, raw: str) -> bool:
+    def _judged(self, found: re.Match[str] | None, raw: str) -> bool:
         """Whether what was matched in `raw` is right: its codes, its syntax notes, its periods."""
-        if match is None or (self.codes and not all(map(contains, self.codes, match.groups()))):
+        if found is None:
+            return False
+        codes = self.codes
+        if codes and not (found[1] in codes[0] if len(codes) == 1 else all(map(contains, codes, found.groups()))):
             return False
         if not self.judges_apart:
             return True
@@ -83,7 +93,17 @@ class Reader:
         elements = (
             split_unreleased(raw, self.delimiters.element, release) if release else raw.split(self.delimiters.element)
         )
-        return not any(_note_faults(self.notes, elements)) and not any(_period_faults(self.periods, elements))
+        return self._keeps_notes(elements) and not any(_period_faults(self.periods, elements))
+
+    def _keeps_notes(self, elements: Sequence[str]) -> bool:
+        """Whether no syntax note is broken, which depends on which elements are there alone."""
+        present = tuple(map(bool, elements))
+        kept = self.presence.get(present)
+        if kept is None:
+            kept = not any(_note_faults(self.notes, elements))
+            if len(self.presence) < _MOST_PRESENCES:
+                self.presence[present] = kept
+        return kept
 
     def explain(self, raw: str, place: Place, most: int = MOST_FAULTS) -> list[Finding]:
         """The faults of `raw`, which stands at `place`: the first `most` of them."""
@@ -165,8 +185,8 @@ class Reader:
             at = replace(place, component=index + 1) if use.components else place
             value = components[index] if index < count else ""
             if value:
-                yield from self._value(component, value, at, listed=not _other_list(uses, components, index))
-                form = _form_beside(uses, components, index)
+                yield from self._value(component, value, at, listed=not is_of_other_list(uses, components, index))
+                form = dates.FORMS.get(components[index + 1]) if is_form_beside(uses, components, index) else None
                 if form and not dates.is_written(form, value):
                     number = component.item
                     yield make_finding("edi.element.invalid_period", at, value, number=number, format=form)
@@ -191,7 +211,7 @@ class Reader:
                     return
                 code = "x12.element.point" if kind == "R" else "edi.element.decimal"
                 yield make_finding(code, place, value, number=use.item)
-            elif _varies(use) and re.match("-?0[0-9]", mantissa):
+            elif varies(use) and re.match("-?0[0-9]", mantissa):
                 yield make_finding("edi.element.insignificant", place, value, number=use.item)
         elif kind == "a" and any(character in "0123456789" for character in value):
             yield make_finding("edi.element.not_alphabetic", place, value, number=use.item)
@@ -210,7 +230,7 @@ class Reader:
             yield make_finding(
                 "edi.element.too_short", place, value, number=use.item, length=length, min=use.min_length
             )
-        elif (known := _known_form(use)) and not re.fullmatch(known[0], value):
+        elif (known := known_form(use)) and not re.fullmatch(known[0], value):
             yield make_finding(known[1], place, value, number=use.item)
         elif listed and use.codes is not None and value not in use.codes:
             yield make_finding("edi.element.unknown_code", place, value, number=use.item)
@@ -279,7 +299,7 @@ def _takes_exponent(kind: str, *, exponents: bool) -> bool:
     return kind == "R" or (kind == "n" and exponents)
 
 
-def _varies(use: ElementUse) -> bool:
+def varies(use: ElementUse) -> bool:
     """Whether values of different lengths may stand there, so that none needs filling."""
     return use.max_length is not None and (use.min_length or 1) < use.max_length
 
@@ -291,10 +311,10 @@ def _code_form(use: ElementUse) -> str:
 
 def _is_padded(use: ElementUse, value: str) -> bool:
     """Whether blanks stand behind `value` that are no part of it (ISO 9735-1, 9.1; X12.6): its length may be less."""
-    return value.endswith(" ") and use.kind in {"an", "a", *_STRINGS} and _varies(use) and not use.item.startswith("I")
+    return value.endswith(" ") and use.kind in {"an", "a", *_STRINGS} and varies(use) and not use.item.startswith("I")
 
 
-def _known_form(use: ElementUse) -> tuple[str, str] | None:
+def known_form(use: ElementUse) -> tuple[str, str] | None:
     """What must match the value of an element that is a date or a time, and the finding where it does not."""
     if use.kind == "DT":
         return dates.DATE, "edi.element.invalid_date"
@@ -303,12 +323,12 @@ def _known_form(use: ElementUse) -> tuple[str, str] | None:
     return dates.KNOWN.get(use.item)
 
 
-def _form_beside(uses: Sequence[ElementUse], components: Sequence[str], index: int) -> str:
-    """The form that the component after a period says it has; empty where `index` is none, or the form is not known."""
+def is_form_beside(uses: Sequence[ElementUse], components: Sequence[str], index: int) -> bool:
+    """Whether component `index` is a period, and the one after it is there to say its form."""
     following = index + 1
     if uses[index].item != _PERIOD or following >= min(len(uses), len(components)):
-        return ""
-    return dates.FORMS.get(components[following], "") if uses[following].item == _PERIOD_FORM else ""
+        return False
+    return uses[following].item == _PERIOD_FORM and components[following] != ""
 
 
 def _period_faults(periods: Sequence[tuple[int, int]], filled: Sequence[str]) -> Iterator[tuple[int, str, str]]:
@@ -332,7 +352,7 @@ def _marks(kind: str, delimiters: Delimiters) -> str:
     return "." if kind == "R" else r"^\s\S"
 
 
-def _other_list(uses: Sequence[ElementUse], components: Sequence[str], index: int) -> bool:
+def is_of_other_list(uses: Sequence[ElementUse], components: Sequence[str], index: int) -> bool:
     """Whether a code list qualifier or agency right after component `index` says that its code is not the directory's."""
     for following in range(index + 1, len(uses)):
         if uses[following].item not in _QUALIFIERS:
@@ -462,7 +482,7 @@ class _Builder:
         size = f"{{{shortest},{longest}}}"
         if use.kind == "B":
             return f"{self.character}+"
-        if known := _known_form(use):
+        if known := known_form(use):
             value = f"(?=[0-9]{size}(?![0-9])){known[0]}"
         elif is_numeric(use.kind):
             mark = f"[{_marks(use.kind, self.delimiters)}]"
@@ -470,7 +490,7 @@ class _Builder:
             if use.kind == "R":
                 form, lead = r"(?:[0-9]+\.[0-9]+|\.[0-9]+)", r"\.?"
             digits = f"(?={lead}(?:[0-9]{mark}?){size}(?![0-9]|{mark})){form}"
-            whole = "" if self.padded or not _varies(use) else "(?!0[0-9])"
+            whole = "" if self.padded or not varies(use) else "(?!0[0-9])"
             # A number with an exponent is rare enough for `explain`.
             value = f"-?{whole}(?:[0-9]{size}|{digits})"
         elif use.kind == "ID" and use.codes is None:
@@ -482,10 +502,10 @@ class _Builder:
         elif self.padded and use.kind in _STRINGS:
             value = (f"(?= *[^ {self.service}{_CONTROL}])" if _needs_text(use) else "") + self.printable + size
         elif use.kind == "a":
-            value = f"[^{self.service}0-9]{size}" + ("" if self.padded or not _varies(use) else _NO_BLANK)
+            value = f"[^{self.service}0-9]{size}" + ("" if self.padded or not varies(use) else _NO_BLANK)
         elif use.kind in _STRINGS:
             value = self.printable + size + (_NO_BLANK if _needs_text(use) else "")
-        elif use.kind == "an" and _varies(use) and not self.padded:
+        elif use.kind == "an" and varies(use) and not self.padded:
             value = f"{self.character}{size}{_NO_BLANK}"
         else:
             value = f"{self.character}{size}"

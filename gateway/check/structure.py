@@ -7,10 +7,10 @@ or group further on in the same group, the group again, and so on in the groups 
 candidate that has room left and skips nothing mandatory is taken. That the triggers of two groups
 are the same tag (CUSDEC: DOC, MOA, NAD; two UNS) is no trouble: the nearest one with room wins.
 
-`check` walks once with transitions compiled per table and delimiters, checking each segment by one
-regular expression. Segments that are not accepted are read by the thorough reader; where the walk finds no
-clean candidate, the whole message is walked again by `_Walk`, which names what is missing, misplaced
-or too many and goes on behind it.
+`check` walks once with transitions compiled per table and delimiters. A segment whose shape is known is checked by
+looking at the few places of it that shapes leave open (see `shapes`), any other by one regular expression. Segments
+that are not accepted are read by the thorough reader; where the walk finds no clean candidate, the whole message is
+walked again by `_Walk`, which names what is missing, misplaced or too many and goes on behind it.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from operator import contains
 from typing import Any
 
 from gateway.catalogue import Catalogue
+from gateway.check.graph import AGAIN, ENTER, NEXT, REPEAT, Candidate, graph_of
 from gateway.check.segment import Reader, reader
+from gateway.check.shapes import UNKNOWN, Known, Shapes
 from gateway.check.tables import Node, Table, service
 from gateway.findings import make_finding
 from gateway.model import Finding, Place, Severity, Syntax
@@ -124,18 +125,6 @@ _EXPONENTS = "4"
 """The syntax version of EDIFACT in which numbers may have an exponent (ISO 9735-1:1998, 10)."""
 _ENDS = frozenset({"UNH", "UNT", "UNO", "UNP"})
 """The service segments of a message's own."""
-_REPEAT, _NEXT, _ENTER, _AGAIN = range(4)
-"""How a candidate is reached: the same node again, another node, a group's first or a further occurrence."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    node: int
-    how: int
-    group: int
-    limit: int
-    skipped: tuple[tuple[str, int], ...]
-    """The mandatory members passed over: ("segment", node) or ("group", group)."""
 
 
 # Delimiters come from the wire: the caches are bounded, since anyone may send any.
@@ -160,76 +149,8 @@ def _reader(node: Node, delimiters: Delimiters, exponents: bool) -> Reader:
     return reader(node, delimiters, exponents=exponents)
 
 
-@lru_cache(maxsize=256)
-def _graph(table: Table) -> _Graph:
-    return _Graph(table)
-
-
-class _Graph:
-    """The candidates of every state, worked out when first asked for."""
-
-    def __init__(self, table: Table) -> None:
-        self.table = table
-        self.members: list[list[tuple[str, int]]] = [[] for _ in table.groups]
-        """Per group, its nodes and groups in wire order."""
-        opened = {group.trigger: index for index, group in enumerate(table.groups) if index}
-        for index, node in enumerate(table.nodes):
-            if index in opened:
-                self.members[table.groups[opened[index]].parent].append(("group", opened[index]))
-            self.members[node.group].append(("segment", index))
-        self._from: dict[int, list[_Candidate]] = {}
-        self._by_tag: dict[int, dict[str, tuple[_Candidate, ...]]] = {}
-
-    def by_tag(self, state: int) -> dict[str, tuple[_Candidate, ...]]:
-        """The candidates after node `state` (-1: before the first), nearest first, by tag."""
-        if state not in self._by_tag:
-            tags: dict[str, list[_Candidate]] = {}
-            for candidate in self.candidates(state):
-                tags.setdefault(self.table.nodes[candidate.node].tag, []).append(candidate)
-            self._by_tag[state] = {tag: tuple(found) for tag, found in tags.items()}
-        return self._by_tag[state]
-
-    def candidates(self, state: int) -> list[_Candidate]:
-        """Every node that can follow `state`, nearest first."""
-        return self._reach(state)[0]
-
-    def lacking(self, state: int) -> tuple[tuple[str, int], ...]:
-        """The mandatory members still to come when a message ends after `state`."""
-        return self._reach(state)[1]
-
-    def _reach(self, state: int) -> tuple[list[_Candidate], tuple[tuple[str, int], ...]]:
-        table, found = self.table, list[_Candidate]()
-        skipped: list[tuple[str, int]] = []
-        if state < 0:
-            self._ahead(0, 0, skipped, found)
-            return found, tuple(skipped)
-        node = table.nodes[state]
-        found.append(_Candidate(state, _REPEAT, node.group, node.maximum, ()))
-        group, member = node.group, ("segment", state)
-        while True:
-            self._ahead(group, self.members[group].index(member) + 1, skipped, found)
-            if not group:
-                return found, tuple(skipped)
-            here = table.groups[group]
-            found.append(_Candidate(here.trigger, _AGAIN, group, here.maximum, tuple(skipped)))
-            group, member = here.parent, ("group", group)
-
-    def _ahead(self, group: int, start: int, skipped: list[tuple[str, int]], found: list[_Candidate]) -> None:
-        """What stands in `group` from member `start` on; what is mandatory of it is added to `skipped`."""
-        for kind, index in self.members[group][start:]:
-            if kind == "segment":
-                found.append(_Candidate(index, _NEXT, group, self.table.nodes[index].maximum, tuple(skipped)))
-                mandatory = self.table.nodes[index].minimum
-            else:
-                inner = self.table.groups[index]
-                found.append(_Candidate(inner.trigger, _ENTER, index, inner.maximum, tuple(skipped)))
-                mandatory = inner.minimum
-            if mandatory:
-                skipped.append((kind, index))
-
-
-_Step = tuple[int, int, int, int, Callable[[str], re.Match[str] | None], frozenset[str | None] | None, Reader, Any]
-"""node, how, group, limit, match, the only code list, reader, other step: a plain tuple, since it is unpacked per segment."""
+_Step = tuple[int, int, int, int, Known, Any]
+"""node, how, group, limit, known shapes, other step: a plain tuple, since it is unpacked per segment."""
 
 
 class _Steps(dict[str, _Step]):
@@ -254,14 +175,15 @@ class _Compiled:
         self.table = table
         self.delimiters = delimiters
         self.exponents = exponents
-        self.graph = _graph(table)
+        self.graph = graph_of(table)
         self.readers: dict[str, Reader] = {}
+        self.shapes = Shapes(delimiters)
         self.states = [_Steps(self, state) for state in (*range(len(table.nodes)), -1)]
         """Per node (the last: before the first segment), the steps by the first three characters of a segment."""
         self.complete = [not self.graph.lacking(node) for node in range(len(table.nodes))]
 
     def reader(self, node: int) -> Reader:
-        """The reader of a node; nodes of one tag share it."""
+        """The reader of a node, compiled when first asked for; nodes of one tag share it."""
         tag = self.table.nodes[node].tag
         if tag not in self.readers:
             self.readers[tag] = reader(self.table.nodes[node], self.delimiters, exponents=self.exponents)
@@ -273,9 +195,7 @@ class _Compiled:
         for tag, candidates in self.graph.by_tag(state).items():
             step: _Step | None = None
             for c in reversed([c for c in candidates if not c.skipped]):
-                read = self.reader(c.node)
-                only = read.codes[0] if len(read.codes) == 1 else None
-                step = (c.node, c.how, c.group, c.limit, read.match, only, read, step)
+                step = (c.node, c.how, c.group, c.limit, self.shapes.known(tag), step)
             if step:
                 steps[tag[:3]] = step
                 if len(tag) < 3:
@@ -300,21 +220,21 @@ class _Compiled:
 
     def _walk(self, segments: Sequence[str], suspects: list[int]) -> list[int] | None:
         """The node of each segment, or None where there is no clean way; adds segments not accepted to `suspects`."""
-        states = self.states
+        states, learn, element = self.states, self.shapes.learn, self.delimiters.element
         nodes: list[int] = []
         give = nodes.append
         begun = [0] * len(self.table.groups)
         state, run = -1, 0
         try:
-            for raw in segments:
+            for raw, shape in zip(segments, self.shapes.of(segments), strict=True):
                 step = states[state][raw[:3]]
                 while True:
-                    node, how, group, limit, match, only, read, other = step
-                    if how == _NEXT:
+                    node, how, group, limit, known, other = step
+                    if how == NEXT:
                         run = 1
-                    elif how == _ENTER:
+                    elif how == ENTER:
                         begun[group] = run = 1
-                    elif how == _REPEAT:
+                    elif how == REPEAT:
                         if run >= limit:
                             if other is None:
                                 return None
@@ -330,16 +250,16 @@ class _Compiled:
                         begun[group] += 1
                         run = 1
                     break
-                found = match(raw)
-                if (
-                    found is None
-                    or (only is not None and found[1] not in only)
-                    or (only is None and found.lastindex and not all(map(contains, read.codes, found.groups())))
-                    or read.judges_apart
-                ) and not read.accepts(raw):
-                    if raw[: len(read.tag) + 1] not in (read.tag, read.tag + self.delimiters.element):
-                        return None
-                    suspects.append(len(nodes))
+                for piece, allowed in known.get(shape, UNKNOWN):
+                    if raw[piece] not in allowed:
+                        read = self.reader(node)
+                        if read.accepts(raw):
+                            learn(known, read, raw, shape)
+                        elif raw[: len(read.tag) + 1] in (read.tag, read.tag + element):
+                            suspects.append(len(nodes))
+                        else:
+                            return None
+                        break
                 give(node)
                 state = node
         except KeyError:
@@ -378,21 +298,21 @@ class _Position:
     run: int
     begun: list[int]
 
-    def after(self, candidate: _Candidate) -> _Position:
+    def after(self, candidate: Candidate) -> _Position:
         """The position once `candidate` is taken."""
         begun = self.begun.copy()
-        run = self.run + 1 if candidate.how == _REPEAT else 1
-        if candidate.how == _ENTER:
+        run = self.run + 1 if candidate.how == REPEAT else 1
+        if candidate.how == ENTER:
             begun[candidate.group] = 1
-        elif candidate.how == _AGAIN:
+        elif candidate.how == AGAIN:
             begun[candidate.group] += 1
         return _Position(candidate.node, run, begun)
 
-    def room(self, candidate: _Candidate) -> bool:
+    def room(self, candidate: Candidate) -> bool:
         """Whether `candidate` stays within its maximum."""
-        if candidate.how == _REPEAT:
+        if candidate.how == REPEAT:
             return self.run < candidate.limit
-        return candidate.how != _AGAIN or self.begun[candidate.group] < candidate.limit
+        return candidate.how != AGAIN or self.begun[candidate.group] < candidate.limit
 
 
 class _Walk:
@@ -459,28 +379,28 @@ class _Walk:
         self.at = self.at.after(chosen)
         return chosen.node
 
-    def _full(self, candidates: Sequence[_Candidate]) -> list[_Candidate]:
+    def _full(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """The nearest place without room; of a group that is full, the group and not its trigger."""
         full = [c for c in candidates if not c.skipped and not self.at.room(c)]
-        return [c for c in full if c.how == _AGAIN and c.node == self.at.state][:1] or full[:1]
+        return [c for c in full if c.how == AGAIN and c.node == self.at.state][:1] or full[:1]
 
-    def _told(self, full: _Candidate) -> bool:
+    def _told(self, full: Candidate) -> bool:
         """Whether the maximum was passed before."""
-        return (self.at.run if full.how == _REPEAT else self.at.begun[full.group]) > full.limit
+        return (self.at.run if full.how == REPEAT else self.at.begun[full.group]) > full.limit
 
-    def _behind(self, candidates: Sequence[_Candidate]) -> list[_Candidate]:
+    def _behind(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         return [c for c in candidates if c.skipped][:1]
 
-    def _untriggered(self, tag: str) -> list[_Candidate]:
+    def _untriggered(self, tag: str) -> list[Candidate]:
         """Places for `tag` in groups that could begin here, had their trigger been sent."""
-        found: list[_Candidate] = []
+        found: list[Candidate] = []
         for opened in self.graph.candidates(self.at.state):
-            if opened.how != _ENTER or opened.skipped:
+            if opened.how != ENTER or opened.skipped:
                 continue
             skipped = [("segment", opened.node)]
             for kind, member in self.graph.members[opened.group][1:]:
                 if kind == "segment" and self.table.nodes[member].tag == tag:
-                    found.append(_Candidate(member, _ENTER, opened.group, opened.limit, tuple(skipped)))
+                    found.append(Candidate(member, ENTER, opened.group, opened.limit, tuple(skipped)))
                     break
                 if self._minimum(kind, member):
                     skipped.append((kind, member))
@@ -513,11 +433,11 @@ class _Walk:
                 group = self.table.groups[member]
                 self._find("edi.group.missing", index, self.table.nodes[group.trigger].tag, group=group.name)
 
-    def _count(self, chosen: _Candidate, index: int) -> None:
+    def _count(self, chosen: Candidate, index: int) -> None:
         """Report the first occurrence over the maximum, not each one after it."""
-        if chosen.how == _REPEAT and self.at.run == chosen.limit:
+        if chosen.how == REPEAT and self.at.run == chosen.limit:
             self._find("edi.segment.too_many", index, max=chosen.limit)
-        elif chosen.how == _AGAIN and self.at.begun[chosen.group] == chosen.limit:
+        elif chosen.how == AGAIN and self.at.begun[chosen.group] == chosen.limit:
             self._find("edi.group.too_many", index, group=self.table.groups[chosen.group].name, max=chosen.limit)
 
     def _at(self, index: int, tag: str = "") -> Place:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.catalogue_folders import shipped
 from gateway.check import structure, tables
+from gateway.check.graph import REPEAT, graph_of
 from gateway.check.segment import reader
 from gateway.findings import catalogue, text
 from gateway.model import Place, Severity, Syntax
@@ -573,10 +574,10 @@ def test_any_segments_are_checked_without_raising(segments, delimiters):
 
 def random_message(rng):
     """Segments that a walk through the table gives, values at random."""
-    graph = structure._graph(CUSDEC)
+    graph = graph_of(CUSDEC)
     segments, state = [], -1
     while True:
-        choices = [c for c in graph.candidates(state) if not c.skipped and c.how != structure._REPEAT]
+        choices = [c for c in graph.candidates(state) if not c.skipped and c.how != REPEAT]
         chosen = rng.choice(choices[:6])
         node = CUSDEC.nodes[chosen.node]
         segments.append(random_segment(rng, node, DEFAULT))
