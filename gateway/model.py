@@ -228,6 +228,37 @@ class Partner:
     active: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class HeldRole:
+    """A role that a person holds, and from when until when."""
+
+    name: str
+    """Of the roles that schemas/rules/roles bundle acts into."""
+    office: str = ""
+    """The office it is held in, by its code; empty for all of the partner's."""
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    """The first moment at which it is not held any more."""
+
+    def is_held(self, at: datetime) -> bool:
+        """Whether it is held at that moment."""
+        return (self.valid_from is None or self.valid_from <= at) and (
+            self.valid_until is None or at < self.valid_until
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who acts for a partner."""
+
+    id: str
+    partner_id: str
+    name: str
+    roles: tuple[HeldRole, ...] = ()
+    language: str = "en"
+    active: bool = True
+
+
 GATEWAY = Partner("", "")
 """The gateway itself, which sends nothing and is sent nothing: who acts where a term is over."""
 
@@ -297,6 +328,8 @@ class Credential:
     """The certificate or the public key, as PEM or one line of OpenSSH."""
     reference: str = ""
     """Where a secret that we show is read from: `file:` and a path, or `env:` and the name of a variable."""
+    person_id: str = ""
+    """The person whose it is, of those who act for the partner; empty for one of the partner's own systems."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +352,10 @@ class Payload:
     """The file that holds the bytes where they are many; `body` is empty then."""
     at_once: bool = False
     """Whether its sender waits for what comes of it; of one that is claimed later nobody knows that any more."""
+    person_id: str = ""
+    """The person who sent it, where that was authenticated; empty where one of the partner's systems did."""
+    role: str = ""
+    """In which role the person said to act; empty for whichever gives the act."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from datetime import datetime
 from itertools import combinations
 from typing import Any, TypeVar
 
+from gateway.check.acts import ActRules
 from gateway.check.rulebook import Headlines, Rules, RuleSet
 from gateway.decide.desk import Desk, Occasion
 from gateway.decide.effects import Effect
@@ -170,6 +171,16 @@ class Flows:
         for kind, lines in headlines.items():
             for line in lines:
                 self.tracks.require(f"headline/{kind}.toml, rank {line.rank},", line.when.items())
+
+    def check_acts(self, rules: ActRules) -> None:
+        """FlowsInvalid where a task needs an act that nobody could do, or a rule is about tasks that no flow asks."""
+        for kind in self.tasks.values():
+            if kind.act not in rules.acts:
+                raise FlowsInvalid(
+                    f"the task {kind.name} needs the act {kind.act}, which schemas/rules/acts does not name"
+                )
+        if unknown := sorted(rules.tasks.keys() - self.tasks.keys()):
+            raise FlowsInvalid(f"schemas/rules/tasks has a rule of tasks of the kind {unknown[0]}, which no flow asks")
 
     def reactions(self, track: str, event: str) -> Iterable[tuple[Flow, On]]:
         """What flows do where a case moves on `track` by `event`, in the order of their names."""

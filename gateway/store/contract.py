@@ -33,6 +33,7 @@ from gateway.model import (
     Partner,
     Payload,
     PayloadState,
+    Person,
     Receipt,
     Stage,
     Syntax,
@@ -970,6 +971,18 @@ class Store(Decisions, Protocol):
 
     async def agreements_of(self, partner_ids: Iterable[str]) -> Mapping[str, Sequence[Agreement]]:
         """All agreements of several partners."""
+
+    async def import_persons(self, persons: Iterable[Person]) -> int:
+        """Add or replace in bulk; how many persons."""
+
+    async def person(self, person_id: str) -> Person:
+        """One person; NotFound where there is none."""
+
+    async def persons_by_id(self, person_ids: Iterable[str]) -> Mapping[str, Person]:
+        """Several persons by id; those that are not there are left out."""
+
+    async def persons_of(self, partner_id: str) -> Sequence[Person]:
+        """All persons of a partner by id, active or not."""
 
     async def shown_credential(self, hash_: str) -> Credential | None:
         """The credential of use `in` whose secret has this hash, valid or not."""

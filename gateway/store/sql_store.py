@@ -27,6 +27,7 @@ from gateway.model import (
     InterchangeRef,
     Partner,
     Payload,
+    Person,
     Receipt,
     Task,
 )
@@ -47,6 +48,7 @@ from gateway.store import (
     nodes,
     outcome,
     payloads,
+    persons,
     probe,
     reconcile,
     registry,
@@ -559,6 +561,22 @@ class SqlStore(Store):
     async def agreements_of(self, partner_ids: Iterable[str]) -> Mapping[str, Sequence[Agreement]]:
         wanted = list(partner_ids)
         return await self._read(lambda connection: registry.agreements_of(connection, wanted))
+
+    async def import_persons(self, persons: Iterable[Person]) -> int:
+        return await self._import(persons)
+
+    async def person(self, person_id: str) -> Person:
+        found = await self._read(lambda connection: persons.by_id(connection, [person_id]))
+        if not found:
+            raise NotFound(person_id=person_id)
+        return found[person_id]
+
+    async def persons_by_id(self, person_ids: Iterable[str]) -> Mapping[str, Person]:
+        wanted = list(person_ids)
+        return await self._read(lambda connection: persons.by_id(connection, wanted))
+
+    async def persons_of(self, partner_id: str) -> Sequence[Person]:
+        return await self._read(lambda connection: persons.of_partner(connection, partner_id))
 
     async def shown_credential(self, hash_: str) -> Credential | None:
         return (await self.shown_credentials([hash_])).get(hash_)
