@@ -425,9 +425,20 @@ class TaskState(StrEnum):
     """Whether a task still waits for its decision."""
 
     OPEN = "open"
+    CLAIMED = "claimed"
+    """Somebody is at it; others keep away until the claim is over."""
+    EXPIRED = "expired"
+    """Its term is over, and there is no office above to ask; it may still be decided."""
+    ESCALATED = "escalated"
+    """Its term was over in an office below, and it is asked of this one now."""
     DECIDED = "decided"
     WITHDRAWN = "withdrawn"
     """Its reason is gone: what it asks can no longer be decided."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether it may still be decided."""
+        return self not in (TaskState.DECIDED, TaskState.WITHDRAWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -457,6 +468,51 @@ class Task:
     decided_by: str = ""
     """The occasion that decided or withdrew it."""
     decided_at: datetime | None = None
+    test: bool = False
+    person_id: str = ""
+    """Who has claimed or decided it; empty where nobody has, or a partner's system decided it."""
+    claimed_until: datetime | None = None
+    """Until when the claim keeps others away."""
+
+    def is_claimed(self, at: datetime) -> bool:
+        """Whether somebody's claim keeps others away at that moment."""
+        return self.state is TaskState.CLAIMED and self.claimed_until is not None and at < self.claimed_until
+
+
+@dataclass(frozen=True, slots=True)
+class ActDone:
+    """That an act was done on a case: a task was decided."""
+
+    act: str
+    person_id: str
+    """Empty where a partner's system did it."""
+    office: str
+    task_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One line of the audit: who did, or tried to do, what, in which office, and what came of it."""
+
+    at: datetime
+    action: str
+    """`task.claim`, `task.return`, `task.decide`, `task.override`, `task.withdraw`, `task.escalate` or `task.expire`."""
+    result: str
+    """`done` or `refused`."""
+    partner_id: str
+    """Empty for the gateway."""
+    person_id: str
+    role: str
+    task_id: str
+    case_id: str
+    office: str
+    occasion: str
+    """Id of the message or deadline by which it was done."""
+    before: Mapping[str, str] = field(default_factory=dict)
+    after: Mapping[str, str] = field(default_factory=dict)
+    reasons: tuple[str, ...] = ()
+    """Codes of findings."""
     test: bool = False
 
 

@@ -15,7 +15,8 @@ from gateway.decide.desk import Desk, Occasion
 from gateway.decide.effects import Effect
 from gateway.decide.facts import Facts
 from gateway.decide.kinds import CaseKind
-from gateway.decide.tasks import TaskKind
+from gateway.decide.overdue import escalate
+from gateway.decide.tasks import CLAIM, DEADLINE, GIVE_BACK, TaskKind
 from gateway.decide.tracks import Track, Tracks
 from gateway.documents.base import Document
 from gateway.errors import FlowsInvalid
@@ -97,6 +98,10 @@ class Flow:
     """Whether whoever sends such a document waits for what comes of it: it is decided before anything else is."""
 
 
+_OWN: Mapping[str, Callable[[Desk], list[Effect]]] = {DEADLINE: escalate}
+"""The engine's own kinds of deadlines."""
+
+
 class Flows:
     """All flows there are, found once and handed on."""
 
@@ -127,9 +132,12 @@ class Flows:
             "tasks of the kind", ((kind.name, kind) for flow in self.all for kind in flow.tasks)
         )
         self._deadlines = _named(
-            "deadlines of the kind", (pair for flow in self.all for pair in flow.deadlines.items())
+            "deadlines of the kind",
+            (pair for deadlines in (*(flow.deadlines for flow in self.all), _OWN) for pair in deadlines.items()),
         )
         for kind in self.tasks.values():
+            if reserved := kind.options.keys() & {CLAIM, GIVE_BACK}:
+                raise FlowsInvalid(f"the task {kind.name} has the option {min(reserved)}, which every task has")
             if unknown := [event for event in kind.options.values() if not self.tracks.knows(kind.track, event)]:
                 raise FlowsInvalid(f"the task {kind.name} fires {kind.track}.{unknown[0]}, which never happens")
         for one, other in combinations(self.all, 2):

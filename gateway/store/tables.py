@@ -310,10 +310,12 @@ tasks = Table(
     _text("decided_by"),
     Column("decided_at", BigInteger),
     _flag("test"),
+    Column("person_id", Text, nullable=False, server_default=""),
+    _time("claimed_until", nullable=True),
     Index("tasks_case", "case_id"),
     Index("tasks_office", "office", "state", "test", "id"),
 )
-"""Decisions that wait, or waited, for a person."""
+"""Decisions that wait, or waited, for a person; `person_id` is who has claimed or decided one."""
 
 deadlines = Table(
     "deadlines",
