@@ -228,6 +228,37 @@ class Partner:
     active: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class HeldRole:
+    """A role that a person holds, and from when until when."""
+
+    name: str
+    """Of the roles that schemas/rules/roles bundle acts into."""
+    office: str = ""
+    """The office it is held in, by its code; empty for all of the partner's."""
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    """The first moment at which it is not held any more."""
+
+    def is_held(self, at: datetime) -> bool:
+        """Whether it is held at that moment."""
+        return (self.valid_from is None or self.valid_from <= at) and (
+            self.valid_until is None or at < self.valid_until
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who acts for a partner."""
+
+    id: str
+    partner_id: str
+    name: str
+    roles: tuple[HeldRole, ...] = ()
+    language: str = "en"
+    active: bool = True
+
+
 GATEWAY = Partner("", "")
 """The gateway itself, which sends nothing and is sent nothing: who acts where a term is over."""
 
@@ -297,6 +328,8 @@ class Credential:
     """The certificate or the public key, as PEM or one line of OpenSSH."""
     reference: str = ""
     """Where a secret that we show is read from: `file:` and a path, or `env:` and the name of a variable."""
+    person_id: str = ""
+    """The person whose it is, of those who act for the partner; empty for one of the partner's own systems."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +352,10 @@ class Payload:
     """The file that holds the bytes where they are many; `body` is empty then."""
     at_once: bool = False
     """Whether its sender waits for what comes of it; of one that is claimed later nobody knows that any more."""
+    person_id: str = ""
+    """The person who sent it, where that was authenticated; empty where one of the partner's systems did."""
+    role: str = ""
+    """In which role the person said to act; empty for whichever gives the act."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,9 +425,20 @@ class TaskState(StrEnum):
     """Whether a task still waits for its decision."""
 
     OPEN = "open"
+    CLAIMED = "claimed"
+    """Somebody is at it; others keep away until the claim is over."""
+    EXPIRED = "expired"
+    """Its term is over, and there is no office above to ask; it may still be decided."""
+    ESCALATED = "escalated"
+    """Its term was over in an office below, and it is asked of this one now."""
     DECIDED = "decided"
     WITHDRAWN = "withdrawn"
     """Its reason is gone: what it asks can no longer be decided."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether it may still be decided."""
+        return self not in (TaskState.DECIDED, TaskState.WITHDRAWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -420,6 +468,51 @@ class Task:
     decided_by: str = ""
     """The occasion that decided or withdrew it."""
     decided_at: datetime | None = None
+    test: bool = False
+    person_id: str = ""
+    """Who has claimed or decided it; empty where nobody has, or a partner's system decided it."""
+    claimed_until: datetime | None = None
+    """Until when the claim keeps others away."""
+
+    def is_claimed(self, at: datetime) -> bool:
+        """Whether somebody's claim keeps others away at that moment."""
+        return self.state is TaskState.CLAIMED and self.claimed_until is not None and at < self.claimed_until
+
+
+@dataclass(frozen=True, slots=True)
+class ActDone:
+    """That an act was done on a case: a task was decided."""
+
+    act: str
+    person_id: str
+    """Empty where a partner's system did it."""
+    office: str
+    task_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One line of the audit: who did, or tried to do, what, in which office, and what came of it."""
+
+    at: datetime
+    action: str
+    """`task.claim`, `task.return`, `task.decide`, `task.override`, `task.withdraw`, `task.escalate` or `task.expire`."""
+    result: str
+    """`done` or `refused`."""
+    partner_id: str
+    """Empty for the gateway."""
+    person_id: str
+    role: str
+    task_id: str
+    case_id: str
+    office: str
+    occasion: str
+    """Id of the message or deadline by which it was done."""
+    before: Mapping[str, str] = field(default_factory=dict)
+    after: Mapping[str, str] = field(default_factory=dict)
+    reasons: tuple[str, ...] = ()
+    """Codes of findings."""
     test: bool = False
 
 

@@ -31,7 +31,8 @@ id = "office"
 name = "Office"
 roles = ["bureau"]
 identifiers = [{{ scheme = "ciq-org", value = "370200" }}]
-keys = [{{ id = "office-1", key = "{office}" }}]
+keys = [{{ id = "office-1", key = "{office}", person_id = "wang" }}]
+persons = [{{ id = "wang", name = "Wang", roles = [{{ name = "supervisor" }}] }}]
 agreements = [{{ direction = "in", document = "*", format = "*" }}]
 """
 

@@ -32,6 +32,7 @@ COMMANDS = (
     "deadline",
     "partner",
     "credential",
+    "person",
     "schema",
     "mapping",
     "catalogue",

@@ -44,10 +44,11 @@ def list_(partner: _PartnerArgument, config: output.ConfigOption = None, json: o
             output.as_json_line(_as_dict(one, validity))
         return
     output.table(
-        ("id", "kind", "use", "label", "scopes", "from", "until", "is"),
+        ("id", "person", "kind", "use", "label", "scopes", "from", "until", "is"),
         (
             (
                 one.id,
+                one.person_id,
                 one.kind.value,
                 one.use.value,
                 one.label,
@@ -71,6 +72,9 @@ def add(
     label: Annotated[str, typer.Option(help="What it is for.")] = "",
     test: Annotated[bool, typer.Option("--test", help="Let all that it sends be test traffic.")] = False,
     days: Annotated[int, typer.Option(help="Days that it is valid; 0 for no end.", min=0, max=36500)] = 0,
+    person: Annotated[
+        str, typer.Option(help="Id of the partner's person whose it is; of its systems where absent.")
+    ] = "",
     config: output.ConfigOption = None,
     json: output.JsonOption = False,
 ) -> None:
@@ -86,10 +90,20 @@ def add(
         from gateway.model import Credential
 
         await _known(store, partner)
+        if person and person not in {one.id for one in await store.persons_of(partner)}:
+            output.stop(f"{partner} has no person {person}", output.NO)
         hash_ = hash_key(key)
         until = now + timedelta(days=days) if days else None
         made = Credential(
-            f"{partner}-{hash_[:8]}", partner, hash_, frozenset(scope), test, now, valid_until=until, label=label
+            f"{partner}-{hash_[:8]}",
+            partner,
+            hash_,
+            frozenset(scope),
+            test,
+            now,
+            valid_until=until,
+            label=label,
+            person_id=person,
         )
         await store.import_partners((), (), (made,))
         return made
@@ -199,6 +213,7 @@ def _as_dict(one: Credential, validity: str) -> dict[str, Any]:
     return {
         "id": one.id,
         "partner_id": one.partner_id,
+        "person_id": one.person_id,
         "kind": one.kind.value,
         "use": one.use.value,
         "label": one.label,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,9 +12,11 @@ import typer
 from gateway.cli import output
 
 if TYPE_CHECKING:
-    from gateway.model import Credential
+    from gateway.model import Credential, Person
     from gateway.store.ports import Store
 
+_COUNTED = ("partners", "agreements", "credentials", "persons")
+"""What an import counts."""
 _CHUNK = 1000
 """Partners imported in one transaction: bounded memory, and few commits."""
 
@@ -35,7 +38,7 @@ def import_(
     config: output.ConfigOption = None,
     json: output.JsonOption = False,
 ) -> None:
-    """Add or replace partners with their agreements and credentials; nothing is imported unless all of FILE is good."""
+    """Add or replace partners with their agreements, credentials and persons; nothing is imported unless all of FILE is good."""
     import asyncio
 
     from gateway.cli.in_use import catalogue_of
@@ -49,16 +52,18 @@ def import_(
     known = Known(find_transports().options, catalogue_of(settings))
     size = file.stat().st_size
 
-    async def check(store: Store | None) -> tuple[int, int, int]:
-        totals = (0, 0, 0)
+    async def check(store: Store | None) -> Counter[str]:
+        totals: Counter[str] = Counter()
         with output.progress("Checking", size) as step:
             entries = read(file, known)
             while chunk := list(islice(entries, _CHUNK)):
                 if store is not None:
                     await _refuse_moved_keys(store, file, [c for e, _ in chunk for c in e.model_credentials()])
+                    await _refuse_moved_persons(store, file, [p for e, _ in chunk for p in e.model_persons()])
                 for entry, read_bytes in chunk:
                     credentials = len(entry.keys) + len(entry.credentials)
-                    totals = (totals[0] + 1, totals[1] + len(entry.agreements), totals[2] + credentials)
+                    counts = (1, len(entry.agreements), credentials, len(entry.persons))
+                    totals.update(dict(zip(_COUNTED, counts, strict=True)))
                     step(read_bytes)
         return totals
 
@@ -68,8 +73,8 @@ def import_(
         _told(checked, imported=False, json=json)
         return
 
-    async def work(store: Store) -> tuple[int, int, int]:
-        totals = (0, 0, 0)
+    async def work(store: Store) -> Counter[str]:
+        totals: Counter[str] = Counter()
         with output.progress("Importing", size) as step:
             entries = read(file, known)
             while chunk := list(islice(entries, _CHUNK)):
@@ -78,23 +83,20 @@ def import_(
                     [a for e, _ in chunk for a in e.model_agreements()],
                     [c for e, _ in chunk for c in e.model_credentials()],
                 )
-                totals = (totals[0] + done[0], totals[1] + done[1], totals[2] + done[2])
+                persons = await store.import_persons(p for e, _ in chunk for p in e.model_persons())
+                totals.update(dict(zip(_COUNTED, (*done, persons), strict=True)))
                 step(sum(read_bytes for _, read_bytes in chunk))
         return totals
 
     _told(with_store_of(settings, work, make=True), imported=True, json=json)
 
 
-def _told(counts: tuple[int, int, int], *, imported: bool, json: bool) -> None:
+def _told(counts: Counter[str], *, imported: bool, json: bool) -> None:
     """Say what a file holds, and whether that is in the registry now."""
     if json:
-        output.as_json(
-            {**dict(zip(("partners", "agreements", "credentials"), counts, strict=True)), "imported": imported}
-        )
+        output.as_json({**{noun: counts[noun] for noun in _COUNTED}, "imported": imported})
         return
-    words = ", ".join(
-        output.many(n, noun) for n, noun in zip(counts, ("partner", "agreement", "credential"), strict=True)
-    )
+    words = ", ".join(output.many(counts[noun], noun.removesuffix("s")) for noun in _COUNTED)
     output.say(f"{words}." if imported else f"{words}: all good; nothing was imported.")
 
 
@@ -108,6 +110,18 @@ async def _refuse_moved_keys(store: Store, file: Path, credentials: list[Credent
             output.stop(
                 f"{file}: partner {one.partner_id}: {_noun(one)} {one.id} is already {present.partner_id}'s, as "
                 f"{present.id}; a {_noun(one)} belongs to one partner"
+            )
+
+
+async def _refuse_moved_persons(store: Store, file: Path, persons: list[Person]) -> None:
+    """The end where a person of `file` acts for another partner in the registry: an id is one person's for good."""
+    known = await store.persons_by_id(person.id for person in persons)
+    for one in persons:
+        present = known.get(one.id)
+        if present is not None and present.partner_id != one.partner_id:
+            output.stop(
+                f"{file}: partner {one.partner_id}: person {one.id} acts for {present.partner_id} already; "
+                "`gateway person add` moves a person"
             )
 
 

@@ -17,10 +17,14 @@ from gateway.decide.effects import (
     AddKeys,
     Ask,
     Attach,
+    Attempt,
+    Claim,
     Close,
     Draw,
     Due,
     Effect,
+    Escalate,
+    GiveBack,
     Keep,
     Link,
     Move,
@@ -30,6 +34,7 @@ from gateway.decide.effects import (
     Wait,
 )
 from gateway.decide.facts import (
+    ActsOn,
     Answer,
     CaseById,
     CasesByKeys,
@@ -43,9 +48,18 @@ from gateway.decide.facts import (
     Waiting,
     WaitingDocument,
 )
-from gateway.decide.tasks import decide_task, make_task
+from gateway.decide.tasks import (
+    DEADLINE,
+    act_done,
+    claim_task,
+    decide_task,
+    escalate_task,
+    give_back,
+    make_task,
+    name_term,
+)
 from gateway.decide.tracks import NONE, Step
-from gateway.model import Case, Deadline, Task, TaskState
+from gateway.model import ActDone, AuditEntry, Case, Deadline, Finding, Task, TaskState
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +110,9 @@ class Applied:
     deadlines: Mapping[str, Deadline | None] = field(default_factory=dict)
     """By id; None where it is undone."""
     tasks: Mapping[str, Task] = field(default_factory=dict)
-    """Tasks that were asked, decided or withdrawn, as they are then, by id."""
+    """Tasks that were asked, claimed, decided or withdrawn, as they are then, by id."""
+    audit: tuple[AuditEntry, ...] = ()
+    """What persons and systems did to tasks, and what they were refused."""
 
 
 def apply(desk: Desk, effects: Iterable[Effect], cases: Mapping[str, Case] = MappingProxyType({})) -> Applied:
@@ -124,6 +140,7 @@ class _Changes:
         self._links: list[tuple[str, str, str]] = []
         self._deadlines: dict[str, Deadline | None] = {}
         self._tasks: dict[str, Task] = {}
+        self._audit: list[AuditEntry] = []
 
     @property
     def applied(self) -> Applied:
@@ -137,6 +154,7 @@ class _Changes:
             tuple(self._links),
             self._deadlines,
             self._tasks,
+            tuple(self._audit),
         )
 
     def add(self, effect: Effect) -> None:
@@ -155,8 +173,12 @@ class _Changes:
                 self._links.append((effect.case, effect.kind, effect.other))
             case Due() | Undo():
                 self._set_deadline(effect)
-            case Ask() | Settle() | Close():
+            case Ask():
+                self._ask(effect)
+            case Settle() | Close() | Claim() | GiveBack() | Escalate():
                 effect = self._change_task(effect) or effect
+            case Attempt():
+                self._tell(effect.action, effect.task, effect.case, effect.office, effect.role, why=effect.reasons)
             case _:
                 pass
         if case_id := str(getattr(effect, "case", "")):
@@ -177,19 +199,98 @@ class _Changes:
                 effect.id, effect.kind, effect.case, effect.at, effect.args, self._desk.test
             )
 
-    def _change_task(self, effect: Ask | Settle | Close) -> Move | None:
+    def _ask(self, effect: Ask) -> None:
+        """The task that is asked, due when whoever asks says, or when the rule of its kind does."""
+        desk = self._desk
+        if desk.facts[TaskById(effect.id, desk.test)] is not None:
+            return
+        kind = desk.tasks[effect.kind]
+        term = desk.rules.acts.task(effect.kind).due
+        due_at = effect.due_at
+        if due_at is None and term is not None:
+            due_at = desk.rules.calendar.end(term, desk.now)
+        self._keep_task(make_task(effect, kind, at=desk.now, due_at=due_at, test=desk.test))
+
+    def _change_task(self, effect: Settle | Close | Claim | GiveBack | Escalate) -> Move | None:
         """The task as it is then, and what its decision moves."""
         desk = self._desk
-        if isinstance(effect, Ask):
-            if desk.facts[TaskById(effect.id, desk.test)] is None:
-                kind = desk.tasks[effect.kind]
-                self._tasks[effect.id] = make_task(effect, kind, at=desk.now, test=desk.test)
+        before = self._tasks.get(effect.task) or _find_task(desk, effect.task)
+        person = desk.occasion.actor.person
+        match effect:
+            case Claim():
+                after, action = claim_task(before, effect, person), "task.claim"
+            case GiveBack():
+                after, action = give_back(before), "task.return"
+            case Escalate():
+                after = escalate_task(before, effect)
+                action = "task.escalate" if effect.office else "task.expire"
+            case Settle() | Close():
+                after = decide_task(before, effect.option, desk.occasion.id, person, desk.now)
+                others = before.is_claimed(desk.occasion.at) and before.person_id != person
+                action = "task.withdraw" if not effect.option else "task.override" if others else "task.decide"
+        self._keep_task(after, before)
+        role = effect.role if isinstance(effect, Settle | Claim | GiveBack) else ""
+        why = effect.reasons if isinstance(effect, Settle) else ()
+        self._tell(action, before.id, before.case_id, before.office, role, why=why, before=before, after=after)
+        if not isinstance(effect, Settle):
             return None
-        task = self._tasks.get(effect.task) or _find_task(desk, effect.task)
-        self._tasks[task.id] = decide_task(task, effect.option, desk.occasion.id, desk.now)
-        if isinstance(effect, Close):
-            return None
-        return Move(task.case_id, task.track, task.options[effect.option], effect.reasons)
+        return Move(before.case_id, before.track, before.options[effect.option], effect.reasons)
+
+    def _keep_task(self, task: Task, before: Task | None = None) -> None:
+        """The task as it is then, and the deadline at which its term is over."""
+        self._tasks[task.id] = task
+        if task.state.waits and task.due_at is not None:
+            term = name_term(task.id)
+            self._deadlines[term] = Deadline(term, DEADLINE, task.case_id, task.due_at, {"task": task.id}, task.test)
+        elif before is not None and before.due_at is not None:
+            self._deadlines[name_term(task.id)] = None
+
+    def _tell(
+        self,
+        action: str,
+        task_id: str,
+        case_id: str,
+        office: str,
+        role: str,
+        *,
+        why: Iterable[Finding],
+        before: Task | None = None,
+        after: Task | None = None,
+    ) -> None:
+        """A line of the audit: of what was done where the task is there as it was, and else of what was refused."""
+        occasion = self._desk.occasion
+        self._audit.append(
+            AuditEntry(
+                self._desk.now,
+                action,
+                "done" if after is not None else "refused",
+                occasion.actor.partner.id,
+                occasion.actor.person,
+                role or occasion.actor.role,
+                task_id,
+                case_id,
+                office,
+                occasion.id,
+                before=_standing(before),
+                after=_standing(after),
+                reasons=tuple(dict.fromkeys(finding.code for finding in why)),
+                test=self._desk.test,
+            )
+        )
+
+
+def _standing(task: Task | None) -> dict[str, str]:
+    """Where a task stands, as the audit says it."""
+    if task is None:
+        return {}
+    told = {
+        "version": str(task.version),
+        "state": task.state.value,
+        "office": task.office,
+        "person": task.person_id,
+        "option": task.option,
+    }
+    return {name: value for name, value in told.items() if value}
 
 
 def _find_task(desk: Desk, task_id: str) -> Task:
@@ -346,7 +447,15 @@ class Ground:
                     for task in self.tasks.values()
                     if task.case_id == query.case and task.test == query.test
                 )
-                return tuple(tasks[id_] for id_ in sorted(tasks) if tasks[id_].state is TaskState.OPEN)
+                return tuple(tasks[id_] for id_ in sorted(tasks) if tasks[id_].state.waits)
+            case ActsOn():
+                done = {one.task_id: one for one in cast("Sequence[ActDone]", value)}
+                done.update(
+                    (task.id, act_done(task))
+                    for task in self.tasks.values()
+                    if task.case_id == query.case and task.test == query.test and task.state is TaskState.DECIDED
+                )
+                return tuple(done[id_] for id_ in sorted(done))
             case LedgerBalance():
                 return cast("Decimal", value) + self.draws.get((query.name, query.test), Decimal(0))
             case _:

@@ -231,6 +231,8 @@ class Settle:
     task: str
     option: str
     reasons: tuple[Finding, ...] = ()
+    role: str = ""
+    """In which role the person decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +241,44 @@ class Close:
 
     task: str
     option: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The person who acts is at the task, and keeps others away until then."""
+
+    task: str
+    until: datetime
+    role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GiveBack:
+    """The task is claimed no longer, and waits for anybody of its office."""
+
+    task: str
+    role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Escalate:
+    """The task's term is over: it is asked of `office` from now on, and is due anew; expired where there is none."""
+
+    task: str
+    office: str = ""
+    due_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Somebody tried to do `action` on a task, and was refused: the audit says so."""
+
+    task: str
+    action: str
+    reasons: tuple[Finding, ...]
+    case: str = ""
+    office: str = ""
+    role: str = ""
 
 
 Effect = (
@@ -262,4 +302,8 @@ Effect = (
     | Ask
     | Settle
     | Close
+    | Claim
+    | GiveBack
+    | Escalate
+    | Attempt
 )

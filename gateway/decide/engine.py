@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 
 from gateway.decide.apply import Applied, Ground, apply
 from gateway.decide.desk import Alarm, Desk
-from gateway.decide.effects import Ask, Effect, Move, Settle
+from gateway.decide.effects import Ask, Claim, Effect, Escalate, GiveBack, Move, Settle
 from gateway.decide.facts import Query, Unknown
 from gateway.decide.flow import Flow, Flows, On
 from gateway.decide.follow import close_tasks
@@ -130,7 +130,7 @@ def _may_lead_on(effect: Effect, flows: Flows) -> bool:
     match effect:
         case Move():
             return bool(flows.reactions(effect.track, effect.event)) or flows.tasks_on(effect.track)
-        case Settle() | Ask():
+        case Settle() | Ask() | Claim() | GiveBack() | Escalate():
             return True
         case _:
             return False

@@ -23,7 +23,7 @@ from gateway.decide.names import (
     wait_key_names,
     wait_name,
 )
-from gateway.model import Case, Partner, Task
+from gateway.model import ActDone, Case, Partner, Person, Task
 
 T = TypeVar("T")
 Key = tuple[str, str]
@@ -109,6 +109,26 @@ class TasksOf(Question[tuple[Task, ...]]):
 
 
 @dataclass(frozen=True, slots=True)
+class ActsOn(Question[tuple[ActDone, ...]]):
+    """What was done on the case `case` by deciding tasks, ordered by the tasks' ids."""
+
+    case: str
+    test: bool = False
+
+    def touches(self, answer: tuple[ActDone, ...]) -> Iterator[Name]:
+        """The case's tasks, those included that are not asked yet."""
+        yield tasks_name(self.case)
+        yield from (task_name(done.task_id) for done in answer)
+
+
+@dataclass(frozen=True, slots=True)
+class PersonById(Question[Person | None]):
+    """The person with this id, active or not."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class NextNumber(Question[int]):
     """The next number of `counter`, counted from 1.
 
@@ -177,6 +197,8 @@ Query = (
     | LinkedCases
     | TaskById
     | TasksOf
+    | ActsOn
+    | PersonById
     | NextNumber
     | PartnerById
     | PartnerByIdentifier

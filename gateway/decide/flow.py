@@ -9,12 +9,14 @@ from datetime import datetime
 from itertools import combinations
 from typing import Any, TypeVar
 
+from gateway.check.acts import ActRules
 from gateway.check.rulebook import Headlines, Rules, RuleSet
 from gateway.decide.desk import Desk, Occasion
 from gateway.decide.effects import Effect
 from gateway.decide.facts import Facts
 from gateway.decide.kinds import CaseKind
-from gateway.decide.tasks import TaskKind
+from gateway.decide.overdue import escalate
+from gateway.decide.tasks import CLAIM, DEADLINE, GIVE_BACK, TaskKind
 from gateway.decide.tracks import Track, Tracks
 from gateway.documents.base import Document
 from gateway.errors import FlowsInvalid
@@ -96,6 +98,10 @@ class Flow:
     """Whether whoever sends such a document waits for what comes of it: it is decided before anything else is."""
 
 
+_OWN: Mapping[str, Callable[[Desk], list[Effect]]] = {DEADLINE: escalate}
+"""The engine's own kinds of deadlines."""
+
+
 class Flows:
     """All flows there are, found once and handed on."""
 
@@ -126,9 +132,12 @@ class Flows:
             "tasks of the kind", ((kind.name, kind) for flow in self.all for kind in flow.tasks)
         )
         self._deadlines = _named(
-            "deadlines of the kind", (pair for flow in self.all for pair in flow.deadlines.items())
+            "deadlines of the kind",
+            (pair for deadlines in (*(flow.deadlines for flow in self.all), _OWN) for pair in deadlines.items()),
         )
         for kind in self.tasks.values():
+            if reserved := kind.options.keys() & {CLAIM, GIVE_BACK}:
+                raise FlowsInvalid(f"the task {kind.name} has the option {min(reserved)}, which every task has")
             if unknown := [event for event in kind.options.values() if not self.tracks.knows(kind.track, event)]:
                 raise FlowsInvalid(f"the task {kind.name} fires {kind.track}.{unknown[0]}, which never happens")
         for one, other in combinations(self.all, 2):
@@ -170,6 +179,16 @@ class Flows:
         for kind, lines in headlines.items():
             for line in lines:
                 self.tracks.require(f"headline/{kind}.toml, rank {line.rank},", line.when.items())
+
+    def check_acts(self, rules: ActRules) -> None:
+        """FlowsInvalid where a task needs an act that nobody could do, or a rule is about tasks that no flow asks."""
+        for kind in self.tasks.values():
+            if kind.act not in rules.acts:
+                raise FlowsInvalid(
+                    f"the task {kind.name} needs the act {kind.act}, which schemas/rules/acts does not name"
+                )
+        if unknown := sorted(rules.tasks.keys() - self.tasks.keys()):
+            raise FlowsInvalid(f"schemas/rules/tasks has a rule of tasks of the kind {unknown[0]}, which no flow asks")
 
     def reactions(self, track: str, event: str) -> Iterable[tuple[Flow, On]]:
         """What flows do where a case moves on `track` by `event`, in the order of their names."""

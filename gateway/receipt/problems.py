@@ -40,7 +40,9 @@ FIELDS: Final[Mapping[str, Mapping[str, type]]] = {
     Stage.DELIVERED: _HANDED_OVER | {"evidence": str},
     Stage.ANSWERED: _HANDED_OVER | {"answer_message": str, "verdict": str},
 }
-"""The fields of each stage's receipts, all of them required and no other allowed, in version 1."""
+"""The fields of each stage's receipts, all of them required and no other allowed but `OPTIONAL`, in version 1."""
+OPTIONAL: Final[Mapping[str, Mapping[str, type]]] = {Stage.RECEIVED: {"person": str, "role": str}}
+"""Fields that stand only in the receipts of what a person sent."""
 
 
 _TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
@@ -86,13 +88,19 @@ def check_receipt(body: bytes, index: int, name: str, origin: str) -> tuple[dict
         return None, [Problem("receipt.version", index, name, {"version": str(fields["version"])})]
     stage = fields.get("stage") if fields else None
     shape = FIELDS.get(stage) if isinstance(stage, str) else None
-    if fields is None or shape is None or {key: type(value) for key, value in fields.items()} != shape:
+    if fields is None or shape is None or not _is_shaped(fields, shape, OPTIONAL.get(str(stage), {})):
         return None, [Problem("receipt.malformed", index, name)]
     if not _TIME.fullmatch(fields["at"]) or fields["environment"] not in {"production", "test"}:
         return None, [Problem("receipt.malformed", index, name)]
     if not is_name_of(fields["log"], origin):
         return fields, [Problem("receipt.other_log", index, name)]
     return fields, []
+
+
+def _is_shaped(fields: Mapping[str, Any], shape: Mapping[str, type], optional: Mapping[str, type]) -> bool:
+    """Whether there are all fields of `shape`, and further ones only of `optional`."""
+    there = {key: type(value) for key, value in fields.items()}
+    return there == {**shape, **{key: type_ for key, type_ in optional.items() if key in there}}
 
 
 def check_checkpoint(note: str, verifier: Verifier, name: str = "") -> tuple[Checkpoint | None, list[Problem]]:

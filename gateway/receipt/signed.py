@@ -104,6 +104,8 @@ def received(payload: Payload, *, log: str) -> bytes:
             "stage": Stage.RECEIVED.value,
             "transport": payload.transport,
             "transport_id": payload.transport_id,
+            **({"person": payload.person_id} if payload.person_id else {}),
+            **({"role": payload.role} if payload.role else {}),
         },
         log,
     )

@@ -98,6 +98,8 @@ class Intake:
             test=arrival.test,
             body=arrival.body,
             path=str(arrival.path or ""),
+            person_id=arrival.person_id,
+            role=arrival.role,
             at_once=bool(arrival.document_type) and self._is_at_once(arrival.document_type),
         )
         lease = self._lease if payload.at_once else None

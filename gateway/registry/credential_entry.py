@@ -31,6 +31,9 @@ class _Dated(Entry):
     scopes: frozenset[str] = Field(frozenset({"send", "read"}), description="What it opens: send, read, admin")
     test: bool = Field(False, description="Whether all that comes under it is test traffic")
     label: str = Field("", max_length=100, description="What it is for; agreements name outgoing ones by it")
+    person_id: str = Field(
+        "", pattern=f"{ID}|^$", description="Id of the person whose it is; of no person where absent"
+    )
     valid_from: datetime | None = Field(None, description="When its validity begins; with offset")
     valid_until: datetime | None = Field(
         None,
@@ -87,6 +90,7 @@ class KeyEntry(_Dated):
             valid_until=self.valid_until,
             label=self.label,
             revoked_at=self.revoked_at,
+            person_id=self.person_id,
         )
 
 
@@ -146,6 +150,7 @@ class CredentialEntry(_Dated):
             valid_until=min(ends, default=None),
             label=self.label,
             revoked_at=self.revoked_at,
+            person_id=self.person_id,
             kind=self.kind,
             use=self.use,
             material=self.material,

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar, cast
 
-from gateway.model import Agreement, Credential, CredentialKind, CredentialUse, Direction, Identifier, Partner
+from gateway.errors import NotFound
+from gateway.model import Agreement, Credential, CredentialKind, CredentialUse, Direction, Identifier, Partner, Person
 from gateway.registry.credentials import choose
 from gateway.store.contract import RegistryChanges
 from gateway.store.ports import Registry
@@ -93,6 +94,22 @@ class Directory:
     async def agreement(self, partner_id: str, agreement_id: str) -> Agreement | None:
         """One agreement of a partner; None where it is gone."""
         return next((a for a in await self._agreements(partner_id) if a.id == agreement_id), None)
+
+    async def person(self, person_id: str) -> Person | None:
+        """Somebody who acts for a partner, active or not; that there is nobody is not kept."""
+
+        async def read() -> Person | None:
+            try:
+                return await self._store.person(person_id)
+            except NotFound:
+                return None
+
+        found = await self._cached(
+            ("person", person_id), read, lambda found: [("partner", found.partner_id)] if found is not None else []
+        )
+        if found is None:
+            self._answers.pop(("person", person_id), None)
+        return found
 
     async def shown_credential(self, hash_: str) -> Credential | None:
         """The credential whose secret has this hash, valid or not.

@@ -16,6 +16,11 @@
     key = "gwk_..."                      # or hash = its SHA-256; only the hash is kept
     scopes = ["send", "read"]
 
+    [[partners.persons]]
+    id = "wang.fang"
+    name = "Wang Fang"
+    roles = [{ name = "reviewer", office = "370100", valid_until = 2027-01-01T00:00:00Z }]
+
     [[partners.credentials]]
     kind = "token"
     use = "out"
@@ -49,10 +54,11 @@ from pydantic_core import ErrorDetails
 from gateway import model
 from gateway.catalogue import Catalogue, compiled
 from gateway.catalogue_folders import shipped
+from gateway.check import acts
 from gateway.errors import ConfigurationInvalid
-from gateway.languages import maybe_language
 from gateway.receipt import advice
 from gateway.registry.credential_entry import ID, CredentialEntry, Entry, KeyEntry
+from gateway.registry.person_entry import Language, PersonEntry, judge_roles
 from gateway.spelling import near
 from gateway.translate import table
 
@@ -126,14 +132,6 @@ def _transport(name: str, info: ValidationInfo) -> str:
     if name not in known:
         raise ValueError(f"no transport is called {name}{near(name, known)}; there are: {', '.join(known)}")
     return name
-
-
-def _language(tag: str) -> str:
-    """`en` or `zh`, as `tag` means it: partners are kept with one of the two."""
-    found = maybe_language(tag)
-    if found is None:
-        raise ValueError("must be en or zh")
-    return found
 
 
 Zone = Annotated[str, AfterValidator(_zone)]
@@ -237,7 +235,7 @@ class AgreementEntry(Entry):
         return f"options.{name}: {fault['msg'].removeprefix('Value error, ')}"
 
 
-_APART = ("agreements", "keys", "credentials")
+_APART = ("agreements", "keys", "credentials", "persons")
 """What a partner's entry holds that is no part of the partner itself."""
 
 
@@ -248,7 +246,7 @@ class PartnerEntry(Entry):
     name: str = Field(min_length=1, description="For people")
     roles: frozenset[model.Role] = Field(frozenset(), description="enterprise, agent, bureau, customs, port, yard")
     identifiers: tuple[IdentifierEntry, ...] = Field((), description="Names it goes by on the wire")
-    language: Annotated[str, AfterValidator(_language)] = Field("en", description="en or zh; zh-CN and the like too")
+    language: Language = Field("en", description="en or zh; zh-CN and the like too")
     time_zone: Zone = Field("UTC", description="IANA name")
     credit_grade: Literal["", "AA", "A", "B", "C", "D"] = Field("", description="AA, A, B, C or D")
     acts_for: frozenset[str] = Field(frozenset(), description="Ids of the enterprises that appointed this agent")
@@ -256,6 +254,16 @@ class PartnerEntry(Entry):
     agreements: tuple[AgreementEntry, ...] = Field((), description="What it sends and gets")
     keys: tuple[KeyEntry, ...] = Field((), description="API keys of its software")
     credentials: tuple[CredentialEntry, ...] = Field((), description="Its certificates and keys, and what we show it")
+    persons: tuple[PersonEntry, ...] = Field((), description="Who acts for it")
+
+    @model_validator(mode="after")
+    def _held(self, info: ValidationInfo) -> PartnerEntry:
+        """That persons hold roles there are, and no other beside one that is held alone."""
+        roles = acts.load(Known.of(info).catalogue).roles if self.persons else {}
+        for person in self.persons:
+            if fault := judge_roles({role.name for role in person.roles}, roles):
+                raise ValueError(f"persons: {person.id}: {fault}")
+        return self
 
     def partner(self) -> model.Partner:
         """The partner itself."""
@@ -270,6 +278,10 @@ class PartnerEntry(Entry):
             document = "any" if entry.document == "*" else entry.document
             id_ = entry.id or f"{self.id}-{entry.direction}-{document}"
             yield model.Agreement(**{**values, "id": id_}, partner_id=self.id)
+
+    def model_persons(self) -> Iterator[model.Person]:
+        """Who acts for it."""
+        return (entry.person(self.id) for entry in self.persons)
 
     def model_credentials(self) -> Iterator[model.Credential]:
         """Its keys, as hashes, and its other credentials."""
@@ -308,6 +320,8 @@ class _Taken:
             # What an agreement is called by default holds its partner's id, so it need only be kept within the partner.
             self._take("agreement" if named.id else f"agreement of {entry.id}", agreement.id, entry.id, place)
         self._owners.pop(f"agreement of {entry.id}", None)
+        for person in entry.persons:
+            self._take("person", person.id, entry.id, place)
         given: tuple[KeyEntry | CredentialEntry, ...] = (*entry.keys, *entry.credentials)
         for credential, written in zip(entry.model_credentials(), given, strict=True):
             if credential.use is model.CredentialUse.IN:

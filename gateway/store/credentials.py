@@ -73,6 +73,7 @@ def _row(entry: Credential, revoked_at: datetime | None) -> tuple[Any, ...]:
         maybe_to_time(entry.valid_from),
         maybe_to_time(entry.valid_until),
         maybe_to_time(revoked_at),
+        entry.person_id,
     )
 
 
@@ -142,4 +143,5 @@ def _credential_from(row: Row[Any]) -> Credential:
         use=CredentialUse(row.use),
         material=row.material,
         reference=row.reference,
+        person_id=row.person_id,
     )

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, or_, select
 
 from gateway.decide.facts import (
+    ActsOn,
     Answer,
     CaseById,
     CasesByKeys,
@@ -24,6 +25,7 @@ from gateway.decide.facts import (
     NextNumber,
     PartnerById,
     PartnerByIdentifier,
+    PersonById,
     Query,
     TaskById,
     TasksOf,
@@ -31,9 +33,10 @@ from gateway.decide.facts import (
     WaitingDocument,
 )
 from gateway.decide.names import Name
+from gateway.decide.tasks import act_done
 from gateway.errors import GatewayError
 from gateway.model import Case, Identifier, Partner, Task
-from gateway.store import registry, tables, tasks
+from gateway.store import persons, registry, tables, tasks
 from gateway.store.batch import Batch
 from gateway.store.cases import documents as stored_documents
 from gateway.store.cases import unpack_standing
@@ -56,6 +59,7 @@ def answer(connection: Connection, queries: Collection[Query]) -> dict[Query, An
         connection,
         {Identifier(query.scheme, query.value) for query in queries if isinstance(query, PartnerByIdentifier)},
     )
+    people = persons.by_id(connection, {query.id for query in queries if isinstance(query, PersonById)})
     answers: dict[Query, Answer] = {}
     for query in queries:
         value: object
@@ -70,6 +74,10 @@ def answer(connection: Connection, queries: Collection[Query]) -> dict[Query, An
                 value = found.task(query)
             case TasksOf():
                 value = tuple(found.tasks_of(query))
+            case ActsOn():
+                value = tuple(act_done(task) for task in found.decided_of(query))
+            case PersonById(id=id_):
+                value = people.get(id_)
             case Waiting():
                 value = tuple(waits[id_] for id_ in found.waits_of(query))
             case LedgerBalance():
@@ -109,11 +117,14 @@ class _Found:
         self._open_tasks: dict[str, list[Task]] = defaultdict(list)
         for task in tasks.read_open(connection, {q.case for q in queries if isinstance(q, TasksOf)}):
             self._open_tasks[task.case_id].append(task)
+        self._decided: dict[str, list[Task]] = defaultdict(list)
+        for task in tasks.read_decided(connection, {q.case for q in queries if isinstance(q, ActsOn)}):
+            self._decided[task.case_id].append(task)
         wait_keys = {(*key, q.test) for q in queries if isinstance(q, Waiting) for key in q.keys}
         self._waits_by_key = ids_by_key(connection, tables.wait_keys, "wait_id", wait_keys)
         ledgers = {(q.name, q.test) for q in queries if isinstance(q, LedgerBalance)}
         self._ledgers = read_ledgers(connection, ledgers)
-        asks_registry = any(isinstance(q, PartnerById | PartnerByIdentifier) for q in queries)
+        asks_registry = any(isinstance(q, PartnerById | PartnerByIdentifier | PersonById) for q in queries)
         self._registry = registry.version(connection) if asks_registry else 0
 
     def case_ids(self) -> set[str]:
@@ -136,6 +147,10 @@ class _Found:
 
     def tasks_of(self, query: TasksOf) -> list[Task]:
         tasks_ = self._open_tasks.get(query.case, [])
+        return sorted((task for task in tasks_ if task.test == query.test), key=lambda task: task.id)
+
+    def decided_of(self, query: ActsOn) -> list[Task]:
+        tasks_ = self._decided.get(query.case, [])
         return sorted((task for task in tasks_ if task.test == query.test), key=lambda task: task.id)
 
     def waits_of(self, query: Waiting) -> list[str]:
@@ -164,11 +179,13 @@ class _Found:
                 return f"task {task.version if task is not None else 0}"
             case TasksOf():
                 return "tasks " + " ".join(f"{task.id}:{task.version}" for task in self.tasks_of(query))
+            case ActsOn():
+                return "acts " + " ".join(f"{task.id}:{task.version}" for task in self.decided_of(query))
             case Waiting():
                 return "waiting " + " ".join(self.waits_of(query))
             case LedgerBalance(name=name, test=test):
                 return f"ledger {self._ledgers.get((name, test), (Decimal(0), 0))[1]}"
-            case PartnerById() | PartnerByIdentifier():
+            case PartnerById() | PartnerByIdentifier() | PersonById():
                 return f"registry {self._registry}"
             case NextNumber():
                 return ""

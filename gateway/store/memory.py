@@ -10,9 +10,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 from gateway.decide.apply import Ground
 from gateway.decide.facts import (
+    ActsOn,
     Answer,
     CaseById,
     CasesByKeys,
@@ -22,6 +24,7 @@ from gateway.decide.facts import (
     NextNumber,
     PartnerById,
     PartnerByIdentifier,
+    PersonById,
     Query,
     TaskById,
     TasksOf,
@@ -29,15 +32,16 @@ from gateway.decide.facts import (
     WaitingDocument,
 )
 from gateway.errors import FactsMoved
-from gateway.model import Case, Deadline, Identifier, Partner, Task
+from gateway.model import ActDone, Case, Deadline, Identifier, Partner, Person, Task
 from gateway.store.contract import CaseChange, Outcome, Wait
 
 
 class MemoryDecisions:
     """A `ports.Decisions` over dictionaries."""
 
-    def __init__(self, partners: Iterable[Partner] = ()) -> None:
-        """`partners` are all there are, for good."""
+    def __init__(self, partners: Iterable[Partner] = (), persons: Iterable[Person] = ()) -> None:
+        """`partners` and `persons` are all there are, for good."""
+        self._persons = {person.id: person for person in persons}
         self._partners = {partner.id: partner for partner in partners if partner.active}
         self._named = {name: partner for partner in self._partners.values() for name in partner.identifiers}
         self._ground = Ground()
@@ -103,6 +107,8 @@ class MemoryDecisions:
                 return Answer(self._partners.get(query.id))
             case PartnerByIdentifier():
                 return Answer(self._named.get(Identifier(query.scheme, query.value)))
+            case PersonById():
+                return Answer(self._persons.get(query.id))
             case NextNumber():
                 return Answer(self._number(query, for_id))
             case LedgerBalance():
@@ -113,10 +119,10 @@ class MemoryDecisions:
             case TaskById():
                 value = self._over(query, None)
                 version = str(value.version if isinstance(value, Task) else 0)
-            case CasesByKeys() | LinkedCases() | TasksOf() | Waiting():
+            case CasesByKeys() | LinkedCases() | TasksOf() | ActsOn() | Waiting():
                 value = self._over(query, ())
                 assert isinstance(value, tuple)
-                version = " ".join(f"{found.id}:{getattr(found, 'version', '')}" for found in value)
+                version = " ".join(f"{_id_of(found)}:{getattr(found, 'version', '')}" for found in value)
         return Answer(value, f"{type(query).__name__} {version}")
 
     def _over(self, query: Query, nothing: object) -> object:
@@ -128,6 +134,11 @@ class MemoryDecisions:
             self._last[query.counter, query.test] += 1
             given = self._given[for_id, query] = self._last[query.counter, query.test]
         return given
+
+
+def _id_of(found: Any) -> str:
+    """What tells an answer's part from others: an act's is its task's."""
+    return str(found.task_id if isinstance(found, ActDone) else found.id)
 
 
 def _changed(case: Case | None, change: CaseChange) -> Case:

@@ -166,6 +166,8 @@ def _insert(batch: Batch, arrived: Arrival, arrival: int) -> Claimed | None:
             Standing.RECEIVED.value,
             "",
             0,
+            payload.person_id,
+            payload.role,
         ),
     )
     if arrived.lease is None:
@@ -210,6 +212,8 @@ def payload_from(row: Row[Any], body: bytes = b"", path: str = "") -> Payload:
         test=row.test,
         body=body,
         path=path,
+        person_id=row.person_id,
+        role=row.role,
     )
 
 

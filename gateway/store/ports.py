@@ -23,6 +23,7 @@ from gateway.model import (
     InterchangeRef,
     Partner,
     Payload,
+    Person,
     Receipt,
     Task,
 )
@@ -406,6 +407,18 @@ class Registry(Protocol):
 
     async def registry_changes(self, since: int) -> RegistryChanges:
         """What has changed in the registry after a version; whoever remembers partners forgets these, and no others."""
+
+    async def import_persons(self, persons: Iterable[Person]) -> int:
+        """Add or replace in bulk; how many persons."""
+
+    async def person(self, person_id: str) -> Person:
+        """One person; NotFound where there is none."""
+
+    async def persons_by_id(self, person_ids: Iterable[str]) -> Mapping[str, Person]:
+        """Several persons by id; those that are not there are left out."""
+
+    async def persons_of(self, partner_id: str) -> Sequence[Person]:
+        """All persons of a partner by id, active or not."""
 
 
 class CatalogueCalls(Protocol):

@@ -16,8 +16,8 @@ from sqlalchemy import Connection, Row, delete, select
 
 from gateway.decide.names import Name
 from gateway.errors import GatewayError
-from gateway.model import Acknowledge, Agreement, Credential, Direction, Identifier, Partner, Role, Strictness
-from gateway.store import credentials, tables
+from gateway.model import Acknowledge, Agreement, Credential, Direction, Identifier, Partner, Person, Role, Strictness
+from gateway.store import credentials, persons, tables
 from gateway.store.batch import Batch
 from gateway.store.contract import RegistryChanges
 from gateway.store.counters import REGISTRY
@@ -35,7 +35,7 @@ CHANGES = 5000
 _partners, _identifiers, _roles = tables.partners.c, tables.partner_identifiers.c, tables.partner_roles.c
 _agreements, _changes = tables.agreements.c, tables.registry_changes.c
 T = TypeVar("T")
-Entry = Partner | Agreement | Credential
+Entry = Partner | Agreement | Credential | Person
 
 
 def chunks(entries: Iterable[T]) -> Iterator[list[T]]:
@@ -51,7 +51,7 @@ def import_names(_entries: Sequence[Entry]) -> Iterable[Name]:
 
 
 def import_entries(batch: Batch, imports: Sequence[Sequence[Entry]]) -> Sequence[GatewayError | None]:
-    """Add or replace partners, agreements and credentials; what comes later in an import wins."""
+    """Add or replace partners, agreements, credentials and persons; what comes later in an import wins."""
     number = batch.next_number(REGISTRY)
     for entries in imports:
         for partner_id in _owners(batch.connection, entries):
@@ -60,6 +60,8 @@ def import_entries(batch: Batch, imports: Sequence[Sequence[Entry]]) -> Sequence
         for entry in entries:
             if isinstance(entry, Agreement):
                 batch.insert(tables.agreements, (entry.id, entry.partner_id, _terms(entry)), "replace")
+            elif isinstance(entry, Person):
+                persons.write(batch, entry)
         credentials.replace(batch, [entry for entry in entries if isinstance(entry, Credential)])
         batch.flush()
     return [None] * len(imports)
@@ -76,6 +78,7 @@ def _owners(connection: Connection, entries: Sequence[Entry]) -> set[str]:
             else ()
         ),
         *credentials.owners(connection, [entry for entry in entries if isinstance(entry, Credential)]),
+        *persons.owners(connection, [entry for entry in entries if isinstance(entry, Person)]),
     }
 
 

@@ -12,10 +12,12 @@ from gateway.model import (
     Credential,
     Identifier,
     Partner,
+    Person,
 )
 from gateway.store import (
     catalogue_calls,
     credentials,
+    persons,
     ports,
     registry,
 )
@@ -90,6 +92,22 @@ class SqlRegistry(SqlAccess, ports.Registry):
 
     async def registry_changes(self, since: int) -> RegistryChanges:
         return await self._read(lambda connection: registry.changes(connection, since))
+
+    async def import_persons(self, persons: Iterable[Person]) -> int:
+        return await self._import(persons)
+
+    async def person(self, person_id: str) -> Person:
+        found = await self._read(lambda connection: persons.by_id(connection, [person_id]))
+        if not found:
+            raise NotFound(person_id=person_id)
+        return found[person_id]
+
+    async def persons_by_id(self, person_ids: Iterable[str]) -> Mapping[str, Person]:
+        wanted = list(person_ids)
+        return await self._read(lambda connection: persons.by_id(connection, wanted))
+
+    async def persons_of(self, partner_id: str) -> Sequence[Person]:
+        return await self._read(lambda connection: persons.of_partner(connection, partner_id))
 
 
 class SqlCatalogueCalls(SqlAccess, ports.CatalogueCalls):

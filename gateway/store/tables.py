@@ -100,6 +100,8 @@ payloads = Table(
     _text("state"),
     _text("failed"),
     _number("fence"),
+    Column("person_id", Text, nullable=False, server_default=""),
+    Column("role", Text, nullable=False, server_default=""),
     Index("payloads_arrival", "test", "arrival", unique=True),
     Index("payloads_partner", "partner_id", "test", "arrival"),
     Index("payloads_state", "test", "state", "arrival"),
@@ -116,7 +118,8 @@ payloads = Table(
     ),
 )
 """`arrival` is the log index of the `received` receipt, so that it follows commit order; `fence` the last
-one a finished payload had, so that one that is opened again has a higher one. `state` is a `contract.Standing`."""
+one a finished payload had, so that one that is opened again has a higher one. `state` is a `contract.Standing`.
+`person_id` is who sent it, where that was a person, and `role` in which role, where that was said."""
 
 inbox = Table(
     "inbox",
@@ -307,10 +310,12 @@ tasks = Table(
     _text("decided_by"),
     Column("decided_at", BigInteger),
     _flag("test"),
+    Column("person_id", Text, nullable=False, server_default=""),
+    _time("claimed_until", nullable=True),
     Index("tasks_case", "case_id"),
     Index("tasks_office", "office", "state", "test", "id"),
 )
-"""Decisions that wait, or waited, for a person."""
+"""Decisions that wait, or waited, for a person; `person_id` is who has claimed or decided one."""
 
 deadlines = Table(
     "deadlines",
@@ -701,6 +706,7 @@ credentials = Table(
     _time("valid_from", nullable=True),
     _time("valid_until", nullable=True),
     _time("revoked_at", nullable=True),
+    Column("person_id", Text, nullable=False, server_default=""),
     Index("credentials_partner", "partner_id", "id"),
     Index(
         "credentials_shown",
@@ -712,6 +718,19 @@ credentials = Table(
 )
 """Keys, certificates and tokens, and never a secret: of what is shown to us its digest, which one partner has alone; of
 what we show, where it is read from. One certificate may sign for several partners."""
+
+persons = Table(
+    "persons",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _text("partner_id"),
+    _text("name"),
+    _text("roles"),
+    _text("language"),
+    _flag("active"),
+    Index("persons_partner", "partner_id", "id"),
+)
+"""Who acts for partners. `roles` is JSON: they are only ever read whole."""
 
 registry_changes = Table(
     "registry_changes",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from itertools import product
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
@@ -14,6 +15,7 @@ from gateway.store.batch import Batch
 from gateway.store.sql import among, from_json, from_time, maybe_from_time, maybe_to_time, to_json, to_time
 
 _tasks = tables.tasks.c
+_WAITING = [state.value for state in TaskState if state.waits]
 
 
 def write(batch: Batch, task: Task) -> None:
@@ -36,6 +38,8 @@ def write(batch: Batch, task: Task) -> None:
         task.decided_by,
         maybe_to_time(task.decided_at),
         task.test,
+        task.person_id,
+        maybe_to_time(task.claimed_until),
     )
     batch.insert(tables.tasks, row, "replace")
 
@@ -49,19 +53,27 @@ def read(connection: Connection, ids: Collection[str]) -> dict[str, Task]:
 
 
 def read_open(connection: Connection, case_ids: Collection[str]) -> Iterable[Task]:
-    """The open tasks about these cases."""
+    """The tasks about these cases that wait, whoever has claimed them."""
     if not case_ids:
         return ()
-    query = select(tables.tasks).where(among(_tasks.case_id, case_ids), _tasks.state == TaskState.OPEN.value)
+    query = select(tables.tasks).where(among(_tasks.case_id, case_ids), among(_tasks.state, _WAITING))
+    return [task_from(row) for row in connection.execute(query)]
+
+
+def read_decided(connection: Connection, case_ids: Collection[str]) -> Iterable[Task]:
+    """The tasks about these cases that were decided."""
+    if not case_ids:
+        return ()
+    query = select(tables.tasks).where(among(_tasks.case_id, case_ids), _tasks.state == TaskState.DECIDED.value)
     return [task_from(row) for row in connection.execute(query)]
 
 
 def read_waiting(connection: Connection, offices: Collection[str], after: str, limit: int, *, test: bool) -> list[Task]:
-    """Open tasks of these offices, in the order of their ids, which begin with the time they were asked."""
+    """Tasks of these offices that wait, in the order of their ids, which begin with the time they were asked."""
     found: list[Task] = []
-    for office in sorted(offices):  # each walks the index by itself; an organisation has few
+    for office, state in product(sorted(offices), _WAITING):  # each walks the index by itself; there are few
         query = select(tables.tasks).where(
-            _tasks.office == office, _tasks.state == TaskState.OPEN.value, _tasks.test == test, _tasks.id > after
+            _tasks.office == office, _tasks.state == state, _tasks.test == test, _tasks.id > after
         )
         found += [task_from(row) for row in connection.execute(query.order_by(_tasks.id).limit(limit))]
     return sorted(found, key=lambda task: task.id)[:limit]
@@ -87,4 +99,6 @@ def task_from(row: Row[Any]) -> Task:
         decided_by=row.decided_by,
         decided_at=maybe_from_time(row.decided_at),
         test=row.test,
+        person_id=row.person_id,
+        claimed_until=maybe_from_time(row.claimed_until),
     )

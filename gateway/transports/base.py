@@ -31,6 +31,10 @@ class Arrival:
     """How many bytes the file holds."""
     document_type: str = ""
     """What document it is said to be, where that is known without reading it: from the route, or the sender's word."""
+    person_id: str = ""
+    """The person of the partner who sends it, where the transport has authenticated one."""
+    role: str = ""
+    """In which role the person says to act."""
 
 
 Intake = Callable[[Arrival], Awaitable[Accepted]]

@@ -226,10 +226,11 @@ async def receive(
     spool: Spool,
     judge: Callable[[bytes], None] = lambda _digest: None,
     document_type: str = "",
+    role: str = "",
 ) -> tuple[Accepted, bytes]:
     """Take in the body of an authenticated POST: what commit 1 gave, and the body's SHA-256.
 
-    `document_type` is what the sender says it is.
+    `document_type` is what the sender says it is, `role` in which role the person acts whose key it is.
 
     `judge` is given the SHA-256 of the body and raises what keeps it from being taken. Raises what `Intake` and
     `Spool` raise, TooSlow, and HTTPBadRequest for a header that is no text; the caller turns that into a problem.
@@ -254,6 +255,8 @@ async def receive(
                 path=received.path,
                 size=received.size,
                 document_type=document_type,
+                person_id=key.person_id,
+                role=role,
             )
         )
         return accepted, received.sha256

@@ -152,7 +152,7 @@ class Dispatch:
                 task = self._tasks[effect.task]
                 self._event(task.case_id, message, "task", effect.reasons, _told(task))
                 self._moved(task.case_id, effect.reasons, next(self._moves[task.case_id]), position, message)
-            case do.Ask() | do.Close():
+            case do.Ask() | do.Close() | do.Claim() | do.GiveBack() | do.Escalate():
                 task_id = effect.id if isinstance(effect, do.Ask) else effect.task
                 if changed := self._tasks.get(task_id):  # one that was asked before stays as it is
                     self._event(changed.case_id, message, "task", changed.reasons, _told(changed))
@@ -410,7 +410,16 @@ def gather_written(dispatches: Iterable[Dispatch]) -> dict[str, Any]:
 
 def _told(task: Task) -> dict[str, object]:
     """What a timeline says of a task."""
-    told = {"task": task.id, "kind": task.kind, "version": task.version, "state": task.state, "option": task.option}
+    told = {
+        "task": task.id,
+        "kind": task.kind,
+        "version": task.version,
+        "state": task.state,
+        "option": task.option,
+        "office": task.office,
+        "act": task.act,
+        "person": task.person_id,
+    }
     return {name: value for name, value in told.items() if value}
 
 

@@ -407,7 +407,7 @@ class Trip:
         return made(
             document.document_type,
             document,
-            Actor(self._sender),
+            Actor(self._sender, self._payload.person_id, self._payload.role),
             in_hand.message_id,
             self._payload.received_at,
             in_hand.test,

@@ -65,9 +65,11 @@ class Decider:
         """`known` with the answers to `queries`; what was asked before in this transaction is not asked again."""
         asked = transaction.asked
         for query in queries:
-            # Who a partner is need not be asked of the store each time.
+            # Who a partner or a person is need not be asked of the store each time.
             if isinstance(query, facts.PartnerById | facts.PartnerByIdentifier) and query not in asked:
                 asked[query] = facts.Answer(await self._find_partner(query))
+            elif isinstance(query, facts.PersonById) and query not in asked:
+                asked[query] = facts.Answer(await self._directory.person(query.id))
         others = [query for query in queries if query not in asked]
         if others:
             found = await self._store.facts(others, known, for_id)

@@ -16,7 +16,7 @@ import structlog
 from aiohttp import web
 
 from gateway.errors import NotAuthenticated, NotFound, NotPermitted, Overloaded
-from gateway.model import Credential, CredentialKind, Partner, Role
+from gateway.model import Credential, CredentialKind, Partner, Person, Role
 from gateway.registry.credentials import Validity, judge
 from gateway.registry.directory import Directory
 from gateway.registry.keys import ADMIN, READ, hash_key
@@ -38,6 +38,8 @@ class Caller:
 
     partner: Partner
     key: Credential
+    person: Person | None = None
+    """Who of the partner's persons it is, where the key is a person's."""
 
     @property
     def everything(self) -> bool:
@@ -137,7 +139,14 @@ class Gate:
         if validity is not Validity.VALID:
             self._tell("key_refused", key.partner_id, credential=key.id, label=key.label, why=validity.value)
             raise NotAuthenticated
-        return Caller(await self._active(key.partner_id), key)
+        partner = await self._active(key.partner_id)
+        if not key.person_id:
+            return Caller(partner, key)
+        person = await self._directory.person(key.person_id)
+        if person is None or not person.active or person.partner_id != partner.id:
+            self._tell("person_refused", partner.id, credential=key.id, person=key.person_id)
+            raise NotAuthenticated
+        return Caller(partner, key, person)
 
     async def _active(self, partner_id: str) -> Partner:
         try:

@@ -42,17 +42,26 @@ class Text:
     name: str
     description: str
     choices: tuple[str, ...] = ()
+    longest: int = 0
+    """Characters at most, all of them printable; 0 where anything may be asked for."""
 
     def of(self, request: web.Request) -> str:
         """Its value in `request`, or an empty string; BadRequest where it is none of the choices."""
         text = request.query.get(self.name, "")
         if text and self.choices and text not in self.choices:
             raise BadRequest(f"{self.name} must be one of {', '.join(self.choices)}.")
+        if self.longest and (len(text) > self.longest or not text.isprintable()):
+            raise BadRequest(f"{self.name} has at most {self.longest} printable characters.")
         return text
 
     def schema(self) -> dict[str, object]:
         """Its JSON Schema."""
-        return {"type": "string", "enum": list(self.choices)} if self.choices else {"type": "string"}
+        schema: dict[str, object] = {"type": "string"}
+        if self.choices:
+            schema["enum"] = list(self.choices)
+        if self.longest:
+            schema["maxLength"] = self.longest
+        return schema
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ ROUTES: tuple[Route, ...] = (
         answers=resources.Accepted,
         also={200: resources.Payload},
         scope=SEND,
-        parameters=(messages.DOCUMENT,),
+        parameters=(messages.DOCUMENT, messages.ROLE),
         waits=True,
         problems=(400, 409, 413, 415, 429),
     ),

@@ -10,11 +10,12 @@ from gateway import data
 from gateway.catalogue_folders import shipped
 from gateway.discovery import find_transports
 from gateway.errors import ConfigurationInvalid
-from gateway.model import Agreement, Credential, Partner
+from gateway.model import Agreement, Credential, HeldRole, Partner, Person
 from gateway.registry import partner_file
 from gateway.registry.credential_entry import CredentialEntry, KeyEntry
 from gateway.registry.keys import hash_key
 from gateway.registry.partner_file import AgreementEntry, IdentifierEntry, Known, PartnerEntry, read
+from gateway.registry.person_entry import HeldRoleEntry, PersonEntry
 
 KEY = "gwk_" + "0123456789" * 4
 FILE = f"""
@@ -47,7 +48,10 @@ def test_a_file_fills_the_registry(run, tmp_path):
     """What stands in a file is in the registry afterwards, and can be written out as it was read."""
     (tmp_path / "p.toml").write_text(FILE, "utf-8")
     done = run("partner", "import", "p.toml", "--json")
-    assert (done.code, done.json) == (0, {"partners": 1, "agreements": 2, "credentials": 1, "imported": True})
+    assert (done.code, done.json) == (
+        0,
+        {"partners": 1, "agreements": 2, "credentials": 1, "persons": 0, "imported": True},
+    )
     (listed,) = run("partner", "list", "--json").lines
     assert (listed["id"], listed["acts_for"], listed["language"]) == ("acme", ["other"], "zh")
     assert {a["id"] for a in listed["agreements"]} == {"acme-in-declaration", "acme-out-any"}
@@ -107,9 +111,12 @@ def test_a_dry_run_only_checks(run, tmp_path):
     """--dry-run says that a file is good and imports nothing, not even a store."""
     (tmp_path / "p.toml").write_text(FILE, "utf-8")
     done = run("partner", "import", "p.toml", "--dry-run")
-    assert (done.code, done.err) == (0, "1 partner, 2 agreements, 1 credential: all good; nothing was imported.\n")
+    assert (done.code, done.err) == (
+        0,
+        "1 partner, 2 agreements, 1 credential, 0 persons: all good; nothing was imported.\n",
+    )
     as_json = run("partner", "import", "p.toml", "--dry-run", "--json")
-    assert as_json.json == {"partners": 1, "agreements": 2, "credentials": 1, "imported": False}
+    assert as_json.json == {"partners": 1, "agreements": 2, "credentials": 1, "persons": 0, "imported": False}
     assert not (tmp_path / "var").exists()
 
 
@@ -268,11 +275,13 @@ def test_the_samples_partners_are_good():
 @pytest.mark.parametrize(
     ("entry", "noun", "apart"),
     [
-        (PartnerEntry, Partner, {"agreements", "keys", "credentials"}),
+        (PartnerEntry, Partner, {"agreements", "keys", "credentials", "persons"}),
         (AgreementEntry, Agreement, set()),
         # A key is the fields of a credential that only a key has, and the other way round.
         (KeyEntry, Credential, {"key", "kind", "use", "material", "reference"}),
         (CredentialEntry, Credential, {"hash"}),
+        (PersonEntry, Person, set()),
+        (HeldRoleEntry, HeldRole, set()),
     ],
 )
 def test_files_can_say_all_that_the_registry_holds(entry, noun, apart):
@@ -284,7 +293,7 @@ def test_files_can_say_all_that_the_registry_holds(entry, noun, apart):
 def test_the_documentation_names_every_field():
     """docs/cli.md says what each name in a partner file is."""
     text = (Path(__file__).resolve().parents[2] / "docs" / "cli.md").read_text("utf-8")
-    for entry in (PartnerEntry, IdentifierEntry, AgreementEntry, KeyEntry, CredentialEntry):
+    for entry in (PartnerEntry, IdentifierEntry, AgreementEntry, KeyEntry, CredentialEntry, PersonEntry, HeldRoleEntry):
         for name, field in entry.model_fields.items():
             assert f"| `{name}` |" in text
             assert field.description in text

@@ -19,6 +19,7 @@ from gateway.decide.apply import Applied, Ground
 from gateway.decide.desk import Actor, Alarm, MessageIn, Occasion
 from gateway.decide.effects import Effect
 from gateway.decide.facts import (
+    ActsOn,
     Answer,
     CaseById,
     CasesByKeys,
@@ -28,6 +29,7 @@ from gateway.decide.facts import (
     NextNumber,
     PartnerById,
     PartnerByIdentifier,
+    PersonById,
     Query,
     TaskById,
     TasksOf,
@@ -36,7 +38,7 @@ from gateway.decide.facts import (
 from gateway.decide.flow import Flows
 from gateway.discovery import find_flows
 from gateway.documents import ClearanceNotice, CustomsEntry, Declaration, Document, Manifest, Response, Transfer
-from gateway.model import Case, Deadline, Identifier, Partner, Role
+from gateway.model import AuditEntry, Case, Deadline, HeldRole, Identifier, Partner, Person, Role
 
 FLOWS = find_flows()
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
@@ -57,6 +59,16 @@ STRANGER = partner("far-bureau", Role.BUREAU, ("ciq-org", "440100"))
 CUSTOMS = partner("customs", Role.CUSTOMS, ("customs-office", OFFICE))
 PORT = partner("port", Role.PORT)
 OTHER_PORT = partner("other-port", Role.PORT)
+PERSONS = (
+    Person("wang", BUREAU.id, "Wang Fang", (HeldRole("reviewer"),)),
+    Person("li", BUREAU.id, "Li Na", (HeldRole("reviewer"),)),
+    Person("chief", BUREAU.id, "Zhao Gang", (HeldRole("reviewer"), HeldRole("supervisor"))),
+    Person("inspector", BUREAU.id, "Sun Wu", (HeldRole("inspector"),)),
+    Person("retired", BUREAU.id, "Qian Jin", (HeldRole("reviewer", valid_until=NOW),)),
+    Person("elsewhere", BUREAU.id, "Zhou Yi", (HeldRole("reviewer", "370900"),)),
+    Person("gone", BUREAU.id, "Wu Ming", (HeldRole("reviewer"),), active=False),
+    Person("far", "far-bureau", "Zheng He", (HeldRole("reviewer"),)),
+)
 ALL = (FACTORY, NEWCOMER, AGENT, BUREAU, PORT_SIDE, STRANGER, CUSTOMS, PORT, OTHER_PORT)
 
 
@@ -71,6 +83,7 @@ class World:
     deadlines: dict[str, Deadline] = field(default_factory=dict)
     messages: int = 0
     asked: list[Query] = field(default_factory=list)
+    audit: list[AuditEntry] = field(default_factory=list)
 
     def send(
         self,
@@ -102,6 +115,7 @@ class World:
         applied = engine.apply_all(desk, parts)
         self.ground.take(applied)
         self._set(applied)
+        self.audit += applied.audit
         return effects
 
     def _set(self, applied: Applied) -> None:
@@ -118,10 +132,12 @@ class World:
 
     def _answer(self, query: Query) -> object:
         match query:
-            case CasesByKeys() | Waiting() | LinkedCases() | TasksOf():
+            case CasesByKeys() | Waiting() | LinkedCases() | TasksOf() | ActsOn():
                 return ()
             case CaseById() | TaskById():
                 return None
+            case PersonById():
+                return next((p for p in PERSONS if p.id == query.id), None)
             case NextNumber():
                 self.counters[query.counter, query.test] += 1
                 return self.counters[query.counter, query.test]

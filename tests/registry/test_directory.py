@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.model import Agreement, Credential, Direction, Identifier, Partner, Role
+from gateway.model import Agreement, Credential, Direction, Identifier, Partner, Person, Role
 from gateway.registry.directory import VERSION_AGE, Directory
 from gateway.store import registry
 from gateway.store.sql_store import SqlStore
@@ -149,3 +149,15 @@ async def test_a_set_back_store_empties_everything(store: SqlStore) -> None:
     assert (await store.registry_changes(version + 1)).everything is True
     assert (await store.registry_changes(version - registry.SKIP)).everything is True
     assert (await store.registry_changes(version - 1)).partners == {"firm"}
+
+
+async def test_a_person_is_known_until_its_partner_changes(store: SqlStore) -> None:
+    """A change of the person counts as one of the partner; that there is nobody is asked each time."""
+    seconds = 0.0
+    directory = Directory(store, clock=lambda: seconds)
+    assert await directory.person("wang") is None
+    await store.import_persons([Person("wang", "firm", "Wang")])
+    assert await directory.person("wang") == Person("wang", "firm", "Wang")
+    await store.import_persons([Person("wang", "firm", "Wang", active=False)])
+    seconds += VERSION_AGE
+    assert await directory.person("wang") == Person("wang", "firm", "Wang", active=False)

@@ -127,7 +127,7 @@ def statements(dialect: str, shape: Shape) -> Iterator[str]:
         return rows(
             "payloads",
             f"{d.id('0')}, {RECEIPTS} * (i - 1), {partner}, 'http', {transport_id}, '{SHA256}', {len(BODY)}, {at}, '', '', "
-            f"{test}, {state}, '', 1",
+            f"{test}, {state}, '', 1, '', ''",
             first,
             last,
         )
@@ -277,7 +277,8 @@ def _registry(d: _Dialect, count: int) -> Iterator[str]:
     yield rows("agreements", f"'in-' || {d.hex('i', 8)}, {name}, '{terms}'")
     yield rows("registry_changes", f"{name}, i")
     key = f"{name} || '-key', {name}, 'api_key', 'in', {d.hex('i', 64)}, '', '', '[\"read\"]', {d.flag('1 = 0')}"
-    yield rows("credentials", f"{key}, '', NULL, NULL, NULL")
+    yield rows("credentials", f"{key}, '', NULL, NULL, NULL, ''")
+    yield rows("persons", f"{name} || '-person', {name}, 'Somebody', '[]', 'en', {true}")
 
 
 async def make(url: str, count: int) -> None:

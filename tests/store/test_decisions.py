@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from gateway.decide.effects import (
     AddKeys,
     Ask,
     Attach,
+    Claim,
     Close,
     Draw,
     Effect,
@@ -28,6 +30,7 @@ from gateway.decide.effects import (
     Wait,
 )
 from gateway.decide.facts import (
+    ActsOn,
     Answer,
     CaseById,
     CasesByKeys,
@@ -35,6 +38,7 @@ from gateway.decide.facts import (
     LedgerBalance,
     LinkedCases,
     NextNumber,
+    PersonById,
     Query,
     TaskById,
     TasksOf,
@@ -43,7 +47,7 @@ from gateway.decide.facts import (
 from gateway.decide.tasks import TaskKind
 from gateway.errors import FactsMoved
 from gateway.findings import make_finding
-from gateway.model import TaskState
+from gateway.model import ActDone, Person, TaskState
 from gateway.store.contract import CaseChange, CaseLink, LedgerMove, Outcome, Work, WorkKind
 from gateway.store.contract import Wait as StoredWait
 from gateway.store.memory import MemoryDecisions
@@ -53,6 +57,8 @@ from tests.flows.test_flows import MESSAGES
 from tests.flows.world import ALL, BUREAU, FACTORY, FLOWS, NOW, RULES, World, outbound
 from tests.store.conftest import Place
 from tests.store.made import claim, message, outcome
+
+WANG = Person("wang", BUREAU.id, "Wang Fang")
 
 
 @dataclass
@@ -120,11 +126,12 @@ def where(request: pytest.FixtureRequest) -> str:
 async def port(where: str, tmp_path: Path) -> AsyncIterator[Port]:
     """Each implementation of the port, empty."""
     if not where:
-        yield Port(MemoryDecisions(ALL))
+        yield Port(MemoryDecisions(ALL, [WANG]))
         return
     store = Place(where, tmp_path, secrets.token_bytes(32)).store()
     await store.open()
     await store.import_partners(ALL, [], [])
+    await store.import_persons([WANG])
     yield Port(store, store)
     await store.close()
 
@@ -182,8 +189,8 @@ ASK = Ask("t", "review", CASE, office="370100", reasons=(make_finding("decide.re
 UNASKED = Facts({TaskById("t"): Answer(None)})
 
 
-def desk(known: Facts, *, test: bool = False) -> Desk:
-    occasion = MessageIn("declaration", DOCUMENT, Actor(FACTORY), "m", NOW, test)
+def desk(known: Facts, *, test: bool = False, person: str = "") -> Desk:
+    occasion = MessageIn("declaration", DOCUMENT, Actor(FACTORY, person), "m", NOW, test)
     return replace(FLOWS.desk(occasion, known, RULES, NOW), tasks=TASKS)
 
 
@@ -318,6 +325,32 @@ async def test_a_task_is_asked_decided_and_found_no_more(port: Port) -> None:
     assert (task.version, task.state, task.option, task.decided_by) == (2, TaskState.DECIDED, "let", "m")
     assert case.tracks == {"declaration": "accepted"}
     assert (await port.decisions.facts([TaskById("t", test=True)], Facts(), "m"))[TaskById("t", test=True)] is None
+
+
+async def test_what_was_done_on_a_case_is_found_by_who_did_it(port: Port) -> None:
+    """Claimed, a task still waits; decided, it is an act of a person in an office, which rests on the case's tasks."""
+    questions: list[Query] = [TaskById("t"), TasksOf(CASE), ActsOn(CASE), CaseById(CASE), PersonById("wang")]
+    empty = await port.decisions.facts(questions, Facts(), "m")
+    assert (empty[ActsOn(CASE)], empty[PersonById("wang")]) == ((), WANG)
+    await port.commit(Facts(), apply(desk(UNASKED), [*OPENED, ASK]))
+    with pytest.raises(FactsMoved):
+        await port.commit(Facts({TasksOf(CASE): empty.answers[TasksOf(CASE)]}))
+    known = await port.decisions.facts(questions, Facts(), "m")
+    claimed = apply(desk(known, person="wang"), [Claim("t", NOW + timedelta(minutes=20))])
+    await port.commit(known, claimed)
+    known = await port.decisions.facts(questions, Facts(), "m")
+    (task,) = known[TasksOf(CASE)]
+    assert (task.state, task.person_id, task.claimed_until) == (TaskState.CLAIMED, "wang", NOW + timedelta(minutes=20))
+    decided = apply(desk(known, person="wang"), [Close("t", "let")])
+    ground = Ground()
+    ground.take(decided)
+    await port.commit(known, decided)
+    after = await port.decisions.facts(questions, Facts(), "m")
+    assert after[ActsOn(CASE)] == (ActDone("review", "wang", "370100", "t", NOW),) == ground.over(known)[ActsOn(CASE)]
+    with pytest.raises(FactsMoved):
+        await port.commit(Facts({ActsOn(CASE): known.answers[ActsOn(CASE)]}))
+    test = ActsOn(CASE, test=True)
+    assert (await port.decisions.facts([test], Facts(), "m"))[test] == ()
 
 
 async def test_tasks_and_links_laid_over_facts_are_what_the_port_says_then(port: Port) -> None:

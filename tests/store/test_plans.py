@@ -51,6 +51,7 @@ from gateway.model import (
     Identifier,
     InterchangeRef,
     Partner,
+    Person,
     Role,
     Syntax,
     Task,
@@ -421,6 +422,9 @@ async def keep_the_registry(store: SqlStore) -> None:
     await store.agreements("p-new")
     await store.agreements_of(["p-new", "e00000007"])
     await store.shown_credential("0" * 64)
+    await store.persons_by_id(["p-new-person"])
+    await store.persons_of("p-new")
+    await store.import_persons([Person("p-new-person", "p-new", "Somebody")])
     await store.credential("k-new")
     await store.credentials("p-new")
     await store.revoke_credential("k-new", NOW)

@@ -16,8 +16,10 @@ from gateway.model import (
     CredentialKind,
     CredentialUse,
     Direction,
+    HeldRole,
     Identifier,
     Partner,
+    Person,
     Role,
     Strictness,
 )
@@ -199,3 +201,34 @@ async def test_ending_a_credential_is_a_change_of_its_partner(store: SqlStore) -
     await asyncio.gather(*(store.revoke_credential(id_, NOW) for id_ in ("k1", "t1", "k1")))
     assert (await store.registry_changes(version)).partners == {"firm"}
     assert [one.revoked_at for one in await store.credentials("firm")] == [NOW, NOW]
+
+
+WANG = Person(
+    "wang",
+    "firm",
+    "王芳",
+    (HeldRole("reviewer", "370100", valid_until=NOW), HeldRole("signatory", valid_from=NOW)),
+    "zh",
+    active=False,
+)
+
+
+async def test_persons_are_found_and_replaced(store: SqlStore) -> None:
+    """Whole, by id and by partner; a change of one is a change of the partners it concerns."""
+    assert await store.import_persons([WANG, Person("li", "firm", "Li")]) == 2
+    assert await store.person("wang") == WANG
+    assert [one.id for one in await store.persons_of("firm")] == ["li", "wang"]
+    before = await store.registry_version()
+    await store.import_persons([replace(WANG, partner_id="other", active=True)])
+    assert (await store.registry_changes(before)).partners == {"firm", "other"}
+    assert (await store.persons_by_id(["wang", "nobody"])).keys() == {"wang"}
+    with pytest.raises(NotFound):
+        await store.person("nobody")
+
+
+def test_a_role_is_held_from_its_first_moment_to_its_last() -> None:
+    """The moment at which it ends is not in it."""
+    held = HeldRole("reviewer", valid_from=NOW, valid_until=NOW + timedelta(days=1))
+    moments = (NOW - timedelta(microseconds=1), NOW, NOW + timedelta(days=1, microseconds=-1), NOW + timedelta(days=1))
+    assert [held.is_held(at) for at in moments] == [False, True, True, False]
+    assert HeldRole("reviewer").is_held(NOW)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.model import Credential, CredentialKind, Partner, Role
+from gateway.model import Credential, CredentialKind, Partner, Person, Role
 from gateway.registry.keys import PREFIX, hash_key, new_key
 from gateway.web.routes import ROUTES
 from tests.web.conftest import Client, key_of
@@ -136,3 +136,34 @@ async def test_metrics_are_for_this_machine_and_the_operator(client: Client):
     assert (await client.ask("GET", "/metrics", as_="", headers=proxied)).status == 401
     assert (await client.ask("GET", "/metrics", as_="acme", headers=proxied)).status == 403
     assert (await client.ask("GET", "/metrics", as_="operator", headers=proxied)).status == 200
+
+
+PERSONS = {
+    "unknown": (),
+    "inactive": (Person("wang", "acme", "Wang", active=False),),
+    "another partner's": (Person("wang", "rival", "Wang"),),
+}
+
+
+@pytest.mark.parametrize("why", PERSONS)
+async def test_a_key_of_nobody_opens_nothing(client: Client, why):
+    """A person's key is as good as the person: one who is gone, is not active, or acts for another is refused."""
+    store = client.services.store
+    await store.import_persons(PERSONS[why])
+    await store.import_partners([], [], [Credential("k", "acme", hash_key(key_of("wang")), person_id="wang")])
+    assert (await client.ask("GET", "/v1/messages", as_="wang")).status == 401
+
+
+async def test_what_a_person_sends_says_so(client: Client):
+    """The payload keeps person and role, and its `received` receipt names both; a system's key acts in no role."""
+    store = client.services.store
+    await store.import_persons([Person("wang", "acme", "Wang")])
+    await store.import_partners([], [], [Credential("k", "acme", hash_key(key_of("wang")), person_id="wang")])
+    sent = await client.ask("POST", "/v1/messages?role=reviewer", as_="wang", data=b"x")
+    kept = await store.original(sent.json["id"])
+    assert (kept.partner_id, kept.person_id, kept.role) == ("acme", "wang", "reviewer")
+    assert (sent.json["receipt"]["person"], sent.json["receipt"]["role"]) == ("wang", "reviewer")
+    assert (await client.ask("POST", "/v1/messages?role=reviewer", data=b"x")).status == 400
+    assert (await client.ask("POST", f"/v1/messages?role={'r' * 101}", as_="wang", data=b"x")).status == 400
+    plain = await client.send(b"y")
+    assert {"person", "role"}.isdisjoint(plain.json["receipt"])

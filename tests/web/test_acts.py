@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gateway.model import Agreement, Credential, Direction, Identifier, Partner, Role, Stage, Task
+from gateway.model import Agreement, Credential, Direction, HeldRole, Identifier, Partner, Person, Role, Stage, Task
 from gateway.registry.keys import hash_key
 from gateway.store.contract import CaseChange, NewReceipt, Outcome
 from tests.store.made import payload
@@ -26,6 +26,12 @@ def task(number: int = 1, **fields: Any) -> Task:
     return Task(f"t-{number}", 1, "review", "c-1", "inspection", "370200", "assign", options, NOW, **fields)
 
 
+PERSONS = (
+    Person("chen", "bureau", "Chen", (HeldRole("supervisor"),)),
+    Person("wu", "bureau", "Wu", (HeldRole("supervisor", "370900"),)),
+    Person("sun", "bureau", "Sun", (HeldRole("auditor"),)),
+)
+KEYS = (("bureau", "chen"), ("wu", "wu"), ("sun", "sun"), ("system", ""))
 BUREAU = Partner("bureau", "Bureau", frozenset({Role.BUREAU}), (Identifier("ciq-org", "370200"),))
 
 
@@ -34,8 +40,11 @@ async def ask_tasks(client: Client, *tasks: Task) -> None:
     store, notary = client.services.store, client.services.notary
     agreement = Agreement("bureau-in", "bureau", Direction.IN, "*", "*")
     await store.import_partners(
-        (BUREAU,), (agreement,), (Credential("bureau-1", "bureau", hash_key(key_of("bureau"))),)
+        (BUREAU,),
+        (agreement,),
+        [Credential(f"{name}-1", "bureau", hash_key(key_of(name)), person_id=id_) for name, id_ in KEYS],
     )
+    await store.import_persons(PERSONS)
     asking = payload(partner_id="acme")
     receipt = NewReceipt(Stage.RECEIVED, asking.id, notary.received(asking))
     claimed = (await store.accept(asking, receipt, timedelta(days=9999))).claimed

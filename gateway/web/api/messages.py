@@ -31,6 +31,7 @@ CURSOR = Text("cursor", "Where the page before ended (its `next`)")
 STATE = Text("state", "Only payloads in this state", choices=STATES)
 MESSAGES = Whole("limit", "Messages in one answer", default=ITEMS, minimum=1, maximum=MOST_ITEMS)
 DOCUMENT = Text("document", "What document is sent, for those that are decided at once; the body itself decides")
+ROLE = Text("role", "In which role the person acts whose key it is; left out, in whichever gives the act", longest=100)
 FURTHER = Text("cursor", "Where the answer before ended (its `next`)")
 
 ANSWERED_WITHIN = 5.0
@@ -62,8 +63,10 @@ async def post(request: web.Request) -> web.Response:
         if claimed and claimed != digest:
             raise BadRequest("The content does not have the Content-Digest it came with.")
 
-    said = DOCUMENT.of(request)
-    accepted, digest = await http.receive(request, caller.key, service.intake, service.spool, judge, said)
+    said, role = DOCUMENT.of(request), ROLE.of(request)
+    if role and caller.person is None:
+        raise BadRequest("Only a person acts in a role, and the key is no person's.")
+    accepted, digest = await http.receive(request, caller.key, service.intake, service.spool, judge, said, role)
     if service.flows.is_at_once(said):
         await service.wait_for(accepted.payload_id, ANSWERED_WITHIN)
         told = await _told(request, caller, accepted.payload_id)
