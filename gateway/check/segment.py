@@ -24,7 +24,7 @@ from gateway.parse.segments import Delimiters, split_repeated, split_unreleased
 _QUALIFIERS = frozenset({"1131", "3055"})
 """The code list qualifier and the responsible agency: where they follow a code, it is from another list."""
 
-_PERIOD, _PERIOD_FORM = "2380", "2379"
+PERIOD, _PERIOD_FORM = "2380", "2379"
 """A date, time or period of EDIFACT, and the component after it that says its form."""
 _X12_PERIOD, _X12_PERIOD_FORM = "1251", "1250"
 """The same in X12: elements, the form first."""
@@ -36,6 +36,8 @@ _STRINGS = frozenset({"AN", "ID"})
 LONGEST = 64 * 1024
 """Characters of a segment that is explained fault by fault: the longest of the directories, free text in every
 repetition, has under ten thousand. What is longer is one fault."""
+_MOST_TOGETHER = 64
+"""Kept sets of codes of a segment; a message has a few of each segment."""
 _MOST_PRESENCES = 64
 """Kept verdicts on the notes of a segment; senders leave out the same elements each time."""
 MOST_FAULTS = 2_000
@@ -63,6 +65,8 @@ class Reader:
     """Positions of an X12 period and its form, which the match does not judge."""
     judges_apart: bool = False
     """Whether a match alone does not say that a segment is right, since there are notes or periods."""
+    together: set[tuple[str | None, ...]] = field(default_factory=set, compare=False)
+    """Codes that stood together in a segment and were all right; as many as there is room for."""
     presence: dict[tuple[bool, ...], bool] = field(default_factory=dict, compare=False)
     """Whether the notes are kept, by which elements are there."""
 
@@ -84,8 +88,7 @@ class Reader:
         """Whether what was matched in `raw` is right: its codes, its syntax notes, its periods."""
         if found is None:
             return False
-        codes = self.codes
-        if codes and not (found[1] in codes[0] if len(codes) == 1 else all(map(contains, codes, found.groups()))):
+        if self.codes and not self._are_codes(found.groups()):
             return False
         if not self.judges_apart:
             return True
@@ -94,6 +97,16 @@ class Reader:
             split_unreleased(raw, self.delimiters.element, release) if release else raw.split(self.delimiters.element)
         )
         return self._keeps_notes(elements) and not any(_period_faults(self.periods, elements))
+
+    def _are_codes(self, values: tuple[str | None, ...]) -> bool:
+        """Whether each of the captured `values` is of its list."""
+        if values in self.together:
+            return True
+        if not all(map(contains, self.codes, values)):
+            return False
+        if len(self.together) < _MOST_TOGETHER:
+            self.together.add(values)
+        return True
 
     def _keeps_notes(self, elements: Sequence[str]) -> bool:
         """Whether no syntax note is broken, which depends on which elements are there alone."""
@@ -326,7 +339,7 @@ def known_form(use: ElementUse) -> tuple[str, str] | None:
 def is_form_beside(uses: Sequence[ElementUse], components: Sequence[str], index: int) -> bool:
     """Whether component `index` is a period, and the one after it is there to say its form."""
     following = index + 1
-    if uses[index].item != _PERIOD or following >= min(len(uses), len(components)):
+    if uses[index].item != PERIOD or following >= min(len(uses), len(components)):
         return False
     return uses[following].item == _PERIOD_FORM and components[following] != ""
 
@@ -445,7 +458,7 @@ class _Builder:
             mandatory = bool(use.components[index].mandatory)
             required = required or mandatory
             own = (parts[index] if mandatory else self._optional(parts[index])) + tail
-            if [u.item for u in use.components[index : index + 2]] == [_PERIOD, _PERIOD_FORM]:
+            if [u.item for u in use.components[index : index + 2]] == [PERIOD, _PERIOD_FORM]:
                 own = self._period(parts[index], use.components[index + 1], parts[index + 1], beyond)
             beyond, tail = tail, (self.component if index else "") + own
             if index and not required:

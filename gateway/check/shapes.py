@@ -16,10 +16,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import accumulate
 
 from gateway.check import dates
-from gateway.check.segment import Reader, is_form_beside, is_numeric, is_of_other_list, known_form, varies
+from gateway.check.segment import PERIOD, Reader, is_form_beside, is_numeric, is_of_other_list, known_form, varies
 from gateway.check.tables import ElementUse
 from gateway.parse.segments import Delimiters
 
@@ -153,12 +154,22 @@ def _looks(read: Reader, raw: str) -> Iterator[Look]:
     elements = raw.split(delimiters.element)
     starts = [0, *accumulate(len(element) + 1 for element in elements)]
     for position, use in enumerate(read.elements[: len(elements) - 1], 1):
+        if not elements[position] or not _is_looked_at(use):
+            continue
         values = elements[position].split(delimiters.component) if delimiters.component else [elements[position]]
         yield from _element_looks(use.components or (use,), values, starts[position], delimiters)
     for at, form_at in read.periods:
         if at < len(elements) and elements[at] and elements[form_at]:
             pair = slice(starts[form_at], starts[at] + len(elements[at]))
             yield pair, _Periods(delimiters.element, dates.X12_FORMS, form_first=True)
+
+
+@lru_cache(maxsize=4_096)
+def _is_looked_at(use: ElementUse) -> bool:
+    """Whether a value of `use`, or of a component of it, can need a look."""
+    if use.components:
+        return any(map(_is_looked_at, use.components))
+    return use.codes is not None or is_numeric(use.kind) or known_form(use) is not None or use.item == PERIOD
 
 
 def _element_looks(

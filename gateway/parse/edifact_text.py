@@ -20,6 +20,7 @@ LISTED = 10
 """How many faulty segments of a kind are listed each; the fault of the others is the same."""
 
 
+@lru_cache(maxsize=64)
 def boundary(delimiters: Delimiters) -> re.Pattern[str]:
     """A terminator and the service segment after it that ends a message, or shows that it was not ended."""
     follows = re.escape(delimiters.element + delimiters.component + delimiters.terminator)
@@ -28,6 +29,7 @@ def boundary(delimiters: Delimiters) -> re.Pattern[str]:
     return re.compile(f"{re.escape(delimiters.terminator)}[\r\n\t \0]*({tags})", re.DOTALL)
 
 
+@lru_cache(maxsize=64)
 def interruption(delimiters: Delimiters) -> re.Pattern[str]:
     """The next interchange's beginning where the one in hand broke off, whatever the separators of either.
 

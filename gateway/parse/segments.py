@@ -11,9 +11,9 @@ raises for wrong input.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from gateway.model import Finding, Syntax
 
@@ -221,7 +221,7 @@ def released(value: str, delimiters: Delimiters) -> str:
 
 def escape(value: str, delimiters: Delimiters) -> str:
     """`value` with a release character before each service character; unchanged where the syntax has none."""
-    return _service_characters(delimiters).sub(lambda found: delimiters.release + found[0], value) if value else value
+    return _service_characters(delimiters).sub(_escaper(delimiters.release), value) if value else value
 
 
 def join(elements: Sequence[Sequence[str]], delimiters: Delimiters) -> str:
@@ -231,14 +231,21 @@ def join(elements: Sequence[Sequence[str]], delimiters: Delimiters) -> str:
 
 def join_repeated(elements: Sequence[Sequence[Sequence[str]]], delimiters: Delimiters) -> str:
     """A raw segment from its elements with their repetitions; undoes `split_repeated`."""
+    # The pattern is found once and not for each value: delimiters take longer to look up than most values to search.
+    escaped, by = partial(_service_characters(delimiters).sub, _escaper(delimiters.release)), delimiters
     joined = [
         _join_trimmed(
-            [_join_trimmed([escape(value, delimiters) for value in part], delimiters.component) for part in element],
-            delimiters.repetition,
+            [_join_trimmed([value and escaped(value) for value in part], by.component) for part in element],
+            by.repetition,
         )
         for element in elements
     ]
-    return _join_trimmed(joined, delimiters.element)
+    return _join_trimmed(joined, by.element)
+
+
+@lru_cache(maxsize=64)
+def _escaper(release: str) -> Callable[[re.Match[str]], str]:
+    return lambda found: release + found[0]
 
 
 def _join_trimmed(parts: Sequence[str], separator: str) -> str:

@@ -21,8 +21,11 @@ from tests import bench
 from tests.bench.figures import ROOT, Figure, fsyncs_per_second
 
 FLOORS = {
-    "edifact_check_vs_pydifact": 12.5,
-    "x12_check_vs_pyx12": 36,
+    "edifact_check_vs_pydifact": 20,
+    "edifact_check_cold_vs_pydifact": 15,
+    "edifact_check_vs_split": 0.6,
+    "x12_check_vs_pyx12": 60,
+    "x12_check_cold_vs_pyx12": 50,
     "translate_per_s_core": 850,
     "accept_vs_bare": 0.25,
     "exchange_per_s": 265,

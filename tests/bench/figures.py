@@ -41,11 +41,17 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def peer_python() -> Path:
-    """The interpreter of the peers' environment, which is made where it is not there yet."""
-    python = PEERS / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(PEERS)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *PEER_PACKAGES], check=True)
+    """The interpreter of the peers' environment, which is made where it is not there whole."""
+    python, ready = PEERS / "bin" / "python", PEERS / ".ready"
+    wanted = "\n".join(PEER_PACKAGES)
+    if not ready.exists() or ready.read_text("utf-8") != wanted:
+        # One that was broken off, or made for other packages or by another Python, is made anew. What a caller put
+        # before the packages of its own interpreter (PYTHONPATH) is none of the peers' business.
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(PEERS)], check=True)
+        surroundings = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        command = [str(python), "-m", "pip", "install", "--quiet", *PEER_PACKAGES]
+        subprocess.run(command, check=True, env=surroundings)
+        ready.write_text(wanted, "utf-8")
     return python
 
 
