@@ -262,3 +262,16 @@ def test_the_frame_counts_its_segments() -> None:
         element = delimiters.element
         assert message.segments == [first.replace("*", element), "A", "B", last.replace("*", element)]
         assert (message.reference, message.number) == ("7", 1)
+
+
+def test_what_belongs_to_no_group_is_told() -> None:
+    """A 309 nests a bill in its port of discharge: a bill for a port that the ship does not call at is named."""
+    document = rig.expected_document(data.samples() / "manifest/feeder")
+    assert isinstance(document, Manifest)
+    first, second = document.bills
+    lost = document.model_copy(update={"bills": (first, second.model_copy(update={"discharge_port": "NLRTM"}))})
+    for manifest, unplaced in ((document, []), (lost, ["bills[1]"])):
+        out = rendered(manifest, "manifest", "x12:309:004010", replace(FRAME, reference="42"))
+        assert [f.place.path for f in out.findings if f.code == "translate.unplaced"] == unplaced
+        # A port with none of its bills is not what the standard allows, and so nothing leaves.
+        assert bool(out.body) is not bool(unplaced)
