@@ -2,7 +2,8 @@
 
 A sample of mutants is drawn by the commit's hash and the sample's number, so that nobody picks them and everybody draws
 the same. Each is run in a copy of the project, with the tests that mirror its room, first those of its own module's
-name. Killed, survived and timed out are counted apart; survivors are shown, to be looked at. var/mutants.json has all.
+name. Killed, survived and timed out are counted apart; survivors are shown, to be looked at. var/mutants/ has all, a file
+a sample, and what the samples of the same commit come to together is told at the end.
 
 Before that, every row of every mapping table is deleted in turn, and those that nobody misses are shown.
 """
@@ -18,8 +19,13 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from operator import itemgetter
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from gateway.catalogue_folders import shipped
 from gateway.errors import MappingInvalid
@@ -59,17 +65,31 @@ def main(arguments: Sequence[str]) -> int:
             results.append({"verdict": verdict, "path": path, "line": one.line, "was": one.was, "now": one.now})
             shown = f"{path}:{one.line}: {_short(one.was)} -> {_short(one.now)}"
             print(f"{done:4} {verdict:9} {shown}", flush=True)
-    counts = Counter(str(result["verdict"]) for result in results)
+    kept = ROOT / "var/mutants"
+    kept.mkdir(parents=True, exist_ok=True)
+    summary = {"commit": commit, "sample": number, "mutants": results}
+    (kept / f"{number}.json").write_text(json.dumps(summary, ensure_ascii=False, indent=1), "utf-8")
+    print(f"commit {commit[:12]}, sample {number}: {told(results)}")
+    samples = pooled(kept, commit)
+    print(f"commit {commit[:12]}, samples {', '.join(map(str, samples))}: {told(chain(*samples.values()))}")
+    return 1 if unnoticed else 0
+
+
+def pooled(folder: Path, commit: str) -> dict[int, list[dict[str, Any]]]:
+    """The mutants of every sample of `commit` that is kept in `folder`, by the sample's number."""
+    kept = (json.loads(path.read_text("utf-8")) for path in folder.glob("*.json"))
+    return {one["sample"]: one["mutants"] for one in sorted(kept, key=itemgetter("sample")) if one["commit"] == commit}
+
+
+def told(mutants: Iterable[dict[str, Any]]) -> str:
+    """How many of `mutants` were killed, survived and timed out; the rate leaves out those that timed out."""
+    counts = Counter(one["verdict"] for one in mutants)
     judged = counts["killed"] + counts["survived"]
     rate = 100 * counts["killed"] / judged if judged else 0.0
-    print(
-        f"commit {commit[:12]}, sample {number}: {counts['killed']} killed, {counts['survived']} survived, "
-        f"{counts['timed out']} timed out; {rate:.1f}% killed of those judged"
+    return (
+        f"{counts['killed']} killed, {counts['survived']} survived, {counts['timed out']} timed out; "
+        f"{rate:.1f}% killed of those judged"
     )
-    summary = {"commit": commit, "sample": number, "counts": counts, "rate": rate, "mutants": results}
-    (ROOT / "var").mkdir(exist_ok=True)
-    (ROOT / "var/mutants.json").write_text(json.dumps(summary, ensure_ascii=False, indent=1), "utf-8")
-    return 1 if unnoticed else 0
 
 
 def unnoticed_rows() -> Iterator[str]:
@@ -156,8 +176,10 @@ def _verdict(copied: Path, path: str, source: str, patience: float) -> str:
         module.write_text(whole, "utf-8")
     if code is None:
         return "timed out"
-    # 0: all passed; 1: a test failed; 2 and 4: a test could not even be imported.
-    return {0: "survived", 1: "killed", 2: "killed", 4: "killed"}[code]
+    if code == pytest.ExitCode.NO_TESTS_COLLECTED:
+        raise SystemExit(f"no test of {path} was found")
+    # Any other ending is one that somebody notices, be it that pytest itself does not survive the mutant.
+    return "survived" if code == pytest.ExitCode.OK else "killed"
 
 
 def _git(*words: str) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,21 @@ def test_the_same_seed_draws_the_same_sample() -> None:
     assert drawn == mutants.sample(20, "seed:1")
     assert drawn != mutants.sample(20, "seed:2")
     assert {path.split("/")[1] for path, _ in mutants.sample(10**6, "")} == mutants.ROOMS.keys()
+
+
+def test_samples_of_one_commit_are_told_together(tmp_path: Path) -> None:
+    """Those of other commits are left out, and so are time-outs from the rate."""
+    verdicts = {1: ["killed", "timed out"], 2: ["killed", "survived", "killed"], 3: ["survived"]}
+    for number, found in verdicts.items():
+        summary = {
+            "commit": "abc" if number < 3 else "old",
+            "sample": number,
+            "mutants": [{"verdict": v} for v in found],
+        }
+        (tmp_path / f"{number}.json").write_text(json.dumps(summary), "utf-8")
+    samples = mutants.pooled(tmp_path, "abc")
+    assert list(samples) == [1, 2]
+    assert mutants.told(samples[1]) == "1 killed, 0 survived, 1 timed out; 100.0% killed of those judged"
+    together = mutants.told([*samples[1], *samples[2]])
+    assert together == "3 killed, 1 survived, 1 timed out; 75.0% killed of those judged"
+    assert mutants.told([]) == "0 killed, 0 survived, 0 timed out; 0.0% killed of those judged"

@@ -12,11 +12,12 @@ from gateway import data
 from gateway.catalogue_folders import shipped
 from gateway.check import structure, tables
 from gateway.documents import ClearanceNotice, Declaration, Manifest
+from gateway.model import Syntax
 from gateway.parse import edifact, x12, xml
 from gateway.parse.segments import InterchangeBegun, MessageRead, split
 from gateway.translate import table
 from gateway.translate.context import Context
-from gateway.translate.envelope import Frame, Rendered, render
+from gateway.translate.envelope import Frame, Rendered, render, segment_message
 from tests.mappings import rig
 
 FRAME = Frame("ZZ:BUREAU", "CUSTOMS", "REF42", datetime(2026, 3, 6, 14, 5, tzinfo=UTC))
@@ -112,7 +113,17 @@ def test_nothing_leaves_that_its_own_schema_refuses() -> None:
     manifest = Manifest.model_validate({"number": "M1", "function": "9", "transport": {"mode": "1"}})
     out = rendered(manifest, "manifest", "x12:309:004010")
     assert out.body == b""
-    assert {"translate.required", "translate.refused"} <= {f.code for f in out.findings}
+    # The elements of M10 that the standard makes mandatory, and the ports (the group P4), of which there must be one.
+    required = [(f.place.path, f.args["target"]) for f in out.findings if f.code == "translate.required"]
+    assert required == [
+        ("transport.carrier_code", "M10 01"),
+        ("transport.flag", "M10 03"),
+        ("transport.voyage", "M10 06"),
+        ("type", "M10 09"),
+        ("", "P4"),
+    ]
+    refused = [str(f.place) for f in out.findings if f.code == "translate.refused"]
+    assert refused == ["M10 2, 1", "M10 2, 3", "M10 2, 6", "M10 2, 9", "P4 3"]
 
 
 def test_x12_stands_in_one_group_of_its_version() -> None:
@@ -153,3 +164,114 @@ def test_json_names_its_format() -> None:
     value = json.loads(out.body)
     assert (value["format"], value["reference"]) == ("json:clearance:1", "REF42")
     assert ClearanceNotice.model_validate(value["document"]) == notice()
+
+
+REPERTOIRES = [
+    # ISO 9735-1, 0001: the parts of ISO 8859 by letter; D to F stand in version 3 already, the others came with version 4.
+    *((name, "UNOC", "3") for name in ("latin-1", "iso-8859-1", "ISO8859-1", "latin_1")),
+    ("iso8859-2", "UNOD", "3"),
+    ("iso8859-5", "UNOE", "3"),
+    ("ISO-8859-7", "UNOF", "3"),
+    ("iso8859-3", "UNOG", "4"),
+    ("iso8859-9", "UNOK", "4"),
+    *((name, "UNOW", "4") for name in ("utf-8", "UTF8", "utf_8")),
+    # What the standard has no letter for goes by agreement.
+    *((name, "UNOX", "4") for name in ("gb18030", "cp1251")),
+]
+
+
+@pytest.mark.parametrize(("charset", "repertoire", "version"), REPERTOIRES)
+def test_a_charset_has_its_repertoire_whatever_it_is_called(charset: str, repertoire: str, version: str) -> None:
+    """By the letter that the standard gives it, in the first version that knows it, with that version's date."""
+    out = rendered(notice(), "clearance", CUSRES, replace(FRAME, charset=charset))
+    envelope, _ = begun(out.body, charset)
+    assert (envelope.repertoire, envelope.version) == (repertoire, version)
+    assert (envelope.date, envelope.time) == ("20260306" if version == "4" else "260306", "1405")
+    assert (out.charset, out.reference, out.findings) == (charset, "REF42", [])
+
+
+def test_the_frame_is_in_the_envelope() -> None:
+    """An acknowledgement is asked for where the agreement wants one; parties without qualifiers have none."""
+    for asked in (False, True):
+        frame = replace(
+            FRAME, acknowledgement_requested=asked, sender="30:A", recipient="B", reference="0123456789ABCDEF"[:14]
+        )
+        envelope, message = begun(rendered(notice(), "clearance", CUSRES, frame).body)
+        assert (envelope.acknowledgement_requested, envelope.test) == (asked, False)
+        assert (envelope.sender, envelope.sender_qualifier) == ("A", "30")
+        assert (envelope.recipient, envelope.recipient_qualifier) == ("B", "")
+        assert (envelope.reference, message.reference) == ("0123456789ABCD",) * 2
+
+
+def test_an_x12_frame_is_in_the_envelope() -> None:
+    """Qualifiers that are not given are mutually defined; control numbers, test flag and the wish for a TA1 are the frame's."""
+    document = rig.expected_document(data.samples() / "manifest/feeder")
+    for asked in (False, True):
+        frame = replace(
+            FRAME, sender="01:A1", recipient="B2", reference="42", test=asked, acknowledgement_requested=asked
+        )
+        envelope, message = begun(rendered(document, "manifest", "x12:309:004010", frame).body)
+        assert (envelope.acknowledgement_requested, envelope.test) == (asked, asked)
+        assert (envelope.sender, envelope.sender_qualifier) == ("A1", "01")
+        assert (envelope.recipient, envelope.recipient_qualifier) == ("B2", "ZZ")
+        assert (message.group.sender, message.group.recipient, message.reference) == ("A1", "B2", "0001")
+
+
+def test_the_head_of_an_obor_message_is_whole() -> None:
+    """Every field of it, in its order, and nothing of our own names for the parties' qualifiers."""
+    frame = replace(FRAME, transport_envelope="OBORMessage")
+    out = rendered(notice(), "clearance", "xml:ClearanceNotice:1", frame)
+    root = etree.fromstring(out.body)
+    assert [etree.QName(part).localname for part in root] == ["MessageHead", "MessageBody"]
+    assert [(part.tag, part.text) for part in root[0]] == [
+        ("MESSAGE_ID", "REF42"),
+        ("MESSAGE_TYPE", "ClearanceNotice"),
+        ("MESSAGE_TIME", "2026-03-06 14:05:00"),
+        ("MESSAGE_SOURCE", "BUREAU"),
+        ("MESSAGE_DEST", "CUSTOMS"),
+        ("MESSAGE_CATEGORY", "11"),
+        ("MESSAGE_VERSION", "1.0"),
+    ]
+    assert [etree.QName(part).localname for part in root[1]] == ["ClearanceNotice"]
+    # Without that envelope the message stands alone.
+    assert b"MessageHead" not in rendered(notice(), "clearance", "xml:ClearanceNotice:1").body
+
+
+@pytest.mark.parametrize(
+    ("format_", "media", "charset"),
+    [
+        (CUSRES, "application/EDIFACT", "latin-1"),
+        ("xml:ClearanceNotice:1", "application/xml", "utf-8"),
+        ("json:clearance:1", "application/json", "utf-8"),
+    ],
+)
+def test_a_message_says_what_it_is(format_: str, media: str, charset: str) -> None:
+    """Its media type and its character set, which is the syntax's own where the agreement names none."""
+    out = rendered(notice(), "clearance", format_)
+    assert (out.content_type, out.charset, out.reference) == (media, charset, "REF42")
+
+
+def test_the_frame_counts_its_segments() -> None:
+    """UNT and SE count all segments, their own included, and repeat the reference."""
+    for format_, first, last in (
+        (CUSRES, "UNH+7+CUSRES:D:96B:UN", "UNT+4+7"),
+        ("x12:309:004010", "ST*309*7", "SE*4*7"),
+    ):
+        delimiters = Context().separators(Syntax(format_.partition(":")[0]))
+        message = segment_message(["A", "B"], format_, "7", delimiters)
+        element = delimiters.element
+        assert message.segments == [first.replace("*", element), "A", "B", last.replace("*", element)]
+        assert (message.reference, message.number) == ("7", 1)
+
+
+def test_what_belongs_to_no_group_is_told() -> None:
+    """A 309 nests a bill in its port of discharge: a bill for a port that the ship does not call at is named."""
+    document = rig.expected_document(data.samples() / "manifest/feeder")
+    assert isinstance(document, Manifest)
+    first, second = document.bills
+    lost = document.model_copy(update={"bills": (first, second.model_copy(update={"discharge_port": "NLRTM"}))})
+    for manifest, unplaced in ((document, []), (lost, ["bills[1]"])):
+        out = rendered(manifest, "manifest", "x12:309:004010", replace(FRAME, reference="42"))
+        assert [f.place.path for f in out.findings if f.code == "translate.unplaced"] == unplaced
+        # A port with none of its bills is not what the standard allows, and so nothing leaves.
+        assert bool(out.body) is not bool(unplaced)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from gateway.decide.effects import Effect, Publish, Respond, Send
+from gateway.decide.effects import Effect, Hold, Note, Publish, Respond, Send
 from gateway.documents import Document, Response
 from gateway.model import Partner
 from tests.flows.consignment.test_declaration import newcomers
@@ -27,6 +28,7 @@ from tests.flows.world import (
     STRANGER,
     World,
     answer,
+    codes,
     entry,
     notice,
     of,
@@ -299,3 +301,50 @@ def test_a_refusal_names_the_field_and_its_value(document: Document, sender: Par
     effects = world.send(document, sender)
     assert told(effects) == [expected]
     assert lines(effects) == {}
+
+
+def noted(effects: list[Effect]) -> list[tuple[str, list[str]]]:
+    """The lines on the case's timeline: kind and codes."""
+    return [(one.kind, codes(one.reasons)) for one in of(effects, Note)]
+
+
+def test_what_changes_nothing_of_where_the_goods_stand_is_noted() -> None:
+    """A repeat, a change of what was sent, a late answer: each is a line of its own, and moves no track."""
+    world = World()
+    world.send(outbound(), FACTORY)
+    assert noted(world.send(outbound(), FACTORY)) == [("repeat", ["decide.repeat"])]
+    world.send(SENT, BUREAU)
+    assert noted(world.send(SENT, BUREAU)) == [("repeat", ["decide.repeat"])]
+    changes: list[tuple[Document, Partner, str, list[str]]] = [
+        (transfer(NUMBER, function="5", goods_place="3号仓"), BUREAU, "changed", ["decide.transfer.changed"]),
+        (transfer(NUMBER, function="4", goods_place="3号仓"), PORT_SIDE, "changed", ["decide.transfer.changed"]),
+        (answer("accepted"), BUREAU, "late", ["decide.late", "decide.told"]),
+        (notice(NUMBER), PORT_SIDE, "", []),
+        (notice(NUMBER), PORT_SIDE, "repeat", ["decide.repeat"]),
+        (notice(NUMBER, function="5", remarks="改单"), PORT_SIDE, "changed", ["decide.clearance.changed"]),
+        (answer("received", "R-2", document="clearance", notice_number=NOTICE), CUSTOMS, "answered", ["decide.told"]),
+        (answer("received", "R-2", document="clearance", notice_number=NOTICE), CUSTOMS, "repeat", ["decide.repeat"]),
+    ]
+    for document, sender, kind, why in changes:
+        before = world.case.tracks
+        assert noted(world.send(document, sender)) == ([(kind, why)] if kind else [])
+        assert (world.case.tracks == before) is bool(kind)
+
+
+@pytest.mark.parametrize(
+    "given_up",
+    [{"status": "refused"}, {"status": "cancelled"}, {"function": "1"}, {"function": "1", "status": "released"}],
+)
+def test_an_entry_that_customs_gives_up_holds_the_case(given_up: dict[str, Any]) -> None:
+    """By its status or by its function: the declarer and customs are told that it is held, and why."""
+    world = World()
+    world.send(outbound(), FACTORY)
+    world.send(SENT, BUREAU)
+    world.send(notice(NUMBER), PORT_SIDE)
+    effects = world.send(entry(NUMBER, **given_up), CUSTOMS)
+    why = (("decide.clearance.withdrawn", "status", given_up.get("status", "released")),)
+    assert told(effects) == [
+        Told("sender", "customs_entry", "held", None, ENTRY, NUMBER, NOTICE, reasons=why),
+        Told("factory", "clearance", "held", "E-1", NOTICE, NUMBER, NOTICE, reasons=why),
+    ]
+    assert [codes(one.reasons) for one in of(effects, Hold)] == [["decide.clearance.withdrawn"]]

@@ -18,6 +18,7 @@ from tests.flows.world import (
     FACTORY,
     NEWCOMER,
     NOW,
+    ORIGIN,
     OTHER_PORT,
     PORT,
     PORT_SIDE,
@@ -506,4 +507,55 @@ def test_containers_are_locked_again_whoever_has_them():
     assert states(world.case) == {"CSQU3054383": ContainerStatus.LOCKED}
     assert [(send.to.role, send.to.partner_id) for send in of(effects, Send) if send.document_type == "release"] == [
         (Role.PORT, "")
+    ]
+
+
+def answered(effects):
+    """The answer to the sender: what it is about, what became of it, and every reason with field and value."""
+    (said,) = of(effects, Respond)
+    told = said.document
+    return told.document, told.number, told.outcome, [(r.code, r.field, r.value) for r in told.reasons]
+
+
+ORDERS_REFUSED = [
+    # (order, sender, reasons)
+    ({"organisation": ORIGIN}, PORT_SIDE, ("decide.release.not_officer", "organisation", ORIGIN)),
+    ({}, STRANGER, ("decide.release.not_officer", "organisation", "370200")),
+    ({"organisation": "440100"}, STRANGER, ("decide.sender.not_concerned", "containers[0].number", "440100")),
+    ({"containers": [{"number": "TGHU1234567", "decision": "release"}]}, PORT_SIDE,
+     ("decide.release.undeclared", "containers[0].number", "TGHU1234567")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "sender", "reason"), ORDERS_REFUSED)
+def test_a_refused_order_names_its_field(changes, sender, reason):
+    """Whoever orders what it may not is told at which field, and the ports are told nothing."""
+    world = declared()
+    world.send(manifest(), PORT)
+    effects = world.send(order(**changes), sender)
+    document, _, outcome, reasons = answered(effects)
+    assert (document, outcome, reasons) == ("release", "refused", [reason])
+    assert not of(effects, Publish)
+
+
+def test_an_order_is_a_line_on_the_timeline():
+    """With the container and what was ordered; the same again is told as a repeat."""
+    world = declared()
+    world.send(manifest(), PORT)
+    effects = world.send(order("lock"), PORT_SIDE)
+    assert [(n.kind, codes(n.reasons), n.reasons[0].args["decision"]) for n in of(effects, Note)] == [
+        ("ordered", ["decide.port.ordered"], "lock")
+    ]
+    again = world.send(order("lock"), PORT_SIDE)
+    assert [(n.kind, codes(n.reasons)) for n in of(again, Note)] == [("repeat", ["decide.repeat"])]
+    assert answered(again)[2:] == ("accepted", [])
+
+
+def test_the_same_manifest_again_is_a_line_on_the_timeline():
+    """Nothing new is decided, and the timeline says of which bill."""
+    world = declared()
+    world.send(manifest(), PORT)
+    effects = world.send(manifest(function="5"), PORT)
+    assert [(n.kind, codes(n.reasons), n.reasons[0].value) for n in of(effects, Note)] == [
+        ("manifest", ["decide.port.nothing_new"], "BL-1")
     ]
