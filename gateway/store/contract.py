@@ -21,6 +21,7 @@ from gateway.findings import make_finding
 from gateway.model import (
     Agreement,
     Attempt,
+    AuditEntry,
     CaseEvent,
     Credential,
     Deadline,
@@ -282,6 +283,8 @@ class Outcome:
     """Deadlines that are set, or set anew, by id; None for those that are undone."""
     tasks: tuple[Task, ...] = ()
     """Tasks as they are then; FactsMoved where one's version is not the one before by now."""
+    audit: tuple[AuditEntry, ...] = ()
+    """What the audit says of it, in a log of its own."""
     answers: tuple[Answered, ...] = ()
     """Deliveries that the messages answer; each is answered once, by whichever comes first."""
     failed: str = ""
@@ -533,6 +536,23 @@ class Proven:
 COUNTED = 100_000
 """Deliveries that are counted at most: the count is asked for every second, and far more than this may wait for a
 recipient that is away for long."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLine:
+    """An entry of the audit as it is kept: canonical JSON (`receipt.entries`), and where it stands."""
+
+    index: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AuditWanted:
+    """Which entries of the audit are asked for; empty fields ask for any."""
+
+    partner_id: str = ""
+    person_id: str = ""
+    case_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -931,6 +951,19 @@ class Store(Decisions, Protocol):
 
     def log(self, after: int = -1) -> AsyncIterator[Receipt]:
         """Every receipt with index > `after`, in order, in bounded memory."""
+
+    # The audit
+    async def audit_lines(self, wanted: AuditWanted, before: int, limit: int) -> Sequence[AuditLine]:
+        """Entries of the audit with an index below `before` (any where it is negative), the newest first."""
+
+    async def audit_checkpoint(self) -> str:
+        """The newest signed checkpoint of the audit; empty before its first entry."""
+
+    async def audit_log_from(self) -> StoredLog:
+        """The audit as it is stored, with nothing looked at."""
+
+    async def audit_log_on(self, log: StoredLog, count: int) -> bool:
+        """Look at the next `count` entries of the audit at most; True at the end, which was judged then."""
 
     # The log's audit of itself
     async def audit_from(self, place: int) -> StoredLog:

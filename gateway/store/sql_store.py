@@ -31,10 +31,12 @@ from gateway.model import (
     Receipt,
     Task,
 )
+from gateway.receipt.anchor import audit_name
 from gateway.receipt.signed import Signer
 from gateway.receipt.stored import StoredLog
 from gateway.store import (
     alerts,
+    audit,
     breaks,
     case_views,
     catalogue_calls,
@@ -66,7 +68,9 @@ from gateway.store.contract import (
     Accepted,
     Alert,
     AttemptResult,
+    AuditLine,
     AuditMark,
+    AuditWanted,
     Awaited,
     CasePage,
     CasePlace,
@@ -93,6 +97,7 @@ from gateway.store.contract import (
     Work,
 )
 from gateway.store.database import connect, in_memory
+from gateway.store.log import AUDIT
 from gateway.store.migrations import current, head, migrate_connection
 from gateway.store.reader import SharedReader
 from gateway.store.sql import to_time
@@ -501,6 +506,21 @@ class SqlStore(Store):
             for receipt in page:
                 yield receipt
             after = page[-1].index
+
+    # The audit
+
+    async def audit_lines(self, wanted: AuditWanted, before: int, limit: int) -> Sequence[AuditLine]:
+        return await self._read(lambda connection: audit.read(connection, wanted, before, limit))
+
+    async def audit_checkpoint(self) -> str:
+        return await self._read(audit.newest_checkpoint)
+
+    async def audit_log_from(self) -> StoredLog:
+        verifier = self._verifier.renamed(audit_name(self._verifier.name))
+        return await self._read(lambda connection: log_audit.begin(connection, verifier, 0, AUDIT))
+
+    async def audit_log_on(self, log: StoredLog, count: int) -> bool:
+        return await self._read(lambda connection: log_audit.go_on(connection, log, count, AUDIT))
 
     # The log's audit of itself
 
