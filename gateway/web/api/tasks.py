@@ -62,7 +62,7 @@ async def _permits(service: Services, caller: Caller, tasks: Sequence[Task], now
     known = await service.store.facts(set(asked.values()), Facts(), "tasks") if asked else Facts()
     permits = []
     for task in tasks:
-        done: Sequence[ActDone] = known[asked[task.id]] if task.id in asked else ()
+        done: tuple[ActDone, ...] = known[asked[task.id]] if task.id in asked else ()
         permits.append(judge_person(caller.person, caller.partner, "", task, done, rules, now))
     return permits
 
