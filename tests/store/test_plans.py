@@ -438,6 +438,8 @@ async def keep_the_registry(store: SqlStore) -> None:
     await store.agreements("p-new")
     await store.agreements_of(["p-new", "e00000007"])
     await store.shown_credential("0" * 64)
+    await store.call_for_catalogue()
+    await store.catalogue_calls()
     await store.persons_by_id(["p-new-person"])
     await store.persons_of("p-new")
     await store.import_persons([Person("p-new-person", "p-new", "Somebody")])
