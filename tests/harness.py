@@ -46,6 +46,7 @@ async def _import_partners(settings: config.Settings, file: Path) -> None:
             [agreement for entry in entries for agreement in entry.model_agreements()],
             [one for entry in entries for one in entry.model_credentials()],
         )
+        await store.import_persons(person for entry in entries for person in entry.model_persons())
 
 
 class _Patient(ThreadingHTTPServer):

@@ -33,6 +33,8 @@ COMMANDS = (
     "partner",
     "credential",
     "person",
+    "task",
+    "audit",
     "schema",
     "mapping",
     "catalogue",

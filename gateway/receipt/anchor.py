@@ -59,6 +59,12 @@ def base_name(origin: str) -> str:
     return match[1] if match else origin
 
 
+def audit_name(origin: str) -> str:
+    """The name of the audit's log beside a log of receipts: `name/audit~2` beside `name~2`."""
+    numbered = origin[len(base_name(origin)) :]
+    return f"{base_name(origin)}/audit{numbered}"
+
+
 def generation(origin: str) -> int:
     """How many names the log has had: 1 for `name`, 2 for `name~2`."""
     match = _NUMBERED.fullmatch(origin)

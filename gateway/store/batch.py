@@ -14,20 +14,22 @@ SQLite has one writer by its nature; there neither lock is a lock.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Table
 
 from gateway.decide.names import Name
-from gateway.model import Receipt
-from gateway.receipt.chain import leaf_hash
+from gateway.model import AuditEntry, Receipt
+from gateway.receipt.anchor import audit_name
+from gateway.receipt.chain import Frontier, leaf_hash
+from gateway.receipt.entries import write_entry
 from gateway.store import tables
 from gateway.store.contract import NewReceipt
 from gateway.store.counters import read_counters
 from gateway.store.database import lock_log, lock_names, try_names
 from gateway.store.leaves import pack_leaf
-from gateway.store.log import LogState, write_state
+from gateway.store.log import AUDIT, RECEIPTS, LogState, LogTables, read_state, write_state
 from gateway.store.sql import OnConflict, Row, insert_rows
 
 if TYPE_CHECKING:  # what a log's break writes (`breaks`) has the names of feeds from those who write them with batches
@@ -48,6 +50,7 @@ class Batch:
         self._in_log = False
         self._rows: dict[tuple[Table, OnConflict], list[Row]] = defaultdict(list)
         self._receipts: list[Receipt] = []
+        self._audit: list[AuditEntry] = []
         self._state: LogState | None = None
         self._counters: dict[str, int] = {}
 
@@ -82,6 +85,10 @@ class Batch:
         placed = Receipt(self.log.frontier.size + len(self._receipts), receipt.stage, receipt.subject_id, receipt.body)
         self._receipts.append(placed)
         return placed
+
+    def tell(self, entry: AuditEntry) -> None:
+        """Let the audit say so, after all that it said before."""
+        self._audit.append(entry)
 
     @property
     def log(self) -> LogState:
@@ -124,21 +131,38 @@ class Batch:
 
         The note must not leave before the commit.
         """
-        if self._receipts:
+        if self._receipts or self._audit:
             self.enter_log()
+        if self._audit:
+            self._seal_audit()
         for name, value in self._counters.items():
             self.insert(tables.counters, (name, value), "replace")
         if not self._receipts:
             self.flush()
             return ""
-        frontier = self.log.frontier.copy()
-        for node in frontier.append(leaf_hash(receipt.body) for receipt in self._receipts):
-            self.insert(tables.tree_nodes, node)
         for receipt in self._receipts:
             row = (receipt.index, receipt.stage.value, receipt.subject_id, pack_leaf(receipt.body))
             self.insert(tables.receipts, row)
-        note = self._checkpointer.sign(self.log.origin, frontier)
-        self.insert(tables.checkpoints, (frontier.size, self.log.origin, note))
+        return self._grow(RECEIPTS, self.log, [receipt.body for receipt in self._receipts])
+
+    def _seal_audit(self) -> None:
+        """Write what the audit says, under the name that the log of receipts has now."""
+        origin = audit_name(self.log.origin)
+        before = read_state(self.connection, AUDIT)
+        frontier = before.frontier if before is not None else Frontier()
+        bodies = [write_entry(entry, origin) for entry in self._audit]
+        for index, (entry, body) in enumerate(zip(self._audit, bodies, strict=True), frontier.size):
+            told = (entry.action, entry.task_id, entry.partner_id, entry.person_id, entry.case_id)
+            self.insert(tables.audit_entries, (index, *told, pack_leaf(body)))
+        self._grow(AUDIT, LogState(origin, frontier), bodies)
+
+    def _grow(self, kept: LogTables, state: LogState, bodies: Sequence[bytes]) -> str:
+        """Append leaves to a log, sign what it is then, and keep that; the signed note."""
+        frontier = state.frontier.copy()
+        for node in frontier.append(map(leaf_hash, bodies)):
+            self.insert(kept.nodes, node)
+        note = self._checkpointer.sign(state.origin, frontier)
+        self.insert(kept.checkpoints, (frontier.size, state.origin, note))
         self.flush()
-        write_state(self.connection, LogState(self.log.origin, frontier))
+        write_state(self.connection, LogState(state.origin, frontier), kept)
         return note

@@ -13,6 +13,7 @@ from gateway.decide.facts import Facts
 from gateway.findings import make_finding
 from gateway.model import (
     Attempt,
+    AuditEntry,
     CaseEvent,
     Deadline,
     Delivery,
@@ -270,6 +271,8 @@ class Outcome:
     """Deadlines that are set, or set anew, by id; None for those that are undone."""
     tasks: tuple[Task, ...] = ()
     """Tasks as they are then; FactsMoved where one's version is not the one before by now."""
+    audit: tuple[AuditEntry, ...] = ()
+    """What the audit says of it, in a log of its own."""
     answers: tuple[Answered, ...] = ()
     """Deliveries that the messages answer; each is answered once, by whichever comes first."""
     failed: str = ""
@@ -521,6 +524,23 @@ class Proven:
 COUNTED = 100_000
 """Deliveries that are counted at most: the count is asked for every second, and far more than this may wait for a
 recipient that is away for long."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLine:
+    """An entry of the audit as it is kept: canonical JSON (`receipt.entries`), and where it stands."""
+
+    index: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AuditWanted:
+    """Which entries of the audit are asked for; empty fields ask for any."""
+
+    partner_id: str = ""
+    person_id: str = ""
+    case_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

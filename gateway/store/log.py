@@ -1,4 +1,4 @@
-"""The receipt log in the store: its tree, its checkpoints, and proofs from stored nodes."""
+"""The logs in the store, of receipts and of the audit: their trees, their checkpoints, and proofs from stored nodes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Table, select
 
 from gateway.errors import LogDamaged, NotFound
 from gateway.model import Receipt, Stage
@@ -28,12 +28,29 @@ class LogState:
     frontier: Frontier
 
 
-_STATE = select(tables.log_state.c.origin, tables.log_state.c.frontier)
+@dataclass(frozen=True, slots=True)
+class LogTables:
+    """Where a log is kept, and by which columns its entries are found."""
+
+    entries: Table
+    kind: str
+    """The column that says what an entry is."""
+    subject: str
+    """The column that says what it is about."""
+    nodes: Table
+    checkpoints: Table
+    state: Table
 
 
-def read_state(connection: Connection) -> LogState | None:
+RECEIPTS = LogTables(tables.receipts, "stage", "subject_id", tables.tree_nodes, tables.checkpoints, tables.log_state)
+AUDIT = LogTables(
+    tables.audit_entries, "action", "subject_id", tables.audit_nodes, tables.audit_checkpoints, tables.audit_state
+)
+
+
+def read_state(connection: Connection, kept: LogTables = RECEIPTS) -> LogState | None:
     """The log's state, or None before the first commit of all."""
-    row = connection.execute(_STATE).one_or_none()
+    row = connection.execute(select(kept.state.c.origin, kept.state.c.frontier)).one_or_none()
     if row is None:
         return None
     try:
@@ -42,9 +59,9 @@ def read_state(connection: Connection) -> LogState | None:
         raise LogDamaged(str(error)) from error
 
 
-def write_state(connection: Connection, state: LogState) -> None:
+def write_state(connection: Connection, state: LogState, kept: LogTables = RECEIPTS) -> None:
     """Keep the log's state."""
-    insert_rows(connection, tables.log_state, [(_STATE_ROW, state.origin, state.frontier.to_bytes())], "replace")
+    insert_rows(connection, kept.state, [(_STATE_ROW, state.origin, state.frontier.to_bytes())], "replace")
 
 
 def receipt_from(row: Sequence[Any]) -> Receipt:

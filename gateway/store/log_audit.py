@@ -1,4 +1,4 @@
-"""Reads the stored log for its audit, page by page, and keeps who audits it and how far that has come.
+"""Reads a stored log for its audit, page by page, and keeps who audits it and how far that has come.
 
 What is judged, and how, is said in `gateway.receipt.stored`. Each page is a short read of its own, so that it
 holds up nobody: the log's state is read first, and everything before the end that it names is committed.
@@ -33,46 +33,46 @@ from gateway.store import tables
 from gateway.store.batch import Batch
 from gateway.store.contract import AuditMark
 from gateway.store.leaves import Leaf, unpack_leaf
+from gateway.store.log import RECEIPTS, LogTables
 from gateway.store.sql import insert_rows
 
-_receipts, _nodes, _checkpoints = tables.receipts.c, tables.tree_nodes.c, tables.checkpoints.c
-_state, _counters = tables.log_state.c, tables.counters.c
+_counters = tables.counters.c
 
 _PLACE, _UNTIL = "log audit place", "log audit until"
 """The counters that hold how far the audit has come, and until when, in microseconds, somebody holds it."""
 
 
-def begin(connection: Connection, verifier: Verifier, place: int) -> StoredLog:
+def begin(connection: Connection, verifier: Verifier, place: int, kept: LogTables = RECEIPTS) -> StoredLog:
     """A log of which nothing was looked at, but for what the newest checkpoint of up to `place` entries vouches for."""
     log = StoredLog(verifier)
-    note = _newest_note(connection, place)
+    note = _newest_note(connection, kept, place)
     if note is not None:
-        log.resume(note, _Stored(connection))
+        log.resume(note, _Stored(connection, kept))
     return log
 
 
-def go_on(connection: Connection, log: StoredLog, count: int) -> bool:
+def go_on(connection: Connection, log: StoredLog, count: int, kept: LogTables = RECEIPTS) -> bool:
     """Let `log` judge the next `count` entries; True where it has come to the end, which was judged then."""
-    end = read_end(connection)
+    end = read_end(connection, kept)
     upto = min(log.size + count, end.size)
     if log.size < upto:
-        log.take(_page(connection, log.size, upto), _Stored(connection))
+        log.take(_page(connection, kept, log.size, upto), _Stored(connection, kept))
     if log.size < end.size:
         return False
     # On PostgreSQL each statement sees what was committed meanwhile: then there is more to look at first.
-    again = read_end(connection)
+    again = read_end(connection, kept)
     if again != end or log.size > end.size:
         return log.size > end.size
     log.close(end)
     return True
 
 
-def read_end(connection: Connection) -> End:
+def read_end(connection: Connection, kept: LogTables = RECEIPTS) -> End:
     """What is stored about the log's end; a damaged state's size is that of the newest checkpoint."""
     columns = _Columns(connection)
-    note = _newest_note(connection)
-    last = connection.execute(select(func.max(_receipts.index))).scalar()
-    row = connection.execute(select(columns.raw(_state.origin), columns.raw(_state.frontier))).one_or_none()
+    note = _newest_note(connection, kept)
+    last = connection.execute(select(func.max(kept.entries.c.index))).scalar()
+    row = connection.execute(select(columns.raw(kept.state.c.origin), columns.raw(kept.state.c.frontier))).one_or_none()
     frontier = None
     if row is None and note is None and last is None:
         frontier = chain.Frontier()
@@ -118,25 +118,24 @@ def mark(batch: Batch, marks: Sequence[AuditMark]) -> list[AuditMark | None]:
     return answers
 
 
-def _page(connection: Connection, first: int, end: int) -> Page:
+def _page(connection: Connection, kept: LogTables, first: int, end: int) -> Page:
     """What is stored about the entries `first` to `end` - 1."""
-    columns = _Columns(connection)
+    columns, entry, nodes_, notes_ = _Columns(connection), kept.entries.c, kept.nodes.c, kept.checkpoints.c
+    told = (entry.index, entry[kept.kind], entry[kept.subject], entry.body)
     receipts = connection.execute(
-        select(*map(columns.raw, (_receipts.index, _receipts.stage, _receipts.subject_id, _receipts.body)))
-        .where(_receipts.index >= first, _receipts.index < end)
-        .order_by(_receipts.index)
+        select(*map(columns.raw, told)).where(entry.index >= first, entry.index < end).order_by(entry.index)
     )
     notes = connection.execute(
-        select(*map(columns.raw, (_checkpoints.size, _checkpoints.origin, _checkpoints.note)))
-        .where(_checkpoints.size > first, _checkpoints.size <= end)
-        .order_by(_checkpoints.size)
+        select(*map(columns.raw, (notes_.size, notes_.origin, notes_.note)))
+        .where(notes_.size > first, notes_.size <= end)
+        .order_by(notes_.size)
     )
     # Node (level, index) is complete with entry (index + 1) << level, the last of those it covers.
     levels = [(level, first >> level, end >> level) for level in range(end.bit_length())]
     # A select for each level, each a range of the key: asked for all at once, PostgreSQL would walk the table.
     completed = [
-        select(_nodes.level, _nodes.index, columns.raw(_nodes.hash)).where(
-            _nodes.level == level, _nodes.index >= low, _nodes.index < high
+        select(nodes_.level, nodes_.index, columns.raw(nodes_.hash)).where(
+            nodes_.level == level, nodes_.index >= low, nodes_.index < high
         )
         for level, low, high in levels
         if low < high
@@ -154,13 +153,13 @@ def _page(connection: Connection, first: int, end: int) -> Page:
     )
 
 
-def _newest_note(connection: Connection, upto: int | None = None) -> Note | None:
+def _newest_note(connection: Connection, kept: LogTables, upto: int | None = None) -> Note | None:
     """The newest checkpoint, of all or of those over `upto` entries at most."""
-    columns = _Columns(connection)
-    query = select(*map(columns.raw, (_checkpoints.size, _checkpoints.origin, _checkpoints.note)))
+    columns, notes_ = _Columns(connection), kept.checkpoints.c
+    query = select(*map(columns.raw, (notes_.size, notes_.origin, notes_.note)))
     if upto is not None:
-        query = query.where(_checkpoints.size <= upto)
-    row = connection.execute(query.order_by(_checkpoints.size.desc()).limit(1)).one_or_none()
+        query = query.where(notes_.size <= upto)
+    row = connection.execute(query.order_by(notes_.size.desc()).limit(1)).one_or_none()
     return None if row is None else Note(row[0], _as_text(row[1]), _as_text(row[2]))
 
 
@@ -190,15 +189,16 @@ def _as_text(value: Any) -> str:
 class _Stored:
     """Stored nodes, each asked for by itself: only where an audit begins, or something is wrong."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, kept: LogTables) -> None:
         self._connection = connection
+        self._nodes = kept.nodes.c
         self._known: dict[Node, Any] = {}
 
     def __call__(self, level: int, index: int) -> bytes:
         """The hash of a node; KeyError where it is not stored."""
         if (level, index) not in self._known:
-            query = select(_Columns(self._connection).raw(_nodes.hash)).where(
-                _nodes.level == level, _nodes.index == index
+            query = select(_Columns(self._connection).raw(self._nodes.hash)).where(
+                self._nodes.level == level, self._nodes.index == index
             )
             self._known[level, index] = self._connection.execute(query).scalar()
         value = self._known[level, index]

@@ -285,6 +285,8 @@ def _write(batch: Batch, outcomes: Sequence[Outcome], judged: _Judge) -> Callabl
         for outcome in outcomes:
             for receipt in outcome.receipts:
                 batch.append(receipt)
+            for entry in outcome.audit:
+                batch.tell(entry)
         append_entries(batch, [entry for outcome in outcomes for entry in outcome.feed])
         deliveries.enqueue(batch, [(outcome.work.id, one) for outcome in outcomes for one in outcome.deliveries])
         deliveries.answer(batch, heard)

@@ -35,7 +35,9 @@ from gateway.store.contract import (
     Accepted,
     Alert,
     AttemptResult,
+    AuditLine,
     AuditMark,
+    AuditWanted,
     Awaited,
     CasePage,
     CasePlace,
@@ -361,6 +363,22 @@ class LogAudit(Protocol):
         """
 
 
+class Audit(Protocol):
+    """What persons did, and were refused, in a signed log of its own."""
+
+    async def audit_lines(self, wanted: AuditWanted, before: int, limit: int) -> Sequence[AuditLine]:
+        """Entries of the audit with an index below `before` (any where it is negative), the newest first."""
+
+    async def audit_checkpoint(self) -> str:
+        """The newest signed checkpoint of the audit; empty before its first entry."""
+
+    async def audit_log_from(self) -> StoredLog:
+        """The audit as it is stored, with nothing looked at."""
+
+    async def audit_log_on(self, log: StoredLog, count: int) -> bool:
+        """Look at the next `count` entries of the audit at most; True at the end, which was judged then."""
+
+
 class Registry(Protocol):
     """Partners, agreements and credentials."""
 
@@ -446,6 +464,7 @@ class Upkeep(Protocol):
 
 class Store(
     Inbox,
+    Audit,
     Decisions,
     Deadlines,
     Tasks,

@@ -29,6 +29,7 @@ from gateway.store import (
 from gateway.store.database import in_memory
 from gateway.store.migrations import current, head, migrate_connection
 from gateway.store.ports import Store
+from gateway.store.sql_audit import SqlAudit
 from gateway.store.sql_decisions import SqlAlerts, SqlDeadlines, SqlDecisions, SqlTasks
 from gateway.store.sql_inbox import SqlInbox
 from gateway.store.sql_log import SqlLog, SqlLogAudit
@@ -71,6 +72,7 @@ _HANDLERS: Mapping[Handler[Any, Any], Names[Any]] = {
 
 
 class SqlStore(
+    SqlAudit,
     SqlInbox,
     SqlDecisions,
     SqlDeadlines,

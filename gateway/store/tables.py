@@ -627,6 +627,50 @@ log_state = Table(
 )
 """One row: the log's name, and the right edge of its tree, which is all that appending needs."""
 
+# The audit: a log of its own, made in the same way.
+
+audit_entries = Table(
+    "audit_entries",
+    metadata,
+    _log_position("index"),
+    _text("action"),
+    _text("subject_id"),
+    _text("partner_id"),
+    _text("person_id"),
+    _text("case_id"),
+    Column("body", Leaf, nullable=False),
+    Index("audit_entries_partner", "partner_id", "index"),
+    Index("audit_entries_person", "person_id", "index"),
+    Index("audit_entries_case", "case_id", "index"),
+)
+"""What persons and systems did to tasks, and what they were refused; see `receipt.entries`."""
+
+audit_nodes = Table(
+    "audit_nodes",
+    metadata,
+    Column("level", Integer, nullable=False),
+    _number("index"),
+    Column("hash", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("level", "index"),
+    **_KEYED,
+)
+
+audit_checkpoints = Table(
+    "audit_checkpoints",
+    metadata,
+    _log_position("size"),
+    _text("origin"),
+    _text("note"),
+)
+
+audit_state = Table(
+    "audit_state",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    _text("origin"),
+    Column("frontier", LargeBinary, nullable=False),
+)
+
 log_breaks = Table(
     "log_breaks",
     metadata,

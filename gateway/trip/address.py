@@ -25,6 +25,7 @@ from gateway.findings import MOST_TOLD, kept, make_finding
 from gateway.model import (
     GATEWAY,
     Agreement,
+    AuditEntry,
     CaseEvent,
     Deadline,
     Delivery,
@@ -84,6 +85,7 @@ class Dispatch:
         self.links: list[CaseLink] = []
         self.deadlines: dict[str, Deadline | None] = {}
         self.tasks: list[Task] = []
+        self.audit: list[AuditEntry] = []
         self._tasks: Mapping[str, Task] = {}
         """Those in hand, by id, for the timeline."""
         self.alerts: list[tuple[do.Alert, InHand]] = []
@@ -124,6 +126,7 @@ class Dispatch:
         self.deadlines |= applied.deadlines
         self._tasks = applied.tasks
         self.tasks += applied.tasks.values()
+        self.audit += applied.audit
         self.ledger += (LedgerMove(name, format(amount, "f"), message.message_id) for name, amount in applied.draws)
         state = MessageState.ACCEPTED
         placed = (pair for part in parts for pair in part.placed())
@@ -403,7 +406,7 @@ class Dispatch:
 def gather_written(dispatches: Iterable[Dispatch]) -> dict[str, Any]:
     """What all of them collected, in order, as an outcome takes it by name."""
     made = list(dispatches)
-    names = ("cases", "deliveries", "feed", "waits", "attached", "ledger", "links", "tasks")
+    names = ("cases", "deliveries", "feed", "waits", "attached", "ledger", "links", "tasks", "audit")
     written: dict[str, Any] = {name: tuple(chain.from_iterable(getattr(d, name) for d in made)) for name in names}
     return {**written, "deadlines": {id_: deadline for d in made for id_, deadline in d.deadlines.items()}}
 

@@ -239,6 +239,13 @@ class Task(Resource):
     text: str = Field(description="The same in words, in the language of Accept-Language")
     case: str = Field(description="Id of the case it is about")
     track: str = Field(description="On which of the case's tracks an option's event happens")
+    state: str = Field(description="open, claimed, expired or escalated")
+    claimed_by: str | None = Field(
+        None, description="Id of the person whose claim keeps others away; null where nobody's does"
+    )
+    claimed_until: datetime | None = None
+    may_decide: bool = Field(description="Whether the person whose key it is may decide it now; no system may")
+    why_not: list[Finding] = Field(description="Why the person may not decide it")
     office: str = Field(description="The office that must decide")
     act: str = Field(description="The act that deciding is", examples=["review"])
     options: list[str] = Field(description="What may be decided")
@@ -254,6 +261,42 @@ class TaskPage(Resource):
 
     items: list[Task]
     next: str | None = Field(None, description="Cursor of the next page; null at the end")
+
+
+class AuditActor(Resource):
+    """Who did something, or tried to."""
+
+    partner: str = Field(description="Empty for the gateway itself")
+    person: str = Field(description="Empty for a system of the partner's")
+    role: str
+
+
+class AuditEntry(Resource):
+    """What was done, or refused."""
+
+    index: int = Field(description="Its place in the audit's log")
+    at: datetime
+    actor: AuditActor
+    action: str = Field(examples=["task.decide"])
+    result: str = Field(description="done or refused")
+    task: str
+    case: str
+    office: str
+    occasion: str = Field(description="Id of the message by which it was done")
+    before: dict[str, str]
+    after: dict[str, str]
+    reasons: list[str] = Field(description="Codes of findings")
+    environment: str
+    log: str
+    version: int
+
+
+class AuditPage(Resource):
+    """Entries of the audit, the newest first."""
+
+    items: list[AuditEntry]
+    next: str | None = Field(None, description="Cursor of the next page; null at the end")
+    checkpoint: str = Field(description="The newest signed checkpoint of the audit's log; empty before its first entry")
 
 
 class FeedEntry(Resource):

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from gateway.registry.keys import READ, SEND
 from gateway.web import resources
-from gateway.web.api import cases, deliveries, description, feeds, log, messages, operations, tasks
+from gateway.web.api import audit, cases, deliveries, description, feeds, log, messages, operations, tasks
 from gateway.web.parameters import TEST, Parameter
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -93,7 +93,17 @@ ROUTES: tuple[Route, ...] = (
         tasks.list_,
         answers=resources.TaskPage,
         scope=READ,
-        parameters=(tasks.CURSOR, tasks.LIMIT, TEST),
+        parameters=(tasks.CURSOR, tasks.LIMIT, tasks.MINE, TEST),
+        problems=(400,),
+    ),
+    Route(
+        "GET",
+        "/v1/audit",
+        "listAudit",
+        audit.list_,
+        answers=resources.AuditPage,
+        scope=READ,
+        parameters=(audit.CASE, audit.CURSOR, audit.LIMIT, audit.PERSON),
         problems=(400,),
     ),
     Route(

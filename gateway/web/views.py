@@ -9,8 +9,10 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from gateway import findings, model
+from gateway.decide.persons import Permit
 from gateway.documents.base import without_version
 from gateway.languages import CHINESE, choose_language
 from gateway.reasons import maybe_read_reasons, say_reasons
@@ -310,9 +312,15 @@ def _text(event: model.CaseEvent, name: str) -> str:
     return str(event.details.get(name, ""))
 
 
-def task(asked: model.Task, language: str) -> resources.Task:
-    """A task that waits."""
+def task(asked: model.Task, language: str, permit: Permit, now: datetime) -> resources.Task:
+    """A task that waits, and whether the caller's person may decide it."""
+    claimed = asked.is_claimed(now)
     return resources.Task(
+        state=asked.state.value if claimed or asked.state is not model.TaskState.CLAIMED else "open",
+        claimed_by=asked.person_id if claimed else None,
+        claimed_until=asked.claimed_until if claimed else None,
+        may_decide=permit.holds,
+        why_not=[finding(reason, language) for reason in permit.faults],
         id=asked.id,
         version=asked.version,
         kind=asked.kind,

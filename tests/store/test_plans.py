@@ -28,6 +28,7 @@ from sqlalchemy import Engine, event
 
 from gateway import store as store_room
 from gateway.decide.facts import (
+    ActsOn,
     CaseById,
     CasesByKeys,
     Facts,
@@ -36,6 +37,7 @@ from gateway.decide.facts import (
     NextNumber,
     PartnerById,
     PartnerByIdentifier,
+    PersonById,
     TaskById,
     TasksOf,
     Waiting,
@@ -44,6 +46,7 @@ from gateway.errors import GatewayError
 from gateway.findings import make_finding
 from gateway.model import (
     Agreement,
+    AuditEntry,
     Credential,
     Deadline,
     DeliveryState,
@@ -64,6 +67,7 @@ from gateway.store.contract import (
     Answered,
     AttemptResult,
     AuditMark,
+    AuditWanted,
     Awaits,
     CaseChange,
     CaseLink,
@@ -274,6 +278,8 @@ async def take_in_and_decide(store: SqlStore) -> None:
         LinkedCases(SHAPE.id("c", MIDDLE + 1), "call"),
         TaskById("t-new"),
         TasksOf(SHAPE.id("c", MIDDLE + 1)),
+        ActsOn(SHAPE.id("c", MIDDLE + 1)),
+        PersonById("e00000007-person"),
     ]
     known = await store.facts(queries, Facts(), "m-new")
     held = message(first, document_type="declaration", document={"a": "1" * 500}, case_id="c-new")
@@ -324,7 +330,19 @@ async def let_terms_pass(store: SqlStore) -> None:
     task = known[TaskById("t-new")]
     assert task is not None
     decided = replace(task, version=2, state=TaskState.DECIDED, option="let")
-    await store.commit(Outcome(first.work, 0, finished=True, facts=known, tasks=(decided,), deadlines={"due-2": None}))
+    await store.commit(
+        Outcome(
+            first.work, 0, finished=True, facts=known, tasks=(decided,), deadlines={"due-2": None}, audit=(AUDITED,)
+        )
+    )
+    for wanted in (AuditWanted(), AuditWanted("acme"), AuditWanted(person_id="p"), AuditWanted(case_id="c")):
+        await store.audit_lines(wanted, -1, 10)
+        await store.audit_lines(wanted, 10, 10)
+    await store.audit_checkpoint()
+    assert await store.audit_log_on(await store.audit_log_from(), 10)
+
+
+AUDITED = AuditEntry(NOW, "task.decide", "done", "acme", "p", "reviewer", "t-new", "c-new", "370100", "alarm")
 
 
 def payload_lane(claimed: Any) -> str:
@@ -422,6 +440,8 @@ async def keep_the_registry(store: SqlStore) -> None:
     await store.agreements("p-new")
     await store.agreements_of(["p-new", "e00000007"])
     await store.shown_credential("0" * 64)
+    await store.call_for_catalogue()
+    await store.catalogue_calls()
     await store.persons_by_id(["p-new-person"])
     await store.persons_of("p-new")
     await store.import_persons([Person("p-new-person", "p-new", "Somebody")])

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from gateway.decide.deadlines import MOST_FAULTS
+from gateway.decide.tasks import DEADLINE, name_term
 from gateway.errors import StoreUnavailable
-from gateway.store.contract import ClaimedDeadline
+from gateway.model import Deadline, Task, TaskState
+from gateway.store.contract import AuditWanted, ClaimedDeadline, Outcome
 from gateway.store.deadlines import SETTLING
 from gateway.trip import alarms, decider
 from gateway.trip.work import COMES_BACK
@@ -160,3 +162,27 @@ async def test_a_running_gateway_looks_for_deadlines(
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_task_that_nobody_decides_is_told_and_still_waits(gateway: House) -> None:
+    """Its term over, with no office above to ask: expired on the timeline and in the audit, an alert, and no second time."""
+    view = await gateway.through(declaration("T1"))
+    case_id = view.messages[0].case_id
+    due = OVER - timedelta(hours=1)
+    task = Task("t-1", 1, "review", case_id, "declaration", "370200", "review", {"let": "accept"}, due, due_at=due)
+    deadline = Deadline(name_term("t-1"), DEADLINE, case_id, due, {"task": "t-1"})
+    await gateway.send(declaration("T2"))
+    (claimed,) = await gateway.store.claim_payloads(1, LEASE, gateway.clock.now)
+    await gateway.store.commit(
+        Outcome(claimed.work, 1, finished=True, tasks=(task,), deadlines={deadline.id: deadline})
+    )
+    await let_pass(gateway)
+    (waiting,) = await gateway.store.open_tasks(["370200"], "", 9)
+    assert (waiting.state, waiting.version, waiting.due_at) == (TaskState.EXPIRED, 2, None)
+    (case,) = await gateway.store.case(case_id)
+    assert [event.details["state"] for event in case.events if event.kind == "task"] == ["expired"]
+    assert [event.details["alert"] for event in case.events if event.kind == "alert"][-1] == "task_overdue"
+    (line,) = await gateway.store.audit_lines(AuditWanted(), -1, 9)
+    said = json.loads(line.body)
+    assert (said["action"], said["actor"]["partner"], said["after"]["state"]) == ("task.expire", "", "expired")
+    assert await gateway.store.claim_deadlines(9, LEASE, OVER + timedelta(days=9)) == []

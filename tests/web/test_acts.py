@@ -165,3 +165,67 @@ async def test_one_that_takes_long_is_found_later(asked: Client, monkeypatch: py
     held.set()
     found = await asked.processed(answer.json["id"], as_="bureau")
     assert found["state"] == "accepted"
+
+
+async def test_a_person_sees_what_may_be_decided(quiet: Quiet) -> None:
+    """Each task says whether the person whose key it is may decide it, and why not; a system may decide none."""
+    await ask_tasks(quiet.client, task())
+    for who, may, codes in (
+        ("bureau", True, []),
+        ("wu", False, ["decide.person.office"]),
+        ("sun", False, ["decide.person.act"]),
+        ("system", False, ["decide.person.none"]),
+    ):
+        (one,) = (await quiet.client.ask("GET", "/v1/tasks", as_=who)).json["items"]
+        assert (one["may_decide"], [reason["code"] for reason in one["why_not"]], one["state"]) == (may, codes, "open")
+        mine = (await quiet.client.ask("GET", "/v1/tasks?mine=true", as_=who)).json["items"]
+        assert [found["id"] for found in mine] == (["t-1"] if may else [])
+
+
+async def test_a_claim_is_answered_at_once_and_seen(asked: Client) -> None:
+    """The list says who has claimed it, until when; the claimant decides by the version that the claim was told."""
+    claimed = await decide(asked, "claim")
+    assert (claimed.json["state"], told(claimed)["task_version"]) == ("accepted", 2)
+    (one,) = (await asked.ask("GET", "/v1/tasks", as_="system")).json["items"]
+    assert (one["state"], one["claimed_by"], one["version"]) == ("claimed", "chen", 2)
+    assert told(await decide(asked, "let", task_version=2))["outcome"] == "accepted"
+
+
+async def test_the_audit_names_who_did_what(asked: Client) -> None:
+    """Refused attempts too, the newest first; it verifies, and the case's timeline and the receipt name the person."""
+    assert told(await decide(asked, "let", as_="wu"))["outcome"] == "refused"
+    assert told(await decide(asked, "let", as_="system"))["outcome"] == "refused"
+    await decide(asked, "claim")
+    done = await decide(asked, "let", task_version=2)
+    page = (await asked.ask("GET", "/v1/audit?limit=3", as_="sun")).json
+    assert [(one["actor"]["person"], one["action"], one["result"]) for one in page["items"]] == [
+        ("chen", "task.decide", "done"),
+        ("chen", "task.claim", "done"),
+        ("", "task.decide", "refused"),
+    ]
+    rest = (await asked.ask("GET", f"/v1/audit?limit=3&cursor={page['next']}", as_="sun")).json
+    assert [(one["actor"]["person"], one["reasons"]) for one in rest["items"]] == [("wu", ["decide.person.office"])]
+    assert rest["next"] is None
+    only = (await asked.ask("GET", "/v1/audit?person=chen&case=c-1", as_="operator")).json["items"]
+    assert [one["index"] for one in only] == [3, 2]
+    seen = await asked.services.store.audit_log_from()
+    assert await asked.services.store.audit_log_on(seen, 100)
+    assert (seen.size, seen.problems) == (4, [])
+    (case,) = await asked.services.store.case("c-1")
+    assert [(e.details["person"], e.details["state"]) for e in case.events if "person" in e.details] == [
+        ("chen", "claimed"),
+        ("chen", "decided"),
+    ]
+    assert [alert.details["alert"] for alert in case.events if alert.kind == "alert"] == ["role", "role"]
+    (received,) = await asked.services.store.receipts_of([done.json["id"]])
+    assert json.loads(received.body)["person"] == "chen"
+
+
+async def test_the_audit_is_for_auditors(asked: Client) -> None:
+    """A person without the act, and a system, are refused; another organisation's is not told."""
+    for who in ("bureau", "system", "acme"):
+        assert (await asked.ask("GET", "/v1/audit", as_=who)).status == 403
+    await decide(asked, "claim", as_="customs")
+    assert (await asked.ask("GET", "/v1/audit", as_="sun")).json["items"] == []
+    everybody = (await asked.ask("GET", "/v1/audit", as_="operator")).json["items"]
+    assert [(one["actor"]["partner"], one["reasons"]) for one in everybody] == [("customs", ["decide.task.unknown"])]
