@@ -13,7 +13,8 @@ from gateway.signs import shown
 
 if TYPE_CHECKING:
     from gateway.receipt.stored import StoredLog
-    from gateway.store.contract import AuditLine, Store
+    from gateway.store.contract import AuditLine
+    from gateway.store.ports import Store
 
 _AT_ONCE = 1000
 """Entries that are read at once: some megabytes."""
