@@ -154,7 +154,9 @@ def read_catalogue(settings: Settings, flows: Flows, former: Catalogue | None = 
     catalogue = layers.catalogue()
     if former is None and not layers.own:
         # What ships is good by itself; whether the flows of installed packages go with it, only a start shows.
-        flows.check_headlines(rulebook.load(shipped(), flows.rules).headlines)
+        book = rulebook.load(shipped(), flows.rules)
+        flows.check_headlines(book.headlines)
+        flows.check_numbers(book.numbers)
         return shipped()
     catalogue.succeed(shipped() if former is None else former)
     judge(catalogue, flows, china.day(datetime.now(UTC)), least=shipped(), own=layers.own)

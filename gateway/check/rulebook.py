@@ -20,9 +20,10 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from gateway.catalogue import SCHEMAS, Catalogue, compiled
-from gateway.check import calendars, codes
+from gateway.check import calendars, codes, number_rules
 from gateway.check.calendars import Calendar
 from gateway.check.codes import CodeList
+from gateway.check.number_rules import NumberRule
 from gateway.documents import ClearanceNotice, CustomsEntry, Declaration, Transfer
 from gateway.errors import RulesInvalid, SchemaInvalid
 
@@ -321,6 +322,8 @@ class Rules:
     """China's, by which terms of papers and people are counted."""
     lists: Mapping[str, CodeList] = field(default_factory=dict)
     """All code lists, by name: facts that authorities publish, as rules are."""
+    numbers: Mapping[str, NumberRule] = field(default_factory=dict)
+    """How numbers are made up, by kind."""
 
     def of(self, model: type[SetT]) -> SetT:
         """The set of that kind; KeyError for a kind that nobody brought."""
@@ -333,6 +336,13 @@ class Rules:
         found = self.lists.get(name)
         if found is None:
             raise RulesInvalid(f"there is no code list {name}")
+        return found
+
+    def number(self, kind: str) -> NumberRule:
+        """How numbers of that kind are made up; RulesInvalid where nothing says so."""
+        found = self.numbers.get(kind)
+        if found is None:
+            raise RulesInvalid(f"nothing says how {kind} numbers are made up")
         return found
 
     def headline(self, kind: str, tracks: Mapping[str, str]) -> str:
@@ -348,6 +358,7 @@ class RuleBook:
     headlines: Headlines
     calendar: Calendar
     lists: Mapping[str, CodeList] = field(default_factory=dict)
+    numbers: Mapping[str, NumberRule] = field(default_factory=dict)
     _days: dict[date, Rules] = field(default_factory=dict, compare=False, repr=False)
 
     def at(self, day: date) -> Rules:
@@ -360,7 +371,7 @@ class RuleBook:
                 if not in_force:
                     raise RulesInvalid(f"no {model.kind} rules are in force on {day}")
                 picked[model] = in_force[0]
-            rules = Rules(day, picked, self.headlines, self.calendar, self.lists)
+            rules = Rules(day, picked, self.headlines, self.calendar, self.lists, self.numbers)
             self._days.clear()  # one day at a time is in use; yesterday's rules are not needed again
             self._days[day] = rules
         return rules
@@ -386,7 +397,7 @@ def _load(catalogue: Catalogue, models: tuple[type[RuleSet], ...]) -> RuleBook:
         raise RulesInvalid(f"no such kind of rules: {', '.join(strangers)}")
     sets = {model: _read(catalogue, f"{_FOLDER}/{model.kind}.toml", model) for model in kinds}
     lists = {name: codes.load(catalogue, name) for name in codes.available(catalogue)}
-    return RuleBook(sets, _read_headlines(catalogue), calendars.load(catalogue), lists)
+    return RuleBook(sets, _read_headlines(catalogue), calendars.load(catalogue), lists, number_rules.load(catalogue))
 
 
 def _read_headlines(catalogue: Catalogue) -> Headlines:

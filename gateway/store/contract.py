@@ -19,12 +19,14 @@ from typing import Protocol
 from gateway.decide.facts import Facts, Query
 from gateway.findings import make_finding
 from gateway.model import (
+    Account,
     Agreement,
     Attempt,
     CaseEvent,
     Credential,
     Deadline,
     Delivery,
+    Entry,
     FeedEntry,
     Finding,
     Identifier,
@@ -214,12 +216,11 @@ class CaseLink:
 
 
 @dataclass(frozen=True, slots=True)
-class LedgerMove:
-    """An amount added to (positive) or drawn from (negative) a named balance; decimal as text."""
+class AccountChange:
+    """An account as it is then, its version the next after the one decided on, and those of its entries that changed."""
 
-    ledger: str
-    amount: str
-    message_id: str
+    account: Account
+    entries: tuple[Entry, ...]
 
 
 _NOT_STORABLE = re.compile("[\0\ud800-\udfff]")
@@ -275,7 +276,8 @@ class Outcome:
     waits: tuple[Wait, ...] = ()
     attached: tuple[str, ...] = ()
     """Ids of waiting documents that have found their case."""
-    ledger: tuple[LedgerMove, ...] = ()
+    accounts: tuple[AccountChange, ...] = ()
+    """FactsMoved where the version of one is not the next by now."""
     links: tuple[CaseLink, ...] = ()
     deadlines: Mapping[str, Deadline | None] = field(default_factory=dict)
     """Deadlines that are set, or set anew, by id; None for those that are undone."""
@@ -854,6 +856,15 @@ class Store(Decisions, Protocol):
 
     async def open_tasks(self, offices: Sequence[str], after: str, limit: int, *, test: bool = False) -> Sequence[Task]:
         """Tasks that wait for a decision of these offices, the oldest first; `after` a task's id."""
+
+    async def account(self, name: str, *, test: bool = False) -> Account | None:
+        """The account of that name; None where there is none."""
+
+    async def accounts(self, holder: str, after: str, limit: int, *, test: bool = False) -> Sequence[Account]:
+        """Accounts by name, of one holder unless that is empty; `after` an account's name."""
+
+    async def entries(self, account: str, after: str, limit: int, *, test: bool = False) -> Sequence[Entry]:
+        """An account's entries by id; `after` an entry's id."""
 
     async def case_earlier(
         self, case_id: str, partner_id: str, place: CasePlace, limit: int = LONGEST_PAGE, *, test: bool = False

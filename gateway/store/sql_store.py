@@ -18,10 +18,12 @@ from gateway.decide.facts import Facts, NextNumber, Query
 from gateway.durable import naming_system_errors
 from gateway.errors import ConfigurationInvalid, LogContradicted, LogDamaged, NotFound, StoreUnavailable
 from gateway.model import (
+    Account,
     Agreement,
     Credential,
     Deadline,
     Delivery,
+    Entry,
     FeedEntry,
     Identifier,
     InterchangeRef,
@@ -42,6 +44,7 @@ from gateway.store import (
     deadlines,
     deliveries,
     facts,
+    ledgers,
     log,
     log_audit,
     nodes,
@@ -414,6 +417,18 @@ class SqlStore(Store):
         self, key: str, partner_id: str = "", after: str = "", limit: int = LONGEST_PAGE, *, test: bool = False
     ) -> CasePage:
         return await self._read(lambda connection: case_views.cases(connection, key, partner_id, after, limit, test))
+
+    async def account(self, name: str, *, test: bool = False) -> Account | None:
+        found = await self._read(lambda connection: ledgers.read(connection, {(name, test)}))
+        return found.get((name, test))
+
+    async def accounts(self, holder: str, after: str, limit: int, *, test: bool = False) -> Sequence[Account]:
+        return await self._read(lambda connection: ledgers.read_page(connection, holder, after, limit, test=test))
+
+    async def entries(self, account: str, after: str, limit: int, *, test: bool = False) -> Sequence[Entry]:
+        return await self._read(
+            lambda connection: ledgers.read_entries_page(connection, account, after, limit, test=test)
+        )
 
     async def open_tasks(self, offices: Sequence[str], after: str, limit: int, *, test: bool = False) -> Sequence[Task]:
         return await self._read(lambda connection: tasks.read_waiting(connection, offices, after, limit, test=test))

@@ -48,6 +48,7 @@ def _faults(catalogue: Catalogue, flows: Flows, day: date, least: Catalogue) -> 
         book = rulebook.load(catalogue, flows.rules)
         book.at(day)
         flows.check_headlines(book.headlines)
+        flows.check_numbers(book.numbers)
 
     yield from _told(lambda: findings.entries(catalogue))
     yield from _told(lambda: findings.read_labels(catalogue))
