@@ -23,6 +23,7 @@ GatewayError
     ├── TransportsInvalid     two transports do not go together
     ├── AcknowledgementInvalid  an acknowledgement of ours does not pass our own check
     ├── DecisionEndless       flows react to one another without end
+    ├── LedgerRefused         a flow posts to an account what may not be, without having looked
     ├── ExaminationFatal      a payload ends whatever process examines it
     ├── DirectoryUnreadable   a UN/EDIFACT directory archive cannot be imported
     ├── NotFound              no such thing in the store (HTTP 404)
@@ -147,6 +148,10 @@ class AcknowledgementInvalid(PermanentError):
 
 class DecisionEndless(PermanentError):
     """Flows react to one another without end."""
+
+
+class LedgerRefused(PermanentError):
+    """What may not be posted to an account was decided all the same."""
 
 
 class ExaminationFatal(PermanentError):

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
 
@@ -514,6 +515,107 @@ class AuditEntry:
     reasons: tuple[str, ...] = ()
     """Codes of findings."""
     test: bool = False
+
+
+class ToleranceOf(StrEnum):
+    """Where the tolerance of an account is measured."""
+
+    GRANTED = "granted"
+    """On what was granted: all draws together may exceed it by the tolerance (one draw: 一批一证)."""
+    LAST = "last"
+    """On what is left at the final draw, which alone may exceed it (several draws: 非一批一证)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On which terms an account may be drawn; an account without terms is bound by what was granted, and by nothing else."""
+
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    """The last instant at which it may be drawn; what is reserved by then may still be used."""
+    draws_max: int | None = None
+    """How many draws may stand at once, reservations included."""
+    tolerance_percent: Decimal = Decimal(0)
+    tolerance_of: ToleranceOf = ToleranceOf.GRANTED
+    one_use: bool = False
+    """Whether there is one draw only, whatever `draws_max` says."""
+    places: frozenset[str] = frozenset()
+    """Where it may be drawn, by code of office; empty for everywhere."""
+
+    @property
+    def most_draws(self) -> int | None:
+        """How many draws there may be; None for any number."""
+        return 1 if self.one_use else self.draws_max
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A ledger with terms: what was granted, and what of it is reserved and used. The sums are those of its entries."""
+
+    name: str
+    version: int
+    """From 1."""
+    unit: str
+    """Of all its amounts (UN/ECE Rec 20, or a currency); empty where they have none."""
+    holder: str
+    """Id of the partner whose it is; empty where it is nobody's."""
+    terms: Terms = Terms()
+    granted: Decimal = Decimal(0)
+    reserved: Decimal = Decimal(0)
+    used: Decimal = Decimal(0)
+    draws: int = 0
+    """How many entries are reserved or used."""
+    last: str = ""
+    """Id of the entry that is the final draw; empty where none is."""
+    closed: bool = False
+    test: bool = False
+
+    @property
+    def available(self) -> Decimal:
+        """What may still be drawn without any tolerance."""
+        return max(self.granted - self.reserved - self.used, Decimal(0))
+
+
+class EntryState(StrEnum):
+    """What an entry of an account is."""
+
+    NONE = "none"
+    """It is not there."""
+    GRANTED = "granted"
+    RESERVED = "reserved"
+    USED = "used"
+    FREED = "freed"
+    REVERSED = "reversed"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of an account under the business reference that it was made for; it is kept, whatever becomes of it."""
+
+    account: str
+    id: str
+    state: EntryState
+    granted: Decimal = Decimal(0)
+    """What it granted; below zero where a grant was lowered."""
+    reserved: Decimal = Decimal(0)
+    """What was reserved by it, whether it still is or not."""
+    used: Decimal = Decimal(0)
+    """What was used by it, whether it still is or not."""
+    final: bool = False
+    """Whether it is the final draw of several."""
+    case_id: str = ""
+    by: str = ""
+    """The occasion that made it what it is."""
+    at: datetime | None = None
+    """When that was received, by which the terms are judged."""
+    test: bool = False
+
+    @property
+    def amount(self) -> Decimal:
+        """What it is, or was, about: what was granted, reserved or used."""
+        if self.state is EntryState.GRANTED:
+            return self.granted
+        return self.reserved if self.state in (EntryState.RESERVED, EntryState.FREED) else self.used
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,6 +158,7 @@ def read_catalogue(settings: Settings, flows: Flows, former: Catalogue | None = 
         book = rulebook.load(shipped(), flows.rules)
         flows.check_headlines(book.headlines)
         flows.check_acts(book.acts)
+        flows.check_numbers(book.numbers)
         return shipped()
     catalogue.succeed(shipped() if former is None else former)
     judge(catalogue, flows, china.day(datetime.now(UTC)), least=shipped(), own=layers.own)

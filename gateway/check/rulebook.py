@@ -20,10 +20,11 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from gateway.catalogue import SCHEMAS, Catalogue, compiled
-from gateway.check import acts, calendars, codes
+from gateway.check import acts, calendars, codes, number_rules
 from gateway.check.acts import ActRules
 from gateway.check.calendars import Calendar
 from gateway.check.codes import CodeList
+from gateway.check.number_rules import NumberRule
 from gateway.documents import ClearanceNotice, CustomsEntry, Declaration, Transfer
 from gateway.errors import RulesInvalid, SchemaInvalid
 
@@ -324,6 +325,8 @@ class Rules:
     """All code lists, by name: facts that authorities publish, as rules are."""
     acts: ActRules = field(default_factory=ActRules)
     """Who may do what."""
+    numbers: Mapping[str, NumberRule] = field(default_factory=dict)
+    """How numbers are made up, by kind."""
 
     def of(self, model: type[SetT]) -> SetT:
         """The set of that kind; KeyError for a kind that nobody brought."""
@@ -336,6 +339,13 @@ class Rules:
         found = self.lists.get(name)
         if found is None:
             raise RulesInvalid(f"there is no code list {name}")
+        return found
+
+    def number(self, kind: str) -> NumberRule:
+        """How numbers of that kind are made up; RulesInvalid where nothing says so."""
+        found = self.numbers.get(kind)
+        if found is None:
+            raise RulesInvalid(f"nothing says how {kind} numbers are made up")
         return found
 
     def headline(self, kind: str, tracks: Mapping[str, str]) -> str:
@@ -352,6 +362,7 @@ class RuleBook:
     calendar: Calendar
     lists: Mapping[str, CodeList] = field(default_factory=dict)
     acts: ActRules = field(default_factory=ActRules)
+    numbers: Mapping[str, NumberRule] = field(default_factory=dict)
     _days: dict[date, Rules] = field(default_factory=dict, compare=False, repr=False)
 
     def at(self, day: date) -> Rules:
@@ -364,7 +375,7 @@ class RuleBook:
                 if not in_force:
                     raise RulesInvalid(f"no {model.kind} rules are in force on {day}")
                 picked[model] = in_force[0]
-            rules = Rules(day, picked, self.headlines, self.calendar, self.lists, self.acts)
+            rules = Rules(day, picked, self.headlines, self.calendar, self.lists, self.acts, self.numbers)
             self._days.clear()  # one day at a time is in use; yesterday's rules are not needed again
             self._days[day] = rules
         return rules
@@ -390,7 +401,14 @@ def _load(catalogue: Catalogue, models: tuple[type[RuleSet], ...]) -> RuleBook:
         raise RulesInvalid(f"no such kind of rules: {', '.join(strangers)}")
     sets = {model: _read(catalogue, f"{_FOLDER}/{model.kind}.toml", model) for model in kinds}
     lists = {name: codes.load(catalogue, name) for name in codes.available(catalogue)}
-    return RuleBook(sets, _read_headlines(catalogue), calendars.load(catalogue), lists, acts.load(catalogue))
+    return RuleBook(
+        sets,
+        _read_headlines(catalogue),
+        calendars.load(catalogue),
+        lists,
+        acts.load(catalogue),
+        number_rules.load(catalogue),
+    )
 
 
 def _read_headlines(catalogue: Catalogue) -> Headlines:

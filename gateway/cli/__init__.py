@@ -30,6 +30,7 @@ COMMANDS = (
     "translate",
     "message",
     "deadline",
+    "ledger",
     "partner",
     "credential",
     "person",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -20,17 +19,23 @@ from gateway.decide.effects import (
     Attempt,
     Claim,
     Close,
-    Draw,
+    CloseAccount,
     Due,
     Effect,
     Escalate,
+    Free,
     GiveBack,
+    Grant,
     Keep,
     Link,
     Move,
     NewCase,
+    Posting,
+    Reserve,
+    Reverse,
     Settle,
     Undo,
+    Use,
     Wait,
 )
 from gateway.decide.facts import (
@@ -40,7 +45,8 @@ from gateway.decide.facts import (
     CasesByKeys,
     Facts,
     Key,
-    LedgerBalance,
+    Ledger,
+    LedgerEntry,
     LinkedCases,
     Query,
     TaskById,
@@ -59,7 +65,8 @@ from gateway.decide.tasks import (
     name_term,
 )
 from gateway.decide.tracks import NONE, Step
-from gateway.model import ActDone, AuditEntry, Case, Deadline, Finding, Task, TaskState
+from gateway.errors import LedgerRefused
+from gateway.model import Account, ActDone, AuditEntry, Case, Deadline, Entry, Finding, Task, TaskState
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +110,10 @@ class Applied:
     waits: tuple[WaitingDocument, ...] = ()
     attached: tuple[str, ...] = ()
     """Ids of documents that wait no longer."""
-    draws: tuple[tuple[str, Decimal], ...] = ()
-    """(ledger, what is added to it)."""
+    accounts: Mapping[str, Account] = field(default_factory=dict)
+    """Accounts that postings changed, as they are then, by name."""
+    entries: Mapping[tuple[str, str], Entry] = field(default_factory=dict)
+    """Entries that postings made or changed, as they are then, by account and id."""
     links: tuple[tuple[str, str, str], ...] = ()
     """(case, kind, the case it belongs to)."""
     deadlines: Mapping[str, Deadline | None] = field(default_factory=dict)
@@ -119,7 +128,7 @@ def apply(desk: Desk, effects: Iterable[Effect], cases: Mapping[str, Case] = Map
     """What `effects`, decided at `desk`, change; `cases` are those there are beside the facts'.
 
     KeyError for a case or a task that is in neither, nor made by them; Unknown where the facts do not say yet whether
-    a task was asked before.
+    a task was asked before, or what stands in an account; LedgerRefused where a posting may not be.
     """
     changes = _Changes(desk, {**_cases_in(desk.facts), **cases})
     for effect in effects:
@@ -136,7 +145,7 @@ class _Changes:
         self._steps: dict[str, CaseStep] = {}
         self._waits: list[WaitingDocument] = []
         self._attached: list[str] = []
-        self._draws: list[tuple[str, Decimal]] = []
+        self._books = desk.open_books()
         self._links: list[tuple[str, str, str]] = []
         self._deadlines: dict[str, Deadline | None] = {}
         self._tasks: dict[str, Task] = {}
@@ -150,7 +159,8 @@ class _Changes:
             self._steps,
             tuple(self._waits),
             tuple(self._attached),
-            tuple(self._draws),
+            self._books.accounts,
+            self._books.entries,
             tuple(self._links),
             self._deadlines,
             self._tasks,
@@ -167,8 +177,8 @@ class _Changes:
                 self._waits.append(_waiting(self._desk, effect))
             case Attach():
                 self._attached.append(effect.waiting_id)
-            case Draw():
-                self._draws.append((effect.ledger, effect.amount))
+            case Grant() | Reserve() | Use() | Free() | Reverse() | CloseAccount():
+                self._post(effect)
             case Link():
                 self._links.append((effect.case, effect.kind, effect.other))
             case Due() | Undo():
@@ -190,6 +200,11 @@ class _Changes:
             before = self._known[case_id]
             step = CaseStep(before, before)
         self._steps[case_id] = _stepped(self._desk, step, effect)
+
+    def _post(self, posting: Posting) -> None:
+        """Whoever decides looks first what may be posted; what may not be is nothing to go on from."""
+        if faults := self._books.post(posting):
+            raise LedgerRefused(account=posting.account, reasons=[fault.code for fault in faults])
 
     def _set_deadline(self, effect: Due | Undo) -> None:
         if isinstance(effect, Undo):
@@ -392,8 +407,10 @@ class Ground:
     waits: dict[str, tuple[WaitingDocument, bool]] = field(default_factory=dict)
     """By id, each with whether it is test traffic's."""
     attached: set[str] = field(default_factory=set)
-    draws: dict[tuple[str, bool], Decimal] = field(default_factory=dict)
-    """What is added to a ledger of live or test traffic."""
+    accounts: dict[tuple[str, bool], Account] = field(default_factory=dict)
+    """By name, of live and of test traffic."""
+    entries: dict[tuple[str, str, bool], Entry] = field(default_factory=dict)
+    """By account and id, of live and of test traffic."""
     links: set[tuple[str, str, str]] = field(default_factory=set)
     tasks: dict[str, Task] = field(default_factory=dict)
 
@@ -404,13 +421,12 @@ class Ground:
         self.attached.update(applied.attached)
         self.links.update(applied.links)
         self.tasks.update(applied.tasks)
-        for name, amount in applied.draws:
-            ledger = (name, applied.test)
-            self.draws[ledger] = self.draws.get(ledger, Decimal(0)) + amount
+        self.accounts.update(((name, applied.test), account) for name, account in applied.accounts.items())
+        self.entries.update(((*key, applied.test), entry) for key, entry in applied.entries.items())
 
     def over(self, facts: Facts) -> Facts:
         """`facts` as they will be; the versions stay those of the store's answers, which the commit compares."""
-        if not (self.cases or self.waits or self.attached or self.draws or self.links or self.tasks):
+        if not (self.cases or self.waits or self.attached or self.accounts or self.links or self.tasks):
             return facts
         return Facts({query: Answer(self._value(query, a.value), a.version) for query, a in facts.answers.items()})
 
@@ -456,8 +472,10 @@ class Ground:
                     if task.case_id == query.case and task.test == query.test and task.state is TaskState.DECIDED
                 )
                 return tuple(done[id_] for id_ in sorted(done))
-            case LedgerBalance():
-                return cast("Decimal", value) + self.draws.get((query.name, query.test), Decimal(0))
+            case Ledger():
+                return self.accounts.get((query.account, query.test), value)
+            case LedgerEntry():
+                return self.entries.get((query.account, query.entry, query.test), value)
             case _:
                 return value
 

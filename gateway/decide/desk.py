@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 
 from gateway.check.rulebook import Rules
 from gateway.decide.facts import Facts
 from gateway.decide.kinds import CaseKind
+from gateway.decide.ledgers import Books
 from gateway.decide.tasks import TaskKind
 from gateway.decide.tracks import Step, Tracks
 from gateway.documents.base import Document
@@ -129,6 +131,15 @@ class Desk:
     def step(self, case: Case, track: str, event: str) -> Step | None:
         """What would come of `event` on `track`; None where it may not happen there."""
         return self.tracks.step(case.tracks, track, event, case.left.get(track, ""))
+
+    def open_books(self) -> Books:
+        """The accounts as the facts have them, to try postings on: what may not be posted is told, and changes nothing."""
+
+        def in_kilograms(unit: str) -> Decimal | None:
+            kilograms = self.rules.code_list("mass_unit").from_canonical(unit, "kg")
+            return None if kilograms is None else Decimal(kilograms)
+
+        return Books(self.facts, self.occasion.id, self.occasion.at, in_kilograms, self.test)
 
     def sent_by(self, *roles: Role) -> bool:
         """Whether the sender has one of `roles`."""

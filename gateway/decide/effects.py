@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from gateway.decide.facts import Key
 from gateway.documents.base import Document
-from gateway.model import Finding, Role
+from gateway.model import Finding, Role, Terms
 
 
 class Purpose(StrEnum):
@@ -172,12 +172,85 @@ class Attach:
 
 
 @dataclass(frozen=True, slots=True)
-class Draw:
-    """Add `amount` to a ledger (positive) or draw it (negative)."""
+class Grant:
+    """Add `amount` to what an account grants, or take it back where it is below zero; the account is opened by its first.
 
-    ledger: str
+    `entry` is the business reference it is granted by (a licence's number and version), so that a repeat grants nothing
+    twice.
+    """
+
+    account: str
+    entry: str
     amount: Decimal
+    unit: str = ""
+    """Of the amount; the account's from its first grant on."""
+    holder: str = ""
+    """Id of the partner whose the account is; empty leaves it as it is."""
+    terms: Terms | None = None
+    """The terms from now on; None leaves them as they are."""
     case: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """Set `amount` of an account aside for `entry`, the business reference it is drawn for (an entry's number and item)."""
+
+    account: str
+    entry: str
+    amount: Decimal
+    unit: str = ""
+    """Of the amount: the account's, or another unit of mass where that is one."""
+    place: str = ""
+    """Where it is drawn, by code of office."""
+    final: bool = False
+    """Whether it is the final draw of several; see `ToleranceOf.LAST`."""
+    case: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Use `amount` of an account for `entry`: of what is reserved for it, whose rest is freed, or at once."""
+
+    account: str
+    entry: str
+    amount: Decimal
+    unit: str = ""
+    """Of the amount: the account's, or another unit of mass where that is one."""
+    place: str = ""
+    """Where it is drawn, by code of office."""
+    final: bool = False
+    """Whether it is the final draw of several; see `ToleranceOf.LAST`."""
+    case: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Free:
+    """What is reserved for `entry` may be drawn by others again."""
+
+    account: str
+    entry: str
+    case: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reverse:
+    """What was used for `entry` may be drawn again; the entry is kept, and marked."""
+
+    account: str
+    entry: str
+    case: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CloseAccount:
+    """Nothing is granted by the account, or drawn on it, any more; nothing may be reserved on it by then."""
+
+    account: str
+    case: str = ""
+
+
+Posting = Grant | Reserve | Use | Free | Reverse | CloseAccount
+"""What changes an account; see `ledgers`. A flow looks first whether it may be (`desk.open_books`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +368,12 @@ Effect = (
     | Publish
     | Wait
     | Attach
-    | Draw
+    | Grant
+    | Reserve
+    | Use
+    | Free
+    | Reverse
+    | CloseAccount
     | Link
     | Due
     | Undo

@@ -22,7 +22,21 @@ from dataclasses import dataclass, replace
 
 from gateway.decide.apply import Applied, Ground, apply
 from gateway.decide.desk import Alarm, Desk
-from gateway.decide.effects import Ask, Claim, Effect, Escalate, GiveBack, Move, Settle
+from gateway.decide.effects import (
+    Ask,
+    Claim,
+    CloseAccount,
+    Effect,
+    Escalate,
+    Free,
+    GiveBack,
+    Grant,
+    Move,
+    Reserve,
+    Reverse,
+    Settle,
+    Use,
+)
 from gateway.decide.facts import Query, Unknown
 from gateway.decide.flow import Flow, Flows, On
 from gateway.decide.follow import close_tasks
@@ -132,6 +146,8 @@ def _may_lead_on(effect: Effect, flows: Flows) -> bool:
             return bool(flows.reactions(effect.track, effect.event)) or flows.tasks_on(effect.track)
         case Settle() | Ask() | Claim() | GiveBack() | Escalate():
             return True
+        case Grant() | Reserve() | Use() | Free() | Reverse() | CloseAccount():
+            return True  # what a reaction finds in an account is what the flow has left in it
         case _:
             return False
 

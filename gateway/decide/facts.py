@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Generic, TypeVar, cast
 
 from gateway.decide.names import (
@@ -23,7 +22,7 @@ from gateway.decide.names import (
     wait_key_names,
     wait_name,
 )
-from gateway.model import ActDone, Case, Partner, Person, Task
+from gateway.model import Account, ActDone, Case, Entry, Partner, Person, Task
 
 T = TypeVar("T")
 Key = tuple[str, str]
@@ -132,10 +131,14 @@ class PersonById(Question[Person | None]):
 class NextNumber(Question[int]):
     """The next number of `counter`, counted from 1.
 
-    It is reserved for the message in hand: asked again for the same message it is the same number.
+    It is reserved for the occasion in hand: asked again for the same slot and attempt it is the same number. One that
+    is found taken is asked for with the next attempt.
     """
 
     counter: str
+    slot: str = ""
+    """What it is for, of all that the occasion needs numbers of this counter for: a case, a line."""
+    attempt: int = 1
     test: bool = False
 
 
@@ -180,15 +183,28 @@ class Waiting(Question[tuple[WaitingDocument, ...]]):
 
 
 @dataclass(frozen=True, slots=True)
-class LedgerBalance(Question[Decimal]):
-    """What is left in a named ledger; zero where nothing was ever added."""
+class Ledger(Question[Account | None]):
+    """An account with its terms and sums; None where nothing was ever granted by it."""
 
-    name: str
+    account: str
     test: bool = False
 
-    def touches(self, answer: Decimal) -> Iterator[Name]:  # noqa: ARG002 - the base class's signature
-        """The ledger."""
-        yield ledger_name(self.name, test=self.test)
+    def touches(self, answer: Account | None) -> Iterator[Name]:  # noqa: ARG002 - the base class's signature
+        """The account, whether it is there or not."""
+        yield ledger_name(self.account, test=self.test)
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry(Question[Entry | None]):
+    """The entry of an account with this id."""
+
+    account: str
+    entry: str
+    test: bool = False
+
+    def touches(self, answer: Entry | None) -> Iterator[Name]:  # noqa: ARG002 - the base class's signature
+        """The account that it is an entry of."""
+        yield ledger_name(self.account, test=self.test)
 
 
 Query = (
@@ -203,7 +219,8 @@ Query = (
     | PartnerById
     | PartnerByIdentifier
     | Waiting
-    | LedgerBalance
+    | Ledger
+    | LedgerEntry
 )
 
 

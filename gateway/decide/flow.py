@@ -10,11 +10,13 @@ from itertools import combinations
 from typing import Any, TypeVar
 
 from gateway.check.acts import ActRules
+from gateway.check.number_rules import NumberRule
 from gateway.check.rulebook import Headlines, Rules, RuleSet
 from gateway.decide.desk import Desk, Occasion
 from gateway.decide.effects import Effect
 from gateway.decide.facts import Facts
 from gateway.decide.kinds import CaseKind
+from gateway.decide.numbers import NumberKind
 from gateway.decide.overdue import escalate
 from gateway.decide.tasks import CLAIM, DEADLINE, GIVE_BACK, TaskKind
 from gateway.decide.tracks import Track, Tracks
@@ -92,6 +94,8 @@ class Flow:
     """What the cases are that it opens; None where it opens none, or those of another flow's kind."""
     tasks: tuple[TaskKind, ...] = ()
     """Kinds of tasks that it asks."""
+    numbers: tuple[NumberKind, ...] = ()
+    """Kinds of numbers that it gives out, by the rules in schemas/rules/numbers."""
     deadlines: Mapping[str, Callable[[Desk], list[Effect]]] = field(default_factory=dict)
     """By kind of deadline, what is decided once one is over: pure, as `decide`."""
     at_once: bool = False
@@ -130,6 +134,9 @@ class Flows:
         )
         self.tasks: Mapping[str, TaskKind] = _named(
             "tasks of the kind", ((kind.name, kind) for flow in self.all for kind in flow.tasks)
+        )
+        self.numbers: Mapping[str, NumberKind] = _named(
+            "numbers of the kind", ((kind.name, kind) for flow in self.all for kind in flow.numbers)
         )
         self._deadlines = _named(
             "deadlines of the kind",
@@ -189,6 +196,16 @@ class Flows:
                 )
         if unknown := sorted(rules.tasks.keys() - self.tasks.keys()):
             raise FlowsInvalid(f"schemas/rules/tasks has a rule of tasks of the kind {unknown[0]}, which no flow asks")
+
+    def check_numbers(self, rules: Mapping[str, NumberRule]) -> None:
+        """FlowsInvalid where numbers that a flow gives out have no rule, or one that asks for what the flow does not know."""
+        for name, kind in self.numbers.items():
+            if name not in rules:
+                raise FlowsInvalid(f"nothing in schemas/rules/numbers says how {name} numbers are made up")
+            if unknown := rules[name].fields - kind.fields:
+                raise FlowsInvalid(f"{name} numbers have no {', '.join(sorted(unknown))}")
+        if strangers := rules.keys() - self.numbers.keys():
+            raise FlowsInvalid(f"no flow gives out numbers of the kind {', '.join(sorted(strangers))}")
 
     def reactions(self, track: str, event: str) -> Iterable[tuple[Flow, On]]:
         """What flows do where a case moves on `track` by `event`, in the order of their names."""

@@ -52,5 +52,5 @@ def wait_key_names(keys: Iterable[tuple[str, str]], *, test: bool) -> Iterator[N
 
 
 def ledger_name(ledger: str, *, test: bool) -> Name:
-    """A ledger's balance."""
+    """An account with all its entries, whether it is there or not."""
     return ("ledger", ledger, test)

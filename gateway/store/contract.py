@@ -12,11 +12,13 @@ from enum import StrEnum
 from gateway.decide.facts import Facts
 from gateway.findings import make_finding
 from gateway.model import (
+    Account,
     Attempt,
     AuditEntry,
     CaseEvent,
     Deadline,
     Delivery,
+    Entry,
     FeedEntry,
     Finding,
     Identifier,
@@ -204,12 +206,11 @@ class CaseLink:
 
 
 @dataclass(frozen=True, slots=True)
-class LedgerMove:
-    """An amount added to (positive) or drawn from (negative) a named balance; decimal as text."""
+class AccountChange:
+    """An account as it is then, its version the next after the one decided on, and those of its entries that changed."""
 
-    ledger: str
-    amount: str
-    message_id: str
+    account: Account
+    entries: tuple[Entry, ...]
 
 
 _NOT_STORABLE = re.compile("[\0\ud800-\udfff]")
@@ -265,7 +266,8 @@ class Outcome:
     waits: tuple[Wait, ...] = ()
     attached: tuple[str, ...] = ()
     """Ids of waiting documents that have found their case."""
-    ledger: tuple[LedgerMove, ...] = ()
+    accounts: tuple[AccountChange, ...] = ()
+    """FactsMoved where the version of one is not the next by now."""
     links: tuple[CaseLink, ...] = ()
     deadlines: Mapping[str, Deadline | None] = field(default_factory=dict)
     """Deadlines that are set, or set anew, by id; None for those that are undone."""

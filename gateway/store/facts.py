@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, or_, select
@@ -20,7 +19,8 @@ from gateway.decide.facts import (
     CaseById,
     CasesByKeys,
     Key,
-    LedgerBalance,
+    Ledger,
+    LedgerEntry,
     LinkedCases,
     NextNumber,
     PartnerById,
@@ -35,15 +35,15 @@ from gateway.decide.facts import (
 from gateway.decide.names import Name
 from gateway.decide.tasks import act_done
 from gateway.errors import GatewayError
-from gateway.model import Case, Identifier, Partner, Task
-from gateway.store import persons, registry, tables, tasks
+from gateway.model import Account, Case, Entry, Identifier, Partner, Task
+from gateway.store import ledgers, persons, registry, tables, tasks
 from gateway.store.batch import Batch
 from gateway.store.cases import documents as stored_documents
 from gateway.store.cases import unpack_standing
 from gateway.store.sql import among, from_json, matching
 
 _cases, _keys = tables.cases.c, tables.case_keys.c
-_waits, _wait_keys, _ledgers = tables.waits.c, tables.wait_keys.c, tables.ledgers.c
+_waits, _wait_keys = tables.waits.c, tables.wait_keys.c
 
 TestKey = tuple[str, str, bool]
 """A business key of live or of test traffic: (kind, value, test)."""
@@ -80,8 +80,10 @@ def answer(connection: Connection, queries: Collection[Query]) -> dict[Query, An
                 value = people.get(id_)
             case Waiting():
                 value = tuple(waits[id_] for id_ in found.waits_of(query))
-            case LedgerBalance():
-                value = found.balance(query)
+            case Ledger():
+                value = found.account(query)
+            case LedgerEntry():
+                value = found.entry(query)
             case PartnerById(id=id_):
                 value = _active(partners.get(id_))
             case PartnerByIdentifier(scheme=scheme, value=name):
@@ -122,8 +124,10 @@ class _Found:
             self._decided[task.case_id].append(task)
         wait_keys = {(*key, q.test) for q in queries if isinstance(q, Waiting) for key in q.keys}
         self._waits_by_key = ids_by_key(connection, tables.wait_keys, "wait_id", wait_keys)
-        ledgers = {(q.name, q.test) for q in queries if isinstance(q, LedgerBalance)}
-        self._ledgers = read_ledgers(connection, ledgers)
+        accounts = {(q.account, q.test) for q in queries if isinstance(q, Ledger)}
+        self._accounts = ledgers.read(connection, accounts)
+        entries = {(q.account, q.test, q.entry) for q in queries if isinstance(q, LedgerEntry)}
+        self._entries = ledgers.read_entries(connection, entries)
         asks_registry = any(isinstance(q, PartnerById | PartnerByIdentifier | PersonById) for q in queries)
         self._registry = registry.version(connection) if asks_registry else 0
 
@@ -161,9 +165,11 @@ class _Found:
         known = self._versions.get(query.id)
         return {query.id: known.version} if known is not None and known.test == query.test else {}
 
-    def balance(self, query: LedgerBalance) -> Decimal:
-        balance, _ = self._ledgers.get((query.name, query.test), (Decimal(0), 0))
-        return balance
+    def account(self, query: Ledger) -> Account | None:
+        return self._accounts.get((query.account, query.test))
+
+    def entry(self, query: LedgerEntry) -> Entry | None:
+        return self._entries.get((query.account, query.test, query.entry))
 
     def version(self, query: Query) -> str:
         """A token that is another one as soon as the answer is."""
@@ -183,8 +189,13 @@ class _Found:
                 return "acts " + " ".join(f"{task.id}:{task.version}" for task in self.decided_of(query))
             case Waiting():
                 return "waiting " + " ".join(self.waits_of(query))
-            case LedgerBalance(name=name, test=test):
-                return f"ledger {self._ledgers.get((name, test), (Decimal(0), 0))[1]}"
+            case Ledger():
+                account = self.account(query)
+                return f"ledger {account.version if account is not None else 0}"
+            case LedgerEntry():
+                # The states of an entry follow one another, and it comes to none of them twice.
+                entry = self.entry(query)
+                return f"entry {entry.state.value if entry is not None else ''}"
             case PartnerById() | PartnerByIdentifier() | PersonById():
                 return f"registry {self._registry}"
             case NextNumber():
@@ -289,20 +300,9 @@ def _read_waits(connection: Connection, ids: Iterable[str]) -> dict[str, Waiting
     }
 
 
-def read_ledgers(
-    connection: Connection, names: Iterable[tuple[str, bool]]
-) -> dict[tuple[str, bool], tuple[Decimal, int]]:
-    """Balance and version of ledgers by (name, test)."""
-    wanted = list(names)
-    if not wanted:
-        return {}
-    query = select(tables.ledgers).where(among(_ledgers.name, {name for name, _ in wanted}))
-    return {(row.name, row.test): (Decimal(row.balance), row.version) for row in connection.execute(query)}
-
-
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """Numbers wanted for one message."""
+    """Numbers wanted for one occasion."""
 
     for_id: str
     queries: tuple[NextNumber, ...]
@@ -314,22 +314,23 @@ def reservation_names(wanted: Reservation) -> Iterable[Name]:
 
 
 def reserve(batch: Batch, wanted: Sequence[Reservation]) -> Sequence[dict[Query, Answer] | GatewayError]:
-    """Give out numbers; what was given to a message before is given to it again."""
+    """Give out numbers; what was given to an occasion for a slot and attempt before is given to it again."""
     reservations = tables.reservations
     rows = batch.connection.execute(
         select(reservations).where(among(reservations.c.for_id, {one.for_id for one in wanted}))
     )
-    given = {(row.for_id, row.counter): row.value for row in rows}
+    given = {(row.for_id, row.counter, row.slot, row.attempt): row.value for row in rows}
     batch.read_counters(_counter(query) for one in wanted for query in one.queries)
     answers: list[dict[Query, Answer] | GatewayError] = []
     for one in wanted:
         numbers: dict[Query, Answer] = {}
         for query in one.queries:
             counter = _counter(query)
-            if (one.for_id, counter) not in given:
-                number = given[one.for_id, counter] = batch.next_number(counter)
-                batch.insert(reservations, (one.for_id, counter, number))
-            numbers[query] = Answer(given[one.for_id, counter])
+            what_for = (one.for_id, counter, query.slot, query.attempt)
+            if what_for not in given:
+                number = given[what_for] = batch.next_number(counter)
+                batch.insert(reservations, (*what_for, number))
+            numbers[query] = Answer(given[what_for])
         answers.append(numbers)
     return answers
 

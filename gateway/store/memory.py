@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 
 from gateway.decide.apply import Ground
@@ -19,7 +18,8 @@ from gateway.decide.facts import (
     CaseById,
     CasesByKeys,
     Facts,
-    LedgerBalance,
+    Ledger,
+    LedgerEntry,
     LinkedCases,
     NextNumber,
     PartnerById,
@@ -32,7 +32,7 @@ from gateway.decide.facts import (
     WaitingDocument,
 )
 from gateway.errors import FactsMoved
-from gateway.model import ActDone, Case, Deadline, Identifier, Partner, Person, Task
+from gateway.model import Account, ActDone, Case, Deadline, Entry, Identifier, Partner, Person, Task
 from gateway.store.contract import CaseChange, Outcome, Wait
 
 
@@ -45,10 +45,6 @@ class MemoryDecisions:
         self._partners = {partner.id: partner for partner in partners if partner.active}
         self._named = {name: partner for partner in self._partners.values() for name in partner.identifiers}
         self._ground = Ground()
-        self._draws = Counter[tuple[str, bool]]()
-        """How often each ledger was drawn on: its version."""
-        self._moves: dict[tuple[str, bool, str], Decimal] = {}
-        """What each message moved in a ledger."""
         self._last = Counter[tuple[str, bool]]()
         self.deadlines: dict[str, Deadline] = {}
         """Those that are set, by id: nobody is alarmed here."""
@@ -76,6 +72,13 @@ class MemoryDecisions:
             if versions.get(task.id, known.version if known else 0) >= task.version:
                 raise FactsMoved(work=outcome.work.id, task_id=task.id)
             versions[task.id] = task.version
+        postings: dict[tuple[str, bool], int] = {}
+        for one in outcome.accounts:
+            key = (one.account.name, one.account.test)
+            account = self._ground.accounts.get(key)
+            if postings.get(key, account.version if account else 0) + 1 != one.account.version:
+                raise FactsMoved(work=outcome.work.id, account=one.account.name)
+            postings[key] = one.account.version
         self._ground.tasks.update((task.id, task) for task in outcome.tasks)
         self._ground.links.update((link.case_id, link.kind, link.other_id) for link in outcome.links)
         for id_, deadline in outcome.deadlines.items():
@@ -88,17 +91,9 @@ class MemoryDecisions:
         self._ground.waits.update((wait.id, (_waiting(wait), wait.test)) for wait in outcome.waits)
         for waiting_id in outcome.attached:
             self._ground.waits.pop(waiting_id, None)
-        tests = {message.id: message.test for message in outcome.messages}
-        moved: dict[tuple[str, bool, str], Decimal] = {}
-        for move in outcome.ledger:
-            key = (move.ledger, tests.get(move.message_id, False), move.message_id)
-            moved[key] = moved.get(key, Decimal(0)) + Decimal(move.amount)
-        for (name, test, message_id), drawn in moved.items():
-            # What the message moved before, when it was processed by other tables, is taken back.
-            more = drawn - self._moves.get((name, test, message_id), Decimal(0))
-            self._moves[name, test, message_id] = drawn
-            self._ground.draws[name, test] = self._ground.draws.get((name, test), Decimal(0)) + more
-            self._draws[name, test] += 1
+        for one in outcome.accounts:
+            self._ground.accounts[one.account.name, one.account.test] = one.account
+            self._ground.entries.update(((entry.account, entry.id, entry.test), entry) for entry in one.entries)
 
     def _answer(self, query: Query, for_id: str) -> Answer:
         """What is known, with a version that is another one as soon as the answer is."""
@@ -111,8 +106,12 @@ class MemoryDecisions:
                 return Answer(self._persons.get(query.id))
             case NextNumber():
                 return Answer(self._number(query, for_id))
-            case LedgerBalance():
-                value, version = self._over(query, Decimal(0)), str(self._draws[query.name, query.test])
+            case Ledger():
+                value = self._over(query, None)
+                version = str(value.version if isinstance(value, Account) else 0)
+            case LedgerEntry():
+                value = self._over(query, None)
+                version = value.state.value if isinstance(value, Entry) else ""
             case CaseById():
                 value = self._over(query, None)
                 version = str(value.version if isinstance(value, Case) else 0)

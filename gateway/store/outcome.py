@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select, update
@@ -30,10 +29,10 @@ from gateway.decide.names import (
 )
 from gateway.errors import FactsMoved, GatewayError, LeaseLost
 from gateway.model import Finding, InterchangeRef, MessageState
-from gateway.store import cases, deadlines, deliveries, facts, payloads, tables, tasks
+from gateway.store import cases, deadlines, deliveries, facts, ledgers, payloads, tables, tasks
 from gateway.store.batch import Batch
 from gateway.store.bodies import insert_body
-from gateway.store.contract import LedgerMove, MessageRecord, Outcome, Standing, Wait, Work, WorkKind
+from gateway.store.contract import MessageRecord, Outcome, Standing, Wait, Work, WorkKind
 from gateway.store.feeds import append_entries, feed_counter
 from gateway.store.sql import among, matching, pack_json, to_json, to_time
 from gateway.store.writer import Answers
@@ -112,7 +111,7 @@ def _writes(outcome: Outcome) -> set[Name]:
         found.add(wait_name(wait.id))
         found.update(wait_key_names(wait.keys, test=wait.test))
     found.update(map(wait_name, outcome.attached))
-    found.update(ledger_name(move.ledger, test=test) for move in outcome.ledger for test in (True, False))
+    found.update(ledger_name(one.account.name, test=one.account.test) for one in outcome.accounts)
     found.update(("delivery", delivery.id) for delivery in outcome.deliveries)
     found.update(("delivery", answer.delivery_id) for answer in outcome.answers)
     found.update(("document", entry.document_id) for entry in outcome.feed)
@@ -154,6 +153,9 @@ class _Judge:
             connection, {change.case_id for outcome in outcomes for change in outcome.cases if not change.noted}
         )
         self._tasks = tasks.read(connection, {task.id for outcome in outcomes for task in outcome.tasks})
+        self._accounts = ledgers.read(
+            connection, {(one.account.name, one.account.test) for outcome in outcomes for one in outcome.accounts}
+        )
         self._interchanges = find_interchanges(connection, [ref for o in outcomes for ref, _ in o.interchanges])
 
     def fault(self, outcome: Outcome) -> GatewayError | None:
@@ -164,7 +166,12 @@ class _Judge:
         for query, answer in (outcome.facts.answers if outcome.facts else {}).items():
             if answer.version and self._versions[query] != answer.version:
                 return FactsMoved(work=outcome.work.id, query=query)
-        return self._moved_case(outcome) or self._moved_task(outcome) or self._used_interchange(outcome)
+        return (
+            self._moved_case(outcome)
+            or self._moved_task(outcome)
+            or self._moved_account(outcome)
+            or self._used_interchange(outcome)
+        )
 
     def _held(self, work: Work) -> Row[Any] | None:
         return (self.inbox if work.kind is WorkKind.PAYLOAD else self._deadlines).get(work.id)
@@ -190,6 +197,18 @@ class _Judge:
             if expected.get(task.id, known.version if known else 0) >= task.version:
                 return FactsMoved(work=outcome.work.id, task_id=task.id)
             expected[task.id] = task.version
+        return None
+
+    def _moved_account(self, outcome: Outcome) -> GatewayError | None:
+        expected: dict[tuple[str, bool], int] = {}
+        for change in outcome.accounts:
+            account = change.account
+            key = (account.name, account.test)
+            known = self._accounts.get(key)
+            # An account that several messages of the outcome draw on is changed step by step.
+            if expected.get(key, known.version if known else 0) + 1 != account.version:
+                return FactsMoved(work=outcome.work.id, account=account.name)
+            expected[key] = account.version
         return None
 
     def _used_interchange(self, outcome: Outcome) -> GatewayError | None:
@@ -260,6 +279,8 @@ def _write(batch: Batch, outcomes: Sequence[Outcome], judged: _Judge) -> Callabl
             batch.insert(tables.case_links, (link.case_id, link.kind, link.other_id), "ignore")
         for task in {task.id: task for task in outcome.tasks}.values():
             tasks.write(batch, task)
+        for posted in outcome.accounts:
+            ledgers.write(batch, posted)
         for wait in outcome.waits:
             # One that found its case within the outcome never waits.
             if wait.id not in outcome.attached:
@@ -268,7 +289,6 @@ def _write(batch: Batch, outcomes: Sequence[Outcome], judged: _Judge) -> Callabl
             insert_body(batch, delivery.id, delivery.sha256, delivery.body)
         for entry in outcome.feed:
             insert_body(batch, entry.document_id, entry.sha256, entry.body)
-    _write_ledgers(batch, outcomes, judged.test)
     attached = [wait_id for outcome in outcomes for wait_id in outcome.attached]
     if attached:
         connection.execute(delete(tables.waits).where(among(tables.waits.c.id, attached)))
@@ -369,33 +389,6 @@ def _write_wait(batch: Batch, wait: Wait) -> None:
     )
     for kind, value in keys:
         batch.insert(tables.wait_keys, (value, kind, wait.test, wait.id), "ignore")
-
-
-def _write_ledgers(batch: Batch, outcomes: Sequence[Outcome], work_test: Mapping[str, bool]) -> None:
-    moves: list[tuple[LedgerMove, bool]] = []
-    for outcome in outcomes:
-        tests = {message.id: message.test for message in outcome.messages}
-        moves.extend((move, tests.get(move.message_id, work_test[outcome.work.id])) for move in outcome.ledger)
-    if not moves:
-        return
-    connection, table = batch.connection, tables.ledger_moves
-    columns = (table.c.ledger, table.c.test, table.c.message_id)
-    wanted_rows = {(move.ledger, test, move.message_id) for move, test in moves}
-    rows = connection.execute(select(table).where(matching(columns, wanted_rows)))
-    earlier = {(row.ledger, row.test, row.message_id): Decimal(row.amount) for row in rows}
-    balances = facts.read_ledgers(connection, {(move.ledger, test) for move, test in moves})
-    wanted: dict[tuple[str, bool, str], Decimal] = {}
-    for move, test in moves:
-        key = (move.ledger, test, move.message_id)
-        wanted[key] = wanted.get(key, Decimal(0)) + Decimal(move.amount)
-    for (ledger, test, message_id), amount in wanted.items():
-        balance, version = balances.get((ledger, test), (Decimal(0), 0))
-        # What the message moved before, when it was processed by other tables, is taken back.
-        change = amount - earlier.get((ledger, test, message_id), Decimal(0))
-        balances[ledger, test] = (balance + change, version + 1)
-        batch.insert(table, (ledger, test, message_id, str(amount)), "replace")
-    for (ledger, test), (balance, version) in balances.items():
-        batch.insert(tables.ledgers, (ledger, test, str(balance), version), "replace")
 
 
 _UNSTAGE = delete(tables.staged_messages).where(among.named(tables.staged_messages.c.payload_id, "ids"))

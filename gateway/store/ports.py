@@ -14,10 +14,12 @@ from typing import Protocol
 
 from gateway.decide.facts import Facts, Query
 from gateway.model import (
+    Account,
     Agreement,
     Credential,
     Deadline,
     Delivery,
+    Entry,
     FeedEntry,
     Identifier,
     InterchangeRef,
@@ -379,6 +381,19 @@ class Audit(Protocol):
         """Look at the next `count` entries of the audit at most; True at the end, which was judged then."""
 
 
+class Ledgers(Protocol):
+    """Accounts of ledgers and their entries, as people look at them."""
+
+    async def account(self, name: str, *, test: bool = False) -> Account | None:
+        """The account of that name; None where there is none."""
+
+    async def accounts(self, holder: str, after: str, limit: int, *, test: bool = False) -> Sequence[Account]:
+        """Accounts by name, of one holder unless that is empty; `after` an account's name."""
+
+    async def entries(self, account: str, after: str, limit: int, *, test: bool = False) -> Sequence[Entry]:
+        """An account's entries by id; `after` an entry's id."""
+
+
 class Registry(Protocol):
     """Partners, agreements and credentials."""
 
@@ -464,6 +479,7 @@ class Upkeep(Protocol):
 
 class Store(
     Inbox,
+    Ledgers,
     Audit,
     Decisions,
     Deadlines,

@@ -32,6 +32,7 @@ from gateway.store.ports import Store
 from gateway.store.sql_audit import SqlAudit
 from gateway.store.sql_decisions import SqlAlerts, SqlDeadlines, SqlDecisions, SqlTasks
 from gateway.store.sql_inbox import SqlInbox
+from gateway.store.sql_ledgers import SqlLedgers
 from gateway.store.sql_log import SqlLog, SqlLogAudit
 from gateway.store.sql_outbox import SqlOutbox, SqlReconciling
 from gateway.store.sql_pages import SqlFeeds, SqlPages
@@ -73,6 +74,7 @@ _HANDLERS: Mapping[Handler[Any, Any], Names[Any]] = {
 
 class SqlStore(
     SqlAudit,
+    SqlLedgers,
     SqlInbox,
     SqlDecisions,
     SqlDeadlines,

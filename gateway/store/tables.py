@@ -372,22 +372,39 @@ ledgers = Table(
     metadata,
     _text("name"),
     _flag("test"),
-    _text("balance"),
     _number("version"),
+    _text("unit"),
+    _text("holder"),
+    _text("terms"),
+    _text("granted"),
+    _text("reserved"),
+    _text("used"),
+    _number("draws"),
+    _text("last"),
+    _flag("closed"),
     PrimaryKeyConstraint("name", "test"),
+    Index("ledgers_holder", "holder", "test", "name"),
 )
+"""Accounts with their terms (JSON) and sums (decimal text), a row each, however often they are drawn."""
 
-ledger_moves = Table(
-    "ledger_moves",
+ledger_entries = Table(
+    "ledger_entries",
     metadata,
     _text("ledger"),
     _flag("test"),
-    _text("message_id"),
-    _text("amount"),
-    PrimaryKeyConstraint("ledger", "test", "message_id"),
+    _text("entry"),
+    _text("state"),
+    _text("granted"),
+    _text("reserved"),
+    _text("used"),
+    _flag("final"),
+    _text("case_id"),
+    _text("by"),
+    Column("at", BigInteger),
+    PrimaryKeyConstraint("ledger", "test", "entry"),
     **_KEYED,
 )
-"""One amount per message and ledger, so that processing a message again draws nothing twice."""
+"""One row per account and business reference, so that drawing again draws nothing twice."""
 
 counters = Table(
     "counters",
@@ -402,8 +419,10 @@ reservations = Table(
     metadata,
     _text("for_id"),
     _text("counter"),
+    _text("slot"),
+    _number("attempt"),
     _number("value"),
-    PrimaryKeyConstraint("for_id", "counter"),
+    PrimaryKeyConstraint("for_id", "counter", "slot", "attempt"),
     **_KEYED,
 )
 """Numbers that were given out, and what for: asking again gives the same one."""

@@ -31,6 +31,7 @@ from gateway.model import (
     Delivery,
     DeliveryKind,
     Direction,
+    Entry,
     FeedEntry,
     Finding,
     MessageState,
@@ -42,7 +43,7 @@ from gateway.reasons import reason_json
 from gateway.receipt.signed import canonical
 from gateway.registry.directory import Directory
 from gateway.store.alerts import ALERTS, OPERATOR, alert_body
-from gateway.store.contract import CaseChange, CaseLink, LedgerMove, Wait
+from gateway.store.contract import AccountChange, CaseChange, CaseLink, Wait
 from gateway.trip.aside import run_aside
 from gateway.trip.render import Renderer
 
@@ -81,13 +82,15 @@ class Dispatch:
         self.feed: list[FeedEntry] = []
         self.waits: list[Wait] = []
         self.attached: list[str] = []
-        self.ledger: list[LedgerMove] = []
+        self.accounts: list[AccountChange] = []
         self.links: list[CaseLink] = []
         self.deadlines: dict[str, Deadline | None] = {}
         self.tasks: list[Task] = []
         self.audit: list[AuditEntry] = []
         self._tasks: Mapping[str, Task] = {}
         """Those in hand, by id, for the timeline."""
+        self._entries: Mapping[tuple[str, str], Entry] = {}
+        """The same of accounts' entries."""
         self.alerts: list[tuple[do.Alert, InHand]] = []
         """For the log, once they stand: a message that is decided again rings once."""
 
@@ -127,7 +130,11 @@ class Dispatch:
         self._tasks = applied.tasks
         self.tasks += applied.tasks.values()
         self.audit += applied.audit
-        self.ledger += (LedgerMove(name, format(amount, "f"), message.message_id) for name, amount in applied.draws)
+        self._entries = applied.entries
+        self.accounts += (
+            AccountChange(account, tuple(e for (of, _), e in applied.entries.items() if of == name))
+            for name, account in applied.accounts.items()
+        )
         state = MessageState.ACCEPTED
         placed = (pair for part in parts for pair in part.placed())
         for number, (position, effect) in enumerate(placed, 1):
@@ -188,6 +195,10 @@ class Dispatch:
             case do.Attach():
                 if effect.case:
                     self._event(effect.case, message, "attached", details={"waiting": effect.waiting_id})
+            case do.Grant() | do.Reserve() | do.Use() | do.Free() | do.Reverse():
+                # A repeat changed no entry, and is told by nothing.
+                if effect.case and (entry := self._entries.get((effect.account, effect.entry))):
+                    self._event(effect.case, message, "ledger", details=_posted(entry))
             case _:
                 pass  # it changes what was applied, and is told by nothing else
 
@@ -406,7 +417,7 @@ class Dispatch:
 def gather_written(dispatches: Iterable[Dispatch]) -> dict[str, Any]:
     """What all of them collected, in order, as an outcome takes it by name."""
     made = list(dispatches)
-    names = ("cases", "deliveries", "feed", "waits", "attached", "ledger", "links", "tasks", "audit")
+    names = ("cases", "deliveries", "feed", "waits", "attached", "accounts", "links", "tasks", "audit")
     written: dict[str, Any] = {name: tuple(chain.from_iterable(getattr(d, name) for d in made)) for name in names}
     return {**written, "deadlines": {id_: deadline for d in made for id_, deadline in d.deadlines.items()}}
 
@@ -424,6 +435,16 @@ def _told(task: Task) -> dict[str, object]:
         "person": task.person_id,
     }
     return {name: value for name, value in told.items() if value}
+
+
+def _posted(entry: Entry) -> dict[str, object]:
+    """What a timeline says of an account's entry; what is left in the account is its holder's to know."""
+    return {
+        "account": entry.account,
+        "entry": entry.id,
+        "state": entry.state.value,
+        "amount": format(entry.amount, "f"),
+    }
 
 
 def _to_fetch(recipient: Partner, document_type: str) -> Agreement:

@@ -49,6 +49,7 @@ def _faults(catalogue: Catalogue, flows: Flows, day: date, least: Catalogue) -> 
         book.at(day)
         flows.check_headlines(book.headlines)
         flows.check_acts(book.acts)
+        flows.check_numbers(book.numbers)
 
     yield from _told(lambda: findings.entries(catalogue))
     yield from _told(lambda: findings.read_labels(catalogue))

@@ -299,6 +299,50 @@ class AuditPage(Resource):
     checkpoint: str = Field(description="The newest signed checkpoint of the audit's log; empty before its first entry")
 
 
+class LedgerTerms(Resource):
+    """On which terms an account may be drawn."""
+
+    valid_from: datetime | None = None
+    valid_until: datetime | None = Field(None, description="What is reserved by then may still be used")
+    draws_max: int | None = Field(None, description="How many draws may stand at once, reservations included")
+    tolerance_percent: str | None = Field(None, description="By how much draws may exceed what was granted")
+    tolerance_of: str = Field(
+        description="`granted`: measured on what was granted; `last`: on what is left at the final draw",
+        examples=["last"],
+    )
+    places: list[str] = Field(description="Where it may be drawn, by code of office; empty for everywhere")
+
+
+class LedgerEntry(Resource):
+    """A line of an account."""
+
+    id: str = Field(description="The business reference that was granted by, or drawn for")
+    state: str = Field(description="`granted`, `reserved`, `used`, `freed` or `reversed`")
+    amount: str
+    final: bool = Field(description="Whether it is the final draw of several")
+    case: str | None = Field(None, description="Id of the case it is about")
+    at: datetime | None = Field(None, description="When what made it so was received")
+
+
+class Ledger(Resource):
+    """An account: what was granted, and what of it is reserved and used. Amounts are decimal text."""
+
+    name: str
+    unit: str = Field(description="Of all amounts (UN/ECE Rec 20, or a currency)")
+    holder: str = Field(description="Id of the partner whose it is")
+    version: int
+    terms: LedgerTerms
+    granted: str
+    reserved: str
+    used: str
+    available: str = Field(description="What may still be drawn without any tolerance")
+    draws: int = Field(description="How many entries are reserved or used")
+    closed: bool
+    test: bool
+    entries: list[LedgerEntry] = Field(description="By id, a page of them")
+    next: str | None = Field(None, description="Cursor of the next page of entries; null at the end")
+
+
 class FeedEntry(Resource):
     """One line of a feed."""
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from gateway.registry.keys import READ, SEND
 from gateway.web import resources
-from gateway.web.api import audit, cases, deliveries, description, feeds, log, messages, operations, tasks
+from gateway.web.api import audit, cases, deliveries, description, feeds, ledgers, log, messages, operations, tasks
 from gateway.web.parameters import TEST, Parameter
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -105,6 +105,16 @@ ROUTES: tuple[Route, ...] = (
         scope=READ,
         parameters=(audit.CASE, audit.CURSOR, audit.LIMIT, audit.PERSON),
         problems=(400,),
+    ),
+    Route(
+        "GET",
+        "/v1/ledgers/{name}",
+        "getLedger",
+        ledgers.get,
+        answers=resources.Ledger,
+        scope=READ,
+        parameters=(ledgers.CURSOR, ledgers.LIMIT, TEST),
+        problems=(400, 404),
     ),
     Route(
         "GET",

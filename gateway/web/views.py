@@ -353,3 +353,41 @@ def feed(entries: Sequence[model.FeedEntry]) -> list[resources.FeedEntry]:
         for entry in entries
         if entry.at is not None
     ]
+
+
+def ledger(account: model.Account, entries: Sequence[model.Entry], next_: str | None) -> resources.Ledger:
+    """An account with a page of its entries."""
+    terms = account.terms
+    return resources.Ledger(
+        name=account.name,
+        unit=account.unit,
+        holder=account.holder,
+        version=account.version,
+        terms=resources.LedgerTerms(
+            valid_from=terms.valid_from,
+            valid_until=terms.valid_until,
+            draws_max=terms.most_draws,
+            tolerance_percent=f"{terms.tolerance_percent:f}" if terms.tolerance_percent else None,
+            tolerance_of=terms.tolerance_of.value,
+            places=sorted(terms.places),
+        ),
+        granted=f"{account.granted:f}",
+        reserved=f"{account.reserved:f}",
+        used=f"{account.used:f}",
+        available=f"{account.available:f}",
+        draws=account.draws,
+        closed=account.closed,
+        test=account.test,
+        entries=[
+            resources.LedgerEntry(
+                id=one.id,
+                state=one.state.value,
+                amount=f"{one.amount:f}",
+                final=one.final,
+                case=one.case_id or None,
+                at=one.at,
+            )
+            for one in entries
+        ],
+        next=next_,
+    )

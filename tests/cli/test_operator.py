@@ -15,15 +15,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from gateway import config, data, opening
+from gateway.model import Account, Entry, EntryState, Stage, Terms
 from gateway.receipt.signed import Signer
-from gateway.store.contract import AttemptResult, Awaits
+from gateway.store.contract import AccountChange, AttemptResult, Awaits, NewReceipt, Outcome
 from gateway.store.leaves import pack_leaf, unpack_leaf
+from tests.store.made import payload
 
 KEY = "gwk_" + "0123456789" * 4
 PARTNERS = f"""
@@ -408,3 +411,39 @@ def test_one_that_awaits_its_confirmation_is_retried(run, tmp_path):
     assert "awaiting confirmation" in run("message", "show", id_).out
     assert "is awaiting, not dead" in run("message", "skip", delivery["id"]).err
     assert run("message", "retry", delivery["id"], "--json").json == {"id": delivery["id"], "state": "pending"}
+
+
+def test_accounts_are_listed_and_shown(run, tmp_path):
+    """By name, of one holder, with terms, sums and entries; one that is not there is said not to be."""
+    (tmp_path / "partners.toml").write_text(PARTNERS, "utf-8")
+    assert run("partner", "import", "partners.toml").code == 0
+    assert "No accounts." in run("ledger", "list").err
+    terms = Terms(valid_until=datetime(2027, 1, 1, tzinfo=UTC), draws_max=12)
+    accounts = [
+        Account(name, 1, "KGM", holder, terms, granted=Decimal("10.50"), used=Decimal(2), draws=1)
+        for name, holder in (("licence:1", "acme"), ("licence:2", "other"))
+    ]
+    entry = Entry("licence:1", "E-1", EntryState.USED, used=Decimal(2), case_id="c-1")
+
+    async def open_accounts():
+        settings = config.load(tmp_path / "gateway.toml")
+        async with opening.opened(settings, opening.signer(settings.receipts)) as store:
+            granting = payload(partner_id="acme")
+            await store.accept(granting, NewReceipt(Stage.RECEIVED, granting.id, b"{}"))
+            (claimed,) = await store.claim_payloads(1, timedelta(days=1), datetime.now(UTC))
+            changes = tuple(AccountChange(one, (entry,) if one.holder == "acme" else ()) for one in accounts)
+            await store.commit(Outcome(claimed.work, 1, finished=True, accounts=changes))
+
+    asyncio.run(open_accounts())
+    listed = [line["name"] for line in run("ledger", "list", "--json").lines]
+    assert listed == ["licence:1", "licence:2"]
+    (line,) = run("ledger", "list", "--holder", "acme", "--json").lines
+    assert (line["available"], line["draws_max"]) == ("8.50", 12)
+    assert "8.50" in run("ledger", "list").out
+    shown = run("ledger", "show", "licence:1", "--json").json
+    assert (shown["valid_until"], [one["entry"] for one in shown["entries"]]) == ("2027-01-01T00:00:00+00:00", ["E-1"])
+    words = run("ledger", "show", "licence:1").out
+    assert "available: 8.50" in words
+    assert "E-1" in words
+    for arguments in (["licence:3"], ["licence:1", "--test"]):
+        assert run("ledger", "show", *arguments).code == 1

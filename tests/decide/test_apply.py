@@ -19,7 +19,6 @@ from gateway.decide.effects import (
     Ask,
     Attach,
     Close,
-    Draw,
     Due,
     Effect,
     Keep,
@@ -37,7 +36,7 @@ from gateway.decide.facts import (
     CasesByKeys,
     Facts,
     Key,
-    LedgerBalance,
+    Ledger,
     LinkedCases,
     PartnerById,
     Query,
@@ -50,7 +49,7 @@ from gateway.decide.facts import (
 from gateway.decide.kinds import CaseKind
 from gateway.decide.tasks import TaskKind
 from gateway.decide.tracks import NONE, Track, Tracks, make_row, to
-from gateway.model import Case, Deadline, Task, TaskState
+from gateway.model import Account, Case, Deadline, Task, TaskState
 from tests.flows.world import FACTORY, NOW, RULES, manifest, outbound
 
 CASE, KIND = "case-1", "consignment"
@@ -105,7 +104,6 @@ CHANGES: list[tuple[list[Effect], Case]] = [
     # What is only told makes no version.
     ([Note(CASE, "late")], STANDING),
     ([Refuse((), CASE)], STANDING),
-    ([Draw("quota", Decimal(1), CASE)], STANDING),
     # Keys that it has already are no change; with one that it has not they are.
     ([AddKeys(CASE, frozenset({("bill", "B-1")}))], STANDING),
     (
@@ -175,8 +173,6 @@ def test_what_is_no_case_of_its_own_is_gathered_in_order() -> None:
         Wait("w-2", "manifest", manifest(), keys, "carrier"),
         Attach("w-0", ""),
         Attach("w-3", CASE),
-        Draw("quota", Decimal(-5), CASE),
-        Draw("quota", Decimal(2)),
         Link(CASE, "call", "case-2"),
     ]
     applied = apply(desk(KNOWN), effects)
@@ -185,7 +181,6 @@ def test_what_is_no_case_of_its_own_is_gathered_in_order() -> None:
         WaitingDocument("w-2", "manifest", keys, manifest().to_kept(), "carrier", "m-1"),
     )
     assert applied.attached == ("w-0", "w-3")
-    assert applied.draws == (("quota", Decimal(-5)), ("quota", Decimal(2)))
     assert applied.links == ((CASE, "call", "case-2"),)
     assert applied.cases == {CASE: CaseStep(STANDING, STANDING)}
 
@@ -278,7 +273,7 @@ class Shelf:
     waits: dict[str, tuple[WaitingDocument, bool]] = field(default_factory=dict)
     tasks: dict[str, Task] = field(default_factory=dict)
     links: list[tuple[str, str, str]] = field(default_factory=list)
-    amounts: list[tuple[str, bool, Decimal]] = field(default_factory=list)
+    accounts: dict[tuple[str, bool], Account] = field(default_factory=dict)
 
     def commit(self, applied: Applied) -> None:
         for id_, step in applied.cases.items():
@@ -289,7 +284,7 @@ class Shelf:
             self.waits.pop(id_, None)
         self.tasks |= applied.tasks
         self.links += applied.links
-        self.amounts += [(ledger, applied.test, amount) for ledger, amount in applied.draws]
+        self.accounts |= {(name, applied.test): account for name, account in applied.accounts.items()}
 
     def answer(self, query: Query) -> object:
         match query:
@@ -305,12 +300,12 @@ class Shelf:
                 return next((t for t in self.tasks.values() if t.id == id_ and t.test == test), None)
             case TasksOf(case, test):
                 found = (t for t in self.tasks.values() if t.case_id == case and t.test == test)
-                return tuple(sorted((t for t in found if t.state is TaskState.OPEN), key=lambda t: t.id))
+                return tuple(sorted((t for t in found if t.state.waits), key=lambda t: t.id))
             case Waiting(keys, test):
                 waits = (one for one, of_test in self.waits.values() if of_test == test and one.keys & keys)
                 return tuple(sorted(waits, key=lambda one: one.id))
-            case LedgerBalance(name, test):
-                return sum((amount for one, of, amount in self.amounts if (one, of) == (name, test)), Decimal(0))
+            case Ledger(name, test):
+                return self.accounts.get((name, test))
             case _:
                 return FACTORY
 
@@ -330,7 +325,7 @@ QUERIES: Sequence[Query] = [
         *(Waiting(keys, test) for keys in SETS),
         *(of(id_, test) for of in (CaseById, TaskById, TasksOf) for id_ in IDS),
         *(LinkedCases(id_, kind, test) for id_ in IDS for kind in ("call", "right")),
-        *(LedgerBalance(name, test) for name in IDS),
+        *(Ledger(name, test) for name in IDS),
     )
 ] + [PartnerById("factory")]
 
@@ -357,8 +352,11 @@ def decisions(draw: st.DrawFn) -> Applied:
         for id_ in draw(st.sets(ids))
     }  # fmt: skip
     links = draw(st.lists(st.tuples(ids, st.sampled_from(["call", "right"]), ids), max_size=2))
-    draws = draw(st.lists(st.tuples(st.sampled_from(IDS), st.integers(-5, 5).map(Decimal)), max_size=2))
-    return Applied(test, cases, waits, (), tuple(draws), tuple(links), {}, tasks)
+    accounts = {
+        name: Account(name, draw(st.integers(1, 9)), "", "p", granted=Decimal(draw(st.integers(0, 5))), test=test)
+        for name in draw(st.sets(st.sampled_from(IDS)))
+    }
+    return Applied(test, cases, waits, accounts=accounts, links=tuple(links), tasks=tasks)
 
 
 @settings(max_examples=60)

@@ -10,15 +10,15 @@ import pytest
 
 from gateway.decide import engine
 from gateway.decide.desk import Actor, Desk, MessageIn
-from gateway.decide.effects import Draw, Effect, Keep, Move, NewCase, Note
+from gateway.decide.effects import Effect, Grant, Keep, Move, NewCase, Note, Use
 from gateway.decide.engine import Part
-from gateway.decide.facts import Answer, CaseById, Facts, LedgerBalance, NextNumber
+from gateway.decide.facts import Answer, CaseById, Facts, Ledger, LedgerEntry, NextNumber
 from gateway.decide.flow import Feed, Flow, Flows, On, Takes
 from gateway.decide.kinds import CaseKind
 from gateway.decide.tracks import Track, Tracks, make_row, to
 from gateway.documents import Declaration, Response
 from gateway.errors import DecisionEndless, FlowsInvalid
-from gateway.model import Case, Role
+from gateway.model import Account, Case, Role
 from tests.flows.world import FACTORY, NOW, RULES, answer, outbound
 
 CASE, KIND = "case 1", "consignment"
@@ -132,10 +132,13 @@ def test_reactions_without_end_are_a_fault(kind: str) -> None:
 
 def test_what_the_reactions_of_one_round_miss_is_asked_together() -> None:
     """Two reactions that each need a fact cost one trip to the store; a number is asked for by whoever gives it out."""
-    ledger, number = LedgerBalance("quota"), NextNumber("declaration:1")
+    ledger, entry, number = Ledger("quota"), LedgerEntry("quota", "E-1"), NextNumber("declaration:1")
+    account = Account("quota", 3, "", "", granted=Decimal(5))
 
     def draws(desk: Desk, case: Case) -> list[Effect]:
-        return [Draw("quota", -desk.facts[ledger], case.id)]
+        use = Use("quota", "E-1", Decimal(5), case=case.id)
+        assert desk.open_books().post(use) == ()
+        return [use]
 
     def counts(desk: Desk, case: Case) -> list[Effect]:
         return [Note(case.id, str(desk.facts[number]))]
@@ -143,11 +146,49 @@ def test_what_the_reactions_of_one_round_miss_is_asked_together() -> None:
     flows = Flows(
         [flow(), reacting("a", On("declaration", "accept", draws)), reacting("b", On("declaration", "accept", counts))]
     )
-    assert engine.needs(DESK, flows) == (ledger, number)
-    known = Facts({ledger: Answer(Decimal(5), "v"), number: Answer(7)})
+    assert engine.needs(DESK, flows) == (ledger, entry, number)
+    known = Facts({ledger: Answer(account, "v"), entry: Answer(None, "v"), number: Answer(7)})
     parts = engine.decide(replace(DESK, facts=known), flows)
-    assert engine.apply_all(replace(DESK, facts=known), parts).draws == (("quota", Decimal(-5)),)
+    drawn = engine.apply_all(replace(DESK, facts=known), parts).accounts["quota"]
+    assert (drawn.version, drawn.used, drawn.available) == (4, Decimal(5), Decimal(0))
     assert [effect.kind for effect in engine.effects_of(parts) if isinstance(effect, Note)] == ["7"]
+
+
+def test_a_reaction_finds_in_an_account_what_the_flow_left_in_it() -> None:
+    """Two that draw on one account in one decision never draw more than there is: the second one looks, and sees the first."""
+    refused: list[str] = []
+
+    def draw(desk: Desk, entry: str) -> list[Effect]:
+        use = Use("quota", entry, Decimal(3))
+        faults = desk.open_books().post(use)
+        refused.extend(fault.code for fault in faults)
+        return [] if faults else [use]
+
+    def decide(desk: Desk) -> list[Effect]:
+        return [
+            Grant("quota", "G", Decimal(5)),
+            NewCase(CASE, FACTORY.id, KIND, tracks={"declaration": "declared"}),
+            move("accept"),
+        ]
+
+    flows = Flows(
+        [
+            flow(decide=decide),
+            reacting("a", On("declaration", "accept", lambda desk, _: draw(desk, "E-1"))),
+            reacting("b", On("declaration", "accept", lambda desk, _: draw(desk, "E-2"))),
+        ]
+    )
+    known = Facts({})
+    while queries := engine.needs(desk := replace(DESK, facts=known), flows):
+        known = known.plus({query: Answer(None, "none") for query in queries})
+        refused.clear()
+    refused.clear()
+    applied = engine.apply_all(desk, engine.decide(desk, flows))
+    assert (refused, applied.accounts["quota"].used, applied.accounts["quota"].version) == (
+        ["ledger.short"],
+        Decimal(3),
+        1,
+    )
 
 
 def test_a_reaction_reads_facts_with_the_decision_laid_over() -> None:

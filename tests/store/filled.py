@@ -207,12 +207,15 @@ def statements(dialect: str, shape: Shape) -> Iterator[str]:
     message, live = d.id("1"), d.flag("1 = 0")
     waits = rows("waits", f"{wait}, 'manifest', '[]', '{{}}', {message}, {partner}, {test}")
     wait_keys = rows("wait_keys", f"'BOX-' || {d.text('i')}, 'container', {test}, {wait}")
-    moves = rows("ledger_moves", f"'quota-0', {live}, {message}, '1'")
+    drawn = rows(
+        "ledger_entries", f"'quota-0', {live}, {message}, 'used', '0', '0', '1', {live}, {case}, {message}, {at}"
+    )
     yield f"{waits} WHERE i % 100 = 7"
     yield f"{wait_keys} WHERE i % 100 = 7"
-    yield from (f"INSERT INTO ledgers VALUES ('quota-{n}', {d.flag('1 = 0')}, '1000', 1)" for n in range(3))
-    yield f"{moves} WHERE i % 4 = 0"
-    yield rows("reservations", f"{d.id('1')}, 'number:live:declaration', i")
+    account = f"{live}, 1, 'KGM', 'firm1', '{{}}', '1000000', '0', '{count // 4}', {count // 4}, '', {live}"
+    yield rows("ledgers", f"'quota-' || {d.text('i - 1')}, {account}")
+    yield f"{drawn} WHERE i % 4 = 0"
+    yield rows("reservations", f"{d.id('1')}, 'number:live:declaration', '', 1, i")
     yield (
         f"INSERT INTO counters VALUES ('deliveries', {2 * count + 10}), ('registry', 1), "
         f"('number:live:declaration', {count}), "

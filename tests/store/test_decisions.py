@@ -20,13 +20,17 @@ from gateway.decide.effects import (
     Attach,
     Claim,
     Close,
-    Draw,
     Effect,
+    Free,
+    Grant,
     Link,
     Move,
     NewCase,
     Note,
+    Reserve,
+    Reverse,
     Settle,
+    Use,
     Wait,
 )
 from gateway.decide.facts import (
@@ -35,7 +39,8 @@ from gateway.decide.facts import (
     CaseById,
     CasesByKeys,
     Facts,
-    LedgerBalance,
+    Ledger,
+    LedgerEntry,
     LinkedCases,
     NextNumber,
     PersonById,
@@ -47,8 +52,8 @@ from gateway.decide.facts import (
 from gateway.decide.tasks import TaskKind
 from gateway.errors import FactsMoved
 from gateway.findings import make_finding
-from gateway.model import ActDone, Person, TaskState
-from gateway.store.contract import CaseChange, CaseLink, LedgerMove, Outcome, Work, WorkKind
+from gateway.model import ActDone, Person, TaskState, Terms
+from gateway.store.contract import AccountChange, CaseChange, CaseLink, Outcome, Work, WorkKind
 from gateway.store.contract import Wait as StoredWait
 from gateway.store.memory import MemoryDecisions
 from gateway.store.ports import Decisions
@@ -72,7 +77,7 @@ class Port:
     async def commit(self, facts: Facts, *applied: Applied) -> None:
         """Commit what decisions come to, all in one outcome."""
         self.payloads += 1
-        made = parts(applied, f"m-{self.payloads:032x}-1")
+        made = parts(applied)
         if self.store is None:
             await self.decisions.commit(Outcome(Work(WorkKind.PAYLOAD, "p", 1), 1, finished=True, facts=facts, **made))
             return
@@ -81,7 +86,7 @@ class Port:
         await self.store.commit(outcome(claimed, facts=facts, messages=(message(claimed, test=test),), **made))
 
 
-def parts(applied: Sequence[Applied], message_id: str) -> dict[str, object]:
+def parts(applied: Sequence[Applied]) -> dict[str, object]:
     return {
         "cases": tuple(
             CaseChange(
@@ -106,7 +111,11 @@ def parts(applied: Sequence[Applied], message_id: str) -> dict[str, object]:
             for w in one.waits
         ),
         "attached": tuple(id_ for one in applied for id_ in one.attached),
-        "ledger": tuple(LedgerMove(name, str(amount), message_id) for one in applied for name, amount in one.draws),
+        "accounts": tuple(
+            AccountChange(account, tuple(e for (of, _), e in one.entries.items() if of == name))
+            for one in applied
+            for name, account in one.accounts.items()
+        ),
         "links": tuple(CaseLink(*link) for one in applied for link in one.links),
         "deadlines": {id_: deadline for one in applied for id_, deadline in one.deadlines.items()},
         "tasks": tuple(task for one in applied for task in one.tasks.values()),
@@ -186,7 +195,8 @@ CASE, KEY = "case 1", ("reference", "E-1")
 DOCUMENT = outbound()
 TASKS = {"review": TaskKind("review", "declaration", "review", {"let": "accept", "stop": "refuse"})}
 ASK = Ask("t", "review", CASE, office="370100", reasons=(make_finding("decide.repeat"),), evidence=("e-1",))
-UNASKED = Facts({TaskById("t"): Answer(None)})
+GRANT = Grant("quota", "G", Decimal(10), "TNE", FACTORY.id, Terms(draws_max=2))
+UNASKED = Facts({TaskById("t"): Answer(None), Ledger("quota"): Answer(None), LedgerEntry("quota", "G"): Answer(None)})
 
 
 def desk(known: Facts, *, test: bool = False, person: str = "") -> Desk:
@@ -202,7 +212,8 @@ QUESTIONS: dict[str, tuple[Query, Sequence[Effect]]] = {
         Waiting(frozenset({KEY})),
         [Wait("w", "declaration", DOCUMENT, frozenset({KEY}))],
     ),
-    "a ledger": (LedgerBalance("quota"), [Draw("quota", Decimal(-1))]),
+    "an account that was not open": (Ledger("quota"), [GRANT]),
+    "an entry that was not made": (LedgerEntry("quota", "G"), [GRANT]),
     "a task that nobody had asked": (TaskById("t"), [*OPENED, ASK]),
     "a case that had no open task": (TasksOf(CASE), [*OPENED, ASK]),
     "a case that had no links": (
@@ -278,13 +289,57 @@ async def test_a_number_stays_with_whom_it_was_given_to(port: Port) -> None:
     assert (await port.decisions.facts([test], Facts(), "c"))[test] == 1
 
 
-async def test_what_a_message_draws_is_drawn_once(port: Port) -> None:
-    """Several draws of one message are one; so are those of several in one outcome, each for itself."""
-    ledger = LedgerBalance("quota")
-    one = apply(desk(Facts()), [Draw("quota", Decimal(-2)), Draw("quota", Decimal(5))])
-    await port.commit(Facts(), one)
-    await port.commit(Facts(), one, one)
-    assert (await port.decisions.facts([ledger], Facts(), "m"))[ledger] == Decimal(9)
+async def test_slots_and_attempts_have_numbers_of_their_own(port: Port) -> None:
+    """What an occasion needs several numbers for gets as many; a number found taken is asked for with the next attempt."""
+    asked = [NextNumber("n", slot, attempt) for slot in ("case 1", "case 2") for attempt in (1, 2)]
+    for _ in range(2):
+        known = await port.decisions.facts(asked, Facts(), "a")
+        assert [known[one] for one in asked] == [1, 2, 3, 4]
+
+
+async def test_an_account_is_what_was_posted_to_it(port: Port) -> None:
+    """Granted, reserved, used, freed and reversed, in several messages of one outcome and after it: sums, entries, version."""
+    ids = ("G", "E-1", "E-2", "E-3")
+    questions: list[Query] = [Ledger("quota"), *(LedgerEntry("quota", id_) for id_ in ids)]
+    empty = await port.decisions.facts(questions, Facts(), "m")
+    ground = Ground()
+    made = []
+    for postings in (
+        [GRANT, Reserve("quota", "E-1", Decimal(4000), "KGM"), Reserve("quota", "E-2", Decimal(2), "TNE")],
+        [Use("quota", "E-1", Decimal("3.5"), "TNE"), Free("quota", "E-2")],
+    ):
+        made.append(apply(desk(ground.over(empty)), postings))
+        ground.take(made[-1])
+    await port.commit(empty, *made)
+    known = await port.decisions.facts(questions, Facts(), "m")
+    for query in questions:
+        assert known.answers[query].value == ground.over(empty).answers[query].value, query
+    account = known[Ledger("quota")]
+    assert account is not None
+    assert (account.version, account.granted, account.reserved, account.used) == (2, 10, 0, Decimal("3.5"))
+    assert (account.draws, account.holder, account.terms.draws_max) == (1, FACTORY.id, 2)
+    await port.commit(known, apply(desk(known), [Reverse("quota", "E-1"), Use("quota", "E-3", Decimal(10), "TNE")]))
+    with pytest.raises(FactsMoved):
+        await port.commit(known, apply(desk(known), [Use("quota", "E-3", Decimal(1), "TNE")]))
+    after = await port.decisions.facts(questions, Facts(), "m")
+    account = after[Ledger("quota")]
+    assert account is not None
+    assert (account.version, account.available, account.draws) == (3, 0, 1)
+    states = [entry and entry.state.value for entry in (after[LedgerEntry("quota", id_)] for id_ in ids)]
+    assert states == ["granted", "reversed", "freed", "used"]
+    assert (await port.decisions.facts([Ledger("quota", test=True)], Facts(), "m"))[Ledger("quota", test=True)] is None
+
+
+async def test_a_repeat_posts_nothing_twice(port: Port) -> None:
+    """The same grant and the same draw again, decided on what stands by then, leave the account as it is."""
+    questions: list[Query] = [Ledger("quota"), LedgerEntry("quota", "G"), LedgerEntry("quota", "E-1")]
+    postings = [GRANT, Use("quota", "E-1", Decimal(4), "TNE")]
+    for _ in range(3):
+        known = await port.decisions.facts(questions, Facts(), "m")
+        await port.commit(known, apply(desk(known), postings))
+    account = (await port.decisions.facts(questions, Facts(), "m"))[Ledger("quota")]
+    assert account is not None
+    assert (account.version, account.granted, account.used) == (1, 10, 4)
 
 
 async def test_a_note_on_a_case_moves_nobody(port: Port) -> None:

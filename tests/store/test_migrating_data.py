@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from sqlalchemy import Connection
 
 from gateway.catalogue_folders import shipped
 from gateway.check import rulebook
-from gateway.decide.facts import CaseById, Facts
+from gateway.decide.facts import CaseById, Facts, NextNumber
 from gateway.model import (
     Credential,
     CredentialKind,
@@ -23,6 +24,7 @@ from gateway.model import (
     InterchangeRef,
     PayloadState,
     Syntax,
+    Terms,
 )
 from gateway.receipt.chain import Frontier, leaf_hash
 from gateway.receipt.signed import Signer
@@ -162,6 +164,10 @@ def fill(connection: Connection) -> None:
     for name, value in (("deliveries", 2), ("feed:live:inbox", 1), ("number:live:x", 7)):
         insert(connection, "counters", name=name, value=value)
     insert(connection, "reservations", for_id="accepted-1", counter="number:live:x", value=7)
+    insert(connection, "reservations", for_id="nobody", counter="number:live:x", value=6)
+    insert(connection, "ledgers", name="quota", test=False, balance="7.25", version=3)
+    for message_id, amount in (("m1", "10.00"), ("m2", "-2.5"), ("m3", "-0.25")):
+        insert(connection, "ledger_moves", ledger="quota", test=False, message_id=message_id, amount=amount)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -245,6 +251,55 @@ async def test_a_case_keeps_once_what_a_message_has(empty_url: str) -> None:
     )
     await database.close()
     assert [tuple(row) for row in rows] == [("declaration", True, "reopened-1"), ("transfer", False, "")]
+
+
+async def test_a_balance_is_an_account_without_terms_afterwards(empty_url: str, tmp_path: Path) -> None:
+    """What was added is granted, what was drawn is used, an entry a message; an earlier version finds the balance again."""
+    await write(empty_url, fill)
+    await asyncio.to_thread(migrate, empty_url)
+    store = open_store(empty_url, signer=SIGNER, payload_folder=tmp_path / "payloads", anchor_file=None)
+    await store.open()
+    try:
+        account = await store.account("quota")
+        assert account is not None
+        assert (account.version, account.granted, account.used, account.draws) == (3, 10, Decimal("2.75"), 2)
+        assert (account.available, account.terms, account.unit, account.holder) == (Decimal("7.25"), Terms(), "", "")
+        entries = {one.id: (one.state.value, one.granted, one.used) for one in await store.entries("quota", "", 9)}
+        assert entries == {
+            "m1": ("granted", 10, 0),
+            "m2": ("used", 0, Decimal("2.5")),
+            "m3": ("used", 0, Decimal("0.25")),
+        }
+    finally:
+        await store.close()
+
+    def back(connection: Connection) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0009")
+        balances = connection.exec_driver_sql("SELECT name, balance, version FROM ledgers")
+        moves = connection.exec_driver_sql("SELECT message_id, amount FROM ledger_moves ORDER BY message_id")
+        return [tuple(row) for row in balances], [tuple(row) for row in moves]
+
+    database = connect(empty_url)
+    balances, moves = await database.write(back)
+    await database.close()
+    assert balances == [("quota", "7.25", 3)]
+    assert moves == [("m1", "10.00"), ("m2", "-2.5"), ("m3", "-0.25")]
+
+
+async def test_numbers_given_out_stay_with_what_they_are_for(empty_url: str, tmp_path: Path) -> None:
+    """A number of an earlier version is its message's case's; asked again for that, it is the same."""
+    await write(empty_url, fill)
+    await asyncio.to_thread(migrate, empty_url)
+    store = open_store(empty_url, signer=SIGNER, payload_folder=tmp_path / "payloads", anchor_file=None)
+    await store.open()
+    try:
+        for for_id, slot, number in (("accepted-1", "case", 7), ("nobody", "", 6), ("accepted-1", "other", 8)):
+            asked = NextNumber("x", slot)
+            assert (await store.facts([asked], Facts(), for_id))[asked] == number
+    finally:
+        await store.close()
 
 
 API_KEYS = [

@@ -14,7 +14,8 @@ from gateway.decide.facts import (
     CaseById,
     CasesByKeys,
     Facts,
-    LedgerBalance,
+    Ledger,
+    LedgerEntry,
     NextNumber,
     PartnerById,
     PartnerByIdentifier,
@@ -24,9 +25,12 @@ from gateway.decide.facts import (
 )
 from gateway.errors import FactsMoved, NotFound
 from gateway.model import (
+    Account,
     Case,
     CaseEvent,
     DeliveryState,
+    Entry,
+    EntryState,
     Finding,
     Identifier,
     InterchangeRef,
@@ -35,13 +39,19 @@ from gateway.model import (
     Role,
     Severity,
     Syntax,
+    Terms,
+    ToleranceOf,
 )
-from gateway.store.contract import CaseChange, LedgerMove, Wait
+from gateway.store.contract import AccountChange, CaseChange, Wait
 from gateway.store.sql_store import SqlStore
 from tests.store.made import LEASE, NOW, accept, claim, delivery, feed_entry, message, outcome, receipt
 
 BILL = ("bill", "OOLU123")
 WINDOW = timedelta(days=90)
+TERMS = Terms(NOW, NOW + WINDOW, 12, Decimal("2.5"), ToleranceOf.LAST, one_use=True, places=frozenset({"4200", "4201"}))
+LICENCE = Account("licence", 1, "KGM", "firm", TERMS, Decimal("10.50"), Decimal(0), Decimal("0.25"), 1, "E-1")
+GRANTED = Entry("licence", "G", EntryState.GRANTED, granted=Decimal("10.50"))
+DRAWN = Entry("licence", "E-1", EntryState.USED, reserved=Decimal(1), used=Decimal("0.25"), final=True, by="m2", at=NOW)
 
 
 def change(case: str = "c1", version: int = 0, **fields: object) -> CaseChange:
@@ -148,7 +158,7 @@ def _writes() -> list[tuple[str, Query, dict[str, object]]]:
         ),
         ("a case appears", CaseById("c1"), {"cases": (change(),)}),
         ("a document begins to wait", Waiting(frozenset({BILL, ("bill", "other")})), {"waits": (wait,)}),
-        ("a ledger is drawn", LedgerBalance("licence"), {"ledger": (LedgerMove("licence", "-1.5", "m1"),)}),
+        ("an account is opened", Ledger("licence"), {"accounts": (AccountChange(Account("licence", 1, "", ""), ()),)}),
     ]
 
 
@@ -158,7 +168,7 @@ async def test_every_kind_of_fact_is_compared(
 ) -> None:
     """An answer that was empty has a version too: when it moves, a commit that rests on it fails."""
     facts = await ask(store, query)
-    unrelated = await ask(store, CaseById("other"), LedgerBalance("licence", test=True))
+    unrelated = await ask(store, CaseById("other"), Ledger("licence", test=True))
     await store.commit(outcome(await claim(store, 1), facts=facts, **fields))
     second = await claim(store, 2)
     with pytest.raises(FactsMoved):
@@ -178,7 +188,7 @@ async def test_facts_answer_questions(store: SqlStore) -> None:
             await claim(store),
             cases=(change(add_keys=frozenset({BILL}), documents={"declaration": document}),),
             waits=(wait,),
-            ledger=(LedgerMove("licence", "10.50", "m1"), LedgerMove("licence", "-0.25", "m2")),
+            accounts=(AccountChange(LICENCE, (GRANTED, DRAWN)),),
         )
     )
     case = Case("c1", 1, "declared", "firm", keys=frozenset({BILL}), documents={"declaration": document})
@@ -188,8 +198,10 @@ async def test_facts_answer_questions(store: SqlStore) -> None:
         CaseById("c1"): case,
         CaseById("c2"): None,
         Waiting(frozenset({BILL})): (waiting,),
-        LedgerBalance("licence"): Decimal("10.25"),
-        LedgerBalance("unknown"): Decimal(0),
+        Ledger("licence"): LICENCE,
+        Ledger("unknown"): None,
+        LedgerEntry("licence", "E-1"): DRAWN,
+        LedgerEntry("licence", "E-2"): None,
         PartnerById("customs"): customs,
         PartnerById("gone"): None,
         PartnerById("unknown"): None,
@@ -212,19 +224,19 @@ async def test_test_traffic_meets_test_things_only(store: SqlStore) -> None:
             messages=(message(claimed, test=True, id="m1"),),
             cases=(change(add_keys=frozenset({BILL}), test=True),),
             waits=(wait,),
-            ledger=(LedgerMove("licence", "5", "m1"),),
+            accounts=(AccountChange(replace(LICENCE, test=True), (replace(GRANTED, test=True),)),),
             feed=(feed_entry("f1", test=True),),
         )
     )
     keys = frozenset({BILL})
-    live = await ask(store, CasesByKeys(keys), CaseById("c1"), Waiting(keys), LedgerBalance("licence"))
-    assert [answer.value for answer in live.answers.values()] == [(), None, (), Decimal(0)]
+    live = await ask(store, CasesByKeys(keys), CaseById("c1"), Waiting(keys), Ledger("licence"))
+    assert [answer.value for answer in live.answers.values()] == [(), None, (), None]
     test = await ask(
         store,
         CasesByKeys(keys, test=True),
         CaseById("c1", test=True),
         Waiting(keys, test=True),
-        LedgerBalance("licence", test=True),
+        Ledger("licence", test=True),
     )
     assert [bool(answer.value) for answer in test.answers.values()] == [True] * 4
     assert not await store.case("c1")
@@ -245,6 +257,10 @@ async def test_numbers_have_no_gap_and_stay_with_their_message(store: SqlStore) 
     again = await ask(store, number, test_number, NextNumber("other"), for_id="m7")
     assert again[number] == given[7][number]
     assert (again[test_number], again[NextNumber("other")]) == (1, 1)
+    slots = [replace(number, slot=slot, attempt=attempt) for slot in ("a", "b") for attempt in (1, 2)]
+    several = await ask(store, *slots, for_id="m7")
+    assert [several[one] for one in slots] == [21, 22, 23, 24]
+    assert (await ask(store, *reversed(slots), for_id="m7")).answers == several.answers
 
 
 async def test_an_interchange_reference_is_used_once_within_its_window(store: SqlStore) -> None:
@@ -300,34 +316,41 @@ async def test_an_attached_document_waits_no_more(store: SqlStore) -> None:
     assert (await ask(store, Waiting(frozenset({BILL}))))[Waiting(frozenset({BILL}))] == ()
 
 
-async def test_processing_again_draws_nothing_twice(store: SqlStore) -> None:
-    """A reprocessed message replaces its amount; feed entry and delivery stay one; it is no duplicate of itself."""
+async def test_processing_again_makes_nothing_twice(store: SqlStore) -> None:
+    """Feed entry and delivery stay one; a payload is no duplicate of itself."""
     claimed = await claim(store)
     ref = InterchangeRef(Syntax.EDIFACT, "FIRM", "GATEWAY", "0001")
     first = outcome(
         claimed,
         messages=(message(claimed),),
         interchanges=((ref, WINDOW),),
-        ledger=(LedgerMove("licence", "-3", "m1"),),
         feed=(feed_entry("f1"),),
         deliveries=(delivery("d1"),),
     )
     await store.commit(first)
     await store.reopen_payload(claimed.payload.id)
     (again,) = await store.claim_payloads(1, LEASE, NOW)
-    await store.commit(replace(first, work=again.work, ledger=(LedgerMove("licence", "-2", "m1"),)))
-    assert (await ask(store, LedgerBalance("licence")))[LedgerBalance("licence")] == Decimal(-2)
+    await store.commit(replace(first, work=again.work))
     assert len(await store.feed("clearance", "", 0, 9)) == 1
     view = await store.payload(claimed.payload.id)
     assert (len(view.messages), len(view.deliveries)) == (1, 1)
 
 
-async def test_ledgers_are_exact(store: SqlStore) -> None:
-    """Amounts add up as decimals, however small."""
-    for number in range(1, 11):
-        move = LedgerMove("licence", "0.1", f"m{number}")
-        await store.commit(outcome(await claim(store, number), ledger=(move,)))
-    assert (await ask(store, LedgerBalance("licence")))[LedgerBalance("licence")] == Decimal("1.0")
+async def test_an_account_of_another_version_stops_the_commit_whole(store: SqlStore) -> None:
+    """Only the next version of an account is written; several of one outcome are written step by step."""
+    second = replace(LICENCE, version=2, used=Decimal(1))
+    changes = (AccountChange(LICENCE, (GRANTED,)), AccountChange(second, (DRAWN,)))
+    await store.commit(outcome(await claim(store, 1), accounts=changes))
+    claimed = await claim(store, 2)
+    for version in (1, 2, 4):
+        with pytest.raises(FactsMoved):
+            await store.commit(outcome(claimed, accounts=(AccountChange(replace(second, version=version), ()),)))
+    assert await store.account("licence") == second
+    assert (await store.accounts("firm", "", 9), await store.accounts("other", "", 9)) == ([second], [])
+    assert (await store.entries("licence", "", 9), await store.entries("licence", "E-1", 9)) == (
+        [DRAWN, GRANTED],
+        [GRANTED],
+    )
 
 
 async def test_feeds_are_numbered_in_commit_order_for_each_reader(store: SqlStore) -> None:

@@ -32,7 +32,8 @@ from gateway.decide.facts import (
     CaseById,
     CasesByKeys,
     Facts,
-    LedgerBalance,
+    Ledger,
+    LedgerEntry,
     LinkedCases,
     NextNumber,
     PartnerById,
@@ -51,6 +52,8 @@ from gateway.model import (
     Deadline,
     DeliveryState,
     Direction,
+    Entry,
+    EntryState,
     Identifier,
     InterchangeRef,
     Partner,
@@ -63,6 +66,7 @@ from gateway.model import (
 from gateway.store import open_store, tables
 from gateway.store.contract import (
     UNCONFIRMED,
+    AccountChange,
     Alert,
     Answered,
     AttemptResult,
@@ -72,7 +76,6 @@ from gateway.store.contract import (
     CaseChange,
     CaseLink,
     Confirmation,
-    LedgerMove,
     Outcome,
     Settlement,
     Share,
@@ -94,7 +97,6 @@ SMALL = {
     "log_state": "one row",
     "log_breaks": "a row each time the store was set back",
     "counters": "a row for each series of numbers, which bureaus and recipients have; walked after such a set-back",
-    "ledgers": "a row for each quota, which authorities open by the hundred",
     "inbox": "what waits for commit 2: limits.payloads_waiting bounds it",
 }
 """Tables that may be walked, and why they do not grow."""
@@ -231,6 +233,12 @@ async def read_all(store: SqlStore) -> None:
     for case in (SHAPE.id("c", MIDDLE + 1), SHAPE.huge_case):
         for partner in ("bureau", "customs", "stranger"):
             await store.sent_delivery(case, partner, "declaration")
+    assert await store.account("quota-0") is not None
+    for holder in ("", "firm1", "nobody"):
+        await store.accounts(holder, "", 50)
+        await store.accounts(holder, f"quota-{MIDDLE}", 50)
+    for after in ("", SHAPE.id("1", MIDDLE)):
+        assert len(await store.entries("quota-0", after, 50)) == 50
     await store.pressure()
     for index in (0, MIDDLE, SHAPE.leaves - 1):
         await store.proven(index)
@@ -271,7 +279,8 @@ async def take_in_and_decide(store: SqlStore) -> None:
         CasesByKeys(KEYS, test=False),
         CaseById(SHAPE.id("c", MIDDLE + 1)),
         Waiting(frozenset({("container", "BOX-107")}), test=False),
-        LedgerBalance("quota-0", test=False),
+        Ledger("quota-0"),
+        LedgerEntry("quota-0", SHAPE.id("1", 4 * (MIDDLE // 4))),
         PartnerById("e00000007"),
         PartnerByIdentifier("ciq-registration", f"{7:010x}"),
         NextNumber("declaration", test=False),
@@ -282,6 +291,9 @@ async def take_in_and_decide(store: SqlStore) -> None:
         PersonById("e00000007-person"),
     ]
     known = await store.facts(queries, Facts(), "m-new")
+    account = known[Ledger("quota-0")]
+    assert account is not None
+    assert known[LedgerEntry("quota-0", SHAPE.id("1", 4 * (MIDDLE // 4)))] is not None
     held = message(first, document_type="declaration", document={"a": "1" * 500}, case_id="c-new")
     change = CaseChange(
         "c-new", 0, "accepted", "acme", False, KEYS, {"declaration": {"a": "1" * 500}, "other": {"b": 2}}
@@ -298,7 +310,7 @@ async def take_in_and_decide(store: SqlStore) -> None:
             receipts=(receipt("m-new"),),
             waits=(Wait("w-new", "manifest", KEYS, {}, held.id, "acme"),),
             attached=(SHAPE.id("8", 107),),
-            ledger=(LedgerMove("quota-0", "5", held.id),),
+            accounts=(AccountChange(replace(account, version=2), (Entry(account.name, "new", EntryState.USED),)),),
             links=(CaseLink("c-new", "call", SHAPE.id("c", MIDDLE + 1)),),
             tasks=(Task("t-new", 1, "review", "c-new", "declaration", "370100", "review", {"let": "accept"}, NOW),),
             deadlines={name: Deadline(name, "notice", "c-new", NOW) for name in ("due-1", "due-2", "due-3")},
@@ -431,6 +443,8 @@ async def reconcile(store: SqlStore) -> None:
 
 async def keep_the_registry(store: SqlStore) -> None:
     """Imports and look-ups."""
+    await store.call_for_catalogue()
+    assert await store.catalogue_calls() == 1
     partner = Partner("p-new", "New", frozenset({Role.CUSTOMS}), (Identifier("ciq-org", "370200"),))
     await store.import_partners([partner], [AGREEMENT], [Credential("k-new", "p-new", "0" * 64)])
     await store.partner("p-new")

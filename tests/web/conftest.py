@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,27 @@ from gateway.process import Process
 from gateway.receipt.notary import Notary
 from gateway.registry.keys import hash_key
 from gateway.store import migrate
-from gateway.store.contract import CaseChange, MessageRecord, NewReceipt, Outcome
+from gateway.store.contract import AccountChange, CaseChange, MessageRecord, NewReceipt, Outcome
 from gateway.store.ports import Store
 from gateway.web import app
 from gateway.web.application import application
 from gateway.web.services import Services
+
+LICENCE = model.Account(
+    "licence:37-1:1",
+    1,
+    "KGM",
+    "acme",
+    model.Terms(valid_until=datetime(2027, 1, 1, tzinfo=UTC), draws_max=12, tolerance_percent=Decimal(5)),
+    granted=Decimal("1000.50"),
+    used=Decimal("0.50"),
+    draws=1,
+)
+"""An account of the sender's, and its entries."""
+ENTRIES = (
+    model.Entry(LICENCE.name, "37-1", model.EntryState.GRANTED, granted=Decimal("1000.50")),
+    model.Entry(LICENCE.name, "420020260001:1", model.EntryState.USED, used=Decimal("0.50"), case_id="c-1"),
+)
 
 
 def key_of(name: str) -> str:
@@ -270,6 +287,7 @@ async def fill(quiet: Quiet, notice: bytes = b"<ClearanceNotice/>", document: by
     await store.commit(
         Outcome(
             claimed.work, 1, finished=True, messages=(message,), cases=(case,), deliveries=(to_customs,),
+            accounts=(AccountChange(LICENCE, ENTRIES),),
             feed=(inbox, cleared),
             receipts=(
                 NewReceipt(model.Stage.CHECKED, "m-1", checked),

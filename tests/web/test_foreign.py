@@ -10,6 +10,7 @@ import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,15 @@ import pytest
 from sqlalchemy import event
 
 from gateway.data import samples
-from gateway.model import Credential, Partner, Role
+from gateway.model import Credential, Partner, Role, Stage
 from gateway.registry.keys import hash_key
+from gateway.store.contract import AccountChange, NewReceipt, Outcome
 from gateway.store.sql_store import SqlStore
 from gateway.web import cursor
 from gateway.web.routes import ROUTES
+from tests.store.made import payload
 from tests.trip import rig
-from tests.web.conftest import Answer, Client, key_of
+from tests.web.conftest import ENTRIES, LICENCE, Answer, Client, key_of
 
 DECLARATION = (samples() / "declaration" / "import_sea_container" / "in.edi").read_bytes()
 STRANGERS = ("stranger", "other-bureau", "acme-test")
@@ -62,6 +65,7 @@ async def made(client: Client, tmp_path: Path) -> Made:
     partners = [*rig.PARTNERS, Partner("other-bureau", "Another bureau", frozenset({Role.BUREAU}))]
     keys = [Credential(f"{p.id}-trip", p.id, hash_key(key_of(p.id))) for p in partners if p.id not in {"acme", "rival"}]
     await client.services.store.import_partners(partners, agreements, keys)
+    await open_account(client)
     for as_ in STRANGERS:  # each has something of its own, older than what it will ask for
         await client.processed((await client.send(b"UNB+older", as_=as_)).json["id"], as_=as_)
     sent = await client.send(DECLARATION, headers={"Idempotency-Key": "declaration-1"})
@@ -89,6 +93,16 @@ async def made(client: Client, tmp_path: Path) -> Made:
         {receipt["stage"]: receipt["index"] for receipt in view["receipts"]},
         feeds,
     )
+
+
+async def open_account(client: Client) -> None:
+    """The sender has an account, from a payload of its own that nobody else is at."""
+    store = client.services.store
+    opening = payload(partner_id="acme")
+    receipt = NewReceipt(Stage.RECEIVED, opening.id, client.services.notary.received(opening))
+    claimed = (await store.accept(opening, receipt, timedelta(days=9999))).claimed
+    assert claimed is not None
+    await store.commit(Outcome(claimed.work, 1, finished=True, accounts=(AccountChange(LICENCE, ENTRIES),)))
 
 
 MISSING = "0" * 32
@@ -129,6 +143,10 @@ CASES: dict[str, Pairs] = {
     # Others' tasks are not there: a place in the list that a foreign id names is like one that nothing names.
     "listTasks": lambda made: [
         (f"/v1/tasks?cursor={cursor.encode('tasks', made.case)}", f"/v1/tasks?cursor={cursor.encode('tasks', MISSING)}")
+    ],
+    "getLedger": lambda _made: [
+        (f"/v1/ledgers/{LICENCE.name}{further(LICENCE.name)}", f"/v1/ledgers/{MISSING}{further(MISSING)}")
+        for further in (lambda _: "", lambda name: f"?cursor={cursor.encode(f'entries of {name}', '37-1')}")
     ],
     "getDeliveryBody": lambda made: [(f"/v1/deliveries/{made.delivery}/body", f"/v1/deliveries/{MISSING}/body")],
     # A feed that others read is like one that is none; in one that all may read, others' entries are not there.

@@ -131,6 +131,7 @@ LISTS = {
     "getMessage": ("/v1/messages/{payload}?cursor={}", "messages of {payload}"),
     "getCases": ("/v1/cases/B-1?cursor={}", "cases of B-1"),
     "listTasks": ("/v1/tasks?cursor={}", "tasks"),
+    "getLedger": ("/v1/ledgers/licence:37-1:1?cursor={}", "entries of licence:37-1:1"),
     "readFeed": ("/v1/feeds/status?after={}", "status"),
 }
 

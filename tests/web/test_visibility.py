@@ -183,3 +183,22 @@ async def test_a_feed_entry_leads_to_its_document(filled: Filled):
     assert json.loads(document.body) == {"number": "N-1"}
     assert (await filled.client.ask("GET", entry["link"])).status == 404
     assert (await filled.client.ask("GET", "/v1/feeds/inbox/1", as_="rival")).status == 404
+
+
+async def test_a_balance_is_its_holders(filled: Filled):
+    """The holder reads its account with terms, sums and entries, page by page; the operator too; to others it is not there."""
+    path = "/v1/ledgers/licence:37-1:1"
+    first = (await filled.client.ask("GET", f"{path}?limit=1")).json
+    assert (first["granted"], first["used"], first["available"], first["unit"]) == ("1000.50", "0.50", "1000.00", "KGM")
+    assert (first["terms"]["draws_max"], first["terms"]["tolerance_percent"], first["draws"]) == (12, "5", 1)
+    assert [one["id"] for one in first["entries"]] == ["37-1"]
+    second = (await filled.client.ask("GET", f"{path}?limit=1&cursor={first['next']}")).json
+    assert [(one["id"], one["state"], one["case"]) for one in second["entries"]] == [("420020260001:1", "used", "c-1")]
+    assert second["next"] is None
+    assert (await filled.client.ask("GET", path, as_="operator")).json["holder"] == "acme"
+    assert (await filled.client.ask("GET", f"{path}?test=true")).status == 404
+    for other in ("customs", "rival"):
+        answer = await filled.client.ask("GET", path, as_=other)
+        missing = await filled.client.ask("GET", "/v1/ledgers/nothing", as_=other)
+        assert (answer.status, missing.status) == (404, 404)
+        assert answer.body == missing.body

@@ -5,7 +5,8 @@ from __future__ import annotations
 from gateway.decide import china
 from gateway.decide.desk import Desk
 from gateway.decide.effects import AddKeys, Effect, Keep, Move, Party, Purpose, Send
-from gateway.decide.facts import Facts, NextNumber
+from gateway.decide.facts import Facts
+from gateway.decide.numbers import NumberKind, next_number
 from gateway.decide.parties import bureau
 from gateway.documents.declaration import Declaration
 from gateway.documents.parts import Movement
@@ -13,8 +14,8 @@ from gateway.flows.consignment.cases import keys_of
 from gateway.flows.consignment.tracks import Declared
 from gateway.model import Partner, Role
 
-LAST_SEQUENCE = 999_999
-"""The number has six digits for the sequence."""
+NUMBER = NumberKind("declaration", "declaration", frozenset({"organisation", "direction", "year"}))
+"""The declaration number (报检号): given once, and the consignment's from start to end."""
 
 
 def accept_declaration(desk: Desk, case_id: str, declaration: Declaration, event: str) -> list[Effect]:
@@ -31,12 +32,17 @@ def accept_declaration(desk: Desk, case_id: str, declaration: Declaration, event
     return effects
 
 
-def next_number(desk: Desk, declaration: Declaration) -> str | None:
-    """A new declaration number: organisation 6, direction 1, year 2, sequence 6; None where the year's are used up."""
+def issue_number(desk: Desk, case_id: str, declaration: Declaration) -> str | None:
+    """A new declaration number for the case; None where the bureau's of this year and direction are used up."""
     direction = "1" if declaration.direction is Movement.INBOUND else "2"
-    stem = f"{declaration.declaration_organisation}{direction}{china.day(desk.now):%y}"
-    sequence = desk.facts[NextNumber(f"declaration:{stem}", desk.test)]
-    return f"{stem}{sequence:06}" if sequence <= LAST_SEQUENCE else None
+    return next_number(
+        desk,
+        NUMBER,
+        case_id,
+        organisation=declaration.declaration_organisation or "",
+        direction=direction,
+        year=f"{china.day(desk.now):%y}",
+    )
 
 
 def bureau_in_charge(declaration: Declaration, facts: Facts, state: str) -> Partner | None:

@@ -34,7 +34,7 @@ from gateway.documents.declaration import Declaration
 from gateway.documents.parts import Function, Movement
 from gateway.documents.response import Outcome
 from gateway.findings import rejects
-from gateway.flows.consignment.acceptance import accept_declaration, bureau_in_charge, next_number, party_of
+from gateway.flows.consignment.acceptance import NUMBER, accept_declaration, bureau_in_charge, issue_number, party_of
 from gateway.flows.consignment.cases import CONSIGNMENT, STATUS, keys_of, subject_of
 from gateway.flows.consignment.tracks import DECLARATION, INSPECTION, Declared
 from gateway.flows.declared import declaration_of, owner_code
@@ -189,7 +189,7 @@ def _admit(
     issued = declaration.number
     exhausted = False
     if not why and issued is None:
-        issued = next_number(desk, declaration)
+        issued = issue_number(desk, case.id, declaration)
         exhausted = issued is None
         if exhausted:
             why = [fault("decide.number.exhausted", "declaration_organisation", declaration.declaration_organisation)]
@@ -325,4 +325,5 @@ FLOW = Flow(
     case_kind=CONSIGNMENT,
     tracks=(DECLARATION, INSPECTION),
     rules=(Credit, NegativeList, Review),
+    numbers=(NUMBER,),
 )

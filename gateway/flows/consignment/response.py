@@ -21,7 +21,7 @@ from gateway.documents.parts import Movement
 from gateway.documents.response import Outcome, Response
 from gateway.documents.transfer import Transfer
 from gateway.findings import rejects
-from gateway.flows.consignment.acceptance import accept_declaration, next_number
+from gateway.flows.consignment.acceptance import accept_declaration, issue_number
 from gateway.flows.consignment.cases import STATUS, amendment_open, keys_of, subject_of
 from gateway.flows.consignment.tracks import Cleared, Declared, Inspected
 from gateway.flows.declared import declaration_of
@@ -212,7 +212,7 @@ def _number(
             return None, [fault("decide.number.differs", "declaration_number", given, ours=declaration.number)]
         return declaration.number, []
     if not given:
-        issued = next_number(desk, declaration)
+        issued = issue_number(desk, case.id, declaration)
         return issued, [] if issued else [fault("decide.number.exhausted", value=declaration.declaration_organisation)]
     direction = "1" if declaration.direction is Movement.INBOUND else "2"
     if given[:7] != f"{declaration.declaration_organisation}{direction}":

@@ -81,15 +81,25 @@ def test_the_year_of_a_number_is_the_bureaus():
 
 
 def test_when_the_numbers_are_used_up_a_person_decides():
-    """The sequence has six digits; nothing is given a seventh."""
+    """The gateway's share of the range ends at 899999: what follows is the bureau's own to give."""
     world = World()
-    world.counters[f"declaration:{ORIGIN}226", False] = 999_998
+    world.counters[f"declaration:{ORIGIN}226", False] = 899_998
     last = world.send(outbound(client_reference="E-0"), FACTORY)
-    assert responded(last).declaration_number == f"{ORIGIN}226999999"
+    assert responded(last).declaration_number == f"{ORIGIN}226899999"
     world = World(counters=world.counters)
     effects = world.send(outbound(), FACTORY)
     assert world.case.status == "in_review"
     assert codes(of(effects, Alert)[0].reasons) == ["decide.number.exhausted"]
+
+
+def test_a_number_that_a_case_has_is_not_given_again():
+    """The bureau gave the very number that comes next: the one after it is given, and it stays with its declaration."""
+    world = World()
+    world.send(newcomers(client_reference="N-1"), NEWCOMER)
+    world.send(answer("accepted", reference="N-1", declaration_number=f"{ORIGIN}226000001"), BUREAU)
+    effects = world.send(outbound(client_reference="E-0"), FACTORY)
+    assert responded(effects).declaration_number == f"{ORIGIN}226000002"
+    assert [query.attempt for query in world.asked if isinstance(query, NextNumber)] == [1, 2]
 
 
 REVIEWED = [
