@@ -95,6 +95,7 @@ FOLDER = Path(store_room.__file__).parent
 
 SMALL = {
     "log_state": "one row",
+    "audit_state": "one row",
     "log_breaks": "a row each time the store was set back",
     "counters": "a row for each series of numbers, which bureaus and recipients have; walked after such a set-back",
     "inbox": "what waits for commit 2: limits.payloads_waiting bounds it",
