@@ -411,8 +411,6 @@ AGREEMENT = Agreement("a-new", "p-new", Direction.OUT, "*", "json:x:1")
 
 async def take_back(store: SqlStore) -> None:
     """What a node and an operator do when something has ended badly."""
-    await store.call_for_catalogue()
-    assert await store.catalogue_calls() == 1
     await store.hold_as("node", LATER)
     claimed = await store.claim_deliveries(5, timedelta(0), LATER, Share(2, {"customs": 2}))
     assert [one.partner_id for one in claimed] == ["bureau"] * 2
@@ -455,8 +453,6 @@ async def keep_the_registry(store: SqlStore) -> None:
     await store.agreements("p-new")
     await store.agreements_of(["p-new", "e00000007"])
     await store.shown_credential("0" * 64)
-    await store.call_for_catalogue()
-    await store.catalogue_calls()
     await store.persons_by_id(["p-new-person"])
     await store.persons_of("p-new")
     await store.import_persons([Person("p-new-person", "p-new", "Somebody")])
