@@ -112,7 +112,7 @@ class Pipeline:
         self._waited_for[claimed.payload.id] = task
         task.add_done_callback(lambda _: self._waited_for.pop(claimed.payload.id, None))
 
-    async def wait_for(self, payload_id: str, seconds: float) -> None:
+    async def wait_until_decided(self, payload_id: str, seconds: float) -> None:
         """Wait until a payload that was begun at once here has come to its end, for so long at most."""
         if task := self._waited_for.get(payload_id):
             await asyncio.wait({task}, timeout=seconds)

@@ -95,7 +95,7 @@ class Process:
             begin_at_once=pipeline.begin_at_once,
         )
         self.intake = intake.accept
-        self.wait_for = pipeline.wait_for
+        self.wait_until_decided = pipeline.wait_until_decided
         """Waits until a payload that came to be decided at once is, for so many seconds at most."""
         watch = LogWatch(
             store,

@@ -61,7 +61,10 @@ def test_files_of_editors_and_the_like_are_passed_over(tmp_path: Path, name: str
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("mapping/clearance/x.toml", "mapping: a catalogue has the folders schemas and mappings, and no other"),
+        (
+            "mapping/clearance/x.toml",
+            "mapping: a catalogue has the folders schemas, mappings and samples, and no other",
+        ),
         ("schemas/codes/unit.xls", r"unit\.xls: is none of \.csv, \.json, \.toml, \.xsd"),
     ],
 )

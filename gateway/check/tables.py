@@ -213,7 +213,12 @@ def load(catalogue: Catalogue, name: str) -> Table:
     """The table of the message file of that name; SchemaInvalid where it does not hold together."""
     message, syntax = read_json(catalogue, name), _syntax(name)
     table = resolve(syntax, message, _directories(catalogue, posixpath.dirname(name)), name=name)
-    if syntax is not Syntax.EDIFACT:
+    return framed(catalogue, table)
+
+
+def framed(catalogue: Catalogue, table: Table) -> Table:
+    """`table` with UNH, UNS and UNT as each syntax version of EDIFACT has them; X12's as it is."""
+    if table.syntax is not Syntax.EDIFACT:
         return table
     frames = {version: {tag: service(catalogue, version)[tag] for tag in _FRAME} for version in ("3", "4")}
     return replace(table, frames=frames)

@@ -80,6 +80,12 @@ _CHINESE: tuple[tuple[Pattern[str], str], ...] = tuple(
         (r"More requests a second than agreed\.", "每秒请求数超过约定。"),
         # What was sent
         (r"An Idempotency-Key has at most (\d+) characters\.", r"Idempotency-Key 最多 \1 个字符。"),
+        (r"(\w+) has at most (\d+) printable characters\.", r"\1 最多 \2 个可打印字符。"),
+        (
+            r"Only a person acts in a role, and the key is no person's\.",
+            r"只有人员才能以某一角色办理，此密钥不属于任何人员。",
+        ),
+        (r"The audit is read by persons who may audit\.", r"审计记录仅供有审计权限的人员查阅。"),
         (r"Of the content encodings, gzip is supported\.", "内容编码只支持 gzip。"),
         (r"The content does not have the Content-Digest it came with\.", "内容与所附 Content-Digest 不符。"),
         (r"Content-Digest must be written (\S+) as RFC 9530 says\.", r"Content-Digest 应按 RFC 9530 写作 \1"),

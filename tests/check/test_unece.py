@@ -276,7 +276,8 @@ def resolved(directory, message):
     """The table of a message as `tables` resolves it."""
     found = unece.table(directory, message)
     service = json.loads((data.schemas() / "edifact/service-4/directory.json").read_bytes())
-    return tables.resolve(Syntax.EDIFACT, found, [unece.directory_file(directory, [found]), service], message)
+    table = tables.resolve(Syntax.EDIFACT, found, [unece.directory_file(directory, [found]), service], message)
+    return tables.framed(shipped(), table)
 
 
 @foreign.needed

@@ -166,9 +166,10 @@ def test_what_acknowledgements_say_is_bounded(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(examining, "MOST_NAMED", 10)
     monkeypatch.setattr(examining, "MOST_SAID", 3)
-    good = "".join(f"ST*997*{n:04}~AK1*SO*1~AK9*A*1*1*1~SE*4*{n:04}~" for n in range(1, 31))
-    bad = "".join(f"ST*997*{n:04}~SE*2*{n:04}~" for n in range(31, 36))
-    body = x12("997", "", sets=35).replace(b"ST*997*0001~SE*2*0001~", (good + bad).encode())
+    good = "".join(f"ST*824*{n:04}~BGN*11*{n}*20260305~OTI*TA*TN*{n}~SE*4*{n:04}~" for n in range(1, 31))
+    bad = "".join(f"ST*824*{n:04}~SE*2*{n:04}~" for n in range(31, 36))
+    body = x12("824", "", sets=35).replace(b"GS*SO*", b"GS*AG*")
+    body = body.replace(b"ST*824*0001~SE*2*0001~", (good + bad).encode())
     _, (ended,) = examined(body)
     (group,) = ended.groups
     sets = [functional.SetVerdict(v.type.name, v.reference, v.findings) for v in ended.verdicts]
@@ -289,7 +290,7 @@ async def test_a_payload_that_takes_all_memory_fails(gateway: House, monkeypatch
     finally:
         pipeline._examiners.close()
     view = await gateway.store.payload(accepted.payload_id)
-    assert (view.state.value, view.failed.partition(":")[0]) == ("failed", "ExaminerLost")
+    assert (view.state.value, view.failed.partition(":")[0]) == ("failed", "ExaminationFatal")
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ REQUESTS = {
     "getMessage": ("/v1/messages/{payload}", "acme", 200),
     "getCases": ("/v1/cases/B-1", "acme", 200),
     "listTasks": ("/v1/tasks", "customs", 200),
+    "listAudit": ("/v1/audit", "operator", 200),
     "getLedger": ("/v1/ledgers/licence:37-1:1?limit=1", "acme", 200),
     "getDeliveryBody": ("/v1/deliveries/d-1/body", "customs", 200),
     "readFeed": ("/v1/feeds/clearance", "customs", 200),

@@ -68,7 +68,7 @@ async def post(request: web.Request) -> web.Response:
         raise BadRequest("Only a person acts in a role, and the key is no person's.")
     accepted, digest = await http.receive(request, caller.key, service.intake, service.spool, judge, said, role)
     if service.flows.is_at_once(said):
-        await service.wait_for(accepted.payload_id, ANSWERED_WITHIN)
+        await service.wait_until_decided(accepted.payload_id, ANSWERED_WITHIN)
         told = await _told(request, caller, accepted.payload_id)
         if told is not None:
             told.headers.update(http.headers_of(accepted, digest))
