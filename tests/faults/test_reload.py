@@ -135,6 +135,7 @@ def test_a_code_and_a_mapping_are_in_force_from_the_next_payload_on(operator: Op
 
 def test_a_payload_under_way_ends_by_what_it_began_with(operator: Operator) -> None:
     """A large one, examined in a worker process, is not half by the old and half by the new."""
+    wait_until(lambda: len(operator.laid_out()) == 1)  # what was in force before is removed at the next look
     body = interchange("LARGE", *(message(n, f"large{n}") for n in range(1, LARGE + 1)))
     old = operator.mappings(operator.through(declaration(10)))
     operator.write(MAPPING, operator.remarked("third"))
