@@ -7,17 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.cli import output
-from gateway.cli.words import state, word
-from gateway.signs import shown
+from gateway.cli import output, problems
 
 if TYPE_CHECKING:
     from gateway.receipt.stored import StoredLog
     from gateway.store.contract import AuditLine
     from gateway.store.ports import Store
-
-_AT_ONCE = 1000
-"""Entries that are read at once: some megabytes."""
 
 
 def register(cli: typer.Typer) -> None:
@@ -80,19 +75,8 @@ def verify(
 
     async def work(store: Store) -> StoredLog:
         seen = await store.audit_log_from()
-        while not seen.full and not await store.audit_log_on(seen, _AT_ONCE):
+        while not seen.full and not await store.audit_log_on(seen, problems.AT_ONCE):
             pass
         return seen
 
-    seen = with_store(config, work)
-    if json:
-        problems = [{"code": p.code, "index": p.index, "text": p.text(lang)} for p in seen.problems]
-        output.as_json({"entries": seen.size, "problems": problems})
-    else:
-        for problem in seen.problems:
-            output.data(f"{state(problem.severity, lang)}  {problem.code}  {shown(problem.text(lang))}")
-        if seen.full:
-            output.data(word("stopped", lang, count=seen.size))
-        output.say(word("audited" if not seen.problems else "damaged", lang, count=seen.size))
-    if seen.problems:
-        raise typer.Exit(output.NO)
+    problems.tell_audited(with_store(config, work), lang, json=json)

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli import output
+from gateway.cli import output, problems
 from gateway.cli.words import state, word
-from gateway.signs import shown
 
 if TYPE_CHECKING:
     from gateway.model import Finding, Payload
@@ -24,9 +23,6 @@ _EARLIER_KEYS = 100
 """Keys of earlier names that are told at most, the latest first: it is the same key under each."""
 _CHECKPOINT = ".checkpoint"
 """Beside an exported log stands the checkpoint it was exported under."""
-
-_AUDITED_AT_ONCE = 1000
-"""Entries that an audit reads at once: some megabytes."""
 
 _LONGEST_LINE = 1024 * 1024
 """Bytes of a line that is read: the largest receipts ever written had some 200 KB."""
@@ -169,21 +165,11 @@ def audit(
             done = False
             while not done and not seen.full:
                 before = seen.size
-                done = await store.audit_on(seen, _AUDITED_AT_ONCE)
+                done = await store.audit_on(seen, problems.AT_ONCE)
                 step(seen.size - before)
         return seen
 
-    seen = with_closed_store(config, work)
-    if json:
-        output.as_json({"entries": seen.size, "problems": [_as_dict(p, lang) for p in seen.problems]})
-    else:
-        for problem in seen.problems:
-            output.data(f"{state(problem.severity, lang)}  {problem.code}  {shown(problem.text(lang))}")
-        if seen.full:
-            output.data(word("stopped", lang, count=seen.size))
-        output.say(word("audited" if not seen.problems else "damaged", lang, count=seen.size))
-    if seen.problems:
-        raise typer.Exit(output.NO)
+    problems.tell_audited(with_closed_store(config, work), lang, json=json)
 
 
 def key(config: output.ConfigOption = None) -> None:
@@ -231,14 +217,13 @@ def verify(
     output.language(lang)
     vkey = _public_key(key)
     covered = Covered()
-    problems = _problems(file, vkey, covered)
-    good = valid(problems)
+    found = _problems(file, vkey, covered)
+    good = valid(found)
     if json:
         proven = _proven(covered) if good else None
-        output.as_json({"valid": good, "proven": proven, "problems": [_as_dict(p, lang) for p in problems]})
+        output.as_json({"valid": good, "proven": proven, "problems": [problems.as_dict(one, lang) for one in found]})
     else:
-        for problem in problems:
-            output.data(f"{state(problem.severity, lang)}  {problem.code}  {shown(problem.text(lang))}")
+        problems.tell(found, lang)
         if good:
             for line in _proven_lines(covered, lang):
                 output.data(line)
@@ -331,13 +316,3 @@ def _proven_lines(covered: Covered, language: str) -> Iterator[str]:
     for name in sorted(covered.uncovered):
         yield word("uncovered", language, file=name)
     yield word("checkpoint", language, size=covered.size)
-
-
-def _as_dict(problem: Problem, language: str) -> dict[str, Any]:
-    return {
-        "code": problem.code,
-        "severity": problem.severity,
-        "index": problem.index,
-        "file": problem.name or None,
-        "text": problem.text(language),
-    }

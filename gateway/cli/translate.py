@@ -18,7 +18,7 @@ from gateway.signs import shown
 if TYPE_CHECKING:
     from gateway.catalogue import Catalogue
     from gateway.model import Agreement, Finding
-    from gateway.trip.examine import Message
+    from gateway.trip.examined import Message
 
 _REFERENCE = "{:014d}"
 
@@ -54,7 +54,7 @@ def translate(
 
     from gateway.cli.in_use import find_catalogue
     from gateway.cli.validate import examined, expectation
-    from gateway.trip.examine import Message
+    from gateway.trip.examined import Message
 
     output.existing_file(file)
     output.language(lang)

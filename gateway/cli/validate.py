@@ -22,7 +22,7 @@ from gateway.spelling import near
 if TYPE_CHECKING:
     from gateway.catalogue import Catalogue
     from gateway.model import Agreement, Finding
-    from gateway.trip.examine import Examined, Interchange, Message
+    from gateway.trip.examined import Examined, Interchange, Message
 
 _CHUNK = 1 << 16
 _SHOWN = 50
@@ -89,7 +89,7 @@ def expectation(format_: str, *, lenient: bool) -> Agreement:
     from dataclasses import replace
 
     from gateway.model import Strictness
-    from gateway.trip.examine import ANY
+    from gateway.trip.examined import ANY
 
     return replace(ANY, format=format_, strictness=Strictness.LENIENT if lenient else Strictness.STRICT)
 
@@ -138,7 +138,7 @@ class _Report(ABC):
 
     def take(self, item: Examined) -> None:
         """One message or one finished interchange."""
-        from gateway.trip.examine import Message
+        from gateway.trip.examined import Message
 
         if isinstance(item, Message):
             self.messages += 1

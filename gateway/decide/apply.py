@@ -323,10 +323,11 @@ def _find_task(desk: Desk, task_id: str) -> Task:
 
 def changed(desk: Desk, case: Case, effects: Iterable[Effect]) -> Case:
     """`case` with what those of `effects` set that name it, for a flow that goes on from there."""
+    step = CaseStep(case, case)
     for effect in effects:
         if getattr(effect, "case", "") == case.id:
-            case = _stepped(desk, CaseStep(case, case), effect).after
-    return case
+            step = _stepped(desk, step, effect)
+    return step.after
 
 
 def _opened(desk: Desk, effect: NewCase) -> Case:

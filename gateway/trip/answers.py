@@ -67,21 +67,31 @@ def placed(effect: do.Effect, origins: Mapping[str, Place]) -> do.Effect:
     if isinstance(effect, do.Respond):
         return _placed_response(effect, origins)
     reasons: tuple[Finding, ...] = getattr(effect, "reasons", ())
-    if not any(reason.place.path in origins for reason in reasons):
+    places = [_origin(reason.place.path, origins) for reason in reasons]
+    if not any(places):
         return effect
     in_message = tuple(
-        replace(reason, place=origins[reason.place.path]) if reason.place.path in origins else reason
-        for reason in reasons
+        replace(reason, place=place) if place is not None else reason
+        for reason, place in zip(reasons, places, strict=True)
     )
     return cast("do.Effect", replace(cast("Any", effect), reasons=in_message))
+
+
+def _origin(path: str | None, origins: Mapping[str, Place]) -> Place | None:
+    """Where the value at `path` came from; None for a reason that names no field.
+
+    Origins are traced when they are first asked for, which takes longer than the decision: so they are asked for a
+    field only.
+    """
+    return origins.get(path) if path else None
 
 
 def _placed_response(effect: do.Respond, origins: Mapping[str, Place]) -> do.Respond:
     if not isinstance(effect.document, Response) or not effect.document.reasons:
         return effect
     reasons = tuple(
-        reason.model_copy(update={"place": values.text(str(origins[reason.field]))})
-        if reason.field is not None and reason.place is None and reason.field in origins
+        reason.model_copy(update={"place": values.text(str(place))})
+        if reason.place is None and (place := _origin(reason.field, origins)) is not None
         else reason
         for reason in effect.document.reasons
     )

@@ -44,7 +44,7 @@ from gateway.trip.acknowledge import Acknowledger
 from gateway.trip.address import Dispatch, InHand, gather_written
 from gateway.trip.aside import run_aside, uncollected
 from gateway.trip.decider import Decider
-from gateway.trip.examine import HEADERS, Examined, Failed, Interchange, Message
+from gateway.trip.examined import HEADERS, Examined, Failed, Interchange, Message
 from gateway.trip.refusals import fault_of_ours, refusal, unacknowledged
 from gateway.trip.render import Renderer
 from gateway.trip.transaction import Share, Transaction

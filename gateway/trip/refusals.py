@@ -11,7 +11,7 @@ from gateway.findings import make_finding
 from gateway.model import Finding, Severity, derive_id
 from gateway.trip import faults
 from gateway.trip.address import InHand
-from gateway.trip.examine import Interchange, Message
+from gateway.trip.examined import Interchange, Message
 
 MAX_REASONS = 200
 """Reasons in one response; who makes more mistakes mends these first, and all stand at GET /v1/messages/{id}."""

@@ -8,7 +8,7 @@ from gateway.decide.apply import Applied, Ground
 from gateway.decide.facts import Answer, Facts, Query
 from gateway.store.contract import Answered, MessageRecord, NewReceipt
 from gateway.trip.address import Dispatch
-from gateway.trip.examine import Message
+from gateway.trip.examined import Message
 
 
 @dataclass(slots=True)

@@ -38,7 +38,8 @@ from gateway.errors import CatalogueInvalid, ExaminerLost
 from gateway.model import Agreement, Payload, Place
 from gateway.receive.unpack import RATIO_FREE, is_packed
 from gateway.trip.aside import run_in_thread
-from gateway.trip.examine import Bounds, Examined, Message, examine
+from gateway.trip.examine import Bounds, examine
+from gateway.trip.examined import Examined, Message
 from gateway.trip.lifetime import begin_worker, end_workers, uninterrupted
 from gateway.trip.slots import Slots
 

@@ -10,7 +10,8 @@ from gateway.findings import catalogue
 from gateway.model import Severity
 from gateway.parse import edifact
 from gateway.parse.segments import MessageRead
-from gateway.trip.examine import ANY, Examiner, Interchange
+from gateway.trip.examine import Examiner
+from gateway.trip.examined import ANY, Interchange
 
 UNB = "UNB+UNOA:3+S:ZZ+R:ZZ+260305:0930+I1'"
 UNG = "UNG+CONTRL+S+R+260305:0930+G1+UN+D:3'"

@@ -26,7 +26,8 @@ from gateway.discovery import find_flows
 from gateway.model import Finding, Place, Syntax
 from gateway.receipt import acknowledgement, x12
 from gateway.trip.acknowledge import functional_groups
-from gateway.trip.examine import ANY, Interchange, Message, examine
+from gateway.trip.examine import examine
+from gateway.trip.examined import ANY, Interchange, Message
 
 AT = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
 RULES = rulebook.load(shipped(), find_flows().rules).at(date(2026, 3, 4))

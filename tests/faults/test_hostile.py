@@ -26,7 +26,8 @@ from gateway.parse import edifact
 from gateway.pipeline import Pipeline
 from gateway.trip import examine as examining
 from gateway.trip import workers
-from gateway.trip.examine import Bounds, Examined, Interchange, Message, examine
+from gateway.trip.examine import Bounds, examine
+from gateway.trip.examined import Examined, Interchange, Message
 from gateway.trip.in_force import InForce
 from gateway.trip.inbox import LARGE_AT_ONCE
 from tests.bench.hostile import PARTNERS

@@ -22,7 +22,8 @@ from gateway.catalogue_folders import shipped
 from gateway.model import Agreement, Direction, Strictness, Syntax
 from gateway.receipt import edifact as contrl
 from gateway.receipt import x12 as functional
-from gateway.trip.examine import Interchange, Message, examine
+from gateway.trip.examine import examine
+from gateway.trip.examined import Interchange, Message
 from tests.faults.material import partners
 from tests.harness import GatewayProcess, Recipient
 from tests.trip.rig import RULES, START

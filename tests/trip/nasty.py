@@ -27,7 +27,8 @@ from gateway.documents import MODELS, Document, base
 from gateway.model import Place, Syntax
 from gateway.translate import envelope, table
 from gateway.translate.context import Context
-from gateway.trip.examine import ANY, Message, examine
+from gateway.trip.examine import examine
+from gateway.trip.examined import ANY, Message
 from tests.trip.rig import RULES, START
 
 LIMIT = 1 << 24

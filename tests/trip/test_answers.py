@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,9 +12,14 @@ import pytest
 from sqlalchemy import func, select
 
 from gateway import data
-from gateway.model import DeliveryState, MessageState, Stage
+from gateway.decide import effects as do
+from gateway.documents import Response
+from gateway.findings import make_finding
+from gateway.model import DeliveryState, MessageState, Place, Stage
 from gateway.store import tables
 from gateway.store.contract import AttemptResult, PayloadView
+from gateway.translate.outcome import Origins
+from gateway.trip.answers import placed
 from tests.trip.rig import House, codes, declaration, incoming, interchange, message, outgoing
 
 
@@ -176,3 +182,36 @@ async def test_what_is_cancelled_and_sent_anew_in_one_interchange_waits(gateway:
     before = await waiting()
     await gateway.through(manifest("M2", "1", "9"), "lenient-port")
     assert await waiting() == before > 0
+
+
+# Where reasons stand.
+
+
+def untraced() -> dict[str, Place]:
+    """Tracing that nobody should have asked for."""
+    raise AssertionError("the message was traced for a reason that names no field")
+
+
+def test_a_message_is_traced_only_for_reasons_that_name_a_field() -> None:
+    """What most decisions note names no field, and tracing a message takes longer than deciding it."""
+    bare = make_finding("decide.repeat")
+    answer_without = Response.model_validate(
+        {"id": "1", "document": "declaration", "outcome": "held", "reasons": [{"code": bare.code}]}
+    )
+    effects: list[do.Effect] = [
+        do.Note("c", "repeat", (bare,)),
+        do.Note("c", "repeat", ()),
+        do.Respond("c", answer_without),
+    ]
+    for effect in effects:
+        assert placed(effect, Origins(untraced)) == effect
+
+
+def test_a_reason_is_placed_where_its_value_stood() -> None:
+    """Each by itself: one at a field of the document stands in the message then, others stay as they are."""
+    origin = Place(segment=7, tag="RFF")
+    at = make_finding("decide.repeat", Place(path="number"))
+    elsewhere = make_finding("decide.repeat", Place(path="goods[0].hs_code"))
+    bare = make_finding("decide.repeat")
+    note = placed(do.Note("c", "repeat", (bare, at, elsewhere)), Origins(lambda: {"number": origin}))
+    assert note == do.Note("c", "repeat", (bare, replace(at, place=origin), elsewhere))

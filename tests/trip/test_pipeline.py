@@ -23,7 +23,7 @@ from gateway.pipeline import Pipeline
 from gateway.store.bodies import content
 from gateway.store.contract import Outcome
 from gateway.trip import workers
-from gateway.trip.examine import Examined, Message
+from gateway.trip.examined import Examined, Message
 from gateway.trip.in_force import InForce
 from gateway.trip.inbox import SUSPECT_DEATHS
 from gateway.trip.workers import Examiners

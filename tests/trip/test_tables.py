@@ -18,7 +18,8 @@ from gateway.model import Agreement, Direction, Partner
 from gateway.parse import edifact
 from gateway.store.ports import Store
 from gateway.translate import table
-from gateway.trip.examine import ANY, Examiner, Message
+from gateway.trip.examine import Examiner
+from gateway.trip.examined import ANY, Message
 from gateway.trip.render import Renderer
 from tests.catalogues import with_files
 

@@ -42,8 +42,11 @@ def keys_of(declaration: Declaration) -> frozenset[Key]:
 
 
 def subject_of(declaration: Declaration, document_type: str = "declaration", number: str | None = None) -> Subject:
-    """What to call the consignment in a response to its declarer."""
-    return Subject(document_type, declaration.client_reference, number or declaration.number, declaration.number)
+    """What to call the consignment in a response to its declarer; `number` is that of the transfer or the notice."""
+    notice_number = number if document_type == "clearance" else None
+    return Subject(
+        document_type, declaration.client_reference, number or declaration.number, declaration.number, notice_number
+    )
 
 
 def amendment_open(case: Case) -> bool:

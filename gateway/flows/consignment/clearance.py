@@ -151,7 +151,7 @@ def _pass_on(desk: Desk, notice: ClearanceNotice, case: Case, event: str) -> lis
     answer = response(desk, subject, outcome, desk.sender.language)
     to = declarer(case, desk.facts)
     about = subject_of(declaration_of(case), "clearance", notice.number)
-    told = response(desk, about, outcome, to.language).model_copy(update={"notice_number": notice.number})
+    told = response(desk, about, outcome, to.language)
     valid_until = None if withdrawn else notice.valid_until
     effects: list[Effect] = [*moves, *validity.begin(desk, case, validity.NOTICE_ENDS, valid_until)]
     effects.append(Keep(case.id, "clearance", notice))
@@ -244,7 +244,6 @@ def _told(
     to = declarer(case, desk.facts)
     about = subject_of(declaration_of(case), "clearance", notice.number)
     told = response(desk, about, answer.outcome, to.language, why=found, code=code)
-    told = told.model_copy(update={"notice_number": notice.number})
     issuer = bureau(desk.facts, notice.issuing_organisation)
     effects: list[Effect] = []
     if issuer is not None:

@@ -50,6 +50,11 @@ _MEANS_NOW: Mapping[str, Mapping[Outcome, Happening]] = {
 }
 """What an outcome means where the declaration stands so, where that is something else."""
 
+_DECLINABLE: Mapping[str, type[Transfer | ClearanceNotice]] = {"transfer": Transfer, "clearance": ClearanceNotice}
+"""What the port's bureau or customs may refuse of what we sent it."""
+_KEY_OF = {"transfer": "transfer", "clearance": "notice"}
+"""The kind of key under which a case has the numbers of these, earlier ones too."""
+
 
 def decide(desk: Desk) -> list[Effect]:
     """What a business answer comes to. It is never itself answered, so that two gateways cannot talk for ever."""
@@ -71,7 +76,7 @@ def decide(desk: Desk) -> list[Effect]:
     seen: list[Effect] = [AddKeys(case.id, frozenset({known}))]
     if answer.document == "declaration":
         return [*seen, *_on_declaration(desk, answer, case, declaration)]
-    if answer.document in ("transfer", "clearance") and answer.outcome is Outcome.REFUSED:
+    if answer.document in _DECLINABLE and answer.outcome is Outcome.REFUSED:
         return [*seen, *_declined(desk, answer, case, declaration)]
     return [*seen, Note(case.id, "answered", _told_reasons(answer))]
 
@@ -250,13 +255,20 @@ def _declined(
     case: Case,
     declaration: Declaration,
 ) -> list[Effect]:
-    """The port's bureau refuses a transfer, or customs a notice: the case is held, and both sides learn why."""
+    """The port's bureau refuses a transfer, or customs a notice: the case is held, and both sides learn why.
+
+    A refusal of one that another has replaced since comes too late. A number that the case does not know says nothing
+    of which one is meant, and the one in force is taken for it.
+    """
     why = _told_reasons(answer)
-    taken = moved(desk, case, answer.document, "decline", why)
+    declined = kept(case, answer.document, _DECLINABLE[answer.document])
+    named = answer.notice_number if answer.document == "clearance" and answer.notice_number else answer.number
+    replaced = declined is not None and named != declined.number and (_KEY_OF[answer.document], named) in case.keys
+    taken = None if replaced else moved(desk, case, answer.document, "decline", why)
     if taken is None or taken.late:
         return [Note(case.id, "late", why)]
     to = declarer(case, desk.facts)
-    subject = subject_of(declaration, answer.document, answer.number)
+    subject = subject_of(declaration, answer.document, declined.number if declined is not None else None)
     said = response(desk, subject, Outcome.HELD, to.language, why=why)
     effects: list[Effect] = [
         *taken.effects,
@@ -265,10 +277,9 @@ def _declined(
         tell(case.id, to, said),
         progress(case.id, case.partner_id, said, taken.case.status),
     ]
-    transfer = kept(case, "transfer", Transfer)
-    issuer = bureau(desk.facts, transfer.from_organisation) if answer.document == "transfer" and transfer else None
-    if issuer is not None and transfer is not None:
-        about = Subject("transfer", None, transfer.number, transfer.declaration_number)
+    issuer = bureau(desk.facts, declined.from_organisation) if isinstance(declined, Transfer) else None
+    if issuer is not None and isinstance(declined, Transfer):
+        about = Subject("transfer", None, declined.number, declined.declaration_number)
         refused = response(desk, about, Outcome.REFUSED, issuer.language, why=why)
         effects.append(tell(case.id, issuer, refused))
     return effects

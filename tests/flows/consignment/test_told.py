@@ -205,9 +205,11 @@ DECLINED = [
         Told("factory", "transfer", "held", "E-1", "T-1", NUMBER, reasons=(("decide.told", None, "refused"),)),
         [Told("origin-bureau", "transfer", "refused", None, "T-1", NUMBER, reasons=(("decide.told", None, "refused"),))],
     ),
+    # An answer that gives the notice's number in one place only.
     (
-        answer("refused", document="clearance", reference=None, notice_number=NOTICE, number=NOTICE), CUSTOMS,
-        Told("factory", "clearance", "held", "E-1", NOTICE, NUMBER, reasons=(("decide.told", None, "refused"),)), [],
+        answer("refused", document="clearance", reference=None, notice_number=NOTICE), CUSTOMS,
+        Told("factory", "clearance", "held", "E-1", NOTICE, NUMBER, NOTICE,
+             reasons=(("decide.told", None, "refused"),)), [],
     ),
 ]  # fmt: skip
 
@@ -224,8 +226,29 @@ def test_what_the_other_side_declines_is_told_as_held(
         world.send(notice(NUMBER), PORT_SIDE)
     effects = world.send(refusal, sender)
     first, *others = told(effects)
-    assert (replace(first, notice=None), others) == (declarer, issuer)
+    assert (first, others) == (declarer, issuer)
     assert lines(effects)["status", "factory"]["status"] == "held"
+
+
+@pytest.mark.parametrize(
+    ("named", "declines"),
+    [({"number": "T-1"}, False), ({"number": "T-2"}, True), ({"number": "X-7"}, True), ({"reference": "E-1"}, True)],
+)
+def test_a_refusal_of_what_was_replaced_declines_nothing(named: dict[str, str], declines: bool) -> None:
+    """It is noted as late; one that names the transfer in force, or none that the case knows, declines that."""
+    world = World()
+    world.send(outbound(), FACTORY)
+    world.send(transfer(NUMBER, client_reference="E-1", valid_until="2026-12-01"), BUREAU)
+    world.let_pass("transfer_validity")
+    later = NOW + timedelta(days=20)
+    world.send(transfer(NUMBER, client_reference="E-1", number="T-2"), BUREAU, now=later)
+    refusal = answer("refused", "R-1", document="transfer", declaration_number=NUMBER, **({"reference": None} | named))
+    effects = world.send(refusal, PORT_SIDE, now=later)
+    assert world.case.tracks["transfer"] == ("declined" if declines else "sent")
+    assert noted(effects) == ([] if declines else [("late", ["decide.told"])])
+    assert [(one.whom, one.number) for one in told(effects)] == (
+        [("factory", "T-2"), ("origin-bureau", "T-2")] if declines else []
+    )
 
 
 def test_what_expires_is_told_as_held() -> None:
@@ -246,7 +269,7 @@ def test_what_expires_is_told_as_held() -> None:
     bureau, office, declarer = told(world.let_pass("notice_validity"))
     assert bureau == Told("port-bureau", "clearance", "held", None, NOTICE, NUMBER, NOTICE, reasons=why)
     assert office == replace(bureau, whom="customs")
-    assert declarer == replace(bureau, whom="factory", reference="E-1", notice=declarer.notice)
+    assert declarer == replace(bureau, whom="factory", reference="E-1")
 
 
 NOBODYS = "370100226000009"

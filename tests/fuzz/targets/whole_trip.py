@@ -15,7 +15,8 @@ from gateway.translate import envelope, table
 from gateway.translate.context import Context
 from gateway.trip import answers, faults, refusals
 from gateway.trip.address import InHand
-from gateway.trip.examine import Failed, Interchange, Message, examine
+from gateway.trip.examine import examine
+from gateway.trip.examined import Failed, Interchange, Message
 from tests.conformance import rig
 from tests.flows import world
 from tests.fuzz.invariants import Budget, worded
