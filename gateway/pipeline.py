@@ -162,6 +162,7 @@ class Pipeline:
             await self._directory.partner(claimed.payload.partner_id),
             self._flows,
             rulebook.load(catalogue, self._flows.rules).at(china.day(now)),
+            catalogue,
             now,
             self._chunk,
             one_long=self._one_long,

@@ -87,8 +87,8 @@ def _written(
     from zoneinfo import ZoneInfo
 
     from gateway.translate import envelope, table
+    from gateway.translate.context import context_of
     from gateway.trip import faults
-    from gateway.trip.examine import context_of
 
     if message.document is None:
         teller.untranslated(message.number)

@@ -384,7 +384,7 @@ class _Reader:
             self._envelope,
             self._group,
             convention=self._convention,
-            packages=self._packages,
+            packages=tuple(self._packages),
         )
         return MessageRead(message, found)
 

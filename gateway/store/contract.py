@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from gateway.decide.facts import Facts
 from gateway.findings import make_finding
@@ -160,6 +161,16 @@ class MessageRecord:
     mapping_digest: str = ""
     untold: int = 0
     """Findings that a view has counted only, since they are too long for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StagedMessage:
+    """One message of a large payload, examined, until its interchange is complete."""
+
+    number: int
+    """1-based position in the payload."""
+    examined: Mapping[str, Any]
+    """All that is known of it, as JSON (`trip.staged`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,7 @@ from gateway.store.contract import (
     Settled,
     Settlement,
     Share,
+    StagedMessage,
     Viewer,
     Work,
 )
@@ -99,10 +100,10 @@ class Inbox(Protocol):
     ) -> str:
         """Which other payload than `payload_id` used `ref` within `window` of `received_at`; empty where none did."""
 
-    async def stage(self, payload_id: str, fence: int, position: int, messages: Sequence[MessageRecord]) -> None:
+    async def stage(self, payload_id: str, fence: int, position: int, messages: Sequence[StagedMessage]) -> None:
         """Keep checked messages of a large interchange until its trailer is seen; repeatable."""
 
-    async def staged(self, payload_id: str, after: int, limit: int) -> Sequence[MessageRecord]:
+    async def staged(self, payload_id: str, after: int, limit: int) -> Sequence[StagedMessage]:
         """Staged messages with number > `after`, in order."""
 
     async def failed_messages(self, payload_id: str, up_to: int) -> Sequence[MessageRecord]:

@@ -25,6 +25,7 @@ from gateway.store.contract import (
     Claimed,
     MessageRecord,
     NewReceipt,
+    StagedMessage,
 )
 from gateway.store.sql import to_time
 from gateway.store.sql_access import SqlAccess
@@ -76,10 +77,10 @@ class SqlInbox(SqlAccess, ports.Inbox):
         found = await self._interchanges.ask([ref])
         return outcome.used_before(found.get(ref, ()), payload_id, to_time(received_at), window)
 
-    async def stage(self, payload_id: str, fence: int, position: int, messages: Sequence[MessageRecord]) -> None:
+    async def stage(self, payload_id: str, fence: int, position: int, messages: Sequence[StagedMessage]) -> None:
         await self._writer.do(staging.stage, staging.Chunk(payload_id, fence, position, tuple(messages)))
 
-    async def staged(self, payload_id: str, after: int, limit: int) -> Sequence[MessageRecord]:
+    async def staged(self, payload_id: str, after: int, limit: int) -> Sequence[StagedMessage]:
         return await self._read(lambda connection: staging.staged(connection, payload_id, after, limit))
 
     async def failed_messages(self, payload_id: str, up_to: int) -> Sequence[MessageRecord]:

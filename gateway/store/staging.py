@@ -11,8 +11,8 @@ from gateway.errors import GatewayError, LeaseLost
 from gateway.model import MessageState
 from gateway.store import payloads, tables
 from gateway.store.batch import Batch
-from gateway.store.contract import MessageRecord
-from gateway.store.outcome import message_row
+from gateway.store.contract import MessageRecord, StagedMessage
+from gateway.store.sql import pack_json, unpack_json
 from gateway.store.views import message_from
 
 
@@ -23,7 +23,7 @@ class Chunk:
     payload_id: str
     fence: int
     position: int
-    messages: tuple[MessageRecord, ...]
+    messages: tuple[StagedMessage, ...]
 
 
 def stage(batch: Batch, chunks: Sequence[Chunk]) -> Sequence[GatewayError | None]:
@@ -36,7 +36,8 @@ def stage(batch: Batch, chunks: Sequence[Chunk]) -> Sequence[GatewayError | None
             answers.append(LeaseLost(payload_id=chunk.payload_id))
             continue
         for message in chunk.messages:
-            batch.insert(tables.staged_messages, message_row(message), "replace")
+            kept = pack_json(message.examined)
+            batch.insert(tables.staged_messages, (chunk.payload_id, message.number, kept), "replace")
         batch.connection.execute(
             update(tables.inbox).where(tables.inbox.c.payload_id == chunk.payload_id).values(position=chunk.position)
         )
@@ -44,11 +45,12 @@ def stage(batch: Batch, chunks: Sequence[Chunk]) -> Sequence[GatewayError | None
     return answers
 
 
-def staged(connection: Connection, payload_id: str, after: int, limit: int) -> list[MessageRecord]:
+def staged(connection: Connection, payload_id: str, after: int, limit: int) -> list[StagedMessage]:
     """Staged messages with number > `after`, in order."""
     table = tables.staged_messages
-    query = select(table).where(table.c.payload_id == payload_id, table.c.number > after)
-    return [message_from(row) for row in connection.execute(query.order_by(table.c.number).limit(limit))]
+    query = select(table.c.number, table.c.message).where(table.c.payload_id == payload_id, table.c.number > after)
+    rows = connection.execute(query.order_by(table.c.number).limit(limit))
+    return [StagedMessage(row.number, unpack_json(row.message)) for row in rows]
 
 
 def failed(connection: Connection, payload_id: str, up_to: int) -> list[MessageRecord]:

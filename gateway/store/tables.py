@@ -146,32 +146,26 @@ HELD_LEASE = 2**62
 """A lease of the inbox that nobody has and that never ends: the payload waits for an operator."""
 
 
-def _message_columns() -> list[Column[Any]]:
-    return [
-        _text("id"),
-        _text("payload_id"),
-        Column("number", Integer, nullable=False),
-        _text("partner_id"),
-        _text("syntax"),
-        _text("format"),
-        _text("reference"),
-        _text("state"),
-        _time("at"),
-        _text("interchange"),
-        _text("document_type"),
-        Column("document", LargeBinary),
-        _text("findings"),
-        _text("case_id"),
-        _flag("test"),
-        _text("schema_digest"),
-        _text("mapping_digest"),
-    ]
-
-
 messages = Table(
     "messages",
     metadata,
-    *_message_columns(),
+    _text("id"),
+    _text("payload_id"),
+    Column("number", Integer, nullable=False),
+    _text("partner_id"),
+    _text("syntax"),
+    _text("format"),
+    _text("reference"),
+    _text("state"),
+    _time("at"),
+    _text("interchange"),
+    _text("document_type"),
+    Column("document", LargeBinary),
+    _text("findings"),
+    _text("case_id"),
+    _flag("test"),
+    _text("schema_digest"),
+    _text("mapping_digest"),
     PrimaryKeyConstraint("id"),
     Index("messages_payload", "payload_id", "number"),
     Index(
@@ -195,10 +189,12 @@ messages = Table(
 staged_messages = Table(
     "staged_messages",
     metadata,
-    *_message_columns(),
+    _text("payload_id"),
+    Column("number", Integer, nullable=False),
+    Column("message", LargeBinary, nullable=False),
     PrimaryKeyConstraint("payload_id", "number"),
 )
-"""Checked messages of a large interchange whose trailer has not been seen."""
+"""Checked messages of a large interchange whose trailer has not been seen; `message` is JSON, packed as documents are."""
 
 interchanges = Table(
     "interchanges",

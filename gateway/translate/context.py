@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
+from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gateway.errors import ConfigurationInvalid
-from gateway.model import Syntax
+from gateway.model import Agreement, Syntax
 from gateway.parse.segments import Delimiters
 
 EDIFACT_DELIMITERS = Delimiters("'", "+", ":", "?", "*", ".")
@@ -41,3 +42,14 @@ class Context:
         if self.delimiters is not None:
             return self.delimiters
         return X12_DELIMITERS if syntax is Syntax.X12 else EDIFACT_DELIMITERS
+
+
+def context_of(agreement: Agreement) -> Context:
+    """The partner's side of a translation, as the agreement with it says."""
+    return _context(agreement.time_zone, agreement.code_tables)
+
+
+@cache
+def _context(time_zone: str, code_tables: str) -> Context:
+    """One context per combination; there are few."""
+    return Context(time_zone=time_zone, code_tables=code_tables)

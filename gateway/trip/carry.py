@@ -22,31 +22,53 @@ from itertools import chain, pairwise
 import structlog
 
 from gateway import findings
+from gateway.catalogue import Catalogue
 from gateway.check.rulebook import Rules
 from gateway.decide.desk import Act, Actor, MessageIn
 from gateway.decide.effects import Alert
 from gateway.decide.engine import Part, effects_of
 from gateway.decide.facts import Facts
 from gateway.decide.flow import Flows
-from gateway.documents import MODELS, Decision, Document, Response
+from gateway.documents import Decision, Document, Response
 from gateway.documents.parts import Function
 from gateway.findings import make_finding
-from gateway.model import DeliveryKind, Finding, InterchangeRef, MessageState, Partner, Place, Stage, Syntax, derive_id
-from gateway.parse.segments import SegmentMessage
+from gateway.model import (
+    Agreement,
+    DeliveryKind,
+    Finding,
+    InterchangeRef,
+    MessageState,
+    Partner,
+    Place,
+    Stage,
+    Syntax,
+    derive_id,
+)
 from gateway.receipt.notary import Notary
 from gateway.receive.unpack import sniff
 from gateway.registry.directory import Directory
 from gateway.store.bodies import beginning
-from gateway.store.contract import Claimed, MessageRecord, NewReceipt, Outcome, storable, storable_key
+from gateway.store.contract import (
+    Claimed,
+    MessageRecord,
+    NewReceipt,
+    Outcome,
+    StagedMessage,
+    storable,
+    storable_key,
+)
 from gateway.store.ports import Store
+from gateway.translate.outcome import Origins
 from gateway.trip import answers, faults
 from gateway.trip.acknowledge import Acknowledger
 from gateway.trip.address import Dispatch, InHand, gather_written
 from gateway.trip.aside import run_aside, uncollected
 from gateway.trip.decider import Decider
 from gateway.trip.examined import HEADERS, Examined, Failed, Interchange, Message
+from gateway.trip.origins import origins_of
 from gateway.trip.refusals import fault_of_ours, refusal, unacknowledged
 from gateway.trip.render import Renderer
+from gateway.trip.staged import from_staged, to_staged, unreadable
 from gateway.trip.transaction import Share, Transaction
 
 log = structlog.get_logger(__name__)
@@ -80,6 +102,7 @@ class Trip:
         sender: Partner,
         flows: Flows,
         rules: Rules,
+        catalogue: Catalogue,
         now: datetime,
         chunk: int,
         *,
@@ -87,6 +110,8 @@ class Trip:
         again: bool = False,
     ) -> None:
         """`chunk` is how many messages one transaction holds at most; `now` is the time of all that is decided.
+
+        `rules` are those of `catalogue`, by which the payload is examined, that are in force.
 
         `one_long` is shared by all trips: whoever holds it decides a message of very many items.
         `again`: an earlier commit was refused because facts had moved, or an interchange came before.
@@ -101,6 +126,7 @@ class Trip:
         self._sender = sender
         self._flows = flows
         self._decider = Decider(store, directory, flows, rules, now)
+        self._catalogue = catalogue
         self._now = now
         self._chunk = chunk
         self._one_long = one_long
@@ -109,9 +135,8 @@ class Trip:
         self._findings = 0
         self._staged = [0]
         """Number of the last message of each staged chunk, after the 0 that stands before them all."""
-        self._controls: dict[int, SegmentMessage] = {}
-        self._faults: dict[int, str] = {}
-        """What staged messages met with when they were examined."""
+        self._agreements: dict[str, Agreement] = {}
+        """Those under which staged messages came, by id."""
         self._failed: dict[int, Failed] = {}
         """Messages that a fault of ours kept from being processed: their acknowledgements must say so."""
         self._interchanges: list[Interchange] = []
@@ -170,14 +195,10 @@ class Trip:
 
     async def _stage(self, messages: Sequence[Message]) -> None:
         """Keep a chunk of a large payload until its trailers are seen."""
-        states = (MessageState.FAILED if m.fault else MessageState.REJECTED if m.rejected else None for m in messages)
-        records = [
-            await run_aside(m.document, partial(self._record, m, state or MessageState.HELD, "", staged=True))
-            for m, state in zip(messages, states, strict=True)
-        ]
         with faults.caught() as fault:
+            staged = [await run_aside(message.document, partial(to_staged, message)) for message in messages]
             # Staged is not decided: where to go on after a crash is still where the last commit ended.
-            await self._store.stage(self._payload.id, self._work.fence, self._done, records)
+            await self._store.stage(self._payload.id, self._work.fence, self._done, staged)
         if fault and len(messages) > 1:
             half = len(messages) // 2
             await self._stage(messages[:half])
@@ -185,22 +206,25 @@ class Trip:
             return
         if fault:
             bare = _bare(messages[0], fault.text)
-            record = self._record(bare, MessageState.FAILED, "", staged=True)
-            await self._store.stage(self._payload.id, self._work.fence, self._done, [record])
-            messages = [bare]
+            await self._store.stage(self._payload.id, self._work.fence, self._done, [to_staged(bare)])
         self._staged.append(messages[-1].number)
-        # A record keeps no wire message; acknowledgements are small, and what they say is read from theirs.
-        self._controls.update((m.number, m.control) for m in messages if m.control is not None)
-        self._faults.update((m.number, m.fault) for m in messages if m.fault)
+        self._agreements.update((m.agreement.id, m.agreement) for m in messages if m.agreement is not None)
 
     async def _all_messages(self) -> AsyncIterator[Message]:
         """Every message in order, the staged ones first."""
         for before, last in pairwise(self._staged):
             # Chunk by chunk as they were staged, since that is how much there is room for.
-            for record in await self._store.staged(self._payload.id, before, last - before):
-                yield await run_aside(record.document, partial(self._unstaged, record))
+            for staged in await self._store.staged(self._payload.id, before, last - before):
+                yield await self._unstaged(staged)
         for message in self._messages:
             yield message
+
+    async def _unstaged(self, staged: StagedMessage) -> Message:
+        """A staged message again; what cannot be read of it is a fault of ours in that message."""
+        interchange = self._interchange_of(staged.number)
+        with faults.caught() as fault:
+            return await run_aside(staged.examined, partial(from_staged, staged, self._agreements, interchange))
+        return unreadable(staged, fault.text)
 
     async def _refuse_duplicate(self, interchange: Interchange) -> None:
         """An interchange that came before within the agreement's window is refused whole (its reference wraps later)."""
@@ -382,7 +406,7 @@ class Trip:
         assert message.document is not None, "only a read document has a flow"
         decided = await self._decider.decide(self._occasion(message.document, in_hand), self._transaction)
         share.facts, share.applied = decided.facts, decided.applied
-        parts = [Part(p.origin, [answers.placed(e, message.origins) for e in p.effects]) for p in decided.parts]
+        parts = await run_aside(message.document, partial(_placed, decided.parts, origins_of(message, self._catalogue)))
         state, case_id = await share.dispatch.carry_out(parts, in_hand, share.applied)
         most = max(findings.MOST_TOLD - len(message.findings), 1)
         told = [*message.refusals, *answers.reasons(effects_of(parts))]
@@ -499,14 +523,9 @@ class Trip:
         envelope = interchange.envelope if interchange is not None else None
         return self._payload.test or (envelope is not None and envelope.test)
 
-    def _record(
-        self, message: Message, state: MessageState, case_id: str, *, staged: bool = False, bare: bool = False
-    ) -> MessageRecord:
-        """What is kept of a message; of a `staged` one without its interchange, on which the verdict is out.
-
-        A `bare` one is kept without its interchange's words, which may be what the store refuses.
-        """
-        among = None if staged else self._interchange_of(message.number)
+    def _record(self, message: Message, state: MessageState, case_id: str, *, bare: bool = False) -> MessageRecord:
+        """What is kept of a message; a `bare` one without its interchange's words, which may be what the store refuses."""
+        among = self._interchange_of(message.number)
         interchange = None if bare else among
         # What is wrong with the envelope is told once, with its first message.
         envelope: list[Finding] = []
@@ -532,40 +551,17 @@ class Trip:
             mapping_digest=message.mapping,
         )
 
-    def _unstaged(self, record: MessageRecord) -> Message:
-        """A staged message again. Where its values stood is not kept, so later reasons name the document's own fields."""
-        model = MODELS.get(record.document_type)
-        # What rejected a message came from syntax or schema; errors of one that was not are the rules'.
-        by_rules = (
-            [] if record.state is not MessageState.HELD else [f for f in record.findings if findings.rejects([f])]
-        )
-        message = Message(
-            number=record.number,
-            syntax=record.syntax,
-            format=record.format,
-            reference=record.reference,
-            findings=[f for f in record.findings if f not in by_rules],
-            refusals=by_rules,
-            document_type=record.document_type,
-            schema=record.schema_digest,
-            mapping=record.mapping_digest,
-            control=self._controls.get(record.number),
-            fault=self._faults.get(record.number, ""),
-        )
-        if model is not None and record.document is not None:
-            with faults.caught() as fault:
-                message.document = model.from_kept(record.document)
-            message.fault += fault.text
-        return message
+
+def _placed(parts: Sequence[Part], origins: Origins) -> list[Part]:
+    """What a message comes to, each reason in its sender's own words for the place."""
+    return [Part(part.origin, [answers.placed(effect, origins) for effect in part.effects]) for part in parts]
 
 
 def _failed(message: Message, fault: str) -> Message:
     """`message` as it is kept where a fault of ours kept it from being processed: what it said, and nothing read of it."""
     reason = faults.finding(HEADERS.get(message.syntax, ""))
     found = message.findings if reason in message.findings else [*message.findings, reason]
-    return replace(
-        message, findings=found, refusals=[], document=None, document_type="", origins={}, control=None, fault=fault
-    )
+    return replace(message, findings=found, refusals=[], document=None, document_type="", sent=None, fault=fault)
 
 
 def _bare(message: Message, fault: str) -> Message:

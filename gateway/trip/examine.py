@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +43,10 @@ from gateway.parse.segments import (
 )
 from gateway.receive.unpack import RATIO, Part, unpack
 from gateway.translate import table as mappings
-from gateway.translate.context import Context
+from gateway.translate.context import context_of
 from gateway.translate.outcome import Read
 from gateway.trip import faults
-from gateway.trip.examined import ANY, HEADERS, Examined, Interchange, Message, Verdict
-
-CONTROL = frozenset({"CONTRL", "997", "999", "TA1"})
-"""Syntax acknowledgements: they are never acknowledged themselves (ISO 9735-1, 9; X12 997 and TA1 purpose)."""
+from gateway.trip.examined import ANY, CONTROL, HEADERS, Examined, Interchange, Message, Verdict
 
 ADVICE = frozenset({"APERAK", "824"})
 """What an application answers; unlike CONTROL it gets a syntax acknowledgement like any other message."""
@@ -350,7 +346,7 @@ class Examiner:
         if wire.type.name == _PACKAGE:
             message.findings = [*event.findings, *structure.check_ends(self._catalogue, wire)]
             if not self._judged(message).rejected:
-                self._read(message, None, wire)
+                self._read(message, None, wire, wire)
             return
         if table is None:
             message.findings = [*event.findings, *structure.check_ends(self._catalogue, wire), _no_table(wire)]
@@ -367,10 +363,11 @@ class Examiner:
             message.findings += second_opinion.additional(message.findings, second)
         self._judged(message)
         if wire.type.name in CONTROL:
-            message.control = wire
+            message.sent = wire
         elif findings.tolerable(message.findings):
             # What a lenient agreement reads in spite of its faults is read by a strict one for its other faults.
-            self._read(message, chosen, (wire, checked))
+            sent = replace(wire, packages=()) if wire.packages else wire
+            self._read(message, chosen, (wire, checked), sent)
 
     def _xml(self, part: Part) -> Iterator[Examined]:
         """One XML message."""
@@ -383,13 +380,13 @@ class Examiner:
             message.reference, message.findings = read.head.get("MESSAGE_ID", ""), list(read.findings)
             parties = read.head.get("MESSAGE_SOURCE", ""), read.head.get("MESSAGE_DEST", "")
             if read.root is not None:
-                self._check_xml(message, read.root)
+                self._check_xml(message, read.root, part.body)
         if fault:
             self._give_up(message, (), fault)
         yield from self._alone(message, *parties)
 
-    def _check_xml(self, message: Message, root: Any) -> None:
-        """Check one XML message, and read what passes."""
+    def _check_xml(self, message: Message, root: Any, body: bytes) -> None:
+        """Check one XML message, whose root is `root` of `body`, and read what passes."""
         known = xsd.recognise(self._catalogue, root)
         message.format = known.format if known is not None else f"xml:{xml_reader.local_name(root)[:_MAX_STATED]}"
         chosen = mappings.choose(self._catalogue, message.format)
@@ -401,7 +398,7 @@ class Examiner:
         message.findings += xsd.check(self._catalogue, known.root, known.format)
         message.schema = xsd.digest(self._catalogue, known.format)
         if not self._judged(message).rejected:
-            self._read(message, chosen, known.root)
+            self._read(message, chosen, known.root, body)
 
     def _json(self, part: Part) -> Iterator[Examined]:
         """One JSON message: `{"format": "json:declaration:1", "reference": "...", "document": {...}}`, or a bare document."""
@@ -421,12 +418,12 @@ class Examiner:
             message.reference = _stated(value, "reference", message.findings)
             message.format = _stated(value, "format", message.findings) or "json"
             if not message.rejected:
-                self._check_json(message, value, resembled)
+                self._check_json(message, value, resembled, part.body)
         if fault:
             self._give_up(message, (), fault)
         yield from self._alone(message, *parties)
 
-    def _check_json(self, message: Message, value: Mapping[str, Any], resembled: Sequence[str]) -> None:
+    def _check_json(self, message: Message, value: Mapping[str, Any], resembled: Sequence[str], body: bytes) -> None:
         """Check the envelope of one JSON message, and read what passes."""
         chosen = mappings.choose(self._catalogue, message.format)
         message.agreement = self._agreement(message.format, chosen)
@@ -439,13 +436,13 @@ class Examiner:
         elif not isinstance(value.get("document"), dict):
             message.findings.append(make_finding("json.document_missing", place=Place(path="/document")))
         if not self._judged(message).rejected:
-            self._read(message, chosen, value["document"])
+            self._read(message, chosen, value["document"], body)
 
     def _give_up(self, message: Message, found: Sequence[Finding], fault: faults.Fault, tag: str = "") -> None:
         """A message that could not be examined, through a fault of ours; `found` is what its reader found."""
         message.findings = list(findings.judged([*found, faults.finding(tag)], self._strictness(message.agreement)))
         message.fault = fault.text
-        message.document, message.document_type, message.origins, message.refusals = None, "", {}, []
+        message.document, message.document_type, message.sent, message.refusals = None, "", None, []
 
     def _alone(self, message: Message, sender: str, recipient: str) -> Iterator[Examined]:
         """A message that is its own interchange."""
@@ -458,7 +455,7 @@ class Examiner:
             found.append(make_finding("identity.sender", value=sender, sender=sender))
         yield Interchange(message.syntax, found, message.number, message.number, ref, message.agreement)
 
-    def _read(self, message: Message, chosen: Chosen, wire: Any) -> None:
+    def _read(self, message: Message, chosen: Chosen, wire: Any, sent: SegmentMessage | bytes) -> None:
         """Read the checked wire message into the document chosen for it, and judge that by the rules."""
         if not isinstance(chosen, str):
             if message.rejected:
@@ -475,7 +472,6 @@ class Examiner:
         read: Read = mapping.read(wire, context_of(agreement))
         message.document_type = chosen
         message.mapping = mapping.digest
-        message.origins = read.origins
         strictness = self._strictness(message.agreement)
         most = _most_findings(message)
         found = findings.unsaid(findings.judged(read.findings, strictness), message.findings)
@@ -483,12 +479,12 @@ class Examiner:
             found = [_numbered(self._catalogue, finding, *wire) for finding in found]
         message.findings = findings.kept([*message.findings, *found], most)
         if isinstance(read.document, Document) and not message.rejected:
-            message.document = read.document
+            message.document, message.sent = read.document, sent
             against = findings.judged(rule_check.check(read.document, self._rules), strictness)
             room = max(most - len(message.findings), 1)
             message.refusals = [replace(f, place=_traced(f.place, read)) for f in findings.kept(against, room)]
             if any(f.code == rule_check.TOO_MANY_ITEMS for f in message.refusals):
-                message.document = None  # it is refused, and too much to hold until that is told
+                message.document = message.sent = None  # it is refused, and too much to hold until that is told
 
     def _judged(self, message: Message) -> Message:
         """`message` with its findings as its agreement sees them; no agreement is a finding of its own."""
@@ -567,11 +563,6 @@ def _most_findings(message: Message) -> int:
     return MOST_FINDINGS if message.syntax in HEADERS else findings.MOST_TOLD
 
 
-def context_of(agreement: Agreement) -> Context:
-    """The partner's side of a translation."""
-    return _context(agreement.time_zone, agreement.code_tables)
-
-
 def _stated(value: Mapping[str, Any], name: str, found: list[Finding]) -> str:
     """What the envelope of a JSON message states under `name`, empty for nothing; what is no short text goes to `found`."""
     stated = value.get(name)
@@ -607,12 +598,6 @@ def _numbered(catalogue: Catalogue, finding: Finding, wire: SegmentMessage, chec
         return finding
     parts = uses[0].components[place.component - 1 : place.component] if place.component else ()
     return replace(finding, args={**finding.args, "number": (parts or uses)[0].item})
-
-
-@cache
-def _context(time_zone: str, code_tables: str) -> Context:
-    """One context per combination; there are few."""
-    return Context(time_zone=time_zone, code_tables=code_tables)
 
 
 def _names(agreed: str, qualifier: str, identifier: str) -> bool:

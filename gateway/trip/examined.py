@@ -12,12 +12,15 @@ from dataclasses import dataclass, field, replace
 
 from gateway import findings
 from gateway.documents import Document
-from gateway.model import Agreement, Direction, Finding, InterchangeRef, Place, Syntax
+from gateway.model import Agreement, Direction, Finding, InterchangeRef, Syntax
 from gateway.parse.segments import Envelope, GroupEnded, MessageType, SegmentMessage
 from gateway.trip import faults
 
 HEADERS = {Syntax.EDIFACT: "UNH", Syntax.X12: "ST"}
 """The first segment of a message, at which stands what concerns the whole of it."""
+
+CONTROL = frozenset({"CONTRL", "997", "999", "TA1"})
+"""Syntax acknowledgements: they are never acknowledged themselves (ISO 9735-1, 9; X12 997 and TA1 purpose)."""
 
 ANY = Agreement(id="", partner_id="", direction=Direction.IN, document="*", format="*")
 """An agreement that takes everything, strictly: what `gateway validate` checks by."""
@@ -69,13 +72,19 @@ class Message:
     document: Document | None = None
     refusals: list[Finding] = field(default_factory=list)
     """What the rules have against the document, placed in the sender's own message."""
-    origins: Mapping[str, Place] = field(default_factory=dict)
     schema: str = ""
     mapping: str = ""
-    control: SegmentMessage | None = None
-    """The message itself where it is a syntax acknowledgement."""
+    sent: SegmentMessage | bytes | None = None
+    """The message as its sender wrote it, an XML or JSON one as bytes: from it is found where each value stood (see
+    `origins`). Of what is no document and no syntax acknowledgement it is not kept."""
     fault: str = ""
     """What went wrong in our own code, with its traceback, for the log; empty where nothing did."""
+
+    @property
+    def control(self) -> SegmentMessage | None:
+        """The message itself where it is a syntax acknowledgement."""
+        sent = self.sent
+        return sent if isinstance(sent, SegmentMessage) and sent.type.name in CONTROL else None
 
     @property
     def rejected(self) -> bool:
@@ -122,7 +131,7 @@ class Interchange:
             if number in places:
                 verdict = verdicts[places[number]]
             else:
-                group = self._group_of(number)
+                group = self.group_of(number)
                 unnamed[group] -= 1
                 verdict = Verdict(message.type, message.reference, (), group, 0, number)
                 places[number] = len(verdicts)
@@ -132,7 +141,7 @@ class Interchange:
                 verdicts[places[number]] = replace(verdict, findings=[*verdict.findings, reason])
         return replace(self, verdicts=verdicts, unnamed=unnamed)
 
-    def _group_of(self, number: int) -> int:
+    def group_of(self, number: int) -> int:
         """Index of the group that message `number` stands in; -1 where it stands in none."""
         # Of groups that begin at the same number all but the last are empty.
         group = bisect_right(self.begins, number) - 1
@@ -143,7 +152,7 @@ class Interchange:
         """Whether the envelope, or the group it stands in, rejects message `number`."""
         if self.rejected:
             return True
-        group = self._group_of(number)
+        group = self.group_of(number)
         return group >= 0 and findings.rejects(self.groups[group].findings)
 
 

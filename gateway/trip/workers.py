@@ -20,11 +20,11 @@ import resource
 import tempfile
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -35,7 +35,7 @@ from gateway.catalogue_folders import Shelf, read_laid_out
 from gateway.check import rulebook
 from gateway.durable import naming_system_errors
 from gateway.errors import CatalogueInvalid, ExaminerLost
-from gateway.model import Agreement, Payload, Place
+from gateway.model import Agreement, Payload
 from gateway.receive.unpack import RATIO_FREE, is_packed
 from gateway.trip.aside import run_in_thread
 from gateway.trip.examine import Bounds, examine
@@ -188,7 +188,7 @@ class Examiners:
                 task = asyncio.create_task(self._send_parcels())
                 self._parcels.add(task)
                 task.add_done_callback(self._parcels.discard)
-            return [_traceable(item, work, catalogue) for item in await answer]
+            return await answer
         finally:
             self._present -= 1
 
@@ -294,44 +294,9 @@ async def _run(pool: ProcessPoolExecutor, function: Callable[..., Any], *argumen
     return await asyncio.wrap_future(running)
 
 
-class Retraced(Mapping[str, Place]):
-    """Where the values of a message came from, found by examining its payload again once somebody asks."""
-
-    def __init__(self, work: Work, catalogue: Catalogue, number: int) -> None:
-        self._work = work
-        self._catalogue = catalogue
-        self._number = number
-        self._places: Mapping[str, Place] | None = None
-
-    def _known(self) -> Mapping[str, Place]:
-        if self._places is None:
-            messages = (item for item in self._work.examined(self._catalogue) if isinstance(item, Message))
-            self._places = next((m.origins for m in messages if m.number == self._number), {})
-        return self._places
-
-    def __getitem__(self, path: str) -> Place:
-        return self._known()[path]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._known())
-
-    def __len__(self) -> int:
-        return len(self._known())
-
-
-def _traceable(item: Examined, work: Work, catalogue: Catalogue) -> Examined:
-    """A message that came back from a worker, able to say again where its values stood."""
-    return replace(item, origins=Retraced(work, catalogue, item.number)) if isinstance(item, Message) else item
-
-
-def _portable(item: Examined) -> Examined:
-    """A message without its lazily traced origins, which hold the whole wire message and cannot cross."""
-    return replace(item, origins={}) if isinstance(item, Message) else item
-
-
 def _examine_parcel(parcel: Sequence[Work]) -> list[list[Examined]]:
     """In a worker process: examine several small payloads."""
-    return [[_portable(item) for item in work.examined(_read.find(work.digest))] for work in parcel]
+    return [list(work.examined(_read.find(work.digest))) for work in parcel]
 
 
 def _is_ready(digest: str) -> bool:
@@ -409,7 +374,7 @@ def _examine_into(result: str, work: Work) -> None:
     found = 0
     with Path(result).open("wb") as file:
         for item in work.examined(_read.find(work.digest)):
-            chunk.append(_portable(item))
+            chunk.append(item)
             found += len(item.findings) + (len(item.refusals) if isinstance(item, Message) else 0)
             if len(chunk) == CHUNK or found >= CHUNK_FINDINGS:
                 pickle.dump(chunk, file, pickle.HIGHEST_PROTOCOL)

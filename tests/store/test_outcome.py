@@ -42,7 +42,7 @@ from gateway.model import (
     Terms,
     ToleranceOf,
 )
-from gateway.store.contract import AccountChange, CaseChange, Wait
+from gateway.store.contract import AccountChange, CaseChange, StagedMessage, Wait
 from gateway.store.sql_store import SqlStore
 from tests.store.made import LEASE, NOW, accept, claim, delivery, feed_entry, message, outcome, receipt
 
@@ -378,13 +378,14 @@ async def test_chunks_advance_the_resume_position(store: SqlStore) -> None:
 async def test_staged_messages_are_kept_until_the_end(store: SqlStore) -> None:
     """Staging again replaces; staged messages are paged by number, no view shows them, the last commit drops them."""
     claimed = await claim(store)
-    made = [message(claimed, number) for number in range(1, 6)]
+    text = "x'+:?*~ 报检 \x00\x1f\n" * 100
+    made = [StagedMessage(number, {"reference": f"REF{number}", "text": text}) for number in range(1, 6)]
     await store.stage(claimed.payload.id, claimed.fence, 3, made[:3])
     await store.stage(claimed.payload.id, claimed.fence, 5, made[2:])
     assert await store.staged(claimed.payload.id, 0, 2) == made[:2]
     assert await store.staged(claimed.payload.id, 3, 9) == made[3:]
     assert not (await store.payload(claimed.payload.id)).messages
-    await store.commit(outcome(claimed, position=5, messages=tuple(made)))
+    await store.commit(outcome(claimed, position=5, messages=tuple(message(claimed, n) for n in range(1, 6))))
     assert not await store.staged(claimed.payload.id, 0, 9)
 
 

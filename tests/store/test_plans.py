@@ -79,6 +79,7 @@ from gateway.store.contract import (
     Outcome,
     Settlement,
     Share,
+    StagedMessage,
     Wait,
 )
 from gateway.store.database import PLANNER
@@ -318,7 +319,7 @@ async def take_in_and_decide(store: SqlStore) -> None:
             answers=(Answered(SHAPE.id("d", MIDDLE + 2), receipt("x"), NOW),),
         )
     )
-    await store.stage(second.payload.id, second.fence, 1, [message(second)])
+    await store.stage(second.payload.id, second.fence, 1, [StagedMessage(1, {"reference": "R"})])
     await store.staged(second.payload.id, 0, 10)
     staged = replace(delivery("new-3", payload_lane(second)), state=DeliveryState.STAGED)
     await store.commit(outcome(second, finished=False, deliveries=(staged,)))

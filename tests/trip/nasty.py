@@ -29,6 +29,7 @@ from gateway.translate import envelope, table
 from gateway.translate.context import Context
 from gateway.trip.examine import examine
 from gateway.trip.examined import ANY, Message
+from gateway.trip.origins import origins_of
 from tests.trip.rig import RULES, START
 
 LIMIT = 1 << 24
@@ -247,7 +248,7 @@ def _wire(name: str, format_: str) -> Wire | None:
     read = next((item for item in _examined(body) if isinstance(item, Message)), None)
     assert read is not None, format_
     places: dict[str, Place] = {}
-    for path, place in read.origins.items():
+    for path, place in origins_of(read, shipped()).items():
         kind = _kind(MODELS[name], path)
         if kind and place != Place():
             places.setdefault(kind, place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import Counter
 from pathlib import Path
@@ -75,19 +76,27 @@ async def test_every_message_of_a_large_interchange_is_decided_once(tmp_path: Pa
 
 
 async def test_chunks_make_no_difference(tmp_path: Path, migrated: Path) -> None:
-    """The same interchange comes to the same in one transaction and in several."""
+    """The same interchange comes to the same in one transaction and in several, and so do the places of its reasons."""
     found = []
     for chunk in (2, 500):
         folder = tmp_path / str(chunk)
         folder.mkdir()
         async with house(folder, migrated, chunk=chunk) as gateway:
             broken = message(3, "BIG-3").replace("BGM+855", "BGM+855+++")
-            body = interchange("BIG", message(1, "BIG-1"), message(2, "BIG-2"), broken, message(4, "BIG-4"))
-            view = await gateway.through(body)
+            unknown = message(4, "BIG-4").replace("+9'", "+4'", 1)
+            used = message(5, "BIG-1").replace("KGM:", "KGM:1", 1)
+            messages = (message(1, "BIG-1"), message(2, "BIG-2"), broken, unknown, used, message(6, "BIG-6"))
+            view = await gateway.through(interchange("BIG", *messages))
             answer = elements((await gateway.acknowledgements())[0], "UCM")
-            found.append(([(m.state, m.reference, m.findings, m.document) for m in view.messages], answer))
+            inbox = [e for e in await gateway.inbox() if e.document_type == "response"]
+            responses = [json.loads(e.body)["document"] for e in inbox]
+            reasons = sorted((r["code"], r.get("place", "")) for one in responses for r in one.get("reasons", ()))
+            found.append(([(m.state, m.reference, m.findings, m.document) for m in view.messages], answer, reasons))
     assert found[0] == found[1]
-    assert [state for state, *_ in found[0][0]].count(MessageState.REJECTED) == 1
+    assert [state for state, *_ in found[0][0]].count(MessageState.REJECTED) == 3
+    # BGM is the second segment: the sender's reference is its second element, the function its third.
+    assert ("decide.declaration.unknown", "BGM 2, 3") in found[0][2]
+    assert [place[:4] for code, place in found[0][2] if code == "decide.declaration.reference_used"] == ["BGM "]
 
 
 async def test_a_wrong_trailer_releases_nothing(tmp_path: Path, migrated: Path) -> None:

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from gateway.pipeline import Pipeline
 from gateway.store.bodies import content
 from gateway.store.contract import Outcome
 from gateway.trip import workers
-from gateway.trip.examined import Examined, Message
+from gateway.trip.examined import Examined
 from gateway.trip.in_force import InForce
 from gateway.trip.inbox import SUSPECT_DEATHS
 from gateway.trip.workers import Examiners
@@ -191,8 +191,7 @@ def large() -> bytes:
 
 async def _examined(examiners: Examiners, body: bytes, agreements: Sequence[Any]) -> list[Examined]:
     payload = Payload("p", "acme", "http", "", "", len(body), START, body=body)
-    found = [item async for item in examiners.examine(shipped(), payload, agreements, START.date())]
-    return [replace(item, origins={}) if isinstance(item, Message) else item for item in found]
+    return [item async for item in examiners.examine(shipped(), payload, agreements, START.date())]
 
 
 async def test_another_process_finds_the_same(tmp_path: Path) -> None:

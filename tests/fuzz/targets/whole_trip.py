@@ -17,6 +17,7 @@ from gateway.trip import answers, faults, refusals
 from gateway.trip.address import InHand
 from gateway.trip.examine import examine
 from gateway.trip.examined import Failed, Interchange, Message
+from gateway.trip.origins import origins_of
 from tests.conformance import rig
 from tests.flows import world
 from tests.fuzz.invariants import Budget, worded
@@ -107,7 +108,12 @@ def _message(message: Message, known: world.World, agreement: Agreement, budget:
     for _ in range(2):
         for effect in known.send(message.document, sender):
             if isinstance(effect, do.Send | do.Respond):
-                _rendered(effect.document_type, answers.placed(effect, message.origins).document, agreement, budget)
+                _rendered(
+                    effect.document_type,
+                    answers.placed(effect, origins_of(message, shipped())).document,
+                    agreement,
+                    budget,
+                )
 
 
 def _rendered(document_type: str, document: Document, agreement: Agreement, budget: Budget) -> None:
