@@ -202,11 +202,19 @@ class Document(Part):
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy with what `update` says; its extent is its own."""
         copied = super().model_copy(update=update, deep=deep)
-        copied.__dict__.pop("extent", None)
+        for name in ("extent", "_kept"):
+            copied.__dict__.pop(name, None)
         return copied
 
-    def to_kept(self) -> dict[str, Any]:
-        """Its JSON for the store, with the version of the model where that is not the first."""
+    def to_kept(self) -> Mapping[str, Any]:
+        """Its JSON for the store, with the version of the model where that is not the first.
+
+        A message's record and its case keep the same: it is made once, and given to whoever asks.
+        """
+        return self._kept
+
+    @cached_property
+    def _kept(self) -> Mapping[str, Any]:
         return self.to_json() if self.version == 1 else {**self.to_json(), KEPT_VERSION: self.version}
 
     @classmethod
