@@ -8,7 +8,7 @@ runs out, and the payload is taken up again; ids derive from its id, so that doi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -32,6 +32,7 @@ from gateway.trip.carry import Trip
 from gateway.trip.examine import Bounds
 from gateway.trip.in_force import InForce
 from gateway.trip.inbox import HeldPayload, Inbox
+from gateway.trip.precedence import PATIENCE, Precedence, Way
 from gateway.trip.render import Renderer
 from gateway.trip.work import COMES_BACK, see_through
 from gateway.trip.workers import Examiners
@@ -81,9 +82,8 @@ class Pipeline:
             shelf=in_force.shelf,
         )
         self._inbox = Inbox(store, lease, clock, arrivals)
-        self._loop = Loop(self._inbox.claim, self.process, settings.pipeline.concurrency)
-        self._waited_for: dict[str, asyncio.Task[None]] = {}
-        """Payloads in work that somebody waits for, by id."""
+        self._loop = Loop(self._claim, self.process, settings.pipeline.concurrency)
+        self.precedence = Precedence()
         self.alarms = Alarms(store, self._directory, settings.our_id, flows, in_force, lease, clock, on_committed)
         self._once_more = asyncio.Lock()
         self._one_long = asyncio.Lock()
@@ -101,21 +101,22 @@ class Pipeline:
                 both.create_task(self.alarms.run(), name="deadlines")
         finally:
             warming.cancel()
-            for task in self._waited_for.values():
-                task.cancel()
-            await asyncio.gather(*self._waited_for.values(), return_exceptions=True)
+            await self.precedence.stop()
             self._examiners.close()
+
+    async def _claim(self, limit: int) -> Sequence[Claimed]:
+        """What waits, once nothing that goes first stands in the store's way."""
+        await self.precedence.wait_until_none(PATIENCE)
+        return await self._inbox.claim(limit)
 
     def begin_at_once(self, claimed: Claimed) -> None:
         """Process a payload whose sender waits for what comes of it: commit 1 has claimed it for this process."""
         task = asyncio.create_task(self.process(claimed), name=f"at once {claimed.payload.id}")
-        self._waited_for[claimed.payload.id] = task
-        task.add_done_callback(lambda _: self._waited_for.pop(claimed.payload.id, None))
+        self.precedence.begin(claimed.payload.id, task)
 
     async def wait_until_decided(self, payload_id: str, seconds: float) -> None:
         """Wait until a payload that was begun at once here has come to its end, for so long at most."""
-        if task := self._waited_for.get(payload_id):
-            await asyncio.wait({task}, timeout=seconds)
+        await self.precedence.wait_until_over(payload_id, seconds)
 
     async def process(self, claimed: Claimed) -> None:
         """One payload, to its last commit. Never raises: a fault of ours is told to its sender and to the operator."""
@@ -131,7 +132,9 @@ class Pipeline:
     async def _carry(self, held: HeldPayload, catalogue: Catalogue, again: bool) -> None:
         """Received by commit 1: parse, check, translate; then decide, deliver, receipt, and commit 2."""
         payload, now = held.claimed.payload, self._clock()
-        trip = await self._begin(held.claimed, catalogue, now, again=again)
+        way = self.precedence.way_of(payload)
+        await way.give()
+        trip = await self._begin(held.claimed, catalogue, now, way, again=again)
         # A payload whose facts moved shared a case with another: one by one, they do not meet again.
         async with self._once_more if again else nullcontext():
             agreements = await self._directory.agreements(payload.partner_id, Direction.IN)
@@ -151,7 +154,7 @@ class Pipeline:
         self._on_committed()
         self._observe((self._clock() - payload.received_at).total_seconds())
 
-    async def _begin(self, claimed: Claimed, catalogue: Catalogue, now: datetime, *, again: bool) -> Trip:
+    async def _begin(self, claimed: Claimed, catalogue: Catalogue, now: datetime, way: Way, *, again: bool) -> Trip:
         """A trip by the sender as it is now, and by the rules of `catalogue` for today."""
         return Trip(
             self._store,
@@ -165,6 +168,7 @@ class Pipeline:
             catalogue,
             now,
             self._chunk,
+            way=way,
             one_long=self._one_long,
             again=again,
         )
@@ -172,7 +176,8 @@ class Pipeline:
     async def _tell_fault(self, claimed: Claimed, reason: str) -> None:
         """Tell what went wrong with a payload as a whole; its bytes stay, and it can be processed again."""
         try:
-            trip = await self._begin(claimed, self._in_force.catalogue, self._clock(), again=False)
+            way = self.precedence.way_of(claimed.payload)
+            trip = await self._begin(claimed, self._in_force.catalogue, self._clock(), way, again=False)
             await trip.give_up(reason)
             self._on_committed()
         except TemporaryError as error:

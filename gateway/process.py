@@ -93,6 +93,7 @@ class Process:
             on_accepted=pipeline.ring,
             is_at_once=self.flows.is_at_once,
             begin_at_once=pipeline.begin_at_once,
+            announced=pipeline.precedence.announced,
         )
         self.intake = intake.accept
         self.wait_until_decided = pipeline.wait_until_decided

@@ -12,6 +12,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -59,10 +60,12 @@ class Intake:
         on_accepted: Callable[[], None] = lambda: None,
         is_at_once: Callable[[str], bool] = lambda _document_type: False,
         begin_at_once: Callable[[Claimed], None] = lambda _claimed: None,
+        announced: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         """`on_accepted` is called after each commit, to wake the pipeline.
 
-        A document whose type `is_at_once` is claimed with its arrival, and handed to `begin_at_once`.
+        A document whose type `is_at_once` is claimed with its arrival, and handed to `begin_at_once`; while it is taken
+        in it is `announced`.
         """
         self._store = store
         self._settings = settings
@@ -71,6 +74,7 @@ class Intake:
         self._on_accepted = on_accepted
         self._is_at_once = is_at_once
         self._begin_at_once = begin_at_once
+        self._announced = announced
         self._lease = timedelta(seconds=settings.pipeline.lease_seconds)
         self.in_flight = 0
         """Arrivals that wait for their commit: what tells the rest of the process that a peak is on."""
@@ -102,18 +106,25 @@ class Intake:
             role=arrival.role,
             at_once=bool(arrival.document_type) and self._is_at_once(arrival.document_type),
         )
-        lease = self._lease if payload.at_once else None
+        if payload.at_once:
+            with self._announced():
+                accepted = await self._keep(payload, self._lease)
+                if accepted.claimed is not None:
+                    self._begin_at_once(accepted.claimed)
+        else:
+            accepted = await self._keep(payload, None)
+        if accepted.claimed is None:
+            self._on_accepted()
+        return accepted
+
+    async def _keep(self, payload: Payload, lease: timedelta | None) -> Accepted:
+        """Commit 1; with a `lease` the payload is claimed in it."""
         receipt = self._notary.received(payload)
         self.in_flight += 1
         try:
-            accepted = await self._store.accept(payload, NewReceipt(Stage.RECEIVED, payload.id, receipt), lease)
+            return await self._store.accept(payload, NewReceipt(Stage.RECEIVED, payload.id, receipt), lease)
         finally:
             self.in_flight -= 1
-        if accepted.claimed is not None:
-            self._begin_at_once(accepted.claimed)
-        else:
-            self._on_accepted()
-        return accepted
 
     async def _refuse_under_pressure(self) -> None:
         """Raise what the last reading of queue and disk calls for; read anew once a second."""

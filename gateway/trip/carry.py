@@ -66,6 +66,7 @@ from gateway.trip.aside import run_aside, uncollected
 from gateway.trip.decider import Decider
 from gateway.trip.examined import HEADERS, Examined, Failed, Interchange, Message
 from gateway.trip.origins import origins_of
+from gateway.trip.precedence import Way
 from gateway.trip.refusals import fault_of_ours, refusal, unacknowledged
 from gateway.trip.render import Renderer
 from gateway.trip.staged import from_staged, to_staged, unreadable
@@ -106,6 +107,7 @@ class Trip:
         now: datetime,
         chunk: int,
         *,
+        way: Way,
         one_long: asyncio.Lock,
         again: bool = False,
     ) -> None:
@@ -113,7 +115,7 @@ class Trip:
 
         `rules` are those of `catalogue`, by which the payload is examined, that are in force.
 
-        `one_long` is shared by all trips: whoever holds it decides a message of very many items.
+        On its `way` it gives way to what goes first. `one_long` is shared by all trips: whoever holds it decides a message of very many items.
         `again`: an earlier commit was refused because facts had moved, or an interchange came before.
         """
         self._store = store
@@ -129,6 +131,7 @@ class Trip:
         self._catalogue = catalogue
         self._now = now
         self._chunk = chunk
+        self._way = way
         self._one_long = one_long
         self._again = again
         self._messages: list[Message] = []
@@ -171,6 +174,7 @@ class Trip:
                 self._failed[record.number] = Failed(record.format, record.reference)
         position = 0
         async for message in self._all_messages():
+            await self._way.give()  # senders are answered, too, between any two
             position = message.number
             if position > self._done and message.document is not None and message.document.extent > LONG:
                 await self._decide_by_itself(message)
@@ -178,7 +182,6 @@ class Trip:
                 await self._decide(message, self._interchange_of(message.number))
             if len(self._transaction.shares) >= self._chunk or self._transaction.findings >= FINDINGS:
                 await self._commit(position)
-            await asyncio.sleep(0)  # senders are answered between any two
         for share in await self._acknowledgements():
             self._transaction.add(share)
         await self._commit(position, finished=True)
