@@ -20,16 +20,17 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from gateway.catalogue import SCHEMAS, Catalogue, compiled
-from gateway.check import acts, calendars, codes, number_rules
+from gateway.check import acts, calendars, codes, gates, modes, number_rules
 from gateway.check.acts import ActRules
 from gateway.check.calendars import Calendar
 from gateway.check.codes import CodeList
+from gateway.check.gates import GateRules
+from gateway.check.modes import ModeRules
 from gateway.check.number_rules import NumberRule
 from gateway.documents import ClearanceNotice, CustomsEntry, Declaration, Transfer
 from gateway.errors import RulesInvalid, SchemaInvalid
 
 Code = Annotated[str, StringConstraints(min_length=1, pattern=r"^\S+$")]
-HsPrefix = Annotated[str, StringConstraints(pattern=r"^[0-9]{2,13}$")]
 CountryCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 FieldPath = Annotated[str, StringConstraints(pattern=r"^[a-z_]+(\[\])?(\.[a-z_]+(\[\])?)*$")]
 """A field of a canonical document: `transport.voyage`, `goods[].hs_code` (`[]` stands for each)."""
@@ -156,20 +157,6 @@ class Review(RuleSet):
         return self
 
 
-class NegativeList(RuleSet):
-    """负面清单: goods by HS prefix and enterprises by registration code, out and in."""
-
-    kind = "negative_list"
-
-    export_hs: tuple[HsPrefix, ...] = ()
-    import_hs: tuple[HsPrefix, ...] = ()
-    blacklist: frozenset[str] = frozenset()
-
-    def lists(self, hs_code: str | None, *, inbound: bool) -> bool:
-        """Whether goods with `hs_code` are on the list of that direction."""
-        return bool(hs_code) and str(hs_code).startswith(self.import_hs if inbound else self.export_hs)
-
-
 class EpidemicArea(_Data):
     """An area from which containers are locked on arrival."""
 
@@ -205,8 +192,6 @@ class PortInspection(RuleSet):
     """A container without a declaration: locked and an officer alerted, or silently left to wait."""
     unknown_origin: Literal["lock", "release"]
     """A container whose origin neither the manifest nor the declaration tells."""
-    lock_negative_list: bool
-    """Whether inbound goods on the negative list are locked until they were checked at the port."""
     lock_treatments: frozenset[Treatment]
     """Enterprises whose containers are always checked."""
 
@@ -327,6 +312,10 @@ class Rules:
     """Who may do what."""
     numbers: Mapping[str, NumberRule] = field(default_factory=dict)
     """How numbers are made up, by kind."""
+    modes: ModeRules = field(default_factory=lambda: ModeRules({}, {}))
+    """Modes of supervision, and the lists of the day that choose between them."""
+    gates: GateRules = field(default_factory=GateRules)
+    """What must hold before an act on a case."""
 
     def of(self, model: type[SetT]) -> SetT:
         """The set of that kind; KeyError for a kind that nobody brought."""
@@ -363,6 +352,8 @@ class RuleBook:
     lists: Mapping[str, CodeList] = field(default_factory=dict)
     acts: ActRules = field(default_factory=ActRules)
     numbers: Mapping[str, NumberRule] = field(default_factory=dict)
+    modes: ModeRules = field(default_factory=lambda: ModeRules({}, {}))
+    gates: GateRules = field(default_factory=GateRules)
     _days: dict[date, Rules] = field(default_factory=dict, compare=False, repr=False)
 
     def at(self, day: date) -> Rules:
@@ -375,7 +366,17 @@ class RuleBook:
                 if not in_force:
                     raise RulesInvalid(f"no {model.kind} rules are in force on {day}")
                 picked[model] = in_force[0]
-            rules = Rules(day, picked, self.headlines, self.calendar, self.lists, self.acts, self.numbers)
+            rules = Rules(
+                day,
+                picked,
+                self.headlines,
+                self.calendar,
+                self.lists,
+                self.acts,
+                self.numbers,
+                self.modes.at(day),
+                self.gates,
+            )
             self._days.clear()  # one day at a time is in use; yesterday's rules are not needed again
             self._days[day] = rules
         return rules
@@ -408,6 +409,8 @@ def _load(catalogue: Catalogue, models: tuple[type[RuleSet], ...]) -> RuleBook:
         lists,
         acts.load(catalogue),
         number_rules.load(catalogue),
+        modes.load(catalogue),
+        gates.load(catalogue),
     )
 
 

@@ -10,6 +10,8 @@ from itertools import combinations
 from typing import Any, TypeVar
 
 from gateway.check.acts import ActRules
+from gateway.check.gates import GateRules
+from gateway.check.modes import ModeRules
 from gateway.check.number_rules import NumberRule
 from gateway.check.rulebook import Headlines, Rules, RuleSet
 from gateway.decide.desk import Desk, Occasion
@@ -96,6 +98,8 @@ class Flow:
     """Kinds of tasks that it asks."""
     numbers: tuple[NumberKind, ...] = ()
     """Kinds of numbers that it gives out, by the rules in schemas/rules/numbers."""
+    gates: frozenset[str] = frozenset()
+    """Acts before which it asks what is still wanted, by the rules in schemas/rules/gates."""
     deadlines: Mapping[str, Callable[[Desk], list[Effect]]] = field(default_factory=dict)
     """By kind of deadline, what is decided once one is over: pure, as `decide`."""
     at_once: bool = False
@@ -206,6 +210,23 @@ class Flows:
                 raise FlowsInvalid(f"{name} numbers have no {', '.join(sorted(unknown))}")
         if strangers := rules.keys() - self.numbers.keys():
             raise FlowsInvalid(f"no flow gives out numbers of the kind {', '.join(sorted(strangers))}")
+
+    def check_gates(self, rules: GateRules, modes: ModeRules) -> None:
+        """FlowsInvalid where an act that a flow asks about has no gate, or a gate speaks of what no flow or rule brings."""
+        asked = frozenset[str]().union(*(flow.gates for flow in self.all))
+        if ungated := asked - {act for act, _ in rules.gates}:
+            raise FlowsInvalid(f"nothing in schemas/rules/gates says what is wanted before the act {min(ungated)}")
+        for (act, kind), gates in rules.gates.items():
+            who = f"the gate before {act} on a {kind}"
+            if act not in asked:
+                raise FlowsInvalid(f"{who} is one that no flow asks")
+            if unknown := {kind, *(need.kind for gate in gates for need in gate.need if need.kind)} - set(self.case_kinds):
+                raise FlowsInvalid(f"{who} is about a case of the kind {min(unknown)}, which no flow opens")
+            for gate in gates:
+                if strangers := gate.modes - modes.modes.keys():
+                    raise FlowsInvalid(f"{who} is about the mode {min(strangers)}, which schemas/rules/modes does not name")
+                for need in gate.need:
+                    self.tracks.require(who, [(need.track, need.states), *need.waived_when.items()])
 
     def reactions(self, track: str, event: str) -> Iterable[tuple[Flow, On]]:
         """What flows do where a case moves on `track` by `event`, in the order of their names."""

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from gateway.check.modes import Mode, OfficeKind
+from gateway.check.rulebook import Rules
+from gateway.decide.modes import choose_mode
 from gateway.documents.declaration import Declaration
 from gateway.documents.parts import Movement
 from gateway.model import Case
@@ -22,3 +27,31 @@ def owner_code(declaration: Declaration) -> tuple[str, str | None]:
     if declaration.direction is Movement.INBOUND:
         return "consignee.code", declaration.consignee.code if declaration.consignee else None
     return "consignor.code", declaration.consignor.code if declaration.consignor else None
+
+
+def enterprises_of(declaration: Declaration) -> frozenset[str]:
+    """The registration codes of the goods' owner and of whoever declares them, as far as they are told."""
+    declarant = declaration.declarant.registration_number if declaration.declarant else None
+    return frozenset(code for code in (owner_code(declaration)[1], declarant) if code)
+
+
+def mode_of(rules: Rules, declaration: Declaration) -> Mode:
+    """The mode of supervision that what is declared has: which office inspects, what the port does, who may notify."""
+    codes = (goods.hs_code for goods in declaration.goods)
+    return choose_mode(rules.modes, declaration.direction.value, codes, enterprises_of(declaration))
+
+
+def offices_of(declaration: Declaration, kinds: Iterable[OfficeKind]) -> frozenset[str]:
+    """The codes of the inspection offices that are any of `kinds` for what is declared.
+
+    An export is inspected, and an import is awaited, at the office it was declared to, where the declaration names no other.
+    """
+    inbound = declaration.direction is Movement.INBOUND
+    declared, port = declaration.declaration_organisation, declaration.port_organisation
+    offices = {
+        OfficeKind.DECLARED: declared,
+        OfficeKind.PORT: port,
+        OfficeKind.ORIGIN: None if inbound else declaration.inspection_organisation or declared,
+        OfficeKind.DESTINATION: (declaration.purpose_organisation or declared) if inbound else None,
+    }
+    return frozenset(code for kind in kinds if (code := offices[kind]))

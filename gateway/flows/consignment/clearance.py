@@ -28,9 +28,11 @@ from gateway.decide.effects import (
 )
 from gateway.decide.facts import CasesByKeys, PartnerById, PartnerByIdentifier
 from gateway.decide.flow import Feed, Flow, Takes
+from gateway.decide.gates import find_missing
 from gateway.decide.parties import BUREAU, CUSTOMS_OFFICE, bureau, bureau_questions, declarer, identified
 from gateway.documents.clearance import ClearanceNotice, NoticeStatus
 from gateway.documents.customs_entry import CustomsEntry, EntryStatus
+from gateway.documents.declaration import Declaration
 from gateway.documents.parts import Function
 from gateway.documents.response import Outcome, Response
 from gateway.findings import rejects
@@ -38,8 +40,12 @@ from gateway.flows.consignment import validity
 from gateway.flows.consignment.cases import STATUS, find_declared, subject_of
 from gateway.flows.consignment.matching import mismatches
 from gateway.flows.consignment.tracks import CLEARANCE, Cleared
-from gateway.flows.declared import declaration_of, is_inbound
+from gateway.flows.declared import declaration_of, is_inbound, mode_of, offices_of
 from gateway.model import Case, Finding, Role
+
+
+NOTIFY = "notify"
+"""The act that the issue of a notice is; schemas/rules/gates say what must hold before it."""
 
 
 def decide(desk: Desk) -> list[Effect]:
@@ -123,12 +129,30 @@ def _notice_faults(desk: Desk, notice: ClearanceNotice, case: Case) -> Iterator[
         yield fault("decide.sender.not_concerned", "issuing_organisation", notice.issuing_organisation)
     elif bureaus.isdisjoint(concerned):
         yield fault("decide.sender.not_concerned", value=desk.sender.id)
+    else:
+        yield from _unready(desk, notice, case, declaration, bureaus)
     if notice.direction is not declaration.direction:
         yield fault("decide.differs", "direction", notice.direction, ours=declaration.direction)
     declared = {goods.hs_code for goods in declaration.goods}
     for place, code in walk(notice, "goods[].hs_code"):
         if code is not None and code not in declared:
             yield fault("decide.goods.not_declared", place, code)
+
+
+def _unready(
+    desk: Desk, notice: ClearanceNotice, case: Case, declaration: Declaration, bureaus: frozenset[str]
+) -> Iterator[Finding]:
+    """What the mode of supervision, and the gate before a notice, want of it still; nothing of a withdrawal."""
+    if _withdrawn(notice):
+        return
+    mode = mode_of(desk.rules, declaration)
+    offices = offices_of(declaration, mode.notifies)
+    if bureaus.isdisjoint(offices):
+        words = {"mode": mode.en, "mode_zh": mode.zh, "offices": ", ".join(sorted(offices)) or "–"}
+        yield fault("decide.mode.notice_office", value=", ".join(sorted(bureaus)), **words)
+    # The notice of an export says by itself that the goods have passed.
+    passed = case if is_inbound(case) else moved_on(desk, case, ("inspection", "pass")).case
+    yield from find_missing(desk.rules, NOTIFY, passed, mode.id)
 
 
 def _pass_on(desk: Desk, notice: ClearanceNotice, case: Case, event: str) -> list[Effect]:
@@ -263,6 +287,7 @@ NOTICES = Flow(
     decide=decide,
     feeds=(Feed("clearance", frozenset({Role.CUSTOMS})), STATUS),
     tracks=(CLEARANCE,),
+    gates=frozenset({NOTIFY}),
     deadlines={validity.NOTICE_ENDS: validity.expire_notice},
 )
 ENTRIES = Flow(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gateway.check.rulebook import Credit, NegativeList, Review, Rules, Treatment
+from gateway.check.rulebook import Credit, Review, Rules, Treatment
 from gateway.check.rules import holds, walk
 from gateway.decide.answers import PRE_ENTERED, REVIEW_PASSED, fault, progress, refuse, response
 from gateway.decide.apply import apply, changed
@@ -31,13 +31,13 @@ from gateway.decide.facts import CasesByKeys, Facts, Key, PartnerByIdentifier, Q
 from gateway.decide.flow import Flow, Takes
 from gateway.decide.parties import REGISTRATION, bureau, bureau_questions, identified
 from gateway.documents.declaration import Declaration
-from gateway.documents.parts import Function, Movement
+from gateway.documents.parts import Function
 from gateway.documents.response import Outcome
 from gateway.findings import rejects
 from gateway.flows.consignment.acceptance import NUMBER, accept_declaration, bureau_in_charge, issue_number, party_of
 from gateway.flows.consignment.cases import CONSIGNMENT, STATUS, keys_of, subject_of
 from gateway.flows.consignment.tracks import DECLARATION, INSPECTION, Declared
-from gateway.flows.declared import declaration_of, owner_code
+from gateway.flows.declared import declaration_of, enterprises_of, owner_code
 from gateway.model import Case, Finding, Partner
 
 _OUTCOMES = {
@@ -138,8 +138,7 @@ def _treatment(declaration: Declaration, owner: Partner | None, sender: Partner,
     An owner who is no partner has no grade: an agent's own does not count for the goods of strangers.
     """
     code = owner_code(declaration)[1]
-    codes = {code, declaration.declarant.registration_number if declaration.declarant else None}
-    if not rules.of(NegativeList).blacklist.isdisjoint(codes - {None}):
+    if rules.modes.is_blacklisted(enterprises_of(declaration)):
         return Treatment.EXCLUDED
     own = identified(sender, REGISTRATION)
     if owner is None and (code is None or not own or code in own):
@@ -157,11 +156,10 @@ def _review_reasons(declaration: Declaration, treatment: Treatment, rules: Rules
         for reason in rules.of(Review).reviewed
         if all(holds(declaration, condition) for condition in reason.when)
     ]
-    inbound = declaration.direction is Movement.INBOUND
     why += [
         fault("decide.review.negative_list", place, code)
         for place, code in walk(declaration, "goods[].hs_code")
-        if rules.of(NegativeList).lists(code, inbound=inbound)
+        if rules.modes.find_listed(code, declaration.direction.value)
     ]
     return why
 
@@ -324,6 +322,6 @@ FLOW = Flow(
     feeds=(STATUS,),
     case_kind=CONSIGNMENT,
     tracks=(DECLARATION, INSPECTION),
-    rules=(Credit, NegativeList, Review),
+    rules=(Credit, Review),
     numbers=(NUMBER,),
 )

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.check.rulebook import Credit, Epidemic, NegativeList, PortInspection
+from gateway.check.rulebook import Credit, Epidemic, PortInspection
 from gateway.decide import china
 from gateway.decide.answers import Subject, fault, reasons, response
 from gateway.decide.apply import changed
@@ -42,6 +42,7 @@ from gateway.decide.facts import (
     WaitingDocument,
 )
 from gateway.decide.flow import Flow, On, Takes
+from gateway.decide.gates import find_missing
 from gateway.decide.parties import REGISTRATION
 from gateway.documents.declaration import Declaration
 from gateway.documents.manifest import BillOfLading, Manifest
@@ -50,7 +51,7 @@ from gateway.documents.release import ContainerAct, ContainerDecision, ReleaseNo
 from gateway.documents.response import Outcome
 from gateway.flows.containers.decisions import RELEASES, keep_port, merged, ports_of, states, to_port, to_ports
 from gateway.flows.containers.status import ContainerEvent, ContainerStatus, container_step
-from gateway.flows.declared import declaration_of, is_inbound, owner_code
+from gateway.flows.declared import declaration_of, is_inbound, mode_of, owner_code
 from gateway.model import Case, Finding, Partner, Role
 
 _LOCODE = re.compile(r"([A-Z]{2})[A-Z0-9]{3}")
@@ -59,6 +60,9 @@ _SHOWN = 20
 # A declaration that nobody has accepted, or that is over, opens no gate.
 _COUNTS = ("accepted", "amending")
 """Where the declaration stands while containers are released on it."""
+
+RELEASE_CONTAINER = "release_container"
+"""The act before which schemas/rules/gates say what must hold."""
 
 Declared = tuple[Case, Declaration]
 Undeclared = tuple[BillOfLading, tuple[Finding, ...]]
@@ -163,7 +167,7 @@ class _Inspection:
         nothing was decided for; `at` is the bill's path in the message in hand, if it came with that.
         """
         bill = part.bills[0]
-        risks = self._risks(declaration, part, at)
+        risks = self._risks(case, declaration, part, at)
         found = ContainerEvent.FOUND_RISK if risks else ContainerEvent.FOUND_CLEAN
         known = states(case)
         decisions: list[ContainerDecision] = []
@@ -214,9 +218,9 @@ class _Inspection:
             effects += to_port(self._notice(manifest, locked, "undeclared"), "", self.desk.sender.id)
         return effects
 
-    def _risks(self, declaration: Declaration, part: Manifest, at: str) -> tuple[Finding, ...]:
+    def _risks(self, case: Case, declaration: Declaration, part: Manifest, at: str) -> tuple[Finding, ...]:
         """Why a consignment's containers must be looked at; nothing where they may go."""
-        setting, listed = self.desk.rules.of(PortInspection), self.desk.rules.of(NegativeList)
+        rules, setting = self.desk.rules, self.desk.rules.of(PortInspection)
         bill = part.bills[0]
         found: list[Finding] = []
         countries = _origins(declaration, part, bill)
@@ -227,16 +231,17 @@ class _Inspection:
                 fault("decide.port.epidemic", f"{at}.loading_port" if at else "", country, disease=disease)
                 for disease in self.desk.rules.of(Epidemic).diseases(country, china.day(self.desk.now))
             ]
-        if setting.lock_negative_list:
+        if wanting := find_missing(rules, RELEASE_CONTAINER, case, mode_of(rules, declaration).id):
             found += [
                 fault("decide.port.negative_list", value=goods.hs_code)
                 for goods in declaration.goods
-                if listed.lists(goods.hs_code, inbound=True)
+                if rules.modes.find_listed(goods.hs_code, declaration.direction.value)
             ]
+            found += wanting
         _, code = owner_code(declaration)
         owner = self.desk.facts[PartnerByIdentifier(REGISTRATION, code)] if code else None
-        treatment = self.desk.rules.of(Credit).treatment(owner.credit_grade if owner else "")
-        if code in listed.blacklist or treatment in setting.lock_treatments:
+        treatment = rules.of(Credit).treatment(owner.credit_grade if owner else "")
+        if rules.modes.is_blacklisted([code]) or treatment in setting.lock_treatments:
             found.append(fault("decide.port.enterprise", value=code))
         return tuple(found)
 
@@ -402,6 +407,7 @@ FLOW = Flow(
     decide=decide,
     feeds=(RELEASES,),
     rules=(Epidemic, PortInspection),
+    gates=frozenset({RELEASE_CONTAINER}),
     # From each of these on the declaration counts; what came before that waits.
     reacts=(
         *(
