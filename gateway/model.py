@@ -682,7 +682,8 @@ class FeedEntry:
 
     feed: str
     partner_id: str
-    """Whose entry it is; empty for everyone who may read the feed."""
+    """Whose entry it is: a partner's id, or the name of an audience (`decide.audience`); empty for everyone who may read
+    the feed."""
     document_type: str
     document_id: str
     sha256: str

@@ -161,6 +161,8 @@ def read_catalogue(settings: Settings, flows: Flows, former: Catalogue | None = 
         flows.check_acts(book.acts)
         flows.check_numbers(book.numbers)
         flows.check_gates(book.gates, book.modes)
+        flows.check_views(book.views)
+        flows.check_feeds(book.feeds)
         return shipped()
     catalogue.succeed(shipped() if former is None else former)
     judge(catalogue, flows, china.day(datetime.now(UTC)), least=shipped(), own=layers.own)

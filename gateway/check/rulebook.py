@@ -20,13 +20,15 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from gateway.catalogue import SCHEMAS, Catalogue, compiled
-from gateway.check import acts, calendars, codes, gates, modes, number_rules
+from gateway.check import acts, calendars, codes, feeds, gates, modes, number_rules, views
 from gateway.check.acts import ActRules
 from gateway.check.calendars import Calendar
 from gateway.check.codes import CodeList
+from gateway.check.feeds import FeedRules
 from gateway.check.gates import GateRules
 from gateway.check.modes import ModeRules
 from gateway.check.number_rules import NumberRule
+from gateway.check.views import ViewRules
 from gateway.documents import ClearanceNotice, CustomsEntry, Declaration, Transfer
 from gateway.errors import RulesInvalid, SchemaInvalid
 
@@ -316,6 +318,10 @@ class Rules:
     """Modes of supervision, and the lists of the day that choose between them."""
     gates: GateRules = field(default_factory=GateRules)
     """What must hold before an act on a case."""
+    views: ViewRules = field(default_factory=ViewRules)
+    """Who sees what."""
+    feeds: FeedRules = field(default_factory=dict)
+    """Who reads which feed."""
 
     def of(self, model: type[SetT]) -> SetT:
         """The set of that kind; KeyError for a kind that nobody brought."""
@@ -354,6 +360,8 @@ class RuleBook:
     numbers: Mapping[str, NumberRule] = field(default_factory=dict)
     modes: ModeRules = field(default_factory=lambda: ModeRules({}, {}))
     gates: GateRules = field(default_factory=GateRules)
+    views: ViewRules = field(default_factory=ViewRules)
+    feeds: FeedRules = field(default_factory=dict)
     _days: dict[date, Rules] = field(default_factory=dict, compare=False, repr=False)
 
     def at(self, day: date) -> Rules:
@@ -376,6 +384,8 @@ class RuleBook:
                 self.numbers,
                 self.modes.at(day),
                 self.gates,
+                self.views,
+                self.feeds,
             )
             self._days.clear()  # one day at a time is in use; yesterday's rules are not needed again
             self._days[day] = rules
@@ -411,6 +421,8 @@ def _load(catalogue: Catalogue, models: tuple[type[RuleSet], ...]) -> RuleBook:
         number_rules.load(catalogue),
         modes.load(catalogue),
         gates.load(catalogue),
+        views.load(catalogue),
+        feeds.load(catalogue),
     )
 
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from gateway.decide.audience import Audience
 from gateway.decide.facts import Key
 from gateway.documents.base import Document
 from gateway.model import Finding, Role, Terms
@@ -103,6 +104,9 @@ class Send:
     document: Document
     to: Party
     purpose: Purpose
+    view: str = ""
+    """As what the recipient is sent it, where that is not what the recipient is to the case: a bureau that has the case no
+    longer learns of its withdrawal as the office it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +145,10 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """Put `document` on a feed; `partner_id` is whose entry it is, empty for all who may read the feed."""
+    """Put `document` on a feed, as each audience sees it; without an audience it is `partner_id`'s, or everyone's.
+
+    An audience reads an entry of its own; whoever is of several finds the same document more than once, under one id.
+    """
 
     feed: str
     case: str
@@ -149,6 +156,8 @@ class Publish:
     document: Document
     keys: Mapping[str, str] = field(default_factory=dict)
     partner_id: str = ""
+    """Whose entry it is, where it is one partner's; empty for all who may read the feed."""
+    audience: tuple[Audience, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

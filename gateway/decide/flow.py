@@ -10,10 +10,12 @@ from itertools import combinations
 from typing import Any, TypeVar
 
 from gateway.check.acts import ActRules
+from gateway.check.feeds import FeedRules
 from gateway.check.gates import GateRules
 from gateway.check.modes import ModeRules
 from gateway.check.number_rules import NumberRule
 from gateway.check.rulebook import Headlines, Rules, RuleSet
+from gateway.check.views import ViewRules
 from gateway.decide.desk import Desk, Occasion
 from gateway.decide.effects import Effect
 from gateway.decide.facts import Facts
@@ -227,6 +229,37 @@ class Flows:
                     raise FlowsInvalid(f"{who} is about the mode {min(strangers)}, which schemas/rules/modes does not name")
                 for need in gate.need:
                     self.tracks.require(who, [(need.track, need.states), *need.waived_when.items()])
+
+    def check_views(self, rules: ViewRules) -> None:
+        """FlowsInvalid where nothing says who sees a document that a flow takes, or a case that it opens, or on which tracks."""
+        for flow in self.all:
+            for takes in flow.takes:
+                if takes.document.document_type not in rules.documents:
+                    raise FlowsInvalid(f"nothing in schemas/rules/views says who sees a {takes.document.document_type}")
+        if unseen := self.case_kinds.keys() - rules.cases.keys():
+            raise FlowsInvalid(f"nothing in schemas/rules/views says who sees a case of the kind {min(unseen)}")
+        for kind, seen in rules.cases.items():
+            if kind not in self.case_kinds:
+                raise FlowsInvalid(f"schemas/rules/views speaks of cases of the kind {kind}, which no flow opens")
+            for view, shown in seen.items():
+                self.tracks.require(f"the view {view} of a {kind}", ((track, ()) for track in shown.tracks))
+                if unknown := shown.keys - self.case_kinds[kind].keys:
+                    raise FlowsInvalid(f"the view {view} of a {kind} names keys called {min(unknown)}, which it has not")
+
+    def check_feeds(self, rules: FeedRules) -> None:
+        """FlowsInvalid where a rule is about a feed that no flow writes, or lets somebody read it whom its flow does not."""
+        for name, rule in rules.items():
+            if name not in self.feeds:
+                raise FlowsInvalid(f"schemas/rules/feeds speaks of the feed {name}, which no flow writes")
+            if beyond := rule.readers - self.feeds[name].readers:
+                raise FlowsInvalid(f"schemas/rules/feeds lets {min(beyond)} read the feed {name}, and its flow does not")
+
+    def readers(self, rules: FeedRules) -> dict[str, frozenset[Role]]:
+        """Which roles read each feed, by its name: those that its flow lets, as the rules narrow them."""
+        return {
+            name: feed.readers & rules[name].readers if name in rules else feed.readers
+            for name, feed in self.feeds.items()
+        }
 
     def reactions(self, track: str, event: str) -> Iterable[tuple[Flow, On]]:
         """What flows do where a case moves on `track` by `event`, in the order of their names."""

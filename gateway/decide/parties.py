@@ -13,6 +13,8 @@ REGISTRATION = "ciq-registration"
 """Identifier scheme of enterprises and agents: the 10-digit registration with the inspection service."""
 CUSTOMS_OFFICE = "customs-office"
 """Identifier scheme of customs offices: the 4-digit office code."""
+PORT = "un-locode"
+"""Identifier scheme of ports and yards: the UN/LOCODE of the port at which they are."""
 _ORGANISATION = re.compile(r"[0-9]{6}")
 
 

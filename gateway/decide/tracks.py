@@ -85,8 +85,9 @@ class Tracks:
     def require(self, who: str, states: Iterable[tuple[str, Iterable[str]]]) -> None:
         """FlowsInvalid where `who` speaks of a track, or of states of one, that are not there."""
         for name, named in states:
-            known = self._by_name[name].states if name in self._by_name else frozenset()
-            if unknown := set(named) - known:
+            if name not in self._by_name:
+                raise FlowsInvalid(f"{who} speaks of {name}, which is no track")
+            if unknown := set(named) - self._by_name[name].states:
                 raise FlowsInvalid(f"{who} speaks of {name} {', '.join(sorted(unknown))}")
 
     def find(self, name: str) -> Track:

@@ -236,20 +236,36 @@ class Feeds(Protocol):
     """Entries that readers fetch, in the order of their commits."""
 
     async def feed(
-        self, name: str, partner_id: str, after: int, limit: int, *, test: bool = False
+        self,
+        name: str,
+        partner_id: str,
+        after: int,
+        limit: int,
+        *,
+        test: bool = False,
+        audiences: Collection[str] = (),
     ) -> Sequence[FeedEntry]:
-        """Entries with sequence > `after`, in order, that `partner_id` may read."""
+        """Entries with sequence > `after`, in order, that `partner_id` may read; all of them where it is empty.
+
+        `audiences` are the names of those that the partner is of, beside everyone and itself; of a document that is
+        addressed to several of them, a page has the first entry.
+        """
 
     async def feed_end(self, name: str, *, test: bool = False) -> int:
         """Sequence number of the newest entry of a feed, 0 where it has none."""
 
-    async def feed_entry(self, name: str, partner_id: str, sequence: int, *, test: bool = False) -> FeedEntry:
+    async def feed_entry(
+        self, name: str, partner_id: str, sequence: int, *, test: bool = False, audiences: Collection[str] = ()
+    ) -> FeedEntry:
         """One entry with its body; NotFound where there is none that `partner_id` may read."""
 
     async def feed_entry_kept(
-        self, name: str, partner_id: str, sequence: int, *, test: bool = False
+        self, name: str, partner_id: str, sequence: int, *, test: bool = False, audiences: Collection[str] = ()
     ) -> tuple[FeedEntry, Kept]:
         """As `feed_entry`, its bytes apart: a large body is not read."""
+
+    async def take_part(self, case_id: str, partner_id: str) -> None:
+        """Let a partner who has fetched something of a case take part in it, as whoever is sent it does."""
 
 
 class Pages(Protocol):

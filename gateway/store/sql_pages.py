@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from gateway.model import (
     FeedEntry,
@@ -10,6 +10,7 @@ from gateway.model import (
 )
 from gateway.store import (
     case_views,
+    participants,
     ports,
     views,
 )
@@ -33,24 +34,42 @@ class SqlFeeds(SqlAccess, ports.Feeds):
     """`ports.Feeds` on SQLite and PostgreSQL."""
 
     async def feed(
-        self, name: str, partner_id: str, after: int, limit: int, *, test: bool = False
+        self,
+        name: str,
+        partner_id: str,
+        after: int,
+        limit: int,
+        *,
+        test: bool = False,
+        audiences: Collection[str] = (),
     ) -> Sequence[FeedEntry]:
-        return await self._read(lambda connection: views.feed(connection, name, partner_id, after, limit, test))
+        return await self._read(
+            lambda connection: views.feed(connection, name, partner_id, after, limit, test, audiences)
+        )
 
     async def feed_end(self, name: str, *, test: bool = False) -> int:
         return await self._read(lambda connection: views.feed_end(connection, name, test))
 
-    async def feed_entry(self, name: str, partner_id: str, sequence: int, *, test: bool = False) -> FeedEntry:
+    async def feed_entry(
+        self, name: str, partner_id: str, sequence: int, *, test: bool = False, audiences: Collection[str] = ()
+    ) -> FeedEntry:
         return await self._read(
-            lambda connection: views.feed_entry(connection, self._files, name, partner_id, sequence, test)
+            lambda connection: views.feed_entry(connection, self._files, name, partner_id, sequence, test, audiences)
         )
 
     async def feed_entry_kept(
-        self, name: str, partner_id: str, sequence: int, *, test: bool = False
+        self, name: str, partner_id: str, sequence: int, *, test: bool = False, audiences: Collection[str] = ()
     ) -> tuple[FeedEntry, Kept]:
         return await self._read(
-            lambda connection: views.feed_entry_kept(connection, self._files, name, partner_id, sequence, test)
+            lambda connection: views.feed_entry_kept(
+                connection, self._files, name, partner_id, sequence, test, audiences
+            )
         )
+
+    async def take_part(self, case_id: str, partner_id: str) -> None:
+        fetched = participants.Fetched(case_id, partner_id)
+        if not await self._read(lambda connection: participants.takes_part(connection, fetched)):
+            await self._writer.do(participants.take_part, fetched)
 
 
 class SqlPages(SqlAccess, ports.Pages):

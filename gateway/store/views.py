@@ -6,7 +6,7 @@ Everything here is read in pages, with a number of statements that does not depe
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -374,15 +374,27 @@ def _newest(connection: Connection, files: BodyFiles, rows: Sequence[Row[Any]]) 
 # Feeds.
 
 
-def feed(connection: Connection, name: str, partner_id: str, after: int, limit: int, test: bool) -> list[FeedEntry]:
-    """Entries with sequence > `after`, in order: everyone's and `partner_id`'s own; all of them where it is empty."""
+def feed(
+    connection: Connection,
+    name: str,
+    partner_id: str,
+    after: int,
+    limit: int,
+    test: bool,
+    audiences: Collection[str] = (),
+) -> list[FeedEntry]:
+    """Entries with sequence > `after`, in order: everyone's, `partner_id`'s own and its audiences'; all where it is empty."""
     query = select(tables.feed).where(_feed.feed == name, _feed.test == test, _feed.sequence > after)
     query = query.order_by(_feed.sequence).limit(limit)
     if not partner_id:
         return [_entry_from(row) for row in connection.execute(query)]
     # One after the other, because each is a plain walk along the index by partner.
-    rows = [row for owner in ("", partner_id) for row in connection.execute(query.where(_feed.partner_id == owner))]
-    return [_entry_from(row) for row in sorted(rows, key=lambda row: row.sequence)[:limit]]
+    owners = dict.fromkeys(("", partner_id, *audiences))
+    rows = [row for owner in owners for row in connection.execute(query.where(_feed.partner_id == owner))]
+    rows = sorted(rows, key=lambda row: row.sequence)[:limit]
+    # What is addressed to several of the reader's audiences is one document.
+    first = {(row.document_id, row.sha256): row for row in reversed(rows)}
+    return [_entry_from(row) for row in rows if first[row.document_id, row.sha256] is row]
 
 
 def feed_end(connection: Connection, name: str, test: bool) -> int:
@@ -392,25 +404,39 @@ def feed_end(connection: Connection, name: str, test: bool) -> int:
 
 
 def feed_entry(
-    connection: Connection, files: BodyFiles, name: str, partner_id: str, sequence: int, test: bool
+    connection: Connection,
+    files: BodyFiles,
+    name: str,
+    partner_id: str,
+    sequence: int,
+    test: bool,
+    audiences: Collection[str] = (),
 ) -> FeedEntry:
     """One entry with its body."""
-    row = _entry_row(connection, name, partner_id, sequence, test)
+    row = _entry_row(connection, name, partner_id, sequence, test, audiences)
     return _entry_from(row, read_bodies(connection, files, [Wanted(row.document_id, row.sha256)])[row.sha256])
 
 
 def feed_entry_kept(
-    connection: Connection, files: BodyFiles, name: str, partner_id: str, sequence: int, test: bool
+    connection: Connection,
+    files: BodyFiles,
+    name: str,
+    partner_id: str,
+    sequence: int,
+    test: bool,
+    audiences: Collection[str] = (),
 ) -> tuple[FeedEntry, Kept]:
     """One entry, and its body as it is kept."""
-    row = _entry_row(connection, name, partner_id, sequence, test)
+    row = _entry_row(connection, name, partner_id, sequence, test, audiences)
     return _entry_from(row), find_kept(connection, files, Wanted(row.document_id, row.sha256))
 
 
-def _entry_row(connection: Connection, name: str, partner_id: str, sequence: int, test: bool) -> Row[Any]:
+def _entry_row(
+    connection: Connection, name: str, partner_id: str, sequence: int, test: bool, audiences: Collection[str]
+) -> Row[Any]:
     query = select(tables.feed).where(_feed.feed == name, _feed.test == test, _feed.sequence == sequence)
     row = connection.execute(query).one_or_none()
-    if row is None or (partner_id and row.partner_id not in {"", partner_id}):
+    if row is None or (partner_id and row.partner_id not in {"", partner_id, *audiences}):
         raise NotFound(feed=name, sequence=sequence)
     return row
 

@@ -12,20 +12,26 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from itertools import chain
 from typing import Any
 
 import structlog
 
+from gateway.check import views
 from gateway.decide import effects as do
 from gateway.decide.apply import Applied, CaseStep, Moved
+from gateway.decide.audience import Scope
 from gateway.decide.engine import Part
+from gateway.decide.views import find_views
 from gateway.documents.base import Document
+from gateway.errors import NotFound
 from gateway.findings import MOST_TOLD, kept, make_finding
 from gateway.model import (
     GATEWAY,
     Agreement,
     AuditEntry,
+    Case,
     CaseEvent,
     Deadline,
     Delivery,
@@ -36,6 +42,7 @@ from gateway.model import (
     Finding,
     MessageState,
     Partner,
+    Role,
     Task,
     derive_id,
 )
@@ -45,7 +52,9 @@ from gateway.registry.directory import Directory
 from gateway.store.alerts import ALERTS, OPERATOR, alert_body
 from gateway.store.contract import AccountChange, CaseChange, CaseLink, Wait
 from gateway.trip.aside import run_aside
+from gateway.trip.publish import audiences_of, cut_entries
 from gateway.trip.render import Renderer
+from gateway.trip.timeline import tell_entry, tell_task
 
 log = structlog.get_logger(__name__)
 
@@ -70,10 +79,15 @@ class InHand:
 class Dispatch:
     """Collects one transaction's worth of effects."""
 
-    def __init__(self, directory: Directory, renderer: Renderer) -> None:
-        """`directory` finds recipients and their agreements; `renderer` writes documents in their formats."""
+    def __init__(self, directory: Directory, renderer: Renderer, readers: Mapping[str, frozenset[Role]]) -> None:
+        """`directory` finds recipients and their agreements; `renderer` writes documents in their formats.
+
+        `readers` are the roles that read each feed.
+        """
+        self._readers = readers
         self._directory = directory
         self._renderer = renderer
+        self._views = views.load(renderer.catalogue)
         self._steps: dict[str, CaseStep] = {}
         self._moves: dict[str, Iterator[Moved]] = {}
         """What became of each case's moves, in the order of the effects in hand, for the timeline."""
@@ -160,12 +174,12 @@ class Dispatch:
                 self._moved(effect.case, effect.reasons, next(self._moves[effect.case]), position, message)
             case do.Settle():
                 task = self._tasks[effect.task]
-                self._event(task.case_id, message, "task", effect.reasons, _told(task))
+                self._event(task.case_id, message, "task", effect.reasons, tell_task(task))
                 self._moved(task.case_id, effect.reasons, next(self._moves[task.case_id]), position, message)
             case do.Ask() | do.Close() | do.Claim() | do.GiveBack() | do.Escalate():
                 task_id = effect.id if isinstance(effect, do.Ask) else effect.task
                 if changed := self._tasks.get(task_id):  # one that was asked before stays as it is
-                    self._event(changed.case_id, message, "task", changed.reasons, _told(changed))
+                    self._event(changed.case_id, message, "task", changed.reasons, tell_task(changed))
             case do.Note():
                 self._event(effect.case, message, effect.kind, effect.reasons)
             case do.Hold():
@@ -198,7 +212,7 @@ class Dispatch:
             case do.Grant() | do.Reserve() | do.Use() | do.Free() | do.Reverse():
                 # A repeat changed no entry, and is told by nothing.
                 if effect.case and (entry := self._entries.get((effect.account, effect.entry))):
-                    self._event(effect.case, message, "ledger", details=_posted(entry))
+                    self._event(effect.case, message, "ledger", details=tell_entry(entry))
             case _:
                 pass  # it changes what was applied, and is told by nothing else
 
@@ -228,17 +242,31 @@ class Dispatch:
             named = bool(effect.to.partner_id or effect.to.value)
             agreement = await self._directory.wanted(recipient.id, effect.document_type)
             # A role addresses whoever of its holders takes such documents; a named recipient must get it somehow.
-            if agreement is not None or named:
+            if agreement is None and not named:
+                continue
+            cases = self._standings(effect.case)
+            seen = frozenset({effect.view}) if effect.view else find_views(self._views, recipient, *cases)
+            shown = self._views.cut(effect.document, seen)
+            if shown is None:
+                self._unseen(effect.document_type, recipient.id, effect.case, f"{position}/{recipient.id}", message)
+            else:
                 await self.hand_over(
                     message,
                     recipient,
                     effect.document_type,
-                    effect.document,
+                    shown,
                     DeliveryKind.DOCUMENT,
                     effect.case,
                     position,
                     purpose=effect.purpose,
                 )
+
+    def _standings(self, case_id: str) -> tuple[Case, ...]:
+        """A case as it was before the decision, and as it is then: whoever leaves it learns that as what it was."""
+        step = self._steps.get(case_id)
+        if step is None:
+            return ()
+        return (step.after,) if step.before is None else (step.before, step.after)
 
     async def _recipients(self, party: do.Party) -> Sequence[Partner]:
         """The partners a party means."""
@@ -362,17 +390,30 @@ class Dispatch:
             )
 
     async def _publish(self, effect: do.Publish, position: str, message: InHand) -> None:
-        """A line on a feed."""
-        entry = _entry(
-            effect.feed,
-            effect.partner_id,
-            effect.document_type,
-            derive_id(message.message_id, "feed", position),
-            await run_aside(_document(effect.document), lambda: canonical(_document(effect.document).to_json())),
-            message,
-            effect.case,
-        )
-        self.feed.append(replace(entry, keys=dict(effect.keys), test=message.test))
+        """A line on a feed for each audience, with what that audience sees."""
+        named = [one.value for one in audiences_of(effect) if one.scope is Scope.PARTNER]
+        partners = {id_: await self._partner(id_) for id_ in named}
+        readers = self._readers.get(effect.feed, frozenset())
+        for name, shown in cut_entries(effect, self._views, readers, partners, self._standings(effect.case)):
+            if shown is None:
+                self._unseen(effect.document_type, name or effect.feed, effect.case, f"{position}/{name}", message)
+                continue
+            body = await run_aside(shown, partial(_canonical, shown))
+            entry_id = derive_id(message.message_id, "feed", position)
+            entry = _entry(effect.feed, name, effect.document_type, entry_id, body, message, effect.case)
+            self.feed.append(replace(entry, keys=dict(effect.keys), test=message.test))
+
+    async def _partner(self, partner_id: str) -> Partner:
+        """A partner by id; one that is in no registry is nothing but its id."""
+        try:
+            return await self._directory.partner(partner_id)
+        except NotFound:
+            return Partner(partner_id, partner_id)
+
+    def _unseen(self, document_type: str, reader: str, case_id: str, position: str, message: InHand) -> None:
+        """Somebody is addressed who may see nothing of a document: it goes nowhere, and an operator learns that."""
+        why = make_finding("deliver.not_seen", document=document_type, recipient=reader)
+        self._alert(do.Alert("not_seen", (why,), case_id), position, message)
 
     def _alert(self, alert: do.Alert, position: str, message: InHand) -> None:
         """Somebody must look: on the case's timeline, on the operator's feed, and, once it stands, in the log."""
@@ -422,31 +463,6 @@ def gather_written(dispatches: Iterable[Dispatch]) -> dict[str, Any]:
     return {**written, "deadlines": {id_: deadline for d in made for id_, deadline in d.deadlines.items()}}
 
 
-def _told(task: Task) -> dict[str, object]:
-    """What a timeline says of a task."""
-    told = {
-        "task": task.id,
-        "kind": task.kind,
-        "version": task.version,
-        "state": task.state,
-        "option": task.option,
-        "office": task.office,
-        "act": task.act,
-        "person": task.person_id,
-    }
-    return {name: value for name, value in told.items() if value}
-
-
-def _posted(entry: Entry) -> dict[str, object]:
-    """What a timeline says of an account's entry; what is left in the account is its holder's to know."""
-    return {
-        "account": entry.account,
-        "entry": entry.id,
-        "state": entry.state.value,
-        "amount": format(entry.amount, "f"),
-    }
-
-
 def _to_fetch(recipient: Partner, document_type: str) -> Agreement:
     """What a recipient without an agreement for such documents gets: JSON, in its inbox."""
     return Agreement("", recipient.id, Direction.OUT, document_type, f"json:{document_type}:1", transport=INBOX)
@@ -469,13 +485,8 @@ def _entry(
     )
 
 
-def _document(document: object) -> Document:
-    assert isinstance(document, Document), "effects carry canonical documents"
-    return document
-
-
-async def _json(document: object) -> dict[str, object]:
-    return await run_aside(_document(document), _document(document).to_json)
+def _canonical(document: Document) -> bytes:
+    return canonical(document.to_json())
 
 
 def _codes(reasons: Sequence[Finding]) -> list[str]:

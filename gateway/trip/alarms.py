@@ -89,7 +89,8 @@ class Alarms:
         rules = rulebook.load(catalogue, self._flows.rules).at(china.day(now))
         decider = Decider(self._store, self._directory, self._flows, rules, now)
         decided = await decider.decide(occasion, Transaction())
-        dispatch = Dispatch(self._directory, Renderer(self._our_id, self._store, catalogue))
+        renderer = Renderer(self._our_id, self._store, catalogue)
+        dispatch = Dispatch(self._directory, renderer, self._flows.readers(rules.feeds))
         in_hand = InHand(occasion.id, GATEWAY, now, deadline.test)
         await dispatch.carry_out(decided.parts, in_hand, decided.applied)
         await self._store.commit(

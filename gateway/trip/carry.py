@@ -127,6 +127,7 @@ class Trip:
         self._done = claimed.position
         self._sender = sender
         self._flows = flows
+        self._readers = flows.readers(rules.feeds)
         self._decider = Decider(store, directory, flows, rules, now)
         self._catalogue = catalogue
         self._now = now
@@ -513,7 +514,7 @@ class Trip:
         return Share(message.number, self._dispatch(), message)
 
     def _dispatch(self) -> Dispatch:
-        return Dispatch(self._directory, self._renderer)
+        return Dispatch(self._directory, self._renderer, self._readers)
 
     def _message_id(self, number: int) -> str:
         return derive_id(self._payload.id, number)

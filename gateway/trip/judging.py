@@ -51,6 +51,8 @@ def _faults(catalogue: Catalogue, flows: Flows, day: date, least: Catalogue) -> 
         flows.check_acts(book.acts)
         flows.check_numbers(book.numbers)
         flows.check_gates(book.gates, book.modes)
+        flows.check_views(book.views)
+        flows.check_feeds(book.feeds)
 
     yield from _told(lambda: findings.entries(catalogue))
     yield from _told(lambda: findings.read_labels(catalogue))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 import structlog
@@ -51,13 +51,13 @@ class News:
                 del self._by_partner[partner_id]
 
     @contextmanager
-    def watched(self, feed: str, partner_id: str, *, test: bool) -> Iterator[asyncio.Event]:
-        """An event that is set as soon as the feed may have something new for the partner (empty: for anybody)."""
+    def watched(self, feed: str, audiences: Collection[str], *, test: bool) -> Iterator[asyncio.Event]:
+        """An event that is set as soon as the feed may have something new for these audiences (empty: for anybody)."""
         watch = self._watches.get((feed, test))
         if watch is None:
             watch = self._watches[feed, test] = _Watch(self._store, feed, test=test)
         event = asyncio.Event()
-        watch.readers[event] = partner_id
+        watch.readers[event] = frozenset(audiences)
         try:
             yield event
         finally:
@@ -71,7 +71,7 @@ class _Watch:
     """Looks at one feed as long as somebody waits for it."""
 
     def __init__(self, store: Feeds, feed: str, *, test: bool) -> None:
-        self.readers: dict[asyncio.Event, str] = {}
+        self.readers: dict[asyncio.Event, frozenset[str]] = {}
         self._store = store
         self._feed = feed
         self._test = test
@@ -96,6 +96,6 @@ class _Watch:
 
     def _tell(self, owners: set[str]) -> None:
         """Wake the readers that entries of `owners` concern; an entry without owner concerns everyone."""
-        for event, partner_id in self.readers.items():
-            if _EVERYONE in owners or not partner_id or partner_id in owners:
+        for event, audiences in self.readers.items():
+            if _EVERYONE in owners or not audiences or not audiences.isdisjoint(owners):
                 event.set()

@@ -212,8 +212,12 @@ class Case(Resource):
         description="The states it stands in at once; those that nothing has moved yet are left out"
     )
     test: bool
-    keys: dict[str, list[str]] = Field(description="Business keys by kind: declaration, notice, bill, container, ...")
-    documents: dict[str, Any] = Field(description="Newest document of each type the caller sent or was sent")
+    keys: dict[str, list[str]] = Field(
+        description="Business keys that the caller may see, by kind: declaration, notice, bill, container, ..."
+    )
+    documents: dict[str, Any] = Field(
+        description="Newest document of each type, with the fields that the caller may see (docs/flows.md, views)"
+    )
     events: list[Event]
     messages: list[Message]
     deliveries: list[Delivery]

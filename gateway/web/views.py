@@ -10,9 +10,12 @@ import base64
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from gateway import findings, model
+from gateway.check.views import ViewRules
 from gateway.decide.persons import Permit
+from gateway.decide.views import find_views
 from gateway.documents.base import without_version
 from gateway.languages import CHINESE, choose_language
 from gateway.reasons import maybe_read_reasons, say_reasons
@@ -193,18 +196,25 @@ def summary(view: contract.PayloadLine) -> resources.PayloadSummary:
 
 
 def case(
-    view: contract.CaseView, caller: Caller, language: str, roles: Mapping[str, str], earlier: str | None = None
+    view: contract.CaseView,
+    caller: Caller,
+    language: str,
+    roles: Mapping[str, str],
+    rules: ViewRules,
+    earlier: str | None = None,
 ) -> resources.Case:
-    """A case, cut to what the caller sent, was sent, or owns; `earlier` is the cursor of the older piece of it."""
+    """A case, cut to what `rules` let the caller see of it; `earlier` is the cursor of the older piece of it."""
     everything = caller.everything
     own_messages = [m for m in view.messages if everything or m.partner_id == caller.partner.id]
     owner = everything or view.partner_id == caller.partner.id
     own_deliveries = [d for d in view.deliveries if d.partner_id == caller.partner.id]
-    seen = {m.document_type for m in own_messages} | {d.document_type for d in own_deliveries}
+    names = find_views(rules, caller.partner, view)
+    shown = rules.shown(view.kind, names)
     keys: dict[str, list[str]] = {}
     deliveries = {d.id: d for d in (*view.deliveries, *view.spoken_of)}
     for kind, value in sorted(view.keys):
-        keys.setdefault(kind, []).append(value)
+        if everything or kind in shown.keys:
+            keys.setdefault(kind, []).append(value)
     return resources.Case(
         id=view.id,
         status=view.status,
@@ -215,18 +225,32 @@ def case(
                 name=name, state=state, text=f"{findings.word(name, language)}: {findings.word(state, language)}"
             )
             for name, state in sorted(view.tracks.items())
+            if everything or name in shown.tracks
         ],
         test=view.test,
         keys=keys,
-        documents={
-            name: without_version(document) for name, document in view.documents.items() if everything or name in seen
-        },
-        events=[_event(e, caller, language, owner, deliveries.get(e.delivery_id), roles) for e in view.events],
+        documents=dict(_documents(view, rules, None if everything else names)),
+        events=[
+            _event(e, caller, language, owner, deliveries.get(e.delivery_id), roles)
+            for e in view.events
+            if everything or not (track := _text(e, "track")) or track in shown.tracks
+        ],
         messages=[message(m, language) for m in own_messages],
         deliveries=[delivery(d, caller, roles) for d in view.deliveries if owner or d.partner_id == caller.partner.id],
         receipts=[receipt(r) for r in view.receipts if everything or _concerns(r, own_messages, own_deliveries)],
         earlier=earlier,
     )
+
+
+def _documents(
+    view: contract.CaseView, rules: ViewRules, names: frozenset[str] | None
+) -> Iterable[tuple[str, dict[str, Any]]]:
+    """The case's documents as these views see them; whole without any views, for the operator."""
+    for name, document in view.documents.items():
+        if names is None:
+            yield name, without_version(document)
+        elif (seen := rules.cut_values(name, document, names)) is not None:
+            yield name, seen
 
 
 def _concerns(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from gateway.check import views as check_views
 from gateway.errors import NotFound
 from gateway.registry.keys import READ
 from gateway.store.contract import CasePage, CasePlace, CaseView
@@ -42,8 +43,11 @@ async def get(request: web.Request) -> web.Response:
     roles = await service.gate.roles(d.partner_id for case in page.cases for d in (*case.deliveries, *case.spoken_of))
     next_ = cursor.encode(list_name, f"next {page.next}") if page.next else None
 
+    with service.process.in_force.held() as catalogue:
+        rules = check_views.load(catalogue)
+
     def build() -> resources.CaseList:
-        items = [views.case(case, caller, language, roles, _earlier(list_name, case)) for case in page.cases]
+        items = [views.case(case, caller, language, roles, rules, _earlier(list_name, case)) for case in page.cases]
         return resources.CaseList(items=items, next=next_)
 
     return await built(request, build, sum(map(weight, page.cases)), caller, language)

@@ -9,6 +9,9 @@ from contextlib import nullcontext
 
 from aiohttp import web
 
+from gateway.check import feeds
+from gateway.check.feeds import FeedRules
+from gateway.decide.audience import name_audiences
 from gateway.decide.flow import Flows
 from gateway.errors import NotFound
 from gateway.media import find_medium
@@ -32,9 +35,9 @@ _OWN = {"inbox": frozenset(Role), ALERTS: frozenset[Role]()}
 """Feeds that no flow writes, with the roles that may read them."""
 
 
-def readers(flows: Flows) -> dict[str, frozenset[Role]]:
-    """Which roles may read each feed, the operator any; which entries, the store decides by the entry's partner."""
-    return _OWN | {name: feed.readers for name, feed in flows.feeds.items()}
+def readers(flows: Flows, rules: FeedRules) -> dict[str, frozenset[Role]]:
+    """Which roles may read each feed, the operator any; which entries, the store decides by the entry's audience."""
+    return _OWN | flows.readers(rules)
 
 
 _HEARTBEAT = 15.0
@@ -67,7 +70,12 @@ async def document(request: web.Request) -> web.StreamResponse:
     test = caller.key.test or TEST.of(request)
     if name == ALERTS:
         return await _alert(request, caller, sequence, test=test)
-    entry, kept = await service.store.feed_entry_kept(name, caller.partner_id, sequence, test=test)
+    audiences = name_audiences(caller.partner)
+    entry, kept = await service.store.feed_entry_kept(
+        name, caller.partner_id, sequence, test=test, audiences=audiences
+    )
+    if entry.case_id and caller.partner_id and entry.partner_id != caller.partner_id:
+        await service.store.take_part(entry.case_id, caller.partner_id)
     headers = {
         "Content-Type": find_medium(entry.format).type,
         "Content-Digest": content_digest(bytes.fromhex(entry.sha256)),
@@ -92,7 +100,9 @@ async def _alert(request: web.Request, caller: Caller, sequence: int, *, test: b
 def _readable(request: web.Request, caller: Caller) -> str:
     """The name of the feed asked for; NotFound where the caller has no role that reads it."""
     name = request.match_info["name"]
-    roles = readers(services(request).flows).get(name)
+    service = services(request)
+    with service.process.in_force.held() as catalogue:
+        roles = readers(service.flows, feeds.load(catalogue)).get(name)
     if roles is None or not (caller.everything or roles & caller.partner.roles):
         raise NotFound
     return name
@@ -104,6 +114,7 @@ class _Reader:
     def __init__(self, service: Services, caller: Caller, name: str, *, test: bool, limit: int) -> None:
         self._service = service
         self._partner_id = caller.partner_id
+        self._audiences = () if caller.everything else name_audiences(caller.partner)
         self.name = name
         self._test = test
         self._limit = limit
@@ -114,7 +125,7 @@ class _Reader:
         if found or not wait:
             return found
         until = time.monotonic() + wait
-        with self._service.news.watched(self.name, self._partner_id, test=self._test) as news:
+        with self._service.news.watched(self.name, self._audiences, test=self._test) as news:
             while not found and not self.stopping and (left := until - time.monotonic()) > 0:
                 await _first(news, self._service.stopping, left)
                 news.clear()
@@ -122,7 +133,10 @@ class _Reader:
         return found
 
     async def _look(self, place: int) -> list[FeedEntry]:
-        return list(await self._service.store.feed(self.name, self._partner_id, place, self._limit, test=self._test))
+        found = await self._service.store.feed(
+            self.name, self._partner_id, place, self._limit, test=self._test, audiences=self._audiences
+        )
+        return list(found)
 
     @property
     def stopping(self) -> bool:
