@@ -619,6 +619,33 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Subscription:
+    """That a partner wants to be given what a feed says to it, of some numbers or of all."""
+
+    partner_id: str
+    name: str
+    """The partner's own name for it."""
+    version: int
+    """From 1."""
+    feed: str
+    keys: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By kind of number, those of which an entry must name one; an entry must meet every kind."""
+    push: bool = False
+    """Whether it is pushed under the partner's agreement; else it is put into its inbox."""
+    since: datetime | None = None
+    """From when on; None for at once."""
+    ended: bool = False
+    """Whether the partner has cancelled it; it is kept, so that its versions go on."""
+    test: bool = False
+
+    def wants(self, keys: Mapping[str, str], at: datetime) -> bool:
+        """Whether it asks for an entry that names these numbers and is published at that moment."""
+        if self.ended or (self.since is not None and at < self.since):
+            return False
+        return all(keys.get(kind) in values for kind, values in self.keys.items())
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """Something a recipient must get; retried under the same id until it has it.
 

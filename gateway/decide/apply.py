@@ -34,6 +34,7 @@ from gateway.decide.effects import (
     Reserve,
     Reverse,
     Settle,
+    Subscribe,
     Undo,
     Use,
     Wait,
@@ -49,6 +50,7 @@ from gateway.decide.facts import (
     LedgerEntry,
     LinkedCases,
     Query,
+    SubscriptionsOf,
     TaskById,
     TasksOf,
     Waiting,
@@ -63,10 +65,11 @@ from gateway.decide.tasks import (
     give_back,
     make_task,
     name_term,
+    tell_standing,
 )
 from gateway.decide.tracks import NONE, Step
 from gateway.errors import LedgerRefused
-from gateway.model import Account, ActDone, AuditEntry, Case, Deadline, Entry, Finding, Task, TaskState
+from gateway.model import Account, ActDone, AuditEntry, Case, Deadline, Entry, Finding, Subscription, Task, TaskState
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,8 @@ class Applied:
     """Tasks that were asked, claimed, decided or withdrawn, as they are then, by id."""
     audit: tuple[AuditEntry, ...] = ()
     """What persons and systems did to tasks, and what they were refused."""
+    subscriptions: Mapping[tuple[str, str], Subscription] = field(default_factory=dict)
+    """Subscriptions that were made, changed or ended, as they are then, by partner and name."""
 
 
 def apply(desk: Desk, effects: Iterable[Effect], cases: Mapping[str, Case] = MappingProxyType({})) -> Applied:
@@ -150,6 +155,7 @@ class _Changes:
         self._deadlines: dict[str, Deadline | None] = {}
         self._tasks: dict[str, Task] = {}
         self._audit: list[AuditEntry] = []
+        self._subscriptions: dict[tuple[str, str], Subscription] = {}
 
     @property
     def applied(self) -> Applied:
@@ -165,6 +171,7 @@ class _Changes:
             self._deadlines,
             self._tasks,
             tuple(self._audit),
+            self._subscriptions,
         )
 
     def add(self, effect: Effect) -> None:
@@ -187,6 +194,8 @@ class _Changes:
                 self._ask(effect)
             case Settle() | Close() | Claim() | GiveBack() | Escalate():
                 effect = self._change_task(effect) or effect
+            case Subscribe(subscription=subscription):
+                self._subscriptions[subscription.partner_id, subscription.name] = subscription
             case Attempt():
                 self._tell(effect.action, effect.task, effect.case, effect.office, effect.role, why=effect.reasons)
             case _:
@@ -286,26 +295,12 @@ class _Changes:
                 case_id,
                 office,
                 occasion.id,
-                before=_standing(before),
-                after=_standing(after),
+                before=tell_standing(before),
+                after=tell_standing(after),
                 reasons=tuple(dict.fromkeys(finding.code for finding in why)),
                 test=self._desk.test,
             )
         )
-
-
-def _standing(task: Task | None) -> dict[str, str]:
-    """Where a task stands, as the audit says it."""
-    if task is None:
-        return {}
-    told = {
-        "version": str(task.version),
-        "state": task.state.value,
-        "office": task.office,
-        "person": task.person_id,
-        "option": task.option,
-    }
-    return {name: value for name, value in told.items() if value}
 
 
 def _find_task(desk: Desk, task_id: str) -> Task:
@@ -414,6 +409,8 @@ class Ground:
     """By account and id, of live and of test traffic."""
     links: set[tuple[str, str, str]] = field(default_factory=set)
     tasks: dict[str, Task] = field(default_factory=dict)
+    subscriptions: dict[tuple[str, str, bool], Subscription] = field(default_factory=dict)
+    """By partner and name, of live and of test traffic."""
 
     def take(self, applied: Applied) -> None:
         """Lay one decision's changes over those before it, which it was decided on."""
@@ -422,12 +419,14 @@ class Ground:
         self.attached.update(applied.attached)
         self.links.update(applied.links)
         self.tasks.update(applied.tasks)
+        self.subscriptions.update(((*key, one.test), one) for key, one in applied.subscriptions.items())
         self.accounts.update(((name, applied.test), account) for name, account in applied.accounts.items())
         self.entries.update(((*key, applied.test), entry) for key, entry in applied.entries.items())
 
     def over(self, facts: Facts) -> Facts:
         """`facts` as they will be; the versions stay those of the store's answers, which the commit compares."""
-        if not (self.cases or self.waits or self.attached or self.accounts or self.links or self.tasks):
+        changes = (self.cases, self.waits, self.attached, self.accounts, self.links, self.tasks, self.subscriptions)
+        if not any(changes):
             return facts
         return Facts({query: Answer(self._value(query, a.value), a.version) for query, a in facts.answers.items()})
 
@@ -473,6 +472,14 @@ class Ground:
                     if task.case_id == query.case and task.test == query.test and task.state is TaskState.DECIDED
                 )
                 return tuple(done[id_] for id_ in sorted(done))
+            case SubscriptionsOf():
+                mine = {one.name: one for one in cast("Sequence[Subscription]", value)}
+                mine.update(
+                    (one.name, one)
+                    for one in self.subscriptions.values()
+                    if one.partner_id == query.partner_id and one.test == query.test
+                )
+                return tuple(mine[name] for name in sorted(mine))
             case Ledger():
                 return self.accounts.get((query.account, query.test), value)
             case LedgerEntry():

@@ -99,6 +99,8 @@ class Desk:
     """The kinds of tasks that flows ask, by name."""
     kinds: Mapping[str, CaseKind] = field(default_factory=dict)
     """The kinds of cases that flows open, by name."""
+    feeds: Mapping[str, frozenset[Role]] = field(default_factory=dict)
+    """The roles that read each feed, by its name."""
 
     @property
     def document(self) -> Document:

@@ -16,7 +16,7 @@ from enum import StrEnum
 from gateway.decide.audience import Audience
 from gateway.decide.facts import Key
 from gateway.documents.base import Document
-from gateway.model import Finding, Role, Terms
+from gateway.model import Finding, Role, Subscription, Terms
 
 
 class Purpose(StrEnum):
@@ -352,6 +352,13 @@ class Escalate:
 
 
 @dataclass(frozen=True, slots=True)
+class Subscribe:
+    """The subscription is what it says from now on; one that has ended is not served any more."""
+
+    subscription: Subscription
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """Somebody tried to do `action` on a task, and was refused: the audit says so."""
 
@@ -393,4 +400,5 @@ Effect = (
     | GiveBack
     | Escalate
     | Attempt
+    | Subscribe
 )

@@ -17,12 +17,13 @@ from gateway.decide.names import (
     key_names,
     ledger_name,
     links_name,
+    subscriptions_name,
     task_name,
     tasks_name,
     wait_key_names,
     wait_name,
 )
-from gateway.model import Account, ActDone, Case, Entry, Partner, Person, Task
+from gateway.model import Account, ActDone, Case, Entry, Partner, Person, Subscription, Task
 
 T = TypeVar("T")
 Key = tuple[str, str]
@@ -207,6 +208,18 @@ class LedgerEntry(Question[Entry | None]):
         yield ledger_name(self.account, test=self.test)
 
 
+@dataclass(frozen=True, slots=True)
+class SubscriptionsOf(Question[tuple[Subscription, ...]]):
+    """All subscriptions of a partner, those included that it has ended, ordered by name."""
+
+    partner_id: str
+    test: bool = False
+
+    def touches(self, answer: tuple[Subscription, ...]) -> Iterator[Name]:  # noqa: ARG002 - the base class's signature
+        """The partner's subscriptions, those included that it has not made yet."""
+        yield subscriptions_name(self.partner_id, test=self.test)
+
+
 Query = (
     CasesByKeys
     | CaseById
@@ -221,6 +234,7 @@ Query = (
     | Waiting
     | Ledger
     | LedgerEntry
+    | SubscriptionsOf
 )
 
 

@@ -185,7 +185,16 @@ class Flows:
 
     def desk(self, occasion: Occasion, facts: Facts, rules: Rules, now: datetime) -> Desk:
         """The desk at which flows decide about `occasion`."""
-        return Desk(occasion, facts, rules, now, tracks=self.tracks, tasks=self.tasks, kinds=self.case_kinds)
+        return Desk(
+            occasion,
+            facts,
+            rules,
+            now,
+            tracks=self.tracks,
+            tasks=self.tasks,
+            kinds=self.case_kinds,
+            feeds=self.readers(rules.feeds),
+        )
 
     def check_headlines(self, headlines: Headlines) -> None:
         """FlowsInvalid where a line waits for a state that no track ever comes to, and so would never be shown."""

@@ -51,6 +51,11 @@ def wait_key_names(keys: Iterable[tuple[str, str]], *, test: bool) -> Iterator[N
     return (("wait key", kind, value, test) for kind, value in keys)
 
 
+def subscriptions_name(partner_id: str, *, test: bool) -> Name:
+    """All subscriptions of a partner, those included that it has not made yet."""
+    return ("subscriptions", partner_id, test)
+
+
 def ledger_name(ledger: str, *, test: bool) -> Name:
     """An account with all its entries, whether it is there or not."""
     return ("ledger", ledger, test)

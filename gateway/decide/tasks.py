@@ -111,3 +111,17 @@ def act_done(task: Task) -> ActDone:
     if task.state is not TaskState.DECIDED or task.decided_at is None:
         raise ValueError(f"{task.id} is not decided")
     return ActDone(task.act, task.person_id, task.office, task.id, task.decided_at)
+
+
+def tell_standing(task: Task | None) -> dict[str, str]:
+    """Where a task stands, as the audit says it."""
+    if task is None:
+        return {}
+    told = {
+        "version": str(task.version),
+        "state": task.state.value,
+        "office": task.office,
+        "person": task.person_id,
+        "option": task.option,
+    }
+    return {name: value for name, value in told.items() if value}

@@ -19,6 +19,7 @@ from gateway.documents.declaration import Declaration
 from gateway.documents.manifest import Manifest
 from gateway.documents.release import ReleaseNotice
 from gateway.documents.response import Response
+from gateway.documents.subscription import FeedSubscription
 from gateway.documents.transfer import Transfer
 
 ENTRY_POINTS = "edi_gateway.documents"
@@ -65,6 +66,7 @@ __all__ = [
     "Decision",
     "Declaration",
     "Document",
+    "FeedSubscription",
     "Manifest",
     "Part",
     "ReleaseNotice",

@@ -14,9 +14,9 @@ from datetime import datetime
 from typing import TypeVar, cast
 
 from gateway.errors import NotFound
-from gateway.model import Agreement, Credential, CredentialKind, CredentialUse, Direction, Identifier, Partner, Person
+from gateway.model import Agreement, Credential, CredentialKind, CredentialUse, Direction, Identifier, Partner, Person, Subscription
 from gateway.registry.credentials import choose
-from gateway.store.contract import RegistryChanges
+from gateway.store.contract import SUBSCRIPTIONS, RegistryChanges
 from gateway.store.ports import Registry
 
 T = TypeVar("T")
@@ -110,6 +110,14 @@ class Directory:
         if found is None:
             self._answers.pop(("person", person_id), None)
         return found
+
+    async def subscriptions(self, feed: str, *, test: bool) -> Sequence[Subscription]:
+        """The subscriptions to a feed that have not ended."""
+        return await self._cached(
+            ("subscriptions", feed, test),
+            lambda: self._store.subscriptions_to(feed, test=test),
+            lambda _: [("partner", SUBSCRIPTIONS)],
+        )
 
     async def shown_credential(self, hash_: str) -> Credential | None:
         """The credential whose secret has this hash, valid or not.

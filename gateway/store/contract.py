@@ -29,6 +29,7 @@ from gateway.model import (
     PayloadState,
     Receipt,
     Stage,
+    Subscription,
     Syntax,
     Task,
 )
@@ -286,6 +287,8 @@ class Outcome:
     """Tasks as they are then; FactsMoved where one's version is not the one before by now."""
     audit: tuple[AuditEntry, ...] = ()
     """What the audit says of it, in a log of its own."""
+    subscriptions: tuple[Subscription, ...] = ()
+    """Subscriptions as they are then; FactsMoved where one's version is not the one before by now."""
     answers: tuple[Answered, ...] = ()
     """Deliveries that the messages answer; each is answered once, by whichever comes first."""
     failed: str = ""
@@ -632,6 +635,10 @@ class Reconciliation:
     deliveries_held: int
     payloads: tuple[HeldPayload, ...]
     payloads_held: int
+
+
+SUBSCRIPTIONS = "@subscriptions"
+"""Under what name the registry's changes tell that subscriptions have changed; no partner is called so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from gateway.decide.facts import (
     PartnerByIdentifier,
     PersonById,
     Query,
+    SubscriptionsOf,
     TaskById,
     TasksOf,
     Waiting,
@@ -35,8 +36,8 @@ from gateway.decide.facts import (
 from gateway.decide.names import Name
 from gateway.decide.tasks import act_done
 from gateway.errors import GatewayError
-from gateway.model import Account, Case, Entry, Identifier, Partner, Task
-from gateway.store import ledgers, persons, registry, tables, tasks
+from gateway.model import Account, Case, Entry, Identifier, Partner, Subscription, Task
+from gateway.store import ledgers, persons, registry, subscriptions, tables, tasks
 from gateway.store.batch import Batch
 from gateway.store.cases import documents as stored_documents
 from gateway.store.cases import unpack_standing
@@ -84,6 +85,8 @@ def answer(connection: Connection, queries: Collection[Query]) -> dict[Query, An
                 value = found.account(query)
             case LedgerEntry():
                 value = found.entry(query)
+            case SubscriptionsOf():
+                value = tuple(found.subscriptions_of(query))
             case PartnerById(id=id_):
                 value = _active(partners.get(id_))
             case PartnerByIdentifier(scheme=scheme, value=name):
@@ -128,6 +131,8 @@ class _Found:
         self._accounts = ledgers.read(connection, accounts)
         entries = {(q.account, q.test, q.entry) for q in queries if isinstance(q, LedgerEntry)}
         self._entries = ledgers.read_entries(connection, entries)
+        owners = {(q.partner_id, q.test) for q in queries if isinstance(q, SubscriptionsOf)}
+        self._subscriptions = subscriptions.of_partners(connection, owners)
         asks_registry = any(isinstance(q, PartnerById | PartnerByIdentifier | PersonById) for q in queries)
         self._registry = registry.version(connection) if asks_registry else 0
 
@@ -165,6 +170,9 @@ class _Found:
         known = self._versions.get(query.id)
         return {query.id: known.version} if known is not None and known.test == query.test else {}
 
+    def subscriptions_of(self, query: SubscriptionsOf) -> list[Subscription]:
+        return self._subscriptions.get((query.partner_id, query.test), [])
+
     def account(self, query: Ledger) -> Account | None:
         return self._accounts.get((query.account, query.test))
 
@@ -196,6 +204,8 @@ class _Found:
                 # The states of an entry follow one another, and it comes to none of them twice.
                 entry = self.entry(query)
                 return f"entry {entry.state.value if entry is not None else ''}"
+            case SubscriptionsOf():
+                return "subscriptions " + " ".join(f"{o.name}:{o.version}" for o in self.subscriptions_of(query))
             case PartnerById() | PartnerByIdentifier() | PersonById():
                 return f"registry {self._registry}"
             case NextNumber():

@@ -26,13 +26,14 @@ from gateway.decide.facts import (
     PartnerByIdentifier,
     PersonById,
     Query,
+    SubscriptionsOf,
     TaskById,
     TasksOf,
     Waiting,
     WaitingDocument,
 )
 from gateway.errors import FactsMoved
-from gateway.model import Account, ActDone, Case, Deadline, Entry, Identifier, Partner, Person, Task
+from gateway.model import Account, ActDone, Case, Deadline, Entry, Identifier, Partner, Person, Subscription, Task
 from gateway.store.contract import CaseChange, Outcome, Wait
 
 
@@ -79,6 +80,14 @@ class MemoryDecisions:
             if postings.get(key, account.version if account else 0) + 1 != one.account.version:
                 raise FactsMoved(work=outcome.work.id, account=one.account.name)
             postings[key] = one.account.version
+        made: dict[tuple[str, str, bool], int] = {}
+        for wanted in outcome.subscriptions:
+            name = (wanted.partner_id, wanted.name, wanted.test)
+            before = self._ground.subscriptions.get(name)
+            if made.get(name, before.version if before else 0) + 1 != wanted.version:
+                raise FactsMoved(work=outcome.work.id, subscription=wanted.name)
+            made[name] = wanted.version
+        self._ground.subscriptions.update(((one.partner_id, one.name, one.test), one) for one in outcome.subscriptions)
         self._ground.tasks.update((task.id, task) for task in outcome.tasks)
         self._ground.links.update((link.case_id, link.kind, link.other_id) for link in outcome.links)
         for id_, deadline in outcome.deadlines.items():
@@ -118,7 +127,7 @@ class MemoryDecisions:
             case TaskById():
                 value = self._over(query, None)
                 version = str(value.version if isinstance(value, Task) else 0)
-            case CasesByKeys() | LinkedCases() | TasksOf() | ActsOn() | Waiting():
+            case CasesByKeys() | LinkedCases() | TasksOf() | ActsOn() | Waiting() | SubscriptionsOf():
                 value = self._over(query, ())
                 assert isinstance(value, tuple)
                 version = " ".join(f"{_id_of(found)}:{getattr(found, 'version', '')}" for found in value)
@@ -136,7 +145,9 @@ class MemoryDecisions:
 
 
 def _id_of(found: Any) -> str:
-    """What tells an answer's part from others: an act's is its task's."""
+    """What tells an answer's part from others: an act's is its task's, a subscription's its name."""
+    if isinstance(found, Subscription):
+        return found.name
     return str(found.task_id if isinstance(found, ActDone) else found.id)
 
 

@@ -21,6 +21,7 @@ from gateway.decide.names import (
     key_names,
     ledger_name,
     links_name,
+    subscriptions_name,
     task_name,
     tasks_name,
     wait_key_names,
@@ -29,10 +30,11 @@ from gateway.decide.names import (
 )
 from gateway.errors import FactsMoved, GatewayError, LeaseLost
 from gateway.model import Finding, InterchangeRef
-from gateway.store import cases, deadlines, deliveries, facts, ledgers, payloads, tables, tasks
+from gateway.store import cases, deadlines, deliveries, facts, ledgers, payloads, subscriptions, tables, tasks
 from gateway.store.batch import Batch
 from gateway.store.bodies import insert_body
-from gateway.store.contract import MessageRecord, Outcome, Standing, Wait, Work, WorkKind
+from gateway.store.contract import SUBSCRIPTIONS, MessageRecord, Outcome, Standing, Wait, Work, WorkKind
+from gateway.store.counters import REGISTRY
 from gateway.store.feeds import append_entries, feed_counter
 from gateway.store.participants import write_participants
 from gateway.store.sql import among, matching, pack_json, to_json, to_time
@@ -113,6 +115,9 @@ def _writes(outcome: Outcome) -> set[Name]:
         found.update(wait_key_names(wait.keys, test=wait.test))
     found.update(map(wait_name, outcome.attached))
     found.update(ledger_name(one.account.name, test=one.account.test) for one in outcome.accounts)
+    for one in outcome.subscriptions:
+        # The registry's version, too, is counted on, so that all nodes learn of it.
+        found.update((subscriptions_name(one.partner_id, test=one.test), ("counter", REGISTRY)))
     found.update(("delivery", delivery.id) for delivery in outcome.deliveries)
     found.update(("delivery", answer.delivery_id) for answer in outcome.answers)
     found.update(("document", entry.document_id) for entry in outcome.feed)
@@ -157,6 +162,9 @@ class _Judge:
         self._accounts = ledgers.read(
             connection, {(one.account.name, one.account.test) for outcome in outcomes for one in outcome.accounts}
         )
+        owners = {(one.partner_id, one.test) for outcome in outcomes for one in outcome.subscriptions}
+        known = subscriptions.of_partners(connection, owners).values()
+        self._subscriptions = {(one.partner_id, one.name, one.test): one.version for mine in known for one in mine}
         self._interchanges = find_interchanges(connection, [ref for o in outcomes for ref, _ in o.interchanges])
 
     def fault(self, outcome: Outcome) -> GatewayError | None:
@@ -171,6 +179,7 @@ class _Judge:
             self._moved_case(outcome)
             or self._moved_task(outcome)
             or self._moved_account(outcome)
+            or self._moved_subscription(outcome)
             or self._used_interchange(outcome)
         )
 
@@ -210,6 +219,15 @@ class _Judge:
             if expected.get(key, known.version if known else 0) + 1 != account.version:
                 return FactsMoved(work=outcome.work.id, account=account.name)
             expected[key] = account.version
+        return None
+
+    def _moved_subscription(self, outcome: Outcome) -> GatewayError | None:
+        expected: dict[tuple[str, str, bool], int] = {}
+        for one in outcome.subscriptions:
+            name = (one.partner_id, one.name, one.test)
+            if expected.get(name, self._subscriptions.get(name, 0)) + 1 != one.version:
+                return FactsMoved(work=outcome.work.id, subscription=one.name)
+            expected[name] = one.version
         return None
 
     def _used_interchange(self, outcome: Outcome) -> GatewayError | None:
@@ -280,6 +298,7 @@ def _write(batch: Batch, outcomes: Sequence[Outcome], judged: _Judge) -> Callabl
             batch.insert(tables.case_links, (link.case_id, link.kind, link.other_id), "ignore")
         for task in {task.id: task for task in outcome.tasks}.values():
             tasks.write(batch, task)
+        _write_subscriptions(batch, outcome)
         for posted in outcome.accounts:
             ledgers.write(batch, posted)
         for wait in outcome.waits:
@@ -358,6 +377,15 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "value": finding.value,
         "args": dict(finding.args),
     }
+
+
+def _write_subscriptions(batch: Batch, outcome: Outcome) -> None:
+    """Subscriptions as they are then; every node learns by the registry's version that they have changed."""
+    if not outcome.subscriptions:
+        return
+    batch.insert(tables.registry_changes, (SUBSCRIPTIONS, batch.next_number(REGISTRY)), "replace")
+    for one in outcome.subscriptions:
+        subscriptions.write(batch, one)
 
 
 def _write_wait(batch: Batch, wait: Wait) -> None:

@@ -8,7 +8,7 @@ lost lease, a repeated id) fails alone; the others of its batch go on.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -27,6 +27,7 @@ from gateway.model import (
     Payload,
     Person,
     Receipt,
+    Subscription,
     Task,
 )
 from gateway.receipt.stored import StoredLog
@@ -469,6 +470,12 @@ class Registry(Protocol):
 
     async def persons_of(self, partner_id: str) -> Sequence[Person]:
         """All persons of a partner by id, active or not."""
+
+    async def subscriptions_to(self, feed: str, *, test: bool = False) -> Sequence[Subscription]:
+        """The subscriptions to a feed that have not ended, by partner and name."""
+
+    async def subscriptions_of(self, partner_id: str, *, test: bool = False) -> Sequence[Subscription]:
+        """All subscriptions of a partner by name, those included that have ended."""
 
 
 class CatalogueCalls(Protocol):

@@ -13,6 +13,7 @@ from gateway.model import (
     Identifier,
     Partner,
     Person,
+    Subscription,
 )
 from gateway.store import (
     catalogue_calls,
@@ -20,6 +21,7 @@ from gateway.store import (
     persons,
     ports,
     registry,
+    subscriptions,
 )
 from gateway.store.contract import (
     RegistryChanges,
@@ -95,6 +97,13 @@ class SqlRegistry(SqlAccess, ports.Registry):
 
     async def import_persons(self, persons: Iterable[Person]) -> int:
         return await self._import(persons)
+
+    async def subscriptions_to(self, feed: str, *, test: bool = False) -> Sequence[Subscription]:
+        return await self._read(lambda connection: subscriptions.to_feed(connection, feed, test=test))
+
+    async def subscriptions_of(self, partner_id: str, *, test: bool = False) -> Sequence[Subscription]:
+        owner = (partner_id, test)
+        return (await self._read(lambda connection: subscriptions.of_partners(connection, [owner]))).get(owner, [])
 
     async def person(self, person_id: str) -> Person:
         found = await self._read(lambda connection: persons.by_id(connection, [person_id]))

@@ -602,6 +602,23 @@ feed = Table(
     ),
 )
 
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    _text("partner_id"),
+    _text("name"),
+    _flag("test"),
+    _number("version"),
+    _text("feed"),
+    _text("keys"),
+    _flag("push"),
+    _time("since", nullable=True),
+    _flag("ended"),
+    PrimaryKeyConstraint("partner_id", "name", "test"),
+    Index("subscriptions_feed", "feed", "test"),
+)
+"""What partners want to be given of feeds; one that has ended is kept, so that its versions go on. `keys` is JSON."""
+
 # The receipt log.
 
 receipts = Table(

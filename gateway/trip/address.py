@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from itertools import chain
@@ -43,6 +43,7 @@ from gateway.model import (
     MessageState,
     Partner,
     Role,
+    Subscription,
     Task,
     derive_id,
 )
@@ -52,7 +53,8 @@ from gateway.registry.directory import Directory
 from gateway.store.alerts import ALERTS, OPERATOR, alert_body
 from gateway.store.contract import AccountChange, CaseChange, CaseLink, Wait
 from gateway.trip.aside import run_aside
-from gateway.trip.publish import audiences_of, cut_entries
+from gateway.trip.in_hand import InHand
+from gateway.trip.publish import INBOX, audiences_of, cut_entries, make_entry, make_fetched, wanted_entry
 from gateway.trip.render import Renderer
 from gateway.trip.timeline import tell_entry, tell_task
 
@@ -60,20 +62,6 @@ log = structlog.get_logger(__name__)
 
 AT_ONCE = 20
 """Effects carried out one after the other before others may go on: each takes some tenths of a millisecond."""
-INBOX = "inbox"
-"""The feed of what a partner gets without an agreement to push it: it fetches, as most client software does."""
-
-
-@dataclass(frozen=True, slots=True)
-class InHand:
-    """The message whose effects are carried out."""
-
-    message_id: str
-    """The occasion's: of a deadline too, which has no message."""
-    sender: Partner
-    """GATEWAY where nobody sent anything."""
-    at: datetime
-    test: bool = False
 
 
 class Dispatch:
@@ -92,6 +80,8 @@ class Dispatch:
         self._moves: dict[str, Iterator[Moved]] = {}
         """What became of each case's moves, in the order of the effects in hand, for the timeline."""
         self._events: defaultdict[str, list[CaseEvent]] = defaultdict(list)
+        self._handed: set[tuple[str, str, str]] = set()
+        """Who was given which type of document of which case."""
         self.deliveries: list[Delivery] = []
         self.feed: list[FeedEntry] = []
         self.waits: list[Wait] = []
@@ -100,6 +90,7 @@ class Dispatch:
         self.links: list[CaseLink] = []
         self.deadlines: dict[str, Deadline | None] = {}
         self.tasks: list[Task] = []
+        self.subscriptions: list[Subscription] = []
         self.audit: list[AuditEntry] = []
         self._tasks: Mapping[str, Task] = {}
         """Those in hand, by id, for the timeline."""
@@ -143,6 +134,7 @@ class Dispatch:
         self.deadlines |= applied.deadlines
         self._tasks = applied.tasks
         self.tasks += applied.tasks.values()
+        self.subscriptions += applied.subscriptions.values()
         self.audit += applied.audit
         self._entries = applied.entries
         self.accounts += (
@@ -288,19 +280,21 @@ class Dispatch:
         position: str,
         *,
         purpose: str = "",
+        push: bool = True,
     ) -> None:
         """One document to one recipient: pushed under its agreement, or put into its inbox to be fetched.
 
         What is fetched is the JSON message that would be pushed, so that software may change from one to the other.
         """
-        pushed = await self._directory.wanted(recipient.id, document_type)
-        agreement = pushed or _to_fetch(recipient, document_type)
+        self._handed.add((recipient.id, document_type, case_id))
+        pushed = await self._directory.wanted(recipient.id, document_type) if push else None
+        agreement = pushed or make_fetched(recipient, document_type)
         delivery_id = derive_id(message.message_id, "delivery", position, recipient.id)
         rendered, reference = await self._renderer.render(
             document_type, document, agreement, recipient, delivery_id, message.at, test=message.test
         )
         if pushed is None and rendered.body:
-            entry = _entry(INBOX, recipient.id, document_type, delivery_id, rendered.body, message, case_id)
+            entry = make_entry(INBOX, recipient.id, document_type, delivery_id, rendered.body, message, case_id)
             self.feed.append(replace(entry, format=agreement.format))
         elif rendered.body:
             self.push(message, agreement, kind, document_type, rendered.body, reference, case_id, delivery_id)
@@ -360,7 +354,7 @@ class Dispatch:
         entry_id: str,
     ) -> None:
         """Bytes for the sender to fetch: an acknowledgement that no agreement pushes."""
-        entry = _entry(INBOX, message.sender.id, document_type, entry_id, body, message, "")
+        entry = make_entry(INBOX, message.sender.id, document_type, entry_id, body, message, "")
         self.feed.append(replace(entry, format=format))
 
     def _sent(
@@ -394,14 +388,44 @@ class Dispatch:
         named = [one.value for one in audiences_of(effect) if one.scope is Scope.PARTNER]
         partners = {id_: await self._partner(id_) for id_ in named}
         readers = self._readers.get(effect.feed, frozenset())
+        published: dict[str, Document] = {}
         for name, shown in cut_entries(effect, self._views, readers, partners, self._standings(effect.case)):
             if shown is None:
                 self._unseen(effect.document_type, name or effect.feed, effect.case, f"{position}/{name}", message)
                 continue
+            published[name] = shown
             body = await run_aside(shown, partial(_canonical, shown))
             entry_id = derive_id(message.message_id, "feed", position)
-            entry = _entry(effect.feed, name, effect.document_type, entry_id, body, message, effect.case)
+            entry = make_entry(effect.feed, name, effect.document_type, entry_id, body, message, effect.case)
             self.feed.append(replace(entry, keys=dict(effect.keys), test=message.test))
+        await self._serve(effect, published, readers, position, message)
+
+    async def _serve(
+        self,
+        effect: do.Publish,
+        published: Mapping[str, Document],
+        readers: frozenset[Role],
+        position: str,
+        message: InHand,
+    ) -> None:
+        """What was published, to those who have subscribed to it and were not sent it anyway."""
+        for wanted in await self._directory.subscriptions(effect.feed, test=message.test):
+            if not wanted.wants(effect.keys, message.at):
+                continue
+            subscriber = await self._partner(wanted.partner_id)
+            document = wanted_entry(published, subscriber, readers)
+            if document is None or (subscriber.id, effect.document_type, effect.case) in self._handed:
+                continue
+            await self.hand_over(
+                message,
+                subscriber,
+                effect.document_type,
+                document,
+                DeliveryKind.DOCUMENT,
+                effect.case,
+                f"{position}/subscription",
+                push=wanted.push,
+            )
 
     async def _partner(self, partner_id: str) -> Partner:
         """A partner by id; one that is in no registry is nothing but its id."""
@@ -423,7 +447,7 @@ class Dispatch:
             self._event(alert.case, message, "alert", alert.reasons, {"alert": alert.kind})
         body = alert_body(alert.kind, alert.case, alert.reasons)
         alert_id = derive_id(message.message_id, "alert", position)
-        self.feed.append(_entry(ALERTS, OPERATOR, "alert", alert_id, body, message, alert.case))
+        self.feed.append(make_entry(ALERTS, OPERATOR, "alert", alert_id, body, message, alert.case))
 
     def log_alerts(self) -> None:
         """Tell the log, after the commit."""
@@ -458,31 +482,9 @@ class Dispatch:
 def gather_written(dispatches: Iterable[Dispatch]) -> dict[str, Any]:
     """What all of them collected, in order, as an outcome takes it by name."""
     made = list(dispatches)
-    names = ("cases", "deliveries", "feed", "waits", "attached", "accounts", "links", "tasks", "audit")
+    names = ("cases", "deliveries", "feed", "waits", "attached", "accounts", "links", "tasks", "audit", "subscriptions")
     written: dict[str, Any] = {name: tuple(chain.from_iterable(getattr(d, name) for d in made)) for name in names}
     return {**written, "deadlines": {id_: deadline for d in made for id_, deadline in d.deadlines.items()}}
-
-
-def _to_fetch(recipient: Partner, document_type: str) -> Agreement:
-    """What a recipient without an agreement for such documents gets: JSON, in its inbox."""
-    return Agreement("", recipient.id, Direction.OUT, document_type, f"json:{document_type}:1", transport=INBOX)
-
-
-def _entry(
-    feed: str, partner_id: str, document_type: str, document_id: str, body: bytes, message: InHand, case_id: str
-) -> FeedEntry:
-    return FeedEntry(
-        feed=feed,
-        partner_id=partner_id,
-        document_type=document_type,
-        document_id=document_id,
-        sha256=hashlib.sha256(body).hexdigest(),
-        test=message.test,
-        body=body,
-        message_id=message.message_id,
-        case_id=case_id,
-        at=message.at,
-    )
 
 
 def _canonical(document: Document) -> bytes:

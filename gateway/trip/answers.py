@@ -14,7 +14,8 @@ from gateway.parse.segments import SegmentMessage, split
 from gateway.receipt.notary import Notary
 from gateway.store.contract import Answered, NewReceipt, storable
 from gateway.store.ports import Outbox
-from gateway.trip.address import Dispatch, InHand
+from gateway.trip.address import Dispatch
+from gateway.trip.in_hand import InHand
 
 _POSITIVE = {Syntax.EDIFACT: frozenset({"7", "8"}), Syntax.X12: frozenset({"A", "E"})}
 """0083 action coded of a CONTRL; AK901 of a 997, IK501's likes of a 999, TA104 of a TA1."""

@@ -61,7 +61,8 @@ from gateway.store.ports import Store
 from gateway.translate.outcome import Origins
 from gateway.trip import answers, faults
 from gateway.trip.acknowledge import Acknowledger
-from gateway.trip.address import Dispatch, InHand, gather_written
+from gateway.trip.address import Dispatch, gather_written
+from gateway.trip.in_hand import InHand
 from gateway.trip.aside import run_aside, uncollected
 from gateway.trip.decider import Decider
 from gateway.trip.examined import HEADERS, Examined, Failed, Interchange, Message

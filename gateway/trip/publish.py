@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterator, Mapping
 
 from gateway.check.views import ViewRules
-from gateway.decide.audience import EVERYONE, Audience, Scope
+from gateway.decide.audience import EVERYONE, Audience, Scope, name_audiences
 from gateway.decide.effects import Publish
 from gateway.decide.views import Subject, find_views
 from gateway.documents.base import Document
-from gateway.model import Partner, Role
+from gateway.model import Agreement, Direction, FeedEntry, Partner, Role
+from gateway.trip.in_hand import InHand
+
+
+INBOX = "inbox"
+"""The feed of what a partner gets without an agreement to push it: it fetches, as most client software does."""
 
 
 def audiences_of(effect: Publish) -> tuple[Audience, ...]:
@@ -52,3 +58,33 @@ def _for_everyone(
         yield EVERYONE.name, seen[0]
     else:
         yield from ((name, document) for name, document in shown if document is not None)
+
+
+def wanted_entry(published: Mapping[str, Document], subscriber: Partner, readers: Collection[Role]) -> Document | None:
+    """Of what was published by name of audience, what `subscriber` could read itself; None where that is nothing."""
+    if not subscriber.active or subscriber.roles.isdisjoint(readers):
+        return None
+    return next((published[name] for name in name_audiences(subscriber) if name in published), None)
+
+
+def make_fetched(recipient: Partner, document_type: str) -> Agreement:
+    """What a recipient without an agreement for such documents gets: JSON, in its inbox."""
+    return Agreement("", recipient.id, Direction.OUT, document_type, f"json:{document_type}:1", transport=INBOX)
+
+
+def make_entry(
+    feed: str, partner_id: str, document_type: str, document_id: str, body: bytes, message: InHand, case_id: str
+) -> FeedEntry:
+    """A line on a feed; `partner_id` names its audience."""
+    return FeedEntry(
+        feed=feed,
+        partner_id=partner_id,
+        document_type=document_type,
+        document_id=document_id,
+        sha256=hashlib.sha256(body).hexdigest(),
+        test=message.test,
+        body=body,
+        message_id=message.message_id,
+        case_id=case_id,
+        at=message.at,
+    )

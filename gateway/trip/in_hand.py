@@ -1,0 +1,20 @@
+"""What is in hand while what a decision came to is carried out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.model import Partner
+
+
+@dataclass(frozen=True, slots=True)
+class InHand:
+    """The message whose effects are carried out."""
+
+    message_id: str
+    """The occasion's: of a deadline too, which has no message."""
+    sender: Partner
+    """GATEWAY where nobody sent anything."""
+    at: datetime
+    test: bool = False
