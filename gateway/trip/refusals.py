@@ -10,7 +10,7 @@ from gateway.documents.response import Outcome, Reason, Response
 from gateway.findings import make_finding
 from gateway.model import Finding, Severity, derive_id
 from gateway.trip import faults
-from gateway.trip.address import InHand
+from gateway.trip.in_hand import InHand
 from gateway.trip.examined import Interchange, Message
 
 MAX_REASONS = 200

@@ -366,6 +366,24 @@ class FeedPage(Resource):
     next: str = Field(description="Cursor to ask for what comes after; stays good when nothing has come")
 
 
+class Subscription(Resource):
+    """What a partner has asked to be given of a feed."""
+
+    id: str = Field(description="The partner's own number of it")
+    version: int = Field(description="How often it was changed, from 1")
+    feed: str
+    keys: dict[str, list[str]] = Field(description="By kind of number, those of which an entry must name one")
+    handing: Literal["push", "fetch"]
+    since: datetime | None = Field(None, description="From when on; null for at once")
+    test: bool
+
+
+class SubscriptionList(Resource):
+    """The caller's subscriptions."""
+
+    items: list[Subscription]
+
+
 class Health(Resource):
     """Whether the process lives."""
 

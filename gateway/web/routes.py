@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from gateway.registry.keys import READ, SEND
 from gateway.web import resources
-from gateway.web.api import audit, cases, deliveries, description, feeds, ledgers, log, messages, operations, tasks
+from gateway.web.api import audit, cases, deliveries, description, feeds, ledgers, log, messages, operations, subscriptions, tasks
 from gateway.web.parameters import TEST, Parameter
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -144,6 +144,16 @@ ROUTES: tuple[Route, ...] = (
         scope=READ,
         parameters=(TEST,),
         problems=(400, 404),
+    ),
+    Route(
+        "GET",
+        "/v1/subscriptions",
+        "listSubscriptions",
+        subscriptions.list_,
+        answers=resources.SubscriptionList,
+        scope=READ,
+        parameters=(TEST,),
+        problems=(400,),
     ),
     Route(
         "GET",

@@ -415,3 +415,16 @@ def ledger(account: model.Account, entries: Sequence[model.Entry], next_: str | 
         ],
         next=next_,
     )
+
+
+def subscription(wanted: model.Subscription) -> resources.Subscription:
+    """What a partner has asked for."""
+    return resources.Subscription(
+        id=wanted.name,
+        version=wanted.version,
+        feed=wanted.feed,
+        keys={kind: sorted(values) for kind, values in sorted(wanted.keys.items())},
+        handing="push" if wanted.push else "fetch",
+        since=wanted.since,
+        test=wanted.test,
+    )

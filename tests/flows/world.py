@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from gateway import findings
 from gateway.catalogue_folders import shipped
 from gateway.check import rulebook
+from gateway.check.modes import ListedEnterprise
 from gateway.decide import engine
 from gateway.decide.apply import Applied, Ground
 from gateway.decide.desk import Actor, Alarm, MessageIn, Occasion
@@ -31,6 +32,7 @@ from gateway.decide.facts import (
     PartnerByIdentifier,
     PersonById,
     Query,
+    SubscriptionsOf,
     TaskById,
     TasksOf,
     Waiting,
@@ -70,6 +72,12 @@ PERSONS = (
     Person("far", "far-bureau", "Zheng He", (HeldRole("reviewer"),)),
 )
 ALL = (FACTORY, NEWCOMER, AGENT, BUREAU, PORT_SIDE, STRANGER, CUSTOMS, PORT, OTHER_PORT)
+
+
+def blacklisting(code: str) -> rulebook.Rules:
+    """The shipped rules with this enterprise on the blacklist."""
+    listed = ListedEnterprise(code=code, source="made for the test", valid_from=NOW.date())
+    return replace(RULES, modes=replace(RULES.modes, enterprises=(listed,)))
 
 
 @dataclass
@@ -132,7 +140,7 @@ class World:
 
     def _answer(self, query: Query) -> object:
         match query:
-            case CasesByKeys() | Waiting() | LinkedCases() | TasksOf() | ActsOn():
+            case CasesByKeys() | Waiting() | LinkedCases() | TasksOf() | ActsOn() | SubscriptionsOf():
                 return ()
             case CaseById() | TaskById() | Ledger() | LedgerEntry():
                 return None

@@ -30,6 +30,7 @@ from gateway.decide.effects import (
     Reserve,
     Reverse,
     Settle,
+    Subscribe,
     Use,
     Wait,
 )
@@ -45,6 +46,7 @@ from gateway.decide.facts import (
     NextNumber,
     PersonById,
     Query,
+    SubscriptionsOf,
     TaskById,
     TasksOf,
     Waiting,
@@ -52,8 +54,8 @@ from gateway.decide.facts import (
 from gateway.decide.tasks import TaskKind
 from gateway.errors import FactsMoved
 from gateway.findings import make_finding
-from gateway.model import ActDone, Person, TaskState, Terms
-from gateway.store.contract import AccountChange, CaseChange, CaseLink, Outcome, Work, WorkKind
+from gateway.model import ActDone, Person, Subscription, TaskState, Terms
+from gateway.store.contract import SUBSCRIPTIONS, AccountChange, CaseChange, CaseLink, Outcome, Work, WorkKind
 from gateway.store.contract import Wait as StoredWait
 from gateway.store.memory import MemoryDecisions
 from gateway.store.ports import Decisions
@@ -119,6 +121,7 @@ def parts(applied: Sequence[Applied]) -> dict[str, object]:
         "links": tuple(CaseLink(*link) for one in applied for link in one.links),
         "deadlines": {id_: deadline for one in applied for id_, deadline in one.deadlines.items()},
         "tasks": tuple(task for one in applied for task in one.tasks.values()),
+        "subscriptions": tuple(wanted for one in applied for wanted in one.subscriptions.values()),
     }
 
 
@@ -204,6 +207,7 @@ def desk(known: Facts, *, test: bool = False, person: str = "") -> Desk:
     return replace(FLOWS.desk(occasion, known, RULES, NOW), tasks=TASKS)
 
 
+WANTED = Subscription(FACTORY.id, "S-1", 1, "status", {"notice": frozenset({"1", "2"})}, push=True, since=NOW)
 OPENED = (NewCase(CASE, FACTORY.id, KIND, tracks={"declaration": "accepted"}), AddKeys(CASE, frozenset({KEY})))
 QUESTIONS: dict[str, tuple[Query, Sequence[Effect]]] = {
     "a key that had no case": (CasesByKeys(frozenset({KEY})), OPENED),
@@ -216,6 +220,7 @@ QUESTIONS: dict[str, tuple[Query, Sequence[Effect]]] = {
     "an entry that was not made": (LedgerEntry("quota", "G"), [GRANT]),
     "a task that nobody had asked": (TaskById("t"), [*OPENED, ASK]),
     "a case that had no open task": (TasksOf(CASE), [*OPENED, ASK]),
+    "a partner that had no subscription": (SubscriptionsOf(FACTORY.id), [Subscribe(WANTED)]),
     "a case that had no links": (
         LinkedCases(CASE, "call"),
         [*OPENED, NewCase("call", BUREAU.id, KIND), Link(CASE, "call", "call")],
@@ -424,3 +429,43 @@ async def test_tasks_and_links_laid_over_facts_are_what_the_port_says_then(port:
     for query in questions:
         assert after.answers[query].value == ground.over(empty).answers[query].value, query
     assert after[TasksOf(CASE)] == ()
+
+
+async def test_subscriptions_are_what_their_partner_said_last(port: Port) -> None:
+    """Made, changed and ended in one outcome or several; one that is not the next version stops the commit."""
+    mine, tests = SubscriptionsOf(FACTORY.id), SubscriptionsOf(FACTORY.id, test=True)
+    empty = await port.decisions.facts([mine, tests], Facts(), "m")
+    assert (empty[mine], empty[tests]) == ((), ())
+    changed = replace(WANTED, version=2, keys={}, push=False, since=None)
+    other = replace(WANTED, name="S-0", feed="release")
+    made = [apply(desk(empty), [Subscribe(WANTED)]), apply(desk(empty), [Subscribe(changed), Subscribe(other)])]
+    ground = Ground()
+    for one in made:
+        ground.take(one)
+    await port.commit(empty, *made)
+    known = await port.decisions.facts([mine, tests], Facts(), "m")
+    assert known[mine] == ground.over(empty)[mine] == (other, changed)
+    assert known[tests] == ()
+    with pytest.raises(FactsMoved):
+        await port.commit(Facts(), made[1])
+    ended = replace(changed, version=3, ended=True)
+    await port.commit(known, apply(desk(known), [Subscribe(ended)]))
+    with pytest.raises(FactsMoved):
+        await port.commit(known, apply(desk(known), [Subscribe(replace(other, version=2))]))
+    assert (await port.decisions.facts([mine], Facts(), "m"))[mine] == (other, ended)
+    if port.store is not None:
+        assert await port.store.subscriptions_to("release") == [other]
+        assert await port.store.subscriptions_to("status") == []
+        assert await port.store.subscriptions_to("release", test=True) == []
+        assert await port.store.subscriptions_of(FACTORY.id) == [other, ended]
+
+
+async def test_every_node_learns_that_subscriptions_have_changed(port: Port) -> None:
+    """A change of them is one of the registry, so that whoever remembers them reads them anew."""
+    if port.store is None:
+        pytest.skip("the dictionaries have no registry")
+    before = await port.store.registry_version()
+    await port.commit(Facts(), apply(desk(Facts()), [Subscribe(WANTED)]))
+    changes = await port.store.registry_changes(before)
+    assert SUBSCRIPTIONS in changes.partners
+    assert await port.store.registry_version() == before + 1

@@ -40,6 +40,7 @@ REQUESTS = {
     "getDeliveryBody": ("/v1/deliveries/d-1/body", "customs", 200),
     "readFeed": ("/v1/feeds/clearance", "customs", 200),
     "getFeedDocument": ("/v1/feeds/clearance/1", "customs", 200),
+    "listSubscriptions": ("/v1/subscriptions", "customs", 200),
     "getReceipt": ("/v1/receipts/0", "acme", 200),
     "getProof": ("/v1/receipts/1/proof", "acme", 200),
     "getBundle": ("/v1/receipts/2/bundle", "customs", 200),

@@ -23,5 +23,5 @@ def test_the_documentation_names_every_problem_and_feed():
     for kind in (BAD_REQUEST, METHOD, INTERNAL, *(kind for _, kind in KINDS)):
         row = next(line for line in TEXT.splitlines() if line.startswith(f"| {kind.status} "))
         assert f"`{kind.name}`" in row
-    for feed in readers(find_flows()):
+    for feed in readers(find_flows(), {}):
         assert f"| `{feed}` |" in TEXT

@@ -8,6 +8,8 @@ from dataclasses import replace
 import pytest
 
 from gateway import model, opening
+from gateway.catalogue_folders import shipped
+from gateway.check import views as check_views
 from gateway.findings import make_finding
 from gateway.model import Place
 from gateway.reasons import reason_json
@@ -17,6 +19,9 @@ from gateway.store.contract import CaseView
 from gateway.web import views
 from gateway.web.identity import Caller
 from tests.web.conftest import KEYS, NOW, PARTNERS, Filled, Quiet, key_of
+
+
+RULES = check_views.load(shipped())
 
 
 async def test_the_sender_sees_how_far_it_has_come(filled: Filled):
@@ -54,7 +59,7 @@ async def test_each_party_sees_its_part_of_a_case(filled: Filled):
     """The sender has its declaration; the recipient what it was sent; a stranger nothing; the operator all."""
     client = filled.client
     (senders,) = (await client.ask("GET", "/v1/cases/c-1")).json["items"]
-    assert list(senders["documents"]) == ["declaration"]
+    assert set(senders["documents"]) == {"declaration", "clearance"}
     assert [e["kind"] for e in senders["events"]] == ["declared", "sent"]
     assert [e["text"] for e in senders["events"]] == ["taken", "向海关发出通关单"]
     (recipients,) = (await client.ask("GET", "/v1/cases/c-1", as_="customs")).json["items"]
@@ -91,7 +96,7 @@ async def test_each_event_is_told_in_words(filled: Filled, quiet: Quiet, as_, la
         (p, k) for k in KEYS for p in PARTNERS if k.hash == hash_key(key_of(as_)) and p.id == k.partner_id
     )
     shown = views.case(
-        replace(view, events=(moved, view.events[1])), Caller(partner, key), language, {"customs": "customs"}
+        replace(view, events=(moved, view.events[1])), Caller(partner, key), language, {"customs": "customs"}, RULES
     )
     assert [e.text for e in shown.events] == texts
     assert (shown.events[0].status_from, shown.events[0].status_to) == ("in_review", "accepted")
@@ -111,7 +116,7 @@ def test_reasons_are_told_in_the_language_of_their_reader(language, text):
     reason = reason_json(make_finding("decide.customs.unknown", Place(path="customs_office"), "5300"))
     event = model.CaseEvent("c-1", NOW, "late", "", "acme", details={"reasons": [reason]})
     view = CaseView("c-1", 1, "cleared", "acme", False, frozenset(), {}, (event,), (), (), (), ())
-    (shown,) = views.case(view, Caller(PARTNERS[0], KEYS[0]), language, {}).events
+    (shown,) = views.case(view, Caller(PARTNERS[0], KEYS[0]), language, {}, RULES).events
     assert shown.text == text
 
 
@@ -123,7 +128,7 @@ def test_what_earlier_versions_kept_of_reasons_is_still_told():
     )
     part = model.CaseEvent("c-1", NOW, "late", "Too late.", "acme", details={"reasons": ["decide.late"]})
     view = CaseView("c-1", 1, "cleared", "acme", False, frozenset(), {}, (whole, part), (), (), (), ())
-    shown = views.case(view, caller, "zh", {})
+    shown = views.case(view, caller, "zh", {}, RULES)
     assert [e.text for e in shown.events] == [
         "重复报文，状态不变：重复报文，不改变状态",
         "报文迟到，状态不变：Too late.",

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 
-from gateway.check import rulebook
 from gateway.decide.effects import AddKeys, Alert, Keep, Move, NewCase, Note, Publish, Refuse, Respond, Send
 from gateway.decide.facts import NextNumber
 from gateway.documents import Declaration
@@ -16,9 +13,9 @@ from tests.flows.world import (
     NOW,
     ORIGIN,
     PORT_BUREAU,
-    RULES,
     World,
     answer,
+    blacklisting,
     codes,
     inbound,
     of,
@@ -142,8 +139,7 @@ def test_exactly_the_threshold_is_not_above_it():
 
 def test_the_blacklist_outranks_the_grade():
     """An enterprise on the blacklist is excluded from the direct way, and an officer is alerted."""
-    listed = RULES.of(rulebook.NegativeList).model_copy(update={"blacklist": frozenset({"3701000001"})})
-    world = World(rules=dataclasses.replace(RULES, sets={**RULES.sets, rulebook.NegativeList: listed}))
+    world = World(rules=blacklisting("3701000001"))
     effects = world.send(outbound(), FACTORY)
     assert world.case.status == "in_review"
     assert of(effects, Alert)[0].kind == "review"

@@ -26,6 +26,7 @@ from tests.flows.world import (
     STRANGER,
     World,
     answer,
+    blacklisting,
     codes,
     entry,
     inbound,
@@ -77,7 +78,7 @@ JUDGED = [
         ["decide.port.epidemic"],
     ),
     # Meat is on the import negative list.
-    ({"goods": [{"hs_code": "0202300010"}]}, bill(), "lock", ["decide.port.negative_list"]),
+    ({"goods": [{"hs_code": "0202300010"}]}, bill(), "lock", ["decide.port.negative_list", "decide.gate.wanting"]),
     # Nobody says where it comes from.
     ({"departure_country": None}, bill("BL-1", "53201"), "lock", ["decide.port.origin_unknown"]),
     # A declaration that names no containers covers all of its bill.
@@ -340,9 +341,9 @@ def test_an_excluded_enterprise_is_always_checked():
 def test_the_blacklist_is_checked_at_the_gate():
     """An enterprise blacklisted after its declaration was accepted does not get its containers."""
     world = declared()
-    listed = RULES.of(rulebook.NegativeList).model_copy(update={"blacklist": frozenset({"3701000001"})})
-    world.rules = with_sets(listed)
-    assert decisions(world.send(manifest(), PORT)) == {BOX: ("lock", ["decide.port.enterprise"])}
+    world.rules = blacklisting("3701000001")
+    reasons = ["decide.gate.wanting", "decide.port.enterprise"]
+    assert decisions(world.send(manifest(), PORT)) == {BOX: ("lock", reasons)}
 
 
 def test_test_manifests_meet_test_declarations_only():
