@@ -37,7 +37,9 @@ def load(catalogue: Catalogue) -> FeedRules:
     found: dict[str, FeedRule] = {}
     for file in catalogue.names(f"{SCHEMAS}/rules/feeds", ".toml"):
         try:
-            rules = {name: FeedRule.model_validate(table) for name, table in tomllib.loads(catalogue.text(file)).items()}
+            rules = {
+                name: FeedRule.model_validate(table) for name, table in tomllib.loads(catalogue.text(file)).items()
+            }
         except (SchemaInvalid, tomllib.TOMLDecodeError, ValidationError) as error:
             raise RulesInvalid(f"{file}: {error}") from error
         if both := found.keys() & rules.keys():

@@ -15,7 +15,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Annotated, Any, TypeVar, cast, get_args
+from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -285,5 +285,5 @@ def _judged(model: type[BaseModel], tree: dict[str, Any]) -> Tree | None:
 def part_in(annotation: Any) -> type[Part] | None:
     """The model of the parts that a field holds, alone or in a list; None where it holds none."""
     if isinstance(annotation, type) and issubclass(annotation, Part):
-        return cast("type[Part]", annotation)
+        return annotation
     return next((found for inner in get_args(annotation) if (found := part_in(inner)) is not None), None)

@@ -231,11 +231,15 @@ class Flows:
             who = f"the gate before {act} on a {kind}"
             if act not in asked:
                 raise FlowsInvalid(f"{who} is one that no flow asks")
-            if unknown := {kind, *(need.kind for gate in gates for need in gate.need if need.kind)} - set(self.case_kinds):
+            if unknown := {kind, *(need.kind for gate in gates for need in gate.need if need.kind)} - set(
+                self.case_kinds
+            ):
                 raise FlowsInvalid(f"{who} is about a case of the kind {min(unknown)}, which no flow opens")
             for gate in gates:
                 if strangers := gate.modes - modes.modes.keys():
-                    raise FlowsInvalid(f"{who} is about the mode {min(strangers)}, which schemas/rules/modes does not name")
+                    raise FlowsInvalid(
+                        f"{who} is about the mode {min(strangers)}, which schemas/rules/modes does not name"
+                    )
                 for need in gate.need:
                     self.tracks.require(who, [(need.track, need.states), *need.waived_when.items()])
 
@@ -253,7 +257,9 @@ class Flows:
             for view, shown in seen.items():
                 self.tracks.require(f"the view {view} of a {kind}", ((track, ()) for track in shown.tracks))
                 if unknown := shown.keys - self.case_kinds[kind].keys:
-                    raise FlowsInvalid(f"the view {view} of a {kind} names keys called {min(unknown)}, which it has not")
+                    raise FlowsInvalid(
+                        f"the view {view} of a {kind} names keys called {min(unknown)}, which it has not"
+                    )
 
     def check_feeds(self, rules: FeedRules) -> None:
         """FlowsInvalid where a rule is about a feed that no flow writes, or lets somebody read it whom its flow does not."""
@@ -261,7 +267,9 @@ class Flows:
             if name not in self.feeds:
                 raise FlowsInvalid(f"schemas/rules/feeds speaks of the feed {name}, which no flow writes")
             if beyond := rule.readers - self.feeds[name].readers:
-                raise FlowsInvalid(f"schemas/rules/feeds lets {min(beyond)} read the feed {name}, and its flow does not")
+                raise FlowsInvalid(
+                    f"schemas/rules/feeds lets {min(beyond)} read the feed {name}, and its flow does not"
+                )
 
     def readers(self, rules: FeedRules) -> dict[str, frozenset[Role]]:
         """Which roles read each feed, by its name: those that its flow lets, as the rules narrow them."""

@@ -1,9 +1,9 @@
 """Which mode of supervision a consignment has: the strictest that its goods and its enterprises ask for.
 
-    no goods on the list                 the mode of its direction for goods off the list
-    goods on the list                    the mode that their line of the list names
-    an enterprise on the blacklist       the mode of its direction for such enterprises, at least
-    several of these                     the one with the greatest rank
+no goods on the list                 the mode of its direction for goods off the list
+goods on the list                    the mode that their line of the list names
+an enterprise on the blacklist       the mode of its direction for such enterprises, at least
+several of these                     the one with the greatest rank
 """
 
 from __future__ import annotations

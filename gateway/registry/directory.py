@@ -14,7 +14,17 @@ from datetime import datetime
 from typing import TypeVar, cast
 
 from gateway.errors import NotFound
-from gateway.model import Agreement, Credential, CredentialKind, CredentialUse, Direction, Identifier, Partner, Person, Subscription
+from gateway.model import (
+    Agreement,
+    Credential,
+    CredentialKind,
+    CredentialUse,
+    Direction,
+    Identifier,
+    Partner,
+    Person,
+    Subscription,
+)
 from gateway.registry.credentials import choose
 from gateway.store.contract import SUBSCRIPTIONS, RegistryChanges
 from gateway.store.ports import Registry

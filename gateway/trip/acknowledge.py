@@ -22,8 +22,8 @@ from gateway.receipt import acknowledgement
 from gateway.receipt import x12 as functional
 from gateway.registry.directory import Directory
 from gateway.trip.address import Dispatch
-from gateway.trip.in_hand import InHand
 from gateway.trip.examined import ANY, Interchange, Verdict
+from gateway.trip.in_hand import InHand
 from gateway.trip.refusals import unreadable
 from gateway.trip.render import Renderer, reference_of
 

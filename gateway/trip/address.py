@@ -11,7 +11,6 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -36,7 +35,6 @@ from gateway.model import (
     Deadline,
     Delivery,
     DeliveryKind,
-    Direction,
     Entry,
     FeedEntry,
     Finding,

@@ -28,9 +28,9 @@ from gateway.registry.directory import Directory
 from gateway.store.contract import Alert, ClaimedDeadline, Outcome
 from gateway.store.ports import Store
 from gateway.trip.address import Dispatch, gather_written
-from gateway.trip.in_hand import InHand
 from gateway.trip.decider import Decider
 from gateway.trip.in_force import InForce
+from gateway.trip.in_hand import InHand
 from gateway.trip.render import Renderer
 from gateway.trip.transaction import Transaction
 from gateway.trip.work import see_through

@@ -62,10 +62,10 @@ from gateway.translate.outcome import Origins
 from gateway.trip import answers, faults
 from gateway.trip.acknowledge import Acknowledger
 from gateway.trip.address import Dispatch, gather_written
-from gateway.trip.in_hand import InHand
 from gateway.trip.aside import run_aside, uncollected
 from gateway.trip.decider import Decider
 from gateway.trip.examined import HEADERS, Examined, Failed, Interchange, Message
+from gateway.trip.in_hand import InHand
 from gateway.trip.origins import origins_of
 from gateway.trip.precedence import Way
 from gateway.trip.refusals import fault_of_ours, refusal, unacknowledged

@@ -13,7 +13,6 @@ from gateway.documents.base import Document
 from gateway.model import Agreement, Direction, FeedEntry, Partner, Role
 from gateway.trip.in_hand import InHand
 
-
 INBOX = "inbox"
 """The feed of what a partner gets without an agreement to push it: it fetches, as most client software does."""
 

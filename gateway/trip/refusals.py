@@ -10,8 +10,8 @@ from gateway.documents.response import Outcome, Reason, Response
 from gateway.findings import make_finding
 from gateway.model import Finding, Severity, derive_id
 from gateway.trip import faults
-from gateway.trip.in_hand import InHand
 from gateway.trip.examined import Interchange, Message
+from gateway.trip.in_hand import InHand
 
 MAX_REASONS = 200
 """Reasons in one response; who makes more mistakes mends these first, and all stand at GET /v1/messages/{id}."""

@@ -10,7 +10,19 @@ from pydantic import BaseModel
 
 from gateway.registry.keys import READ, SEND
 from gateway.web import resources
-from gateway.web.api import audit, cases, deliveries, description, feeds, ledgers, log, messages, operations, subscriptions, tasks
+from gateway.web.api import (
+    audit,
+    cases,
+    deliveries,
+    description,
+    feeds,
+    ledgers,
+    log,
+    messages,
+    operations,
+    subscriptions,
+    tasks,
+)
 from gateway.web.parameters import TEST, Parameter
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -56,7 +56,7 @@ def test_an_act_without_a_gate_is_found_at_load() -> None:
 @pytest.mark.parametrize("text", ["[[gate]]\nact = 1\n", "[[door]]\n", "[[gate]\n", GATE.format(**RIGHT | {"act": ""})])
 def test_a_file_that_cannot_be_read_is_named(text: str) -> None:
     """RulesInvalid says the file."""
-    with pytest.raises(RulesInvalid, match="more.toml"):
+    with pytest.raises(RulesInvalid, match=r"more\.toml"):
         gates.load(with_files({"schemas/rules/gates/more.toml": text}))
 
 

@@ -192,7 +192,9 @@ def test_what_is_wrong_with_a_file_is_told(text: str, fault: str) -> None:
 
 def test_a_further_file_adds_a_view() -> None:
     """An operator's own view of a document stands beside those that ship, and changes none."""
-    added = load('[view.tax]\nen = "tax"\nzh = "税务"\n[document.clearance]\nviews.tax = ["@head", "total_value_usd"]\n')
+    added = load(
+        '[view.tax]\nen = "tax"\nzh = "税务"\n[document.clearance]\nviews.tax = ["@head", "total_value_usd"]\n'
+    )
     cut = added.cut(whole("clearance"), frozenset({"tax"}))
     assert cut is not None
     assert "total_value_usd" in cut.to_json()

@@ -50,7 +50,11 @@ def test_no_partner_can_be_called_as_an_audience_is() -> None:
 @given(st.sampled_from(list(Role)), st.text("0123456789", min_size=6, max_size=6), st.text("0123456789", min_size=1))
 def test_what_an_audience_knows_of_its_readers_makes_one_of_them(role: Role, code: str, beginning: str) -> None:
     """Whoever is no more than what an audience says is addressed by it, and by no other of its scope that does not fit."""
-    for audience in (Audience(Scope.ROLE, role.value), Audience(Scope.OFFICE, code), Audience(Scope.CUSTOMS_OFFICE, code)):
+    for audience in (
+        Audience(Scope.ROLE, role.value),
+        Audience(Scope.OFFICE, code),
+        Audience(Scope.CUSTOMS_OFFICE, code),
+    ):
         assert audience.name in name_audiences(audience.reader)
     names = name_audiences(Audience(Scope.OFFICE, code).reader)
     assert (Audience(Scope.OFFICE, beginning).name in names) is code.startswith(beginning)

@@ -67,15 +67,18 @@ def rules(draw: st.DrawFn) -> ModeRules:
         choices[direction] = Choice(
             direction=direction, off=draw(st.sampled_from(ids)), on=on, blacklisted=draw(st.sampled_from(ids))
         )
-        for hs in draw(st.lists(CODES.map(lambda code: code[:4]), max_size=4, unique=True)):
-            goods.append(
-                ListedGoods(direction=direction, hs=hs, mode=draw(st.sampled_from(on)), source="x", valid_from=SINCE)
-            )
+        listed = draw(st.lists(CODES.map(lambda code: code[:4]), max_size=4, unique=True))
+        goods += [
+            ListedGoods(direction=direction, hs=hs, mode=draw(st.sampled_from(on)), source="x", valid_from=SINCE)
+            for hs in listed
+        ]
     return ModeRules(modes, choices, tuple(goods), (BLACK,))
 
 
 @given(rules(), st.sampled_from(["inbound", "outbound"]), st.lists(CODES, max_size=5), st.booleans(), st.randoms())
-def test_more_goods_never_make_a_mode_laxer(table: ModeRules, direction: str, goods: list[str], black: bool, random) -> None:
+def test_more_goods_never_make_a_mode_laxer(
+    table: ModeRules, direction: str, goods: list[str], black: bool, random
+) -> None:
     """Whatever the table: the order of goods says nothing, each one more makes it no laxer, and the blacklist neither."""
     enterprises = [BLACK.code] if black else []
     mode = choose_mode(table, direction, goods, enterprises)

@@ -62,7 +62,9 @@ def test_offices_are_in_charge_where_documents_name_them() -> None:
     assert views_of(STRANGER, world.case, before) == {"office", "bureau"}
 
 
-@pytest.mark.parametrize(("who", "expected"), [(CUSTOMS, {"customs"}), (PORT, {"port"}), (BUREAU, {"bureau"}), (FACTORY, set())])
+@pytest.mark.parametrize(
+    ("who", "expected"), [(CUSTOMS, {"customs"}), (PORT, {"port"}), (BUREAU, {"bureau"}), (FACTORY, set())]
+)
 def test_without_a_case_only_roles_tell(who: Partner, expected: set[str]) -> None:
     """What concerns no case is seen as by anybody of the role."""
     assert views_of(who) == expected

@@ -24,10 +24,11 @@ async def test_a_reader_finds_what_is_addressed_to_it(store: SqlStore) -> None:
     await store.commit(outcome(await claim(store), feed=tuple(entries)))
     audiences = ("@role:customs", "@customs_office:4", "@customs_office:42")
 
-    async def found(partner_id: str, **more: tuple[str, ...]) -> list[str]:
-        return [entry.document_id for entry in await store.feed("clearance", partner_id, 0, 100, **more)]
+    async def found(partner_id: str, audiences: tuple[str, ...] = ()) -> list[str]:
+        page = await store.feed("clearance", partner_id, 0, 100, audiences=audiences)
+        return [entry.document_id for entry in page]
 
-    assert await found("customs", audiences=audiences) == ["e0", "e1", "e2", "e3"]
+    assert await found("customs", audiences) == ["e0", "e1", "e2", "e3"]
     assert await found("customs") == ["e0", "e1"]
     assert await found("") == ["e0", "e1", "e2", "e3", "e4", "e5"]
     page = await store.feed("clearance", "customs", 1, 2, audiences=audiences)
@@ -69,9 +70,7 @@ async def test_whoever_is_offered_something_takes_part(store: SqlStore) -> None:
         feed_entry("d", "alerts", partner_id="@operator", case_id="c-1"),
         feed_entry("e", "inbox", partner_id="guesser", case_id="c-1", message_id=refused.id),
     )
-    await store.commit(
-        outcome(claimed, cases=(opened("c-1"),), messages=(message(claimed), refused), feed=entries)
-    )
+    await store.commit(outcome(claimed, cases=(opened("c-1"),), messages=(message(claimed), refused), feed=entries))
     partners = ("firm", "fetcher", "@role:customs", "@operator", "guesser", "reader")
     seen = [bool(await store.case("c-1", one)) for one in partners]
     assert seen == [True, True, False, False, False, False]

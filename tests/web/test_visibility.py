@@ -20,7 +20,6 @@ from gateway.web import views
 from gateway.web.identity import Caller
 from tests.web.conftest import KEYS, NOW, PARTNERS, Filled, Quiet, key_of
 
-
 RULES = check_views.load(shipped())
 
 

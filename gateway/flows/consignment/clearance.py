@@ -43,7 +43,6 @@ from gateway.flows.consignment.tracks import CLEARANCE, Cleared
 from gateway.flows.declared import declaration_of, is_inbound, mode_of, offices_of
 from gateway.model import Case, Finding, Role
 
-
 NOTIFY = "notify"
 """The act that the issue of a notice is; schemas/rules/gates say what must hold before it."""
 
@@ -152,7 +151,7 @@ def _unready(
         yield fault("decide.mode.notice_office", value=", ".join(sorted(bureaus)), **words)
     # The notice of an export says by itself that the goods have passed.
     passed = case if is_inbound(case) else moved_on(desk, case, ("inspection", "pass")).case
-    yield from find_missing(desk.rules, NOTIFY, passed, mode.id)
+    yield from find_missing(desk.rules.gates, NOTIFY, passed, mode.id)
 
 
 def _pass_on(desk: Desk, notice: ClearanceNotice, case: Case, event: str) -> list[Effect]:

@@ -231,7 +231,7 @@ class _Inspection:
                 fault("decide.port.epidemic", f"{at}.loading_port" if at else "", country, disease=disease)
                 for disease in self.desk.rules.of(Epidemic).diseases(country, china.day(self.desk.now))
             ]
-        if wanting := find_missing(rules, RELEASE_CONTAINER, case, mode_of(rules, declaration).id):
+        if wanting := find_missing(rules.gates, RELEASE_CONTAINER, case, mode_of(rules, declaration).id):
             found += [
                 fault("decide.port.negative_list", value=goods.hs_code)
                 for goods in declaration.goods

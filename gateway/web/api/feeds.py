@@ -71,9 +71,7 @@ async def document(request: web.Request) -> web.StreamResponse:
     if name == ALERTS:
         return await _alert(request, caller, sequence, test=test)
     audiences = name_audiences(caller.partner)
-    entry, kept = await service.store.feed_entry_kept(
-        name, caller.partner_id, sequence, test=test, audiences=audiences
-    )
+    entry, kept = await service.store.feed_entry_kept(name, caller.partner_id, sequence, test=test, audiences=audiences)
     if entry.case_id and caller.partner_id and entry.partner_id != caller.partner_id:
         await service.store.take_part(entry.case_id, caller.partner_id)
     headers = {

@@ -14,9 +14,9 @@ from gateway.store.sql import to_json
 from gateway.translate import envelope, table
 from gateway.translate.context import Context
 from gateway.trip import answers, faults, refusals
-from gateway.trip.in_hand import InHand
 from gateway.trip.examine import examine
 from gateway.trip.examined import Failed, Interchange, Message
+from gateway.trip.in_hand import InHand
 from gateway.trip.origins import origins_of
 from tests.conformance import rig
 from tests.flows import world
