@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 
 from gateway.catalogue_folders import shipped
@@ -108,9 +109,12 @@ async def test_everyone_finds_one_entry_where_all_see_the_same(gateway: House) -
     assert "container_groups" in unlike["@role:bureau"]
 
 
+_REFERENCES = itertools.count(1)
+
+
 def asking(id_: str, **changes: object) -> bytes:
     values = {"id": id_, "function": "9", "feed": "clearance", "handing": "fetch"}
-    return as_json("subscription", id_, **values | changes)
+    return as_json("subscription", f"{id_}-{next(_REFERENCES)}", **values | changes)
 
 
 async def notify(gateway: House, reference: str, **changes: object) -> str:

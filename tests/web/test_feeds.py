@@ -8,10 +8,14 @@ from hashlib import sha256
 import pytest
 
 from gateway import model
+from gateway.check.feeds import FeedRule
+from gateway.discovery import find_flows
+from gateway.errors import FlowsInvalid
 from gateway.findings import make_finding
-from gateway.store.contract import Alert, Outcome
+from gateway.model import Role
+from gateway.store.contract import Alert, CaseChange, Outcome
 from gateway.transports.http import content_digest
-from tests.web.conftest import NOW, Quiet
+from tests.web.conftest import NOW, Filled, Quiet
 
 
 async def publish(quiet: Quiet, number: int, *, partner: str = "customs", test: bool = False) -> None:
@@ -130,3 +134,56 @@ async def test_an_alert_is_told_in_its_readers_language(quiet: Quiet, language: 
     ]
     assert answer.headers["Content-Language"] == language[:2]
     assert answer.headers["Content-Digest"] == content_digest(sha256(answer.body).digest())
+
+
+async def test_whoever_fetches_takes_part_in_the_case(filled: Filled, quiet: Quiet):
+    """An entry for all customs offices lets one read its document, and from then on the case; looking at the list does not."""
+    assert (await quiet.client.send(b"2", as_="rival")).status == 202
+    (claimed,) = await quiet.store.claim_payloads(1, timedelta(minutes=1), NOW)
+    body = b'{"number":"N-2"}'
+    opened = CaseChange("c-2", 0, "notified", "rival", False, documents={"clearance": {"number": "N-2"}})
+    entry = model.FeedEntry(
+        "clearance", "@role:customs", "clearance", "f-2", sha256(body).hexdigest(), {}, body=body, case_id="c-2", at=NOW
+    )
+    await quiet.store.commit(Outcome(claimed.work, 0, finished=True, cases=(opened,), feed=(entry,)))
+    items = (await read(quiet))["items"]
+    link = next(one["link"] for one in items if one["document_id"] == "f-2")
+    assert (await quiet.client.ask("GET", "/v1/cases/c-2", as_="customs")).status == 404
+    assert (await quiet.client.ask("GET", link, as_="acme")).status == 404
+    assert (await quiet.client.ask("GET", "/v1/cases/c-2", as_="acme")).status == 404
+    for _ in range(2):
+        assert (await quiet.client.ask("GET", link, as_="customs")).body == body
+    (case,) = (await quiet.client.ask("GET", "/v1/cases/c-2", as_="customs")).json["items"]
+    assert case["documents"] == {"clearance": {"number": "N-2"}}
+    # Nobody is asked who reads for the operator.
+    assert (await quiet.client.ask("GET", link, as_="operator")).status == 200
+
+
+async def test_a_partner_lists_its_own_subscriptions(quiet: Quiet):
+    """What it has asked for, without what has ended, and nobody else's."""
+    assert (await quiet.client.send(b"s", as_="customs")).status == 202
+    (claimed,) = await quiet.store.claim_payloads(1, timedelta(minutes=1), NOW)
+    wanted = model.Subscription("customs", "S-1", 1, "clearance", {"notice": frozenset({"2", "1"})}, push=True)
+    ended = model.Subscription("customs", "S-2", 1, "clearance", ended=True)
+    await quiet.store.commit(Outcome(claimed.work, 0, finished=True, subscriptions=(wanted, ended)))
+    (item,) = (await quiet.client.ask("GET", "/v1/subscriptions", as_="customs")).json["items"]
+    assert (item["id"], item["feed"], item["handing"], item["keys"]) == (
+        "S-1",
+        "clearance",
+        "push",
+        {"notice": ["1", "2"]},
+    )
+    assert (await quiet.client.ask("GET", "/v1/subscriptions", as_="rival")).json == {"items": []}
+
+
+def test_a_rule_takes_a_reader_away_and_adds_none():
+    """What a flow lets be read is narrowed by the rules of feeds; one that would widen it is refused at load."""
+    flows = find_flows()
+    nobody = FeedRule(source="made for the test", readers=frozenset())
+    assert flows.readers({"clearance": nobody})["clearance"] == frozenset()
+    assert flows.readers({})["clearance"] == {Role.CUSTOMS}
+    flows.check_feeds({"clearance": nobody})
+    with pytest.raises(FlowsInvalid, match="lets port read the feed clearance"):
+        flows.check_feeds({"clearance": FeedRule(source="x", readers=frozenset({Role.PORT}))})
+    with pytest.raises(FlowsInvalid, match="which no flow writes"):
+        flows.check_feeds({"rumours": nobody})
