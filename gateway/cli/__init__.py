@@ -35,6 +35,7 @@ COMMANDS = (
     "credential",
     "person",
     "task",
+    "subscription",
     "audit",
     "schema",
     "mapping",

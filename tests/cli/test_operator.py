@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,7 +23,7 @@ from pathlib import Path
 import pytest
 
 from gateway import config, data, opening
-from gateway.model import Account, Entry, EntryState, Stage, Terms
+from gateway.model import Account, Entry, EntryState, Stage, Subscription, Terms
 from gateway.receipt.signed import Signer
 from gateway.store.contract import AccountChange, AttemptResult, Awaits, NewReceipt, Outcome
 from gateway.store.leaves import pack_leaf, unpack_leaf
@@ -447,3 +448,32 @@ def test_accounts_are_listed_and_shown(run, tmp_path):
     assert "E-1" in words
     for arguments in (["licence:3"], ["licence:1", "--test"]):
         assert run("ledger", "show", *arguments).code == 1
+
+
+def test_subscriptions_are_listed(run, tmp_path):
+    """A partner's, with what they ask for, those included that it has ended; nobody else's."""
+    (tmp_path / "partners.toml").write_text(PARTNERS, "utf-8")
+    assert run("partner", "import", "partners.toml").code == 0
+    assert "No subscriptions." in run("subscription", "list", "acme").err
+    wanted = Subscription("acme", "S-1", 2, "status", {"notice": frozenset({"2", "1"})}, push=True)
+
+    async def subscribe():
+        settings = config.load(tmp_path / "gateway.toml")
+        async with opening.opened(settings, opening.signer(settings.receipts)) as store:
+            asking = payload(partner_id="acme")
+            await store.accept(asking, NewReceipt(Stage.RECEIVED, asking.id, b"{}"))
+            (claimed,) = await store.claim_payloads(1, timedelta(days=1), datetime.now(UTC))
+            versions = (replace(wanted, version=1), wanted, Subscription("acme", "S-2", 1, "inbox", ended=True))
+            await store.commit(Outcome(claimed.work, 1, finished=True, subscriptions=versions))
+
+    asyncio.run(subscribe())
+    first, second = run("subscription", "list", "acme", "--json").lines
+    assert (first["id"], first["version"], first["handing"], first["keys"]) == (
+        "S-1",
+        2,
+        "push",
+        {"notice": ["1", "2"]},
+    )
+    assert (second["id"], second["ended"]) == ("S-2", True)
+    assert "notice: 2" in run("subscription", "list", "acme").out
+    assert run("subscription", "list", "other", "--json").lines == []
