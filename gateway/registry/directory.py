@@ -7,8 +7,8 @@ many costs nobody else's answers.
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
+from collections import OrderedDict, defaultdict
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar, cast
@@ -121,13 +121,16 @@ class Directory:
             self._answers.pop(("person", person_id), None)
         return found
 
-    async def subscriptions(self, feed: str, *, test: bool) -> Sequence[Subscription]:
-        """The subscriptions to a feed that have not ended."""
-        return await self._cached(
-            ("subscriptions", feed, test),
-            lambda: self._store.subscriptions_to(feed, test=test),
-            lambda _: [("partner", SUBSCRIPTIONS)],
-        )
+    async def subscriptions(self, feed: str, *, test: bool) -> Mapping[str, Sequence[Subscription]]:
+        """The subscriptions to a feed that have not ended, by partner."""
+
+        async def read() -> Mapping[str, Sequence[Subscription]]:
+            found = defaultdict(list)
+            for one in await self._store.subscriptions_to(feed, test=test):
+                found[one.partner_id].append(one)
+            return dict(found)
+
+        return await self._cached(("subscriptions", feed, test), read, lambda _: [("partner", SUBSCRIPTIONS)])
 
     async def shown_credential(self, hash_: str) -> Credential | None:
         """The credential whose secret has this hash, valid or not.

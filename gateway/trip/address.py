@@ -52,7 +52,7 @@ from gateway.store.alerts import ALERTS, OPERATOR, alert_body
 from gateway.store.contract import AccountChange, CaseChange, CaseLink, Wait
 from gateway.trip.aside import run_aside
 from gateway.trip.in_hand import InHand
-from gateway.trip.publish import INBOX, audiences_of, cut_entries, make_entry, make_fetched, wanted_entry
+from gateway.trip.publish import INBOX, addressed, audiences_of, cut_entries, make_entry, make_fetched, wanted_entry
 from gateway.trip.render import Renderer
 from gateway.trip.timeline import tell_entry, tell_task
 
@@ -407,10 +407,12 @@ class Dispatch:
         message: InHand,
     ) -> None:
         """What was published, to those who have subscribed to it and were not sent it anyway."""
-        for wanted in await self._directory.subscriptions(effect.feed, test=message.test):
-            if not wanted.wants(effect.keys, message.at):
+        subscribed = await self._directory.subscriptions(effect.feed, test=message.test)
+        for partner_id in addressed(published, subscribed):
+            wanted = next((one for one in subscribed[partner_id] if one.wants(effect.keys, message.at)), None)
+            if wanted is None:
                 continue
-            subscriber = await self._partner(wanted.partner_id)
+            subscriber = await self._partner(partner_id)
             document = wanted_entry(published, subscriber, readers)
             if document is None or (subscriber.id, effect.document_type, effect.case) in self._handed:
                 continue

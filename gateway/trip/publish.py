@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from gateway.check.views import ViewRules
-from gateway.decide.audience import EVERYONE, Audience, Scope, name_audiences
+from gateway.decide.audience import EVERYONE, Audience, Scope, is_partner, name_audiences
 from gateway.decide.effects import Publish
 from gateway.decide.views import Subject, find_views
 from gateway.documents.base import Document
@@ -57,6 +57,16 @@ def _for_everyone(
         yield EVERYONE.name, seen[0]
     else:
         yield from ((name, document) for name, document in shown if document is not None)
+
+
+def addressed(published: Collection[str], subscribers: Collection[str]) -> Iterable[str]:
+    """Ids of the subscribers to whom something published under these names may be addressed.
+
+    What is for some partners alone, as an enterprise's own status, is looked up for them, however many subscribe.
+    """
+    if all(is_partner(name) for name in published):
+        return [name for name in published if name in subscribers]
+    return subscribers
 
 
 def wanted_entry(published: Mapping[str, Document], subscriber: Partner, readers: Collection[Role]) -> Document | None:

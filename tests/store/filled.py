@@ -270,6 +270,7 @@ def _registry(d: _Dialect, count: int) -> Iterator[str]:
         return f"INSERT INTO {table} " + d.numbers(1, partners).replace("{}", values)
 
     true = d.flag("1 = 1")
+    false = d.flag("1 = 0")
     yield rows("partners", f"{name}, 'Enterprise', '[\"enterprise\"]', '[]', 'en', 'UTC', '', '[]', {true}")
     yield rows("partner_identifiers", f"'ciq-registration', {d.hex('i', 10)}, {name}")
     yield rows("partner_roles", f"'enterprise', {name}")
@@ -281,6 +282,7 @@ def _registry(d: _Dialect, count: int) -> Iterator[str]:
     yield rows("registry_changes", f"{name}, i")
     key = f"{name} || '-key', {name}, 'api_key', 'in', {d.hex('i', 64)}, '', '', '[\"read\"]', {d.flag('1 = 0')}"
     yield rows("credentials", f"{key}, '', NULL, NULL, NULL, ''")
+    yield rows("subscriptions", f"{name}, 'S-1', {false}, 1, 'feed' || (i % 10), '{{}}', {false}, NULL, {false}")
     yield rows("persons", f"{name} || '-person', {name}, 'Somebody', '[]', 'en', {true}")
 
 

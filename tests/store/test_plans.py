@@ -39,6 +39,7 @@ from gateway.decide.facts import (
     PartnerById,
     PartnerByIdentifier,
     PersonById,
+    SubscriptionsOf,
     TaskById,
     TasksOf,
     Waiting,
@@ -59,6 +60,7 @@ from gateway.model import (
     Partner,
     Person,
     Role,
+    Subscription,
     Syntax,
     Task,
     TaskState,
@@ -229,7 +231,9 @@ async def read_all(store: SqlStore) -> None:
     for feed, partner in (("status", "acme"), ("clearance", "customs"), ("inbox", "firm1"), ("status", "")):
         for after in (0, MIDDLE, COUNT - 10):
             await store.feed(feed, partner, after, 100)
+            await store.feed(feed, partner, after, 100, audiences=("@role:customs", "@office:37"))
     await store.feed_entry("clearance", "customs", MIDDLE + 1)
+    await store.take_part(SHAPE.id("c", MIDDLE), "reader")
     await store.delivery(two)
     await store.delivery_by_reference("bureau", f"{2 * MIDDLE:014x}")
     for case in (SHAPE.id("c", MIDDLE + 1), SHAPE.huge_case):
@@ -291,6 +295,7 @@ async def take_in_and_decide(store: SqlStore) -> None:
         TasksOf(SHAPE.id("c", MIDDLE + 1)),
         ActsOn(SHAPE.id("c", MIDDLE + 1)),
         PersonById("e00000007-person"),
+        SubscriptionsOf("e00000007"),
     ]
     known = await store.facts(queries, Facts(), "m-new")
     account = known[Ledger("quota-0")]
@@ -309,6 +314,7 @@ async def take_in_and_decide(store: SqlStore) -> None:
             interchanges=((InterchangeRef(Syntax.EDIFACT, "acme/ACME", "GATEWAY", "new"), timedelta(days=90)),),
             deliveries=(delivery("new-1"), delivery("new-2"), *CONFIRMED),
             feed=(feed_entry("new-feed"),),
+            subscriptions=(Subscription("acme", "S-new", 1, "status"),),
             receipts=(receipt("m-new"),),
             waits=(Wait("w-new", "manifest", KEYS, {}, held.id, "acme"),),
             attached=(SHAPE.id("8", 107),),
@@ -456,6 +462,8 @@ async def keep_the_registry(store: SqlStore) -> None:
     await store.shown_credential("0" * 64)
     await store.persons_by_id(["p-new-person"])
     await store.persons_of("p-new")
+    await store.subscriptions_to("status")
+    assert len(await store.subscriptions_of("acme")) == 1
     await store.import_persons([Person("p-new-person", "p-new", "Somebody")])
     await store.credential("k-new")
     await store.credentials("p-new")
