@@ -164,6 +164,7 @@ CASES: dict[str, Pairs] = {
 
 NOBODYS = {
     "postMessage": "it names nothing but an Idempotency-Key, whose test stands below",
+    "listSubscriptions": "only the caller's own, all of them",
     "getLogKey": "the log's key is everybody's",
     "getCheckpoint": "the log's head is everybody's",
     "getConsistency": "a size is of the log, which is everybody's",
