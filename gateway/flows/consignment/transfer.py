@@ -26,7 +26,7 @@ from gateway.findings import rejects
 from gateway.flows.consignment import validity
 from gateway.flows.consignment.cases import STATUS, find_declared
 from gateway.flows.consignment.tracks import TRANSFER, Cleared, Transferred
-from gateway.flows.declared import declaration_of
+from gateway.flows.declared import declaration_of, mode_of
 from gateway.model import Case, Finding, Partner, Role
 
 
@@ -89,6 +89,9 @@ def _disagreements(desk: Desk, transfer: Transfer, case: Case) -> Iterator[Findi
     declaration = declaration_of(case)
     if transfer.direction is not declaration.direction:
         yield fault("decide.differs", "direction", transfer.direction, ours=declaration.direction)
+    mode = mode_of(desk.rules, declaration)
+    if mode.transfer == "excluded":
+        yield fault("decide.mode.no_transfer", mode=mode.en, mode_zh=mode.zh)
     if validity.is_over(desk, transfer.valid_until):
         yield fault("decide.transfer.expired", "valid_until", transfer.valid_until)
     declared = {goods.hs_code for goods in declaration.goods}

@@ -14,6 +14,8 @@ from gateway.model import Case, Role
 
 RELEASES = Feed("release", frozenset({Role.PORT, Role.YARD}))
 """What a port or yard may let out, and what it may not."""
+RELEASE_CONTAINER = "release_container"
+"""The act before which schemas/rules/gates say what must hold."""
 
 
 def states(case: Case) -> Mapping[str, ContainerStatus]:

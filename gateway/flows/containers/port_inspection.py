@@ -49,7 +49,16 @@ from gateway.documents.manifest import BillOfLading, Manifest
 from gateway.documents.parts import Function, Movement
 from gateway.documents.release import ContainerAct, ContainerDecision, ReleaseNotice
 from gateway.documents.response import Outcome
-from gateway.flows.containers.decisions import RELEASES, keep_port, merged, ports_of, states, to_port, to_ports
+from gateway.flows.containers.decisions import (
+    RELEASE_CONTAINER,
+    RELEASES,
+    keep_port,
+    merged,
+    ports_of,
+    states,
+    to_port,
+    to_ports,
+)
 from gateway.flows.containers.status import ContainerEvent, ContainerStatus, container_step
 from gateway.flows.declared import declaration_of, is_inbound, mode_of, owner_code
 from gateway.model import Case, Finding, Partner, Role
@@ -60,9 +69,6 @@ _SHOWN = 20
 # A declaration that nobody has accepted, or that is over, opens no gate.
 _COUNTS = ("accepted", "amending")
 """Where the declaration stands while containers are released on it."""
-
-RELEASE_CONTAINER = "release_container"
-"""The act before which schemas/rules/gates say what must hold."""
 
 Declared = tuple[Case, Declaration]
 Undeclared = tuple[BillOfLading, tuple[Finding, ...]]

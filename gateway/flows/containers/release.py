@@ -11,13 +11,14 @@ from gateway.decide.desk import Desk
 from gateway.decide.effects import Effect, Keep, Note, Respond
 from gateway.decide.facts import CasesByKeys
 from gateway.decide.flow import Flow, Takes
+from gateway.decide.gates import OFFICER, find_missing
 from gateway.decide.parties import BUREAU, identified
 from gateway.documents.release import ContainerAct, ContainerDecision, ReleaseNotice
 from gateway.documents.response import Outcome
 from gateway.findings import rejects
-from gateway.flows.containers.decisions import RELEASES, merged, states, to_ports
+from gateway.flows.containers.decisions import RELEASE_CONTAINER, RELEASES, merged, states, to_ports
 from gateway.flows.containers.status import ContainerEvent, ContainerStatus, container_step
-from gateway.flows.declared import declaration_of, is_inbound
+from gateway.flows.declared import declaration_of, is_inbound, mode_of
 from gateway.model import Case, Finding
 
 _ORDERS = {ContainerAct.RELEASE: ContainerEvent.UNLOCK_ORDER, ContainerAct.LOCK: ContainerEvent.LOCK_ORDER}
@@ -51,6 +52,8 @@ def decide(desk: Desk) -> list[Effect]:
             elif taken is None:
                 place, event = f"containers[{index}].decision", _ORDERS[unit.decision]
                 why.append(fault("decide.status.not_allowed", place, unit.decision, event=event, status=before))
+            elif unit.decision is ContainerAct.RELEASE and (wanting := _wanting(desk, case)):
+                why += wanting
             elif not taken.late:
                 changed.setdefault(case.id, []).append(unit)
     if rejects(why):
@@ -65,6 +68,12 @@ def decide(desk: Desk) -> list[Effect]:
             effects.append(Note(case.id, "ordered", tuple(_ordered(unit) for unit in units)))
     told = to_ports(notice, "", (case for case in cases if case.id in changed))
     return [*effects, *told, Respond("", answer)]
+
+
+def _wanting(desk: Desk, case: Case) -> tuple[Finding, ...]:
+    """What even an officer's order does not go past, such as a declaration that is not in force."""
+    mode = mode_of(desk.rules, declaration_of(case))
+    return find_missing(desk.rules.gates, RELEASE_CONTAINER, case, mode.id, waivers={OFFICER})
 
 
 def _ordered(unit: ContainerDecision) -> Finding:
@@ -82,4 +91,5 @@ FLOW = Flow(
     takes=(Takes(ReleaseNotice),),
     decide=decide,
     feeds=(RELEASES,),
+    gates=frozenset({RELEASE_CONTAINER}),
 )
