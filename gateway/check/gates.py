@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from gateway.catalogue import SCHEMAS, Catalogue, compiled
 from gateway.errors import RulesInvalid, SchemaInvalid
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z_]+$")]
+_Name = Annotated[str, StringConstraints(pattern=r"^[a-z_]+$")]
 
 
 class _Data(BaseModel):
@@ -28,26 +28,26 @@ class _Data(BaseModel):
 class Need(_Data):
     """That a track stands in one of some states, unless that is waived."""
 
-    track: Name
-    states: tuple[Name, ...] = Field(min_length=1)
+    track: _Name
+    states: tuple[_Name, ...] = Field(min_length=1)
     kind: str = ""
     """The kind of case whose track it is, of those that the gate is asked about; empty for the gate's own."""
     en: str = Field(min_length=1)
     zh: str = Field(min_length=1)
     """What is still wanted, in the words of whoever waits for the act."""
-    waived_when: Mapping[Name, tuple[Name, ...]] = Field(default_factory=dict)
+    waived_when: Mapping[_Name, tuple[_Name, ...]] = Field(default_factory=dict)
     """By track of the gate's case, states in all of which this is not wanted."""
-    waived_by: frozenset[Name] = frozenset()
+    waived_by: frozenset[_Name] = frozenset()
     """What whoever asks may say that waives it, such as an officer's order."""
 
 
 class Gate(_Data):
     """What is wanted before an act on a case."""
 
-    act: Name
+    act: _Name
     kind: str = Field(min_length=1)
     """The kind of case that the act is on."""
-    modes: frozenset[Name] = frozenset()
+    modes: frozenset[_Name] = frozenset()
     """The modes of supervision under which it is wanted; empty for every one, and for a case that has none."""
     source: str = Field(min_length=1)
     need: tuple[Need, ...] = Field(min_length=1)

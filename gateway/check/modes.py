@@ -25,7 +25,7 @@ from gateway.errors import RulesInvalid, SchemaInvalid
 _FOLDER = f"{SCHEMAS}/rules/modes"
 
 TableT = TypeVar("TableT", bound=BaseModel)
-Direction = Literal["inbound", "outbound"]
+_Direction = Literal["inbound", "outbound"]
 
 
 class OfficeKind(StrEnum):
@@ -63,7 +63,7 @@ class Mode(_Data):
 
     id: Annotated[str, StringConstraints(pattern=r"^[a-z_]+$")]
     source: str = Field(min_length=1)
-    direction: Direction
+    direction: _Direction
     rank: int
     """Of modes of one direction the one with the greater rank is the stricter, and holds for goods of several."""
     en: str = Field(min_length=1)
@@ -83,7 +83,7 @@ class Mode(_Data):
 class Choice(_Data):
     """Which modes the consignments of one direction have."""
 
-    direction: Direction
+    direction: _Direction
     off: str
     """Of goods that no list names."""
     on: tuple[str, ...] = Field(min_length=1)
@@ -112,7 +112,7 @@ class _Dated(_Data):
 class ListedGoods(_Dated):
     """A line of a negative list: goods by the beginning of their HS code."""
 
-    direction: Direction
+    direction: _Direction
     hs: Annotated[str, StringConstraints(pattern=r"^[0-9]{2,13}$")]
     mode: str = ""
     """Which of the modes its direction has for listed goods; may be left out where there is one."""

@@ -25,7 +25,7 @@ from gateway.documents.base import Document, Part, without_version
 from gateway.errors import RulesInvalid, SchemaInvalid
 from gateway.model import Role
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z_]+$")]
+_Name = Annotated[str, StringConstraints(pattern=r"^[a-z_]+$")]
 FieldName = Annotated[str, StringConstraints(pattern=r"^[a-z_0-9]+(\.[a-z_0-9]+)*$")]
 
 TableT = TypeVar("TableT", bound=BaseModel)
@@ -62,10 +62,10 @@ class View(_Data):
 
 
 class _DocumentTable(_Data):
-    like: Name | Annotated[str, StringConstraints(max_length=0)] = ""
+    like: _Name | Annotated[str, StringConstraints(max_length=0)] = ""
     """Another name of what has the views: a case keeps an amendment as it keeps a declaration."""
-    groups: Mapping[Name, tuple[FieldName, ...]] = Field(default_factory=dict)
-    views: Mapping[Name, tuple[str, ...]] = Field(default_factory=dict)
+    groups: Mapping[_Name, tuple[FieldName, ...]] = Field(default_factory=dict)
+    views: Mapping[_Name, tuple[str, ...]] = Field(default_factory=dict)
 
 
 class Shown(_Data):
@@ -113,6 +113,12 @@ class ViewRules:
         return Shown(
             keys=frozenset().union(*(one.keys for one in seen)), tracks=frozenset().union(*(one.tracks for one in seen))
         )
+
+    def cut_keys(self, kind: str, keys: Mapping[str, str], names: frozenset[str]) -> dict[str, str]:
+        """Of numbers told with something of a case of `kind` those that these views see; what is no number of it is told."""
+        known = frozenset().union(*(shown.keys for shown in self.cases.get(kind, {}).values()))
+        hidden = known - self.shown(kind, names).keys
+        return {name: value for name, value in keys.items() if name not in hidden}
 
     def _union(self, name: str, names: frozenset[str]) -> Tree | bool:
         """The fields that any of these views sees; True for all, False for none."""

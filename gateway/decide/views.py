@@ -9,8 +9,12 @@ from gateway.check.views import NamedBy, View, ViewRules
 from gateway.model import Partner
 
 
-class Subject(Protocol):
+class Viewed(Protocol):
     """A case, as far as it tells who is concerned."""
+
+    @property
+    def kind(self) -> str:
+        """What it is about."""
 
     @property
     def partner_id(self) -> str:
@@ -21,7 +25,7 @@ class Subject(Protocol):
         """Its documents by the names it keeps them under."""
 
 
-def find_views(rules: ViewRules, partner: Partner, *cases: Subject) -> frozenset[str]:
+def find_views(rules: ViewRules, partner: Partner, *cases: Viewed) -> frozenset[str]:
     """The names of the views that `partner` has of what concerns `cases`: the case as it was, and as it is, say.
 
     Without a case, those that follow from the partner's roles alone.
@@ -29,7 +33,7 @@ def find_views(rules: ViewRules, partner: Partner, *cases: Subject) -> frozenset
     return frozenset(name for name, view in rules.views.items() if _has(view, partner, cases))
 
 
-def _has(view: View, partner: Partner, cases: Iterable[Subject]) -> bool:
+def _has(view: View, partner: Partner, cases: Iterable[Viewed]) -> bool:
     """Whether all holds that is said of the view."""
     if view.roles and view.roles.isdisjoint(partner.roles):
         return False
@@ -43,13 +47,13 @@ def _has(view: View, partner: Partner, cases: Iterable[Subject]) -> bool:
     )
 
 
-def _values_of(case: Subject, named: NamedBy) -> Iterable[object]:
+def _values_of(case: Viewed, named: NamedBy) -> Iterable[object]:
     """What stands in the field of the case's document, where it names the party."""
     if all(set(values) & set(_read(case, path)) for path, values in named.when.items()):
         yield from _read(case, named.path)
 
 
-def _read(case: Subject, path: str) -> list[object]:
+def _read(case: Viewed, path: str) -> list[object]:
     """Every value at a path into the case's documents."""
     found: list[object] = [case.documents]
     for name in path.split("."):

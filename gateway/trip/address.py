@@ -52,7 +52,16 @@ from gateway.store.alerts import ALERTS, OPERATOR, alert_body
 from gateway.store.contract import AccountChange, CaseChange, CaseLink, Wait
 from gateway.trip.aside import run_aside
 from gateway.trip.in_hand import InHand
-from gateway.trip.publish import INBOX, addressed, audiences_of, cut_entries, make_entry, make_fetched, wanted_entry
+from gateway.trip.publish import (
+    INBOX,
+    Cut,
+    addressed,
+    audiences_of,
+    cut_entries,
+    find_wanted,
+    make_entry,
+    make_fetched,
+)
 from gateway.trip.render import Renderer
 from gateway.trip.timeline import tell_entry, tell_task
 
@@ -386,22 +395,24 @@ class Dispatch:
         named = [one.value for one in audiences_of(effect) if one.scope is Scope.PARTNER]
         partners = {id_: await self._partner(id_) for id_ in named}
         readers = self._readers.get(effect.feed, frozenset())
-        published: dict[str, Document] = {}
-        for name, shown in cut_entries(effect, self._views, readers, partners, self._standings(effect.case)):
-            if shown is None:
-                self._unseen(effect.document_type, name or effect.feed, effect.case, f"{position}/{name}", message)
+        published: dict[str, Cut] = {}
+        for cut in cut_entries(effect, self._views, readers, partners, self._standings(effect.case)):
+            if cut.document is None:
+                self._unseen(
+                    effect.document_type, cut.name or effect.feed, effect.case, f"{position}/{cut.name}", message
+                )
                 continue
-            published[name] = shown
-            body = await run_aside(shown, partial(_canonical, shown))
+            published[cut.name] = cut
+            body = await run_aside(cut.document, partial(_canonical, cut.document))
             entry_id = derive_id(message.message_id, "feed", position)
-            entry = make_entry(effect.feed, name, effect.document_type, entry_id, body, message, effect.case)
-            self.feed.append(replace(entry, keys=dict(effect.keys), test=message.test))
+            entry = make_entry(effect.feed, cut.name, effect.document_type, entry_id, body, message, effect.case)
+            self.feed.append(replace(entry, keys=dict(cut.keys), test=message.test))
         await self._serve(effect, published, readers, position, message)
 
     async def _serve(
         self,
         effect: do.Publish,
-        published: Mapping[str, Document],
+        published: Mapping[str, Cut],
         readers: frozenset[Role],
         position: str,
         message: InHand,
@@ -409,23 +420,15 @@ class Dispatch:
         """What was published, to those who have subscribed to it and were not sent it anyway."""
         subscribed = await self._directory.subscriptions(effect.feed, test=message.test)
         for partner_id in addressed(published, subscribed):
-            wanted = next((one for one in subscribed[partner_id] if one.wants(effect.keys, message.at)), None)
-            if wanted is None:
+            if (partner_id, effect.document_type, effect.case) in self._handed:
                 continue
             subscriber = await self._partner(partner_id)
-            document = wanted_entry(published, subscriber, readers)
-            if document is None or (subscriber.id, effect.document_type, effect.case) in self._handed:
-                continue
-            await self.hand_over(
-                message,
-                subscriber,
-                effect.document_type,
-                document,
-                DeliveryKind.DOCUMENT,
-                effect.case,
-                f"{position}/subscription",
-                push=wanted.push,
-            )
+            given = find_wanted(published, subscriber, subscribed[partner_id], readers, message.at)
+            if given is not None:
+                kind, place = DeliveryKind.DOCUMENT, f"{position}/subscription"
+                await self.hand_over(
+                    message, subscriber, effect.document_type, given.document, kind, effect.case, place, push=given.push
+                )
 
     async def _partner(self, partner_id: str) -> Partner:
         """A partner by id; one that is in no registry is nothing but its id."""

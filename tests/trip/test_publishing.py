@@ -86,7 +86,14 @@ async def test_each_audience_finds_its_own_cut(gateway: House) -> None:
         Audience(Scope.PARTNER, "acme"),
         Audience(Scope.ROLE, "customs"),
     )
-    publish = Publish("release", CASE.id, "declaration", DECLARED, {"declaration": "1"}, audience=audience)
+    publish = Publish(
+        "release",
+        CASE.id,
+        "declaration",
+        DECLARED,
+        {"declaration": "1", "contract": "C-77", "release": "R-1"},
+        audience=audience,
+    )
     dispatch = await carried(gateway, publish)
     found = offered(dispatch, "release")
     assert found["@office:370200"] == found["acme"] == DECLARED.to_json()
@@ -96,7 +103,10 @@ async def test_each_audience_finds_its_own_cut(gateway: House) -> None:
     assert alerts(dispatch) == ["not_seen"]
     entries = [entry for entry in dispatch.feed if entry.feed == "release"]
     assert len({entry.document_id for entry in entries}) == 1
-    assert {entry.keys["declaration"] for entry in entries} == {"1"}
+    keys = {entry.partner_id: set(entry.keys) for entry in entries}
+    # A release's number is none of a consignment's, and is told to all.
+    assert keys["@office:370200"] == keys["acme"] == {"declaration", "contract", "release"}
+    assert keys["@office:44"] == keys["@role:port"] == {"declaration", "release"}
 
 
 async def test_everyone_finds_one_entry_where_all_see_the_same(gateway: House) -> None:
