@@ -425,6 +425,18 @@ class Ground:
         self.accounts.update(((name, applied.test), account) for name, account in applied.accounts.items())
         self.entries.update(((*key, applied.test), entry) for key, entry in applied.entries.items())
 
+    def copy(self) -> Ground:
+        """Another ground, upon which may be laid what this one is not to hold."""
+        return Ground(
+            dict(self.cases),
+            dict(self.waits),
+            set(self.attached),
+            dict(self.accounts),
+            dict(self.entries),
+            set(self.links),
+            dict(self.tasks),
+        )
+
     def over(self, facts: Facts) -> Facts:
         """`facts` as they will be; the versions stay those of the store's answers, which the commit compares."""
         if not (self.cases or self.waits or self.attached or self.accounts or self.links or self.tasks):

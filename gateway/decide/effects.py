@@ -354,6 +354,19 @@ class Attempt:
     role: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Raise:
+    """`document` is decided by its own flow next, in the same transaction, as if `acting` had sent it.
+
+    It sees all that was decided before it. Where it is refused, that is an alert, and what raised it stands.
+    """
+
+    document_type: str
+    document: Document
+    acting: str = ""
+    """Id of the partner in whose name; empty for whoever caused the decision that raises it."""
+
+
 Effect = (
     NewCase
     | Move
@@ -384,4 +397,5 @@ Effect = (
     | GiveBack
     | Escalate
     | Attempt
+    | Raise
 )

@@ -39,8 +39,9 @@ class Notary:
         findings: Sequence[Finding],
         schema: str,
         mapping: str,
+        parent: str = "",
     ) -> bytes:
-        """What syntax and schema made of one message."""
+        """What syntax and schema made of one message; `parent` is the occasion that raised it, where one did."""
         return signed.checked(
             payload,
             log=self.log,
@@ -52,6 +53,7 @@ class Notary:
             findings=findings,
             schema=schema,
             mapping=mapping,
+            parent=parent,
         )
 
     def handed_over(

@@ -123,11 +123,13 @@ def checked(
     findings: Sequence[Finding],
     schema: str = "",
     mapping: str = "",
+    parent: str = "",
 ) -> bytes:
     """The receipt for the sender: what syntax and schema made of one message of its payload.
 
     `reference` is the sender's own number of the message (UNH 0062, ST02); `schema` and `mapping` are
-    the digests of the tables that judged and read it, empty where none was there.
+    the digests of the tables that judged and read it, empty where none was there. Of a document that a decision raised,
+    `parent` is the id of what was decided, and the payload is the document itself, as canonical JSON.
     """
     listed = _listed(findings)
     everything = canonical(listed)
@@ -146,6 +148,7 @@ def checked(
         "schema": schema,
         "stage": Stage.CHECKED.value,
         "verdict": verdict.value,
+        **({"parent": parent} if parent else {}),
     }
     if len(everything) > LARGEST_LEAF // 2:
         room = LARGEST_LEAF - len(_leaf(said | {"findings": []}, log))

@@ -161,6 +161,8 @@ class MessageRecord:
     mapping_digest: str = ""
     untold: int = 0
     """Findings that a view has counted only, since they are too long for it."""
+    parent_id: str = ""
+    """Id of the occasion whose decision raised it; empty for a message that was sent. What is raised has a number below 0."""
 
 
 @dataclass(frozen=True, slots=True)

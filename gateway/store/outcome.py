@@ -344,6 +344,7 @@ def message_row(message: MessageRecord) -> tuple[Any, ...]:
         message.test,
         message.schema_digest,
         message.mapping_digest,
+        message.parent_id,
     )
 
 
@@ -400,7 +401,7 @@ def _advance(batch: Batch, outcomes: Sequence[Outcome], inbox: Mapping[str, Row[
     finished: list[payloads.Finished] = []
     for outcome in outcomes:
         so_far = Standing(inbox[outcome.work.id].verdict)
-        verdict = so_far.with_messages(message.state for message in outcome.messages)
+        verdict = so_far.with_messages(message.state for message in outcome.messages if not message.parent_id)
         if not outcome.finished:
             connection.execute(
                 update(tables.inbox)

@@ -258,8 +258,8 @@ class Pages(Protocol):
     async def original(self, payload_id: str, *, body: bool = True) -> Payload:
         """A payload as it came, without its body where that is not asked for; NotFound where there is none."""
 
-    async def message(self, message_id: str) -> MessageRecord:
-        """One message without its document; NotFound where there is none."""
+    async def message(self, message_id: str, *, document: bool = False) -> MessageRecord:
+        """One message, with its document where that is asked for; NotFound where there is none."""
 
     async def payload(
         self,

@@ -166,6 +166,7 @@ messages = Table(
     _flag("test"),
     _text("schema_digest"),
     _text("mapping_digest"),
+    Column("parent_id", Text, nullable=False, server_default=""),
     PrimaryKeyConstraint("id"),
     Index("messages_payload", "payload_id", "number"),
     Index(
@@ -184,7 +185,8 @@ messages = Table(
         postgresql_where=text("case_id <> ''"),
     ),
 )
-"""`document` is JSON, deflated where that is shorter (`sql.pack`)."""
+"""`document` is JSON, deflated where that is shorter (`sql.pack`). `parent_id` is of a document that a decision raised:
+nobody sent it, though it came of what its payload brought."""
 
 staged_messages = Table(
     "staged_messages",

@@ -130,6 +130,10 @@ class Message(Resource):
     findings_link: str | None = Field(
         None, description="Where the findings that follow are told; null where these are all, or the last"
     )
+    raised_by: str | None = Field(
+        None,
+        description="Id of the message or deadline whose decision made this document; null for one that was sent",
+    )
 
 
 State = Literal["received", "accepted", "partly_accepted", "rejected", "held", "failed"]

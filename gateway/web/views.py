@@ -90,7 +90,10 @@ def message(
         test=record.test,
         findings=[finding(f, language) for f in told],
         findings_count=count,
-        findings_link=f"/v1/messages/{record.payload_id}?cursor={further(record, end)}" if end < count else None,
+        findings_link=f"/v1/messages/{record.payload_id}?cursor={further(record, end)}"
+        if end < count and not record.parent_id
+        else None,
+        raised_by=record.parent_id or None,
     )
 
 
@@ -233,7 +236,9 @@ def _concerns(
     leaf: model.Receipt, messages: Sequence[contract.MessageRecord], deliveries: Sequence[model.Delivery]
 ) -> bool:
     """Whether a receipt is about something the caller sent or was sent; it is written for those two (receipt.signed)."""
-    subjects = {m.id for m in messages} | {m.payload_id for m in messages} | {d.id for d in deliveries}
+    # What was raised in the caller's name came of a payload that is its sender's.
+    sent = {m.payload_id for m in messages if not m.parent_id}
+    subjects = {m.id for m in messages} | sent | {d.id for d in deliveries}
     return leaf.subject_id in subjects or json.loads(leaf.body).get("message") in subjects
 
 
