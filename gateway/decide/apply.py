@@ -39,6 +39,7 @@ from gateway.decide.effects import (
     Wait,
 )
 from gateway.decide.facts import (
+    MOST_OWN,
     ActsOn,
     Answer,
     CaseById,
@@ -48,6 +49,7 @@ from gateway.decide.facts import (
     Ledger,
     LedgerEntry,
     LinkedCases,
+    OwnCases,
     Query,
     TaskById,
     TasksOf,
@@ -451,6 +453,10 @@ class Ground:
                     if case.test == query.test and not case.keys.isdisjoint(query.keys):
                         found[case.id] = case
                 return tuple(found[id_] for id_ in sorted(found))
+            case OwnCases():
+                found = {case.id: self.cases.get(case.id, case) for case in cast("Sequence[Case]", value)}
+                found.update((case.id, case) for case in self.cases.values() if _is_own(case, query))
+                return tuple(found[id_] for id_ in sorted(found)[-MOST_OWN:])
             case CaseById():
                 pending = self.cases.get(query.id)
                 return pending if pending is not None and pending.test == query.test else value
@@ -491,6 +497,12 @@ class Ground:
                 return self.entries.get((query.account, query.entry, query.test), value)
             case _:
                 return value
+
+
+def _is_own(case: Case, query: OwnCases) -> bool:
+    """Whether a case that is not committed yet is one that the partner opened, and the number finds."""
+    known = case.id == query.key or any(value == query.key for _, value in case.keys)
+    return known and case.partner_id == query.partner and case.test == query.test
 
 
 def _other_end(link: tuple[str, str, str], case_id: str) -> Iterable[str]:

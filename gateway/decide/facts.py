@@ -68,6 +68,25 @@ class CaseById(Question[Case | None]):
         yield case_name(self.id)
 
 
+MOST_OWN = 10
+"""Cases that a number finds for whoever takes part in them: a bill may be of several consignments, and a container is in
+one at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCases(Question[tuple[Case, ...]]):
+    """Among the cases that `partner` takes part in, the newest ones of the number `key`, of whatever kind that is, or of
+    that id; ordered by case id, MOST_OWN of them at most.
+
+    What is another's is looked for, and not found, like what is not there at all. It is how things stood when it was
+    asked, to be told and not to be decided upon: whatever moves them meanwhile is held up by nobody who asks.
+    """
+
+    partner: str
+    key: str
+    test: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class LinkedCases(Question[tuple[Case, ...]]):
     """Every case that the case `id` is linked to as its `kind`, or that is so linked to it, ordered by case id."""
@@ -209,6 +228,7 @@ class LedgerEntry(Question[Entry | None]):
 
 Query = (
     CasesByKeys
+    | OwnCases
     | CaseById
     | LinkedCases
     | TaskById
@@ -229,7 +249,7 @@ class Answer:
     """What the store said, and a token that it compares at the commit.
 
     An empty answer has a version too (a case that was not there may be by then). An empty token
-    means that the answer cannot move, as a reserved number cannot.
+    means that the answer cannot move, as a reserved number cannot, or that nothing is decided upon it.
     """
 
     value: object

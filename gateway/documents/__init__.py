@@ -16,6 +16,7 @@ from gateway.documents.clearance import ClearanceNotice
 from gateway.documents.customs_entry import CustomsEntry
 from gateway.documents.decision import Decision
 from gateway.documents.declaration import Declaration
+from gateway.documents.enquiry import Enquiry
 from gateway.documents.manifest import Manifest
 from gateway.documents.release import ReleaseNotice
 from gateway.documents.response import Response
@@ -65,6 +66,7 @@ __all__ = [
     "Decision",
     "Declaration",
     "Document",
+    "Enquiry",
     "Manifest",
     "Part",
     "ReleaseNotice",

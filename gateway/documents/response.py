@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from gateway.documents.base import Code, DeclarationNumber, Document, Moment, NoticeNumber, Part, Text, Version, item
+from gateway.documents.base import Code, Count, DeclarationNumber, Document, Moment, NoticeNumber, Part, Text, Version, item
 
 
 class Outcome(StrEnum):
@@ -33,6 +33,24 @@ class Reason(Part):
     value: Text | None = item("值", "The value found there.")
 
 
+class Told(Part):
+    """答复: one thing that an enquiry is answered with."""
+
+    number: Code | None = item("业务编号", "The consignment it is about, by its number.")
+    name: Code = item("名称", "What is told: the status, a track, a kind of number or document.", required=True)
+    value: Text = item("内容", "What it is, as programs know it.", required=True)
+    text: Text | None = item("说明", "The same in words.", source="UN/EDIFACT 4440")
+
+
+class Line(Part):
+    """逐项结果: what became of one line of a document of many."""
+
+    number: Count = item("序号", "The line's place in the document, from 1.", required=True)
+    reference: Code | None = item("编号", "What the line is about, by its number.")
+    outcome: Outcome = item("结果", "What became of it.", required=True)
+    reasons: tuple[Reason, ...] = item("原因", "Why it was not accepted.", many=True)
+
+
 class Response(Document):
     """回执: the answer to one document."""
 
@@ -55,3 +73,5 @@ class Response(Document):
     at: Moment | None = item("操作时间", "When it was decided.", source="OperTime, RspGenTime")
     organisation: Code | None = item("机构", "Bureau that decided, n6.", source="SenderAddr")
     reasons: tuple[Reason, ...] = item("原因", "Reasons.", source="AddInfo", many=True)
+    answer: tuple[Told, ...] = item("答复", "What an enquiry is answered with.", many=True)
+    lines: tuple[Line, ...] = item("逐项结果", "What became of each line of a document of many.", many=True)

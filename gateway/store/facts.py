@@ -23,6 +23,7 @@ from gateway.decide.facts import (
     LedgerEntry,
     LinkedCases,
     NextNumber,
+    OwnCases,
     PartnerById,
     PartnerByIdentifier,
     PersonById,
@@ -36,7 +37,7 @@ from gateway.decide.names import Name
 from gateway.decide.tasks import act_done
 from gateway.errors import GatewayError
 from gateway.model import Account, Case, Entry, Identifier, Partner, Task
-from gateway.store import ledgers, persons, registry, tables, tasks
+from gateway.store import ledgers, participation, persons, registry, tables, tasks
 from gateway.store.batch import Batch
 from gateway.store.cases import documents as stored_documents
 from gateway.store.cases import unpack_standing
@@ -66,6 +67,8 @@ def answer(connection: Connection, queries: Collection[Query]) -> dict[Query, An
         match query:
             case CasesByKeys():
                 value = tuple(cases[id_] for id_ in found.cases_of(query))
+            case OwnCases():
+                value = tuple(case for id_ in found.own(query) if (case := cases[id_]).test == query.test)
             case CaseById(id=id_):
                 value = cases.get(id_) if found.versions_of_case(query) else None
             case LinkedCases():
@@ -110,9 +113,10 @@ class _Found:
     def __init__(self, connection: Connection, queries: Collection[Query]) -> None:
         case_keys = {(*key, q.test) for q in queries if isinstance(q, CasesByKeys) for key in q.keys}
         self._cases_by_key = ids_by_key(connection, tables.case_keys, "case_id", case_keys)
+        self._own = participation.find_own(connection, {q for q in queries if isinstance(q, OwnCases)})
         self._links = read_links(connection, {q.id for q in queries if isinstance(q, LinkedCases)})
         case_ids = {q.id for q in queries if isinstance(q, CaseById)}.union(
-            *self._cases_by_key.values(), *self._links.values()
+            *self._cases_by_key.values(), *self._links.values(), *self._own.values()
         )
         self._versions = read_versions(connection, case_ids)
         self._tasks = tasks.read(connection, {q.id for q in queries if isinstance(q, TaskById)})
@@ -139,6 +143,9 @@ class _Found:
 
     def cases_of(self, query: CasesByKeys) -> list[str]:
         return _ids_of(self._cases_by_key, query.keys, query.test)
+
+    def own(self, query: OwnCases) -> list[str]:
+        return self._own[query]
 
     def linked_to(self, query: LinkedCases) -> list[str]:
         """Ids of the cases at the other ends of a case's links of a kind, in this traffic, live or test."""
@@ -198,7 +205,7 @@ class _Found:
                 return f"entry {entry.state.value if entry is not None else ''}"
             case PartnerById() | PartnerByIdentifier() | PersonById():
                 return f"registry {self._registry}"
-            case NextNumber():
+            case NextNumber() | OwnCases():
                 return ""
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from gateway.decide.apply import Ground
 from gateway.decide.facts import (
+    MOST_OWN,
     ActsOn,
     Answer,
     CaseById,
@@ -22,6 +23,7 @@ from gateway.decide.facts import (
     LedgerEntry,
     LinkedCases,
     NextNumber,
+    OwnCases,
     PartnerById,
     PartnerByIdentifier,
     PersonById,
@@ -34,6 +36,7 @@ from gateway.decide.facts import (
 from gateway.errors import FactsMoved
 from gateway.model import Account, ActDone, Case, Deadline, Entry, Identifier, Partner, Person, Task
 from gateway.store.contract import CaseChange, Outcome, Wait
+from gateway.store.participation import find_participants
 
 
 class MemoryDecisions:
@@ -49,6 +52,8 @@ class MemoryDecisions:
         self.deadlines: dict[str, Deadline] = {}
         """Those that are set, by id: nobody is alarmed here."""
         self._given: dict[tuple[str, NextNumber], int] = {}
+        self._parts: set[tuple[str, str]] = set()
+        """(case id, partner id) of all who take part."""
 
     async def facts(self, queries: Iterable[Query], known: Facts, for_id: str) -> Facts:
         """See `ports.Decisions`."""
@@ -86,6 +91,7 @@ class MemoryDecisions:
                 self.deadlines.pop(id_, None)
             else:
                 self.deadlines[id_] = deadline
+        self._parts.update(find_participants(outcome))
         for change in changes:
             self._ground.cases[change.case_id] = _changed(self._ground.cases.get(change.case_id), change)
         self._ground.waits.update((wait.id, (_waiting(wait), wait.test)) for wait in outcome.waits)
@@ -106,6 +112,8 @@ class MemoryDecisions:
                 return Answer(self._persons.get(query.id))
             case NextNumber():
                 return Answer(self._number(query, for_id))
+            case OwnCases():
+                return Answer(self._own(query))
             case Ledger():
                 value = self._over(query, None)
                 version = str(value.version if isinstance(value, Account) else 0)
@@ -126,6 +134,16 @@ class MemoryDecisions:
 
     def _over(self, query: Query, nothing: object) -> object:
         return self._ground.over(Facts({query: Answer(nothing)})).answers[query].value
+
+    def _own(self, query: OwnCases) -> tuple[Case, ...]:
+        found = [
+            case
+            for id_, case in sorted(self._ground.cases.items())
+            if case.test == query.test
+            and (id_, query.partner) in self._parts
+            and (id_ == query.key or any(value == query.key for _, value in case.keys))
+        ]
+        return tuple(found[-MOST_OWN:])
 
     def _number(self, query: NextNumber, for_id: str) -> int:
         given = self._given.get((for_id, query))

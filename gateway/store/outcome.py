@@ -28,12 +28,13 @@ from gateway.decide.names import (
     work_name,
 )
 from gateway.errors import FactsMoved, GatewayError, LeaseLost
-from gateway.model import Finding, InterchangeRef, MessageState
+from gateway.model import Finding, InterchangeRef
 from gateway.store import cases, deadlines, deliveries, facts, ledgers, payloads, tables, tasks
 from gateway.store.batch import Batch
 from gateway.store.bodies import insert_body
 from gateway.store.contract import MessageRecord, Outcome, Standing, Wait, Work, WorkKind
 from gateway.store.feeds import append_entries, feed_counter
+from gateway.store.participation import find_participants
 from gateway.store.sql import among, matching, pack_json, to_json, to_time
 from gateway.store.writer import Answers
 
@@ -274,7 +275,8 @@ def _write(batch: Batch, outcomes: Sequence[Outcome], judged: _Judge) -> Callabl
         messages = cases.messages_by_case(outcome.messages)
         for change in outcome.cases:
             cases.write(batch, change, messages)
-        _write_participants(batch, outcome)
+        for part in find_participants(outcome):
+            batch.insert(tables.case_partners, part, "ignore")
         for link in outcome.links:
             batch.insert(tables.case_links, (link.case_id, link.kind, link.other_id), "ignore")
         for task in {task.id: task for task in outcome.tasks}.values():
@@ -358,19 +360,6 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "value": finding.value,
         "args": dict(finding.args),
     }
-
-
-def _write_participants(batch: Batch, outcome: Outcome) -> None:
-    """Whoever sends to a case, or is sent something of it, takes part in it, and may read it.
-
-    A refused message gives no part, nor does the answer to it: numbers can be guessed.
-    """
-    refused = {message.id for message in outcome.messages if message.state is MessageState.REJECTED}
-    sent = {(message.case_id, message.partner_id) for message in outcome.messages if message.id not in refused}
-    delivered = {(made.case_id, made.partner_id) for made in outcome.deliveries if made.message_id not in refused}
-    for case_id, partner_id in sorted(sent | delivered):
-        if case_id and partner_id:
-            batch.insert(tables.case_partners, (case_id, partner_id), "ignore")
 
 
 def _write_wait(batch: Batch, wait: Wait) -> None:
