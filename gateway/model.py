@@ -493,6 +493,31 @@ class ActDone:
 
 
 @dataclass(frozen=True, slots=True)
+class Exhibit:
+    """A piece of evidence: a picture, a scan, a reading, kept as it came, with a receipt of its own."""
+
+    id: str
+    partner_id: str
+    """Whose it is: who sent it."""
+    sha256: str
+    size: int
+    media_type: str
+    received_at: datetime
+    taken_at: datetime | None = None
+    """When it was taken, as its sender says."""
+    device: str = ""
+    """What took it: a camera, a scale, a reader; as its sender says."""
+    person_id: str = ""
+    """Who of the partner's persons sent it; empty where a system did."""
+    transport_id: str = ""
+    """The sender's id of this sending (HTTP Idempotency-Key); empty where none was given."""
+    test: bool = False
+    body: bytes = b""
+    path: str = ""
+    """The file that holds the bytes on their way in, where they are many; `body` is empty then."""
+
+
+@dataclass(frozen=True, slots=True)
 class AuditEntry:
     """One line of the audit: who did, or tried to do, what, in which office, and what came of it."""
 

@@ -26,6 +26,8 @@ COMMANDS = (
     "serve",
     "demo",
     "send",
+    "enquiry",
+    "evidence",
     "validate",
     "translate",
     "message",

@@ -243,6 +243,8 @@ class _Changes:
                 action = "task.escalate" if effect.office else "task.expire"
             case Settle() | Close():
                 after = decide_task(before, effect.option, desk.occasion.id, person, desk.now)
+                if isinstance(effect, Settle):
+                    after = replace(after, evidence=tuple(dict.fromkeys((*before.evidence, *effect.evidence))))
                 others = before.is_claimed(desk.occasion.at) and before.person_id != person
                 action = "task.withdraw" if not effect.option else "task.override" if others else "task.decide"
         self._keep_task(after, before)

@@ -306,6 +306,8 @@ class Settle:
     reasons: tuple[Finding, ...] = ()
     role: str = ""
     """In which role the person decides."""
+    evidence: tuple[str, ...] = ()
+    """What the decision rests on besides, by its id: whoever may look at the task may look at that too."""
 
 
 @dataclass(frozen=True, slots=True)

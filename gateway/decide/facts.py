@@ -14,6 +14,7 @@ from typing import Generic, TypeVar, cast
 from gateway.decide.names import (
     Name,
     case_name,
+    exhibit_name,
     key_names,
     ledger_name,
     links_name,
@@ -22,7 +23,7 @@ from gateway.decide.names import (
     wait_key_names,
     wait_name,
 )
-from gateway.model import Account, ActDone, Case, Entry, Partner, Person, Task
+from gateway.model import Account, ActDone, Case, Entry, Exhibit, Partner, Person, Task
 
 T = TypeVar("T")
 Key = tuple[str, str]
@@ -147,6 +148,18 @@ class PersonById(Question[Person | None]):
 
 
 @dataclass(frozen=True, slots=True)
+class ExhibitById(Question[Exhibit | None]):
+    """The piece of evidence with this id, without its bytes."""
+
+    id: str
+    test: bool = False
+
+    def touches(self, answer: Exhibit | None) -> Iterator[Name]:  # noqa: ARG002 - the base class's signature
+        """The evidence, whether it has come or not."""
+        yield exhibit_name(self.id)
+
+
+@dataclass(frozen=True, slots=True)
 class NextNumber(Question[int]):
     """The next number of `counter`, counted from 1.
 
@@ -235,6 +248,7 @@ Query = (
     | TasksOf
     | ActsOn
     | PersonById
+    | ExhibitById
     | NextNumber
     | PartnerById
     | PartnerByIdentifier

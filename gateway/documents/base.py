@@ -95,6 +95,8 @@ Code = Annotated[
     str, StringConstraints(min_length=1, max_length=35, pattern=r"^[^\s\x00-\x1f\x7f-\x9f\u{fffe}\u{ffff}]+$")
 ]
 """A coded value or identifier without blanks and control characters (UN/EDIFACT gives an..35 to references)."""
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+"""SHA-256 in lower-case hex."""
 Reference = Annotated[
     str,
     StringConstraints(

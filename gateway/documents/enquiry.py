@@ -25,7 +25,10 @@ class Enquiry(Document):
     document_type = "enquiry"
 
     reference: Code = item(
-        "查询编号", "The asker's own number of the enquiry; its answer names it.", source="UN/EDIFACT 1154", required=True
+        "查询编号",
+        "The asker's own number of the enquiry; its answer names it.",
+        source="UN/EDIFACT 1154",
+        required=True,
     )
     about: About = item("查询内容", "What is asked.", required=True)
     key: Reference = item(
@@ -35,6 +38,8 @@ class Enquiry(Document):
         required=True,
     )
     question: Text | None = item(
-        "查询说明", "The question in words, for people: it is kept, and answers itself by no rule.", source="UN/EDIFACT 4440"
+        "查询说明",
+        "The question in words, for people: it is kept, and answers itself by no rule.",
+        source="UN/EDIFACT 4440",
     )
     asked_at: Moment | None = item("查询时间", "When it was asked.", source="UN/EDIFACT 2005=137")

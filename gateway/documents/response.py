@@ -8,7 +8,18 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from gateway.documents.base import Code, Count, DeclarationNumber, Document, Moment, NoticeNumber, Part, Text, Version, item
+from gateway.documents.base import (
+    Code,
+    Count,
+    DeclarationNumber,
+    Document,
+    Moment,
+    NoticeNumber,
+    Part,
+    Text,
+    Version,
+    item,
+)
 
 
 class Outcome(StrEnum):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from gateway.model import Delivery, Finding, MessageState, Partner, Payload, Role, Stage
+from gateway.model import Delivery, Exhibit, Finding, MessageState, Partner, Payload, Role, Stage
 from gateway.receipt import signed
 
 
@@ -26,6 +26,10 @@ class Notary:
     def received(self, payload: Payload) -> bytes:
         """These bytes are ours now."""
         return signed.received(payload, log=self.log)
+
+    def received_exhibit(self, exhibit: Exhibit) -> bytes:
+        """This piece of evidence is ours now."""
+        return signed.received_exhibit(exhibit, log=self.log)
 
     def checked(
         self,

@@ -29,7 +29,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from gateway.errors import ReceiptInvalid
-from gateway.model import Delivery, Finding, MessageState, Payload, Role, Stage
+from gateway.model import Delivery, Exhibit, Finding, MessageState, Payload, Role, Stage
 
 VERSION: Final = 1
 """The version of the receipts' fields; every receipt carries it."""
@@ -106,6 +106,28 @@ def received(payload: Payload, *, log: str) -> bytes:
             "transport_id": payload.transport_id,
             **({"person": payload.person_id} if payload.person_id else {}),
             **({"role": payload.role} if payload.role else {}),
+        },
+        log,
+    )
+
+
+def received_exhibit(exhibit: Exhibit, *, log: str) -> bytes:
+    """The receipt for the sender of a piece of evidence: these bytes are ours now, and this was said of them."""
+    return _leaf(
+        {
+            "at": timestamp(exhibit.received_at),
+            "device": bounded(exhibit.device),
+            "environment": _environment(exhibit.test),
+            "media_type": bounded(exhibit.media_type),
+            "payload": exhibit.id,
+            "sender": exhibit.partner_id,
+            "sha256": exhibit.sha256,
+            "size": exhibit.size,
+            "stage": Stage.RECEIVED.value,
+            "taken_at": timestamp(exhibit.taken_at) if exhibit.taken_at else "",
+            "transport": "http",
+            "transport_id": exhibit.transport_id,
+            **({"person": exhibit.person_id} if exhibit.person_id else {}),
         },
         log,
     )

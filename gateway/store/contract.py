@@ -20,6 +20,7 @@ from gateway.model import (
     Deadline,
     Delivery,
     Entry,
+    Exhibit,
     FeedEntry,
     Finding,
     Identifier,
@@ -52,6 +53,23 @@ class Accepted:
     duplicate: bool = False
     claimed: Claimed | None = None
     """What was claimed with it, for the node that accepted it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExhibitArrival:
+    """A piece of evidence to keep, with its receipt."""
+
+    exhibit: Exhibit
+    receipt: NewReceipt
+
+
+@dataclass(frozen=True, slots=True)
+class ExhibitKept:
+    """A piece of evidence that is kept, or was before: its stored `received` receipt, byte for byte."""
+
+    exhibit_id: str
+    receipt: Receipt
+    duplicate: bool = False
 
 
 class Standing(StrEnum):

@@ -18,6 +18,7 @@ from gateway.decide.facts import (
     Answer,
     CaseById,
     CasesByKeys,
+    ExhibitById,
     Key,
     Ledger,
     LedgerEntry,
@@ -36,8 +37,8 @@ from gateway.decide.facts import (
 from gateway.decide.names import Name
 from gateway.decide.tasks import act_done
 from gateway.errors import GatewayError
-from gateway.model import Account, Case, Entry, Identifier, Partner, Task
-from gateway.store import ledgers, participation, persons, registry, tables, tasks
+from gateway.model import Account, Case, Entry, Exhibit, Identifier, Partner, Task
+from gateway.store import exhibits, ledgers, participation, persons, registry, tables, tasks
 from gateway.store.batch import Batch
 from gateway.store.cases import documents as stored_documents
 from gateway.store.cases import unpack_standing
@@ -81,6 +82,8 @@ def answer(connection: Connection, queries: Collection[Query]) -> dict[Query, An
                 value = tuple(act_done(task) for task in found.decided_of(query))
             case PersonById(id=id_):
                 value = people.get(id_)
+            case ExhibitById():
+                value = found.exhibit(query)
             case Waiting():
                 value = tuple(waits[id_] for id_ in found.waits_of(query))
             case Ledger():
@@ -126,6 +129,7 @@ class _Found:
         self._decided: dict[str, list[Task]] = defaultdict(list)
         for task in tasks.read_decided(connection, {q.case for q in queries if isinstance(q, ActsOn)}):
             self._decided[task.case_id].append(task)
+        self._exhibits = exhibits.read(connection, {q.id for q in queries if isinstance(q, ExhibitById)})
         wait_keys = {(*key, q.test) for q in queries if isinstance(q, Waiting) for key in q.keys}
         self._waits_by_key = ids_by_key(connection, tables.wait_keys, "wait_id", wait_keys)
         accounts = {(q.account, q.test) for q in queries if isinstance(q, Ledger)}
@@ -163,6 +167,10 @@ class _Found:
     def decided_of(self, query: ActsOn) -> list[Task]:
         tasks_ = self._decided.get(query.case, [])
         return sorted((task for task in tasks_ if task.test == query.test), key=lambda task: task.id)
+
+    def exhibit(self, query: ExhibitById) -> Exhibit | None:
+        exhibit = self._exhibits.get(query.id)
+        return exhibit if exhibit is not None and exhibit.test == query.test else None
 
     def waits_of(self, query: Waiting) -> list[str]:
         return _ids_of(self._waits_by_key, query.keys, query.test)
@@ -205,6 +213,8 @@ class _Found:
                 return f"entry {entry.state.value if entry is not None else ''}"
             case PartnerById() | PartnerByIdentifier() | PersonById():
                 return f"registry {self._registry}"
+            case ExhibitById():
+                return "exhibit" if self.exhibit(query) is not None else ""
             case NextNumber() | OwnCases():
                 return ""
 

@@ -18,6 +18,7 @@ from gateway.decide.facts import (
     Answer,
     CaseById,
     CasesByKeys,
+    ExhibitById,
     Facts,
     Ledger,
     LedgerEntry,
@@ -34,7 +35,7 @@ from gateway.decide.facts import (
     WaitingDocument,
 )
 from gateway.errors import FactsMoved
-from gateway.model import Account, ActDone, Case, Deadline, Entry, Identifier, Partner, Person, Task
+from gateway.model import Account, ActDone, Case, Deadline, Entry, Exhibit, Identifier, Partner, Person, Task
 from gateway.store.contract import CaseChange, Outcome, Wait
 from gateway.store.participation import find_participants
 
@@ -42,8 +43,14 @@ from gateway.store.participation import find_participants
 class MemoryDecisions:
     """A `ports.Decisions` over dictionaries."""
 
-    def __init__(self, partners: Iterable[Partner] = (), persons: Iterable[Person] = ()) -> None:
-        """`partners` and `persons` are all there are, for good."""
+    def __init__(
+        self,
+        partners: Iterable[Partner] = (),
+        persons: Iterable[Person] = (),
+        exhibits: Iterable[Exhibit] = (),
+    ) -> None:
+        """`partners`, `persons` and `exhibits` are all there are, for good."""
+        self._exhibits = {exhibit.id: exhibit for exhibit in exhibits}
         self._persons = {person.id: person for person in persons}
         self._partners = {partner.id: partner for partner in partners if partner.active}
         self._named = {name: partner for partner in self._partners.values() for name in partner.identifiers}
@@ -110,6 +117,9 @@ class MemoryDecisions:
                 return Answer(self._named.get(Identifier(query.scheme, query.value)))
             case PersonById():
                 return Answer(self._persons.get(query.id))
+            case ExhibitById():
+                exhibit = self._exhibits.get(query.id)
+                return Answer(exhibit if exhibit is not None and exhibit.test == query.test else None)
             case NextNumber():
                 return Answer(self._number(query, for_id))
             case OwnCases():

@@ -8,7 +8,7 @@ lost lease, a repeated id) fails alone; the others of its batch go on.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -20,6 +20,7 @@ from gateway.model import (
     Deadline,
     Delivery,
     Entry,
+    Exhibit,
     FeedEntry,
     Identifier,
     InterchangeRef,
@@ -48,6 +49,7 @@ from gateway.store.contract import (
     ClaimedDeadline,
     Confirmation,
     ConfirmationKey,
+    ExhibitKept,
     Kept,
     MessageRecord,
     NewReceipt,
@@ -395,6 +397,27 @@ class Ledgers(Protocol):
         """An account's entries by id; `after` an entry's id."""
 
 
+class Exhibits(Protocol):
+    """Evidence: what shows that something was so, kept as it came."""
+
+    async def keep_exhibit(self, exhibit: Exhibit, receipt: NewReceipt) -> ExhibitKept:
+        """Keep a piece of evidence; it and its receipt are durable when this returns.
+
+        The same sending with the same digest gets the stored receipt again; TransportIdReused with another.
+        """
+
+    async def exhibit(
+        self, exhibit_id: str, seen_by: Viewer = ANYONE, offices: Collection[str] = ()
+    ) -> tuple[Exhibit, Kept]:
+        """A piece of evidence and its bytes, for its owner and for the offices that a task which names it is asked of.
+
+        NotFound where there is none for them, by the same query that does not find what is not there at all.
+        """
+
+    async def exhibits_of(self, partner_id: str, after: str, limit: int, *, test: bool = False) -> Sequence[Exhibit]:
+        """A partner's evidence by id, without its bytes; `after` an id."""
+
+
 class Registry(Protocol):
     """Partners, agreements and credentials."""
 
@@ -481,6 +504,7 @@ class Upkeep(Protocol):
 class Store(
     Inbox,
     Ledgers,
+    Exhibits,
     Audit,
     Decisions,
     Deadlines,

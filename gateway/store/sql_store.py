@@ -16,6 +16,7 @@ from gateway.store import (
     credentials,
     deadlines,
     deliveries,
+    exhibits,
     facts,
     log_audit,
     nodes,
@@ -31,6 +32,7 @@ from gateway.store.migrations import current, head, migrate_connection
 from gateway.store.ports import Store
 from gateway.store.sql_audit import SqlAudit
 from gateway.store.sql_decisions import SqlAlerts, SqlDeadlines, SqlDecisions, SqlTasks
+from gateway.store.sql_exhibits import SqlExhibits
 from gateway.store.sql_inbox import SqlInbox
 from gateway.store.sql_ledgers import SqlLedgers
 from gateway.store.sql_log import SqlLog, SqlLogAudit
@@ -44,6 +46,7 @@ T = TypeVar("T")
 
 _HANDLERS: Mapping[Handler[Any, Any], Names[Any]] = {
     payloads.accept: payloads.arrival_names,
+    exhibits.keep: exhibits.arrival_names,
     payloads.renew: lambda renewal: payloads.payload_names(renewal.payload_id),
     staging.stage: lambda chunk: payloads.payload_names(chunk.payload_id),
     facts.reserve: facts.reservation_names,
@@ -75,6 +78,7 @@ _HANDLERS: Mapping[Handler[Any, Any], Names[Any]] = {
 class SqlStore(
     SqlAudit,
     SqlLedgers,
+    SqlExhibits,
     SqlInbox,
     SqlDecisions,
     SqlDeadlines,

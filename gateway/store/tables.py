@@ -315,6 +315,45 @@ tasks = Table(
 )
 """Decisions that wait, or waited, for a person; `person_id` is who has claimed or decided one."""
 
+exhibits = Table(
+    "exhibits",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _number("arrival"),
+    _text("partner_id"),
+    _text("transport_id"),
+    _text("sha256"),
+    _number("size"),
+    _text("media_type"),
+    _time("received_at"),
+    _time("taken_at", nullable=True),
+    _text("device"),
+    _text("person_id"),
+    _flag("test"),
+    Index("exhibits_partner", "partner_id", "test", "id"),
+    Index(
+        "exhibits_transport_id",
+        "partner_id",
+        "transport_id",
+        "test",
+        unique=True,
+        sqlite_where=text("transport_id <> ''"),
+        postgresql_where=text("transport_id <> ''"),
+    ),
+)
+"""Evidence: its bytes are bodies like any others. `arrival` is the log index of its `received` receipt."""
+
+task_exhibits = Table(
+    "task_exhibits",
+    metadata,
+    _text("exhibit_id"),
+    _owner("task_id", "tasks.id"),
+    PrimaryKeyConstraint("exhibit_id", "task_id"),
+    Index("task_exhibits_task", "task_id"),
+    **_KEYED,
+)
+"""Which tasks name which evidence: whoever they are asked of may look at it. It may be named before it has come."""
+
 deadlines = Table(
     "deadlines",
     metadata,

@@ -164,10 +164,12 @@ def _payload_row(connection: Connection, payload_id: str, seen_by: Viewer = ANYO
 
 
 def sent_by(connection: Connection, partner_id: str, payload_id: str, message_id: str) -> bool:
-    """Whether `partner_id` sent the payload, or the message."""
+    """Whether `partner_id` sent the payload, or the piece of evidence of that id, or the message."""
     payload = select(_payloads.id).where(_payloads.id == payload_id, _payloads.partner_id == partner_id)
     message = select(_messages.id).where(_messages.id == message_id, _messages.partner_id == partner_id)
-    return connection.execute(union_all(payload, message).limit(1)).first() is not None
+    exhibits = tables.exhibits.c
+    exhibit = select(exhibits.id).where(exhibits.id == payload_id, exhibits.partner_id == partner_id)
+    return connection.execute(union_all(payload, message, exhibit).limit(1)).first() is not None
 
 
 def _seen(query: Select[Any], table: Table, viewer: Viewer) -> Select[Any]:

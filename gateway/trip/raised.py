@@ -101,13 +101,13 @@ class Raiser:
     ) -> tuple[Share, Sequence[Part]]:
         """What one document comes to, and what its decision says."""
         share = Share(0, self._dispatch())
-        in_hand = InHand(raised.id, raised.actor.partner, self._now, raised.test)
+        in_hand = self._in_hand(raised)
         self._numbers += 1
         with faults.caught() as fault:
-            parts = await self._settle(share, raised, in_hand, refused, transaction)
+            parts = await self._settle(share, raised, refused, transaction)
             return share, parts
         share = Share(0, self._dispatch(), fault=fault.text)
-        self._keep(share, raised, in_hand, MessageState.FAILED, [faults.finding()])
+        self._keep(share, raised, MessageState.FAILED, [faults.finding()])
         share.dispatch.ring(Alert("message_failed", (faults.finding(),)), in_hand)
         return share, ()
 
@@ -115,27 +115,29 @@ class Raiser:
         self,
         share: Share,
         raised: Raised,
-        in_hand: InHand,
         refused: Sequence[Finding],
         transaction: Transaction,
     ) -> Sequence[Part]:
         """Put into `share` what the document comes to; the parts of its decision, none where it is refused."""
         reasons = [*refused, *await run_aside(raised.document, partial(list, self._judge(raised)))]
         if findings.rejects(reasons):
-            self._refuse(share, raised, in_hand, reasons)
+            self._refuse(share, raised, reasons)
             return ()
         decided = await self._decider.decide(raised, transaction)
         parts = decided.parts
         if raised.actor.partner is GATEWAY:
             parts = [_unanswered(part) for part in parts]
         share.facts, share.applied = decided.facts, decided.applied
-        state, case_id = await share.dispatch.carry_out(parts, in_hand, share.applied)
+        state, case_id = await share.dispatch.carry_out(parts, self._in_hand(raised), share.applied)
         reasons += answers.reasons(effects_of(parts))
         if state is MessageState.REJECTED:
-            self._refuse(share, raised, in_hand, reasons, case_id)
+            self._refuse(share, raised, reasons, case_id)
         else:
-            self._keep(share, raised, in_hand, state, reasons, case_id)
+            self._keep(share, raised, state, reasons, case_id)
         return parts
+
+    def _in_hand(self, raised: Raised) -> InHand:
+        return InHand(raised.id, raised.actor.partner, self._now, raised.test)
 
     def _judge(self, raised: Raised) -> Iterator[Finding]:
         """Why the document may not be decided: what its model and the rules have against it."""
@@ -153,21 +155,13 @@ class Raiser:
             return
         yield from rule_check.check(document, self._rules)
 
-    def _refuse(
-        self, share: Share, raised: Raised, in_hand: InHand, reasons: Sequence[Finding], case_id: str = ""
-    ) -> None:
+    def _refuse(self, share: Share, raised: Raised, reasons: Sequence[Finding], case_id: str = "") -> None:
         """Nothing comes of the document; whoever looks after the gateway is told, since nobody sent it."""
-        self._keep(share, raised, in_hand, MessageState.REJECTED, reasons, case_id)
-        share.dispatch.ring(Alert("raised_refused", tuple(reasons), case_id), in_hand)
+        self._keep(share, raised, MessageState.REJECTED, reasons, case_id)
+        share.dispatch.ring(Alert("raised_refused", tuple(reasons), case_id), self._in_hand(raised))
 
     def _keep(
-        self,
-        share: Share,
-        raised: Raised,
-        in_hand: InHand,
-        state: MessageState,
-        reasons: Sequence[Finding],
-        case_id: str = "",
+        self, share: Share, raised: Raised, state: MessageState, reasons: Sequence[Finding], case_id: str = ""
     ) -> None:
         """The document's row and its receipt."""
         partner, document = raised.actor.partner, raised.document.to_kept()

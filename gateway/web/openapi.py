@@ -34,6 +34,15 @@ _REQUEST: dict[str, Any] = {
     "content": {medium.type: {"schema": {}} for medium in MEDIA.values()},
 }
 
+_EVIDENCE: dict[str, Any] = {
+    "required": True,
+    "description": "A picture, a scan, a reading: kept as it comes, under the media type that it comes with",
+    "content": {"*/*": {"schema": {}}},
+}
+
+_KEPT = (resources.Accepted, resources.EvidenceKept)
+"""What answers to bytes that are durably stored by then."""
+
 _POST_HEADERS: list[dict[str, Any]] = [
     {
         "name": "Idempotency-Key",
@@ -127,7 +136,7 @@ def _operation(route: Route, schema_of: SchemaOf) -> dict[str, Any]:
     if route.scope:
         operation["description"] = f"Needs a key with the scope `{route.scope}`."
     if route.method == "POST":
-        operation["requestBody"] = _REQUEST
+        operation["requestBody"] = _EVIDENCE if route.answers is resources.EvidenceKept else _REQUEST
     return operation
 
 
@@ -145,7 +154,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
     found += [
         {"name": p.name, "in": "query", "description": p.description, "schema": p.schema()} for p in route.parameters
     ]
-    if route.answers is resources.Accepted:
+    if route.answers in _KEPT:
         found += _POST_HEADERS
     return [*found, _LANGUAGE] if route.scope else found
 
@@ -156,7 +165,7 @@ def _responses(route: Route, schema_of: SchemaOf) -> dict[str, Any]:
         "description": "Done",
         "content": {route.media_type: {"schema": _OBJECT if is_document else schema_of(route.answers)}},
     }
-    if route.answers is resources.Accepted:
+    if route.answers in _KEPT:
         success |= {"description": "Durably stored; its receipt is in the log", "headers": _ACCEPTED_HEADERS}
     responses: dict[str, Any] = {str(route.status): success}
     for status, model in sorted(route.also.items()):

@@ -84,6 +84,29 @@ class Accepted(Resource):
     receipt: dict[str, Any] = Field(description="The `received` receipt: the bytes of this member are the leaf")
 
 
+class EvidenceKept(Resource):
+    """A piece of evidence has been stored; its receipt is in the log."""
+
+    id: str = Field(description="What a decision names it by")
+    duplicate: bool = Field(description="Whether the same bytes came before under this Idempotency-Key")
+    receipt_index: int = Field(description="Where the receipt stands in the log; its proof is at /v1/receipts/{index}")
+    receipt: dict[str, Any] = Field(description="The `received` receipt: the bytes of this member are the leaf")
+
+
+class Evidence(Resource):
+    """A piece of evidence."""
+
+    id: str
+    sha256: str
+    size: int
+    media_type: str
+    taken_at: datetime | None = Field(None, description="When it was taken, as its sender says")
+    device: str | None = Field(None, description="What took it, as its sender says")
+    received_at: datetime
+    test: bool
+    link: str = Field(description="Where its bytes are found")
+
+
 class Delivery(Resource):
     """Something on its way to a recipient."""
 

@@ -10,7 +10,19 @@ from pydantic import BaseModel
 
 from gateway.registry.keys import READ, SEND
 from gateway.web import resources
-from gateway.web.api import audit, cases, deliveries, description, feeds, ledgers, log, messages, operations, tasks
+from gateway.web.api import (
+    audit,
+    cases,
+    deliveries,
+    description,
+    evidence,
+    feeds,
+    ledgers,
+    log,
+    messages,
+    operations,
+    tasks,
+)
 from gateway.web.parameters import TEST, Parameter
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -75,6 +87,36 @@ ROUTES: tuple[Route, ...] = (
         scope=READ,
         parameters=(messages.FURTHER, messages.MESSAGES),
         problems=(400, 404),
+    ),
+    Route(
+        "POST",
+        "/v1/evidence",
+        "postEvidence",
+        evidence.post,
+        status=201,
+        answers=resources.EvidenceKept,
+        scope=SEND,
+        parameters=(evidence.DEVICE, evidence.TAKEN_AT),
+        waits=True,
+        problems=(400, 409, 413, 415),
+    ),
+    Route(
+        "GET",
+        "/v1/evidence/{id}",
+        "getEvidence",
+        evidence.get,
+        answers=resources.Evidence,
+        scope=READ,
+        problems=(404,),
+    ),
+    Route(
+        "GET",
+        "/v1/evidence/{id}/body",
+        "getEvidenceBody",
+        evidence.body,
+        media_type="*/*",
+        scope=READ,
+        problems=(404,),
     ),
     Route(
         "GET",

@@ -97,6 +97,21 @@ def message(
     )
 
 
+def exhibit(one: model.Exhibit) -> resources.Evidence:
+    """A piece of evidence; whose it is, is its owner's to tell."""
+    return resources.Evidence(
+        id=one.id,
+        sha256=one.sha256,
+        size=one.size,
+        media_type=one.media_type,
+        taken_at=one.taken_at,
+        device=one.device or None,
+        received_at=one.received_at,
+        test=one.test,
+        link=f"/v1/evidence/{one.id}/body",
+    )
+
+
 def messages_of(payload_id: str) -> str:
     """The name of the list of a payload's messages, for its cursors."""
     return f"messages of {payload_id}"

@@ -22,11 +22,13 @@ from gateway.decide.facts import (
     Answer,
     CaseById,
     CasesByKeys,
+    ExhibitById,
     Facts,
     Ledger,
     LedgerEntry,
     LinkedCases,
     NextNumber,
+    OwnCases,
     PartnerById,
     PartnerByIdentifier,
     PersonById,
@@ -38,7 +40,7 @@ from gateway.decide.facts import (
 from gateway.decide.flow import Flows
 from gateway.discovery import find_flows
 from gateway.documents import ClearanceNotice, CustomsEntry, Declaration, Document, Manifest, Response, Transfer
-from gateway.model import AuditEntry, Case, Deadline, HeldRole, Identifier, Partner, Person, Role
+from gateway.model import AuditEntry, Case, Deadline, Exhibit, HeldRole, Identifier, Partner, Person, Role
 
 FLOWS = find_flows()
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
@@ -69,6 +71,10 @@ PERSONS = (
     Person("gone", BUREAU.id, "Wu Ming", (HeldRole("reviewer"),), active=False),
     Person("far", "far-bureau", "Zheng He", (HeldRole("reviewer"),)),
 )
+EXHIBITS = (
+    Exhibit("photo", BUREAU.id, "0" * 64, 7, "image/jpeg", NOW),
+    Exhibit("foreign-photo", STRANGER.id, "1" * 64, 7, "image/jpeg", NOW),
+)
 ALL = (FACTORY, NEWCOMER, AGENT, BUREAU, PORT_SIDE, STRANGER, CUSTOMS, PORT, OTHER_PORT)
 
 
@@ -84,6 +90,8 @@ class World:
     messages: int = 0
     asked: list[Query] = field(default_factory=list)
     audit: list[AuditEntry] = field(default_factory=list)
+    parts: set[tuple[str, str]] = field(default_factory=set)
+    """Who takes part in which case, beside those who opened theirs."""
 
     def send(
         self,
@@ -132,6 +140,10 @@ class World:
 
     def _answer(self, query: Query) -> object:
         match query:
+            case OwnCases():
+                return tuple(c for c in self.ground.cases.values() if (c.id, query.partner) in self.parts)
+            case ExhibitById():
+                return next((one for one in EXHIBITS if one.id == query.id and one.test == query.test), None)
             case CasesByKeys() | Waiting() | LinkedCases() | TasksOf() | ActsOn():
                 return ()
             case CaseById() | TaskById() | Ledger() | LedgerEntry():

@@ -153,9 +153,7 @@ class House:
 
 
 @asynccontextmanager
-async def house(
-    folder: Path, migrated: Path | str, *, flows: Flows = FLOWS, **pipeline: Any
-) -> AsyncIterator[House]:
+async def house(folder: Path, migrated: Path | str, *, flows: Flows = FLOWS, **pipeline: Any) -> AsyncIterator[House]:
     """A gateway's middle over a copy in `folder`, which outlives it, of a migrated file; or over a migrated URL."""
     database = folder / "gateway.db"
     url = migrated if isinstance(migrated, str) else f"sqlite+aiosqlite:///{database}"

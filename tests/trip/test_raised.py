@@ -177,7 +177,12 @@ async def test_a_chain_ends_where_it_is_too_long(raising: House) -> None:
     """Documents raise documents four times over; the next one is not taken up."""
     RAISES["make"] = lambda _, case: [Raise("echo", Echo(case=case.id, left=9, fails=False))]
     case, found = await accepted(raising)
-    assert [event.kind for event in case.events if event.kind.startswith("echo")] == ["echo 9", "echo 8", "echo 7", "echo 6"]
+    assert [event.kind for event in case.events if event.kind.startswith("echo")] == [
+        "echo 9",
+        "echo 8",
+        "echo 7",
+        "echo 6",
+    ]
     assert len(found) == DEEPEST
     assert [one.parent_id for one in found[1:]] == [one.id for one in found[:-1]]
     assert await alerts(raising) == ["raised_refused"]

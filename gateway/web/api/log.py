@@ -56,6 +56,8 @@ async def bundle(request: web.Request) -> web.StreamResponse:
         if raised and message is not None:
             content = canonical(message.document)  # nobody sent it: it is the document itself that was checked
             vouched.append(Kept(len(content), content))
+        elif "media_type" in said:
+            vouched.append((await service.store.exhibit(said["payload"]))[1])
         else:
             vouched.append(whole(await service.store.original(said["payload"])))
         if message is not None:
