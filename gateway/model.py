@@ -523,7 +523,9 @@ class AuditEntry:
 
     at: datetime
     action: str
-    """`task.claim`, `task.return`, `task.decide`, `task.override`, `task.withdraw`, `task.escalate` or `task.expire`."""
+    """`task.claim`, `task.return`, `task.decide`, `task.override`, `task.withdraw`, `task.escalate` or `task.expire`;
+    `registry.partner`, `registry.agreement`, `registry.credential`, `registry.person`, `registry.revoke`, or
+    `registry.import` of many at once."""
     result: str
     """`done` or `refused`."""
     partner_id: str
@@ -540,6 +542,8 @@ class AuditEntry:
     reasons: tuple[str, ...] = ()
     """Codes of findings."""
     test: bool = False
+    subject: str = ""
+    """What of the registry was changed, by its id; empty where it is a task."""
 
 
 class ToleranceOf(StrEnum):

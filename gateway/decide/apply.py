@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, cast
 
-from gateway.decide.desk import Desk
+from gateway.decide.desk import Alarm, Desk
 from gateway.decide.effects import (
     AddKeys,
     Ask,
@@ -56,6 +56,7 @@ from gateway.decide.facts import (
     Waiting,
     WaitingDocument,
 )
+from gateway.decide.persons import name_rule
 from gateway.decide.tasks import (
     DEADLINE,
     act_done,
@@ -278,13 +279,15 @@ class _Changes:
     ) -> None:
         """A line of the audit: of what was done where the task is there as it was, and else of what was refused."""
         occasion = self._desk.occasion
+        # A term that is over is nobody's doing: the rule of such tasks is.
+        by_rule = name_rule("tasks", after.kind) if after is not None and isinstance(occasion, Alarm) else ""
         self._audit.append(
             AuditEntry(
                 self._desk.now,
                 action,
                 "done" if after is not None else "refused",
                 occasion.actor.partner.id,
-                occasion.actor.person,
+                occasion.actor.person or by_rule,
                 role or occasion.actor.role,
                 task_id,
                 case_id,

@@ -66,6 +66,8 @@ class Move:
     track: str
     event: str
     reasons: tuple[Finding, ...] = ()
+    rule: str = ""
+    """By which rule set (`persons.name_rule`), where that decides and no person or partner does."""
 
 
 @dataclass(frozen=True, slots=True)

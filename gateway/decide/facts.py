@@ -76,10 +76,9 @@ one at a time."""
 
 @dataclass(frozen=True, slots=True)
 class OwnCases(Question[tuple[Case, ...]]):
-    """Among the cases that `partner` takes part in, the newest ones of the number `key`, of whatever kind that is, or of
-    that id; ordered by case id, MOST_OWN of them at most.
+    """The newest cases of the number `key`, of whatever kind that is, or of that id, in which `partner` takes part.
 
-    What is another's is looked for, and not found, like what is not there at all. It is how things stood when it was
+    They are ordered by case id, and MOST_OWN at most. What is another's is looked for, and not found, like what is not there at all. It is how things stood when it was
     asked, to be told and not to be decided upon: whatever moves them meanwhile is held up by nobody who asks.
     """
 

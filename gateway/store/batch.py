@@ -152,7 +152,7 @@ class Batch:
         frontier = before.frontier if before is not None else Frontier()
         bodies = [write_entry(entry, origin) for entry in self._audit]
         for index, (entry, body) in enumerate(zip(self._audit, bodies, strict=True), frontier.size):
-            told = (entry.action, entry.task_id, entry.partner_id, entry.person_id, entry.case_id)
+            told = (entry.action, entry.task_id or entry.subject, entry.partner_id, entry.person_id, entry.case_id)
             self.insert(tables.audit_entries, (index, *told, pack_leaf(body)))
         self._grow(AUDIT, LogState(origin, frontier), bodies)
 

@@ -158,7 +158,7 @@ class Raiser:
     def _refuse(self, share: Share, raised: Raised, reasons: Sequence[Finding], case_id: str = "") -> None:
         """Nothing comes of the document; whoever looks after the gateway is told, since nobody sent it."""
         self._keep(share, raised, MessageState.REJECTED, reasons, case_id)
-        share.dispatch.ring(Alert("raised_refused", tuple(reasons), case_id), self._in_hand(raised))
+        share.dispatch.ring(Alert("raised_refused", tuple(reasons), case_id), self._in_hand(raised), "refused")
 
     def _keep(
         self, share: Share, raised: Raised, state: MessageState, reasons: Sequence[Finding], case_id: str = ""

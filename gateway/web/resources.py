@@ -216,6 +216,10 @@ class Event(Resource):
     track: str | None = Field(None, description="Where `status` changed: on which of the case's tracks")
     status_from: str | None = Field(None, description="Where `status` changed: the state before")
     status_to: str | None = Field(None, description="Where `status` changed, or a case was opened: the state after")
+    decided_by: str | None = Field(
+        None,
+        description="`rule:<set>:<id>` where a rule set decided and no person did; else a person of the caller's own",
+    )
     message: str | None = None
     delivery: str | None = None
 
@@ -316,6 +320,7 @@ class AuditEntry(Resource):
     environment: str
     log: str
     version: int
+    subject: str = Field("", description="Id of what was changed in the registry; empty where it is a task")
 
 
 class AuditPage(Resource):

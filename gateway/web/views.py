@@ -270,6 +270,7 @@ def _event(
     The owner of the case learns what went to whom by role, as it sees the deliveries themselves.
     """
     own = caller.everything or event.partner_id in ("", caller.partner.id)
+    by = _text(event, "person")
     before, after = _text(event, "from"), _text(event, "to") or _text(event, "status")
     return resources.Event(
         at=event.at,
@@ -278,6 +279,7 @@ def _event(
         track=_text(event, "track") or None,
         status_from=before or None,
         status_to=after or None,
+        decided_by=by if by.startswith(AUTOMATIC) or (by and own) else None,
         message=(event.message_id or None) if own else None,
         delivery=(event.delivery_id or None) if own else None,
     )
