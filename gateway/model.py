@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 
 class Syntax(StrEnum):
@@ -515,6 +516,40 @@ class Exhibit:
     body: bytes = b""
     path: str = ""
     """The file that holds the bytes on their way in, where they are many; `body` is empty then."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectVersion:
+    """What the registry says of a subject from a day on; each version is whole, and none is ever changed."""
+
+    scheme: str
+    value: str
+    """The subject goes by `value` in `scheme`, as partners do."""
+    version: int
+    """From 1, in the order in which they were registered."""
+    valid_from: date
+    state: str
+    """`registered`, `suspended` or `closed`."""
+    name: str = ""
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    """JSON of `documents.registration.Attributes`."""
+    partner_id: str = ""
+    """Who registered it."""
+    occasion: str = ""
+    """Id of the message by which."""
+    at: datetime | None = None
+    """When that was received."""
+    test: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What is registered of a subject on a day."""
+
+    version: SubjectVersion | None = None
+    """The one in force on that day; None where there is none."""
+    newest: int = 0
+    """The number of its newest version, whatever day that is from; 0 where there is none."""
 
 
 @dataclass(frozen=True, slots=True)

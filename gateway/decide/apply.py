@@ -7,7 +7,7 @@ earlier ones came to before anything is committed. The trip, the stores and the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -31,6 +31,7 @@ from gateway.decide.effects import (
     Move,
     NewCase,
     Posting,
+    Register,
     Reserve,
     Reverse,
     Settle,
@@ -51,12 +52,14 @@ from gateway.decide.facts import (
     LinkedCases,
     OwnCases,
     Query,
+    Subject,
     TaskById,
     TasksOf,
     Waiting,
     WaitingDocument,
 )
 from gateway.decide.persons import name_rule
+from gateway.decide.subjects import lay_over
 from gateway.decide.tasks import (
     DEADLINE,
     act_done,
@@ -69,7 +72,19 @@ from gateway.decide.tasks import (
 )
 from gateway.decide.tracks import NONE, Step
 from gateway.errors import LedgerRefused
-from gateway.model import Account, ActDone, AuditEntry, Case, Deadline, Entry, Finding, Task, TaskState
+from gateway.model import (
+    Account,
+    ActDone,
+    AuditEntry,
+    Case,
+    Deadline,
+    Entry,
+    Finding,
+    Registered,
+    SubjectVersion,
+    Task,
+    TaskState,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +136,8 @@ class Applied:
     """(case, kind, the case it belongs to)."""
     deadlines: Mapping[str, Deadline | None] = field(default_factory=dict)
     """By id; None where it is undone."""
+    subjects: tuple[SubjectVersion, ...] = ()
+    """What is registered of subjects, in order."""
     tasks: Mapping[str, Task] = field(default_factory=dict)
     """Tasks that were asked, claimed, decided or withdrawn, as they are then, by id."""
     audit: tuple[AuditEntry, ...] = ()
@@ -153,6 +170,7 @@ class _Changes:
         self._deadlines: dict[str, Deadline | None] = {}
         self._tasks: dict[str, Task] = {}
         self._audit: list[AuditEntry] = []
+        self._subjects: list[SubjectVersion] = []
 
     @property
     def applied(self) -> Applied:
@@ -166,6 +184,7 @@ class _Changes:
             self._books.entries,
             tuple(self._links),
             self._deadlines,
+            tuple(self._subjects),
             self._tasks,
             tuple(self._audit),
         )
@@ -190,6 +209,8 @@ class _Changes:
                 self._ask(effect)
             case Settle() | Close() | Claim() | GiveBack() | Escalate():
                 effect = self._change_task(effect) or effect
+            case Register():
+                self._register(effect)
             case Attempt():
                 self._tell(effect.action, effect.task, effect.case, effect.office, effect.role, why=effect.reasons)
             case _:
@@ -216,6 +237,45 @@ class _Changes:
             self._deadlines[effect.id] = Deadline(
                 effect.id, effect.kind, effect.case, effect.at, effect.args, self._desk.test
             )
+
+    def _register(self, effect: Register) -> None:
+        """The next version of a subject, of which the audit tells with the one that it follows."""
+        desk, occasion = self._desk, self._desk.occasion
+        known = desk.facts[Subject(effect.scheme, effect.value, effect.valid_from, desk.test)]
+        mine = [one for one in self._subjects if (one.scheme, one.value) == (effect.scheme, effect.value)]
+        known = lay_over(known, mine, effect.valid_from)
+        made = SubjectVersion(
+            effect.scheme,
+            effect.value,
+            known.newest + 1,
+            effect.valid_from,
+            effect.state,
+            effect.name,
+            effect.attributes,
+            occasion.actor.partner.id,
+            occasion.id,
+            occasion.at,
+            desk.test,
+        )
+        self._subjects.append(made)
+        self._audit.append(
+            AuditEntry(
+                desk.now,
+                "registry.register",
+                "done",
+                occasion.actor.partner.id,
+                occasion.actor.person,
+                occasion.actor.role,
+                task_id="",
+                case_id="",
+                office="",
+                occasion=occasion.id,
+                before=_registered(known.version),
+                after=_registered(made),
+                test=desk.test,
+                subject=f"{effect.scheme} {effect.value}",
+            )
+        )
 
     def _ask(self, effect: Ask) -> None:
         """The task that is asked, due when whoever asks says, or when the rule of its kind does."""
@@ -299,6 +359,20 @@ class _Changes:
                 test=self._desk.test,
             )
         )
+
+
+def _registered(version: SubjectVersion | None) -> dict[str, str]:
+    """A version as the audit says it: what is registered by name, and no more of it."""
+    if version is None:
+        return {}
+    told = {
+        "version": str(version.version),
+        "valid_from": version.valid_from.isoformat(),
+        "state": version.state,
+        "name": version.name,
+        "attributes": " ".join(sorted(version.attributes)),
+    }
+    return {name: value for name, value in told.items() if value}
 
 
 def _standing(task: Task | None) -> dict[str, str]:
@@ -421,6 +495,8 @@ class Ground:
     """By account and id, of live and of test traffic."""
     links: set[tuple[str, str, str]] = field(default_factory=set)
     tasks: dict[str, Task] = field(default_factory=dict)
+    subjects: dict[tuple[str, str, bool], tuple[SubjectVersion, ...]] = field(default_factory=dict)
+    """Versions by scheme, value, and whether it is test traffic's, in order."""
 
     def take(self, applied: Applied) -> None:
         """Lay one decision's changes over those before it, which it was decided on."""
@@ -429,6 +505,9 @@ class Ground:
         self.attached.update(applied.attached)
         self.links.update(applied.links)
         self.tasks.update(applied.tasks)
+        for made in applied.subjects:
+            key = (made.scheme, made.value, made.test)
+            self.subjects[key] = (*self.subjects.get(key, ()), made)
         self.accounts.update(((name, applied.test), account) for name, account in applied.accounts.items())
         self.entries.update(((*key, applied.test), entry) for key, entry in applied.entries.items())
 
@@ -442,11 +521,12 @@ class Ground:
             dict(self.entries),
             set(self.links),
             dict(self.tasks),
+            dict(self.subjects),
         )
 
     def over(self, facts: Facts) -> Facts:
         """`facts` as they will be; the versions stay those of the store's answers, which the commit compares."""
-        if not (self.cases or self.waits or self.attached or self.accounts or self.links or self.tasks):
+        if not any(getattr(self, held.name) for held in fields(self)):
             return facts
         return Facts({query: Answer(self._value(query, a.value), a.version) for query, a in facts.answers.items()})
 
@@ -496,6 +576,9 @@ class Ground:
                     if task.case_id == query.case and task.test == query.test and task.state is TaskState.DECIDED
                 )
                 return tuple(done[id_] for id_ in sorted(done))
+            case Subject():
+                made = self.subjects.get((query.scheme, query.value, query.test), ())
+                return lay_over(cast("Registered", value), made, query.day)
             case Ledger():
                 return self.accounts.get((query.account, query.test), value)
             case LedgerEntry():

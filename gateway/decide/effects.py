@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
@@ -359,6 +359,21 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Register:
+    """From `valid_from` on the registry says this of whoever goes by `value` in `scheme`; it is a version of its own.
+
+    `attributes` are all of them (`documents.registration.Attributes` as JSON); facts must hold the subject on that day.
+    """
+
+    scheme: str
+    value: str
+    valid_from: date
+    state: str
+    name: str = ""
+    attributes: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Raise:
     """`document` is decided by its own flow next, in the same transaction, as if `acting` had sent it.
 
@@ -402,4 +417,5 @@ Effect = (
     | Escalate
     | Attempt
     | Raise
+    | Register
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Generic, TypeVar, cast
 
 from gateway.decide.names import (
@@ -18,12 +19,13 @@ from gateway.decide.names import (
     key_names,
     ledger_name,
     links_name,
+    subject_name,
     task_name,
     tasks_name,
     wait_key_names,
     wait_name,
 )
-from gateway.model import Account, ActDone, Case, Entry, Exhibit, Partner, Person, Task
+from gateway.model import Account, ActDone, Case, Entry, Exhibit, Partner, Person, Registered, Task
 
 T = TypeVar("T")
 Key = tuple[str, str]
@@ -147,6 +149,20 @@ class PersonById(Question[Person | None]):
 
 
 @dataclass(frozen=True, slots=True)
+class Subject(Question[Registered]):
+    """What is registered on a day of whoever goes by `value` in `scheme`."""
+
+    scheme: str
+    value: str
+    day: date
+    test: bool = False
+
+    def touches(self, answer: Registered) -> Iterator[Name]:  # noqa: ARG002 - the base class's signature
+        """The subject, whether anything is registered of it or not."""
+        yield subject_name(self.scheme, self.value, test=self.test)
+
+
+@dataclass(frozen=True, slots=True)
 class ExhibitById(Question[Exhibit | None]):
     """The piece of evidence with this id, without its bytes."""
 
@@ -247,6 +263,7 @@ Query = (
     | TasksOf
     | ActsOn
     | PersonById
+    | Subject
     | ExhibitById
     | NextNumber
     | PartnerById

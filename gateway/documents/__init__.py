@@ -18,6 +18,7 @@ from gateway.documents.decision import Decision
 from gateway.documents.declaration import Declaration
 from gateway.documents.enquiry import Enquiry
 from gateway.documents.manifest import Manifest
+from gateway.documents.registration import Registration
 from gateway.documents.release import ReleaseNotice
 from gateway.documents.response import Response
 from gateway.documents.transfer import Transfer
@@ -69,6 +70,7 @@ __all__ = [
     "Enquiry",
     "Manifest",
     "Part",
+    "Registration",
     "ReleaseNotice",
     "Response",
     "Transfer",

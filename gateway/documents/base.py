@@ -193,6 +193,9 @@ class Document(Part):
 
     document_type: ClassVar[str] = ""
     """The name of its type, which agreements, mappings and feeds use."""
+    each: ClassVar[str] = ""
+    """The list by whose items it is decided, piece after piece, each item with an outcome of its own; empty for one that is
+    decided as a whole."""
     version: ClassVar[int] = 1
     """Of the model: counted up where values that were kept before would no longer be read, and `grow` says how they are."""
 

@@ -30,6 +30,7 @@ from gateway.model import (
     PayloadState,
     Receipt,
     Stage,
+    SubjectVersion,
     Syntax,
     Task,
 )
@@ -306,6 +307,8 @@ class Outcome:
     """Tasks as they are then; FactsMoved where one's version is not the one before by now."""
     audit: tuple[AuditEntry, ...] = ()
     """What the audit says of it, in a log of its own."""
+    subjects: tuple[SubjectVersion, ...] = ()
+    """What is registered of subjects; FactsMoved where a version is not the next by now."""
     answers: tuple[Answered, ...] = ()
     """Deliveries that the messages answer; each is answered once, by whichever comes first."""
     failed: str = ""

@@ -29,16 +29,18 @@ from gateway.decide.facts import (
     PartnerByIdentifier,
     PersonById,
     Query,
+    Subject,
     TaskById,
     TasksOf,
     Waiting,
     WaitingDocument,
 )
 from gateway.decide.names import Name
+from gateway.decide.subjects import choose_version
 from gateway.decide.tasks import act_done
 from gateway.errors import GatewayError
-from gateway.model import Account, Case, Entry, Exhibit, Identifier, Partner, Task
-from gateway.store import exhibits, ledgers, participation, persons, registry, tables, tasks
+from gateway.model import Account, Case, Entry, Exhibit, Identifier, Partner, Registered, Task
+from gateway.store import exhibits, ledgers, participation, persons, registry, subjects, tables, tasks
 from gateway.store.batch import Batch
 from gateway.store.cases import documents as stored_documents
 from gateway.store.cases import unpack_standing
@@ -84,6 +86,8 @@ def answer(connection: Connection, queries: Collection[Query]) -> dict[Query, An
                 value = people.get(id_)
             case ExhibitById():
                 value = found.exhibit(query)
+            case Subject():
+                value = found.subject(query)
             case Waiting():
                 value = tuple(waits[id_] for id_ in found.waits_of(query))
             case Ledger():
@@ -129,6 +133,9 @@ class _Found:
         self._decided: dict[str, list[Task]] = defaultdict(list)
         for task in tasks.read_decided(connection, {q.case for q in queries if isinstance(q, ActsOn)}):
             self._decided[task.case_id].append(task)
+        self._subjects = subjects.read(
+            connection, {(q.scheme, q.value, q.test) for q in queries if isinstance(q, Subject)}
+        )
         self._exhibits = exhibits.read(connection, {q.id for q in queries if isinstance(q, ExhibitById)})
         wait_keys = {(*key, q.test) for q in queries if isinstance(q, Waiting) for key in q.keys}
         self._waits_by_key = ids_by_key(connection, tables.wait_keys, "wait_id", wait_keys)
@@ -167,6 +174,10 @@ class _Found:
     def decided_of(self, query: ActsOn) -> list[Task]:
         tasks_ = self._decided.get(query.case, [])
         return sorted((task for task in tasks_ if task.test == query.test), key=lambda task: task.id)
+
+    def subject(self, query: Subject) -> Registered:
+        versions = self._subjects.get((query.scheme, query.value, query.test), [])
+        return Registered(choose_version(versions, query.day), versions[-1].version if versions else 0)
 
     def exhibit(self, query: ExhibitById) -> Exhibit | None:
         exhibit = self._exhibits.get(query.id)
@@ -213,6 +224,9 @@ class _Found:
                 return f"entry {entry.state.value if entry is not None else ''}"
             case PartnerById() | PartnerByIdentifier() | PersonById():
                 return f"registry {self._registry}"
+            case Subject():
+                subject = self.subject(query)
+                return f"subject {subject.version.version if subject.version is not None else 0} of {subject.newest}"
             case ExhibitById():
                 return "exhibit" if self.exhibit(query) is not None else ""
             case NextNumber() | OwnCases():

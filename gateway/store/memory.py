@@ -29,13 +29,26 @@ from gateway.decide.facts import (
     PartnerByIdentifier,
     PersonById,
     Query,
+    Subject,
     TaskById,
     TasksOf,
     Waiting,
     WaitingDocument,
 )
 from gateway.errors import FactsMoved
-from gateway.model import Account, ActDone, Case, Deadline, Entry, Exhibit, Identifier, Partner, Person, Task
+from gateway.model import (
+    Account,
+    ActDone,
+    Case,
+    Deadline,
+    Entry,
+    Exhibit,
+    Identifier,
+    Partner,
+    Person,
+    Registered,
+    Task,
+)
 from gateway.store.contract import CaseChange, Outcome, Wait
 from gateway.store.participation import find_participants
 
@@ -91,6 +104,16 @@ class MemoryDecisions:
             if postings.get(key, account.version if account else 0) + 1 != one.account.version:
                 raise FactsMoved(work=outcome.work.id, account=one.account.name)
             postings[key] = one.account.version
+        newest: dict[tuple[str, str, bool], int] = {}
+        for made in outcome.subjects:
+            subject = (made.scheme, made.value, made.test)
+            there = newest.get(subject, len(self._ground.subjects.get(subject, ())))
+            if there + 1 != made.version:
+                raise FactsMoved(work=outcome.work.id, subject=f"{made.scheme} {made.value}")
+            newest[subject] = made.version
+        for made in outcome.subjects:
+            subject = (made.scheme, made.value, made.test)
+            self._ground.subjects[subject] = (*self._ground.subjects.get(subject, ()), made)
         self._ground.tasks.update((task.id, task) for task in outcome.tasks)
         self._ground.links.update((link.case_id, link.kind, link.other_id) for link in outcome.links)
         for id_, deadline in outcome.deadlines.items():
@@ -117,6 +140,11 @@ class MemoryDecisions:
                 return Answer(self._named.get(Identifier(query.scheme, query.value)))
             case PersonById():
                 return Answer(self._persons.get(query.id))
+            case Subject():
+                registered = self._over(query, Registered())
+                assert isinstance(registered, Registered)
+                held = registered.version.version if registered.version is not None else 0
+                return Answer(registered, f"Subject {held} of {registered.newest}")
             case ExhibitById():
                 exhibit = self._exhibits.get(query.id)
                 return Answer(exhibit if exhibit is not None and exhibit.test == query.test else None)

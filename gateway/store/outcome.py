@@ -21,6 +21,7 @@ from gateway.decide.names import (
     key_names,
     ledger_name,
     links_name,
+    subject_name,
     task_name,
     tasks_name,
     wait_key_names,
@@ -29,7 +30,7 @@ from gateway.decide.names import (
 )
 from gateway.errors import FactsMoved, GatewayError, LeaseLost
 from gateway.model import Finding, InterchangeRef
-from gateway.store import cases, deadlines, deliveries, facts, ledgers, payloads, tables, tasks
+from gateway.store import cases, deadlines, deliveries, facts, ledgers, payloads, subjects, tables, tasks
 from gateway.store.batch import Batch
 from gateway.store.bodies import insert_body
 from gateway.store.contract import MessageRecord, Outcome, Standing, Wait, Work, WorkKind
@@ -106,6 +107,7 @@ def _writes(outcome: Outcome) -> set[Name]:
             found.update(key_names(change.add_keys, test=change.test))
     for task in outcome.tasks:
         found.update((task_name(task.id), tasks_name(task.case_id)))
+    found.update(subject_name(one.scheme, one.value, test=one.test) for one in outcome.subjects)
     found.update(links_name(case_id) for link in outcome.links for case_id in (link.case_id, link.other_id))
     found.update(work_name(WorkKind.DEADLINE, deadline_id) for deadline_id in outcome.deadlines)
     for wait in outcome.waits:
@@ -157,6 +159,9 @@ class _Judge:
         self._accounts = ledgers.read(
             connection, {(one.account.name, one.account.test) for outcome in outcomes for one in outcome.accounts}
         )
+        self._subjects = subjects.newest(
+            connection, {(one.scheme, one.value, one.test) for outcome in outcomes for one in outcome.subjects}
+        )
         self._interchanges = find_interchanges(connection, [ref for o in outcomes for ref, _ in o.interchanges])
 
     def fault(self, outcome: Outcome) -> GatewayError | None:
@@ -171,6 +176,7 @@ class _Judge:
             self._moved_case(outcome)
             or self._moved_task(outcome)
             or self._moved_account(outcome)
+            or self._moved_subject(outcome)
             or self._used_interchange(outcome)
         )
 
@@ -210,6 +216,15 @@ class _Judge:
             if expected.get(key, known.version if known else 0) + 1 != account.version:
                 return FactsMoved(work=outcome.work.id, account=account.name)
             expected[key] = account.version
+        return None
+
+    def _moved_subject(self, outcome: Outcome) -> GatewayError | None:
+        expected: dict[subjects.Key, int] = {}
+        for version in outcome.subjects:
+            key = (version.scheme, version.value, version.test)
+            if expected.get(key, self._subjects.get(key, 0)) + 1 != version.version:
+                return FactsMoved(work=outcome.work.id, subject=f"{version.scheme} {version.value}")
+            expected[key] = version.version
         return None
 
     def _used_interchange(self, outcome: Outcome) -> GatewayError | None:
@@ -283,6 +298,8 @@ def _write(batch: Batch, outcomes: Sequence[Outcome], judged: _Judge) -> Callabl
             tasks.write(batch, task)
         for posted in outcome.accounts:
             ledgers.write(batch, posted)
+        for version in outcome.subjects:
+            subjects.write(batch, version)
         for wait in outcome.waits:
             # One that found its case within the outcome never waits.
             if wait.id not in outcome.attached:

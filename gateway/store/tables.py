@@ -832,6 +832,25 @@ persons = Table(
 )
 """Who acts for partners. `roles` is JSON: they are only ever read whole."""
 
+subjects = Table(
+    "subjects",
+    metadata,
+    _text("scheme"),
+    _text("value"),
+    _flag("test"),
+    _number("version"),
+    _text("valid_from"),
+    _text("state"),
+    _text("name"),
+    Column("attributes", LargeBinary, nullable=False),
+    _text("partner_id"),
+    _text("occasion"),
+    _time("at"),
+    PrimaryKeyConstraint("scheme", "value", "test", "version"),
+)
+"""What the registry says of subjects, every version that it ever had. `valid_from` is a day (ISO 8601); `attributes` is
+JSON, packed as documents are."""
+
 registry_changes = Table(
     "registry_changes",
     metadata,

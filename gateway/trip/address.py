@@ -36,6 +36,7 @@ from gateway.model import (
     Finding,
     MessageState,
     Partner,
+    SubjectVersion,
     Task,
     derive_id,
 )
@@ -86,6 +87,7 @@ class Dispatch:
         self.links: list[CaseLink] = []
         self.deadlines: dict[str, Deadline | None] = {}
         self.tasks: list[Task] = []
+        self.subjects: list[SubjectVersion] = []
         self.audit: list[AuditEntry] = []
         self._tasks: Mapping[str, Task] = {}
         """Those in hand, by id, for the timeline."""
@@ -130,6 +132,7 @@ class Dispatch:
         self._tasks = applied.tasks
         self.tasks += applied.tasks.values()
         self.audit += applied.audit
+        self.subjects += applied.subjects
         self._entries = applied.entries
         self.accounts += (
             AccountChange(account, tuple(e for (of, _), e in applied.entries.items() if of == name))
@@ -423,7 +426,7 @@ class Dispatch:
 def gather_written(dispatches: Iterable[Dispatch]) -> dict[str, Any]:
     """What all of them collected, in order, as an outcome takes it by name."""
     made = list(dispatches)
-    names = ("cases", "deliveries", "feed", "waits", "attached", "accounts", "links", "tasks", "audit")
+    names = ("cases", "deliveries", "feed", "waits", "attached", "accounts", "links", "tasks", "audit", "subjects")
     written: dict[str, Any] = {name: tuple(chain.from_iterable(getattr(d, name) for d in made)) for name in names}
     return {**written, "deadlines": {id_: deadline for d in made for id_, deadline in d.deadlines.items()}}
 

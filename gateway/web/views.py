@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from gateway import findings, model
-from gateway.decide.persons import Permit
+from gateway.decide.persons import AUTOMATIC, Permit
 from gateway.documents.base import without_version
 from gateway.languages import CHINESE, choose_language
 from gateway.reasons import maybe_read_reasons, say_reasons

@@ -33,6 +33,7 @@ from gateway.decide.facts import (
     PartnerByIdentifier,
     PersonById,
     Query,
+    Subject,
     TaskById,
     TasksOf,
     Waiting,
@@ -40,7 +41,7 @@ from gateway.decide.facts import (
 from gateway.decide.flow import Flows
 from gateway.discovery import find_flows
 from gateway.documents import ClearanceNotice, CustomsEntry, Declaration, Document, Manifest, Response, Transfer
-from gateway.model import AuditEntry, Case, Deadline, Exhibit, HeldRole, Identifier, Partner, Person, Role
+from gateway.model import AuditEntry, Case, Deadline, Exhibit, HeldRole, Identifier, Partner, Person, Registered, Role
 
 FLOWS = find_flows()
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
@@ -142,6 +143,8 @@ class World:
         match query:
             case OwnCases():
                 return tuple(c for c in self.ground.cases.values() if (c.id, query.partner) in self.parts)
+            case Subject():
+                return Registered()
             case ExhibitById():
                 return next((one for one in EXHIBITS if one.id == query.id and one.test == query.test), None)
             case CasesByKeys() | Waiting() | LinkedCases() | TasksOf() | ActsOn():

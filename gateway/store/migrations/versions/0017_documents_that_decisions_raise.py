@@ -1,4 +1,4 @@
-"""Documents that decisions raise have a row among the messages; evidence is kept, and found by the tasks that name it."""
+"""Documents that decisions raise have a row among the messages; evidence is kept; subjects of the registry have versions."""
 
 from __future__ import annotations
 
@@ -46,6 +46,17 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("task_exhibits_task", "task_exhibits", ["task_id"])
+    op.create_table(
+        "subjects",
+        *(sa.Column(name, sa.Text(), nullable=False) for name in ("scheme", "value")),
+        sa.Column("test", sa.Boolean(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        *(sa.Column(name, sa.Text(), nullable=False) for name in ("valid_from", "state", "name")),
+        sa.Column("attributes", sa.LargeBinary(), nullable=False),
+        *(sa.Column(name, sa.Text(), nullable=False) for name in ("partner_id", "occasion")),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("scheme", "value", "test", "version"),
+    )
     _name_evidence_of_tasks()
 
 
@@ -65,6 +76,7 @@ def _name_evidence_of_tasks() -> None:
 
 def downgrade() -> None:
     """What was raised goes: the version before would take it for sent. So does what evidence there is."""
+    op.drop_table("subjects")
     op.drop_table("task_exhibits")
     op.drop_table("exhibits")
     op.execute("DELETE FROM messages WHERE parent_id <> ''")
