@@ -72,6 +72,7 @@ class Raiser:
         """
         shares: list[Share] = []
         pending: deque[tuple[Occasion, str, Raise]] = deque((occasion, *found) for found in raises_in(parts))
+        about = next((effect.case for effect in effects_of(parts) if getattr(effect, "case", "")), "")
         while pending:
             if len(shares) >= MOST_RAISED:
                 raise DecisionEndless(occasion=occasion.id, raised=len(shares))
@@ -80,7 +81,7 @@ class Raiser:
             actor = parent.actor if partner is None or not effect.acting else Actor(partner)
             raised = make_raised(parent, place, effect, actor)
             refused = () if partner is not None else (make_finding("raised.partner", value=effect.acting),)
-            share, following = await self._decide(raised, refused, transaction)
+            share, following = await self._decide(raised, refused, about, transaction)
             transaction.add(share)
             shares.append(share)
             pending += ((raised, *found) for found in raises_in(following))
@@ -97,14 +98,14 @@ class Raiser:
         return found if found.active else None
 
     async def _decide(
-        self, raised: Raised, refused: Sequence[Finding], transaction: Transaction
+        self, raised: Raised, refused: Sequence[Finding], about: str, transaction: Transaction
     ) -> tuple[Share, Sequence[Part]]:
         """What one document comes to, and what its decision says."""
         share = Share(0, self._dispatch())
         in_hand = self._in_hand(raised)
         self._numbers += 1
         with faults.caught() as fault:
-            parts = await self._settle(share, raised, refused, transaction)
+            parts = await self._settle(share, raised, refused, about, transaction)
             return share, parts
         share = Share(0, self._dispatch(), fault=fault.text)
         self._keep(share, raised, MessageState.FAILED, [faults.finding()])
@@ -116,12 +117,16 @@ class Raiser:
         share: Share,
         raised: Raised,
         refused: Sequence[Finding],
+        about: str,
         transaction: Transaction,
     ) -> Sequence[Part]:
-        """Put into `share` what the document comes to; the parts of its decision, none where it is refused."""
+        """Put into `share` what the document comes to; the parts of its decision, none where it is refused.
+
+        One that is refused is told with the case that what raised it was `about`.
+        """
         reasons = [*refused, *await run_aside(raised.document, partial(list, self._judge(raised)))]
         if findings.rejects(reasons):
-            self._refuse(share, raised, reasons)
+            self._refuse(share, raised, reasons, about)
             return ()
         decided = await self._decider.decide(raised, transaction)
         parts = decided.parts
@@ -131,7 +136,7 @@ class Raiser:
         state, case_id = await share.dispatch.carry_out(parts, self._in_hand(raised), share.applied)
         reasons += answers.reasons(effects_of(parts))
         if state is MessageState.REJECTED:
-            self._refuse(share, raised, reasons, case_id)
+            self._refuse(share, raised, reasons, case_id or about)
         else:
             self._keep(share, raised, state, reasons, case_id)
         return parts
@@ -155,7 +160,7 @@ class Raiser:
             return
         yield from rule_check.check(document, self._rules)
 
-    def _refuse(self, share: Share, raised: Raised, reasons: Sequence[Finding], case_id: str = "") -> None:
+    def _refuse(self, share: Share, raised: Raised, reasons: Sequence[Finding], case_id: str) -> None:
         """Nothing comes of the document; whoever looks after the gateway is told, since nobody sent it."""
         self._keep(share, raised, MessageState.REJECTED, reasons, case_id)
         share.dispatch.ring(Alert("raised_refused", tuple(reasons), case_id), self._in_hand(raised), "refused")

@@ -13,6 +13,7 @@ import pytest
 
 from gateway.decide.desk import Desk
 from gateway.decide.effects import Due, Effect, Note, Raise
+from gateway.decide.facts import CaseById
 from gateway.decide.flow import Flow, Flows, On, Takes
 from gateway.decide.raising import DEEPEST
 from gateway.documents import ClearanceNotice
@@ -43,6 +44,7 @@ def echo(desk: Desk) -> list[Effect]:
     assert isinstance(document, Echo)
     if document.fails:
         raise RuntimeError("a fault of ours")
+    assert desk.facts[CaseById(document.case, desk.test)] is not None
     more = document.model_copy(update={"left": document.left - 1})
     return [Note(document.case, f"echo {document.left}"), *([Raise("echo", more)] if document.left else [])]
 
@@ -86,10 +88,15 @@ EVERY = Flows([*FLOWS.all, RAISING])
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def raising(request: pytest.FixtureRequest, tmp_path: Path, migrated: Path) -> AsyncIterator[House]:
+def where(request: pytest.FixtureRequest, migrated: Path) -> Path | str:
+    """A migrated database of each engine."""
+    return migrated if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+async def raising(where: Path | str, tmp_path: Path) -> AsyncIterator[House]:
     """A gateway's middle in which acceptance raises something."""
-    place = migrated if request.param == "sqlite" else request.getfixturevalue("postgres_url")
-    async with house(tmp_path, place, flows=EVERY) as one:
+    async with house(tmp_path, where, flows=EVERY) as one:
         yield one
     RAISES.clear()
 
@@ -183,7 +190,7 @@ async def test_a_chain_ends_where_it_is_too_long(raising: House) -> None:
         "echo 7",
         "echo 6",
     ]
-    assert len(found) == DEEPEST
+    assert [one.state for one in found] == [MessageState.ACCEPTED] * DEEPEST + [MessageState.REJECTED]
     assert [one.parent_id for one in found[1:]] == [one.id for one in found[:-1]]
     assert await alerts(raising) == ["raised_refused"]
 
