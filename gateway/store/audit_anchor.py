@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -57,9 +58,7 @@ class AuditAnchor:
             with naming_system_errors():
                 there = await asyncio.to_thread(self._file.read)
             if there != note:
-                judgement = await self._database.read(
-                    lambda connection, there=there: self._judge(connection, there, note)
-                )
+                judgement = await self._database.read(partial(self._judge, there=there, note=note))
                 if not judgement.lets_sign:
                     self._tell(judgement, note)
                     raise StoreUnavailable("the audit contradicts what was signed of it")

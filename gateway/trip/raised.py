@@ -72,7 +72,7 @@ class Raiser:
         """
         shares: list[Share] = []
         pending: deque[tuple[Occasion, str, Raise]] = deque((occasion, *found) for found in raises_in(parts))
-        about = next((effect.case for effect in effects_of(parts) if getattr(effect, "case", "")), "")
+        about = next(filter(None, (getattr(effect, "case", "") for effect in effects_of(parts))), "")
         while pending:
             if len(shares) >= MOST_RAISED:
                 raise DecisionEndless(occasion=occasion.id, raised=len(shares))

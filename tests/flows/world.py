@@ -142,9 +142,13 @@ class World:
     def _answer(self, query: Query) -> object:
         match query:
             case OwnCases():
-                return tuple(c for c in self.ground.cases.values() if (c.id, query.partner) in self.parts)
+                return tuple(
+                    case
+                    for case in self.ground.cases.values()
+                    if (case.id, query.partner) in self.parts and query.key in {case.id, *dict(case.keys).values()}
+                )
             case Subject():
-                return Registered()
+                return Registered()  # what is registered is laid over it
             case ExhibitById():
                 return next((one for one in EXHIBITS if one.id == query.id and one.test == query.test), None)
             case CasesByKeys() | Waiting() | LinkedCases() | TasksOf() | ActsOn():

@@ -138,7 +138,8 @@ async def test_a_raised_document_is_checked_and_was_not_received(raising: House)
     (receipt,) = await raising.store.receipts_of([made.id])
     assert receipt.stage is Stage.CHECKED
     said, problems = check_receipt(receipt.body, receipt.index, "", ORIGIN)
-    assert (said, problems) == (json.loads(receipt.body), [])
+    assert said is not None
+    assert problems == []
     assert (said["parent"], said["payload"], said["verdict"]) == (made.parent_id, made.id, "accepted")
     kept = await raising.store.message(made.id, document=True)
     assert said["payload_sha256"] == hashlib.sha256(canonical(kept.document)).hexdigest()

@@ -33,6 +33,9 @@ REQUESTS = {
     "postMessage": ("/v1/messages", "acme", 202),
     "listMessages": ("/v1/messages", "acme", 200),
     "getMessage": ("/v1/messages/{payload}", "acme", 200),
+    "postEvidence": ("/v1/evidence?device=cam-1", "acme", 201),
+    "getEvidence": ("/v1/evidence/{exhibit}", "acme", 200),
+    "getEvidenceBody": ("/v1/evidence/{exhibit}/body", "acme", 200),
     "getCases": ("/v1/cases/B-1", "acme", 200),
     "listTasks": ("/v1/tasks", "customs", 200),
     "listAudit": ("/v1/audit", "operator", 200),
@@ -62,9 +65,10 @@ async def test_every_operation_answers_as_described(filled: Filled):
         for method, operation in operations.items()
     }
     assert described.keys() == REQUESTS.keys()
+    exhibit = (await filled.client.ask("POST", "/v1/evidence", data=b"a picture")).json["id"]
     for name, (method, operation) in described.items():
         path, as_, status = REQUESTS[name]
-        path = path.format(payload=filled.payload_id)
+        path = path.format(payload=filled.payload_id, exhibit=exhibit)
         answer = await filled.client.ask(method.upper(), path, as_=as_, data=b"x" if method == "post" else None)
         assert answer.status == status, (name, answer.body)
         judge(operation, answer)
@@ -76,7 +80,7 @@ async def test_every_refusal_is_described(filled: Filled):
         if not route.scope:
             continue
         operation = DESCRIPTION["paths"][route.path][route.method.lower()]
-        path = REQUESTS[route.operation][0].format(payload=filled.payload_id)
+        path = REQUESTS[route.operation][0].format(payload=filled.payload_id, exhibit="e-1")
         judge(operation, await filled.client.ask(route.method, path, as_=""))
         answer = await filled.client.ask(route.method, path, as_="operator" if route.method == "POST" else "rival")
         judge(operation, answer)

@@ -45,6 +45,7 @@ class Made:
     delivery: str
     receipts: dict[str, int]
     feeds: dict[str, int]
+    exhibit: str
 
 
 @pytest.fixture
@@ -92,6 +93,7 @@ async def made(client: Client, tmp_path: Path) -> Made:
         next(d["id"] for d in view["deliveries"] if d["state"] == "delivered"),
         {receipt["stage"]: receipt["index"] for receipt in view["receipts"]},
         feeds,
+        (await client.ask("POST", "/v1/evidence", data=b"a picture")).json["id"],
     )
 
 
@@ -131,6 +133,8 @@ CASES: dict[str, Pairs] = {
          f"/v1/messages?cursor={cursor.encode('messages', MISSING)}&state={state}")
         for state in ("", "accepted", "received", "rejected")
     ],
+    "getEvidence": lambda made: [(f"/v1/evidence/{made.exhibit}", f"/v1/evidence/{MISSING}")],
+    "getEvidenceBody": lambda made: [(f"/v1/evidence/{made.exhibit}/body", f"/v1/evidence/{MISSING}/body")],
     "getCases": lambda made: [
         *((f"/v1/cases/{key}{test}", f"/v1/cases/{MISSING}{test}")
           for key in (made.case, made.business_key) for test in ("", "?test=true")),
@@ -164,6 +168,7 @@ CASES: dict[str, Pairs] = {
 
 NOBODYS = {
     "postMessage": "it names nothing but an Idempotency-Key, whose test stands below",
+    "postEvidence": "it names nothing but an Idempotency-Key, which is one partner's",
     "getLogKey": "the log's key is everybody's",
     "getCheckpoint": "the log's head is everybody's",
     "getConsistency": "a size is of the log, which is everybody's",
