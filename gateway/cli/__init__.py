@@ -36,6 +36,7 @@ COMMANDS = (
     "partner",
     "credential",
     "person",
+    "subject",
     "task",
     "audit",
     "schema",

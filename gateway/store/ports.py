@@ -28,6 +28,7 @@ from gateway.model import (
     Payload,
     Person,
     Receipt,
+    SubjectVersion,
     Task,
 )
 from gateway.receipt.stored import StoredLog
@@ -418,6 +419,13 @@ class Exhibits(Protocol):
         """A partner's evidence by id, without its bytes; `after` an id."""
 
 
+class Subjects(Protocol):
+    """What the registry says of subjects, as people look at it."""
+
+    async def subject_versions(self, scheme: str, value: str, *, test: bool = False) -> Sequence[SubjectVersion]:
+        """Every version of whoever goes by `value` in `scheme`, in order; none where nothing is registered."""
+
+
 class Registry(Protocol):
     """Partners, agreements and credentials."""
 
@@ -505,6 +513,7 @@ class Store(
     Inbox,
     Ledgers,
     Exhibits,
+    Subjects,
     Audit,
     Decisions,
     Deadlines,

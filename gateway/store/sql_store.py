@@ -39,6 +39,7 @@ from gateway.store.sql_log import SqlLog, SqlLogAudit
 from gateway.store.sql_outbox import SqlOutbox, SqlReconciling
 from gateway.store.sql_pages import SqlFeeds, SqlPages
 from gateway.store.sql_registry import SqlCatalogueCalls, SqlRegistry
+from gateway.store.sql_subjects import SqlSubjects
 from gateway.store.sql_upkeep import SqlUpkeep
 from gateway.store.writer import Handler, Names
 
@@ -79,6 +80,7 @@ class SqlStore(
     SqlAudit,
     SqlLedgers,
     SqlExhibits,
+    SqlSubjects,
     SqlInbox,
     SqlDecisions,
     SqlDeadlines,

@@ -24,6 +24,8 @@ _PATHS = {
     "id": "The id that POST answered with, or that a delivery has",
     "key": "A case id, or any number that names the consignment: declaration, notice, bill of lading, container",
     "name": "clearance (customs), transfer (bureaus), release (ports, yards); status and inbox (everyone's own)",
+    "scheme": "In which the subject goes by its number, such as ciq-registration",
+    "value": "The subject's number",
     "sequence": "The entry's number in the feed",
     "index": "The receipt's number in the log, from 0",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -105,6 +105,24 @@ class Evidence(Resource):
     received_at: datetime
     test: bool
     link: str = Field(description="Where its bytes are found")
+
+
+class SubjectVersion(Resource):
+    """What is registered of a subject from a day on."""
+
+    version: int = Field(description="In the order in which they were registered, from 1")
+    valid_from: date = Field(description="It holds from this day until a later version's")
+    state: str = Field(description="registered, suspended or closed")
+    name: str | None = None
+    attributes: dict[str, Any] = Field(description="As the document `registration` has them")
+
+
+class Subject(Resource):
+    """What the registry says of a subject."""
+
+    scheme: str
+    value: str = Field(description="The subject goes by this number in the scheme")
+    versions: list[SubjectVersion]
 
 
 class Delivery(Resource):

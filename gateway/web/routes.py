@@ -21,6 +21,7 @@ from gateway.web.api import (
     log,
     messages,
     operations,
+    subjects,
     tasks,
 )
 from gateway.web.parameters import TEST, Parameter
@@ -156,6 +157,16 @@ ROUTES: tuple[Route, ...] = (
         answers=resources.Ledger,
         scope=READ,
         parameters=(ledgers.CURSOR, ledgers.LIMIT, TEST),
+        problems=(400, 404),
+    ),
+    Route(
+        "GET",
+        "/v1/subjects/{scheme}/{value}",
+        "getSubject",
+        subjects.get,
+        answers=resources.Subject,
+        scope=READ,
+        parameters=(TEST,),
         problems=(400, 404),
     ),
     Route(

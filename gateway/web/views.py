@@ -97,6 +97,24 @@ def message(
     )
 
 
+def subject(versions: Sequence[model.SubjectVersion]) -> resources.Subject:
+    """What is registered of a subject, in the order in which it was."""
+    return resources.Subject(
+        scheme=versions[0].scheme,
+        value=versions[0].value,
+        versions=[
+            resources.SubjectVersion(
+                version=one.version,
+                valid_from=one.valid_from,
+                state=one.state,
+                name=one.name or None,
+                attributes=dict(one.attributes),
+            )
+            for one in versions
+        ],
+    )
+
+
 def exhibit(one: model.Exhibit) -> resources.Evidence:
     """A piece of evidence; whose it is, is its owner's to tell."""
     return resources.Evidence(

@@ -153,9 +153,10 @@ async def test_entries_cut_off_with_their_checkpoints_are_missed(place: Place, k
         assert before is not None
         connection.execute(delete(E).where(E.c.index >= kept))
         connection.execute(delete(C).where(C.c.size > kept))
-        nodes = [row for row in connection.execute(select(N)) if (row.index + 1) << row.level > kept]
-        for row in nodes:
-            connection.execute(delete(N).where(N.c.level == row.level, N.c.index == row.index))
+        nodes = [(level, index) for level, index, _ in connection.execute(select(N))]
+        for level, index in nodes:
+            if (index + 1) << level > kept:
+                connection.execute(delete(N).where(N.c.level == level, N.c.index == index))
         write_state(connection, before, AUDIT)
 
     await store._database.write(cut)

@@ -12,6 +12,7 @@ from gateway import documents
 from gateway.web.openapi import build
 from gateway.web.routes import ROUTES
 from tests.web.conftest import Filled
+from tests.web.test_subjects import register
 
 DESCRIPTION = build(tuple(documents.MODELS.values()))
 REGISTRY = Registry().with_resource("urn:api", Resource.from_contents(DESCRIPTION, DRAFT202012))
@@ -40,6 +41,7 @@ REQUESTS = {
     "listTasks": ("/v1/tasks", "customs", 200),
     "listAudit": ("/v1/audit", "operator", 200),
     "getLedger": ("/v1/ledgers/licence:37-1:1?limit=1", "acme", 200),
+    "getSubject": ("/v1/subjects/ciq-registration/3702000001", "customs", 200),
     "getDeliveryBody": ("/v1/deliveries/d-1/body", "customs", 200),
     "readFeed": ("/v1/feeds/clearance", "customs", 200),
     "getFeedDocument": ("/v1/feeds/clearance/1", "customs", 200),
@@ -66,6 +68,7 @@ async def test_every_operation_answers_as_described(filled: Filled):
     }
     assert described.keys() == REQUESTS.keys()
     exhibit = (await filled.client.ask("POST", "/v1/evidence", data=b"a picture")).json["id"]
+    await register(filled.client)
     for name, (method, operation) in described.items():
         path, as_, status = REQUESTS[name]
         path = path.format(payload=filled.payload_id, exhibit=exhibit)

@@ -27,6 +27,7 @@ from gateway.web.routes import ROUTES
 from tests.store.made import payload
 from tests.trip import rig
 from tests.web.conftest import ENTRIES, LICENCE, Answer, Client, key_of
+from tests.web.test_subjects import NUMBER, SCHEME, register
 
 DECLARATION = (samples() / "declaration" / "import_sea_container" / "in.edi").read_bytes()
 STRANGERS = ("stranger", "other-bureau", "acme-test")
@@ -67,6 +68,7 @@ async def made(client: Client, tmp_path: Path) -> Made:
     keys = [Credential(f"{p.id}-trip", p.id, hash_key(key_of(p.id))) for p in partners if p.id not in {"acme", "rival"}]
     await client.services.store.import_partners(partners, agreements, keys)
     await open_account(client)
+    await register(client)
     for as_ in STRANGERS:  # each has something of its own, older than what it will ask for
         await client.processed((await client.send(b"UNB+older", as_=as_)).json["id"], as_=as_)
     sent = await client.send(DECLARATION, headers={"Idempotency-Key": "declaration-1"})
@@ -152,6 +154,9 @@ CASES: dict[str, Pairs] = {
     "getLedger": lambda _made: [
         (f"/v1/ledgers/{LICENCE.name}{further(LICENCE.name)}", f"/v1/ledgers/{MISSING}{further(MISSING)}")
         for further in (lambda _: "", lambda name: f"?cursor={cursor.encode(f'entries of {name}', '37-1')}")
+    ],
+    "getSubject": lambda _made: [
+        (f"/v1/subjects/{SCHEME}/{NUMBER}{test}", f"/v1/subjects/{SCHEME}/{MISSING}{test}") for test in ("", "?test=true")
     ],
     "getDeliveryBody": lambda made: [(f"/v1/deliveries/{made.delivery}/body", f"/v1/deliveries/{MISSING}/body")],
     # A feed that others read is like one that is none; in one that all may read, others' entries are not there.

@@ -60,6 +60,7 @@ def test_lines_stand_and_fall_by_themselves() -> None:
     ]
     assert len([one for one in effects if isinstance(one, Register)]) == 2
     (published,) = (one for one in effects if isinstance(one, Publish))
+    assert isinstance(published.document, Registration)
     assert (published.feed, published.partner_id, len(published.document.lines)) == ("registry", "", 2)
 
 
