@@ -127,7 +127,10 @@ class Intake:
             self.in_flight -= 1
 
     async def refuse_under_pressure(self) -> None:
-        """Take nothing more in where there is no room: raise what the last reading of queue and disk calls for; read anew once a second."""
+        """Raise what keeps anything more from being taken in: what the last reading of queue and disk calls for.
+
+        They are read anew once a second.
+        """
         instant = time.monotonic()
         if instant - self._judged_at >= _PRESSURE_AGE:
             self._judged_at = instant
