@@ -114,6 +114,11 @@ class Checkpointer:
         """The signed checkpoint of a tree."""
         return self.signer(origin).checkpoint(frontier.size, frontier.root())
 
+    def audit_committed(self, note: str) -> None:
+        """`note`, over the audit, is committed, and will be anchored."""
+        self.audit_anchor.committed(note)
+        self._committed.set()
+
     def committed(self, note: str) -> None:
         """`note` is committed: from now on it is known, and will be anchored."""
         self._newest = note
@@ -349,7 +354,7 @@ class Checkpointer:
         """
         try:
             await self.hold(self._newest)
-            await self.audit_anchor.hold()
+            await self.audit_anchor.write()
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the task that tries again
             log.warning("anchor_not_written", reason=str(error))
 

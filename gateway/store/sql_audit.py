@@ -21,7 +21,9 @@ class SqlAudit(SqlAccess, ports.Audit):
         return await self._read(lambda connection: audit.read(connection, wanted, before, limit))
 
     async def audit_checkpoint(self) -> str:
-        return await self._checkpointer.audit_anchor.hold()
+        note = await self._read(audit.newest_checkpoint)
+        await self._checkpointer.audit_anchor.hold(note)
+        return note
 
     async def audit_log_from(self) -> StoredLog:
         verifier = self._verifier.renamed(audit_name(self._verifier.name))

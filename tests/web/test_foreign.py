@@ -112,6 +112,9 @@ async def open_account(client: Client) -> None:
 MISSING = "0" * 32
 FAR = 999_999
 
+THEIRS = {("getSubject", "other-bureau")}
+"""What a stranger may see after all: an authority what is registered of anybody."""
+
 Pairs = Callable[[Made], list[tuple[str, str]]]
 """(path of something that is there, path of what is not) of one route."""
 
@@ -208,6 +211,8 @@ async def test_a_foreign_thing_answers_like_a_missing_one(made: Made, language: 
     for operation, pairs in CASES.items():
         for there, not_there in pairs(made):
             for as_ in STRANGERS:
+                if (operation, as_) in THEIRS:
+                    continue
                 for method in ("GET", "HEAD"):
                     foreign = await made.client.ask(method, there, as_=as_, headers=headers)
                     missing = await made.client.ask(method, not_there, as_=as_, headers=headers)
