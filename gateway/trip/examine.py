@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -577,7 +578,15 @@ def _resembled(value: Mapping[str, object]) -> list[str]:
     """Which documents a bare JSON object may be, by the names in it: those that fit best, of which there may be two."""
     scores = {name: 2 * len(value.keys() & model.model_fields.keys()) - len(value) for name, model in MODELS.items()}
     best = max(scores.values())
-    return [name for name, score in scores.items() if score == best > 0]
+    found = [name for name, score in scores.items() if score == best > 0]
+    # Of several, it is one of those of which nothing is missing.
+    return [name for name in found if _required(name) <= value.keys()] or found
+
+
+@cache
+def _required(document_type: str) -> frozenset[str]:
+    """The names that every JSON object of a document has."""
+    return frozenset(name for name, field in MODELS[document_type].model_fields.items() if field.is_required())
 
 
 def _no_table(wire: SegmentMessage) -> Finding:
