@@ -16,6 +16,7 @@ from gateway.documents.base import (
     Moment,
     NoticeNumber,
     Part,
+    Reference,
     Text,
     Version,
     item,
@@ -71,8 +72,10 @@ class Response(Document):
         "回执唯一号", "The response's own id; a repeat carries the same.", source="RESPONSE_ID", required=True
     )
     document: Code = item("单证类型", "Which kind of document it answers: declaration, transfer ...", required=True)
-    reference: Code | None = item("企业报检号", "The sender's own number of that document.", source="CusCiqNo, DeclNo")
-    number: Code | None = item("业务编号", "The number that document goes by.", source="EntDealNo")
+    reference: Reference | None = item(
+        "企业报检号", "The sender's own number of that document.", source="CusCiqNo, DeclNo"
+    )
+    number: Reference | None = item("业务编号", "The number that document goes by.", source="EntDealNo")
     declaration_number: DeclarationNumber | None = item("报检号", "The number issued, n15.", source="DeclGetNo; ClBlNo")
     notice_number: NoticeNumber | None = item("通关单号", "The clearance notice issued, n18.")
     outcome: Outcome = item("结果", "What became of it.", source="RspKind", required=True)
