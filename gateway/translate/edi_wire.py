@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.check.structure import Checked
-from gateway.check.tables import Table
+from gateway.check.nodes import Table
 from gateway.documents import Document
 from gateway.model import Finding, Place
 from gateway.parse.segments import SegmentMessage

@@ -555,7 +555,7 @@ def test_the_fast_verdict_on_a_message_is_the_thorough_one(seed):
             segments = ["UNT"]
     built = message(segments)
     compiled = structure._compiled(CUSDEC, DEFAULT, "3")
-    fast, thorough = compiled.check(built), structure._Walk(compiled, built).run()
+    fast, thorough = compiled.check(built), structure.Walk(compiled.graph, compiled.reader, built).run()
     assert fast == thorough
     if compiled._walk(segments, []) is None and -1 not in fast.nodes and "UNT" in segments[-1]:
         assert fast.findings

@@ -4,6 +4,7 @@ import pytest
 
 from gateway.catalogue_folders import shipped
 from gateway.check import tables
+from gateway.check.nodes import UNBOUNDED
 from gateway.errors import SchemaInvalid
 from gateway.model import Syntax
 from gateway.parse.segments import MessageType
@@ -101,7 +102,7 @@ def test_the_form():
     assert [c.mandatory for c in composite.components] == [True, None]
     assert (repeated.kind, repeated.min_length, repeated.max_length, repeated.repeat) == ("n", 5, 5, 3)
     assert (table.nodes[2].elements[0].kind, table.nodes[2].elements[0].max_length) == ("a", 3)
-    assert (table.groups[1].name, table.groups[1].trigger, table.groups[1].maximum) == ("SG1", 1, tables.UNBOUNDED)
+    assert (table.groups[1].name, table.groups[1].trigger, table.groups[1].maximum) == ("SG1", 1, UNBOUNDED)
     assert [str(note) for note in table.nodes[1].notes] == ["P0102"]
     assert table.unchecked == 1
 
