@@ -27,7 +27,7 @@ _NOTE = re.compile(r"[PRECLON](?:\d\d)+")
 _TIMES = re.compile(r"(?:(\d+)\.\.)?(\d+|>1)")
 _MARK = re.compile(r"(.*?) ?(>=|<)([0-9A-Z]+)")
 """A mark behind what is there only from a version on (`>=005010`), or until it (`<005010`)."""
-_QUALIFIER = re.compile(r"(\d+)(?:\.(\d+))?=(\S+)")
+_QUALIFIER = re.compile(r"(\d+)(?:\.(\d+))?=(.+)")
 _MOST_DEEP = 20
 """Groups in groups: the deepest of the directories, GOVCBR, has seven."""
 

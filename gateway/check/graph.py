@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from gateway.check.nodes import Note, Table
+from gateway.check.nodes import Note, Qualifier, Table
 from gateway.check.notes import broken_notes
 from gateway.parse.segments import Delimiters
 
@@ -53,12 +53,15 @@ class Graph:
             for group_ in opened.get(index, ()):
                 self.members[table.groups[group_].parent].append(("group", group_))
             self.members[node.group].append(("segment", index))
+        self.places = {member: at for members in self.members for at, member in enumerate(members)}
+        """Of each member, its position in its group."""
         self.within: list[list[int]] = [[] for _ in table.groups]
         """Per group, all groups inside it."""
         for inner in range(1, len(table.groups)):
             for outer in self.path(inner)[1:]:
                 self.within[outer].append(inner)
         self._complete: dict[int, bool] = {}
+        self._rivals: dict[tuple[int, int], tuple[Qualifier, ...]] = {}
         self._by_tag: dict[int, dict[str, tuple[Candidate, ...]]] = {}
 
     def path(self, group: int) -> list[int]:
@@ -110,8 +113,8 @@ class Graph:
         group, member = table.nodes[state].group, ("segment", state)
         while True:
             # Of what shares the member's position, each can follow it: one that has a qualifier before one that has none.
-            position = self.members[group].index(member)
-            together = self._together(group, position)
+            position = self.places[member]
+            together = self.together(group, member)
             for at in together:
                 found.append(self._candidate(group, self.members[group][at], skipped, again=at == position))
             self._ahead(group, together[-1] + 1, skipped, found)
@@ -119,16 +122,27 @@ class Graph:
                 return found, tuple(skipped)
             group, member = table.groups[group].parent, ("group", group)
 
-    def _together(self, group: int, position: int) -> range:
-        """The positions of the members that stand at that of one in any order, itself included."""
-        members = self.members[group]
-        choice = self.choice(members[position])
-        first = last = position
+    def together(self, group: int, member: Member) -> range:
+        """The positions of the members of `group` that stand at that of one in any order, itself included."""
+        members, choice = self.members[group], self.choice(member)
+        first = last = self.places[member]
         while choice and first and self.choice(members[first - 1]) == choice:
             first -= 1
         while choice and last + 1 < len(members) and self.choice(members[last + 1]) == choice:
             last += 1
         return range(first, last + 1)
+
+    def rivals(self, candidate: Candidate) -> tuple[Qualifier, ...]:
+        """What tells the others of the candidate's position from it, where nothing tells itself."""
+        key = (candidate.node, candidate.group)
+        if key not in self._rivals:
+            nodes, groups = self.table.nodes, self.table.groups
+            member = ("group", candidate.group) if candidate.opens else ("segment", candidate.node)
+            choice, tag = self.choice(member), nodes[candidate.node].tag
+            others = [n for n in nodes if n.choice == choice] + [nodes[g.trigger] for g in groups if g.choice == choice]
+            found = [n.qualifier for n in others if n.tag == tag and n.qualifier is not None] if choice else []
+            self._rivals[key] = tuple(found)
+        return self._rivals[key]
 
     def _candidate(self, group: int, member: Member, skipped: Sequence[Member], *, again: bool) -> Candidate:
         kind, index = member
@@ -143,7 +157,7 @@ class Graph:
     def _ahead(self, group: int, start: int, skipped: list[Member], found: list[Candidate]) -> None:
         """What stands in `group` from member `start` on; what is mandatory of it is added to `skipped`.
 
-        Whether a choice has all that is mandatory in it, its order does not tell: that is counted (`shortfalls`).
+        Whether a choice has all that is mandatory in it, its order does not tell: that is counted (`Position.shortfalls`).
         """
         for member in self.members[group][start:]:
             found.append(self._candidate(group, member, skipped, again=False))
@@ -233,9 +247,11 @@ class Position:
         return table.nodes[candidate.node].used and all(table.groups[group].used for group in candidate.opens)
 
     def is_fitting(self, candidate: Candidate, raw: str, delimiters: Delimiters) -> bool:
-        """Whether `raw`, a segment of the candidate's tag, is of its definition."""
+        """Whether `raw`, a segment of the candidate's tag, is of its definition, and where it has none, of no other's."""
         qualifier = self.graph.table.nodes[candidate.node].qualifier
-        return qualifier is None or qualifier.fits(raw, delimiters)
+        if qualifier is not None:
+            return qualifier.fits(raw, delimiters)
+        return not any(rival.fits(raw, delimiters) for rival in self.graph.rivals(candidate))
 
     def closed_by(self, candidate: Candidate | None) -> list[int]:
         """The groups whose open occurrence ends when `candidate` is taken, innermost first; all at the end of the message."""
@@ -246,26 +262,45 @@ class Position:
             return path
         if candidate.how == AGAIN and candidate.group in path:
             return path[: path.index(candidate.group) + 1]
-        around = self.graph.table.groups[candidate.group].parent if candidate.opens else candidate.group
-        open_ = set(self.graph.path(around))
+        open_ = set(self.graph.path(self._around(candidate)))
         return [group for group in path if group not in open_]
 
-    def shortfalls(self, closed: Sequence[int]) -> Iterator[tuple[Member, int, int]]:
-        """Of the groups `closed`: the members that stand less often than they must, with how often, and the least.
+    def passed_by(self, candidate: Candidate | None) -> list[Member]:
+        """The members of groups that no segment can come to any more once `candidate` is taken, the current one's first."""
+        graph, passed = self.graph, list[Member]()
+        group, at = 0, 0
+        if self.state >= 0:
+            group = graph.table.nodes[self.state].group
+            at = graph.together(group, ("segment", self.state))[0]
+        while True:
+            if candidate is not None and group == self._around(candidate):
+                member = ("group", candidate.group) if candidate.opens else ("segment", candidate.node)
+                return passed + graph.members[group][at : graph.together(group, member)[0]]
+            passed += graph.members[group][at:]
+            if not group:
+                return passed
+            inner, group = group, graph.table.groups[group].parent
+            at = graph.together(group, ("group", inner))[0]
+
+    def _around(self, candidate: Candidate) -> int:
+        """The group in which the candidate, or the group that it opens, is a member."""
+        return self.graph.table.groups[candidate.group].parent if candidate.opens else candidate.group
+
+    def shortfalls(self, candidate: Candidate | None) -> Iterator[tuple[Member, int, int]]:
+        """What stands less often than it must when `candidate` is taken, with how often it does, and the least.
 
         Members that must stand once and have a position of their own are told where they are skipped.
         """
-        for group in closed:
-            for member in self.graph.members[group]:
-                least, count = self.graph.minimum(member), self.count(member)
-                if count < least and (count or self.graph.choice(member)):
-                    yield member, count, least
+        for member in self.passed_by(candidate):
+            least, count = self.graph.minimum(member), self.count(member)
+            if count < least and (count or self.graph.choice(member)):
+                yield member, count, least
 
-    def is_broken(self, closed: Sequence[int]) -> bool:
-        """Whether the groups `closed` have too little of something, or break a note."""
-        return any(True for _ in self.shortfalls(closed)) or any(
-            True for group in closed for _ in self.broken_notes(group)
-        )
+    def is_broken_by(self, candidate: Candidate | None) -> bool:
+        """Whether there is too little of something when `candidate` is taken, or a note of a group that ends is broken."""
+        if any(True for _ in self.shortfalls(candidate)):
+            return True
+        return any(True for group in self.closed_by(candidate) for _ in self.broken_notes(group))
 
     def broken_notes(self, group: int) -> Iterator[tuple[Note, bool]]:
         """The notes that the open occurrence of a group breaks, each with whether there is too much."""

@@ -23,6 +23,7 @@ from gateway.errors import DirectoryUnreadable
 
 _PARSER = {"resolve_entities": False, "no_network": True, "huge_tree": False}
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_CODE = re.compile("[A-Z0-9]{1,6}")
 _SIDE_BY_SIDE: Mapping[str, Mapping[str, str]] = {
     # ISO 9735-4: the groups' reports stand beside those of messages without groups.
     "CONTRL": {"SG3": ""},
@@ -93,7 +94,8 @@ def _read_elements(found: ServiceDirectory, root: etree._Element) -> None:
         found.elements[number] = _type(element)
         found.names[number] = _words(element)
         codes = {code.get("id", ""): " ".join((code.get("title") or "").split()) for code in element.iterfind("code")}
-        if codes:
+        # A list with anything else in it was not read to the letter, and gates nothing.
+        if codes and all(_CODE.fullmatch(code) for code in codes):
             found.codes[number], found.code_names[number] = list(codes), codes
 
 
@@ -147,6 +149,7 @@ def version_of(directory: ServiceDirectory) -> str:
 def merged(directory: ServiceDirectory, present: Mapping[str, Any], source: str) -> dict[str, Any]:
     """The directory file `present` with what it lacks of `directory`; what is there stays as it is.
 
+    An element that is there without a list of codes gets none: those of headers name what others keep too.
     DirectoryUnreadable where a composite is used of which nobody says what it holds.
     """
     segments = {**directory.segments, **present["segments"]}
@@ -156,6 +159,7 @@ def merged(directory: ServiceDirectory, present: Mapping[str, Any], source: str)
     unknown = sorted(item for item in used if item.startswith("S") and item not in composites)
     if unknown:
         raise DirectoryUnreadable(f"What {', '.join(unknown)} hold is said neither here nor in the tables that are there.")
+    known = present.get("elements", {}).keys()
     elements = {**directory.elements, **present.get("elements", {})}
     codes = {number: " ".join(listed) for number, listed in directory.codes.items()}
     return {
@@ -164,7 +168,7 @@ def merged(directory: ServiceDirectory, present: Mapping[str, Any], source: str)
         "segments": segments,
         "composites": composites,
         "elements": {number: elements[number] for number in sorted(used & elements.keys())},
-        "codes": dict(sorted({**{n: codes[n] for n in codes if n in used}, **present.get("codes", {})}.items())),
+        "codes": dict(sorted({**{n: codes[n] for n in codes if n in used - known}, **present.get("codes", {})}.items())),
     }
 
 
@@ -179,7 +183,7 @@ def names_file(directory: ServiceDirectory, whole: Mapping[str, Any], present: M
         }
         for kind in kinds
     }
-    codes = {**present.get("codes", {}), **{n: c for n, c in directory.code_names.items() if n in whole["elements"]}}
+    codes = {**present.get("codes", {}), **{n: c for n, c in directory.code_names.items() if n in whole["codes"]}}
     return {"source": "names of the service directory", **named, "codes": dict(sorted(codes.items()))}
 
 

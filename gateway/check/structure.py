@@ -284,7 +284,7 @@ class _Compiled:
         for raw, shape in zip(segments, self.shapes.of(segments), strict=True):
             tag = raw.partition(delimiters.element)[0]
             chosen = at.clean(graph.by_tag(at.state).get(tag, ()), raw, delimiters)
-            if chosen is None or at.is_broken(at.closed_by(chosen)):
+            if chosen is None or at.is_broken_by(chosen):
                 return None
             at.take(chosen)
             known = self.shapes.known(self.table.nodes[chosen.node].defined_as)
@@ -295,5 +295,5 @@ class _Compiled:
                 if not right:
                     suspects.append(len(nodes))
             nodes.append(chosen.node)
-        ended = nodes and graph.is_complete(at.state) and not at.is_broken(at.closed_by(None))
+        ended = nodes and graph.is_complete(at.state) and not at.is_broken_by(None)
         return nodes if ended else None

@@ -108,16 +108,17 @@ class Walk:
             return -1
         if self.at.taken is not None and (unfit := self._maybe_unfit(index, candidates)):
             return self._take(unfit, index)
-        full = self._full(candidates)
+        fitting = candidates if self.at.taken is None else self._fitting(index, candidates) or candidates
+        full = self._full(fitting)
         if full and self._told(full[0]):
             # A run over its maximum was told once; it may be long, so it is not judged again.
             return self._take(full[0], index)
-        options = [*full, *self._behind(candidates), *self._untriggered(tag)]
+        options = [*full, *self._behind(fitting), *self._untriggered(tag)]
         best, chosen = self._score(self.at, index + 1), None
         for option in options:
             # A tie goes to the first option, but staying put wins over a group that did not begin.
             score = self._score(self.at.after(option), index + 1)
-            if score > best or (score == best and chosen is None and option in candidates):
+            if score > best or (score == best and chosen is None and option in fitting):
                 best, chosen = score, option
         if chosen is None:
             self._find("edi.segment.misplaced", index)
@@ -138,8 +139,10 @@ class Walk:
     def _maybe_unfit(self, index: int, candidates: Sequence[Candidate]) -> Candidate | None:
         """By a guide: where a segment has its place by its tag, and is not used there or has a qualifier of no kind."""
         open_ = [c for c in candidates if not c.skipped and self.at.room(c)]
-        fitting = [c for c in open_ if self.at.is_fitting(c, self.message.segments[index], self.message.delimiters)]
-        for candidate in fitting or open_:
+        fitting = self._fitting(index, [c for c in candidates if not c.skipped])
+        if fitting and not any(c in open_ for c in fitting):
+            return None  # its own place is full, which another kind's is not for
+        for candidate in [c for c in fitting if c in open_] or open_:
             if not self.at.is_used(candidate):
                 group = next((g for g in candidate.opens if not self.table.groups[g].used), None)
                 if group is None:
@@ -148,6 +151,11 @@ class Walk:
                     self._find("edi.group.not_used", index, group=self.table.groups[group].name)
             return candidate
         return None
+
+    def _fitting(self, index: int, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Those of the candidates whose definition a segment is of."""
+        raw, delimiters = self.message.segments[index], self.message.delimiters
+        return [candidate for candidate in candidates if self.at.is_fitting(candidate, raw, delimiters)]
 
     def _full(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """The nearest place without room; of a group that is full, the group and not its trigger."""
@@ -202,11 +210,10 @@ class Walk:
                 self._find("edi.group.missing", index, self.table.nodes[group.trigger].tag, group=group.name)
 
     def _close(self, candidate: Candidate | None, index: int) -> None:
-        """Tell what the groups that end here have too little of, and which of their notes they break."""
+        """Tell what there is too little of when `candidate` is taken, and the notes that are broken of groups that end."""
         if self.at.taken is None:
             return
-        closed = self.at.closed_by(candidate)
-        for member, count, least in self.at.shortfalls(closed):
+        for member, count, least in self.at.shortfalls(candidate):
             if not count:
                 self._missing([member], index)
             elif member[0] == "segment":
@@ -216,7 +223,7 @@ class Walk:
                 group = self.table.groups[member[1]]
                 tag = self.table.nodes[group.trigger].tag
                 self._find("edi.group.too_few", index, tag, group=group.name, count=count, min=least)
-        for group_ in closed:
+        for group_ in self.at.closed_by(candidate):
             members = self.graph.members[group_]
             for note, excess in self.at.broken_notes(group_):
                 code = "edi.note.segments_excluded" if excess else "edi.note.segments_required"

@@ -69,6 +69,8 @@ def read_map(text: bytes, *, data_elements: bytes, formats: Sequence[str] = ()) 
         raise DirectoryUnreadable("The map has no transaction set (ST_LOOP).")
     definitions = _Definitions(types)
     structure = list(_members(loop, definitions))
+    if not structure or not str(structure[-1]).startswith("SE "):
+        raise DirectoryUnreadable("The transaction set does not end in SE: a loop is not closed where it should be.")
     served = list(formats) or [f"x12:{_set(root)}:{version}" for version in _codes_of(root, "GS08")]
     if not served:
         raise DirectoryUnreadable("The map's GS08 names no version; name the format that it is for.")
@@ -131,7 +133,12 @@ def _members(loop: etree._Element, definitions: _Definitions) -> Iterator[Any]:
     positions: dict[int, list[Any]] = {}
     for child in children:
         positions.setdefault(int(_fact(child, "pos", "0")), []).extend(_member(child, definitions))
+    opened = False
     for _, members in sorted(positions.items()):
+        if not opened and len(members) > 1 and isinstance(members[0], str):
+            # What opens a loop comes first, whatever its position is shared with.
+            yield members.pop(0)
+        opened = True
         if len(members) == 1:
             yield members[0]
         elif members:
@@ -140,7 +147,7 @@ def _members(loop: etree._Element, definitions: _Definitions) -> Iterator[Any]:
 
 def _is_qualified(member: Any, definitions: _Definitions) -> bool:
     while not isinstance(member, str):
-        member = member[1]
+        member = member["any"][0] if isinstance(member, dict) else member[1]
     return member.split(" ")[0] in definitions.qualifiers
 
 

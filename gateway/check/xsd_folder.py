@@ -18,6 +18,8 @@ from gateway.errors import DirectoryUnreadable
 
 _XSD = "{http://www.w3.org/2001/XMLSchema}"
 _TAKING = ("include", "import", "redefine", "override")
+_BUILT_IN = frozenset({"http://www.w3.org/XML/1998/namespace", "http://www.w3.org/2001/XMLSchema"})
+"""Namespaces that readers of XSDs know by themselves."""
 _PARSER = {"resolve_entities": False, "no_network": True, "huge_tree": False}
 
 
@@ -101,6 +103,8 @@ def _located(name: str, roots: Mapping[str, etree._Element]) -> bytes:
     for kind in _TAKING:
         for one in schema.iterfind(f"{_XSD}{kind}"):
             wanted = one.get("schemaLocation", "")
+            if one.get("namespace") in _BUILT_IN and not wanted:
+                continue
             here = posixpath.normpath(posixpath.join(posixpath.dirname(name), wanted)) if wanted else ""
             if here not in roots:
                 here = _elsewhere(name, wanted, one.get("namespace", ""), roots)
@@ -114,6 +118,8 @@ def _elsewhere(name: str, wanted: str, namespace: str, roots: Mapping[str, etree
     named = [other for other in roots if base and posixpath.basename(other) == base]
     spaced = [other for other, schema in roots.items() if namespace and schema.get("targetNamespace") == namespace]
     found = named or spaced
+    inner = {taken for other in found for taken in _taken(other, roots[other])}
+    found = [other for other in found if other not in inner] or found
     if len(found) != 1:
         said = wanted or f"a schema of {namespace or 'no namespace'}"
         raise DirectoryUnreadable(f"{name} takes in {said}, and {len(found) or 'no'} file of the folder is it.")
