@@ -140,7 +140,7 @@ class Table:
     nodes: tuple[Node, ...]
     groups: tuple[Group, ...]
     frames: Mapping[str, Mapping[str, Node]] = field(default_factory=dict)
-    """UNH, UNS and UNT by EDIFACT's syntax version, which says what they hold, whatever directory the message is of."""
+    """UNH, UNS, UNT and security segments by EDIFACT's syntax version, which says what they hold, whatever the directory."""
     numbering: frozenset[str] = frozenset()
     """The tags among HL and LX whose numbers count up from one."""
     base: Table | None = None

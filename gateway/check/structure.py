@@ -29,7 +29,7 @@ from gateway.check.graph import ENTER, NEXT, REPEAT, Position, graph_of
 from gateway.check.nodes import Node, Table
 from gateway.check.segment import Reader, reader
 from gateway.check.shapes import UNKNOWN, Known, Shapes
-from gateway.check.tables import service
+from gateway.check.tables import SECURITY, service
 from gateway.check.walk import MAX_FINDINGS, Checked, Told, Walk
 from gateway.findings import make_finding
 from gateway.model import Finding, Place, Syntax
@@ -49,7 +49,7 @@ def check(message: SegmentMessage, table: Table) -> Checked:
 
 def _check_secured(message: SegmentMessage, compiled: _Compiled) -> Checked:
     """As `check`, for a message with security segments after UNH and before UNT (ISO 9735-5), which no table has."""
-    secured = [index for index, raw in enumerate(message.segments) if raw.startswith(_SECURITY)]
+    secured = [index for index, raw in enumerate(message.segments) if raw.startswith(SECURITY)]
     others = [index for index in range(len(message.segments)) if index not in set(secured)]
     checked = compiled.check(replace(message, segments=[message.segments[index] for index in others]))
     nodes = [-1] * len(message.segments)
@@ -98,8 +98,6 @@ def check_ends(catalogue: Catalogue, message: SegmentMessage) -> list[Finding]:
     ]
 
 
-_SECURITY = ("USA", "USB", "USC", "USD", "USE", "USF", "USH", "USL", "USR", "UST", "USU", "USX", "USY")
-"""The segments of ISO 9735-5, 6 and 9 that secure a message."""
 _SECURITY_HEADER = "USH"
 _EXPONENTS = "4"
 """The syntax version of EDIFACT in which numbers may have an exponent (ISO 9735-1:1998, 10)."""

@@ -180,6 +180,8 @@ def formats(catalogue: Catalogue) -> frozenset[str]:
 
 
 _FRAME = ("UNH", "UNS", "UNT")
+SECURITY = ("USA", "USB", "USC", "USD", "USE", "USF", "USH", "USL", "USR", "UST", "USU", "USX", "USY")
+"""The segments of ISO 9735-5, 6 and 9 that secure a message."""
 
 
 @compiled
@@ -213,10 +215,13 @@ def _resolved(catalogue: Catalogue, name: str, format_: str) -> Table:
 
 
 def framed(catalogue: Catalogue, table: Table) -> Table:
-    """`table` with UNH, UNS and UNT as each syntax version of EDIFACT has them; X12's as it is."""
+    """`table` with UNH, UNS, UNT and what secures messages as each syntax version of EDIFACT has them; X12's as it is."""
     if table.syntax is not Syntax.EDIFACT:
         return table
-    frames = {version: {tag: service(catalogue, version)[tag] for tag in _FRAME} for version in ("3", "4")}
+    frames = {
+        version: {tag: node for tag, node in service(catalogue, version).items() if tag in (*_FRAME, *SECURITY)}
+        for version in ("3", "4")
+    }
     return replace(table, frames=frames)
 
 

@@ -251,6 +251,8 @@ def _gathered(catalogue: Catalogue, name: str) -> dict[str, bytes]:
                     taken = posixpath.normpath(posixpath.join(posixpath.dirname(one), location))
                     if ":" in location or not taken.startswith(f"{_FOLDER}/"):
                         raise SchemaInvalid(f"{one}: {kind}s {location}, which is not of the catalogue")
+                    if catalogue.find(taken) is None:
+                        raise SchemaInvalid(f"{one}: {kind}s {location}, and there is no {taken}")
                     waiting.append(taken)
     return files
 
