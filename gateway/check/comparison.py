@@ -86,7 +86,9 @@ def type_of(use: ElementUse) -> str:
     if use.max_length is None:
         return use.kind
     least, most = use.min_length or 1, str(use.max_length)
-    lengths = most if least == use.max_length else f"{least}..{most}" if least > 1 or use.kind.isupper() else f"..{most}"
+    lengths = (
+        most if least == use.max_length else f"{least}..{most}" if least > 1 or use.kind.isupper() else f"..{most}"
+    )
     decimals = "" if use.decimals is None else f",{use.decimals}"
     return f"{use.kind}{' ' if use.kind.isupper() else ''}{lengths}{decimals}"
 
@@ -112,7 +114,9 @@ def _structure(table: Table) -> list[_Row]:
         for at in opened.get(index, ()):
             group = table.groups[at]
             path = path_of(table, group.parent)
-            rows.append(_Row((len(path), "group", node.tag), "group", ".".join([*path, group.name]), occurrence_of(group)))
+            rows.append(
+                _Row((len(path), "group", node.tag), "group", ".".join([*path, group.name]), occurrence_of(group))
+            )
         path = path_of(table, node.group)
         place = ".".join([*path, node.defined_as])
         rows.append(_Row((len(path), "segment", node.defined_as), "segment", place, occurrence_of(node)))

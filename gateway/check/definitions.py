@@ -50,9 +50,7 @@ def resolve(
         placed = _Placed(lookup)
         placed.place(message["structure"], 0)
         placed.note_groups()
-        numbering = frozenset(message.get("numbering", ()))
-        if not numbering <= {"HL", "LX"}:
-            raise ValueError(f"numbering is of HL and LX, not {', '.join(sorted(numbering))}")
+        numbering = read_numbering(message)
         digest = digest_of(placed.nodes, placed.groups, numbering)
         return Table(
             syntax,
@@ -66,6 +64,14 @@ def resolve(
         )
     except (KeyError, ValueError, TypeError, IndexError, AttributeError, RecursionError) as error:
         raise SchemaInvalid(f"{name}: {type(error).__name__}: {error}") from error
+
+
+def read_numbering(message: Mapping[str, Any]) -> frozenset[str]:
+    """The tags whose numbers count up from one; ValueError where one of them has no such numbers."""
+    numbering = frozenset(message.get("numbering", ()))
+    if not numbering <= {"HL", "LX"}:
+        raise ValueError(f"numbering is of HL and LX, not {', '.join(sorted(numbering))}")
+    return numbering
 
 
 def version_of(syntax: Syntax, format_: str) -> str:
@@ -173,9 +179,7 @@ class _Placed:
         notes = self.lookup.notes(read.name)
         definition = "" if read.name == read.tag else read.name
         self.nodes.append(
-            Node(
-                read.tag, group, read.minimum, read.maximum, elements, notes, definition, qualifier, choice, read.used
-            )
+            Node(read.tag, group, read.minimum, read.maximum, elements, notes, definition, qualifier, choice, read.used)
         )
 
     def _group(self, member: Sequence[Any], group: int, choice: int, deep: int) -> None:
@@ -189,9 +193,7 @@ class _Placed:
         if not isinstance(opening, str) and not read_occurrence(opening[0].split(" >=")[0].split(" <")[0]).minimum:
             raise TypeError(f"group {read.name} opens with a group that may be absent")
         index = len(self.groups)
-        self.groups.append(
-            Group(read.name, group, len(self.nodes), read.minimum, read.maximum, choice, read.used)
-        )
+        self.groups.append(Group(read.name, group, len(self.nodes), read.minimum, read.maximum, choice, read.used))
         self.place(member[1:], index, deep=deep + 1)
         if self.groups[index].trigger == len(self.nodes):
             raise ValueError(f"group {read.name} holds nothing")
@@ -339,7 +341,6 @@ def read_note(text: str, name: str) -> Note:
     return Note(text[0], tuple(int(text[i : i + 2]) for i in range(1, len(text), 2)))
 
 
-
 def _limited(use: ElementUse, codes: frozenset[str]) -> ElementUse:
     """`use` with no other values than `codes`; what the directory lists beside them stays known as such."""
     return replace(use, codes=codes, listed=use.listed if use.codes is None else use.listed or use.codes)
@@ -349,9 +350,7 @@ def digest_of(nodes: Sequence[Node], groups: Sequence[Group], numbering: frozens
     """The SHA-256 over everything a table says, in an order that depends on nothing else."""
     segments: dict[str, object] = {}
     for node in nodes:
-        segments.setdefault(
-            node.defined_as, ([_use_facts(use) for use in node.elements], [str(n) for n in node.notes])
-        )
+        segments.setdefault(node.defined_as, ([_use_facts(use) for use in node.elements], [str(n) for n in node.notes]))
     facts: list[object] = [
         [(n.tag, n.group, n.minimum, n.maximum, *_node_facts(n)) for n in nodes],
         [(g.name, g.parent, g.trigger, g.minimum, g.maximum, *_group_facts(g)) for g in groups],

@@ -46,9 +46,7 @@ class _Patterned:
         if value is None:
             return True
         return (
-            isinstance(value, str)
-            and self._match(value) is not None
-            and (self._codes is None or value in self._codes)
+            isinstance(value, str) and self._match(value) is not None and (self._codes is None or value in self._codes)
         )
 
 
@@ -94,8 +92,7 @@ class Builder:
         for index, component in enumerate(use.components):
             followers = 0
             while (
-                index + followers + 1 < len(use.components)
-                and use.components[index + followers + 1].item in QUALIFIERS
+                index + followers + 1 < len(use.components) and use.components[index + followers + 1].item in QUALIFIERS
             ):
                 followers += 1
             parts.append(self._value(component, followers))

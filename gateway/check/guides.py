@@ -36,7 +36,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gateway.check.definitions import digest_of, read_occurrence, read_times, read_type
+from gateway.check.definitions import digest_of, read_numbering, read_occurrence, read_times, read_type
 from gateway.check.nodes import ElementUse, Group, Node, Qualifier, Table
 from gateway.errors import SchemaInvalid
 
@@ -79,7 +79,7 @@ def apply(base: Table, guide: Mapping[str, Any], name: str) -> Table:
                 laid.lay(*row)
             except (ValueError, TypeError) as error:
                 raise SchemaInvalid(f"{name}: {row[0] if row else row!r}: {error}") from error
-        numbering = frozenset(guide.get("numbering", ())) | base.numbering
+        numbering = read_numbering(guide) | base.numbering
         nodes, groups, bases = laid.built()
         formats = tuple(guide.get("formats", ())) or base.formats
         return replace(
@@ -103,7 +103,7 @@ class _Laid:
 
     def __init__(self, base: Table) -> None:
         self.base = base
-        self.choices = max((n.choice for n in (*base.nodes, *base.groups)), default=0)
+        self.choices = max([*(n.choice for n in base.nodes), *(g.choice for g in base.groups)])
         of_group = {i: _group_member(i, g) for i, g in enumerate(base.groups)}
         opened: dict[int, list[int]] = {}
         for index, group in enumerate(base.groups[1:], 1):
@@ -231,8 +231,9 @@ class _Laid:
 
         for member in self.root.members:
             build(member, 0)
+        met = {n.choice for n in nodes if n.minimum} | {g.choice for g in groups if g.minimum}
         for choice, name in self.needed.items():
-            if not any(m.minimum for m in (*nodes, *groups) if m.choice == choice):
+            if choice not in met:
                 raise ValueError(f"{name} is mandatory in its table, and no kind of it is")
         return nodes, groups, bases
 
@@ -287,9 +288,7 @@ def _position(uses: Sequence[ElementUse], text: str) -> tuple[int, int | None]:
     raise ValueError(f"there is no element {text}")
 
 
-def _with(
-    uses: tuple[ElementUse, ...], element: int, component: int | None, change: Any
-) -> tuple[ElementUse, ...]:
+def _with(uses: tuple[ElementUse, ...], element: int, component: int | None, change: Any) -> tuple[ElementUse, ...]:
     """`uses` with one of them, or of its components, changed."""
     use = uses[element - 1]
     if component is None:

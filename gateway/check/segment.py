@@ -166,7 +166,9 @@ class Reader:
             positions = ", ".join(str(p) for p in note.positions)
             at = note_position(note, filled, excess=excess)
             number = self.elements[at - 1].item if at <= len(self.elements) else ""
-            yield make_finding(_NOTE_CODES[excess], replace(place, element=at), note=str(note), positions=positions, number=number)
+            yield make_finding(
+                _NOTE_CODES[excess], replace(place, element=at), note=str(note), positions=positions, number=number
+            )
         for at, value, form in period_faults(self.periods, filled):
             number = self.elements[at - 1].item
             yield make_finding(
@@ -212,9 +214,7 @@ class Reader:
             )
         filled = sum(map(any, repetitions))
         if self.delimiters.repetition and filled < use.fewest:
-            yield make_finding(
-                "edi.element.too_few_repetitions", place, number=use.item, min=use.fewest, count=filled
-            )
+            yield make_finding("edi.element.too_few_repetitions", place, number=use.item, min=use.fewest, count=filled)
         for number, components in enumerate(repetitions, 1):
             if any(components):
                 at = replace(place, repetition=number) if len(repetitions) > 1 else place
@@ -244,11 +244,11 @@ class Reader:
             elif component.mandatory:
                 yield make_finding("edi.element.missing", at, number=component.item)
         for note, excess in broken_notes(use.notes, [True, *map(bool, components)]):
-            at = note_position(note, ["", *components], excess=excess)
-            number = uses[at - 1].item if at <= len(uses) else use.item
+            position = note_position(note, ["", *components], excess=excess)
+            number = uses[position - 1].item if position <= len(uses) else use.item
             yield make_finding(
                 _NOTE_CODES[excess],
-                replace(place, component=at),
+                replace(place, component=position),
                 note=str(note),
                 positions=", ".join(map(str, note.positions)),
                 number=number,
@@ -275,9 +275,7 @@ class Reader:
             elif varies(use) and re.match("-?0[0-9]", mantissa):
                 yield make_finding("edi.element.insignificant", place, value, number=use.item)
             if use.decimals is not None and count_decimals(mantissa) > use.decimals:
-                yield make_finding(
-                    "edi.element.too_many_decimals", place, value, number=use.item, max=use.decimals
-                )
+                yield make_finding("edi.element.too_many_decimals", place, value, number=use.item, max=use.decimals)
         elif kind == "a" and any(character in "0123456789" for character in value):
             yield make_finding("edi.element.not_alphabetic", place, value, number=use.item)
         elif kind in STRINGS and CONTROLS.search(value):

@@ -21,7 +21,6 @@ from lxml import etree
 
 from gateway.errors import DirectoryUnreadable
 
-_PARSER = {"resolve_entities": False, "no_network": True, "huge_tree": False}
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _CODE = re.compile("[A-Z0-9]{1,6}")
 _SIDE_BY_SIDE: Mapping[str, Mapping[str, str]] = {
@@ -61,7 +60,7 @@ def read_service(files: Mapping[str, bytes]) -> ServiceDirectory:
         if not base.endswith(".xml"):
             continue
         try:
-            root = etree.fromstring(body, etree.XMLParser(**_PARSER))
+            root = etree.fromstring(body, etree.XMLParser(resolve_entities=False, no_network=True))
         except etree.XMLSyntaxError as error:
             raise DirectoryUnreadable(f"{name} is no XML: {error}") from error
         if root.tag == "message":
@@ -158,7 +157,9 @@ def merged(directory: ServiceDirectory, present: Mapping[str, Any], source: str)
     used = {use.split(" ")[0] for uses in (*segments.values(), *composites.values()) for use in uses}
     unknown = sorted(item for item in used if item.startswith("S") and item not in composites)
     if unknown:
-        raise DirectoryUnreadable(f"What {', '.join(unknown)} hold is said neither here nor in the tables that are there.")
+        raise DirectoryUnreadable(
+            f"What {', '.join(unknown)} hold is said neither here nor in the tables that are there."
+        )
     known = present.get("elements", {}).keys()
     elements = {**directory.elements, **present.get("elements", {})}
     codes = {number: " ".join(listed) for number, listed in directory.codes.items()}
@@ -168,7 +169,9 @@ def merged(directory: ServiceDirectory, present: Mapping[str, Any], source: str)
         "segments": segments,
         "composites": composites,
         "elements": {number: elements[number] for number in sorted(used & elements.keys())},
-        "codes": dict(sorted({**{n: codes[n] for n in codes if n in used - known}, **present.get("codes", {})}.items())),
+        "codes": dict(
+            sorted({**{n: codes[n] for n in codes if n in used - known}, **present.get("codes", {})}.items())
+        ),
     }
 
 

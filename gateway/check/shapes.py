@@ -20,9 +20,9 @@ from functools import lru_cache
 from itertools import accumulate
 
 from gateway.check import dates
+from gateway.check.nodes import ElementUse
 from gateway.check.segment import Reader
 from gateway.check.values import PERIOD, is_form_beside, is_numeric, is_of_other_list, known_form, varies
-from gateway.check.nodes import ElementUse
 from gateway.parse.segments import Delimiters
 
 Look = tuple[slice, Container[str]]
@@ -170,9 +170,7 @@ def _is_looked_at(use: ElementUse) -> bool:
     """Whether a value of `use`, or of a component of it, can need a look."""
     if use.components:
         return any(map(_is_looked_at, use.components))
-    return bool(
-        use.codes is not None or use.pattern or is_numeric(use.kind) or known_form(use) or use.item == PERIOD
-    )
+    return bool(use.codes is not None or use.pattern or is_numeric(use.kind) or known_form(use) or use.item == PERIOD)
 
 
 def _element_looks(

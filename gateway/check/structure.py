@@ -60,8 +60,8 @@ def _check_secured(message: SegmentMessage, compiled: _Compiled) -> Checked:
         for f in checked.findings
     ]
     for index in secured:
-        node = compiled.table.frames["4"].get(message.segments[index][:3])
-        read = _reader(node, message.delimiters, exponents=True) if node is not None else None
+        frame = compiled.table.frames["4"].get(message.segments[index][:3])
+        read = _reader(frame, message.delimiters, exponents=True) if frame is not None else None
         if read is not None and not read.accepts(message.segments[index]):
             place = Place(message.reference, index + 1, read.tag)
             findings += read.explain(message.segments[index], place, max(MAX_FINDINGS - len(findings), 0))
@@ -221,7 +221,7 @@ class _Compiled:
 
     def _walk(self, segments: Sequence[str], suspects: list[int]) -> list[int] | None:
         """The node of each segment, or None where there is no clean way; adds segments not accepted to `suspects`."""
-        states, element = self.states, self.delimiters.element
+        states = self.states
         nodes: list[int] = []
         give = nodes.append
         begun = [0] * len(self.table.groups)

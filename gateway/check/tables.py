@@ -65,7 +65,7 @@ from __future__ import annotations
 
 import json
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -209,9 +209,7 @@ def load_as(catalogue: Catalogue, name: str, format_: str) -> Table:
 
 def _resolved(catalogue: Catalogue, name: str, format_: str) -> Table:
     message, syntax = read_json(catalogue, name), _syntax(name)
-    return framed(
-        catalogue, resolve(syntax, message, _directories(catalogue, posixpath.dirname(name)), name, format_)
-    )
+    return framed(catalogue, resolve(syntax, message, _directories(catalogue, posixpath.dirname(name)), name, format_))
 
 
 def framed(catalogue: Catalogue, table: Table) -> Table:

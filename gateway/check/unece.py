@@ -304,9 +304,7 @@ def write(directory: Directory, messages: Sequence[str], folder: Path) -> list[P
     tables = {message: table(directory, message) for message in messages}
     target = folder / f"d{directory.release.lower()}"
     target.mkdir(parents=True, exist_ok=True)
-    present = [
-        json.loads(p.read_bytes()) for p in sorted(target.glob("*.json")) if p.stem not in {*tables, *_OTHERS}
-    ]
+    present = [json.loads(p.read_bytes()) for p in sorted(target.glob("*.json")) if p.stem not in {*tables, *_OTHERS}]
     whole = directory_file(directory, [*present, *tables.values()])
     named = names_file(directory, whole, [*present, *tables.values()])
     shared = folder / "names.json"

@@ -48,6 +48,7 @@ def has_exponent(use: ElementUse, value: str) -> bool:
 
 
 def takes_exponent(kind: str, *, exponents: bool) -> bool:
+    """Whether a number of `kind` may have an exponent; `exponents` is whether EDIFACT's may, as from version 4 on."""
     return kind == "R" or (kind == "n" and exponents)
 
 

@@ -71,7 +71,9 @@ class Walk:
         self.reader_of = reader_of
         self.message = message
         delimiters = message.delimiters
-        self.tags = [raw.partition(delimiters.element)[0].partition(delimiters.component)[0] for raw in message.segments]
+        self.tags = [
+            raw.partition(delimiters.element)[0].partition(delimiters.component)[0] for raw in message.segments
+        ]
         self.known = {node.tag: index for index, node in reversed(list(enumerate(self.table.nodes)))}
         self.at = Position.at_start(graph, plain=self.table.is_plain)
         self.told = Told()

@@ -20,7 +20,6 @@ from lxml import etree
 from gateway.errors import DirectoryUnreadable
 
 _USAGE = {"R": "M", "S": "C", "N": "N"}
-_PARSER = {"resolve_entities": False, "no_network": True, "huge_tree": False}
 _FIRST = 1
 _QUALIFYING = {"HL": 3, "ENT": 2}
 """Segments that another element than the first tells apart: the level of a hierarchy, the entity."""
@@ -88,7 +87,7 @@ def read_map(text: bytes, *, data_elements: bytes, formats: Sequence[str] = ()) 
 
 def _root(text: bytes, name: str) -> etree._Element:
     try:
-        root = etree.fromstring(text, etree.XMLParser(**_PARSER))
+        root = etree.fromstring(text, etree.XMLParser(resolve_entities=False, no_network=True))
     except etree.XMLSyntaxError as error:
         raise DirectoryUnreadable(f"It is no XML: {error}") from error
     if root.tag != name:

@@ -203,10 +203,10 @@ class _Files(etree.Resolver):
         super().__init__()
         self._files = files
 
-    def resolve(self, system_url: str, public_id: str, context: Any) -> Any:
+    def resolve(self, system_url: str, public_id: str, context: Any) -> Any:  # type: ignore[override] # noqa: ARG002 - the stubs know no context, and lxml gives all three
         """The file of that address; an empty one for any other, which is then told as missing."""
         body = self._files.get(system_url.removeprefix(_BASE))
-        return self.resolve_empty(context) if body is None else self.resolve_string(body, context, base_url=system_url)
+        return self.resolve_string(body or b"", context, base_url=system_url)
 
 
 class _Opened(urllib.request.BaseHandler):

@@ -1,8 +1,8 @@
 """Collects the XSDs of a folder that one message needs: the file of its root, and all that it includes or imports.
 
-    found = collect(files, "Declaration", "urn:acme:declaration")
-    found.files                 by name, as they lie in the folder; only relative locations are left in them
-    found.index("xml:Declaration:1", "Declaration-1")     an index for schemas/xml
+found = collect(files, "Declaration", "urn:acme:declaration")
+found.files                 by name, as they lie in the folder; only relative locations are left in them
+found.index("xml:Declaration:1", "Declaration-1")     an index for schemas/xml
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ _XSD = "{http://www.w3.org/2001/XMLSchema}"
 _TAKING = ("include", "import", "redefine", "override")
 _BUILT_IN = frozenset({"http://www.w3.org/XML/1998/namespace", "http://www.w3.org/2001/XMLSchema"})
 """Namespaces that readers of XSDs know by themselves."""
-_PARSER = {"resolve_entities": False, "no_network": True, "huge_tree": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +57,15 @@ def collect(files: Mapping[str, bytes], root: str, namespace: str = "") -> Colle
         name = waiting.pop()
         if name not in needed:
             needed[name] = _located(name, roots)
-            waiting += _taken(name, etree.fromstring(needed[name], etree.XMLParser(**_PARSER)))
+            waiting += _taken(
+                name, etree.fromstring(needed[name], etree.XMLParser(resolve_entities=False, no_network=True))
+            )
     return Collected(root, namespaces.pop(), main, dict(sorted(needed.items())))
 
 
 def _parsed(name: str, body: bytes) -> etree._Element:
     try:
-        root = etree.fromstring(body, etree.XMLParser(**_PARSER))
+        root = etree.fromstring(body, etree.XMLParser(resolve_entities=False, no_network=True))
     except etree.XMLSyntaxError as error:
         raise DirectoryUnreadable(f"{name} is no XML: {error}") from error
     if root.tag != f"{_XSD}schema":

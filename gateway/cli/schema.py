@@ -125,18 +125,17 @@ def _table(catalogue: Catalogue, format_: str) -> Table:
     from gateway.parse.segments import MessageType
 
     guides = dict(_guides(catalogue))
-    if format_ in guides:
-        return guides[format_]
+    found = guides.get(format_)
     for guide in guides.values():
         if guide.base is not None and format_ in set(guide.formats) - set(guide.base.formats):
-            return guide
-    if format_ in tables.formats(catalogue):
+            found = found or guide
+    if found is None and format_ in tables.formats(catalogue):
         syntax, *parts = format_.split(":")
         found = tables.find(catalogue, MessageType(Syntax(syntax), *parts))
-        if found is not None:
-            return found
-    like = near(format_, [*_schemas(catalogue), *tables.formats(catalogue), *guides])
-    output.stop(f"there is no table for {format_}{like}; `gateway schema list` names them", output.NO)
+    if found is None:
+        like = near(format_, [*_schemas(catalogue), *tables.formats(catalogue), *guides])
+        output.stop(f"there is no table for {format_}{like}; `gateway schema list` names them", output.NO)
+    return found
 
 
 def diff(
@@ -179,7 +178,11 @@ def _compared_folders(catalogue: Catalogue, before: str, after: str) -> list[Dif
 
     folders = [_folder(catalogue, name) for name in (before, after)]
     ours, theirs = (
-        {name.rpartition("/")[2].removesuffix(".json"): name for name in tables.available(catalogue) if name.startswith(f"{f}/")}
+        {
+            name.rpartition("/")[2].removesuffix(".json"): name
+            for name in tables.available(catalogue)
+            if name.startswith(f"{f}/")
+        }
         for f in folders
     )
     found = [Difference(REMOVED, "message", name, before=name) for name in ours if name not in theirs]

@@ -85,7 +85,9 @@ def _directory(source: Path, messages: Sequence[str], folder: Path) -> list[Path
 def _is_service_archive(source: Path) -> bool:
     from gateway.check import service_directory
 
-    return zipfile.is_zipfile(source) and service_directory.is_service(dict.fromkeys(zipfile.ZipFile(source).namelist(), b""))
+    return zipfile.is_zipfile(source) and service_directory.is_service(
+        dict.fromkeys(zipfile.ZipFile(source).namelist(), b"")
+    )
 
 
 _MOST_BYTES = 64 * 1024 * 1024

@@ -26,6 +26,7 @@ from gateway.check import rules as rule_check
 from gateway.check import second_opinion, structure, tables, xsd
 from gateway.check.nodes import Table
 from gateway.check.rulebook import Rules
+from gateway.check.walk import Checked
 from gateway.documents import MODELS, Document
 from gateway.errors import PayloadTooLarge, PayloadUnreadable
 from gateway.findings import make_finding
@@ -599,7 +600,7 @@ def _no_table(wire: SegmentMessage) -> Finding:
     return make_finding("edi.message.no_table", place=place, value=format_, format=format_)
 
 
-def _numbered(catalogue: Catalogue, finding: Finding, wire: SegmentMessage, checked: structure.Checked) -> Finding:
+def _numbered(catalogue: Catalogue, finding: Finding, wire: SegmentMessage, checked: Checked) -> Finding:
     """`finding` with the directory's number of the element it stands at, which AK402 names."""
     place, table = finding.place, tables.find(catalogue, wire.type)
     if finding.severity is Severity.NOTE or not (place.segment and place.element) or table is None:

@@ -25,7 +25,30 @@ from tests.check.test_structure import message, random_segment
 
 MUTATIONS = int(os.environ.get("GATEWAY_TEST_MUTATIONS", "150"))
 X12 = Delimiters("~", "*", ":")
-ODD = ["", " ", "'", "+", ":", "?", "?'", "*", "~", "0", "00", "9", "-", ",", ".", "E", "A", "a", "\u4e2d", "\x07", "ZZZ", "X" * 80]
+ODD = [
+    "",
+    " ",
+    "'",
+    "+",
+    ":",
+    "?",
+    "?'",
+    "*",
+    "~",
+    "0",
+    "00",
+    "9",
+    "-",
+    ",",
+    ".",
+    "E",
+    "A",
+    "a",
+    "\u4e2d",
+    "\x07",
+    "ZZZ",
+    "X" * 80,
+]
 
 
 class Slow(Reader):
@@ -99,10 +122,7 @@ def test_on_mutated_messages(seed):
 @cache
 def narrowed():
     """Tables of guides, of both dialects."""
-    base = {
-        name: tables.load(shipped(), f"schemas/{name}.json")
-        for name in ("edifact/d99b/CODECO", "x12/004010/309")
-    }
+    base = {name: tables.load(shipped(), f"schemas/{name}.json") for name in ("edifact/d99b/CODECO", "x12/004010/309")}
     return [
         guides.apply(base["edifact/d99b/CODECO"], LOADING, "loading"),
         guides.apply(base["x12/004010/309"], MANIFEST, "manifest"),
@@ -125,7 +145,8 @@ def test_on_messages_of_every_table(seed, by_guide):
 
 def walked(rng, table, delimiters):
     """Segments along a table, at most a hundred."""
-    graph, state, segments = graph_of(table), -1, []
+    graph, state = graph_of(table), -1
+    segments: list[str] = []
     while len(segments) < 100:
         choices = [c for c in graph.candidates(state) if not c.skipped and (c.how != REPEAT or rng.random() < 0.3)]
         if not choices:

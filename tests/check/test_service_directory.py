@@ -128,4 +128,5 @@ def test_autack_is_checked(old, new, codes):
     text = AUTACK.replace(old, new) if old else AUTACK
     (read,) = [event.message for event in edifact.read(text.encode()) if isinstance(event, MessageRead)]
     table = tables.find(shipped(), MessageType(Syntax.EDIFACT, "AUTACK", "4", "1", "UN"))
+    assert table is not None
     assert [f.code for f in structure.check(read, table).findings] == codes

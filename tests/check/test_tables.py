@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.catalogue_folders import shipped
-from gateway.check import tables
+from gateway.check import definitions, tables
 from gateway.check.nodes import UNBOUNDED
 from gateway.errors import SchemaInvalid
 from gateway.model import Syntax
@@ -90,7 +90,7 @@ FACTS = {
 
 
 def resolve(syntax=Syntax.EDIFACT, **changes):
-    return tables.resolve(syntax, {**FACTS, **changes}, [], "TEST")
+    return definitions.resolve(syntax, {**FACTS, **changes}, [], "TEST")
 
 
 def test_the_form():
@@ -117,7 +117,7 @@ def test_a_messages_own_definitions_go_first():
     """What a message file defines overrides its directory."""
     directory = {"segments": {"UNH": ["1 M"], "CCC": ["1 C"]}, "elements": {"1": "an..3"}}
     message = {"formats": ["x"], "source": "test", "structure": ["UNH M 1", "CCC C 1"], "segments": {"UNH": []}}
-    table = tables.resolve(Syntax.EDIFACT, message, [directory], "TEST")
+    table = definitions.resolve(Syntax.EDIFACT, message, [directory], "TEST")
     assert [len(node.elements) for node in table.nodes] == [0, 1]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from gateway import data
 from gateway.catalogue_folders import shipped
-from gateway.check import structure, tables, unece
+from gateway.check import definitions, structure, tables, unece
 from gateway.errors import DirectoryUnreadable
 from gateway.model import Syntax
 from gateway.parse import edifact
@@ -294,7 +294,7 @@ def resolved(directory, message):
     """The table of a message as `tables` resolves it."""
     found = unece.table(directory, message)
     service = json.loads((data.schemas() / "edifact/service-4/directory.json").read_bytes())
-    table = tables.resolve(Syntax.EDIFACT, found, [unece.directory_file(directory, [found]), service], message)
+    table = definitions.resolve(Syntax.EDIFACT, found, [unece.directory_file(directory, [found]), service], message)
     return tables.framed(shipped(), table)
 
 
@@ -315,8 +315,8 @@ def test_directories_are_complete(release, messages, segments, elements):
     """Everything in a directory is read, and nothing that is used is undefined."""
     directory = directory_of(release)
     assert (len(directory.messages), len(directory.segments), len(directory.elements)) == (messages, segments, elements)
-    for definitions in (directory.segments, directory.interactive, directory.composites):
-        for uses in definitions.values():
+    for defined in (directory.segments, directory.interactive, directory.composites):
+        for uses in defined.values():
             assert uses
             for use in uses:
                 item = use.split(" ")[0]

@@ -80,7 +80,9 @@ def test_what_is_collected():
 def test_both_readers_follow_what_is_taken_in(own, body, codes):
     """What an included or imported file says is checked, and each fault is worded."""
     root = xml.read(b'<Order xmlns="urn:order">' + body + b"</Order>").root
+    assert root is not None
     known = xsd.recognise(own, root)
+    assert known is not None
     assert known.format == "xml:Order:1"
     assert [finding.code for finding in xsd.check(own, known.root, known.format)] == codes
 
@@ -94,13 +96,17 @@ def test_the_digest_covers_all_files(own, tmp_path):
     assert xsd.digest(own, "xml:Response:1") == xsd.digest(shipped(), "xml:Response:1")
 
 
-@pytest.mark.parametrize("location", ["http://schemas.example/a.xsd", "../../codes/country.csv", "missing.xsd", "/etc/a.xsd"])
+@pytest.mark.parametrize(
+    "location", ["http://schemas.example/a.xsd", "../../codes/country.csv", "missing.xsd", "/etc/a.xsd"]
+)
 def test_nothing_is_read_from_elsewhere(tmp_path, location):
     """A file outside of the catalogue's schemas, or on the net, is never asked for."""
     folder = tmp_path / "schemas/xml"
     folder.mkdir(parents=True)
     (folder / "a.xsd").write_bytes(schema(f'<xs:include schemaLocation="{location}"/><xs:element name="A"/>', "urn:a"))
-    (folder / "a.toml").write_text('[[message]]\nformat = "xml:A:1"\nnamespace = "urn:a"\nroot = "A"\nschema = "a.xsd"\n')
+    (folder / "a.toml").write_text(
+        '[[message]]\nformat = "xml:A:1"\nnamespace = "urn:a"\nroot = "A"\nschema = "a.xsd"\n'
+    )
     with pytest.raises(SchemaInvalid):
         xsd.load(over_shipped(tmp_path), "xml:A:1")
 

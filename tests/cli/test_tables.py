@@ -213,7 +213,9 @@ def test_a_guide_is_listed_shown_and_chosen(run, tmp_path, monkeypatch):
     compared = run("schema", "diff", "edifact:CODECO:D:99B:UN", "acme", "--json")
     assert compared.code == 1
     assert {"kind": "changed", "what": "segment", "place": "FTX", "before": "C 9", "after": "N 9"} in compared.json
-    (tmp_path / "move.edi").write_text("UNB+UNOC:3+A+B+260105:0930+1'" + "'".join(at(MOVE, (2, "BGM+36+A1+4"))) + "'UNZ+1+1'")
+    (tmp_path / "move.edi").write_text(
+        "UNB+UNOC:3+A+B+260105:0930+1'" + "'".join(at(MOVE, (2, "BGM+36+A1+4"))) + "'UNZ+1+1'"
+    )
     done = run("validate", "move.edi", "--json")
     assert "edi.element.code_not_in_guide" in done.out
     (folder / "acme.json").write_text(json.dumps({**LOADING, "uses": [["BGM", "N"]]}), "utf-8")
