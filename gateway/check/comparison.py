@@ -36,15 +36,23 @@ class _Row:
     what: str
     place: str
     says: str
+    node: Node | None = None
 
 
 def compare_tables(before: Table, after: Table) -> list[Difference]:
-    """The differences of two messages, structure first, then segments in the order of the first, then codes."""
-    found = list(_aligned(_structure(before), _structure(after)))
-    ours, theirs = _segments(before), _segments(after)
-    for tag in [tag for tag in ours if tag in theirs]:
-        found += _aligned(_elements(tag, ours[tag]), _elements(tag, theirs[tag]))
-    return [*found, *_codes(_coded(before), _coded(after))]
+    """The differences of two messages: structure first, then the segments that both have, then codes."""
+    found: list[Difference] = []
+    elements: list[Difference] = []
+    compared: set[tuple[int, int]] = set()
+    ours, theirs = _structure(before), _structure(after)
+    found += _aligned(ours, theirs)
+    for old, new in _pairs(ours, theirs):
+        if old.node is None or new.node is None or (id(old.node.elements), id(new.node.elements)) in compared:
+            continue
+        compared.add((id(old.node.elements), id(new.node.elements)))
+        elements += _aligned(_elements(old.node), _elements(new.node))
+    # A segment that stands at many places is told once.
+    return [*found, *dict.fromkeys(elements), *_codes(_coded(before), _coded(after))]
 
 
 def compare_directories(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
@@ -94,8 +102,7 @@ def type_of(use: ElementUse) -> str:
 
 
 def _aligned(before: Sequence[_Row], after: Sequence[_Row]) -> Iterator[Difference]:
-    matcher = SequenceMatcher(None, [row.key for row in before], [row.key for row in after], autojunk=False)
-    for how, first, last, start, end in matcher.get_opcodes():
+    for how, first, last, start, end in _blocks(before, after):
         if how == "equal":
             for old, new in zip(before[first:last], after[start:end], strict=True):
                 if old.says != new.says:
@@ -103,6 +110,18 @@ def _aligned(before: Sequence[_Row], after: Sequence[_Row]) -> Iterator[Differen
             continue
         yield from (Difference(REMOVED, row.what, row.place, before=row.says) for row in before[first:last])
         yield from (Difference(ADDED, row.what, row.place, after=row.says) for row in after[start:end])
+
+
+def _pairs(before: Sequence[_Row], after: Sequence[_Row]) -> Iterator[tuple[_Row, _Row]]:
+    """The rows that stand for one another."""
+    for how, first, last, start, end in _blocks(before, after):
+        if how == "equal":
+            yield from zip(before[first:last], after[start:end], strict=True)
+
+
+def _blocks(before: Sequence[_Row], after: Sequence[_Row]) -> Sequence[tuple[str, int, int, int, int]]:
+    keys = ([row.key for row in rows] for rows in (before, after))
+    return SequenceMatcher(None, *keys, autojunk=False).get_opcodes()
 
 
 def _structure(table: Table) -> list[_Row]:
@@ -118,8 +137,8 @@ def _structure(table: Table) -> list[_Row]:
                 _Row((len(path), "group", node.tag), "group", ".".join([*path, group.name]), occurrence_of(group))
             )
         path = path_of(table, node.group)
-        place = ".".join([*path, node.defined_as])
-        rows.append(_Row((len(path), "segment", node.defined_as), "segment", place, occurrence_of(node)))
+        place = ".".join([*path, f"{node.tag}{qualifier_of(node)}"])
+        rows.append(_Row((len(path), "segment", node.tag), "segment", place, occurrence_of(node), node))
     return rows
 
 
@@ -132,16 +151,19 @@ def path_of(table: Table, group: int) -> list[str]:
     return path[::-1]
 
 
-def _segments(table: Table) -> dict[str, tuple[ElementUse, ...]]:
-    found: dict[str, tuple[ElementUse, ...]] = {}
-    for node in table.nodes:
-        found.setdefault(node.defined_as, node.elements)
-    return found
+def qualifier_of(node: Node) -> str:
+    """What tells a segment from others of its tag: `[01=85]`; empty where nothing does."""
+    if node.qualifier is None:
+        return ""
+    use = node.elements[node.qualifier.element - 1]
+    part = f".{node.qualifier.component}" if use.components else ""
+    return f"[{use.number}{part}={'|'.join(sorted(node.qualifier.codes))}]"
 
 
-def _elements(tag: str, uses: Sequence[ElementUse]) -> list[_Row]:
+def _elements(node: Node) -> list[_Row]:
     rows: list[_Row] = []
-    for use in uses:
+    tag = f"{node.tag}{qualifier_of(node)}"
+    for use in node.elements:
         name = use.number if use.number == use.item else f"{use.number} {use.item}"
         rows.append(_Row((use.item,), "element", f"{tag}/{name}", use_of(use)))
         rows += [_Row((use.item, c.item), "element", f"{tag}/{name}.{c.number}", use_of(c)) for c in use.components]
@@ -149,12 +171,13 @@ def _elements(tag: str, uses: Sequence[ElementUse]) -> list[_Row]:
 
 
 def _coded(table: Table) -> dict[str, frozenset[str]]:
+    """The codes of each element, at whatever place they are taken."""
     found: dict[str, frozenset[str]] = {}
     for node in table.nodes:
         for use in node.elements:
             for part in (use, *use.components):
                 if part.codes is not None:
-                    found.setdefault(part.item, part.codes)
+                    found[part.item] = found.get(part.item, frozenset()) | part.codes
     return found
 
 

@@ -30,7 +30,6 @@ A guide narrows: what its table demands it cannot waive, and what the table forb
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -165,12 +164,14 @@ class _Laid:
             raise ValueError("its table tells it apart already")
         if rest.node is not None and group is not self.root and group.members[0].index == rest.index:
             raise ValueError("opens its group: tell the groups apart")
+        if self.base.groups[group.index].notes:
+            raise ValueError("its group has notes on its members")
         element, component = _position(node.elements, number)
         qualifier = Qualifier(element, component or 1, frozenset(value.split("|")))
         if not rest.choice:
             self.choices += 1
             rest.choice = self.choices
-        kind = copy.deepcopy(rest)
+        kind = _copied(rest)
         kind.test, kind.qualifier = test, qualifier
         uses = _with(node.elements, element, component, lambda use: _limited(use, qualifier.codes))
         kind.trigger.node, kind.trigger.changed = replace(node, elements=uses, qualifier=qualifier), True
@@ -215,7 +216,7 @@ class _Laid:
             definition = member.node.definition
             if member.changed:
                 counts[member.node.tag] = counts.get(member.node.tag, 0) + 1
-                definition = f"{member.node.tag}/{counts[member.node.tag]}"
+                definition = f"{member.node.tag}/guide{counts[member.node.tag]}"
             nodes.append(
                 replace(
                     member.node,
@@ -236,6 +237,11 @@ class _Laid:
             if choice not in met:
                 raise ValueError(f"{name} is mandatory in its table, and no kind of it is")
         return nodes, groups, bases
+
+
+def _copied(member: _Member) -> _Member:
+    """A member of its own with all that is in it."""
+    return replace(member, members=[_copied(inner) for inner in member.members])
 
 
 def _group_member(index: int, group: Group) -> _Member:

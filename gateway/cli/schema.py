@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -159,8 +160,8 @@ def diff(
     if json:
         output.as_json([asdict(difference) for difference in found])
     else:
-        for difference in found:
-            output.data(_told(difference, language))
+        for line in _told(found, language):
+            output.data(line)
     if found:
         raise typer.Exit(output.NO)
 
@@ -209,10 +210,12 @@ _WHAT_ZH = {
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 
 
-def _told(difference: Difference, language: str) -> str:
-    what = _WHAT_ZH[difference.what] if language == "zh" else difference.what
-    says = " → ".join(part for part in (difference.before, difference.after) if part)
-    return f"{_SIGNS[difference.kind]} {what} {difference.place}  {says}"
+def _told(found: Sequence[Difference], language: str) -> Iterator[str]:
+    """The differences, a line each; the codes that one element has more or fewer share a line."""
+    for (kind, what, place), alike in itertools.groupby(found, key=lambda one: (one.kind, one.what, one.place)):
+        says = [" → ".join(part for part in (one.before, one.after) if part) for one in alike]
+        lines = [" ".join(says)] if what == "code" else says
+        yield from (f"{_SIGNS[kind]} {_WHAT_ZH[what] if language == 'zh' else what} {place}  {line}" for line in lines)
 
 
 def _schemas(catalogue: Catalogue) -> list[str]:
@@ -263,7 +266,7 @@ def _show_codes(table: Table, named: Names, element: str, *, json: bool) -> None
 
 def _lines(table: Table, named: Names, language: str, *, elements: bool) -> Iterator[str]:
     """The table drawn as a tree: tag, status and most occurrences, name."""
-    from gateway.check.comparison import occurrence_of, path_of
+    from gateway.check.comparison import occurrence_of, path_of, qualifier_of
 
     opened: dict[int, list[int]] = {}
     for index, group in enumerate(table.groups[1:], 1):
@@ -274,21 +277,12 @@ def _lines(table: Table, named: Names, language: str, *, elements: bool) -> Iter
             group = table.groups[at]
             yield f"{'  ' * len(path_of(table, group.parent))}{group.name}  {_said(occurrence_of(group), language)}"
         depth = len(path_of(table, node.group))
-        test = _qualifier(node)
+        test = qualifier_of(node)
         name = named.of(node.tag)
         yield f"{'  ' * depth}{node.tag}{test}  {_said(occurrence_of(node), language)}  {name}".rstrip()
         if elements and node.defined_as not in described:
             described.add(node.defined_as)
             yield from (f"{'  ' * (depth + 2)}{t}" for use in node.elements for t in _use(use, named, language))
-
-
-def _qualifier(node: Node) -> str:
-    """What tells a segment from others of its tag: `[01=85]`."""
-    if node.qualifier is None:
-        return ""
-    use = node.elements[node.qualifier.element - 1]
-    part = f".{node.qualifier.component}" if use.components else ""
-    return f"[{use.number}{part}={'|'.join(sorted(node.qualifier.codes))}]"
 
 
 def _said(occurrence: str, language: str) -> str:
@@ -309,7 +303,7 @@ def _use(use: ElementUse, named: Names, language: str) -> list[str]:
 
 
 def _as_dict(table: Table, named: Names) -> dict[str, Any]:
-    from gateway.check.comparison import type_of
+    from gateway.check.comparison import qualifier_of, type_of
 
     def element(use: ElementUse) -> dict[str, Any]:
         return {
@@ -334,7 +328,7 @@ def _as_dict(table: Table, named: Names) -> dict[str, Any]:
             "maximum": value.maximum,
             "used": value.used,
             "definition": value.defined_as,
-            "qualifier": _qualifier(value),
+            "qualifier": qualifier_of(value),
         }
 
     segments = {n.defined_as: [element(use) for use in n.elements] for n in reversed(table.nodes)}
