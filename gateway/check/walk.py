@@ -135,6 +135,7 @@ class Walk:
     def _take(self, candidate: Candidate, index: int) -> int:
         """Move on to `candidate`, once what it closes was judged."""
         self._close(candidate, index)
+        self._unused(candidate, index)
         self.at.take(candidate)
         return candidate.node
 
@@ -144,15 +145,17 @@ class Walk:
         fitting = self._fitting(index, [c for c in candidates if not c.skipped])
         if fitting and not any(c in open_ for c in fitting):
             return None  # its own place is full, which another kind's is not for
-        for candidate in [c for c in fitting if c in open_] or open_:
-            if not self.at.is_used(candidate):
-                group = next((g for g in candidate.opens if not self.table.groups[g].used), None)
-                if group is None:
-                    self._find("edi.segment.not_used", index)
-                else:
-                    self._find("edi.group.not_used", index, group=self.table.groups[group].name)
-            return candidate
-        return None
+        return next(iter([c for c in fitting if c in open_] or open_), None)
+
+    def _unused(self, candidate: Candidate, index: int) -> None:
+        """Tell that a guide does not use a segment, or a group that it opens, at the place where it stands."""
+        if self.at.is_used(candidate):
+            return
+        group = next((g for g in candidate.opens if not self.table.groups[g].used), None)
+        if group is None:
+            self._find("edi.segment.not_used", index)
+        else:
+            self._find("edi.group.not_used", index, group=self.table.groups[group].name)
 
     def _fitting(self, index: int, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Those of the candidates whose definition a segment is of."""

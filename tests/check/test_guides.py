@@ -1,6 +1,7 @@
 """What tables say beyond directories: minima, choices, qualifiers, what is not used, notes; and guides that narrow them."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,9 +12,13 @@ from gateway.errors import SchemaInvalid
 from gateway.findings import text
 from gateway.model import Syntax
 from gateway.parse.edifact import DEFAULT
-from gateway.parse.segments import Delimiters, MessageType
-from tests.catalogues import over_shipped
+from gateway.parse.segments import Delimiters, Group, MessageType
+from gateway.receipt import x12 as acknowledged
+from gateway.trip.examine import examine
+from gateway.trip.examined import ANY
+from tests.catalogues import over_shipped, with_files
 from tests.check.test_structure import message
+from tests.conformance import rig
 
 X12 = Delimiters("~", "*", ":")
 
@@ -387,6 +392,42 @@ def test_guides_are_chosen(own):
     assert chosen(codeco, "plain") == GATE.digest
     assert chosen(manifest, "plain") == ""
     assert tables.guide_names(own) == ("loading", "manifest", "plain")
+
+
+def test_acknowledgements_name_a_guides_faults():
+    """A 999 has codes of its own for what a guide asks (I4 to I13); a 997 says the nearest that it has."""
+    read = message(at(SHIP, (3, "P4*1803*20260105*5"), (5, "N9*BM*ABC"), (6, ["N1*SH*A"] * 2)), X12)
+    faults = structure.check(read, HULL).findings
+    pattern = structure.check(message(at(MOVE, (3, "FTX+AAI+++X"), (2, "BGM+36+A1+4"))), GATE).findings
+    said = {}
+    for version in ("005010", "004010"):
+        group = Group([], "SO", "SENDER", "RECIPIENT", "7", version)
+        verdict = acknowledged.SetVerdict("309", "0001", [*faults, *pattern])
+        body = acknowledged.group_acknowledgement(shipped(), group, [verdict], form=acknowledged.Form.IMPLEMENTATION)
+        assert body is not None
+        said[version] = [raw for raw in body.segments if raw.startswith(("AK3", "AK4", "IK3", "IK4"))]
+    assert "IK4*3*380*I10*5" in said["005010"]
+    assert "AK4*3*380*10*5" in said["004010"]
+    assert "IK3*FTX*3**I4" in said["005010"]
+    assert "AK3*FTX*3**2" in said["004010"]
+    assert "IK4*3*1225*I6*4" in said["005010"]
+    assert "AK4*3*1225*7*4" in said["004010"]
+
+
+def test_an_agreement_names_a_guide(own):
+    """What comes under it is checked by the guide, and read by the mapping of the table that the guide narrows."""
+    body = b"UNB+UNOC:3+ACME+PORT+260105:0930+I1'UNH+1+APERAK:D:96B:UN'BGM+1+N1+9'FTX+AAO+++A'UNT+4+1'UNZ+1+I1'"
+    folder = with_files(
+        {
+            "schemas/guides/short.json": json.dumps(
+                {"narrows": "edifact:APERAK:D:96B:UN", "source": "test", "uses": [["FTX", "N"], ["DTM", "M 1"]]}
+            )
+        }
+    )
+    for guide, codes in (("", []), ("short", ["edi.segment.missing", "edi.segment.not_used"])):
+        agreed = replace(ANY, guide=guide)
+        (read, *_) = examine(folder, body, [agreed], rig.RULES, unpacked_limit=1 << 20)
+        assert [f.code for f in read.findings if f.severity == "error"] == codes
 
 
 def test_the_words_of_guides():
