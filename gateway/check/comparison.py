@@ -120,8 +120,7 @@ def _pairs(before: Sequence[_Row], after: Sequence[_Row]) -> Iterator[tuple[_Row
 
 
 def _blocks(before: Sequence[_Row], after: Sequence[_Row]) -> Sequence[tuple[str, int, int, int, int]]:
-    keys = ([row.key for row in rows] for rows in (before, after))
-    return SequenceMatcher(None, *keys, autojunk=False).get_opcodes()
+    return SequenceMatcher(None, [row.key for row in before], [row.key for row in after], autojunk=False).get_opcodes()
 
 
 def _structure(table: Table) -> list[_Row]:

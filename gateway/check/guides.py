@@ -77,7 +77,8 @@ def apply(base: Table, guide: Mapping[str, Any], name: str) -> Table:
             try:
                 laid.lay(*row)
             except (ValueError, TypeError) as error:
-                raise SchemaInvalid(f"{name}: {row[0] if row else row!r}: {error}") from error
+                told = str(row[0]) if row else "a row that says nothing"
+                raise SchemaInvalid(f"{name}: {told}: {error}") from error
         numbering = read_numbering(guide) | base.numbering
         nodes, groups, bases = laid.built()
         formats = tuple(guide.get("formats", ())) or base.formats
