@@ -307,7 +307,7 @@ class _Writer:
 
     def _copied(self, text: str, least: int, most: int) -> str:
         """`text` where it is one that our own check takes, else nothing: a part of it may be another's name."""
-        fits = least <= len(text) <= most and text == plain(text, self.delimiters)
+        fits = least <= len(text.rstrip(" ")) and len(text) <= most and text == plain(text, self.delimiters).rstrip(" ")
         return text if fits else ""
 
     def codes(self, tag: str, position: int, found: Iterable[Finding], pick: _Pick) -> list[str]:

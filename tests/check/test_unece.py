@@ -280,7 +280,9 @@ def test_the_shipped_tables_are_in_the_form_that_the_importer_writes():
         if name.startswith("schemas/edifact/"):
             assert unece.dump(json.loads(shipped().read(name))) == shipped().text(name), name
             assert tables.load(shipped(), name).source
-            assert tables.load(shipped(), name).unchecked == 0
+            # Of one component of S501 no source is sure.
+            uses = [use for node in tables.load(shipped(), name).nodes for use in node.elements if use.unchecked]
+            assert {use.item for use in uses} <= ({"S501"} if "/service-4/" in name else set())
 
 
 # The directories themselves.
