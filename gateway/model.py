@@ -300,6 +300,8 @@ class Agreement:
     """Seconds one attempt may take."""
     mapping: str = ""
     """The partner's variation of the mapping, by its name; empty for the mapping itself."""
+    guide: str = ""
+    """The implementation guide that its messages are checked by, by its name; empty for what they themselves name."""
 
 
 @dataclass(frozen=True, slots=True)

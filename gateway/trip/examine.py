@@ -24,7 +24,9 @@ from gateway import findings
 from gateway.catalogue import Catalogue
 from gateway.check import rules as rule_check
 from gateway.check import second_opinion, structure, tables, xsd
+from gateway.check.nodes import Table
 from gateway.check.rulebook import Rules
+from gateway.check.walk import Checked
 from gateway.documents import MODELS, Document
 from gateway.errors import PayloadTooLarge, PayloadUnreadable
 from gateway.findings import make_finding
@@ -331,17 +333,19 @@ class Examiner:
         message = Message(self._number, wire.type.syntax, wire.type.format, wire.reference, [])
         with faults.caught() as fault:
             table = tables.find(self._catalogue, wire.type)
-            if table is not None and message.format not in table.formats:
+            if table is not None and message.format not in (table.base or table).formats:
                 # A guide that GS08 or ST03 names and nobody knows is read as the set that it is a part of.
                 message.format = replace(wire.type, version=wire.type.version[:6]).format
             chosen = mappings.choose(self._catalogue, message.format, wire)
             message.agreement = self._agreement(message.format, chosen)
+            if message.agreement is not None and message.agreement.guide:
+                table = tables.find(self._catalogue, wire.type, message.agreement.guide)
             self._check_segments(message, event, chosen, table)
         if fault:
             self._give_up(message, event.findings, fault, HEADERS[wire.type.syntax])
         return message
 
-    def _check_segments(self, message: Message, event: MessageRead, chosen: Chosen, table: tables.Table | None) -> None:
+    def _check_segments(self, message: Message, event: MessageRead, chosen: Chosen, table: Table | None) -> None:
         """Check one EDI message by its table, and read what passes as what was chosen for it."""
         wire = event.message
         if wire.type.name == _PACKAGE:
@@ -355,12 +359,12 @@ class Examiner:
             return
         checked = structure.check(wire, table)
         message.findings = [*event.findings, *findings.unsaid(checked.findings, event.findings)]
-        if wire.type.format != message.format:
+        if wire.type.format not in (message.format, *table.formats):
             place = Place(wire.reference, 1, HEADERS[wire.type.syntax])
             message.findings.append(make_finding("x12.guide.unknown", place, wire.type.version, format=message.format))
         message.schema = table.digest
         if message.agreement is not None and message.agreement.second_opinion and wire.type.syntax is Syntax.X12:
-            second = second_opinion.check(self._catalogue, wire, table)
+            second = second_opinion.check(self._catalogue, wire, table.base or table)
             message.findings += second_opinion.additional(message.findings, second)
         self._judged(message)
         if wire.type.name in CONTROL:
@@ -596,13 +600,13 @@ def _no_table(wire: SegmentMessage) -> Finding:
     return make_finding("edi.message.no_table", place=place, value=format_, format=format_)
 
 
-def _numbered(catalogue: Catalogue, finding: Finding, wire: SegmentMessage, checked: structure.Checked) -> Finding:
+def _numbered(catalogue: Catalogue, finding: Finding, wire: SegmentMessage, checked: Checked) -> Finding:
     """`finding` with the directory's number of the element it stands at, which AK402 names."""
     place, table = finding.place, tables.find(catalogue, wire.type)
     if finding.severity is Severity.NOTE or not (place.segment and place.element) or table is None:
         return finding
     node = checked.nodes[place.segment - 1] if place.segment <= len(checked.nodes) else -1
-    uses = table.nodes[node].elements[place.element - 1 : place.element] if node >= 0 else ()
+    uses = (table.base or table).nodes[node].elements[place.element - 1 : place.element] if node >= 0 else ()
     if not uses or "number" in finding.args:
         return finding
     parts = uses[0].components[place.component - 1 : place.component] if place.component else ()
