@@ -105,6 +105,10 @@ class ViewRules:
             return dict(values) if tree else None
         return _cut_values(values, tree)
 
+    def sees(self, name: str, names: frozenset[str]) -> bool:
+        """Whether these views see anything of a document that a case keeps under `name`."""
+        return self._union(name, names) is not False
+
     def shown(self, kind: str, names: frozenset[str]) -> Shown:
         """What these views see of a case of `kind` beside its documents."""
         seen = [shown for name, shown in self.cases.get(kind, {}).items() if name in names]

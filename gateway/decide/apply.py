@@ -7,11 +7,11 @@ earlier ones came to before anything is committed. The trip, the stores and the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any, cast
 
-from gateway.decide.desk import Desk
+from gateway.decide.desk import Alarm, Desk
 from gateway.decide.effects import (
     AddKeys,
     Ask,
@@ -31,6 +31,7 @@ from gateway.decide.effects import (
     Move,
     NewCase,
     Posting,
+    Register,
     Reserve,
     Reverse,
     Settle,
@@ -40,6 +41,7 @@ from gateway.decide.effects import (
     Wait,
 )
 from gateway.decide.facts import (
+    MOST_OWN,
     ActsOn,
     Answer,
     CaseById,
@@ -49,13 +51,17 @@ from gateway.decide.facts import (
     Ledger,
     LedgerEntry,
     LinkedCases,
+    OwnCases,
     Query,
+    Subject,
     SubscriptionsOf,
     TaskById,
     TasksOf,
     Waiting,
     WaitingDocument,
 )
+from gateway.decide.persons import name_rule
+from gateway.decide.subjects import lay_over
 from gateway.decide.tasks import (
     DEADLINE,
     act_done,
@@ -69,7 +75,20 @@ from gateway.decide.tasks import (
 )
 from gateway.decide.tracks import NONE, Step
 from gateway.errors import LedgerRefused
-from gateway.model import Account, ActDone, AuditEntry, Case, Deadline, Entry, Finding, Subscription, Task, TaskState
+from gateway.model import (
+    Account,
+    ActDone,
+    AuditEntry,
+    Case,
+    Deadline,
+    Entry,
+    Finding,
+    Registered,
+    SubjectVersion,
+    Subscription,
+    Task,
+    TaskState,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +140,8 @@ class Applied:
     """(case, kind, the case it belongs to)."""
     deadlines: Mapping[str, Deadline | None] = field(default_factory=dict)
     """By id; None where it is undone."""
+    subjects: tuple[SubjectVersion, ...] = ()
+    """What is registered of subjects, in order."""
     tasks: Mapping[str, Task] = field(default_factory=dict)
     """Tasks that were asked, claimed, decided or withdrawn, as they are then, by id."""
     audit: tuple[AuditEntry, ...] = ()
@@ -156,6 +177,7 @@ class _Changes:
         self._tasks: dict[str, Task] = {}
         self._audit: list[AuditEntry] = []
         self._subscriptions: dict[tuple[str, str], Subscription] = {}
+        self._subjects: list[SubjectVersion] = []
 
     @property
     def applied(self) -> Applied:
@@ -169,6 +191,7 @@ class _Changes:
             self._books.entries,
             tuple(self._links),
             self._deadlines,
+            tuple(self._subjects),
             self._tasks,
             tuple(self._audit),
             self._subscriptions,
@@ -196,6 +219,8 @@ class _Changes:
                 effect = self._change_task(effect) or effect
             case Subscribe(subscription=subscription):
                 self._subscriptions[subscription.partner_id, subscription.name] = subscription
+            case Register():
+                self._register(effect)
             case Attempt():
                 self._tell(effect.action, effect.task, effect.case, effect.office, effect.role, why=effect.reasons)
             case _:
@@ -222,6 +247,45 @@ class _Changes:
             self._deadlines[effect.id] = Deadline(
                 effect.id, effect.kind, effect.case, effect.at, effect.args, self._desk.test
             )
+
+    def _register(self, effect: Register) -> None:
+        """The next version of a subject, of which the audit tells with the one that it follows."""
+        desk, occasion = self._desk, self._desk.occasion
+        known = desk.facts[Subject(effect.scheme, effect.value, effect.valid_from, desk.test)]
+        mine = [one for one in self._subjects if (one.scheme, one.value) == (effect.scheme, effect.value)]
+        known = lay_over(known, mine, effect.valid_from)
+        made = SubjectVersion(
+            effect.scheme,
+            effect.value,
+            known.newest + 1,
+            effect.valid_from,
+            effect.state,
+            effect.name,
+            effect.attributes,
+            occasion.actor.partner.id,
+            occasion.id,
+            occasion.at,
+            desk.test,
+        )
+        self._subjects.append(made)
+        self._audit.append(
+            AuditEntry(
+                desk.now,
+                "registry.register",
+                "done",
+                occasion.actor.partner.id,
+                occasion.actor.person,
+                occasion.actor.role,
+                task_id="",
+                case_id="",
+                office="",
+                occasion=occasion.id,
+                before=_registered(known.version),
+                after=_registered(made),
+                test=desk.test,
+                subject=f"{effect.scheme} {effect.value}",
+            )
+        )
 
     def _ask(self, effect: Ask) -> None:
         """The task that is asked, due when whoever asks says, or when the rule of its kind does."""
@@ -250,6 +314,8 @@ class _Changes:
                 action = "task.escalate" if effect.office else "task.expire"
             case Settle() | Close():
                 after = decide_task(before, effect.option, desk.occasion.id, person, desk.now)
+                if isinstance(effect, Settle):
+                    after = replace(after, evidence=tuple(dict.fromkeys((*before.evidence, *effect.evidence))))
                 others = before.is_claimed(desk.occasion.at) and before.person_id != person
                 action = "task.withdraw" if not effect.option else "task.override" if others else "task.decide"
         self._keep_task(after, before)
@@ -283,13 +349,15 @@ class _Changes:
     ) -> None:
         """A line of the audit: of what was done where the task is there as it was, and else of what was refused."""
         occasion = self._desk.occasion
+        # A term that is over is nobody's doing: the rule of such tasks is.
+        by_rule = name_rule("tasks", after.kind) if after is not None and isinstance(occasion, Alarm) else ""
         self._audit.append(
             AuditEntry(
                 self._desk.now,
                 action,
                 "done" if after is not None else "refused",
                 occasion.actor.partner.id,
-                occasion.actor.person,
+                occasion.actor.person or by_rule,
                 role or occasion.actor.role,
                 task_id,
                 case_id,
@@ -301,6 +369,20 @@ class _Changes:
                 test=self._desk.test,
             )
         )
+
+
+def _registered(version: SubjectVersion | None) -> dict[str, str]:
+    """A version as the audit says it: what is registered by name, and no more of it."""
+    if version is None:
+        return {}
+    told = {
+        "version": str(version.version),
+        "valid_from": version.valid_from.isoformat(),
+        "state": version.state,
+        "name": version.name,
+        "attributes": " ".join(sorted(version.attributes)),
+    }
+    return {name: value for name, value in told.items() if value}
 
 
 def _find_task(desk: Desk, task_id: str) -> Task:
@@ -411,6 +493,8 @@ class Ground:
     tasks: dict[str, Task] = field(default_factory=dict)
     subscriptions: dict[tuple[str, str, bool], Subscription] = field(default_factory=dict)
     """By partner and name, of live and of test traffic."""
+    subjects: dict[tuple[str, str, bool], tuple[SubjectVersion, ...]] = field(default_factory=dict)
+    """Versions by scheme, value, and whether it is test traffic's, in order."""
 
     def take(self, applied: Applied) -> None:
         """Lay one decision's changes over those before it, which it was decided on."""
@@ -420,13 +504,29 @@ class Ground:
         self.links.update(applied.links)
         self.tasks.update(applied.tasks)
         self.subscriptions.update(((*key, one.test), one) for key, one in applied.subscriptions.items())
+        for made in applied.subjects:
+            key = (made.scheme, made.value, made.test)
+            self.subjects[key] = (*self.subjects.get(key, ()), made)
         self.accounts.update(((name, applied.test), account) for name, account in applied.accounts.items())
         self.entries.update(((*key, applied.test), entry) for key, entry in applied.entries.items())
 
+    def copy(self) -> Ground:
+        """Another ground, upon which may be laid what this one is not to hold."""
+        return Ground(
+            dict(self.cases),
+            dict(self.waits),
+            set(self.attached),
+            dict(self.accounts),
+            dict(self.entries),
+            set(self.links),
+            dict(self.tasks),
+            dict(self.subscriptions),
+            dict(self.subjects),
+        )
+
     def over(self, facts: Facts) -> Facts:
         """`facts` as they will be; the versions stay those of the store's answers, which the commit compares."""
-        changes = (self.cases, self.waits, self.attached, self.accounts, self.links, self.tasks, self.subscriptions)
-        if not any(changes):
+        if not any(getattr(self, held.name) for held in fields(self)):
             return facts
         return Facts({query: Answer(self._value(query, a.value), a.version) for query, a in facts.answers.items()})
 
@@ -438,6 +538,10 @@ class Ground:
                     if case.test == query.test and not case.keys.isdisjoint(query.keys):
                         found[case.id] = case
                 return tuple(found[id_] for id_ in sorted(found))
+            case OwnCases():
+                found = {case.id: self.cases.get(case.id, case) for case in cast("Sequence[Case]", value)}
+                found.update((case.id, case) for case in self.cases.values() if _is_own(case, query))
+                return tuple(found[id_] for id_ in sorted(found)[-MOST_OWN:])
             case CaseById():
                 pending = self.cases.get(query.id)
                 return pending if pending is not None and pending.test == query.test else value
@@ -480,12 +584,21 @@ class Ground:
                     if one.partner_id == query.partner_id and one.test == query.test
                 )
                 return tuple(mine[name] for name in sorted(mine))
+            case Subject():
+                made = self.subjects.get((query.scheme, query.value, query.test), ())
+                return lay_over(cast("Registered", value), made, query.day)
             case Ledger():
                 return self.accounts.get((query.account, query.test), value)
             case LedgerEntry():
                 return self.entries.get((query.account, query.entry, query.test), value)
             case _:
                 return value
+
+
+def _is_own(case: Case, query: OwnCases) -> bool:
+    """Whether a case that is not committed yet is one that the partner opened, and the number finds."""
+    known = case.id == query.key or any(value == query.key for _, value in case.keys)
+    return known and case.partner_id == query.partner and case.test == query.test
 
 
 def _other_end(link: tuple[str, str, str], case_id: str) -> Iterable[str]:

@@ -20,6 +20,7 @@ from gateway.model import (
     Deadline,
     Delivery,
     Entry,
+    Exhibit,
     FeedEntry,
     Finding,
     Identifier,
@@ -29,6 +30,7 @@ from gateway.model import (
     PayloadState,
     Receipt,
     Stage,
+    SubjectVersion,
     Subscription,
     Syntax,
     Task,
@@ -53,6 +55,23 @@ class Accepted:
     duplicate: bool = False
     claimed: Claimed | None = None
     """What was claimed with it, for the node that accepted it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExhibitArrival:
+    """A piece of evidence to keep, with its receipt."""
+
+    exhibit: Exhibit
+    receipt: NewReceipt
+
+
+@dataclass(frozen=True, slots=True)
+class ExhibitKept:
+    """A piece of evidence that is kept, or was before: its stored `received` receipt, byte for byte."""
+
+    exhibit_id: str
+    receipt: Receipt
+    duplicate: bool = False
 
 
 class Standing(StrEnum):
@@ -162,6 +181,8 @@ class MessageRecord:
     mapping_digest: str = ""
     untold: int = 0
     """Findings that a view has counted only, since they are too long for it."""
+    parent_id: str = ""
+    """Id of the occasion whose decision raised it; empty for a message that was sent. What is raised has a number below 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +310,8 @@ class Outcome:
     """What the audit says of it, in a log of its own."""
     subscriptions: tuple[Subscription, ...] = ()
     """Subscriptions as they are then; FactsMoved where one's version is not the one before by now."""
+    subjects: tuple[SubjectVersion, ...] = ()
+    """What is registered of subjects; FactsMoved where a version is not the next by now."""
     answers: tuple[Answered, ...] = ()
     """Deliveries that the messages answer; each is answered once, by whichever comes first."""
     failed: str = ""

@@ -21,6 +21,7 @@ from gateway.decide.names import (
     key_names,
     ledger_name,
     links_name,
+    subject_name,
     subscriptions_name,
     task_name,
     tasks_name,
@@ -30,13 +31,13 @@ from gateway.decide.names import (
 )
 from gateway.errors import FactsMoved, GatewayError, LeaseLost
 from gateway.model import Finding, InterchangeRef
-from gateway.store import cases, deadlines, deliveries, facts, ledgers, payloads, subscriptions, tables, tasks
+from gateway.store import cases, deadlines, deliveries, facts, ledgers, payloads, subjects, subscriptions, tables, tasks
 from gateway.store.batch import Batch
 from gateway.store.bodies import insert_body
 from gateway.store.contract import SUBSCRIPTIONS, MessageRecord, Outcome, Standing, Wait, Work, WorkKind
 from gateway.store.counters import REGISTRY
 from gateway.store.feeds import append_entries, feed_counter
-from gateway.store.participants import write_participants
+from gateway.store.participation import find_participants
 from gateway.store.sql import among, matching, pack_json, to_json, to_time
 from gateway.store.writer import Answers
 
@@ -108,6 +109,7 @@ def _writes(outcome: Outcome) -> set[Name]:
             found.update(key_names(change.add_keys, test=change.test))
     for task in outcome.tasks:
         found.update((task_name(task.id), tasks_name(task.case_id)))
+    found.update(subject_name(one.scheme, one.value, test=one.test) for one in outcome.subjects)
     found.update(links_name(case_id) for link in outcome.links for case_id in (link.case_id, link.other_id))
     found.update(work_name(WorkKind.DEADLINE, deadline_id) for deadline_id in outcome.deadlines)
     for wait in outcome.waits:
@@ -165,6 +167,9 @@ class _Judge:
         owners = {(one.partner_id, one.test) for outcome in outcomes for one in outcome.subscriptions}
         known = subscriptions.of_partners(connection, owners).values()
         self._subscriptions = {(one.partner_id, one.name, one.test): one.version for mine in known for one in mine}
+        self._subjects = subjects.newest(
+            connection, {(one.scheme, one.value, one.test) for outcome in outcomes for one in outcome.subjects}
+        )
         self._interchanges = find_interchanges(connection, [ref for o in outcomes for ref, _ in o.interchanges])
 
     def fault(self, outcome: Outcome) -> GatewayError | None:
@@ -180,6 +185,7 @@ class _Judge:
             or self._moved_task(outcome)
             or self._moved_account(outcome)
             or self._moved_subscription(outcome)
+            or self._moved_subject(outcome)
             or self._used_interchange(outcome)
         )
 
@@ -228,6 +234,15 @@ class _Judge:
             if expected.get(name, self._subscriptions.get(name, 0)) + 1 != one.version:
                 return FactsMoved(work=outcome.work.id, subscription=one.name)
             expected[name] = one.version
+        return None
+
+    def _moved_subject(self, outcome: Outcome) -> GatewayError | None:
+        expected: dict[subjects.Key, int] = {}
+        for version in outcome.subjects:
+            key = (version.scheme, version.value, version.test)
+            if expected.get(key, self._subjects.get(key, 0)) + 1 != version.version:
+                return FactsMoved(work=outcome.work.id, subject=f"{version.scheme} {version.value}")
+            expected[key] = version.version
         return None
 
     def _used_interchange(self, outcome: Outcome) -> GatewayError | None:
@@ -293,7 +308,8 @@ def _write(batch: Batch, outcomes: Sequence[Outcome], judged: _Judge) -> Callabl
         messages = cases.messages_by_case(outcome.messages)
         for change in outcome.cases:
             cases.write(batch, change, messages)
-        write_participants(batch, outcome)
+        for part in find_participants(outcome):
+            batch.insert(tables.case_partners, part, "ignore")
         for link in outcome.links:
             batch.insert(tables.case_links, (link.case_id, link.kind, link.other_id), "ignore")
         for task in {task.id: task for task in outcome.tasks}.values():
@@ -301,6 +317,8 @@ def _write(batch: Batch, outcomes: Sequence[Outcome], judged: _Judge) -> Callabl
         _write_subscriptions(batch, outcome)
         for posted in outcome.accounts:
             ledgers.write(batch, posted)
+        for version in outcome.subjects:
+            subjects.write(batch, version)
         for wait in outcome.waits:
             # One that found its case within the outcome never waits.
             if wait.id not in outcome.attached:
@@ -364,6 +382,7 @@ def message_row(message: MessageRecord) -> tuple[Any, ...]:
         message.test,
         message.schema_digest,
         message.mapping_digest,
+        message.parent_id,
     )
 
 
@@ -416,7 +435,7 @@ def _advance(batch: Batch, outcomes: Sequence[Outcome], inbox: Mapping[str, Row[
     finished: list[payloads.Finished] = []
     for outcome in outcomes:
         so_far = Standing(inbox[outcome.work.id].verdict)
-        verdict = so_far.with_messages(message.state for message in outcome.messages)
+        verdict = so_far.with_messages(message.state for message in outcome.messages if not message.parent_id)
         if not outcome.finished:
             connection.execute(
                 update(tables.inbox)

@@ -20,6 +20,7 @@ from gateway.model import (
     Deadline,
     Delivery,
     Entry,
+    Exhibit,
     FeedEntry,
     Identifier,
     InterchangeRef,
@@ -27,6 +28,7 @@ from gateway.model import (
     Payload,
     Person,
     Receipt,
+    SubjectVersion,
     Subscription,
     Task,
 )
@@ -49,6 +51,7 @@ from gateway.store.contract import (
     ClaimedDeadline,
     Confirmation,
     ConfirmationKey,
+    ExhibitKept,
     Kept,
     MessageRecord,
     NewReceipt,
@@ -275,8 +278,8 @@ class Pages(Protocol):
     async def original(self, payload_id: str, *, body: bool = True) -> Payload:
         """A payload as it came, without its body where that is not asked for; NotFound where there is none."""
 
-    async def message(self, message_id: str) -> MessageRecord:
-        """One message without its document; NotFound where there is none."""
+    async def message(self, message_id: str, *, document: bool = False) -> MessageRecord:
+        """One message, with its document where that is asked for; NotFound where there is none."""
 
     async def payload(
         self,
@@ -412,6 +415,34 @@ class Ledgers(Protocol):
         """An account's entries by id; `after` an entry's id."""
 
 
+class Exhibits(Protocol):
+    """Evidence: what shows that something was so, kept as it came."""
+
+    async def keep_exhibit(self, exhibit: Exhibit, receipt: NewReceipt) -> ExhibitKept:
+        """Keep a piece of evidence; it and its receipt are durable when this returns.
+
+        The same sending with the same digest gets the stored receipt again; TransportIdReused with another.
+        """
+
+    async def exhibit(
+        self, exhibit_id: str, seen_by: Viewer = ANYONE, offices: Collection[str] = ()
+    ) -> tuple[Exhibit, Kept]:
+        """A piece of evidence and its bytes, for its owner and for the offices that a task which names it is asked of.
+
+        NotFound where there is none for them, by the same query that does not find what is not there at all.
+        """
+
+    async def exhibits_of(self, partner_id: str, after: str, limit: int, *, test: bool = False) -> Sequence[Exhibit]:
+        """A partner's evidence by id, without its bytes; `after` an id."""
+
+
+class Subjects(Protocol):
+    """What the registry says of subjects, as people look at it."""
+
+    async def subject_versions(self, scheme: str, value: str, *, test: bool = False) -> Sequence[SubjectVersion]:
+        """Every version of whoever goes by `value` in `scheme`, in order; none where nothing is registered."""
+
+
 class Registry(Protocol):
     """Partners, agreements and credentials."""
 
@@ -504,6 +535,8 @@ class Upkeep(Protocol):
 class Store(
     Inbox,
     Ledgers,
+    Exhibits,
+    Subjects,
     Audit,
     Decisions,
     Deadlines,

@@ -10,7 +10,7 @@ from gateway.model import (
 )
 from gateway.store import (
     case_views,
-    participants,
+    participation,
     ports,
     views,
 )
@@ -67,9 +67,9 @@ class SqlFeeds(SqlAccess, ports.Feeds):
         )
 
     async def take_part(self, case_id: str, partner_id: str) -> None:
-        fetched = participants.Fetched(case_id, partner_id)
-        if not await self._read(lambda connection: participants.takes_part(connection, fetched)):
-            await self._writer.do(participants.take_part, fetched)
+        fetched = participation.Fetched(case_id, partner_id)
+        if not await self._read(lambda connection: participation.takes_part(connection, fetched)):
+            await self._writer.do(participation.take_part, fetched)
 
 
 class SqlPages(SqlAccess, ports.Pages):
@@ -80,8 +80,8 @@ class SqlPages(SqlAccess, ports.Pages):
             lambda connection: views.original(connection, self._files if body else None, payload_id)
         )
 
-    async def message(self, message_id: str) -> MessageRecord:
-        return await self._read(lambda connection: views.message(connection, message_id))
+    async def message(self, message_id: str, *, document: bool = False) -> MessageRecord:
+        return await self._read(lambda connection: views.message(connection, message_id, document=document))
 
     async def payload(
         self,

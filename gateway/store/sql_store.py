@@ -16,11 +16,12 @@ from gateway.store import (
     credentials,
     deadlines,
     deliveries,
+    exhibits,
     facts,
     log_audit,
     nodes,
     outcome,
-    participants,
+    participation,
     payloads,
     probe,
     registry,
@@ -32,12 +33,14 @@ from gateway.store.migrations import current, head, migrate_connection
 from gateway.store.ports import Store
 from gateway.store.sql_audit import SqlAudit
 from gateway.store.sql_decisions import SqlAlerts, SqlDeadlines, SqlDecisions, SqlTasks
+from gateway.store.sql_exhibits import SqlExhibits
 from gateway.store.sql_inbox import SqlInbox
 from gateway.store.sql_ledgers import SqlLedgers
 from gateway.store.sql_log import SqlLog, SqlLogAudit
 from gateway.store.sql_outbox import SqlOutbox, SqlReconciling
 from gateway.store.sql_pages import SqlFeeds, SqlPages
 from gateway.store.sql_registry import SqlCatalogueCalls, SqlRegistry
+from gateway.store.sql_subjects import SqlSubjects
 from gateway.store.sql_upkeep import SqlUpkeep
 from gateway.store.writer import Handler, Names
 
@@ -45,6 +48,7 @@ T = TypeVar("T")
 
 _HANDLERS: Mapping[Handler[Any, Any], Names[Any]] = {
     payloads.accept: payloads.arrival_names,
+    exhibits.keep: exhibits.arrival_names,
     payloads.renew: lambda renewal: payloads.payload_names(renewal.payload_id),
     staging.stage: lambda chunk: payloads.payload_names(chunk.payload_id),
     facts.reserve: facts.reservation_names,
@@ -61,7 +65,7 @@ _HANDLERS: Mapping[Handler[Any, Any], Names[Any]] = {
     deadlines.revive: deadlines.revival_names,
     nodes.take_back: lambda return_: [("node", return_.node)],
     alerts.raise_alerts: alerts.alert_names,
-    participants.take_part: participants.fetch_names,
+    participation.take_part: participation.fetch_names,
     log_audit.mark: log_audit.mark_names,
     registry.import_entries: registry.import_names,
     credentials.revoke: credentials.revocation_names,
@@ -77,6 +81,8 @@ _HANDLERS: Mapping[Handler[Any, Any], Names[Any]] = {
 class SqlStore(
     SqlAudit,
     SqlLedgers,
+    SqlExhibits,
+    SqlSubjects,
     SqlInbox,
     SqlDecisions,
     SqlDeadlines,

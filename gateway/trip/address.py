@@ -41,6 +41,7 @@ from gateway.model import (
     MessageState,
     Partner,
     Role,
+    SubjectVersion,
     Subscription,
     Task,
     derive_id,
@@ -98,6 +99,7 @@ class Dispatch:
         self.deadlines: dict[str, Deadline | None] = {}
         self.tasks: list[Task] = []
         self.subscriptions: list[Subscription] = []
+        self.subjects: list[SubjectVersion] = []
         self.audit: list[AuditEntry] = []
         self._tasks: Mapping[str, Task] = {}
         """Those in hand, by id, for the timeline."""
@@ -143,6 +145,7 @@ class Dispatch:
         self.tasks += applied.tasks.values()
         self.subscriptions += applied.subscriptions.values()
         self.audit += applied.audit
+        self.subjects += applied.subjects
         self._entries = applied.entries
         self.accounts += (
             AccountChange(account, tuple(e for (of, _), e in applied.entries.items() if of == name))
@@ -160,9 +163,9 @@ class Dispatch:
                 await asyncio.sleep(0)  # senders are answered between some and the next
         return state, next(iter(applied.cases), "")
 
-    def ring(self, alert: do.Alert, message: InHand) -> None:
-        """An alert that no flow decided."""
-        self._alert(alert, "0", message)
+    def ring(self, alert: do.Alert, message: InHand, position: str = "0") -> None:
+        """An alert that no flow decided; at a `position` of its own where there are effects as well."""
+        self._alert(alert, position, message)
 
     async def _carry_out(self, effect: do.Effect, position: str, message: InHand) -> None:
         """One effect."""
@@ -170,11 +173,13 @@ class Dispatch:
             case do.NewCase():
                 self._event(effect.case, message, "opened", details={"status": " ".join(effect.tracks.values())})
             case do.Move():
-                self._moved(effect.case, effect.reasons, next(self._moves[effect.case]), position, message)
+                moved = next(self._moves[effect.case])
+                self._moved(effect.case, effect.reasons, moved, position, message, effect.rule)
             case do.Settle():
                 task = self._tasks[effect.task]
                 self._event(task.case_id, message, "task", effect.reasons, tell_task(task))
-                self._moved(task.case_id, effect.reasons, next(self._moves[task.case_id]), position, message)
+                moved = next(self._moves[task.case_id])
+                self._moved(task.case_id, effect.reasons, moved, position, message, task.person_id)
             case do.Ask() | do.Close() | do.Claim() | do.GiveBack() | do.Escalate():
                 task_id = effect.id if isinstance(effect, do.Ask) else effect.task
                 if changed := self._tasks.get(task_id):  # one that was asked before stays as it is
@@ -215,8 +220,10 @@ class Dispatch:
             case _:
                 pass  # it changes what was applied, and is told by nothing else
 
-    def _moved(self, case_id: str, reasons: Sequence[Finding], moved: Moved, position: str, message: InHand) -> None:
-        """A case's move on its timeline; what may not happen there is somebody's to look at."""
+    def _moved(
+        self, case_id: str, reasons: Sequence[Finding], moved: Moved, position: str, message: InHand, by: str = ""
+    ) -> None:
+        """A case's move on its timeline, with the person or the rule by whom; what may not happen is to be looked at."""
         if moved.step is None:
             why = make_finding("decide.status.not_allowed", value=moved.event, event=moved.event, status=moved.before)
             self._alert(do.Alert("status", (why, *reasons), case_id), position, message)
@@ -225,6 +232,8 @@ class Dispatch:
             self._event(case_id, message, "late", (late, *reasons))
         else:
             details = {"track": moved.track, "from": moved.before, "to": moved.step.state, "event": moved.event}
+            if by:
+                details["person"] = by
             self._event(case_id, message, "status", reasons, details)
 
     async def _send(self, effect: do.Send, position: str, message: InHand) -> None:
@@ -485,7 +494,19 @@ class Dispatch:
 def gather_written(dispatches: Iterable[Dispatch]) -> dict[str, Any]:
     """What all of them collected, in order, as an outcome takes it by name."""
     made = list(dispatches)
-    names = ("cases", "deliveries", "feed", "waits", "attached", "accounts", "links", "tasks", "audit", "subscriptions")
+    names = (
+        "cases",
+        "deliveries",
+        "feed",
+        "waits",
+        "attached",
+        "accounts",
+        "links",
+        "tasks",
+        "audit",
+        "subjects",
+        "subscriptions",
+    )
     written: dict[str, Any] = {name: tuple(chain.from_iterable(getattr(d, name) for d in made)) for name in names}
     return {**written, "deadlines": {id_: deadline for d in made for id_, deadline in d.deadlines.items()}}
 

@@ -66,7 +66,7 @@ NEVER = [
 ]
 NOTHING = [
     # view, documents of which it sees nothing
-    ("customs", {"declaration", "transfer", "release", "decision", "subscription", "amendment"}),
+    ("customs", {"declaration", "transfer", "release", "decision", "subscription", "enquiry", "amendment"}),
     ("port", {"transfer", "clearance", "customs_entry", "decision", "subscription"}),
     ("owner", {"decision", "subscription"}),
     ("bureau", {"customs_entry", "decision", "subscription"}),

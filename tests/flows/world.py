@@ -23,15 +23,18 @@ from gateway.decide.facts import (
     Answer,
     CaseById,
     CasesByKeys,
+    ExhibitById,
     Facts,
     Ledger,
     LedgerEntry,
     LinkedCases,
     NextNumber,
+    OwnCases,
     PartnerById,
     PartnerByIdentifier,
     PersonById,
     Query,
+    Subject,
     SubscriptionsOf,
     TaskById,
     TasksOf,
@@ -40,7 +43,7 @@ from gateway.decide.facts import (
 from gateway.decide.flow import Flows
 from gateway.discovery import find_flows
 from gateway.documents import ClearanceNotice, CustomsEntry, Declaration, Document, Manifest, Response, Transfer
-from gateway.model import AuditEntry, Case, Deadline, HeldRole, Identifier, Partner, Person, Role
+from gateway.model import AuditEntry, Case, Deadline, Exhibit, HeldRole, Identifier, Partner, Person, Registered, Role
 
 FLOWS = find_flows()
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
@@ -71,6 +74,10 @@ PERSONS = (
     Person("gone", BUREAU.id, "Wu Ming", (HeldRole("reviewer"),), active=False),
     Person("far", "far-bureau", "Zheng He", (HeldRole("reviewer"),)),
 )
+EXHIBITS = (
+    Exhibit("photo", BUREAU.id, "0" * 64, 7, "image/jpeg", NOW),
+    Exhibit("foreign-photo", STRANGER.id, "1" * 64, 7, "image/jpeg", NOW),
+)
 ALL = (FACTORY, NEWCOMER, AGENT, BUREAU, PORT_SIDE, STRANGER, CUSTOMS, PORT, OTHER_PORT)
 
 
@@ -92,6 +99,8 @@ class World:
     messages: int = 0
     asked: list[Query] = field(default_factory=list)
     audit: list[AuditEntry] = field(default_factory=list)
+    parts: set[tuple[str, str]] = field(default_factory=set)
+    """Who takes part in which case, beside those who opened theirs."""
 
     def send(
         self,
@@ -140,6 +149,16 @@ class World:
 
     def _answer(self, query: Query) -> object:
         match query:
+            case OwnCases():
+                return tuple(
+                    case
+                    for case in self.ground.cases.values()
+                    if (case.id, query.partner) in self.parts and query.key in {case.id, *dict(case.keys).values()}
+                )
+            case Subject():
+                return Registered()  # what is registered is laid over it
+            case ExhibitById():
+                return next((one for one in EXHIBITS if one.id == query.id and one.test == query.test), None)
             case CasesByKeys() | Waiting() | LinkedCases() | TasksOf() | ActsOn() | SubscriptionsOf():
                 return ()
             case CaseById() | TaskById() | Ledger() | LedgerEntry():
