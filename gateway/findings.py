@@ -39,6 +39,8 @@ MOST_TOLD = 500
 MOST_CHARACTERS = 1_000_000
 """Characters of all findings of one message together: two thousand for each of five hundred. They are stored, told and
 held in memory with it."""
+EXPLAINED = f"{SCHEMAS}/findings/explained/"
+"""Where the files that explain findings lie; the others word them."""
 _MORE = "payload.more_findings"
 _LABELS = f"{SCHEMAS}/labels.toml"
 
@@ -65,6 +67,8 @@ def entries(catalogue: Catalogue) -> Mapping[str, Entry]:
     """Every code of every file in schemas/findings; SchemaInvalid where a file repeats or misspells one."""
     found: dict[str, Entry] = {}
     for name in catalogue.names(f"{SCHEMAS}/findings", ".toml"):
+        if name.startswith(EXPLAINED):
+            continue
         try:
             content = tomllib.loads(catalogue.text(name))
         except tomllib.TOMLDecodeError as error:

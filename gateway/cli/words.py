@@ -35,6 +35,11 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     # validate
     "good": ("good", "正确"),
     "refused": ("well-formed, but refused", "格式正确，但业务规则不予受理"),
+    "unread": ("well-formed, no mapping", "格式正确，无对应转换表"),
+    "report": ("What is right and wrong with these messages", "报文检查结果"),
+    "explained": ("cause and remedy", "原因与处理"),
+    "cause": ("cause: {text}", "原因：{text}"),
+    "remedy": ("remedy: {text}", "处理：{text}"),
     "read": ("read as {document}", "读作 {document}"),
     "interchange": ("interchange {reference}", "交换 {reference}"),
     "parties": ("from {sender} to {recipient}", "发送方 {sender}，接收方 {recipient}"),

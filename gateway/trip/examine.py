@@ -133,7 +133,8 @@ class Examiner:
     ) -> None:
         """`agreements` are the sender's inbound ones; `rules` are those of `catalogue` that are in force.
 
-        Where nothing will be `acknowledged`, no verdicts are kept for that, and nothing is too many.
+        Where nothing will be `acknowledged`, no verdicts are kept for that, nothing is too many, and a message that
+        no mapping reads is well-formed and no more: whoever only checks asks for nothing to come of it.
         """
         self._catalogue = catalogue
         self._agreements = agreements
@@ -465,6 +466,8 @@ class Examiner:
             # gateways would answer each other for ever; anything else was sent for something to come of it.
             if message.format.split(":")[1] in ADVICE:
                 message.findings.append(make_finding("mapping.none_needed", format=message.format))
+            elif chosen is None and self._takes_unread(message):
+                message.findings.append(make_finding("mapping.unread", format=message.format))
             else:
                 message.refusals = findings.kept([chosen or make_finding("mapping.none", format=message.format)], 1)
             return
@@ -486,6 +489,15 @@ class Examiner:
             message.refusals = [replace(f, place=_traced(f.place, read)) for f in findings.kept(against, room)]
             if any(f.code == rule_check.TOO_MANY_ITEMS for f in message.refusals):
                 message.document = message.sent = None  # it is refused, and too much to hold until that is told
+
+    def _takes_unread(self, message: Message) -> bool:
+        """Whether a message that no mapping reads is taken as it is: its agreement names its format, and no document.
+
+        Under an agreement for any format nobody has said that such a message is wanted, and it is refused.
+        """
+        agreed = message.agreement
+        named = agreed is not None and agreed.format == message.format and agreed.document == "*"
+        return named or not self._acknowledged
 
     def _judged(self, message: Message) -> Message:
         """`message` with its findings as its agreement sees them; no agreement is a finding of its own."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 
-from gateway import findings
+from gateway import explanations, findings
 from gateway.catalogue import SCHEMAS, Catalogue
 from gateway.check import codes, rulebook, tables, xsd
 from gateway.decide.flow import Flows
@@ -53,6 +53,7 @@ def _faults(catalogue: Catalogue, flows: Flows, day: date, least: Catalogue) -> 
 
     yield from _told(lambda: findings.entries(catalogue))
     yield from _told(lambda: findings.read_labels(catalogue))
+    yield from _told(lambda: explanations.read(catalogue))
     yield from _each(tables.available(catalogue), lambda name: tables.load(catalogue, name))
     yield from _each(("3", "4"), lambda version: tables.service(catalogue, version))
     yield from _each(codes.available(catalogue), lambda name: codes.load(catalogue, name))
