@@ -193,7 +193,7 @@ def test_catalogue_says_arguments_in_known_ways() -> None:
     for code, entry in findings.catalogue().items():
         for words in (entry.en, entry.zh):
             ways = {way for _, name, way, _ in string.Formatter().parse(words) if name is not None}
-            assert ways <= {"", "item", "word", "list", "form"}, code
+            assert ways <= {"", "item", "word", "list", "form", "detail"}, code
 
 
 @pytest.mark.parametrize("strictness", list(Strictness))

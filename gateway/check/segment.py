@@ -20,6 +20,7 @@ from gateway.check.tables import ElementUse, Node, Note
 from gateway.findings import make_finding
 from gateway.model import Finding, Place
 from gateway.parse.segments import Delimiters, split_repeated, split_unreleased
+from gateway.spelling import nearest_code
 
 _QUALIFIERS = frozenset({"1131", "3055"})
 """The code list qualifier and the responsible agency: where they follow a code, it is from another list."""
@@ -246,7 +247,9 @@ class Reader:
         elif (known := known_form(use)) and not re.fullmatch(known[0], value):
             yield make_finding(known[1], place, value, number=use.item)
         elif listed and use.codes is not None and value not in use.codes:
-            yield make_finding("edi.element.unknown_code", place, value, number=use.item)
+            near = nearest_code(value, use.codes)
+            said = {"number": use.item, "near": near} if near else {"number": use.item}
+            yield make_finding("edi.element.unknown_code", place, value, **said)
 
 
 def reader(node: Node, delimiters: Delimiters, *, exponents: bool = False) -> Reader:

@@ -9,10 +9,11 @@ from gateway.check.structure import Checked
 from gateway.check.tables import Table
 from gateway.documents import Document
 from gateway.model import Finding, Place
-from gateway.parse.segments import SegmentMessage
+from gateway.parse.segments import SegmentMessage, split
 from gateway.translate.context import Context
 from gateway.translate.convert import Lists
 from gateway.translate.edi import Compiler
+from gateway.translate.edi_fields import Fields
 from gateway.translate.edi_read import EdiReader
 from gateway.translate.edi_write import EdiWriter
 from gateway.translate.fields import Shape
@@ -30,6 +31,7 @@ class EdiWire:
         self.linked = compiler.linked
         self._reader = EdiReader(table, root)
         self._writer = EdiWriter(table, root)
+        self._fields = Fields(root)
 
     def read(
         self, wire: tuple[SegmentMessage, Checked], context: Context, trace: dict[str, Place] | None = None
@@ -37,6 +39,15 @@ class EdiWire:
         """The values of a message and its check."""
         message, checked = wire
         return self._reader.read(message, checked.nodes, context, trace)
+
+    def field_of(self, place: Place, wire: tuple[SegmentMessage, Checked]) -> str:
+        """The field at an element of a segment; empty where no row says, or rows of several groups do."""
+        message, checked = wire
+        if not place.segment or place.element is None or place.segment > len(checked.nodes):
+            return ""
+        elements = split(message.segments[place.segment - 1], message.delimiters)
+        component = (place.component or 1) - 1
+        return self._fields.find(checked.nodes[place.segment - 1], elements, place.element, component)
 
     def write(
         self,

@@ -7,7 +7,7 @@ document holds: everything there is to say comes back as findings.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -16,8 +16,8 @@ from typing import Any, Protocol
 from pydantic import ValidationError
 
 from gateway.documents import Document, faults
-from gateway.findings import MOST_TOLD, make_finding, more_findings
-from gateway.model import Finding, Place
+from gateway.findings import MOST_TOLD, about, make_finding, more_findings
+from gateway.model import Finding, Place, Severity
 from gateway.translate import fields
 from gateway.translate.context import Context
 from gateway.translate.outcome import Origins, Raw, Read, Written
@@ -38,6 +38,9 @@ class Wire(Protocol):
 
     def read(self, wire: Any, context: Context, trace: dict[str, Place] | None = None) -> Raw:
         """The values on the wire; their places go into `trace` where it is given."""
+
+    def field_of(self, place: Place, wire: Any) -> str:
+        """The field that stands at a place of a message, or would; empty where no row says, or several do."""
 
     def write(self, document: Document, values: MappingType[str, Any], context: Context) -> tuple[Any, list[Finding]]:
         """The body for `document`, whose present items are `values`, and what could not be written."""
@@ -84,6 +87,12 @@ class Mapping:
             found.extend(make_finding("translate.unmapped", place, text) for place, text in raw.kept)
         kept = raw.kept if self.unmapped == "keep" else []
         return Read(document, raw.values, found, origins, kept)
+
+    def named(self, found: Iterable[Finding], wire: Any) -> list[Finding]:
+        """`found` about a message, each that has a place with the field that stands there, for its words to begin with."""
+        return [
+            one if one.severity is Severity.NOTE else about(one, self.wire.field_of(one.place, wire)) for one in found
+        ]
 
     def write(self, document: Document, context: Context = Context()) -> Written:  # noqa: B008 - frozen
         """`document` in this format, and every field that the format could not carry."""
@@ -174,7 +183,8 @@ def _faults_told(error: ValidationError, origins: Origins) -> list[Finding]:
     found = []
     for fault in islice(faults.faults(error), MOST_TOLD):
         path = fields.value_path(fault.location)
-        found.append(make_finding(fault.code, origins.nearest(path), fault.value, **{**fault.args, "field": path}))
+        one = make_finding(fault.code, origins.nearest(path), fault.value, **{**fault.args, "field": path})
+        found.append(about(one, path))
     left_out = error.error_count() - len(found)
     return [*found, more_findings(MOST_TOLD, left_out)] if left_out else found
 

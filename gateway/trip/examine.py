@@ -58,6 +58,9 @@ _PACKAGE = "UNO"
 _MAX_STATED = 200
 """Characters of a format, a reference or a party in the envelope of a JSON message: a message id of a platform has 60."""
 
+_READ_ON = frozenset({"json.duplicate", "json.number"})
+"""Faults of a JSON message that reject it, and leave it to be read for its other faults."""
+
 Chosen = str | Finding | None
 """The document that a message is read into: None where no mapping reads its format, a finding where the format is
 mapped and the message is nothing that a mapping takes."""
@@ -359,6 +362,7 @@ class Examiner:
         if wire.type.format != message.format:
             place = Place(wire.reference, 1, HEADERS[wire.type.syntax])
             message.findings.append(make_finding("x12.guide.unknown", place, wire.type.version, format=message.format))
+        message.findings = self._named(message, chosen, (wire, checked))
         message.schema = table.digest
         if message.agreement is not None and message.agreement.second_opinion and wire.type.syntax is Syntax.X12:
             second = second_opinion.check(self._catalogue, wire, table)
@@ -394,10 +398,11 @@ class Examiner:
         chosen = mappings.choose(self._catalogue, message.format)
         message.agreement = self._agreement(message.format, chosen)
         if known is None:
-            message.findings.append(xsd.unknown(root))
+            message.findings.append(xsd.unknown(self._catalogue, root))
             self._judged(message)
             return
         message.findings += xsd.check(self._catalogue, known.root, known.format)
+        message.findings = self._named(message, chosen, known.root)
         message.schema = xsd.digest(self._catalogue, known.format)
         if not self._judged(message).rejected:
             self._read(message, chosen, known.root, body)
@@ -412,14 +417,14 @@ class Examiner:
             large = part.size > json_reader.MAX_BYTES
             read = json_reader.too_large(part.size) if large else json_reader.read(part.body)
             message.findings = list(read.findings)
-            value = read.value if isinstance(read.value, dict) else {}
+            value = read.rest or {}
             resembled = _resembled(value)
             if "format" not in value and len(resembled) == 1:
                 value = {"format": f"json:{resembled[0]}:1", "document": value}
             parties = _stated(value, "sender", message.findings), _stated(value, "recipient", message.findings)
             message.reference = _stated(value, "reference", message.findings)
             message.format = _stated(value, "format", message.findings) or "json"
-            if not message.rejected:
+            if all(found.code in _READ_ON for found in message.findings):
                 self._check_json(message, value, resembled, part.body)
         if fault:
             self._give_up(message, (), fault)
@@ -437,7 +442,8 @@ class Examiner:
             message.findings.append(make_finding("schema.none", place=place, format=message.format))
         elif not isinstance(value.get("document"), dict):
             message.findings.append(make_finding("json.document_missing", place=Place(path="/document")))
-        if not self._judged(message).rejected:
+        self._judged(message)
+        if all(found.code in _READ_ON for found in message.findings if found.severity is Severity.ERROR):
             self._read(message, chosen, value["document"], body)
 
     def _give_up(self, message: Message, found: Sequence[Finding], fault: faults.Fault, tag: str = "") -> None:
@@ -478,7 +484,8 @@ class Examiner:
         message.mapping = mapping.digest
         strictness = self._strictness(message.agreement)
         most = _most_findings(message)
-        found = findings.unsaid(findings.judged(read.findings, strictness), message.findings)
+        said = mapping.named(read.findings, wire)
+        found = findings.unsaid(findings.judged(said, strictness), message.findings)
         if message.syntax in HEADERS:
             found = [_numbered(self._catalogue, finding, *wire) for finding in found]
         message.findings = findings.kept([*message.findings, *found], most)
@@ -486,9 +493,17 @@ class Examiner:
             message.document, message.sent = read.document, sent
             against = findings.judged(rule_check.check(read.document, self._rules), strictness)
             room = max(most - len(message.findings), 1)
-            message.refusals = [replace(f, place=_traced(f.place, read)) for f in findings.kept(against, room)]
+            message.refusals = [_traced(f, read) for f in findings.kept(against, room)]
             if any(f.code == rule_check.TOO_MANY_ITEMS for f in message.refusals):
                 message.document = message.sent = None  # it is refused, and too much to hold until that is told
+
+    def _named(self, message: Message, chosen: Chosen, wire: Any) -> list[Finding]:
+        """The findings of a checked message, with the fields that stand at their places by the mapping that reads it."""
+        if not isinstance(chosen, str) or not message.findings:
+            return message.findings
+        variation = message.agreement.mapping if message.agreement is not None else ""
+        mapping = mappings.find(self._catalogue, chosen, message.format, variation)
+        return message.findings if mapping is None else mapping.named(message.findings, wire)
 
     def _takes_unread(self, message: Message) -> bool:
         """Whether a message that no mapping reads is taken as it is: its agreement names its format, and no document.
@@ -635,7 +650,8 @@ def _ref(envelope: Envelope) -> InterchangeRef | None:
     return InterchangeRef(envelope.syntax, sender, recipient, envelope.reference, envelope.test)
 
 
-def _traced(place: Place, read: Read) -> Place:
-    """A canonical path as the sender's own segment and element, where it came from one."""
-    nearest = read.origins.nearest(place.path)
-    return nearest if nearest != Place() else place
+def _traced(finding: Finding, read: Read) -> Finding:
+    """A finding at a canonical path, at the sender's own segment and element, where the value came from one."""
+    nearest = read.origins.nearest(finding.place.path)
+    place = nearest if nearest != Place() else finding.place
+    return replace(findings.about(finding, finding.place.path), place=place)
