@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Iterable
 
-
 _SHORTEST_MISSPELT = 3
 """Characters of a code in which one may be wrong and the code still be told; of two, each is near to thirty others."""
 

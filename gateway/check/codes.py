@@ -134,7 +134,10 @@ def _meanings(rows: Iterable[Mapping[str, str]], columns: Iterable[str]) -> dict
     """What codes and names stand for, where they stand for one thing only."""
     found: dict[str, set[str]] = {}
     for row in rows:
-        cells = [*(code for column in columns for code in row[column].split("|")), *(row.get(key, "") for key in _WORDS)]
+        cells = [
+            *(code for column in columns for code in row[column].split("|")),
+            *(row.get(key, "") for key in _WORDS),
+        ]
         for cell in cells:
             if cell:
                 found.setdefault(cell.upper(), set()).add(row[CANONICAL])

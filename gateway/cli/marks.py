@@ -66,9 +66,7 @@ def envelope_line(envelope: Envelope | Group, delimiters: Delimiters, found: Seq
     return _line(0, raw, [(span_of(raw, unreleased, one.place), one) for one in about])
 
 
-def _segments(
-    message: SegmentMessage, found: Sequence[Finding], *, whole: bool
-) -> tuple[list[Line], list[Finding]]:
+def _segments(message: SegmentMessage, found: Sequence[Finding], *, whole: bool) -> tuple[list[Line], list[Finding]]:
     by_number: dict[int, list[Finding]] = defaultdict(list)
     elsewhere = []
     for finding in found:

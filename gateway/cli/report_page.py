@@ -160,7 +160,9 @@ def _item(one: Finding) -> str:
     value = f" [<code>{escape(shown(one.value))}</code>]" if one.value and one.value not in findings.text(one) else ""
     place = f'<span class="place">{escape(shown(one.place))}</span> ' if str(one.place) else ""
     tag = f'<span class="tag">{_both(lambda language: word(severity, language))}</span>'
-    return f'<li class="{severity}">{tag} {place}{text}{value} <code>{escape(one.code)}</code>{_explained(one.code)}</li>'
+    return (
+        f'<li class="{severity}">{tag} {place}{text}{value} <code>{escape(one.code)}</code>{_explained(one.code)}</li>'
+    )
 
 
 def _explained(code: str) -> str:

@@ -53,8 +53,8 @@ def translate(
     """Translate FILE to another format, on stdout; findings go to stderr. Exit code 1 where a message cannot be."""
     from dataclasses import replace
 
-    from gateway.cli.in_use import find_catalogue
     from gateway.cli.examining import examined
+    from gateway.cli.in_use import find_catalogue
     from gateway.cli.validate import expectation
     from gateway.trip.examined import Message
 

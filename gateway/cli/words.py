@@ -54,6 +54,11 @@ _WORDS: Mapping[str, tuple[str, str]] = {
         "{file}：报文 {messages}，交换 {interchanges}；错误 {error}，警告 {warning}，提示 {note}",
     ),
     "more": ("... and further messages without findings", "……其余报文均无问题，不再逐一列出"),
+    # mapping explain
+    "unread_message": (
+        "message {number} is not read into a document; `gateway validate` says why",
+        "报文 {number} 未读入单证，原因见 `gateway validate`",
+    ),
     # translate
     "envelope": ("envelope", "信封"),
     "numbered": ("message {number}", "报文 {number}"),

@@ -72,7 +72,9 @@ def recognise(body: bytes, *, but: str = "") -> str:
         except UnicodeDecodeError:
             continue
         beyond = [character for character in text if ord(character) > _ASCII]
-        common = sum("\u3000" <= c <= "\u303f" or "\u4e00" <= c <= "\u9fff" or "\uff00" <= c <= "\uffef" for c in beyond)
+        common = sum(
+            "\u3000" <= c <= "\u303f" or "\u4e00" <= c <= "\u9fff" or "\uff00" <= c <= "\uffef" for c in beyond
+        )
         if codec == "utf-8" or common >= _MOSTLY * len(beyond):
             return name
     return ""

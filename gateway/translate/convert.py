@@ -69,7 +69,7 @@ SCOPES = frozenset({"each"})
 """Row kinds that tie a list to what repeats on the wire."""
 
 
-def hint(code: str, is_meant: bool = False) -> dict[str, str]:  # noqa: FBT001, FBT002 -- as CodeList.suggest gives it
+def hint(code: str, is_meant: bool = False) -> dict[str, str]:
     """The arguments by which a finding says what would be right: the code that is meant, or one near to it."""
     return {"right" if is_meant else "near": code} if code else {}
 

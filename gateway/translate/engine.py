@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from pydantic import ValidationError
 
 from gateway.documents import Document, faults
+from gateway.documents.partial import part_of
 from gateway.findings import MOST_TOLD, about, make_finding, more_findings
 from gateway.model import Finding, Place, Severity
 from gateway.translate import fields
@@ -79,14 +80,17 @@ class Mapping:
                 found.extend(_noticed(reshaped.notices, self._trace(wire, context)))
         origins = Origins(lambda: _moved(self._trace(wire, context), moved))
         document: Document | None = None
+        partial: Document | None = None
         try:
             document = self.model.model_validate(raw.values)
         except ValidationError as error:
             found.extend(_faults_told(error, origins))
+            if error.error_count() <= MOST_TOLD:
+                partial = part_of(self.model, raw.values)
         if self.unmapped == "report":
             found.extend(make_finding("translate.unmapped", place, text) for place, text in raw.kept)
         kept = raw.kept if self.unmapped == "keep" else []
-        return Read(document, raw.values, found, origins, kept)
+        return Read(document, raw.values, found, origins, kept, partial)
 
     def named(self, found: Iterable[Finding], wire: Any) -> list[Finding]:
         """`found` about a message, each that has a place with the field that stands there, for its words to begin with."""

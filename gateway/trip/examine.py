@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -488,6 +489,8 @@ class Examiner:
         found = findings.unsaid(findings.judged(said, strictness), message.findings)
         if message.syntax in HEADERS:
             found = [_numbered(self._catalogue, finding, *wire) for finding in found]
+        if isinstance(read.partial, Document):
+            found += findings.judged(_ruled(read.partial, read, self._rules), strictness)
         message.findings = findings.kept([*message.findings, *found], most)
         if isinstance(read.document, Document) and not message.rejected:
             message.document, message.sent = read.document, sent
@@ -648,6 +651,20 @@ def _ref(envelope: Envelope) -> InterchangeRef | None:
     sender = f"{envelope.sender_qualifier}:{envelope.sender}"
     recipient = f"{envelope.recipient_qualifier}:{envelope.recipient}"
     return InterchangeRef(envelope.syntax, sender, recipient, envelope.reference, envelope.test)
+
+
+def _ruled(partial: Document, read: Read, rules: Rules) -> Iterator[Finding]:
+    """What the rules have against what is right of a document, so that its sender hears of all its faults at once.
+
+    Nothing of what is wrong already: that it is missing, too, is no fault of its own.
+    """
+    wrong = {finding.args["field"] for finding in read.findings if "field" in finding.args}
+    # A rule may ask for what is not there; what it would have said waits for the next sending.
+    with suppress(AttributeError, TypeError):
+        for finding in rule_check.check(partial, rules):
+            path = finding.place.path
+            if not any(path == one or path.startswith((f"{one}.", f"{one}[")) for one in wrong):
+                yield _traced(finding, read)
 
 
 def _traced(finding: Finding, read: Read) -> Finding:

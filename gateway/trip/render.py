@@ -31,9 +31,7 @@ def is_writable(catalogue: Catalogue, document_type: str, agreement: Agreement) 
     return document_type == Response.document_type and agreement.format in advice.WRITERS
 
 
-def write(
-    catalogue: Catalogue, document_type: str, document: Document, agreement: Agreement, frame: Frame
-) -> Rendered:
+def write(catalogue: Catalogue, document_type: str, document: Document, agreement: Agreement, frame: Frame) -> Rendered:
     """The document in the agreement's format, which `is_writable`, in the envelope that `frame` describes."""
     mapping = table.find(catalogue, document_type, agreement.format, agreement.mapping)
     if mapping is not None:
