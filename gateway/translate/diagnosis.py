@@ -119,7 +119,8 @@ def _suggestion(catalogue: Catalogue, fault: str, lines: Sequence[str]) -> str:
     if (found := _NO_FIELD.match(fault)) and model is not None:
         return near(found[1], _paths(fields.shape(model))).removeprefix("; ")
     if found := _NO_ELEMENT.match(fault):
-        return near(found[2], _elements(catalogue, format_, found[1])).removeprefix("; ")
+        wanted = found[1].rpartition("/")[2]
+        return near(wanted, _elements(catalogue, format_, found[1])).removeprefix("; ")
     if found := _NO_PART.match(fault):
         wanted = found[1].rpartition("/")[2] if "element" in fault else found[3]
         return near(wanted, [*_elements(catalogue, format_, found[1]), *_parts(catalogue, format_)]).removeprefix("; ")

@@ -28,6 +28,10 @@ from gateway.translate.xml_outline import Outline, outline
 
 _ALIKE = 0.85
 """From where on two names are taken for one, as difflib compares them."""
+_DOT = re.compile(r"\.(?![^\[]*\])")
+"""Between the steps of a place; not within a test."""
+_SECTIONS = ((1, "D"), (2, "S"))
+"""0081 of the first UNS of a message, before its details, and of the second, before its summary (ISO 9735)."""
 _WIDEST = 48
 """Characters up to which a column of the draft is filled up."""
 
@@ -100,10 +104,11 @@ def _places(row: Row, theirs: Table, wire: Table) -> Iterator[str]:
     """Where a row of another table may stand in this one: in the same segment, or group by its first segment."""
     parsed = place.parse(row.place)
     path, slash, inner = row.place.partition("/")
-    *_, last = path.split(".")
+    written = _DOT.split(path)
+    last = written[-1]
     tag = parsed.steps[-1].name
     # What a group must hold is told by its first segment, whatever the group is called.
-    tests = {_trigger(theirs, step.name): text for step, text in zip(parsed.steps, path.split("."), strict=True)}
+    tests = {_trigger(theirs, step.name): text for step, text in zip(parsed.steps, written, strict=True)}
     if row.kind == "each" and _trigger(theirs, tag):
         tag = _trigger(theirs, tag)
         for group in wire.groups[1:]:
@@ -145,20 +150,24 @@ def _faults(catalogue: Catalogue, wire: Table, shape: Shape, rows: Sequence[Row]
 def _constants(wire: Table, rows: Sequence[Row]) -> Iterator[Row]:
     """Rows for mandatory segments of the message itself that can only hold one thing."""
     written = {place.parse(row.place).steps[-1].name for row in rows}
+    sections = iter(_SECTIONS)
     for node in wire.nodes:
         if node.group or not node.minimum or node.tag in ENVELOPE_TAGS or node.tag in written:
             continue
+        if node.tag == "UNS":
+            number, value = next(sections)
+            yield Row("", f"UNS#{number}/0081", f"constant:{value}")
+            continue
         for use in node.elements:
-            if use.mandatory and use.codes and not use.components:
-                only = sorted(use.codes)
-                at = f"{node.tag}#1/{use.number}" if node.tag == "UNS" else f"{node.tag}/{use.number}"
-                if len(only) == 1 or node.tag == "UNS":
-                    yield Row("", at, f"constant:{'D' if node.tag == 'UNS' else only[0]}")
+            if use.mandatory and use.codes and not use.components and len(use.codes) == 1:
+                yield Row("", f"{node.tag}/{use.number}", f"constant:{next(iter(use.codes))}")
 
 
 def _unused(wire: Table, rows: Sequence[Row]) -> Iterator[str]:
     """The elements of segments that no row mentions, as places, with what the directory says of each."""
     used = {re.sub(r"\[[^\]]*\]|#\d+", "", row.place) for row in rows}
+    tested = {test.numbers[-1] for row in rows for step in place.parse(row.place).steps for test in step.tests}
+    told: set[str] = set()
     for node in wire.nodes:
         if node.tag in ENVELOPE_TAGS:
             continue
@@ -166,7 +175,8 @@ def _unused(wire: Table, rows: Sequence[Row]) -> Iterator[str]:
         for use in node.elements:
             for number, part in _named_uses(use):
                 at = f"{segment}/{number}"
-                if at not in used:
+                if at not in used and at not in told and part.number not in tested:
+                    told.add(at)
                     status = "M" if part.mandatory and use.mandatory is not False else "C"
                     length = "" if part.max_length is None else f" {part.kind}..{part.max_length}"
                     yield f"  #   {at}  {status}{length}"

@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel
 
 _CONVERTERS: tuple[tuple[type, str], ...] = (
     # A type, narrower ones before wider -> the converter that is likeliest for it
@@ -17,6 +17,7 @@ _CONVERTERS: tuple[tuple[type, str], ...] = (
     (int, "integer"),
     (Decimal, "number"),
     (datetime, "datetime"),
+    (AwareDatetime, "datetime"),
     (date, "date"),
 )
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -49,6 +48,7 @@ from gateway.translate.context import context_of
 from gateway.translate.outcome import Read
 from gateway.trip import faults
 from gateway.trip.examined import ANY, CONTROL, HEADERS, Examined, Interchange, Message, Verdict
+from gateway.trip.placed import numbered, ruled, traced, without_echoes
 
 ADVICE = frozenset({"APERAK", "824"})
 """What an application answers; unlike CONTROL it gets a syntax acknowledgement like any other message."""
@@ -363,7 +363,7 @@ class Examiner:
         if wire.type.format != message.format:
             place = Place(wire.reference, 1, HEADERS[wire.type.syntax])
             message.findings.append(make_finding("x12.guide.unknown", place, wire.type.version, format=message.format))
-        message.findings = self._named(message, chosen, (wire, checked))
+        message.findings = self._with_fields(message, chosen, (wire, checked))
         message.schema = table.digest
         if message.agreement is not None and message.agreement.second_opinion and wire.type.syntax is Syntax.X12:
             second = second_opinion.check(self._catalogue, wire, table)
@@ -403,7 +403,7 @@ class Examiner:
             self._judged(message)
             return
         message.findings += xsd.check(self._catalogue, known.root, known.format)
-        message.findings = self._named(message, chosen, known.root)
+        message.findings = self._with_fields(message, chosen, known.root)
         message.schema = xsd.digest(self._catalogue, known.format)
         if not self._judged(message).rejected:
             self._read(message, chosen, known.root, body)
@@ -486,21 +486,21 @@ class Examiner:
         strictness = self._strictness(message.agreement)
         most = _most_findings(message)
         said = mapping.named(read.findings, wire)
-        found = findings.unsaid(findings.judged(said, strictness), message.findings)
+        found = findings.unsaid(without_echoes(findings.judged(said, strictness), read), message.findings)
         if message.syntax in HEADERS:
-            found = [_numbered(self._catalogue, finding, *wire) for finding in found]
+            found = [numbered(self._catalogue, finding, *wire) for finding in found]
         if isinstance(read.partial, Document):
-            found += findings.judged(_ruled(read.partial, read, self._rules), strictness)
+            found += findings.judged(ruled(read.partial, read, self._rules), strictness)
         message.findings = findings.kept([*message.findings, *found], most)
         if isinstance(read.document, Document) and not message.rejected:
             message.document, message.sent = read.document, sent
             against = findings.judged(rule_check.check(read.document, self._rules), strictness)
             room = max(most - len(message.findings), 1)
-            message.refusals = [_traced(f, read) for f in findings.kept(against, room)]
+            message.refusals = [traced(f, read) for f in findings.kept(against, room)]
             if any(f.code == rule_check.TOO_MANY_ITEMS for f in message.refusals):
                 message.document = message.sent = None  # it is refused, and too much to hold until that is told
 
-    def _named(self, message: Message, chosen: Chosen, wire: Any) -> list[Finding]:
+    def _with_fields(self, message: Message, chosen: Chosen, wire: Any) -> list[Finding]:
         """The findings of a checked message, with the fields that stand at their places by the mapping that reads it."""
         if not isinstance(chosen, str) or not message.findings:
             return message.findings
@@ -626,19 +626,6 @@ def _no_table(wire: SegmentMessage) -> Finding:
     return make_finding("edi.message.no_table", place=place, value=format_, format=format_)
 
 
-def _numbered(catalogue: Catalogue, finding: Finding, wire: SegmentMessage, checked: structure.Checked) -> Finding:
-    """`finding` with the directory's number of the element it stands at, which AK402 names."""
-    place, table = finding.place, tables.find(catalogue, wire.type)
-    if finding.severity is Severity.NOTE or not (place.segment and place.element) or table is None:
-        return finding
-    node = checked.nodes[place.segment - 1] if place.segment <= len(checked.nodes) else -1
-    uses = table.nodes[node].elements[place.element - 1 : place.element] if node >= 0 else ()
-    if not uses or "number" in finding.args:
-        return finding
-    parts = uses[0].components[place.component - 1 : place.component] if place.component else ()
-    return replace(finding, args={**finding.args, "number": (parts or uses)[0].item})
-
-
 def _names(agreed: str, qualifier: str, identifier: str) -> bool:
     """Whether `agreed` (`qualifier:id` or `id`, empty for any) allows this identifier."""
     return not agreed or agreed in (identifier, f"{qualifier}:{identifier}")
@@ -651,24 +638,3 @@ def _ref(envelope: Envelope) -> InterchangeRef | None:
     sender = f"{envelope.sender_qualifier}:{envelope.sender}"
     recipient = f"{envelope.recipient_qualifier}:{envelope.recipient}"
     return InterchangeRef(envelope.syntax, sender, recipient, envelope.reference, envelope.test)
-
-
-def _ruled(partial: Document, read: Read, rules: Rules) -> Iterator[Finding]:
-    """What the rules have against what is right of a document, so that its sender hears of all its faults at once.
-
-    Nothing of what is wrong already: that it is missing, too, is no fault of its own.
-    """
-    wrong = {finding.args["field"] for finding in read.findings if "field" in finding.args}
-    # A rule may ask for what is not there; what it would have said waits for the next sending.
-    with suppress(AttributeError, TypeError):
-        for finding in rule_check.check(partial, rules):
-            path = finding.place.path
-            if not any(path == one or path.startswith((f"{one}.", f"{one}[")) for one in wrong):
-                yield _traced(finding, read)
-
-
-def _traced(finding: Finding, read: Read) -> Finding:
-    """A finding at a canonical path, at the sender's own segment and element, where the value came from one."""
-    nearest = read.origins.nearest(finding.place.path)
-    place = nearest if nearest != Place() else finding.place
-    return replace(findings.about(finding, finding.place.path), place=place)
