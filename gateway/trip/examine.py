@@ -47,11 +47,8 @@ from gateway.translate import table as mappings
 from gateway.translate.context import context_of
 from gateway.translate.outcome import Read
 from gateway.trip import faults
-from gateway.trip.examined import ANY, CONTROL, HEADERS, Examined, Interchange, Message, Verdict
+from gateway.trip.examined import ADVICE, ANY, CONTROL, HEADERS, Examined, Interchange, Message, Verdict
 from gateway.trip.placed import numbered, ruled, traced, without_echoes
-
-ADVICE = frozenset({"APERAK", "824"})
-"""What an application answers; unlike CONTROL it gets a syntax acknowledgement like any other message."""
 
 _PACKAGE = "UNO"
 """The type under which the reader of EDIFACT gives an object that travels in a package."""
@@ -473,6 +470,7 @@ class Examiner:
             # gateways would answer each other for ever; anything else was sent for something to come of it.
             if message.format.split(":")[1] in ADVICE:
                 message.findings.append(make_finding("mapping.none_needed", format=message.format))
+                message.sent = sent
             elif chosen is None and self._takes_unread(message):
                 message.findings.append(make_finding("mapping.unread", format=message.format))
             else:
