@@ -33,7 +33,7 @@ def cells(heading: str) -> list[list[str]]:
 
 def code(cell: str) -> str:
     """What stands between the first backticks of a cell."""
-    return re.findall(r"`([^`]*)`", cell)[0]
+    return str(re.findall(r"`([^`]*)`", cell)[0])
 
 
 def faults(document: str, format_: str, *given: Row) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
 
@@ -62,13 +63,14 @@ def mend(
             segments[index] = mended(segments[index], stand_in)
         for index, said in zip(faulty[:LISTED], likely, strict=True):
             at = first and first + index
-            yield finding("edifact.charset.undecodable", segments[index][:3], segment=at, charset=charset, **said)
+            one = finding("edifact.charset.undecodable", segments[index][:3], segment=at, charset=charset)
+            yield replace(one, args={**one.args, **said})
     if strangers(text, repertoire, service):
         faults = [(i, found) for i, raw in enumerate(segments) if (found := strangers(raw, repertoire, service))]
         for index, found in faults[:LISTED]:
             shown = " ".join(c if c.isprintable() else f"U+{ord(c):04X}" for c in found[:LISTED])
             element, component = located(segments[index], segments[index].index(found[0]), delimiters)
-            yield finding(
+            one = finding(
                 "edifact.character.outside",
                 segments[index][:3],
                 segment=first and first + index,
@@ -76,8 +78,8 @@ def mend(
                 component=component,
                 repertoire=repertoire,
                 characters=shown,
-                **_likely(segments[index], charset),
             )
+            yield replace(one, args={**one.args, **_likely(segments[index], charset)})
 
 
 def _likely(raw: str, charset: str) -> dict[str, str]:

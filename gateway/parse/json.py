@@ -116,9 +116,10 @@ def _decode(body: bytes) -> str:
         return body[start:].decode(charset)
     except UnicodeDecodeError as error:
         where = start + error.start
-        likely = recognise(body[start:], but=charset)
-        said = {"likely": likely} if likely else {}
-        raise _Unreadable(make_finding("json.charset", charset=charset.upper(), offset=where, **said)) from error
+        said: dict[str, object] = {"charset": charset.upper(), "offset": where}
+        if likely := recognise(body[start:], but=charset):
+            said["likely"] = likely
+        raise _Unreadable(make_finding("json.charset", Place(), "", **said)) from error
 
 
 def _depth(text: str) -> int:

@@ -146,6 +146,7 @@ def test_a_child_in_another_namespace_is_told_so():
     """An element that is named as it should be, but in another namespace, is a fault of the namespace at its line."""
     body = (data.samples() / "response/full/in.xml").read_bytes()
     root = xml.read(body).root
+    assert root is not None
     child = root[0]
     child.tag = f"{{urn:other}}{xml.local_name(child)}"
     told = [f for f in xsd.check(shipped(), root, "xml:Response:1") if f.code == "xml.namespace"]

@@ -7,6 +7,7 @@ import itertools
 import json
 import re
 import sys
+from typing import Any
 
 import pytest
 from lxml import html
@@ -110,11 +111,10 @@ def test_the_page_stands_by_itself_in_both_languages(run):
     """One page that loads nothing, says everything in English and Chinese, and marks the faults in the message."""
     done = run("validate", REJECTED, IMPORT, "--html")
     assert done.code == 1
-    page = html.fromstring(done.out)
+    page: Any = html.fromstring(done.out)
     assert not page.xpath("//script | //link | //img | //iframe | //@src | //@href | //object")
-    assert [len(page.xpath(f"//*[@lang='{lang}'][self::span]")) for lang in ("en", "zh")].count(0) == 0
     english, chinese = (page.xpath(f"//span[@lang='{lang}']") for lang in ("en", "zh"))
-    assert len(english) == len(chinese)
+    assert len(english) == len(chinese) > 0
     assert all(re.search("[\u4e00-\u9fff]", one.text_content()) for one in chinese)
     told = run("validate", REJECTED, IMPORT, "--json").lines
     count = sum(len(line.get("findings", [])) + len(line.get("refusals", [])) for line in told)
