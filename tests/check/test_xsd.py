@@ -151,7 +151,7 @@ def test_a_child_in_another_namespace_is_told_so():
     child.tag = f"{{urn:other}}{xml.local_name(child)}"
     told = [f for f in xsd.check(shipped(), root, "xml:Response:1") if f.code == "xml.namespace"]
     assert [(f.args["namespace"], f.args["expected"]) for f in told] == [("urn:other", xml.namespace(root))]
-    assert told[0].place.line == child.sourceline
+    assert told[0].place.line == 3  # behind the declaration and the root
 
 
 @foreign.needed
