@@ -20,6 +20,7 @@ import structlog
 from gateway.decide import effects as do
 from gateway.decide.apply import Applied, CaseStep, Moved
 from gateway.decide.engine import Part
+from gateway.decide.unacknowledged import UNACKNOWLEDGED, name_wait
 from gateway.documents.base import Document
 from gateway.documents.response import Outcome, Response
 from gateway.findings import MOST_TOLD, kept, make_finding
@@ -49,7 +50,7 @@ from gateway.registry.directory import Directory
 from gateway.store.alerts import ALERTS, OPERATOR, alert_body
 from gateway.store.contract import AccountChange, CaseChange, CaseLink, Wait
 from gateway.trip.aside import run_aside
-from gateway.trip.render import Renderer
+from gateway.trip.render import Renderer, asks_acknowledgement
 
 log = structlog.get_logger(__name__)
 
@@ -363,6 +364,23 @@ class Dispatch:
                 next_at=message.at,
             )
         )
+        if case_id and kind is not DeliveryKind.ACKNOWLEDGEMENT and asks_acknowledgement(agreement):
+            wait = name_wait(delivery_id)
+            args = {"delivery": delivery_id, "reference": reference, "document": document_type}
+            self.deadlines[wait] = Deadline(
+                wait,
+                UNACKNOWLEDGED,
+                case_id,
+                message.at + self._renderer.acknowledged_within,
+                {**args, "partner": agreement.partner_id},
+                message.test,
+            )
+
+    async def acknowledged(self, delivery: Delivery) -> None:
+        """The recipient has acknowledged a delivery, or refused it: nobody waits for that any more."""
+        agreement = await self._directory.agreement(delivery.partner_id, delivery.agreement_id)
+        if delivery.case_id and agreement is not None and asks_acknowledgement(agreement):
+            self.deadlines[name_wait(delivery.id)] = None
 
     def offer(
         self,

@@ -28,6 +28,8 @@ async def acknowledged(
     delivery = await store.delivery_by_reference(sender.id, storable(reference)) if reference else None
     # Test traffic meets no live case, and references are drawn without regard to it.
     case_id = delivery.case_id if delivery is not None and delivery.test == in_hand.test else ""
+    if delivery is not None and case_id:
+        await dispatch.acknowledged(delivery)
     if action not in _POSITIVE[control.type.syntax]:
         refused = make_finding("answer.syntax_refused", partner=sender.id, reference=reference, action=action)
         dispatch.ring(do.Alert("syntax_refused", (refused,)), in_hand)
@@ -41,6 +43,7 @@ async def answered(
     payload: Payload,
     store: Outbox,
     notary: Notary,
+    dispatch: Dispatch,
     in_hand: InHand,
 ) -> Answered | None:
     """A recipient's business answer, with the `answered` receipt of the delivery it answers; None where it is none.
@@ -53,6 +56,7 @@ async def answered(
     delivery = await store.sent_delivery(case_id, sender.id, wanted, test=payload.test)
     if delivery is None:
         return None
+    await dispatch.acknowledged(delivery)
     body = notary.answered(
         delivery, sender, at=in_hand.at, verdict=verdict, message_id=in_hand.message_id, answer=payload.sha256
     )
@@ -92,6 +96,7 @@ async def advised(
         if delivery is None or delivery.test != in_hand.test or delivery.state not in _SENT:
             continue
         case_id = case_id or delivery.case_id
+        await dispatch.acknowledged(delivery)
         verdict = "refused" if said.is_refused else "accepted"
         body = notary.answered(
             delivery, sender, at=in_hand.at, verdict=verdict, message_id=in_hand.message_id, answer=payload.sha256

@@ -438,6 +438,7 @@ class Trip:
                 payload,
                 self._store,
                 self._notary,
+                share.dispatch,
                 in_hand,
             )
             share.answers += [answered] if answered else []

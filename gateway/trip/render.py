@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,7 @@ from gateway.decide.facts import Facts, NextNumber
 from gateway.documents import Document
 from gateway.documents.response import Response
 from gateway.findings import make_finding
-from gateway.model import TIME_DIGITS, Agreement, Partner, begins_with_time
+from gateway.model import TIME_DIGITS, Acknowledge, Agreement, Partner, begins_with_time
 from gateway.receipt import advice
 from gateway.store.ports import Decisions
 from gateway.translate import table
@@ -22,6 +22,15 @@ from gateway.trip.aside import run_aside
 
 X12_NUMBERS = 999_999_999
 """ISA13 has nine digits; then it begins again (X12.5)."""
+
+
+def asks_acknowledgement(agreement: Agreement) -> bool:
+    """Whether a recipient is asked in the envelope to acknowledge what it gets (UNB 0031, ISA14), and awaited to."""
+    return agreement.acknowledge is Acknowledge.ON_REQUEST and agreement.format.startswith(_ACKNOWLEDGED)
+
+
+_ACKNOWLEDGED = ("edifact:", "x12:")
+"""Syntaxes that have acknowledgements of their own."""
 
 
 def is_writable(catalogue: Catalogue, document_type: str, agreement: Agreement) -> bool:
@@ -43,9 +52,15 @@ def write(catalogue: Catalogue, document_type: str, document: Document, agreemen
 class Renderer:
     """Writes documents as bytes, each in an interchange of its own."""
 
-    def __init__(self, our_id: str, store: Decisions, catalogue: Catalogue) -> None:
-        """`our_id` names us where an agreement does not; `store` counts X12 control numbers."""
+    def __init__(
+        self, our_id: str, store: Decisions, catalogue: Catalogue, acknowledged_within: timedelta = timedelta(days=1)
+    ) -> None:
+        """`our_id` names us where an agreement does not; `store` counts X12 control numbers.
+
+        `acknowledged_within` is the term of a recipient that is asked to acknowledge what it gets.
+        """
         self.catalogue = catalogue
+        self.acknowledged_within = acknowledged_within
         self._our_id = our_id
         self._store = store
 
@@ -77,6 +92,7 @@ class Renderer:
             test=test,
             charset=agreement.charset,
             transport_envelope=agreement.envelope,
+            acknowledgement_requested=asks_acknowledgement(agreement),
         )
         rendered = await run_aside(document, partial(write, self.catalogue, document_type, document, agreement, frame))
         return rendered, reference
