@@ -18,7 +18,7 @@ from gateway.store.deadlines import SETTLING
 from gateway.trip import alarms, decider
 from gateway.trip.work import COMES_BACK
 from tests.trip.rig import House, declaration, house, outgoing
-from tests.trip.test_answers import answer, as_json
+from tests.trip.test_answers import answer, as_json, delivered
 
 OVER = datetime(2026, 3, 31, 16, 0, tzinfo=UTC) + SETTLING
 """When the last day of March is over in China, and the store lets its deadlines be claimed."""
@@ -236,6 +236,7 @@ async def test_an_acknowledgement_takes_its_deadline_back(gateway: House, action
 async def test_a_business_answer_takes_it_back_too(gateway: House) -> None:
     """Whoever answers what a document said has had it."""
     await asked(gateway)
+    await delivered(gateway)
     await gateway.through(answer("RV1", "TD-V1", "accepted", "A1"), "bureau")
     assert await unacknowledged(gateway) == []
 
