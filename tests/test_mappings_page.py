@@ -15,6 +15,7 @@ import pytest
 from gateway.catalogue_folders import shipped
 from gateway.check import codes, tables
 from gateway.documents import MODELS
+from gateway.errors import MappingInvalid
 from gateway.translate import convert, fields, rows, table
 from gateway.translate.context import Context
 from gateway.translate.edi_wire import EdiWire
@@ -103,3 +104,25 @@ def test_each_row_is_one(row: Row):
         assert fields.resolve(fields.shape(MODELS["clearance"]), row.field)
         return
     assert any(faults(document, format_, row) == [] for document, format_ in WHERE)
+
+
+def test_whole_tables_on_the_page_are_tables():
+    """A table that the page shows holds by its schema: what it leaves out is all that is wrong with it."""
+    shown = list(re.findall(r"^```toml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL))
+    tables_shown = [text for text in shown if re.search(r"^document", text, re.MULTILINE)]
+    assert len(tables_shown) == 2
+    for text in tables_shown:
+        try:
+            table.parse(shipped(), text.encode(), "page")
+        except MappingInvalid as error:
+            faults = error.details["faults"]
+            assert isinstance(faults, tuple)
+            assert [one for one in faults if "is required" not in one and "must hold" not in one] == []
+
+
+def test_the_variation_on_the_page_is_one():
+    """The partner's variation that the page shows loads as it stands."""
+    (text,) = (text for text in re.findall(r"^```toml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL) if "extends" in text)
+    varied = table.parse(shipped(), text.encode(), "clearance/acme")
+    assert [row.converter for row in varied.rows if row.field == "number"] == ["digits:18"]
+    assert not any(row.field == "bill_of_lading" for row in varied.rows)
