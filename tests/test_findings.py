@@ -243,7 +243,13 @@ def test_a_finding_is_as_grave_as_the_catalogue_says():
     for code, entry in findings.catalogue().items():
         assert make_finding(code).severity is entry.severity
     made = re.compile(r"(?<![\w.])(?:model\.)?Finding\(")
-    inside = {"findings.py", "model.py", "reasons.py", "store/views.py", "trip/staged.py"}  # the one way, the noun, what was kept
+    inside = {
+        "findings.py",
+        "model.py",
+        "reasons.py",
+        "store/views.py",
+        "trip/staged.py",
+    }  # the one way, the noun, what was kept
     root = Path(findings.__file__).parent
     others = [
         path for path in root.rglob("*.py") if made.search(re.sub(r"class Finding\(.*", "", path.read_text("utf-8")))
