@@ -24,7 +24,7 @@ def part_of(model: type[T], values: Mapping[str, Any]) -> T:
 
 
 def _kept(model: type[BaseModel], name: str, info: FieldInfo, value: Any) -> Any:
-    inner, many = _inner(info.annotation)
+    inner, many = _inner(model, name)
     absent = () if many else None if info.is_required() else info.get_default(call_default_factory=True)
     if value is None:
         return absent
@@ -49,8 +49,10 @@ def _adapter(model: type[BaseModel], name: str) -> TypeAdapter[Any]:
     return TypeAdapter(Annotated[info.annotation, *metadata] if metadata else info.annotation)  # type: ignore[arg-type]
 
 
-def _inner(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
+@cache
+def _inner(model: type[BaseModel], name: str) -> tuple[type[BaseModel] | None, bool]:
     """The model that stands in a field, None for a plain value; and whether the field is a list."""
+    annotation: Any = model.model_fields[name].annotation
     many = False
     while True:
         origin = typing.get_origin(annotation)

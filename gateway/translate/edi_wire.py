@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gateway.check.structure import Checked
@@ -40,14 +40,23 @@ class EdiWire:
         message, checked = wire
         return self._reader.read(message, checked.nodes, context, trace)
 
-    def field_of(self, place: Place, wire: tuple[SegmentMessage, Checked]) -> str:
-        """The field at an element of a segment; empty where no row says, or rows of several groups do."""
+    def field_finder(self, wire: tuple[SegmentMessage, Checked]) -> Callable[[Place], str]:
+        """Finds the field at an element of a segment; empty where no row says, or rows of several groups do.
+
+        A segment is split once for all the faults that follow one another in it, of which it may have thousands.
+        """
         message, checked = wire
-        if not place.segment or place.element is None or place.segment > len(checked.nodes):
-            return ""
-        elements = split(message.segments[place.segment - 1], message.delimiters)
-        component = (place.component or 1) - 1
-        return self._fields.find(checked.nodes[place.segment - 1], elements, place.element, component)
+        last, elements = 0, list[list[str]]()
+
+        def find(place: Place) -> str:
+            nonlocal last, elements
+            if not place.segment or place.element is None or place.segment > len(checked.nodes):
+                return ""
+            if place.segment != last:
+                last, elements = place.segment, split(message.segments[place.segment - 1], message.delimiters)
+            return self._fields.find(checked.nodes[last - 1], elements, place.element, (place.component or 1) - 1)
+
+        return find
 
     def write(
         self,

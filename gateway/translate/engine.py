@@ -7,7 +7,7 @@ document holds: everything there is to say comes back as findings.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -40,8 +40,8 @@ class Wire(Protocol):
     def read(self, wire: Any, context: Context, trace: dict[str, Place] | None = None) -> Raw:
         """The values on the wire; their places go into `trace` where it is given."""
 
-    def field_of(self, place: Place, wire: Any) -> str:
-        """The field that stands at a place of a message, or would; empty where no row says, or several do."""
+    def field_finder(self, wire: Any) -> Callable[[Place], str]:
+        """Finds the field that stands at a place of a message, or would; empty where no row says, or several do."""
 
     def write(self, document: Document, values: MappingType[str, Any], context: Context) -> tuple[Any, list[Finding]]:
         """The body for `document`, whose present items are `values`, and what could not be written."""
@@ -94,9 +94,8 @@ class Mapping:
 
     def named(self, found: Iterable[Finding], wire: Any) -> list[Finding]:
         """`found` about a message, each that has a place with the field that stands there, for its words to begin with."""
-        return [
-            one if one.severity is Severity.NOTE else about(one, self.wire.field_of(one.place, wire)) for one in found
-        ]
+        find = self.wire.field_finder(wire)
+        return [one if one.severity is Severity.NOTE else about(one, find(one.place)) for one in found]
 
     def write(self, document: Document, context: Context = Context()) -> Written:  # noqa: B008 - frozen
         """`document` in this format, and every field that the format could not carry."""

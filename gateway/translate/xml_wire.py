@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lxml import etree
@@ -40,11 +40,12 @@ class XmlWire:
         """The values of the message under `wire`."""
         return self._reader.read(wire, context, trace)
 
-    def field_of(self, place: Place, wire: Any) -> str:  # noqa: ARG002 - a Wire
-        """The field in the text of the element at a path; empty where no row says.
+    def field_finder(self, wire: Any) -> Callable[[Place], str]:  # noqa: ARG002 - a Wire
+        """Finds the field in the text of the element at a path; empty where no row says."""
+        return self._field_at
 
-        A path begins at the root of what was sent, which may be an envelope; a row's place begins below its own.
-        """
+    def _field_at(self, place: Place) -> str:
+        # A path begins at the root of what was sent, which may be an envelope; a row's place begins below its own.
         steps = _NUMBERED.sub("", place.path).strip("/").split("/")
         for at in range(1, len(steps)):
             if field := self._fields.get("/".join(steps[at:])):
