@@ -41,6 +41,7 @@ COMMANDS = (
     "audit",
     "schema",
     "mapping",
+    "codes",
     "catalogue",
     "receipt",
     "store",

@@ -20,6 +20,7 @@ from gateway.decide.numbers import NumberKind
 from gateway.decide.overdue import escalate
 from gateway.decide.tasks import CLAIM, DEADLINE, GIVE_BACK, TaskKind
 from gateway.decide.tracks import Track, Tracks
+from gateway.decide.unacknowledged import UNACKNOWLEDGED, report
 from gateway.documents.base import Document
 from gateway.errors import FlowsInvalid
 from gateway.model import Case, Role
@@ -102,7 +103,7 @@ class Flow:
     """Whether whoever sends such a document waits for what comes of it: it is decided before anything else is."""
 
 
-_OWN: Mapping[str, Callable[[Desk], list[Effect]]] = {DEADLINE: escalate}
+_OWN: Mapping[str, Callable[[Desk], list[Effect]]] = {DEADLINE: escalate, UNACKNOWLEDGED: report}
 """The engine's own kinds of deadlines."""
 
 
