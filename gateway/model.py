@@ -228,6 +228,18 @@ class Partner:
     acts_for: frozenset[str] = frozenset()
     """Ids of the enterprises that appointed this agent."""
     active: bool = True
+    direct_through: date | None = None
+    """The day from which its declarations may go straight through (直通); None where that was never approved."""
+    supervision_classes: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """By group of goods, as the digits that its HS codes begin with, its class of e-supervision: I, II or III.
+
+    A class is about products, and says nothing of the enterprise's credit.
+    """
+
+    def class_of(self, hs_code: str) -> str:
+        """The class of the goods with that code, by the group with the most digits; empty where it has none."""
+        groups = [group for group in self.supervision_classes if hs_code.startswith(group)]
+        return self.supervision_classes[max(groups, key=len)] if groups else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +314,8 @@ class Agreement:
     """The partner's variation of the mapping, by its name; empty for the mapping itself."""
     guide: str = ""
     """The implementation guide that its messages are checked by, by its name; empty for what they themselves name."""
+    without_declaration: bool = False
+    """Whether a transfer or notice of the partner's opens a case of its own where its declaration is not here."""
 
 
 @dataclass(frozen=True, slots=True)

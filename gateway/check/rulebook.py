@@ -97,7 +97,7 @@ class Treatment(StrEnum):
 
 
 class Credit(RuleSet):
-    """信用管理: what each credit grade, or class of e-supervision, is worth."""
+    """信用管理: what each credit grade is worth; classes of e-supervision are products', and no grades."""
 
     kind = "credit"
 
@@ -148,6 +148,12 @@ class Review(RuleSet):
     kind = "review"
 
     direct_through: frozenset[Treatment]
+    direct_kinds: frozenset[str]
+    """The kinds of declarations (报检类别) that may."""
+    direct_needs_approval: bool
+    """Whether only owners may that the registry says are approved for it."""
+    reviewed_classes: frozenset[str] = frozenset()
+    """Classes of e-supervision; the owner's goods of these are looked at."""
     reviewed: tuple[ReviewReason, ...] = ()
 
     @model_validator(mode="after")
@@ -174,7 +180,11 @@ class EpidemicArea(_Data):
     """An area from which containers are locked on arrival."""
 
     country: CountryCode
+    places: tuple[str, ...] = ()
+    """Where it is smaller than the country: the UN/LOCODEs and regions (as goods' places of origin say them) in it."""
     disease: str
+    goods: tuple[HsPrefix, ...] = ()
+    """The goods that carry the disease, by HS prefix; every container where none is named."""
     source: str = Field(min_length=1)
     valid_from: date
     valid_until: date | None = None
@@ -185,14 +195,16 @@ class Epidemic(RuleSet):
 
     kind = "epidemic"
 
+    unknown_place: Literal["lock", "release"]
+    """What becomes of what comes from the country of a smaller area, where nobody says from where in it."""
     area: tuple[EpidemicArea, ...] = ()
 
-    def diseases(self, country: str, day: date) -> tuple[str, ...]:
-        """What is announced for `country` on `day`."""
+    def announced(self, day: date) -> tuple[EpidemicArea, ...]:
+        """The areas there are on `day`."""
         return tuple(
-            a.disease
-            for a in self.area
-            if a.country == country and a.valid_from <= day and (a.valid_until is None or day <= a.valid_until)
+            area
+            for area in self.area
+            if area.valid_from <= day and (area.valid_until is None or day <= area.valid_until)
         )
 
 
@@ -209,6 +221,18 @@ class PortInspection(RuleSet):
     """Whether inbound goods on the negative list are locked until they were checked at the port."""
     lock_treatments: frozenset[Treatment]
     """Enterprises whose containers are always checked."""
+    home_country: CountryCode
+    """Where the ports are: what is not discharged in it is through cargo."""
+    empties: Literal["release", "declare"]
+    """Empty containers from no epidemic area: released without a declaration, or to be declared as others are."""
+    empty_codes: frozenset[str]
+    """How manifests say that a container is empty (UN/EDIFACT 8169)."""
+    holding_orders: frozenset[Literal["port", "declared_to", "destination"]]
+    """Whose inspection orders (查验指令) hold a container at the port until the goods have passed."""
+    holding_assignments: frozenset[Literal["port", "declared_to", "destination"]]
+    """Whose assignments to an inspector (施检分单) hold it: where the goods are seen."""
+    lock_while: frozenset[Literal["amending", "cancelling"]]
+    """States of the declaration in which containers that were released wait again."""
 
 
 class TransferRules(RuleSet):
@@ -225,10 +249,15 @@ class TransferRules(RuleSet):
     """Quantities and weights that may only go down (packing damaged on the way)."""
     value_fields: tuple[FieldPath, ...]
     value_tolerance_percent: Decimal = Field(ge=0)
+    """Of the value as the transfer was issued, whatever changes came between."""
+    identity: tuple[FieldPath, ...]
+    """Fields that not even both offices together change."""
+    reduction_needs_reason: bool
+    """Whether a change that reduces quantities must say why."""
 
     @model_validator(mode="after")
     def _fields_exist(self) -> TransferRules:
-        _must_have(Transfer, self.changeable)
+        _must_have(Transfer, (*self.changeable, *self.identity))
         _must_have(Transfer, (*self.reducible, *self.value_fields), numeric=True)
         return self
 

@@ -39,6 +39,8 @@ class MessageIn:
     at: datetime
     """When it was received, by which terms are judged."""
     test: bool = False
+    without_declaration: bool = False
+    """Whether what it hands on or clears counts though its declaration came by another way."""
 
 
 @dataclass(frozen=True, slots=True)

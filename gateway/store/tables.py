@@ -759,6 +759,8 @@ partners = Table(
     _text("credit_grade"),
     _text("acts_for"),
     _flag("active"),
+    _text("direct_through"),
+    _text("supervision_classes"),
 )
 
 partner_identifiers = Table(

@@ -415,7 +415,7 @@ class Trip:
     async def _flow(self, share: Share, message: Message, in_hand: InHand) -> tuple[MessageState, str]:
         """Decide a document by its flow, with all the facts that takes; what became of it, and the first case it touched."""
         assert message.document is not None, "only a read document has a flow"
-        occasion = self._occasion(message.document, in_hand)
+        occasion = self._occasion(message, in_hand)
         if pieces.is_split(message.document):
             return await self._in_pieces(share, message, occasion, in_hand)
         decided = await self._decider.decide(occasion, self._transaction)
@@ -463,10 +463,12 @@ class Trip:
         message.refusals = findings.kept([*message.refusals, *answers.reasons(answer)], findings.MOST_TOLD)
         return await share.dispatch.carry_out([Part((), answer)], in_hand, share.applied)
 
-    def _occasion(self, document: Document, in_hand: InHand) -> MessageIn | Act:
-        """The occasion that a document of this payload is: who decides a task acts, whoever else sends tells."""
+    def _occasion(self, message: Message, in_hand: InHand) -> MessageIn | Act:
+        """The occasion that a message's document is: who decides a task acts, whoever else sends tells."""
+        document = message.document
+        assert document is not None, "only a read document has a flow"
         made = Act if isinstance(document, Decision) else MessageIn
-        return made(
+        occasion = made(
             document.document_type,
             document,
             Actor(self._sender, self._payload.person_id, self._payload.role),
@@ -474,6 +476,9 @@ class Trip:
             self._payload.received_at,
             in_hand.test,
         )
+        if isinstance(occasion, MessageIn) and message.agreement is not None and message.agreement.without_declaration:
+            return replace(occasion, without_declaration=True)
+        return occasion
 
     async def _refuse(self, share: Share, message: Message, reasons: Sequence[Finding], in_hand: InHand) -> None:
         """Answer the sender with a response that gives every reason in its language."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, get_args
 
 from pydantic import BaseModel
@@ -53,8 +53,9 @@ def partner(id_: str, role: Role, *identifiers: tuple[str, str], **more: object)
     return Partner(id_, id_, frozenset({role}), tuple(Identifier(*i) for i in identifiers), **more)
 
 
-FACTORY = partner("factory", Role.ENTERPRISE, ("ciq-registration", "3701000001"), credit_grade="A")
-NEWCOMER = partner("newcomer", Role.ENTERPRISE, ("ciq-registration", "3701000002"), credit_grade="B")
+APPROVED = date(2026, 1, 1)
+FACTORY = partner("factory", Role.ENTERPRISE, ("ciq-registration", "3701000001"), credit_grade="A", direct_through=APPROVED)
+NEWCOMER = partner("newcomer", Role.ENTERPRISE, ("ciq-registration", "3701000002"), credit_grade="B", direct_through=APPROVED)
 AGENT = partner("agent", Role.AGENT, ("ciq-registration", "3701000003"), acts_for=frozenset({"factory"}), language="zh")
 BUREAU = partner("origin-bureau", Role.BUREAU, ("ciq-org", ORIGIN))
 PORT_SIDE = partner("port-bureau", Role.BUREAU, ("ciq-org", PORT_BUREAU))
@@ -208,6 +209,7 @@ def outbound(**changes: object) -> Declaration:
         "direction": "outbound",
         "function": "9",
         "client_reference": "E-1",
+        "kind": "24",
         "declared_at": "2026-11-20T15:00:00+08:00",
         "declaration_organisation": ORIGIN,
         "inspection_organisation": ORIGIN,
@@ -233,6 +235,7 @@ def outbound(**changes: object) -> Declaration:
 def inbound(**changes: object) -> Declaration:
     values: dict[str, object] = {
         "direction": "inbound",
+        "kind": "13",
         "consignee": {"code": "3701000001", "name": "齐鲁食品有限公司"},
         "consignor": None,
         "inspection_organisation": PORT_BUREAU,

@@ -1,20 +1,19 @@
 """The port inspection flow (口岸快速查验): a manifest against the declarations; release, lock or alert.
 
 A manifest covers many consignments and may come before their declarations. What matches nothing yet
-waits, bill of lading by bill of lading, and is decided when the declaration is accepted. A lock that a
-rule has set is opened only by an officer's release notice (see release.py).
+waits, bill of lading by bill of lading, and is decided when the declaration is accepted. What is decided for
+containers is decided anew whenever their consignment moves or a manifest says something new, as long as they are
+here: a release may become a lock, a lock never a release (see judgement.py). A lock that a rule has set is opened
+only by an officer's release notice (see release.py).
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
-from gateway.check.rulebook import Credit, Epidemic, NegativeList, PortInspection
-from gateway.decide import china
+from gateway.check.rulebook import Epidemic, PortInspection
 from gateway.decide.answers import Subject, fault, reasons, response
 from gateway.decide.apply import changed
 from gateway.decide.cases import kept
@@ -32,33 +31,32 @@ from gateway.decide.effects import (
     Send,
     Wait,
 )
-from gateway.decide.facts import (
-    CasesByKeys,
-    Key,
-    PartnerById,
-    PartnerByIdentifier,
-    Query,
-    Waiting,
-    WaitingDocument,
-)
+from gateway.decide.facts import CasesByKeys, Key, Waiting, WaitingDocument
 from gateway.decide.flow import Flow, On, Takes
-from gateway.decide.parties import REGISTRATION
 from gateway.documents.declaration import Declaration
-from gateway.documents.manifest import BillOfLading, Manifest
+from gateway.documents.manifest import BillOfLading, Manifest, ManifestContainer
 from gateway.documents.parts import Function, Movement
 from gateway.documents.release import ContainerAct, ContainerDecision, ReleaseNotice
-from gateway.documents.response import Outcome
-from gateway.flows.containers.decisions import RELEASES, keep_port, merged, ports_of, states, to_port, to_ports
+from gateway.documents.response import Outcome, Reason
+from gateway.flows.containers.decisions import (
+    RELEASES,
+    Ruling,
+    Standing,
+    announce,
+    audience_questions,
+    keep_standings,
+    mark,
+    standings,
+    to_port,
+)
+from gateway.flows.containers.judgement import counts, find_alarming, rule_container
+from gateway.flows.containers.risks import find_risks_of_empty, is_discharged_here, is_empty
 from gateway.flows.containers.status import ContainerEvent, ContainerStatus, container_step
-from gateway.flows.declared import declaration_of, is_inbound, owner_code
-from gateway.model import Case, Finding, Partner, Role
+from gateway.flows.declared import declaration_of, is_inbound
+from gateway.model import Case, Finding, Role
 
-_LOCODE = re.compile(r"([A-Z]{2})[A-Z0-9]{3}")
 _SHOWN = 20
 """How many container numbers one reason lists."""
-# A declaration that nobody has accepted, or that is over, opens no gate.
-_COUNTS = ("accepted", "amending")
-"""Where the declaration stands while containers are released on it."""
 
 Declared = tuple[Case, Declaration]
 Undeclared = tuple[BillOfLading, tuple[Finding, ...]]
@@ -83,54 +81,59 @@ def decide(desk: Desk) -> list[Effect]:
 
     found = desk.facts[asked] if asked.keys else ()
     declared = {case.id: (case, declaration_of(case)) for case in found if is_inbound(case)}
-    desk.facts.require(_owner_questions(declaration for _, declaration in declared.values()))
-    inspection = _Inspection(desk)
+    desk.facts.require(
+        query for pair in declared.values() for query in audience_questions(*pair, ports=[desk.sender.id])
+    )
     by_key = _by_key(declared.values())
     boxes = {number for _, declaration in declared.values() for number in declaration.container_numbers}
     effects: list[Effect] = []
+    told: list[Finding] = []
+    empty: list[Ruling] = []
     rests: list[tuple[int, Manifest, tuple[Finding, ...]]] = []
     for index, bill in enumerate(manifest.bills):
         at = f"bills[{index}]"
+        if not is_discharged_here(bill, desk.sender, desk.rules.of(PortInspection)):
+            told.append(
+                fault("decide.port.through", f"{at}.discharge_port", bill.discharge_port, bill=bill.number or "–")
+            )
+            continue
         part = manifest.model_copy(update={"bills": (bill,), "function": Function.ORIGINAL})
         matched = list(dict.fromkeys(id_ for key in _ordered_keys(bill) for id_ in by_key.get(key, ())))
-        valid = [id_ for id_ in matched if _counts(declared[id_][0])]
+        valid = [id_ for id_ in matched if counts(declared[id_][0])]
         for case_id in valid:
             case, declaration = declared[case_id]
-            met = inspection.meet(case, declaration, part, desk.sender, index, at=at)
+            met = _meet(desk, case, declaration, part, desk.sender.id, index, at=at)
             declared[case_id] = (changed(desk, case, met), declaration)
             effects += met
         rest = _without(part, [declared[id_][1] for id_ in valid]) if valid else part
+        if rest is not None:
+            rest, free = _without_empties(desk, rest, at)
+            empty += free
         if rest is not None and _keys(rest.bills[0]):
-            why = _why_undeclared(rest.bills[0], at, [declared[id_][0] for id_ in matched], boxes)
+            why = _why_undeclared(desk, rest, at, [declared[id_][0] for id_ in matched], boxes)
             rests.append((index, rest, why))
     effects += _renewed(desk, manifest, waiting, rests)
     known = {_text(w.document) for w in waiting}
     new = [(rest.bills[0], why) for _, rest, why in rests if _text(rest.to_kept()) not in known]
-    effects += inspection.undeclared(manifest, new)
-    told = [finding for _, _, why in rests for finding in why]
+    effects += _tell_undeclared(desk, manifest, new, empty)
+    told += [finding for _, _, why in rests for finding in why]
     answer = response(desk, subject, Outcome.ACCEPTED, desk.sender.language, why=told)
     return [*copies, *effects, Respond("", answer)]
 
 
-def _counts(case: Case) -> bool:
-    """Whether containers may be released on the case's declaration: it is accepted, and its goods have not failed."""
-    return case.tracks.get("declaration") in _COUNTS and case.tracks.get("inspection") != "failed"
-
-
 def attach_waiting(desk: Desk, case: Case) -> list[Effect]:
-    """Decide what waits for the declaration of `case`, now that it counts."""
+    """Decide what waits for the declaration of `case`, now that it counts, and anew what was decided before."""
+    effects = review_containers(desk, case)
+    case = changed(desk, case, effects)
     declaration = declaration_of(case)
     keys = frozenset(_declared_keys(declaration))
-    if declaration.direction is not Movement.INBOUND or not keys:
-        return []
+    if declaration.direction is not Movement.INBOUND or not keys or not counts(case):
+        return effects
     found = [w for w in desk.facts[Waiting(keys, desk.test)] if w.document_type == "manifest"]
-    desk.facts.require([*(PartnerById(w.partner_id) for w in found), *_owner_questions([declaration])])
-    inspection = _Inspection(desk)
-    effects: list[Effect] = []
+    desk.facts.require(audience_questions(case, declaration, [w.partner_id for w in found]))
     for waiting in found:
         part = Manifest.from_kept(waiting.document)
-        port = desk.facts[PartnerById(waiting.partner_id)] or Partner(waiting.partner_id, waiting.partner_id)
-        met = inspection.meet(case, declaration, part, port, waiting.id, before=ContainerStatus.UNDECLARED)
+        met = _meet(desk, case, declaration, part, waiting.partner_id, waiting.id)
         case = changed(desk, case, met)
         effects += [Attach(waiting.id, case.id), *met]
         rest = _without(part, [declaration])
@@ -140,64 +143,100 @@ def attach_waiting(desk: Desk, case: Case) -> list[Effect]:
     return effects
 
 
-@dataclass(frozen=True, slots=True)
-class _Inspection:
-    """One message's inspection."""
+def _meet(
+    desk: Desk,
+    case: Case,
+    declaration: Declaration,
+    part: Manifest,
+    port: str,
+    name: object,
+    *,
+    at: str = "",
+) -> list[Effect]:
+    """A case and its bill of a manifest: each container it covers is decided, and everybody told.
 
-    desk: Desk
+    `port` is the id of who has the containers; `name` tells this notice from the others of the message; `at` is the
+    bill's path in the message in hand, if it came with that.
+    """
+    bill = part.bills[0]
+    known = standings(case)
+    rulings: list[Ruling] = []
+    for unit in bill.containers:
+        if unit.number is None or not _covers(declaration, unit.number):
+            continue
+        before = known.get(unit.number)
+        here = {"port": port, "bill": bill.number or ""}
+        standing = before.model_copy(update=here) if before else _expected(unit.number, here)
+        ruling = rule_container(desk, case, declaration, part, unit, standing, at=at)
+        if ruling is None and before is not None and not before.port and before.state.is_shut:
+            # An officer's order came before the manifest did: now somebody has the container, and must be told.
+            ruling = Ruling(standing, said=_said(case, unit.number))
+        if ruling is not None:
+            rulings.append(ruling)
+    effects: list[Effect] = [Keep(case.id, "manifest", _joined(case, part)), AddKeys(case.id, _keys(bill))]
+    if not rulings:
+        return [*effects, Note(case.id, "manifest", (fault("decide.port.nothing_new", value=bill.number),))]
+    effects += announce(desk, case, _notice(desk, part, case.id, name), rulings)
+    if why := _locking(rulings):
+        effects.append(Alert("locked", why, case.id))
+    return effects
 
-    def meet(
-        self,
-        case: Case,
-        declaration: Declaration,
-        part: Manifest,
-        port: Partner,
-        mark: object,
-        *,
-        before: ContainerStatus = ContainerStatus.EXPECTED,
-        at: str = "",
-    ) -> list[Effect]:
-        """A case and its bill of a manifest: each container it covers is released or locked, and the port told.
 
-        `mark` tells this notice from the others of the message; `before` is where containers stand that
-        nothing was decided for; `at` is the bill's path in the message in hand, if it came with that.
-        """
-        bill = part.bills[0]
-        risks = self._risks(declaration, part, at)
-        found = ContainerEvent.FOUND_RISK if risks else ContainerEvent.FOUND_CLEAN
-        known = states(case)
-        decisions: list[ContainerDecision] = []
-        for unit in bill.containers:
-            if unit.number is None or not _covers(declaration, unit.number):
-                continue
-            taken = container_step(known.get(unit.number, before), found)
-            if taken is None or taken.late:
-                continue  # it stands as it was decided; only an officer changes that
-            decisions.append(
-                ContainerDecision(
-                    number=unit.number,
-                    bill_of_lading=bill.number,
-                    declaration_number=declaration.number,
-                    decision=ContainerAct.LOCK if risks else ContainerAct.RELEASE,
-                    reasons=reasons(risks, port.language),
-                )
-            )
-        effects: list[Effect] = [Keep(case.id, "manifest", _joined(case, part)), AddKeys(case.id, _keys(bill))]
-        if not decisions:
-            return [*effects, Note(case.id, "manifest", (fault("decide.port.nothing_new", value=bill.number),))]
-        notice = self._notice(part, decisions, case.id, mark)
-        effects.append(Keep(case.id, "release", merged(case, notice, decisions)))
-        effects += [*keep_port(case, port.id), *to_port(notice, case.id, port.id)]
-        if risks:
-            effects.append(Alert("locked", risks, case.id))
-        return effects
+def _expected(number: str, here: Mapping[str, str]) -> Standing:
+    return Standing(number=number, state=ContainerStatus.EXPECTED, **here)
 
-    def undeclared(self, manifest: Manifest, bills: Sequence[Undeclared]) -> list[Effect]:
-        """One notice to the port and one alert for all that no declaration covers, as the rule set wants it."""
-        if self.desk.rules.of(PortInspection).undeclared != "lock" or not bills:
-            return []
-        language = self.desk.sender.language
-        locked = [
+
+def _said(case: Case, number: str) -> tuple[Reason, ...]:
+    """What was said of the container when it was decided."""
+    notice = kept(case, "release", ReleaseNotice)
+    units = notice.containers if notice else ()
+    return next((unit.reasons for unit in units if unit.number == number), ())
+
+
+def _locking(rulings: Iterable[Ruling]) -> tuple[Finding, ...]:
+    """Why containers are locked until an officer opens them, each reason once."""
+    shut = (ruling for ruling in rulings if ruling.standing.state is ContainerStatus.LOCKED)
+    return tuple({mark(finding): finding for ruling in shut for finding in ruling.why}.values())
+
+
+def _notice(desk: Desk, said: Manifest | ReleaseNotice | None, *parts: object) -> ReleaseNotice:
+    """A release notice by rule, which says nothing of containers yet: of the manifest, or as an earlier notice said it."""
+    return ReleaseNotice(
+        number=desk.derive("release", *parts),
+        manifest_number=said.number if isinstance(said, Manifest) else said.manifest_number if said else None,
+        decided_at=desk.now,
+        transport=said.transport if said else None,
+    )
+
+
+def _without_empties(desk: Desk, part: Manifest, at: str) -> tuple[Manifest | None, list[Ruling]]:
+    """What of an undeclared bill must be declared, and its empty containers, which are free without a declaration."""
+    rules = desk.rules.of(PortInspection)
+    bill = part.bills[0]
+    if rules.empties != "release" or not any(is_empty(unit, rules) for unit in bill.containers):
+        return part, []
+    if find_risks_of_empty(desk, part, at):
+        return part, []
+    free = [
+        Ruling(Standing(number=unit.number, state=ContainerStatus.RELEASED, bill=bill.number or ""))
+        for unit in bill.containers
+        if unit.number and is_empty(unit, rules)
+    ]
+    left = tuple(unit for unit in bill.containers if not is_empty(unit, rules))
+    if not left and not bill.goods:
+        return None, free
+    return part.model_copy(update={"bills": (bill.model_copy(update={"containers": left}),)}), free
+
+
+def _tell_undeclared(
+    desk: Desk, manifest: Manifest, bills: Sequence[Undeclared], empty: Sequence[Ruling]
+) -> list[Effect]:
+    """One notice to the port for all that belongs to no case, as the rule set wants it; an alert for what is undeclared."""
+    language = desk.sender.language
+    units = [ruling.decision(None, language) for ruling in empty]
+    effects: list[Effect] = []
+    if desk.rules.of(PortInspection).undeclared == "lock" and bills:
+        units += [
             ContainerDecision(
                 number=unit.number,
                 bill_of_lading=bill.number,
@@ -209,45 +248,11 @@ class _Inspection:
             for unit in bill.containers
             if unit.number
         ]
-        effects: list[Effect] = [Alert("undeclared", tuple(finding for _, why in bills for finding in why))]
-        if locked:
-            effects += to_port(self._notice(manifest, locked, "undeclared"), "", self.desk.sender.id)
-        return effects
-
-    def _risks(self, declaration: Declaration, part: Manifest, at: str) -> tuple[Finding, ...]:
-        """Why a consignment's containers must be looked at; nothing where they may go."""
-        setting, listed = self.desk.rules.of(PortInspection), self.desk.rules.of(NegativeList)
-        bill = part.bills[0]
-        found: list[Finding] = []
-        countries = _origins(declaration, part, bill)
-        if not countries and setting.unknown_origin == "lock":
-            found.append(fault("decide.port.origin_unknown", f"{at}.number" if at else "", bill.number))
-        for country in sorted(countries):
-            found += [
-                fault("decide.port.epidemic", f"{at}.loading_port" if at else "", country, disease=disease)
-                for disease in self.desk.rules.of(Epidemic).diseases(country, china.day(self.desk.now))
-            ]
-        if setting.lock_negative_list:
-            found += [
-                fault("decide.port.negative_list", value=goods.hs_code)
-                for goods in declaration.goods
-                if listed.lists(goods.hs_code, inbound=True)
-            ]
-        _, code = owner_code(declaration)
-        owner = self.desk.facts[PartnerByIdentifier(REGISTRATION, code)] if code else None
-        treatment = self.desk.rules.of(Credit).treatment(owner.credit_grade if owner else "")
-        if code in listed.blacklist or treatment in setting.lock_treatments:
-            found.append(fault("decide.port.enterprise", value=code))
-        return tuple(found)
-
-    def _notice(self, manifest: Manifest, decisions: Sequence[ContainerDecision], *parts: object) -> ReleaseNotice:
-        return ReleaseNotice(
-            number=self.desk.derive("release", *parts),
-            manifest_number=manifest.number,
-            decided_at=self.desk.now,
-            transport=manifest.transport,
-            containers=tuple(decisions),
-        )
+        effects.append(Alert("undeclared", tuple(finding for _, why in bills for finding in why)))
+    if units:
+        notice = _notice(desk, manifest, "undeclared").model_copy(update={"containers": tuple(units)})
+        effects += to_port(notice, "", desk.sender.id)
+    return effects
 
 
 def _renewed(
@@ -292,11 +297,6 @@ def _joined(case: Case, part: Manifest) -> Manifest:
     return part.model_copy(update={"bills": (*others, *part.bills)})
 
 
-def _owner_questions(declarations: Iterable[Declaration]) -> list[Query]:
-    codes = {owner_code(declaration)[1] for declaration in declarations}
-    return [PartnerByIdentifier(REGISTRATION, code) for code in sorted(c for c in codes if c)]
-
-
 def _by_key(declared: Iterable[Declared]) -> dict[Key, list[str]]:
     """Ids of the cases that a bill with this key belongs to."""
     found: dict[Key, list[str]] = defaultdict(list)
@@ -339,15 +339,21 @@ def _without(part: Manifest, declarations: Sequence[Declaration]) -> Manifest | 
     return part.model_copy(update={"bills": (bill.model_copy(update={"containers": left}),)}) if left else None
 
 
-def _why_undeclared(bill: BillOfLading, at: str, matched: Sequence[Case], boxes: set[str]) -> tuple[Finding, ...]:
+def _why_undeclared(
+    desk: Desk, part: Manifest, at: str, matched: Sequence[Case], boxes: set[str]
+) -> tuple[Finding, ...]:
     """Why a bill, or the rest of one, found no declaration that counts; `boxes` are all containers declared."""
-    if any(map(_counts, matched)):
+    bill = part.bills[0]
+    if any(map(counts, matched)):
         named = [unit.number for unit in bill.containers if unit.number]
         shown = ", ".join(named[:_SHOWN]) + (" …" if len(named) > _SHOWN else "")
         return (fault("decide.port.container_undeclared", f"{at}.containers", bill.number, containers=shown),)
     if matched:
         status = ", ".join(sorted({c.status for c in matched}))
         return (fault("decide.port.not_accepted", f"{at}.number", bill.number, status=status),)
+    rules = desk.rules.of(PortInspection)
+    if bill.containers and all(is_empty(unit, rules) for unit in bill.containers):
+        return (*find_risks_of_empty(desk, part, at), fault("decide.port.undeclared", f"{at}.number", bill.number))
     elsewhere = [
         fault("decide.port.other_bill", f"{at}.containers[{n}].number", unit.number)
         for n, unit in enumerate(bill.containers)
@@ -356,44 +362,87 @@ def _why_undeclared(bill: BillOfLading, at: str, matched: Sequence[Case], boxes:
     return (fault("decide.port.undeclared", f"{at}.number", bill.number), *elsewhere)
 
 
-def _origins(declaration: Declaration, part: Manifest, bill: BillOfLading) -> frozenset[str]:
-    """Every country that the goods or the containers are said to come from."""
-    ports = (bill.loading_port, bill.receipt_place, part.loading_port, declaration.departure_port)
-    matches = (_LOCODE.fullmatch(port) for port in ports if port)
-    named = [
-        declaration.departure_country,
-        *(goods.origin_country for goods in declaration.goods),
-        *(goods.origin_country for unit in bill.containers for goods in unit.goods),
-        *(goods.origin_country for goods in bill.goods),
-        *(match[1] for match in matches if match),
-    ]
-    return frozenset(country for country in named if country)
-
-
-def lock_again(desk: Desk, case: Case) -> list[Effect]:
-    """Lock the containers that were released on a declaration that no longer counts, and tell the ports that have them."""
-    earlier = kept(case, "release", ReleaseNotice)
-    standing = states(case)
-    released = [
-        unit
-        for unit in (earlier.containers if earlier else ())
-        if (taken := container_step(standing[unit.number], ContainerEvent.FOUND_VOID)) is not None and not taken.late
-    ]
-    if earlier is None or not released:
+def review_containers(desk: Desk, case: Case) -> list[Effect]:
+    """Decide anew for every container of the case that is here; of what has left, an alert where it should not have."""
+    known = standings(case) if is_inbound(case) else {}
+    if not known:
         return []
-    known = [PartnerById(port) for port in ports_of(case)]
-    desk.facts.require(known)
-    port = next((found for one in known if (found := desk.facts[one]) is not None), None)
-    void = fault("decide.port.void", value=declaration_of(case).number, status=case.status)
-    why = reasons((void,), port.language if port else "")
-    units = [unit.model_copy(update={"decision": ContainerAct.LOCK, "reasons": why}) for unit in released]
-    changes = {"number": desk.derive("release"), "decided_at": desk.now, "containers": tuple(units)}
-    notice = earlier.model_copy(update=changes)
-    return [
-        Keep(case.id, "release", merged(case, notice, units)),
-        *to_ports(notice, case.id, [case]),
-        Alert("locked", (void,), case.id),
+    declaration = declaration_of(case)
+    desk.facts.require(audience_questions(case, declaration, ()))
+    manifest = kept(case, "manifest", Manifest)
+    rulings: list[Ruling] = []
+    waits: list[Effect] = []
+    out: list[Standing] = []
+    alarming: list[Finding] = []
+    for standing in known.values():
+        part, unit = _find_unit(manifest, standing)
+        if standing.state is ContainerStatus.OUT:
+            if why := find_alarming(desk, case, declaration, part, unit, standing):
+                alarming += [fault("decide.port.out", value=standing.number), *why]
+                out.append(standing.model_copy(update={"found": (*standing.found, *map(mark, why))}))
+            continue
+        if _is_covered(declaration, part.bills[0], standing.number):
+            ruling = rule_container(desk, case, declaration, part, unit, standing)
+        else:
+            ruling = _uncover(standing)
+            if ruling is not None and standing.port:
+                waits.append(_wait(desk.derive("wait", standing.number), part, standing.port))
+        if ruling is not None:
+            rulings.append(ruling)
+    effects = list(waits)
+    if out:
+        effects += [keep_standings(case, out), Alert("container_out", tuple(alarming), case.id)]
+    if rulings:
+        said = manifest or kept(case, "release", ReleaseNotice)
+        effects += announce(desk, changed(desk, case, effects), _notice(desk, said, case.id, "review"), rulings)
+    if why := _locking(rulings):
+        effects.append(Alert("locked", why, case.id))
+    return effects
+
+
+def _find_unit(manifest: Manifest | None, standing: Standing) -> tuple[Manifest, ManifestContainer]:
+    """The manifest with the container's bill and the container alone; where it names neither, what is known of them."""
+    bare = ManifestContainer(number=standing.number)
+    if manifest is not None:
+        for bill in manifest.bills:
+            for unit in bill.containers:
+                if unit.number == standing.number and (not standing.bill or bill.number == standing.bill):
+                    alone = bill.model_copy(update={"containers": (unit,)})
+                    return manifest.model_copy(update={"bills": (alone,)}), unit
+    base = manifest or Manifest(number="–", function=Function.ORIGINAL)
+    bill = BillOfLading(number=standing.bill or None, containers=(bare,))
+    return base.model_copy(update={"bills": (bill,)}), bare
+
+
+def _is_covered(declaration: Declaration, bill: BillOfLading, number: str) -> bool:
+    """Whether the declaration, as it stands now, still covers the container under its bill."""
+    declared = {value for kind, value in _declared_keys(declaration) if kind == "bill"}
+    under = {bill.number, bill.master_number} - {None}
+    return _covers(declaration, number) and not (declared and under and declared.isdisjoint(under))
+
+
+def _uncover(standing: Standing) -> Ruling | None:
+    """An amendment took the container out of its declaration: it is undeclared again, until another one covers it."""
+    taken = container_step(standing.state, ContainerEvent.FOUND_NO_DECLARATION)
+    if taken is None or taken.late:
+        return None
+    why = (fault("decide.port.amended_away", value=standing.number),)
+    found = tuple(map(mark, why))
+    return Ruling(standing.model_copy(update={"state": ContainerStatus(taken.state), "found": found}), why)
+
+
+def hold_ordered(desk: Desk, case: Case) -> list[Effect]:
+    """An inspection that is ordered now holds what an officer let pass before it was."""
+    if not is_inbound(case):
+        return []
+    fresh = [
+        standing.model_copy(update={"waived": kept_})
+        for standing in standings(case).values()
+        if (kept_ := tuple(one for one in standing.waived if not one.startswith("decide.port.inspection:")))
+        != standing.waived
     ]
+    effects: list[Effect] = [keep_standings(case, fresh)] if fresh else []
+    return [*effects, *review_containers(desk, changed(desk, case, effects))]
 
 
 FLOW = Flow(
@@ -402,13 +451,26 @@ FLOW = Flow(
     decide=decide,
     feeds=(RELEASES,),
     rules=(Epidemic, PortInspection),
-    # From each of these on the declaration counts; what came before that waits.
     reacts=(
+        # From each of these on the declaration counts; what came before that waits.
         *(
             On("declaration", event, attach_waiting)
-            for event in ("accept", "amendment_agreed", "cancellation_declined", "overtake")
+            for event in (
+                "accept",
+                "amendment_agreed",
+                "amendment_declined",
+                "cancellation_declined",
+                "overtake",
+            )
         ),
-        On("declaration", "cancellation_agreed", lock_again),
-        On("inspection", "fail", lock_again),
+        *(
+            On("declaration", event, review_containers)
+            for event in ("amend", "replace", "cancel", "cancellation_agreed")
+        ),
+        *(On("inspection", event, hold_ordered) for event in ("assign", "order", "reopen")),
+        *(On("inspection", event, review_containers) for event in ("pass", "waive", "fail", "return", "destroy")),
+        # What waited because customs or a bureau differed.
+        *(On("clearance", event, review_containers) for event in ("match", "notify", "withdraw", "expire")),
+        *(On("transfer", event, review_containers) for event in ("send", "withdraw")),
     ),
 )
