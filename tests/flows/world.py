@@ -15,7 +15,7 @@ from gateway.catalogue_folders import shipped
 from gateway.check import rulebook
 from gateway.decide import engine
 from gateway.decide.apply import Applied, Ground
-from gateway.decide.desk import Actor, Alarm, MessageIn, Occasion
+from gateway.decide.desk import Act, Actor, Alarm, MessageIn, Occasion
 from gateway.decide.effects import Effect
 from gateway.decide.facts import (
     ActsOn,
@@ -40,7 +40,7 @@ from gateway.decide.facts import (
 )
 from gateway.decide.flow import Flows
 from gateway.discovery import find_flows
-from gateway.documents import ClearanceNotice, CustomsEntry, Declaration, Document, Manifest, Response, Transfer
+from gateway.documents import ClearanceNotice, CustomsEntry, Decision, Declaration, Document, Manifest, Response, Transfer
 from gateway.model import AuditEntry, Case, Deadline, Exhibit, HeldRole, Identifier, Partner, Person, Registered, Role
 
 FLOWS = find_flows()
@@ -109,6 +109,16 @@ class World:
             document.document_type, document, Actor(sender), f"message-{self.messages}", received_at or now, test
         )
         return self.decide(occasion, now)
+
+    def act(self, task: str, option: str, office: Partner, person: str, *, now: datetime = NOW) -> list[Effect]:
+        """A person of that office decides the task as it stands."""
+        self.messages += 1
+        found = self.ground.tasks[task]
+        document = Decision.model_validate(
+            {"task": task, "option": option, "task_version": found.version, "office": found.office or None}
+        )
+        actor = Actor(office, person)
+        return self.decide(Act("decision", document, actor, f"message-{self.messages}", now), now)
 
     def decide(self, occasion: Occasion, now: datetime = NOW) -> list[Effect]:
         """What any occasion comes to."""

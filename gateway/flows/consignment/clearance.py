@@ -7,6 +7,7 @@ difference named, and nothing is released; a corrected notice or customs entry t
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from gateway.check.rulebook import ClearanceMatch, NegativeList
 from gateway.check.rules import walk
@@ -199,6 +200,11 @@ def _pass_on(
         # The notice of an export says by itself that the goods have passed; imports are looked at when they are there.
         taken = moved_on(desk, case, ("inspection", "pass"), ("clearance", event))
         moves = taken.effects
+    transfer = kept(case, "transfer", Transfer)
+    if transfer is not None and not withdrawn and transfer.to_organisation in identified(desk.sender, BUREAU):
+        # Who issues the notice has the goods in hand, whether it said so or not.
+        in_hand = moved_on(desk, taken.case, ("transfer", "take"))
+        taken, moves = replace(in_hand, late=taken.late), (*moves, *in_hand.effects)
     outcome = Outcome.CANCELLED if withdrawn else Outcome.ACCEPTED
     answer = response(desk, subject, outcome, desk.sender.language)
     about = subject_of(declaration_of(case), "clearance", notice.number)

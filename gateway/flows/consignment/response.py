@@ -130,7 +130,11 @@ def _concerned(desk: Desk, answer: Response, case: Case, declaration: Declaratio
         return bool(bureaus & answering_offices(case, declaration))
     if answer.document == "transfer":
         transfer = kept(case, "transfer", Transfer)
-        return transfer is not None and bool(bureaus & {transfer.to_organisation, transfer.from_organisation})
+        if transfer is None:
+            return False
+        return transfer.to_organisation in bureaus or (
+            transfer.from_organisation in bureaus and CHANGE.name in _asked_of(desk, case, bureaus)
+        )
     if answer.document == "clearance":
         notice = kept(case, "clearance", ClearanceNotice)
         offices = identified(desk.sender, CUSTOMS_OFFICE)
@@ -281,7 +285,7 @@ def _on_transfer(desk: Desk, answer: Response, case: Case) -> list[Effect]:
         return []
     bureaus = identified(desk.sender, BUREAU)
     receives, issues = transfer.to_organisation in bureaus, transfer.from_organisation in bureaus
-    asked = {task.kind for task in desk.facts[TasksOf(case.id, desk.test)] if task.office in bureaus}
+    asked = _asked_of(desk, case, bureaus)
     event = None
     if issues and CHANGE.name in asked:
         event = {Outcome.ACCEPTED: "change_agreed", Outcome.REFUSED: "change_declined"}.get(answer.outcome)
@@ -290,13 +294,17 @@ def _on_transfer(desk: Desk, answer: Response, case: Case) -> list[Effect]:
     elif receives and answer.outcome is Outcome.ACCEPTED:
         event = "take"
     if event is None:
-        # The office that issued it refuses nothing of its own.
-        return [] if receives else [Note(case.id, "answered", _told_reasons(answer))]
+        return []
     why = _told_reasons(answer)
     taken = moved(desk, case, "transfer", event, why)
     if taken is None or taken.late:
         return [Note(case.id, "late", why)]
     return [*taken.effects, *(_tell_taken(desk, taken.case, transfer) if event == "take" else ())]
+
+
+def _asked_of(desk: Desk, case: Case, bureaus: frozenset[str]) -> set[str]:
+    """The kinds of tasks that these offices are asked about the case."""
+    return {task.kind for task in desk.facts[TasksOf(case.id, desk.test)] if task.office in bureaus}
 
 
 def _tell_taken(desk: Desk, case: Case, transfer: Transfer) -> list[Effect]:

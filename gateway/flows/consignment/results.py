@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from gateway.decide.answers import Subject, fault, response, tell
 from gateway.decide.cases import kept
-from gateway.decide.desk import Desk
+from gateway.decide.desk import Alarm, Desk
 from gateway.decide.effects import Ask, Effect
 from gateway.decide.facts import PartnerByIdentifier
 from gateway.decide.flow import Flow, On
@@ -31,7 +31,7 @@ FAILED_GOODS = TaskKind(
     "failed_goods",
     "inspection",
     "inspect",
-    {"treat": "treat", "return": "return", "destroy": "destroy", "reinspect": "reinspect"},
+    {"treat": "treat", "send_back": "return", "destroy": "destroy", "reinspect": "reinspect"},
 )
 """What becomes of goods that did not pass (不合格处置)."""
 _HANDED = (Transferred.SENT, Transferred.TAKEN)
@@ -39,7 +39,9 @@ _NOTIFIED = (Cleared.NOTIFIED, Cleared.MATCHED, Cleared.MISMATCHED, Cleared.RELE
 
 
 def tell_passed(desk: Desk, case: Case) -> list[Effect]:
-    """The office on the other side of the transfer learns that the goods passed."""
+    """The office on the other side of the transfer learns that the goods passed; a transfer or a notice says so itself."""
+    if not isinstance(desk.occasion, Alarm) and isinstance(desk.document, Transfer | ClearanceNotice):
+        return []
     return _tell_offices(desk, case, Outcome.RELEASED, ())
 
 

@@ -227,8 +227,12 @@ def _identity_faults(transfer: Transfer, earlier: Transfer, rules: TransferRules
 
 
 def _more_than_declared(desk: Desk, transfer: Transfer, case: Case) -> Iterator[Finding]:
-    """Quantities and weights above what was declared: values have limits of their own."""
+    """Other goods than were declared, and more of them: values have limits of their own."""
     declared = declaration_of(case).goods
+    codes = {goods.hs_code for goods in declared}
+    for place, code in walk(transfer, "goods[].hs_code"):
+        if code is not None and code not in codes:
+            yield fault("decide.goods.not_declared", place, code)
     for finding in exceeding(transfer.goods, declared, desk.rules.code_list("mass_unit")):
         if not finding.place.path.rpartition(".")[0].endswith("].value"):
             yield finding

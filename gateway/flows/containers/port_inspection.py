@@ -397,6 +397,10 @@ def review_containers(desk: Desk, case: Case) -> list[Effect]:
         effects += announce(desk, changed(desk, case, effects), _notice(desk, said, case.id, "review"), rulings)
     if why := _locking(rulings):
         effects.append(Alert("locked", why, case.id))
+    if unknown := [ruling for ruling in rulings if not ruling.standing.port and ruling.standing.state.is_shut]:
+        # Nobody can be told to keep it: somebody must find out who has it.
+        lost = tuple(fault("decide.port.unknown", value=ruling.standing.number) for ruling in unknown)
+        effects.append(Alert("port_unknown", lost, case.id))
     return effects
 
 

@@ -80,7 +80,7 @@ def decide(desk: Desk) -> list[Effect]:
     for case in cases:
         if decided := rulings.get(case.id):
             effects += announce(desk, case, notice.model_copy(update={"containers": ()}), decided)
-            effects.append(Note(case.id, "ordered", tuple(_ordered(ruling) for ruling in decided)))
+            effects.append(Note(case.id, "ordered", tuple(_ordered(notice, ruling) for ruling in decided)))
     return [*effects, Respond("", answer)]
 
 
@@ -98,8 +98,10 @@ def _after(before: Standing, act: ContainerAct, state: ContainerStatus) -> Stand
     return before.model_copy(update={"state": state, "found": tuple(dict.fromkeys((*before.found, _ORDERED)))})
 
 
-def _ordered(ruling: Ruling) -> Finding:
-    return fault("decide.port.ordered", value=ruling.standing.number, decision=ruling.standing.state.value)
+def _ordered(notice: ReleaseNotice, ruling: Ruling) -> Finding:
+    number = ruling.standing.number
+    act = next(unit.decision for unit in notice.containers if unit.number == number)
+    return fault("decide.port.ordered", value=number, decision=act.value)
 
 
 def _covers(case: Case, unit: ContainerDecision) -> bool:
