@@ -329,13 +329,15 @@ def test_conditions(condition, expected):
 
 
 def test_the_cautious_defaults():
-    """What no source describes is decided cautiously: B and ungraded are reviewed, III always by hand."""
+    """What no source describes is decided cautiously: B and ungraded are reviewed, goods of class III always by hand."""
     direct = RULES.of(rulebook.Review).direct_through
     assert RULES.of(rulebook.Credit).treatment("AA") in direct
     assert RULES.of(rulebook.Credit).treatment("A") in direct
     for grade in ("", "B", "C", "D", "II", "III", "no such grade"):
         assert RULES.of(rulebook.Credit).treatment(grade) not in direct
-    assert RULES.of(rulebook.Credit).treatment("III") is Treatment.STRICT
+    assert RULES.of(rulebook.Credit).treatment("D") is Treatment.STRICT
+    assert RULES.of(rulebook.Review).reviewed_classes == {"III"}
+    assert not RULES.of(rulebook.Credit).grades.keys() & {"I", "II", "III"}
     assert RULES.of(rulebook.PortInspection).undeclared == "lock"
 
 

@@ -40,7 +40,16 @@ from gateway.decide.facts import (
 )
 from gateway.decide.flow import Flows
 from gateway.discovery import find_flows
-from gateway.documents import ClearanceNotice, CustomsEntry, Decision, Declaration, Document, Manifest, Response, Transfer
+from gateway.documents import (
+    ClearanceNotice,
+    CustomsEntry,
+    Decision,
+    Declaration,
+    Document,
+    Manifest,
+    Response,
+    Transfer,
+)
 from gateway.model import AuditEntry, Case, Deadline, Exhibit, HeldRole, Identifier, Partner, Person, Registered, Role
 
 FLOWS = find_flows()
@@ -54,8 +63,12 @@ def partner(id_: str, role: Role, *identifiers: tuple[str, str], **more: object)
 
 
 APPROVED = date(2026, 1, 1)
-FACTORY = partner("factory", Role.ENTERPRISE, ("ciq-registration", "3701000001"), credit_grade="A", direct_through=APPROVED)
-NEWCOMER = partner("newcomer", Role.ENTERPRISE, ("ciq-registration", "3701000002"), credit_grade="B", direct_through=APPROVED)
+FACTORY = partner(
+    "factory", Role.ENTERPRISE, ("ciq-registration", "3701000001"), credit_grade="A", direct_through=APPROVED
+)
+NEWCOMER = partner(
+    "newcomer", Role.ENTERPRISE, ("ciq-registration", "3701000002"), credit_grade="B", direct_through=APPROVED
+)
 AGENT = partner("agent", Role.AGENT, ("ciq-registration", "3701000003"), acts_for=frozenset({"factory"}), language="zh")
 BUREAU = partner("origin-bureau", Role.BUREAU, ("ciq-org", ORIGIN))
 PORT_SIDE = partner("port-bureau", Role.BUREAU, ("ciq-org", PORT_BUREAU))
@@ -71,6 +84,7 @@ PERSONS = (
     Person("retired", BUREAU.id, "Qian Jin", (HeldRole("reviewer", valid_until=NOW),)),
     Person("elsewhere", BUREAU.id, "Zhou Yi", (HeldRole("reviewer", "370900"),)),
     Person("gone", BUREAU.id, "Wu Ming", (HeldRole("reviewer"),), active=False),
+    Person("port-inspector", "port-bureau", "Zhu Rong", (HeldRole("inspector"),)),
     Person("far", "far-bureau", "Zheng He", (HeldRole("reviewer"),)),
 )
 EXHIBITS = (

@@ -20,6 +20,7 @@ from gateway.decide.flow import Feed
 from gateway.decide.parties import CUSTOMS_OFFICE, bureau, bureau_questions
 from gateway.documents.base import Document, Part
 from gateway.documents.declaration import Declaration
+from gateway.documents.manifest import Manifest
 from gateway.documents.release import ContainerAct, ContainerDecision, ReleaseNotice
 from gateway.documents.response import Outcome, Reason
 from gateway.flows.containers.status import ContainerStatus
@@ -226,3 +227,19 @@ def _told_findings(ruling: Ruling) -> list[Finding]:
         *ruling.why,
         *(fault("decide.port.said", "", number, text=text) for text in said),
     ]
+
+
+def make_notice(desk: Desk, said: Manifest | ReleaseNotice | None, *parts: object) -> ReleaseNotice:
+    """A release notice by rule, which says nothing of containers yet: of the manifest, or as an earlier notice said it."""
+    return ReleaseNotice(
+        number=desk.derive("release", *parts),
+        manifest_number=said.number if isinstance(said, Manifest) else said.manifest_number if said else None,
+        decided_at=desk.now,
+        transport=said.transport if said else None,
+    )
+
+
+def find_locking(rulings: Iterable[Ruling]) -> tuple[Finding, ...]:
+    """Why containers are locked until an officer opens them, each reason once."""
+    shut = (ruling for ruling in rulings if ruling.standing.state is ContainerStatus.LOCKED)
+    return tuple({mark(finding): finding for ruling in shut for finding in ruling.why}.values())

@@ -29,29 +29,37 @@ from gateway.decide.effects import (
     Purpose,
     Respond,
     Send,
-    Wait,
 )
 from gateway.decide.facts import CasesByKeys, Key, Waiting, WaitingDocument
 from gateway.decide.flow import Flow, On, Takes
 from gateway.documents.declaration import Declaration
-from gateway.documents.manifest import BillOfLading, Manifest, ManifestContainer
+from gateway.documents.manifest import BillOfLading, Manifest
 from gateway.documents.parts import Function, Movement
 from gateway.documents.release import ContainerAct, ContainerDecision, ReleaseNotice
 from gateway.documents.response import Outcome, Reason
+from gateway.flows.containers.bills import (
+    covers,
+    keys_of_bill,
+    keys_of_declared,
+    manifest_key,
+    ordered_keys,
+    wait_for,
+)
 from gateway.flows.containers.decisions import (
     RELEASES,
     Ruling,
     Standing,
     announce,
     audience_questions,
-    keep_standings,
-    mark,
+    find_locking,
+    make_notice,
     standings,
     to_port,
 )
-from gateway.flows.containers.judgement import counts, find_alarming, rule_container
+from gateway.flows.containers.judgement import counts, rule_container
+from gateway.flows.containers.review import dispose_containers, hold_ordered, review_containers
 from gateway.flows.containers.risks import find_risks_of_empty, is_discharged_here, is_empty
-from gateway.flows.containers.status import ContainerEvent, ContainerStatus, container_step
+from gateway.flows.containers.status import ContainerStatus
 from gateway.flows.declared import declaration_of, is_inbound
 from gateway.model import Case, Finding, Role
 
@@ -68,8 +76,8 @@ def decide(desk: Desk) -> list[Effect]:
     manifest = desk.document
     assert isinstance(manifest, Manifest)
     subject = Subject("manifest", manifest.number, manifest.number)
-    asked = CasesByKeys(frozenset(key for bill in manifest.bills for key in _keys(bill)), desk.test)
-    waits = Waiting(frozenset({_manifest_key(manifest)}), desk.test)
+    asked = CasesByKeys(frozenset(key for bill in manifest.bills for key in keys_of_bill(bill)), desk.test)
+    waits = Waiting(frozenset({manifest_key(manifest)}), desk.test)
     desk.facts.require([asked, waits] if asked.keys else [waits])
     waiting = [w for w in desk.facts[waits] if w.partner_id == desk.sender.id]
     copies: list[Effect] = [
@@ -98,7 +106,7 @@ def decide(desk: Desk) -> list[Effect]:
             )
             continue
         part = manifest.model_copy(update={"bills": (bill,), "function": Function.ORIGINAL})
-        matched = list(dict.fromkeys(id_ for key in _ordered_keys(bill) for id_ in by_key.get(key, ())))
+        matched = list(dict.fromkeys(id_ for key in ordered_keys(bill) for id_ in by_key.get(key, ())))
         valid = [id_ for id_ in matched if counts(declared[id_][0])]
         for case_id in valid:
             case, declaration = declared[case_id]
@@ -109,7 +117,7 @@ def decide(desk: Desk) -> list[Effect]:
         if rest is not None:
             rest, free = _without_empties(desk, rest, at)
             empty += free
-        if rest is not None and _keys(rest.bills[0]):
+        if rest is not None and keys_of_bill(rest.bills[0]):
             why = _why_undeclared(desk, rest, at, [declared[id_][0] for id_ in matched], boxes)
             rests.append((index, rest, why))
     effects += _renewed(desk, manifest, waiting, rests)
@@ -126,7 +134,7 @@ def attach_waiting(desk: Desk, case: Case) -> list[Effect]:
     effects = review_containers(desk, case)
     case = changed(desk, case, effects)
     declaration = declaration_of(case)
-    keys = frozenset(_declared_keys(declaration))
+    keys = frozenset(keys_of_declared(declaration))
     if declaration.direction is not Movement.INBOUND or not keys or not counts(case):
         return effects
     found = [w for w in desk.facts[Waiting(keys, desk.test)] if w.document_type == "manifest"]
@@ -139,7 +147,7 @@ def attach_waiting(desk: Desk, case: Case) -> list[Effect]:
         rest = _without(part, [declaration])
         if rest is not None:
             # Another declaration under the same bill covers these, or none does: they stay locked.
-            effects.append(_wait(desk.derive("wait", waiting.id), rest, waiting.partner_id))
+            effects.append(wait_for(desk.derive("wait", waiting.id), rest, waiting.partner_id))
     return effects
 
 
@@ -162,7 +170,7 @@ def _meet(
     known = standings(case)
     rulings: list[Ruling] = []
     for unit in bill.containers:
-        if unit.number is None or not _covers(declaration, unit.number):
+        if unit.number is None or not covers(declaration, unit.number):
             continue
         before = known.get(unit.number)
         here = {"port": port, "bill": bill.number or ""}
@@ -173,11 +181,11 @@ def _meet(
             ruling = Ruling(standing, said=_said(case, unit.number))
         if ruling is not None:
             rulings.append(ruling)
-    effects: list[Effect] = [Keep(case.id, "manifest", _joined(case, part)), AddKeys(case.id, _keys(bill))]
+    effects: list[Effect] = [Keep(case.id, "manifest", _joined(case, part)), AddKeys(case.id, keys_of_bill(bill))]
     if not rulings:
         return [*effects, Note(case.id, "manifest", (fault("decide.port.nothing_new", value=bill.number),))]
-    effects += announce(desk, case, _notice(desk, part, case.id, name), rulings)
-    if why := _locking(rulings):
+    effects += announce(desk, case, make_notice(desk, part, case.id, name), rulings)
+    if why := find_locking(rulings):
         effects.append(Alert("locked", why, case.id))
     return effects
 
@@ -191,22 +199,6 @@ def _said(case: Case, number: str) -> tuple[Reason, ...]:
     notice = kept(case, "release", ReleaseNotice)
     units = notice.containers if notice else ()
     return next((unit.reasons for unit in units if unit.number == number), ())
-
-
-def _locking(rulings: Iterable[Ruling]) -> tuple[Finding, ...]:
-    """Why containers are locked until an officer opens them, each reason once."""
-    shut = (ruling for ruling in rulings if ruling.standing.state is ContainerStatus.LOCKED)
-    return tuple({mark(finding): finding for ruling in shut for finding in ruling.why}.values())
-
-
-def _notice(desk: Desk, said: Manifest | ReleaseNotice | None, *parts: object) -> ReleaseNotice:
-    """A release notice by rule, which says nothing of containers yet: of the manifest, or as an earlier notice said it."""
-    return ReleaseNotice(
-        number=desk.derive("release", *parts),
-        manifest_number=said.number if isinstance(said, Manifest) else said.manifest_number if said else None,
-        decided_at=desk.now,
-        transport=said.transport if said else None,
-    )
 
 
 def _without_empties(desk: Desk, part: Manifest, at: str) -> tuple[Manifest | None, list[Ruling]]:
@@ -250,7 +242,7 @@ def _tell_undeclared(
         ]
         effects.append(Alert("undeclared", tuple(finding for _, why in bills for finding in why)))
     if units:
-        notice = _notice(desk, manifest, "undeclared").model_copy(update={"containers": tuple(units)})
+        notice = make_notice(desk, manifest, "undeclared").model_copy(update={"containers": tuple(units)})
         effects += to_port(notice, "", desk.sender.id)
     return effects
 
@@ -275,17 +267,13 @@ def _renewed(
         if _text(w.document) not in wanted and (whole or Manifest.from_kept(w.document).bills[0].number in named)
     ]
     known = {_text(w.document) for w in waiting}
-    effects += [_wait(desk.derive("wait", i), rest) for text, (i, rest) in wanted.items() if text not in known]
+    effects += [wait_for(desk.derive("wait", i), rest) for text, (i, rest) in wanted.items() if text not in known]
     return effects
 
 
 def _text(document: Mapping[str, object]) -> str:
     """A document's values as one text, whatever order a database gave them in."""
     return json.dumps(document, sort_keys=True)
-
-
-def _wait(id_: str, part: Manifest, partner_id: str = "") -> Wait:
-    return Wait(id_, "manifest", part, _keys(part.bills[0]) | {_manifest_key(part)}, partner_id)
 
 
 def _joined(case: Case, part: Manifest) -> Manifest:
@@ -301,41 +289,15 @@ def _by_key(declared: Iterable[Declared]) -> dict[Key, list[str]]:
     """Ids of the cases that a bill with this key belongs to."""
     found: dict[Key, list[str]] = defaultdict(list)
     for case, declaration in declared:
-        for key in _declared_keys(declaration):
+        for key in keys_of_declared(declaration):
             found[key].append(case.id)
     return found
-
-
-def _declared_keys(declaration: Declaration) -> tuple[Key, ...]:
-    """What a manifest finds the declaration by: its bills of lading, or its containers where it names no bill."""
-    numbers = (declaration.bill_of_lading, declaration.house_bill)
-    bills = tuple(dict.fromkeys(("bill", number) for number in numbers if number))
-    return bills or tuple(("container", number) for number in declaration.container_numbers)
-
-
-def _ordered_keys(bill: BillOfLading) -> tuple[Key, ...]:
-    bills = (("bill", number) for number in (bill.number, bill.master_number) if number)
-    return (*bills, *(("container", unit.number) for unit in bill.containers if unit.number))
-
-
-def _keys(bill: BillOfLading) -> frozenset[Key]:
-    return frozenset(_ordered_keys(bill))
-
-
-def _manifest_key(manifest: Manifest) -> Key:
-    return ("manifest", manifest.number)
-
-
-def _covers(declaration: Declaration, number: str | None) -> bool:
-    """Whether the declaration covers a container of its bill; one that names no containers covers them all."""
-    named = declaration.container_numbers
-    return not named or number in named
 
 
 def _without(part: Manifest, declarations: Sequence[Declaration]) -> Manifest | None:
     """What of `part` none of `declarations` covers; None where nothing is left."""
     bill = part.bills[0]
-    left = tuple(unit for unit in bill.containers if not any(_covers(d, unit.number) for d in declarations))
+    left = tuple(unit for unit in bill.containers if not any(covers(d, unit.number) for d in declarations))
     return part.model_copy(update={"bills": (bill.model_copy(update={"containers": left}),)}) if left else None
 
 
@@ -362,93 +324,6 @@ def _why_undeclared(
     return (fault("decide.port.undeclared", f"{at}.number", bill.number), *elsewhere)
 
 
-def review_containers(desk: Desk, case: Case) -> list[Effect]:
-    """Decide anew for every container of the case that is here; of what has left, an alert where it should not have."""
-    known = standings(case) if is_inbound(case) else {}
-    if not known:
-        return []
-    declaration = declaration_of(case)
-    desk.facts.require(audience_questions(case, declaration, ()))
-    manifest = kept(case, "manifest", Manifest)
-    rulings: list[Ruling] = []
-    waits: list[Effect] = []
-    out: list[Standing] = []
-    alarming: list[Finding] = []
-    for standing in known.values():
-        part, unit = _find_unit(manifest, standing)
-        if standing.state is ContainerStatus.OUT:
-            if why := find_alarming(desk, case, declaration, part, unit, standing):
-                alarming += [fault("decide.port.out", value=standing.number), *why]
-                out.append(standing.model_copy(update={"found": (*standing.found, *map(mark, why))}))
-            continue
-        if _is_covered(declaration, part.bills[0], standing.number):
-            ruling = rule_container(desk, case, declaration, part, unit, standing)
-        else:
-            ruling = _uncover(standing)
-            if ruling is not None and standing.port:
-                waits.append(_wait(desk.derive("wait", standing.number), part, standing.port))
-        if ruling is not None:
-            rulings.append(ruling)
-    effects = list(waits)
-    if out:
-        effects += [keep_standings(case, out), Alert("container_out", tuple(alarming), case.id)]
-    if rulings:
-        said = manifest or kept(case, "release", ReleaseNotice)
-        effects += announce(desk, changed(desk, case, effects), _notice(desk, said, case.id, "review"), rulings)
-    if why := _locking(rulings):
-        effects.append(Alert("locked", why, case.id))
-    if unknown := [ruling for ruling in rulings if not ruling.standing.port and ruling.standing.state.is_shut]:
-        # Nobody can be told to keep it: somebody must find out who has it.
-        lost = tuple(fault("decide.port.unknown", value=ruling.standing.number) for ruling in unknown)
-        effects.append(Alert("port_unknown", lost, case.id))
-    return effects
-
-
-def _find_unit(manifest: Manifest | None, standing: Standing) -> tuple[Manifest, ManifestContainer]:
-    """The manifest with the container's bill and the container alone; where it names neither, what is known of them."""
-    bare = ManifestContainer(number=standing.number)
-    if manifest is not None:
-        for bill in manifest.bills:
-            for unit in bill.containers:
-                if unit.number == standing.number and (not standing.bill or bill.number == standing.bill):
-                    alone = bill.model_copy(update={"containers": (unit,)})
-                    return manifest.model_copy(update={"bills": (alone,)}), unit
-    base = manifest or Manifest(number="–", function=Function.ORIGINAL)
-    bill = BillOfLading(number=standing.bill or None, containers=(bare,))
-    return base.model_copy(update={"bills": (bill,)}), bare
-
-
-def _is_covered(declaration: Declaration, bill: BillOfLading, number: str) -> bool:
-    """Whether the declaration, as it stands now, still covers the container under its bill."""
-    declared = {value for kind, value in _declared_keys(declaration) if kind == "bill"}
-    under = {bill.number, bill.master_number} - {None}
-    return _covers(declaration, number) and not (declared and under and declared.isdisjoint(under))
-
-
-def _uncover(standing: Standing) -> Ruling | None:
-    """An amendment took the container out of its declaration: it is undeclared again, until another one covers it."""
-    taken = container_step(standing.state, ContainerEvent.FOUND_NO_DECLARATION)
-    if taken is None or taken.late:
-        return None
-    why = (fault("decide.port.amended_away", value=standing.number),)
-    found = tuple(map(mark, why))
-    return Ruling(standing.model_copy(update={"state": ContainerStatus(taken.state), "found": found}), why)
-
-
-def hold_ordered(desk: Desk, case: Case) -> list[Effect]:
-    """An inspection that is ordered now holds what an officer let pass before it was."""
-    if not is_inbound(case):
-        return []
-    fresh = [
-        standing.model_copy(update={"waived": kept_})
-        for standing in standings(case).values()
-        if (kept_ := tuple(one for one in standing.waived if not one.startswith("decide.port.inspection:")))
-        != standing.waived
-    ]
-    effects: list[Effect] = [keep_standings(case, fresh)] if fresh else []
-    return [*effects, *review_containers(desk, changed(desk, case, effects))]
-
-
 FLOW = Flow(
     "port_inspection",
     takes=(Takes(Manifest),),
@@ -472,7 +347,8 @@ FLOW = Flow(
             for event in ("amend", "replace", "cancel", "cancellation_agreed")
         ),
         *(On("inspection", event, hold_ordered) for event in ("assign", "order", "reopen")),
-        *(On("inspection", event, review_containers) for event in ("pass", "waive", "fail", "return", "destroy")),
+        *(On("inspection", event, review_containers) for event in ("pass", "waive", "fail")),
+        *(On("inspection", event, dispose_containers) for event in ("treat", "return")),
         # What waited because customs or a bureau differed.
         *(On("clearance", event, review_containers) for event in ("match", "notify", "withdraw", "expire")),
         *(On("transfer", event, review_containers) for event in ("send", "withdraw")),

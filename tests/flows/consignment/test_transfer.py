@@ -196,7 +196,11 @@ PORT_CHANGES = [
     # Never more than was declared.
     ({"goods": goods(quantity={"value": "1001", "unit": "KGM"})}, "refused", ["decide.goods.more"]),
     # Another unit is no smaller quantity: what it is both must agree on, unless it cannot be compared at all.
-    ({"goods": goods(quantity={"value": "1", "unit": "TNE"})}, "asked", ["decide.transfer.reason", "decide.transfer.fixed"]),
+    (
+        {"goods": goods(quantity={"value": "1", "unit": "TNE"})},
+        "asked",
+        ["decide.transfer.reason", "decide.transfer.fixed"],
+    ),
     ({"goods": goods(quantity={"value": "1", "unit": "MTR"}), **BROKEN}, "refused", ["decide.goods.unit"]),
     # Value by ten percent, up or down; further as both offices agree.
     ({"goods": goods(value={"value": "5500", "currency": "USD"})}, "stands", []),
@@ -226,15 +230,21 @@ def test_the_port_changes_within_limits(changes, comes, why):
     assert (world.case.documents["transfer"] == before) is (comes != "stands")
     told = {"stands": ["origin-bureau", "factory"], "asked": ["origin-bureau"], "refused": []}[comes]
     assert [s.to.partner_id for s in of(effects, Send)] == told
-    assert of(effects, Respond)[0].document.outcome == {"stands": "accepted", "asked": "held", "refused": "refused"}[comes]
+    assert (
+        of(effects, Respond)[0].document.outcome == {"stands": "accepted", "asked": "held", "refused": "refused"}[comes]
+    )
 
 
 def test_the_value_is_measured_as_it_was_issued():
     """5000, 5450, 5940: each within ten percent of the one before, the second not of what was issued."""
     world = transferred()
-    first = world.send(transfer(NUMBER, function="4", goods=goods(value={"value": "5450", "currency": "USD"})), PORT_SIDE)
+    first = world.send(
+        transfer(NUMBER, function="4", goods=goods(value={"value": "5450", "currency": "USD"})), PORT_SIDE
+    )
     assert of(first, Respond)[0].document.outcome == "accepted"
-    then = world.send(transfer(NUMBER, function="4", goods=goods(value={"value": "5940", "currency": "USD"})), PORT_SIDE)
+    then = world.send(
+        transfer(NUMBER, function="4", goods=goods(value={"value": "5940", "currency": "USD"})), PORT_SIDE
+    )
     (asked,) = of(then, Ask)
     assert [(r.code, r.value, r.args["ours"]) for r in asked.reasons] == [("decide.transfer.value", "5940", "5000")]
     assert world.case.documents["transfer"]["goods"][0]["value"]["value"] == "5450"
@@ -430,9 +440,7 @@ def handed_on(**changes) -> World:
     world.send(inbound(**changes), FACTORY)
     if world.case.status != "accepted":
         world.send(answer("accepted"), PORT_SIDE)
-    world.send(
-        transfer(INBOUND, direction="inbound", from_organisation=PORT_BUREAU, to_organisation=ORIGIN), PORT_SIDE
-    )
+    world.send(transfer(INBOUND, direction="inbound", from_organisation=PORT_BUREAU, to_organisation=ORIGIN), PORT_SIDE)
     return world
 
 
