@@ -74,6 +74,7 @@ BUREAU = partner("origin-bureau", Role.BUREAU, ("ciq-org", ORIGIN))
 PORT_SIDE = partner("port-bureau", Role.BUREAU, ("ciq-org", PORT_BUREAU))
 STRANGER = partner("far-bureau", Role.BUREAU, ("ciq-org", "440100"))
 CUSTOMS = partner("customs", Role.CUSTOMS, ("customs-office", OFFICE))
+FAR_CUSTOMS = partner("far-customs", Role.CUSTOMS, ("customs-office", "4300"))
 PORT = partner("port", Role.PORT)
 OTHER_PORT = partner("other-port", Role.PORT)
 PERSONS = (
@@ -91,7 +92,7 @@ EXHIBITS = (
     Exhibit("photo", BUREAU.id, "0" * 64, 7, "image/jpeg", NOW),
     Exhibit("foreign-photo", STRANGER.id, "1" * 64, 7, "image/jpeg", NOW),
 )
-ALL = (FACTORY, NEWCOMER, AGENT, BUREAU, PORT_SIDE, STRANGER, CUSTOMS, PORT, OTHER_PORT)
+ALL = (FACTORY, NEWCOMER, AGENT, BUREAU, PORT_SIDE, STRANGER, CUSTOMS, FAR_CUSTOMS, PORT, OTHER_PORT)
 
 
 @dataclass

@@ -46,6 +46,7 @@ from gateway.flows.consignment.rules import DeclarationKinds
 from gateway.flows.consignment.tracks import CLEARANCE, Cleared, Transferred
 from gateway.flows.consignment.undeclared import (
     Undeclared,
+    begin_with,
     decide_waiting,
     give_up_waiting,
     is_trusted,
@@ -74,8 +75,7 @@ def decide(desk: Desk) -> list[Effect]:
         return wait_for_declaration(desk, notice, subject)
     case, opened = open_case(desk, notice, issuing)
     decided = _decide_in(desk, notice, case)
-    # A notice that is refused leaves no case behind.
-    return [*opened, *decided] if any(isinstance(effect, Keep) for effect in decided) else decided
+    return begin_with(opened, decided)
 
 
 def _decide_in(desk: Desk, notice: ClearanceNotice, case: Case) -> list[Effect]:

@@ -47,6 +47,7 @@ from gateway.flows.consignment.transfer_changes import (
 )
 from gateway.flows.consignment.undeclared import (
     Undeclared,
+    begin_with,
     decide_waiting,
     give_up_waiting,
     is_trusted,
@@ -74,8 +75,7 @@ def decide(desk: Desk) -> list[Effect]:
         return wait_for_declaration(desk, transfer, subject)
     case, opened = open_case(desk, transfer, transfer.from_organisation)
     decided = _decide_in(desk, transfer, case)
-    # A transfer that is refused leaves no case behind.
-    return [*opened, *decided] if any(isinstance(effect, Keep) for effect in decided) else decided
+    return begin_with(opened, decided)
 
 
 def _decide_in(desk: Desk, transfer: Transfer, case: Case) -> list[Effect]:

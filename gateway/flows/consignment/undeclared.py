@@ -39,7 +39,7 @@ from gateway.documents.transfer import Transfer
 from gateway.flows.consignment.cases import CONSIGNMENT, keys_of
 from gateway.flows.consignment.rules import ConsignmentRules
 from gateway.flows.consignment.tracks import Declared
-from gateway.model import Case, derive_id
+from gateway.model import Case, Place, derive_id
 
 Undeclared = Transfer | ClearanceNotice
 Subjects = Callable[[Undeclared], Subject]
@@ -106,6 +106,13 @@ def open_case(desk: Desk, document: Undeclared, office: str) -> tuple[Case, list
     return apply(desk, effects).cases[case_id].after, effects
 
 
+def begin_with(opened: list[Effect], decided: list[Effect]) -> list[Effect]:
+    """What is decided in a case that begins with it; what is refused leaves no case behind."""
+    if not any(isinstance(effect, Refuse) for effect in decided):
+        return [*opened, *decided]
+    return [replace(effect, case="") if isinstance(effect, Refuse | Respond | Alert) else effect for effect in decided]
+
+
 def _declaration_from(document: Undeclared, office: str) -> Declaration:
     values = document.model_dump(mode="json", exclude_none=True)
     same = ("direction", "declaration_number", "consignor", "consignee", "contract_number", "marks", "trade_mode")
@@ -162,7 +169,9 @@ def decide_waiting(
                     assert isinstance(effect.document, Response)
                     effects.append(tell(case.id, sender, effect.document))
                 case Refuse() | Hold():
-                    effects.append(Alert("unmatched", effect.reasons, case.id))
+                    # The fields are another document's than the one in hand.
+                    why = tuple(replace(reason, place=Place()) for reason in effect.reasons)
+                    effects.append(Alert("unmatched", why, case.id))
                 case _:
                     effects.append(effect)
     return effects
