@@ -179,8 +179,8 @@ def _on_declaration(
     track, event = happening
     kind = desk.rules.of(DeclarationKinds).find(declaration.kind)
     if event in ("pass", "fail") and not identified(desk.sender, BUREAU) & judging_offices(case, declaration, kind):
-        held = (fault("decide.kind.elsewhere", value=declaration.kind, kind=kind.zh if kind else "–"),)
-        return [Hold(case.id, held), Alert("status", held, case.id)]
+        elsewhere = (fault("decide.kind.elsewhere", value=declaration.kind, kind=kind.zh if kind else "–"),)
+        return [Hold(case.id, elsewhere), Alert("status", elsewhere, case.id)]
     implied = moved_on(desk, case, *_implied(happening))
     taken = moved(desk, implied.case, track, event, why)
     stands = find_standing(case) if event == "cancellation_agreed" else ()

@@ -49,6 +49,7 @@ def rule_container(
     `part` has the container's bill alone, `at` is that bill's place in the message in hand, if it came with that.
     """
     void = find_void(case, declaration)
+    why: tuple[Finding, ...]
     if void is not None:
         event, why = ContainerEvent.FOUND_VOID, (void,)
     else:
