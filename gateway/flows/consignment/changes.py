@@ -43,7 +43,9 @@ def ask_office(
     desk: Desk, case: Case, kind: TaskKind, declaration: Declaration, why: tuple[Finding, ...]
 ) -> list[Effect]:
     """The office in charge is asked; its officer sees what stands in the way."""
-    office = inspecting_office(declaration) or ""
+    inspecting = inspecting_office(declaration)
+    known = bureau(desk.facts, inspecting) is not None
+    office = (inspecting if known else declaration.declaration_organisation) or ""
     return [Ask(desk.derive("task", kind.name), kind.name, case.id, office, reasons=why)]
 
 

@@ -16,7 +16,8 @@ from gateway.decide.answers import Subject, fault, refuse, response, tell
 from gateway.decide.cases import kept, moved, moved_on, not_allowed
 from gateway.decide.deadlines import set_deadline
 from gateway.decide.desk import Desk
-from gateway.decide.effects import Ask, Effect, Hold, Keep, Note, Party, Purpose, Respond, Send
+from gateway.decide.effects import Ask, Close, Effect, Hold, Keep, Note, Party, Purpose, Respond, Send
+from gateway.decide.facts import TasksOf
 from gateway.decide.flow import Feed, Flow, On, Takes
 from gateway.decide.parties import BUREAU, bureau, bureau_questions, identified
 from gateway.documents.declaration import Declaration
@@ -165,7 +166,12 @@ def _hand_over(
     effects = taken.effects
     replaced = taken.late and transfer.function is Function.REPLACE and is_open(case, Transferred.SENT)
     if replaced:
-        effects = (Note(case.id, "changed", (fault("decide.transfer.changed", value=transfer.number),)),)
+        # What the other office asked about the transfer before is asked no more.
+        asked = [task for task in desk.facts[TasksOf(case.id, desk.test)] if task.kind == CHANGE.name]
+        effects = (
+            Note(case.id, "changed", (fault("decide.transfer.changed", value=transfer.number),)),
+            *(Close(task.id) for task in asked),
+        )
     elif taken.late:
         return _repeat(desk, transfer, case)
     elif declaration_of(case).direction is Movement.OUTBOUND:

@@ -225,10 +225,10 @@ def _tell_undeclared(
 ) -> list[Effect]:
     """One notice to the port for all that belongs to no case, as the rule set wants it; an alert for what is undeclared."""
     language = desk.sender.language
-    units = [ruling.decision(None, language) for ruling in empty]
+    units: list[ContainerDecision] = []
     effects: list[Effect] = []
     if desk.rules.of(PortInspection).undeclared == "lock" and bills:
-        units += [
+        units = [
             ContainerDecision(
                 number=unit.number,
                 bill_of_lading=bill.number,
@@ -241,6 +241,7 @@ def _tell_undeclared(
             if unit.number
         ]
         effects.append(Alert("undeclared", tuple(finding for _, why in bills for finding in why)))
+    units += [ruling.decision(None, language) for ruling in empty]
     if units:
         notice = make_notice(desk, manifest, "undeclared").model_copy(update={"containers": tuple(units)})
         effects += to_port(notice, "", desk.sender.id)
