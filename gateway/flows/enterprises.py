@@ -19,6 +19,9 @@ from gateway.documents.response import Outcome
 from gateway.flows.declared import declaration_of, owner_code
 from gateway.model import Case, Finding, Partner, Role
 
+_DECLARE = {Role.ENTERPRISE, Role.AGENT}
+"""Roles in which a partner declares, whatever else it is."""
+
 
 def owner_questions(declaration: Declaration) -> list[Query]:
     """What `find_owner` will ask."""
@@ -38,11 +41,11 @@ def enterprise_questions(case: Case) -> list[Query]:
 
 
 def find_enterprises(case: Case, facts: Facts) -> list[Partner]:
-    """The declarer, and the goods' owner where that is another; no bureau that opened the case is one of them."""
+    """The declarer, and the goods' owner where that is another; a bureau that opened the case itself is none of them."""
     declaring = declarer(case, facts)
     owner = find_owner(declaration_of(case), facts)
     both = [declaring] if owner is None or owner.id == declaring.id else [declaring, owner]
-    return [one for one in both if Role.BUREAU not in one.roles]
+    return [one for one in both if Role.BUREAU not in one.roles or one.roles & _DECLARE]
 
 
 def tell_enterprises(

@@ -296,7 +296,7 @@ def _on_transfer(desk: Desk, answer: Response, case: Case) -> list[Effect]:
     if event is None:
         return []
     why = _told_reasons(answer)
-    taken = moved(desk, case, "transfer", event, why)
+    taken = None if _names_replaced(case, answer, transfer) else moved(desk, case, "transfer", event, why)
     if taken is None or taken.late:
         return [Note(case.id, "late", why)]
     return [*taken.effects, *(_tell_taken(desk, taken.case, transfer) if event == "take" else ())]
@@ -332,8 +332,7 @@ def _declined(
     """
     why = _told_reasons(answer)
     declined = kept(case, answer.document, _DECLINABLE[answer.document])
-    named = answer.notice_number if answer.document == "clearance" and answer.notice_number else answer.number
-    replaced = declined is not None and named != declined.number and (_KEY_OF[answer.document], named) in case.keys
+    replaced = declined is not None and _names_replaced(case, answer, declined)
     taken = None if replaced else moved(desk, case, answer.document, "decline", why)
     if taken is None or taken.late:
         return [Note(case.id, "late", why)]
@@ -350,6 +349,12 @@ def _declined(
         refused = response(desk, about, Outcome.REFUSED, issuer.language, why=why)
         effects.append(tell(case.id, issuer, refused))
     return effects
+
+
+def _names_replaced(case: Case, answer: Response, ours: Transfer | ClearanceNotice) -> bool:
+    """Whether the answer is about one that another, which is in force now, has replaced since."""
+    named = answer.notice_number if answer.document == "clearance" and answer.notice_number else answer.number
+    return named != ours.number and (_KEY_OF[answer.document], named) in case.keys
 
 
 FLOW = Flow(

@@ -373,6 +373,17 @@ def test_a_transfer_is_taken():
     assert not world.deadlines
 
 
+def test_taking_what_was_replaced_takes_nothing():
+    """An acceptance that names a transfer which another has replaced since comes too late."""
+    world = transferred()
+    world.send(answer("refused", "R-1", document="transfer", declaration_number=NUMBER, number="T-1"), PORT_SIDE)
+    world.send(transfer(NUMBER, number="T-2"), BUREAU)
+    world.send(answer("accepted", "R-2", document="transfer", declaration_number=NUMBER, number="T-1"), PORT_SIDE)
+    assert world.case.tracks["transfer"] == "sent"
+    world.send(answer("accepted", "R-3", document="transfer", declaration_number=NUMBER, number="T-2"), PORT_SIDE)
+    assert world.case.tracks["transfer"] == "taken"
+
+
 @pytest.mark.parametrize(("said", "after"), [("cancelled", "withdrawn"), ("refused", "taken")])
 def test_what_was_taken_is_withdrawn_with_agreement(said, after):
     """The office that has the goods is asked, and gives them back or not; the enterprise learns it."""
