@@ -119,7 +119,7 @@ def test_who_issues_the_notice(declare, sender, office, changes, allowed) -> Non
     if world.case.status != "accepted":
         by = BUREAU if world.case.documents["declaration"]["declaration_organisation"] == ORIGIN else PORT_SIDE
         world.send(answer("accepted"), by)
-    number = world.case.documents["declaration"]["number"]
+    number = str(world.case.documents["declaration"]["number"])
     goods = [{k: v for k, v in item.items() if k != "ciq_code"} for item in changes.get("goods", ())]
     sent = notice(number, direction=world.case.documents["declaration"]["direction"], issuing_organisation=office,
                   **({"goods": goods} if goods else {}))  # fmt: skip
