@@ -236,11 +236,6 @@ class Partner:
     A class is about products, and says nothing of the enterprise's credit.
     """
 
-    def class_of(self, hs_code: str) -> str:
-        """The class of the goods with that code, by the group with the most digits; empty where it has none."""
-        groups = [group for group in self.supervision_classes if hs_code.startswith(group)]
-        return self.supervision_classes[max(groups, key=len)] if groups else ""
-
 
 @dataclass(frozen=True, slots=True)
 class HeldRole:

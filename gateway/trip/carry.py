@@ -29,7 +29,7 @@ from gateway.decide.effects import Alert
 from gateway.decide.engine import Part, effects_of
 from gateway.decide.flow import Flows
 from gateway.decide.raising import raises_in
-from gateway.documents import Decision, Document, Response
+from gateway.documents import Decision, Response
 from gateway.documents.parts import Function
 from gateway.findings import make_finding
 from gateway.model import (

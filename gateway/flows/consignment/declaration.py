@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gateway.check.rulebook import Credit, NegativeList, Review, Rules, Treatment
+from gateway.check.rulebook import Credit, NegativeList, Review, Treatment
 from gateway.check.rules import holds, walk
-from gateway.decide import china
 from gateway.decide.answers import PRE_ENTERED, REVIEW_PASSED, fault, progress, refuse, response
 from gateway.decide.apply import apply, changed
 from gateway.decide.cases import kept, moved, not_allowed
@@ -51,9 +50,10 @@ from gateway.flows.consignment.changes import (
 )
 from gateway.flows.consignment.kinds import find_kind_faults
 from gateway.flows.consignment.rules import DeclarationKinds
+from gateway.flows.consignment.standing import Standing, find_standing_of, standing_questions
 from gateway.flows.consignment.tracks import DECLARATION, INSPECTION, Declared
 from gateway.flows.declared import declaration_of, owner_code
-from gateway.flows.enterprises import find_owner, owner_questions, tell_enterprise
+from gateway.flows.enterprises import find_owner, tell_enterprise
 from gateway.model import Case, Finding, Partner
 
 _OUTCOMES = {
@@ -97,7 +97,7 @@ def decide(desk: Desk) -> list[Effect]:
 def _questions(desk: Desk, declaration: Declaration) -> list[Query]:
     """All that is asked of every declaration, so that one trip to the store answers it."""
     questions = bureau_questions(declaration.declaration_organisation, declaration.inspection_organisation)
-    questions += owner_questions(declaration)
+    questions += standing_questions(desk, declaration)
     if keys := _own_keys(declaration):
         questions.append(CasesByKeys(keys, desk.test))
     return questions
@@ -141,26 +141,13 @@ def _earlier(desk: Desk, declaration: Declaration) -> tuple[Case | None, list[Fi
     return numbered or referred, []
 
 
-def _treatment(declaration: Declaration, owner: Partner | None, rules: Rules) -> Treatment:
-    """How the goods' owner is treated; whoever is on the blacklist is excluded whatever the grade.
-
-    An owner who is no partner, or whom nobody names, has no grade: whoever declares for it lends it none.
-    """
-    code = owner_code(declaration)[1]
-    codes = {code, declaration.declarant.registration_number if declaration.declarant else None}
-    if not rules.of(NegativeList).blacklist.isdisjoint(codes - {None}):
-        return Treatment.EXCLUDED
-    return rules.of(Credit).treatment(owner.credit_grade if owner else "")
-
-
-def _review_reasons(desk: Desk, declaration: Declaration, owner: Partner | None, treatment: Treatment) -> list[Finding]:
+def _review_reasons(desk: Desk, declaration: Declaration, standing: Standing) -> list[Finding]:
     """Why the declaration cannot go straight through; nothing where it can."""
     review, listed = desk.rules.of(Review), desk.rules.of(NegativeList)
     why = []
-    if treatment not in review.direct_through:
-        why.append(fault("decide.review.credit", treatment=treatment.value))
-    approved = owner.direct_through if owner is not None else None
-    if review.direct_needs_approval and (approved is None or approved > china.day(desk.now)):
+    if standing.treatment not in review.direct_through:
+        why.append(fault("decide.review.credit", treatment=standing.treatment.value))
+    if review.direct_needs_approval and not standing.is_approved:
         why.append(fault("decide.review.approval", *owner_code(declaration)))
     if declaration.kind not in review.direct_kinds:
         why.append(fault("decide.review.kind", "kind", declaration.kind))
@@ -173,7 +160,7 @@ def _review_reasons(desk: Desk, declaration: Declaration, owner: Partner | None,
     for place, code in walk(declaration, "goods[].hs_code"):
         if listed.lists(code, inbound=inbound):
             why.append(fault("decide.review.negative_list", place, code))
-        if owner is not None and code and (class_ := owner.class_of(code)) in review.reviewed_classes:
+        if code and (class_ := standing.class_of(code)) in review.reviewed_classes:
             why.append(fault("decide.review.class", place, code, supervision=class_))
     return why
 
@@ -196,9 +183,8 @@ def _admit(desk: Desk, declaration: Declaration, case: Case, opened: Sequence[Ef
         return refuse(desk, subject_of(declaration), [fault("decide.bureau.unknown", path, value)])
     if faults := list(find_kind_faults(desk, declaration)):
         return refuse(desk, subject_of(declaration), faults)
-    owner = find_owner(declaration, desk.facts)
-    treatment = _treatment(declaration, owner, desk.rules)
-    why = _review_reasons(desk, declaration, owner, treatment)
+    standing = find_standing_of(desk, declaration)
+    why = _review_reasons(desk, declaration, standing)
     rule = name_rule(Review.kind, desk.rules.of(Review).valid_from)
     issued = declaration.number
     exhausted = False
@@ -216,7 +202,7 @@ def _admit(desk: Desk, declaration: Declaration, case: Case, opened: Sequence[Ef
             AddKeys(case.id, keys_of(numbered)),
             Send(case.id, "declaration", numbered, party_of(reviewing), Purpose.INSPECTION),
         ]
-        if exhausted or treatment is Treatment.EXCLUDED:
+        if exhausted or standing.treatment is Treatment.EXCLUDED:
             decided.append(Alert("review", tuple(why), case.id))
     else:
         outcome, code = Outcome.ACCEPTED, REVIEW_PASSED

@@ -8,7 +8,9 @@ from datetime import date
 import pytest
 
 from gateway.decide.effects import Refuse, Respond
+from gateway.documents import Registration
 from tests.flows import world as worlds
+from tests.flows.consignment.test_declaration import newcomers
 from tests.flows.world import (
     AGENT,
     BUREAU,
@@ -176,6 +178,40 @@ def test_the_direct_way_needs_each_of_its_conditions(monkeypatch, owner, changes
     effects = world.send(outbound(**changes), factory if sender is FACTORY else sender)
     assert [reason.code for reason in of(effects, Respond)[0].document.reasons] == why
     assert world.case.status == ("in_review" if why else "accepted")
+
+
+REGISTERED = [
+    # (what a bureau registered of the newcomer, the reasons to review its declaration)
+    ({}, ["decide.review.credit", "decide.review.approval"]),
+    ({"credit_grade": "AA", "direct_through": {"approved": True, "since": "2026-11-20"}}, []),
+    ({"credit_grade": "AA", "direct_through": {"approved": True, "since": "2026-11-21"}}, ["decide.review.approval"]),
+    ({"credit_grade": "AA", "direct_through": {"approved": False}}, ["decide.review.approval"]),
+    (
+        {"credit_grade": "AA", "direct_through": {"approved": True}, "blacklist": [{"since": "2026-11-01"}]},
+        ["decide.review.credit"],
+    ),
+    (
+        {
+            "credit_grade": "A",
+            "direct_through": {"approved": True},
+            "supervision": [{"product_group": "2008", "supervision": "III"}],
+        },
+        ["decide.review.class"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("attributes", "why"), REGISTERED)
+def test_registrations_count_from_their_day(monkeypatch, attributes, why) -> None:
+    """What a bureau registered of the owner holds for its declarations, over what the operator's file says of it."""
+    plain = replace(NEWCOMER, direct_through=None)
+    monkeypatch.setattr(worlds, "ALL", tuple(plain if one.id == plain.id else one for one in worlds.ALL))
+    world = World()
+    line = {"scheme": "ciq-registration", "value": "3701000002", "action": "register", "valid_from": "2026-11-20",
+            "name": "新客贸易有限公司", "attributes": attributes or {"credit_grade": "B"}}  # fmt: skip
+    world.send(Registration.model_validate({"reference": "REG-1", "lines": [line]}), BUREAU)
+    effects = world.send(newcomers(), plain)
+    assert [reason.code for reason in of(effects, Respond)[0].document.reasons] == why
 
 
 def test_nobody_lends_a_grade_to_goods_of_strangers() -> None:
