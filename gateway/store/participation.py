@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from itertools import chain
 
-from sqlalchemy import Connection, select, union
+from sqlalchemy import Connection
 
 from gateway.decide.facts import MOST_OWN, OwnCases
 from gateway.model import MessageState
-from gateway.store import tables
 from gateway.store.contract import Outcome
-
-_keys, _parts = tables.case_keys.c, tables.case_partners.c
 
 
 def find_participants(outcome: Outcome) -> Iterator[tuple[str, str]]:
@@ -29,17 +26,9 @@ def find_participants(outcome: Outcome) -> Iterator[tuple[str, str]]:
 
 
 def find_own(connection: Connection, queries: Collection[OwnCases]) -> dict[OwnCases, list[str]]:
-    """Ids of the cases of each query, the newest MOST_OWN, by id; one of other traffic where it has that very id."""
-    found: dict[OwnCases, list[str]] = {}
-    for query in queries:
-        own = _parts.partner_id == query.partner
-        by_key = (
-            select(_keys.case_id)
-            .join(tables.case_partners, _parts.case_id == _keys.case_id)
-            .where(_keys.value == query.key, _keys.test == query.test, own)
-        )
-        by_id = select(_parts.case_id).where(_parts.case_id == query.key, own)
-        ids = union(by_key, by_id).subquery()
-        newest = select(ids.c.case_id).order_by(ids.c.case_id.desc()).limit(MOST_OWN)
-        found[query] = sorted(connection.execute(newest).scalars())
-    return found
+    """Ids of the cases of each query, by id."""
+    from gateway.store.case_views import find_own_ids  # noqa: PLC0415 - it reads cases by way of the facts, which ask here
+
+    return {
+        query: sorted(find_own_ids(connection, query.key, query.partner, query.test)[:MOST_OWN]) for query in queries
+    }

@@ -148,7 +148,7 @@ def statements(dialect: str, shape: Shape) -> Iterator[str]:
         "messages",
         f"{d.id('1')}, {payload}, CASE WHEN i <= {wide} THEN i ELSE 1 END, {partner}, 'edifact', 'edifact:CUSDEC:D:96B:UN', "
         f"'M' || {d.text('i')}, {verdict}, {at}, 'R' || {d.text('i')}, 'declaration', {document}, '[]', {case}, {test}, "
-        "'schema', 'mapping'",
+        "'schema', 'mapping', ''",
         1,
         waiting,
     )
@@ -221,6 +221,10 @@ def statements(dialect: str, shape: Shape) -> Iterator[str]:
         f"('number:live:declaration', {count}), "
         + ", ".join(f"('feed:{t}:{f}', {count})" for t in ("live", "test") for f in ("status", "inbox", "clearance"))
     )
+    exhibit = f"'' || {d.text('i')}, '{SHA256}', 7, 'image/png', {at}, NULL, '', '', {test}"
+    yield rows("exhibits", f"{d.id('9')}, i, {partner}, {exhibit}")
+    version = f"{live}, 1, '2026-01-01', 'registered', 'Somebody', {d.bytes(BODY)}, 'bureau', {message}, {at}"
+    yield rows("subjects", f"'uscc', {d.hex('i', 18)}, {version}")
     yield from _log(d, shape)
     yield from _registry(d, count)
 

@@ -18,7 +18,7 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,19 +31,22 @@ from gateway.decide.facts import (
     ActsOn,
     CaseById,
     CasesByKeys,
+    ExhibitById,
     Facts,
     Ledger,
     LedgerEntry,
     LinkedCases,
     NextNumber,
+    OwnCases,
     PartnerById,
     PartnerByIdentifier,
     PersonById,
+    Subject,
     TaskById,
     TasksOf,
     Waiting,
 )
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, NotFound
 from gateway.findings import make_finding
 from gateway.model import (
     Agreement,
@@ -54,17 +57,21 @@ from gateway.model import (
     Direction,
     Entry,
     EntryState,
+    Exhibit,
     Identifier,
     InterchangeRef,
     Partner,
     Person,
     Role,
+    Stage,
+    SubjectVersion,
     Syntax,
     Task,
     TaskState,
 )
 from gateway.store import open_store, tables
 from gateway.store.contract import (
+    ANYONE,
     UNCONFIRMED,
     AccountChange,
     Alert,
@@ -80,6 +87,7 @@ from gateway.store.contract import (
     Settlement,
     Share,
     StagedMessage,
+    Viewer,
     Wait,
 )
 from gateway.store.database import PLANNER
@@ -87,7 +95,7 @@ from gateway.store.sql_store import SqlStore
 from tests.store import filled
 from tests.store.conftest import database_url, on_server
 from tests.store.filled import Shape
-from tests.store.made import LEASE, NOW, accept, delivery, feed_entry, message, outcome, receipt
+from tests.store.made import LEASE, NOW, accept, claim, delivery, feed_entry, message, outcome, receipt, sha256
 
 COUNT = 25_000
 SHAPE = Shape(COUNT)
@@ -354,6 +362,27 @@ async def let_terms_pass(store: SqlStore) -> None:
         await store.audit_lines(wanted, 10, 10)
     await store.audit_checkpoint()
     assert await store.audit_log_on(await store.audit_log_from(), 10)
+    await show_and_register(store)
+
+
+async def show_and_register(store: SqlStore) -> None:
+    """All that happens to evidence and to subjects of the registry."""
+    shown = Exhibit("e-new", "acme", sha256(b"picture"), 7, "image/png", NOW, transport_id="picture-1", body=b"picture")
+    for _ in range(2):
+        await store.keep_exhibit(shown, receipt("e-new", Stage.RECEIVED))
+    for viewer in (ANYONE, Viewer("acme"), Viewer("acme", test_only=True)):
+        with contextlib.suppress(NotFound):
+            await store.exhibit("e-new", viewer, ["370100"])
+    for after in ("", SHAPE.id("9", MIDDLE)):
+        await store.exhibits_of("acme", after, 50)
+    value = f"{MIDDLE:018x}"
+    assert len(await store.subject_versions("uscc", value)) == 1
+    own = [OwnCases(partner, key) for partner in ("bureau", "stranger") for key in ("CONTRACT-1", "BOX-1", "c-new")]
+    asked = [Subject("uscc", value, date(2026, 3, 1)), ExhibitById("e-new"), *own]
+    known = await store.facts(asked, Facts(), "m")
+    claimed = await claim(store, 10**9 + 77)
+    version = SubjectVersion("uscc", value, 2, date(2026, 3, 2), "suspended", at=NOW)
+    await store.commit(outcome(claimed, finished=False, facts=known, subjects=(version,)))
 
 
 AUDITED = AuditEntry(NOW, "task.decide", "done", "acme", "p", "reviewer", "t-new", "c-new", "370100", "alarm")
