@@ -120,6 +120,16 @@ class Receipts(Section):
     )
 
 
+class Sampling(Section):
+    """What is drawn to be looked at."""
+
+    key_file: NamedPath = Field(
+        Path("var/sampling.key"),
+        description="Secret by which samples are drawn; made at first start where absent, the same on all nodes. Who knows "
+        "it foresees what is drawn",
+    )
+
+
 class Http(Section):
     """The HTTP side: REST and the way in."""
 
@@ -250,6 +260,7 @@ class Settings(Section):
     store: Store = Store()
     catalogue: Catalogue = Catalogue()
     receipts: Receipts = Receipts()
+    sampling: Sampling = Sampling()
     http: Http = Http()
     limits: Limits = Limits()
     pipeline: Pipeline = Pipeline()

@@ -13,7 +13,7 @@ from pathlib import Path
 import structlog
 
 from gateway import durable
-from gateway.config import Receipts, Settings
+from gateway.config import Receipts, Sampling, Settings
 from gateway.errors import ConfigurationInvalid, ReceiptInvalid
 from gateway.receipt.anchor import is_name_of
 from gateway.receipt.notary import Notary
@@ -51,6 +51,24 @@ def signer(receipts: Receipts) -> Signer:
     found = read_signer(receipts)
     _publish(path, found.renamed(_published_name(path, found)))
     return found
+
+
+def sampling_secret(sampling: Sampling) -> bytes:
+    """What the keys of sampling come from; it is made at the first start, readable by its owner alone.
+
+    ConfigurationInvalid where the file holds no such secret.
+    """
+    path = sampling.key_file
+    try:
+        if not path.exists():
+            with suppress(FileExistsError):  # another process has made one meanwhile: that is the secret
+                durable.write_file(path, f"{secrets.token_hex(_SEED)}\n".encode(), mode=0o600, replace=False)
+        secret = bytes.fromhex(path.read_text("ascii").strip())
+    except (OSError, ValueError) as error:
+        raise ConfigurationInvalid(f"sampling.key_file {path}: {error}") from error
+    if len(secret) < _SEED:
+        raise ConfigurationInvalid(f"sampling.key_file {path}: a secret has {2 * _SEED} hex digits or more")
+    return secret
 
 
 def read_signer(receipts: Receipts) -> Signer:

@@ -20,11 +20,13 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from gateway.catalogue import SCHEMAS, Catalogue, compiled
-from gateway.check import acts, calendars, codes, number_rules
+from gateway.check import acts, calendars, codes, number_rules, report_rules, sampling_rules
 from gateway.check.acts import ActRules
 from gateway.check.calendars import Calendar
 from gateway.check.codes import CodeList
 from gateway.check.number_rules import NumberRule
+from gateway.check.report_rules import ReportRule
+from gateway.check.sampling_rules import SamplingPlan
 from gateway.documents import ClearanceNotice, CustomsEntry, Declaration, Transfer
 from gateway.errors import RulesInvalid, SchemaInvalid
 
@@ -327,6 +329,10 @@ class Rules:
     """Who may do what."""
     numbers: Mapping[str, NumberRule] = field(default_factory=dict)
     """How numbers are made up, by kind."""
+    reports: Mapping[str, ReportRule] = field(default_factory=dict)
+    """What is counted into which report, by name."""
+    sampling: Mapping[str, SamplingPlan] = field(default_factory=dict)
+    """How much of what is drawn is chosen, by plan."""
 
     def of(self, model: type[SetT]) -> SetT:
         """The set of that kind; KeyError for a kind that nobody brought."""
@@ -363,6 +369,8 @@ class RuleBook:
     lists: Mapping[str, CodeList] = field(default_factory=dict)
     acts: ActRules = field(default_factory=ActRules)
     numbers: Mapping[str, NumberRule] = field(default_factory=dict)
+    reports: Mapping[str, ReportRule] = field(default_factory=dict)
+    sampling: Mapping[str, SamplingPlan] = field(default_factory=dict)
     _days: dict[date, Rules] = field(default_factory=dict, compare=False, repr=False)
 
     def at(self, day: date) -> Rules:
@@ -375,7 +383,17 @@ class RuleBook:
                 if not in_force:
                     raise RulesInvalid(f"no {model.kind} rules are in force on {day}")
                 picked[model] = in_force[0]
-            rules = Rules(day, picked, self.headlines, self.calendar, self.lists, self.acts, self.numbers)
+            rules = Rules(
+                day,
+                picked,
+                self.headlines,
+                self.calendar,
+                self.lists,
+                self.acts,
+                self.numbers,
+                self.reports,
+                self.sampling,
+            )
             self._days.clear()  # one day at a time is in use; yesterday's rules are not needed again
             self._days[day] = rules
         return rules
@@ -408,6 +426,8 @@ def _load(catalogue: Catalogue, models: tuple[type[RuleSet], ...]) -> RuleBook:
         lists,
         acts.load(catalogue),
         number_rules.load(catalogue),
+        report_rules.load(catalogue),
+        sampling_rules.load(catalogue),
     )
 
 

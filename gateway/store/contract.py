@@ -19,17 +19,21 @@ from gateway.model import (
     CaseEvent,
     Deadline,
     Delivery,
+    Draw,
     Entry,
     FeedEntry,
+    Figure,
     Finding,
     Identifier,
     InterchangeRef,
+    MadeReport,
     MessageState,
     Payload,
     PayloadState,
     Receipt,
     Stage,
     Syntax,
+    Tally,
     Task,
 )
 
@@ -286,6 +290,12 @@ class Outcome:
     """Tasks as they are then; FactsMoved where one's version is not the one before by now."""
     audit: tuple[AuditEntry, ...] = ()
     """What the audit says of it, in a log of its own."""
+    figures: tuple[Figure, ...] = ()
+    """Statistical facts, which get their numbers when they are written."""
+    reports: tuple[MadeReport, ...] = ()
+    tallies: tuple[Tally, ...] = ()
+    """Tallies of samples as they are then; FactsMoved where the version of one is not the next by now."""
+    draws: tuple[Draw, ...] = ()
     answers: tuple[Answered, ...] = ()
     """Deliveries that the messages answer; each is answered once, by whichever comes first."""
     failed: str = ""

@@ -17,7 +17,11 @@ from gateway.decide.facts import (
     Answer,
     CaseById,
     CasesByKeys,
+    DrawOf,
     Facts,
+    FiguresIn,
+    LastFigure,
+    LastReport,
     Ledger,
     LedgerEntry,
     LinkedCases,
@@ -26,13 +30,30 @@ from gateway.decide.facts import (
     PartnerByIdentifier,
     PersonById,
     Query,
+    TallyOf,
     TaskById,
     TasksOf,
+    Told,
     Waiting,
     WaitingDocument,
 )
+from gateway.decide.figures import standing_of, sums_of
 from gateway.errors import FactsMoved
-from gateway.model import Account, ActDone, Case, Deadline, Entry, Identifier, Partner, Person, Task
+from gateway.model import (
+    Account,
+    ActDone,
+    Case,
+    Deadline,
+    Draw,
+    Entry,
+    Figure,
+    Identifier,
+    MadeReport,
+    Partner,
+    Person,
+    Tally,
+    Task,
+)
 from gateway.store.contract import CaseChange, Outcome, Wait
 
 
@@ -49,6 +70,10 @@ class MemoryDecisions:
         self.deadlines: dict[str, Deadline] = {}
         """Those that are set, by id: nobody is alarmed here."""
         self._given: dict[tuple[str, NextNumber], int] = {}
+        self.figures: list[Figure] = []
+        """All facts, in order; those of live and of test traffic are numbered apart."""
+        self.reports: dict[tuple[str, bool], list[MadeReport]] = {}
+        """By name and traffic, in the order in which they were made."""
 
     async def facts(self, queries: Iterable[Query], known: Facts, for_id: str) -> Facts:
         """See `ports.Decisions`."""
@@ -79,6 +104,22 @@ class MemoryDecisions:
             if postings.get(key, account.version if account else 0) + 1 != one.account.version:
                 raise FactsMoved(work=outcome.work.id, account=one.account.name)
             postings[key] = one.account.version
+        drawn: dict[tuple[str, str, str, bool], int] = {}
+        for tally in outcome.tallies:
+            stratum = (tally.plan, tally.stratum, tally.window, tally.test)
+            before = self._ground.tallies.get(stratum)
+            if drawn.get(stratum, before.version if before else 0) + 1 != tally.version:
+                raise FactsMoved(work=outcome.work.id, plan=tally.plan)
+            drawn[stratum] = tally.version
+        for tally in outcome.tallies:
+            self._ground.tallies[tally.plan, tally.stratum, tally.window, tally.test] = tally
+        for draw in outcome.draws:
+            self._ground.draws[draw.plan, draw.item, draw.test] = draw
+        for figure in outcome.figures:
+            number = 1 + sum(one.test == figure.test for one in self.figures)
+            self.figures.append(replace(figure, number=number))
+        for report in outcome.reports:
+            self.reports.setdefault((report.name, report.test), []).append(report)
         self._ground.tasks.update((task.id, task) for task in outcome.tasks)
         self._ground.links.update((link.case_id, link.kind, link.other_id) for link in outcome.links)
         for id_, deadline in outcome.deadlines.items():
@@ -106,6 +147,23 @@ class MemoryDecisions:
                 return Answer(self._persons.get(query.id))
             case NextNumber():
                 return Answer(self._number(query, for_id))
+            case LastFigure():
+                return Answer(sum(one.test == query.test for one in self.figures))
+            case FiguresIn():
+                return Answer(sums_of(self.figures, query))
+            case Told():
+                mine = (one for one in self.figures if (one.subject, one.test) == (query.subject, query.test))
+                value = tuple(standing_of(mine))
+                version = " ".join(str(one.number) for one in value)
+            case LastReport():
+                value = next(reversed(self.reports.get((query.name, query.test), [])), None)
+                version = value.first.isoformat() if value is not None else ""
+            case TallyOf():
+                value = self._over(query, None)
+                version = str(value.version if isinstance(value, Tally) else 0)
+            case DrawOf():
+                value = self._over(query, None)
+                version = "made" if isinstance(value, Draw) else ""
             case Ledger():
                 value = self._over(query, None)
                 version = str(value.version if isinstance(value, Account) else 0)

@@ -31,11 +31,15 @@ from gateway.model import (
     Delivery,
     DeliveryKind,
     Direction,
+    Draw,
     Entry,
     FeedEntry,
+    Figure,
     Finding,
+    MadeReport,
     MessageState,
     Partner,
+    Tally,
     Task,
     derive_id,
 )
@@ -87,6 +91,10 @@ class Dispatch:
         self.deadlines: dict[str, Deadline | None] = {}
         self.tasks: list[Task] = []
         self.audit: list[AuditEntry] = []
+        self.figures: list[Figure] = []
+        self.reports: list[MadeReport] = []
+        self.tallies: list[Tally] = []
+        self.draws: list[Draw] = []
         self._tasks: Mapping[str, Task] = {}
         """Those in hand, by id, for the timeline."""
         self._entries: Mapping[tuple[str, str], Entry] = {}
@@ -130,6 +138,10 @@ class Dispatch:
         self._tasks = applied.tasks
         self.tasks += applied.tasks.values()
         self.audit += applied.audit
+        self.figures += applied.figures
+        self.reports += applied.reports
+        self.tallies += applied.tallies.values()
+        self.draws += applied.draws
         self._entries = applied.entries
         self.accounts += (
             AccountChange(account, tuple(e for (of, _), e in applied.entries.items() if of == name))
@@ -199,6 +211,9 @@ class Dispatch:
                 # A repeat changed no entry, and is told by nothing.
                 if effect.case and (entry := self._entries.get((effect.account, effect.entry))):
                     self._event(effect.case, message, "ledger", details=_posted(entry))
+            case do.Count():
+                if effect.case:
+                    self._event(effect.case, message, "drawn", details=_drawn(effect.draw))
             case _:
                 pass  # it changes what was applied, and is told by nothing else
 
@@ -418,6 +433,7 @@ def gather_written(dispatches: Iterable[Dispatch]) -> dict[str, Any]:
     """What all of them collected, in order, as an outcome takes it by name."""
     made = list(dispatches)
     names = ("cases", "deliveries", "feed", "waits", "attached", "accounts", "links", "tasks", "audit")
+    names += ("figures", "reports", "tallies", "draws")
     written: dict[str, Any] = {name: tuple(chain.from_iterable(getattr(d, name) for d in made)) for name in names}
     return {**written, "deadlines": {id_: deadline for d in made for id_, deadline in d.deadlines.items()}}
 
@@ -445,6 +461,11 @@ def _posted(entry: Entry) -> dict[str, object]:
         "state": entry.state.value,
         "amount": format(entry.amount, "f"),
     }
+
+
+def _drawn(draw: Draw) -> dict[str, object]:
+    """What a timeline says of a draw; from which tally it came is in the draw itself, for whoever audits it."""
+    return {"plan": draw.plan, "chosen": draw.chosen, "window": draw.window, "number": draw.number}
 
 
 def _to_fetch(recipient: Partner, document_type: str) -> Agreement:

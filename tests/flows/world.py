@@ -22,7 +22,11 @@ from gateway.decide.facts import (
     Answer,
     CaseById,
     CasesByKeys,
+    DrawOf,
     Facts,
+    FiguresIn,
+    LastFigure,
+    LastReport,
     Ledger,
     LedgerEntry,
     LinkedCases,
@@ -31,14 +35,17 @@ from gateway.decide.facts import (
     PartnerByIdentifier,
     PersonById,
     Query,
+    TallyOf,
     TaskById,
     TasksOf,
+    Told,
     Waiting,
 )
+from gateway.decide.figures import sums_of
 from gateway.decide.flow import Flows
 from gateway.discovery import find_flows
 from gateway.documents import ClearanceNotice, CustomsEntry, Declaration, Document, Manifest, Response, Transfer
-from gateway.model import AuditEntry, Case, Deadline, HeldRole, Identifier, Partner, Person, Role
+from gateway.model import AuditEntry, Case, Deadline, Figure, HeldRole, Identifier, MadeReport, Partner, Person, Role
 
 FLOWS = find_flows()
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
@@ -84,6 +91,8 @@ class World:
     messages: int = 0
     asked: list[Query] = field(default_factory=list)
     audit: list[AuditEntry] = field(default_factory=list)
+    figures: list[Figure] = field(default_factory=list)
+    reports: list[MadeReport] = field(default_factory=list)
 
     def send(
         self,
@@ -116,6 +125,8 @@ class World:
         self.ground.take(applied)
         self._set(applied)
         self.audit += applied.audit
+        self.figures += (replace(one, number=len(self.figures) + n) for n, one in enumerate(applied.figures, 1))
+        self.reports += applied.reports
         return effects
 
     def _set(self, applied: Applied) -> None:
@@ -132,10 +143,16 @@ class World:
 
     def _answer(self, query: Query) -> object:
         match query:
-            case CasesByKeys() | Waiting() | LinkedCases() | TasksOf() | ActsOn():
+            case CasesByKeys() | Waiting() | LinkedCases() | TasksOf() | ActsOn() | Told():
                 return ()
-            case CaseById() | TaskById() | Ledger() | LedgerEntry():
+            case CaseById() | TaskById() | Ledger() | LedgerEntry() | TallyOf() | DrawOf():
                 return None
+            case LastFigure():
+                return len(self.figures)
+            case FiguresIn():
+                return sums_of(self.figures, query)
+            case LastReport():
+                return next((one for one in reversed(self.reports) if one.name == query.name), None)
             case PersonById():
                 return next((p for p in PERSONS if p.id == query.id), None)
             case NextNumber():
