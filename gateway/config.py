@@ -123,10 +123,10 @@ class Receipts(Section):
 class Sampling(Section):
     """What is drawn to be looked at."""
 
-    key_file: NamedPath = Field(
-        Path("var/sampling.key"),
-        description="Secret by which samples are drawn; made at first start where absent, the same on all nodes. Who knows "
-        "it foresees what is drawn",
+    key_file: MaybePath = Field(
+        None,
+        description="Secret by which samples are drawn, the same on all nodes: who knows it foresees what is drawn. Made "
+        "once something is drawn; sampling.key beside the signing key where absent",
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import structlog
 
 from gateway import durable
-from gateway.config import Receipts, Sampling, Settings
+from gateway.config import Receipts, Settings
 from gateway.errors import ConfigurationInvalid, ReceiptInvalid
 from gateway.receipt.anchor import is_name_of
 from gateway.receipt.notary import Notary
@@ -53,12 +53,12 @@ def signer(receipts: Receipts) -> Signer:
     return found
 
 
-def sampling_secret(sampling: Sampling) -> bytes:
+def sampling_secret(settings: Settings) -> bytes:
     """What the keys of sampling come from; it is made at the first start, readable by its owner alone.
 
     ConfigurationInvalid where the file holds no such secret.
     """
-    path = sampling.key_file
+    path = settings.sampling.key_file or settings.receipts.signing_key_file.with_name("sampling.key")
     try:
         if not path.exists():
             with suppress(FileExistsError):  # another process has made one meanwhile: that is the secret

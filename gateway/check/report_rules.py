@@ -1,13 +1,13 @@
 """Which reports are made of the figures: schemas/reports, one file a report, named as it is.
 
-    kinds = ["accepted"]             what is counted, as flows declare it
-    rows = ["declared_at"]           dimensions down the side
-    columns = ["direction"]          and across
-    measure = "count"                how many, or the sum of a measure
-    filter = { direction = ["1"] }   only facts with these values
-    period = "month"                 day, month or year, of China's time
-    due = "3 working days"           how long after the period's end it is made; what comes later is the next one's correction
-    to = { scheme = "ciq-org", value = "000000" }   who gets it, or role = "bureau" for all of them
+kinds = ["accepted"]             what is counted, as flows declare it
+rows = ["declared_at"]           dimensions down the side
+columns = ["direction"]          and across
+measure = "count"                how many, or the sum of a measure
+filter = { direction = ["1"] }   only facts with these values
+period = "month"                 day, month or year, of China's time
+due = "3 working days"           how long after the period's end it is made; what comes later is the next one's correction
+to = { scheme = "ciq-org", value = "000000" }   who gets it, or role = "bureau" for all of them
 """
 
 from __future__ import annotations

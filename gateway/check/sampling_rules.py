@@ -1,11 +1,11 @@
 """Sampling plans: which share of what is drawn is chosen, and between which bounds; schemas/rules/sampling, one file a flow.
 
-    stratum = ["producer", "hs4"]   within each combination of these is drawn and counted by itself
-    share = 0.05                    the chance of each
-    at_least = 0.02                 of those drawn in a window, once they are `least`, at least so many are chosen
-    at_most = 0.40                  and at no moment more
-    least = 10
-    window_days = 30                windows follow one another; each has a key of its own
+stratum = ["producer", "hs4"]   within each combination of these is drawn and counted by itself
+share = 0.05                    the chance of each
+at_least = 0.02                 of those drawn in a window, once they are `least`, at least so many are chosen
+at_most = 0.40                  and at no moment more
+least = 10
+window_days = 30                windows follow one another; each has a key of its own
 """
 
 from __future__ import annotations

@@ -18,7 +18,6 @@ from gateway.decide.effects import Retract, Tell
 from gateway.decide.facts import Facts, FiguresIn, Told
 from gateway.model import Figure, FigureSum
 
-
 Values = tuple[tuple[str, Any], ...]
 """Dimensions or measures with their values, in order."""
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from gateway.check.acts import ActRules
 from gateway.check.number_rules import NumberRule
 from gateway.check.report_rules import COUNT, ReportRule
+from gateway.check.risk_rules import RiskRules
 from gateway.check.rulebook import Headlines, Rules, RuleSet
 from gateway.check.sampling_rules import SamplingPlan
 from gateway.decide import sampling_keys
@@ -157,7 +158,8 @@ class Flows:
         self.samples: Mapping[str, SampleKind] = _named(
             "samples by the plan", ((kind.name, kind) for flow in self.all for kind in flow.samples)
         )
-        self._secret = b""
+        self.secret = b""
+        """What the keys of sampling come from; none where empty."""
         self._deadlines = _named(
             "deadlines of the kind",
             (pair for deadlines in (*(flow.deadlines for flow in self.all), _OWN) for pair in deadlines.items()),
@@ -209,18 +211,18 @@ class Flows:
             kinds=self.case_kinds,
             figures=self.figures,
             samples=self.samples,
-            secret=self._secret,
+            secret=self.secret,
         )
 
     def begin(self, rules: Rules, now: datetime) -> list[Deadline]:
         """The deadlines by which reports, windows of sampling and the like begin, as if none was set yet."""
         begun = [deadline for flow in self.all if flow.begins is not None for deadline in flow.begins(rules, now)]
-        return [*begun, *(sampling_keys.first_deadlines(rules, now) if self._secret else ())]
+        return [*begun, *(sampling_keys.first_deadlines(rules, now) if self.secret else ())]
 
     def keyed(self, secret: bytes) -> Flows:
         """The same flows, whose desks have this secret of sampling."""
         same = copy(self)
-        same._secret = secret
+        same.secret = secret
         return same
 
     def check_headlines(self, headlines: Headlines) -> None:
@@ -249,6 +251,13 @@ class Flows:
                     raise FlowsInvalid(f"schemas/reports/{name}.toml: {kind.name} is not counted by {strange[0]}")
                 if rule.measure != COUNT and rule.measure not in kind.measures:
                     raise FlowsInvalid(f"schemas/reports/{name}.toml: {kind.name} does not measure {rule.measure}")
+
+    def check_risks(self, rules: RiskRules) -> None:
+        """FlowsInvalid where a point waits for a move that never happens."""
+        for point in rules.points.values():
+            for what in point.what if point.on == "move" else ():
+                if not self.tracks.knows(*what.split(".", 1)):
+                    raise FlowsInvalid(f"schemas/rules/risk_points: {point.name} waits for {what}, which never happens")
 
     def check_sampling(self, plans: Mapping[str, SamplingPlan]) -> None:
         """FlowsInvalid where a flow draws by a plan that there is not, or one has a stratum that the flow does not know."""

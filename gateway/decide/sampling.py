@@ -51,7 +51,7 @@ def key_digest(key: bytes) -> str:
 
 def find_fraction(key: bytes, plan: str, stratum: str, item: str) -> str:
     """The fraction of a draw, as 64 hex digits."""
-    return hmac.new(key, "\n".join((plan, stratum, item)).encode(), "sha256").hexdigest()
+    return hmac.new(key, f"{plan}\n{stratum}\n{item}".encode(), "sha256").hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +71,7 @@ class Bounds:
     @classmethod
     def read(cls, terms: Mapping[str, str]) -> Bounds:
         """Those that stand with a draw; KeyError or ArithmeticError where they do not."""
-        return cls(
-            Decimal(terms["share"]), Decimal(terms["at_least"]), Decimal(terms["at_most"]), int(terms["least"])
-        )
+        return cls(Decimal(terms["share"]), Decimal(terms["at_least"]), Decimal(terms["at_most"]), int(terms["least"]))
 
     def told(self) -> dict[str, str]:
         """As they stand with a draw."""
@@ -204,4 +202,3 @@ def redraw(key: bytes, draws: Sequence[Draw]) -> list[tuple[Draw, str]]:
             wrong.append((draw, "chosen"))
         chosen += draw.chosen
     return wrong
-

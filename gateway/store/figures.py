@@ -128,7 +128,9 @@ def write_report(batch: Batch, report: MadeReport) -> None:
     batch.insert(tables.reports, row, "ignore")
 
 
-def read_last_reports(connection: Connection, names: Collection[tuple[str, bool]]) -> dict[tuple[str, bool], MadeReport]:
+def read_last_reports(
+    connection: Connection, names: Collection[tuple[str, bool]]
+) -> dict[tuple[str, bool], MadeReport]:
     """The last report that was made of each name; those of which none was are left out."""
     found: dict[tuple[str, bool], MadeReport] = {}
     for name, test in names:
@@ -186,5 +188,3 @@ def _report(row: Row[Any]) -> MadeReport:
         unpack_json(row.document),
         row.test,
     )
-
-

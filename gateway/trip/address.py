@@ -20,6 +20,7 @@ import structlog
 from gateway.decide import effects as do
 from gateway.decide.apply import Applied, CaseStep, Moved
 from gateway.decide.engine import Part
+from gateway.decide.watch import RISK
 from gateway.documents.base import Document
 from gateway.findings import MOST_TOLD, kept, make_finding
 from gateway.model import (
@@ -157,7 +158,8 @@ class Dispatch:
             await self._carry_out(effect, position, message)
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)  # senders are answered between some and the next
-        return state, next(iter(applied.cases), "")
+        # A record of a risk is nobody's who sent something: whoever sent it takes no part in it.
+        return state, next((id_ for id_, step in applied.cases.items() if step.after.kind != RISK), "")
 
     def ring(self, alert: do.Alert, message: InHand) -> None:
         """An alert that no flow decided."""

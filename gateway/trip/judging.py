@@ -52,6 +52,7 @@ def _faults(catalogue: Catalogue, flows: Flows, day: date, least: Catalogue) -> 
         flows.check_numbers(book.numbers)
         flows.check_reports(book.reports)
         flows.check_sampling(book.sampling)
+        flows.check_risks(book.risks)
 
     yield from _told(lambda: findings.entries(catalogue))
     yield from _told(lambda: findings.read_labels(catalogue))

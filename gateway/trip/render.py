@@ -11,11 +11,12 @@ from gateway.catalogue import Catalogue
 from gateway.decide.facts import Facts, NextNumber
 from gateway.documents import Document
 from gateway.documents.response import Response
+from gateway.documents.statistics import Statistics
 from gateway.findings import make_finding
 from gateway.model import TIME_DIGITS, Agreement, Partner, begins_with_time
 from gateway.receipt import advice
 from gateway.store.ports import Decisions
-from gateway.translate import table
+from gateway.translate import statistics_csv, table
 from gateway.translate.context import Context
 from gateway.translate.envelope import Frame, Rendered, render
 from gateway.trip.aside import run_aside
@@ -47,7 +48,8 @@ class Renderer:
         """The bytes and the control reference they carry; without a mapping, no bytes and a finding."""
         mapping = table.find(self.catalogue, document_type, agreement.format, agreement.mapping)
         as_advice = isinstance(document, Response) and agreement.format in advice.WRITERS
-        if mapping is None and not as_advice:
+        as_table = isinstance(document, Statistics) and agreement.format == statistics_csv.FORMAT
+        if mapping is None and not (as_advice or as_table):
             format_ = f"{agreement.format} {agreement.mapping}".strip()
             missing = make_finding("mapping.none_outbound", document=document_type, format=format_)
             return Rendered(b"", [missing]), ""
@@ -69,6 +71,8 @@ class Renderer:
             return await run_aside(
                 document, partial(render, self.catalogue, document, mapping, context, frame)
             ), reference
+        if isinstance(document, Statistics):
+            return Rendered(await run_aside(document, partial(statistics_csv.write_file, document)), []), reference
         assert isinstance(document, Response), "only a response goes without a mapping"
         body = await run_aside(document, partial(advice.WRITERS[agreement.format], document, frame))
         return Rendered(body, []), reference

@@ -10,7 +10,20 @@ from pydantic import BaseModel
 
 from gateway.registry.keys import READ, SEND
 from gateway.web import resources
-from gateway.web.api import audit, cases, deliveries, description, feeds, ledgers, log, messages, operations, tasks
+from gateway.web.api import (
+    audit,
+    cases,
+    deliveries,
+    description,
+    feeds,
+    ledgers,
+    log,
+    messages,
+    operations,
+    reports,
+    risks,
+    tasks,
+)
 from gateway.web.parameters import TEST, Parameter
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -115,6 +128,44 @@ ROUTES: tuple[Route, ...] = (
         scope=READ,
         parameters=(ledgers.CURSOR, ledgers.LIMIT, TEST),
         problems=(400, 404),
+    ),
+    Route(
+        "GET",
+        "/v1/reports",
+        "listReports",
+        reports.list_,
+        answers=resources.ReportList,
+        scope=READ,
+    ),
+    Route(
+        "GET",
+        "/v1/reports/{name}",
+        "listMadeReports",
+        reports.made,
+        answers=resources.ReportPage,
+        scope=READ,
+        parameters=(reports.CURSOR, reports.LIMIT, TEST),
+        problems=(400, 404),
+    ),
+    Route(
+        "GET",
+        "/v1/reports/{name}/{period}",
+        "getReport",
+        reports.get,
+        media_type="*/*",
+        scope=READ,
+        parameters=(reports.FORMAT, TEST),
+        problems=(400, 404),
+    ),
+    Route(
+        "GET",
+        "/v1/risks",
+        "listRisks",
+        risks.list_,
+        answers=resources.RiskPage,
+        scope=READ,
+        parameters=(risks.CURSOR, risks.LIMIT, risks.OPEN, TEST),
+        problems=(400,),
     ),
     Route(
         "GET",
