@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
@@ -33,6 +33,8 @@ from gateway.store.sql import (
 
 _figures, _reports = tables.figures.c, tables.reports.c
 
+_EXACT = Context(prec=60)
+
 Subject = tuple[str, bool]
 """A subject of statistics in live or in test traffic."""
 
@@ -54,7 +56,7 @@ def append(batch: Batch, figures: Iterable[Figure]) -> None:
                 one.subject,
                 one.day.isoformat(),
                 to_json(dict(sorted(one.dims.items()))),
-                to_json({name: format(value, "f") for name, value in sorted(one.measures.items())}),
+                to_json({name: _plain(value) for name, value in sorted(one.measures.items())}),
                 one.count,
                 one.case_id,
                 one.by,
@@ -171,6 +173,11 @@ def _figure(row: Row[Any]) -> Figure:
         row.test,
         row.number,
     )
+
+
+def _plain(value: Decimal) -> str:
+    """A number in one way of writing it, so that equal ones are summed up together."""
+    return format(value.normalize(_EXACT), "f")
 
 
 def _measures(told: Mapping[str, str]) -> dict[str, Decimal]:

@@ -148,7 +148,11 @@ def test_an_event_without_a_subject_stands_for_ever() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [Tell("weighed", "E-1"), Tell("accepted", "E-1", {"colour": "red"}), Tell("accepted", "E-1", {}, {"smell": Decimal(1)})],
+    [
+        Tell("weighed", "E-1"),
+        Tell("accepted", "E-1", {"colour": "red"}),
+        Tell("accepted", "E-1", {}, {"smell": Decimal(1)}),
+    ],
 )
 def test_what_nobody_declares_is_not_counted(wrong: Tell) -> None:
     """A kind, a dimension or a measure that no flow declares is a fault of whoever tells it."""

@@ -125,7 +125,7 @@ class World:
         self.ground.take(applied)
         self._set(applied)
         self.audit += applied.audit
-        self.figures += (replace(one, number=len(self.figures) + n) for n, one in enumerate(applied.figures, 1))
+        self.figures += [replace(one, number=len(self.figures) + n) for n, one in enumerate(applied.figures, 1)]
         self.reports += applied.reports
         return effects
 
