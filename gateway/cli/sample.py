@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as codec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -142,7 +142,7 @@ async def _told_key(store: Store, window: str, *, test: bool) -> dict[str, str]:
     return told
 
 
-def _of_window(bodies: Iterable[bytes], window: str, *, test: bool) -> Sequence[Mapping[str, Mapping[str, str]]]:
+def _of_window(bodies: Iterable[bytes], window: str, *, test: bool) -> Sequence[Mapping[str, Any]]:
     environment = "test" if test else "production"
     return [
         said

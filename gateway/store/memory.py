@@ -153,11 +153,11 @@ class MemoryDecisions:
                 return Answer(sums_of(self.figures, query))
             case Told():
                 mine = (one for one in self.figures if (one.subject, one.test) == (query.subject, query.test))
-                value = tuple(standing_of(mine))
-                version = " ".join(str(one.number) for one in value)
+                stands = tuple(standing_of(mine))
+                return Answer(stands, "Told " + " ".join(str(one.number) for one in stands))
             case LastReport():
-                value = next(reversed(self.reports.get((query.name, query.test), [])), None)
-                version = value.first.isoformat() if value is not None else ""
+                report = next(reversed(self.reports.get((query.name, query.test), [])), None)
+                return Answer(report, f"LastReport {report.first if report is not None else ''}")
             case TallyOf():
                 value = self._over(query, None)
                 version = str(value.version if isinstance(value, Tally) else 0)

@@ -434,8 +434,10 @@ class Dispatch:
 def gather_written(dispatches: Iterable[Dispatch]) -> dict[str, Any]:
     """What all of them collected, in order, as an outcome takes it by name."""
     made = list(dispatches)
-    names = ("cases", "deliveries", "feed", "waits", "attached", "accounts", "links", "tasks", "audit")
-    names += ("figures", "reports", "tallies", "draws")
+    names = (
+        *("cases", "deliveries", "feed", "waits", "attached", "accounts", "links", "tasks", "audit"),
+        *("figures", "reports", "tallies", "draws"),
+    )
     written: dict[str, Any] = {name: tuple(chain.from_iterable(getattr(d, name) for d in made)) for name in names}
     return {**written, "deadlines": {id_: deadline for d in made for id_, deadline in d.deadlines.items()}}
 

@@ -20,7 +20,7 @@ from gateway.decide import china
 from gateway.decide.apply import Ground, apply
 from gateway.decide.desk import Actor, Alarm, Desk, MessageIn
 from gateway.decide.effects import Count, Disclose, Due
-from gateway.decide.facts import Answer, DrawOf, Facts, TallyOf
+from gateway.decide.facts import Answer, DrawOf, Facts, Query, TallyOf
 from gateway.decide.flow import Flow, Flows, Takes
 from gateway.decide.sampling import SampleKind, find_fraction, key_digest, redraw, window_key
 from gateway.decide.sampling_keys import DEADLINE, begin_window, first_deadlines
@@ -56,7 +56,7 @@ class Drum:
 
     def desk(self, item: str, office: str, at: datetime = NOW, occasion: str = "m") -> Desk:
         window = window_of(china.day(at), self.plan.window_days)
-        queries = [DrawOf("spot", item), TallyOf("spot", office, window.name)]
+        queries: list[Query] = [DrawOf("spot", item), TallyOf("spot", office, window.name)]
         known = self.ground.over(Facts({query: Answer(None, "x") for query in queries}))
         rules = replace(RULES, sampling={"spot": self.plan})
         return self.flows.desk(MessageIn("declaration", outbound(), Actor(FACTORY), occasion, at), known, rules, at)

@@ -99,7 +99,8 @@ async def test_several_messages_of_an_outcome_see_what_was_told(port: Port) -> N
     over = ground.over(known)
     assert there[LastFigure()] == sum(len(one.figures) for one in collected)
     for subject in ("E-1", "E-2"):
-        assert [replace(one, number=0) for one in there[Told(subject)]] == list(over[Told(subject)])
+        stands: Sequence[Figure] = over[Told(subject)]
+        assert [replace(one, number=0) for one in there[Told(subject)]] == list(stands)
 
 
 async def test_what_stands_moves_with_each_fact(port: Port) -> None:  # noqa: F811
@@ -143,7 +144,7 @@ def drawing(known: Facts, item: str) -> tuple[Draw, Applied]:
 async def test_what_was_drawn_is_repeated_from_the_store(port: Port) -> None:  # noqa: F811
     """Draws are kept with all that they are repeated from; a tally that another one has moved stops the commit."""
     for number in range(7):
-        asked = [DrawOf("spot", f"N-{number}"), TallyOf("spot", "370100", WINDOW)]
+        asked: list[Query] = [DrawOf("spot", f"N-{number}"), TallyOf("spot", "370100", WINDOW)]
         known = await port.decisions.facts(asked, Facts(), "m")
         draw, applied = drawing(known, f"N-{number}")
         await port.commit(known, applied)
