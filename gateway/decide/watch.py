@@ -45,6 +45,7 @@ from gateway.decide.overdue import offices_above
 from gateway.decide.parties import BUREAU, bureau, bureau_questions, identified
 from gateway.documents.response import Outcome, Response
 from gateway.documents.risk import RiskField, RiskRecord
+from gateway.documents.values import text
 from gateway.model import Case, FigureSum, Finding
 
 RISK = "risk"
@@ -164,20 +165,31 @@ def watch(desk: Desk, effects: Sequence[Effect], applied: Applied) -> Watched:
     now = {key: found for key, found in keyed.items() if not found[0].looks_back}
     desk.facts.require(_records_of(desk, key) for _, key in now)
     desk.facts.require(_offices_asked(now.values()))
+    stopped = {
+        key
+        for key, (point, _) in now.items()
+        if point.stop
+        and not isinstance(desk.occasion, Alarm)
+        and not any(map(_lets_pass, desk.facts[_asked(desk, key)]))
+    }
+    if stopped:
+        # What else would have been moved or noted is not; what was refused is refused all the same.
+        now = {key: found for key, found in now.items() if key in stopped or found[0].on == "attempt"}
     added: list[Effect] = []
-    stops: list[tuple[RiskPoint, Happening]] = []
-    for (_, key), (point, happening) in now.items():
-        known = desk.facts[_records_of(desk, key)]
-        stopped = point.stop and not isinstance(desk.occasion, Alarm) and not any(map(_lets_pass, known))
-        if stopped:
-            stops.append((point, happening))
-        added += _recorded(here, point, happening, key, known, stopped=stopped)
+    for key, (point, happening) in now.items():
+        added += _recorded(here, point, happening, key[1], desk.facts[_asked(desk, key)], stopped=key in stopped)
     added += [
         Tell(WATCHED, "", _dims(point, happening, key))
         for (_, key), (point, happening) in keyed.items()
-        if point.looks_back and not stops
+        if point.looks_back and (not stopped or point.on == "attempt")
     ]
-    return Watched([*_held(here, effects, stops), *added], stopped=True) if stops else Watched(added)
+    if stopped:
+        return Watched([*_held(here, effects, [now[key] for key in sorted(stopped)]), *added], stopped=True)
+    return Watched(added)
+
+
+def _asked(desk: Desk, key: tuple[str, str]) -> CasesByKeys:
+    return _records_of(desk, key[1])
 
 
 def _happenings(desk: Desk, effects: Sequence[Effect], applied: Applied) -> Iterator[Happening]:
@@ -296,7 +308,10 @@ def _recorded(
 ) -> list[Effect]:
     """The record of what met a point, or a note in the one that is open."""
     about = tuple(
-        RiskField(name=name, value=value) for name in point.key for value in happening.values(name)[:1] if value
+        RiskField(name=name, value=told)
+        for name in point.key
+        for value in happening.values(name)[:1]
+        if (told := text(value)) is not None
     )
     case_id = _one(happening, "case")
     found = Found(
@@ -449,7 +464,11 @@ def _too_often(desk: Desk, point: RiskPoint, asked: FiguresIn) -> Iterator[Found
     for key in sorted(times):
         if times[key] > point.more_than:
             dims = told[key]
-            about = tuple(RiskField(name=n, value=dims[n]) for n in ("person", "partner", "office") if dims.get(n))
+            about = tuple(
+                RiskField(name=name, value=value)
+                for name in ("person", "partner", "office")
+                if (value := text(dims.get(name, ""))) is not None
+            )
             yield Found(
                 point,
                 key,

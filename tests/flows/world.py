@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, get_args
@@ -39,6 +40,7 @@ from gateway.decide.facts import (
     TaskById,
     TasksOf,
     Told,
+    Unknown,
     Waiting,
 )
 from gateway.decide.figures import sums_of
@@ -119,15 +121,17 @@ class World:
             desk = replace(desk, facts=self.ground.over(facts))
         parts = engine.decide(desk, self.flows)
         assert engine.decide(desk, self.flows) == parts
-        effects = engine.effects_of(parts)
-        check_reasons(occasion, effects)
-        applied = engine.apply_all(desk, parts)
+        check_reasons(occasion, engine.effects_of(parts))
+        return self._take(parts, engine.apply_all(desk, parts))
+
+    def _take(self, parts: Sequence[engine.Part], applied: Applied) -> list[Effect]:
+        """Let what was decided be so; its effects."""
         self.ground.take(applied)
         self._set(applied)
         self.audit += applied.audit
         self.figures += [replace(one, number=len(self.figures) + n) for n, one in enumerate(applied.figures, 1)]
         self.reports += applied.reports
-        return effects
+        return engine.effects_of(parts)
 
     def _set(self, applied: Applied) -> None:
         for id_, deadline in applied.deadlines.items():
@@ -173,6 +177,35 @@ class World:
     @property
     def waiting(self) -> list[str]:
         return sorted(set(self.ground.waits) - self.ground.attached)
+
+
+@dataclass
+class Watched(World):
+    """The same, with the watcher over every decision."""
+
+    def decide(self, occasion: Occasion, now: datetime = NOW) -> list[Effect]:
+        """What any occasion comes to, once it has passed the watcher."""
+        known = Facts()
+        while True:
+            desk = self.flows.desk(occasion, self.ground.over(known), self.rules, now)
+            try:
+                decision = engine.conclude(desk, self.flows)
+            except Unknown as unknown:
+                known = known.plus({query: Answer(self._answer(query)) for query in unknown.queries})
+                continue
+            check_reasons(occasion, engine.effects_of(decision.parts))
+            return self._take(decision.parts, decision.applied)
+
+    @property
+    def records(self) -> list[Case]:
+        """All risk records, in the order of their ids."""
+        return [case for id_, case in sorted(self.ground.cases.items()) if case.kind == "risk"]
+
+    @property
+    def consignment(self) -> Case:
+        """The only consignment there is."""
+        (case,) = (case for case in self.ground.cases.values() if case.kind == "consignment")
+        return case
 
 
 def check_reasons(occasion: Occasion, effects: list[Effect]) -> None:

@@ -105,9 +105,12 @@ async def test_several_messages_of_an_outcome_see_what_was_told(port: Port) -> N
 
 async def test_what_stands_moves_with_each_fact(port: Port) -> None:  # noqa: F811
     """Who read what stood of a subject is told at the commit that more was told of it, or that it was taken back."""
-    for at, effects in enumerate(
-        ([tell("E-1", "370100", "1")], [tell("E-1", "370200", "1")], [Retract("accepted", "E-1")])
-    ):
+    steps: Sequence[Sequence[Effect]] = (
+        [tell("E-1", "370100", "1")],
+        [tell("E-1", "370200", "1")],
+        [Retract("accepted", "E-1")],
+    )
+    for at, effects in enumerate(steps):
         known = await port.decisions.facts([Told("E-1")], Facts(), "m")
         await told(port, effects, at)
         with pytest.raises(FactsMoved):
