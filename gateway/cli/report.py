@@ -102,7 +102,7 @@ def show(
         output.stop(f"there is no report {name}" + (f" of {period.date()}" if period else ""), output.NO)
     statistics = Statistics.from_kept(found.document)
     if csv:
-        output.lines(statistics_csv.write_csv(statistics))
+        output.lines("\n".join(statistics_csv.write_csv(statistics).splitlines()))
         return
     if json:
         output.as_json(statistics.to_json())

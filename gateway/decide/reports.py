@@ -10,7 +10,7 @@ says by which fact it ended, and is never made anew.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, timedelta
 from decimal import Context, Decimal
 
@@ -71,8 +71,8 @@ def make_report(desk: Desk) -> list[Effect]:
     if before is not None and before.begun < first:
         asked.append(FiguresIn(rule.kinds, before.begun, first - _DAY, before.seen, seen, desk.test))
     desk.facts.require(asked)
-    late: Sequence[FigureSum] = desk.facts[asked[1]] if len(asked) > 1 else ()
-    counted: Sequence[FigureSum] = desk.facts[main]
+    late: tuple[FigureSum, ...] = desk.facts[asked[1]] if len(asked) > 1 else ()
+    counted: tuple[FigureSum, ...] = desk.facts[main]
     statistics = count_statistics(name, rule, first, counted, late, seen=seen, at=desk.now)
     begun = before.begun if before is not None else first
     report = MadeReport(name, first, last, begun, seen, desk.now, statistics.to_kept(), desk.test)

@@ -168,16 +168,14 @@ def watch(desk: Desk, effects: Sequence[Effect], applied: Applied) -> Watched:
     stopped = {
         key
         for key, (point, _) in now.items()
-        if point.stop
-        and not isinstance(desk.occasion, Alarm)
-        and not any(map(_lets_pass, desk.facts[_asked(desk, key)]))
+        if point.stop and not isinstance(desk.occasion, Alarm) and not any(map(_lets_pass, _records(desk, key[1])))
     }
     if stopped:
         # What else would have been moved or noted is not; what was refused is refused all the same.
         now = {key: found for key, found in now.items() if key in stopped or found[0].on == "attempt"}
     added: list[Effect] = []
     for key, (point, happening) in now.items():
-        added += _recorded(here, point, happening, key[1], desk.facts[_asked(desk, key)], stopped=key in stopped)
+        added += _recorded(here, point, happening, key[1], _records(desk, key[1]), stopped=key in stopped)
     added += [
         Tell(WATCHED, "", _dims(point, happening, key))
         for (_, key), (point, happening) in keyed.items()
@@ -188,8 +186,9 @@ def watch(desk: Desk, effects: Sequence[Effect], applied: Applied) -> Watched:
     return Watched(added)
 
 
-def _asked(desk: Desk, key: tuple[str, str]) -> CasesByKeys:
-    return _records_of(desk, key[1])
+def _records(desk: Desk, key: str) -> tuple[Case, ...]:
+    """The records of the question, open ones and closed ones."""
+    return desk.facts[_records_of(desk, key)]
 
 
 def _happenings(desk: Desk, effects: Sequence[Effect], applied: Applied) -> Iterator[Happening]:

@@ -76,10 +76,10 @@ class Alarms:
 
     async def _claim(self, limit: int) -> Sequence[ClaimedDeadline]:
         """The oldest that are over; those that no decision sets are set first, once for each catalogue in force."""
-        await self._begin()
+        await self.begin()
         return await self._store.claim_deadlines(limit, self._lease, self._clock())
 
-    async def _begin(self) -> None:
+    async def begin(self) -> None:
         """Set the deadlines by which reports and the like begin, where they are not set."""
         with self._in_force.held() as catalogue:
             if catalogue.digest == self._begun_for:

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from gateway.check.risk_rules import RiskPoint, make_risk_rules
 from gateway.decide import engine
+from gateway.decide.apply import apply
 from gateway.decide.desk import Act, Actor, Alarm
 from gateway.decide.effects import Alert, Ask, Effect, Hold, Move, NewCase, Note, Respond
-from gateway.decide.facts import FiguresIn
+from gateway.decide.facts import Answer, Facts, FiguresIn, TaskById
 from gateway.decide.figures import sums_of
 from gateway.decide.watch import OVERDUE, PROVEN, RISK, SWEEP, find_interception, record_of, watch
 from gateway.documents import Decision
@@ -180,14 +181,14 @@ def test_nobody_handles_a_record_of_what_he_did() -> None:
     world.send(answer("released", declaration_number=NUMBER), BUREAU)
     # A declaration's task, which a supervisor may not decide: the review of the first declaration.
     ask = Ask("t-1", "risk", record(world).id, "370100", barred=("boss",))
-    desk = FLOWS.desk(Alarm(Deadline("d", "x", "", NOW), "x"), world.ground.over(small.Facts()), world.rules, NOW)
-    desk = replace(desk, facts=desk.facts.plus({small.TaskById("t-1"): small.Answer(None)}))
-    world.ground.take(engine.apply(desk, [ask], world.ground.cases))
+    desk = FLOWS.desk(Alarm(Deadline("d", "x", "", NOW), "x"), world.ground.over(Facts()), world.rules, NOW)
+    desk = replace(desk, facts=desk.facts.plus({TaskById("t-1"): Answer(None)}))
+    world.ground.take(apply(desk, [ask], world.ground.cases))
     task = world.ground.tasks["t-1"]
     effects = act(world, task, "explain", "boss")
     assert [code for one in of(effects, Respond) for code in [r.code for r in one.document.reasons]] == [
         "decide.person.concerned"
-    ]  # type: ignore[attr-defined]
+    ]
     assert act(world, task, "explain", "deputy")
     assert record(world).status == "explained"
 
@@ -389,11 +390,11 @@ def test_the_watcher_takes_little_time() -> None:
     world.send(outbound(), FACTORY)
     desk = world.flows.desk(
         Act("decision", Decision(task="t", option="x", task_version=1), Actor(BUREAU, "wang"), "a", NOW),
-        world.ground.over(small.Facts()), world.rules, NOW,
+        world.ground.over(Facts()), world.rules, NOW,
     )  # fmt: skip
     case = world.case
-    moves = [Move(case.id, "inspection", "pass"), Note(case.id, "repeat"), Alert("status", (), case.id)]
-    applied = engine.apply(desk, moves, world.ground.cases)
+    moves: list[Effect] = [Move(case.id, "inspection", "pass"), Note(case.id, "repeat"), Alert("status", (), case.id)]
+    applied = apply(desk, moves, world.ground.cases)
     best = 1.0
     for _ in range(20):
         began = time.perf_counter()

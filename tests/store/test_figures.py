@@ -99,7 +99,7 @@ async def test_several_messages_of_an_outcome_see_what_was_told(port: Port) -> N
     over = ground.over(known)
     assert there[LastFigure()] == sum(len(one.figures) for one in collected)
     for subject in ("E-1", "E-2"):
-        stands: Sequence[Figure] = over[Told(subject)]
+        stands: tuple[Figure, ...] = over[Told(subject)]
         assert [replace(one, number=0) for one in there[Told(subject)]] == list(stands)
 
 

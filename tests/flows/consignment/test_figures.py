@@ -181,7 +181,7 @@ def test_reports_that_ship_add_up_after_a_cancellation() -> None:
     world.send(outbound(function="1", number=NUMBER), FACTORY, now=december)
     world.send(answer("cancelled", "R-2", declaration_number=NUMBER), BUREAU, now=december)
     accepted, _ = make(world, later["accepted_by_office"])
-    assert (accepted.total, accepted.lines) == (0, ())
+    assert (int(accepted.total), list(accepted.lines)) == (0, [])
     (correction,) = accepted.corrections
     assert (correction.period.isoformat(), correction.row, correction.column, int(correction.value)) == (
         "2026-11-01", ("370100",), ("outbound",), -1,
