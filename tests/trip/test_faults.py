@@ -58,7 +58,7 @@ SEAMS: dict[str, tuple[Any, str, str]] = {
     "check": (structure, "check", "TD-B2"),
     "translate": (Mapping, "read", "TD-B2"),
     "rules": (rules, "check", "TD-B2"),
-    "conclude": (decider, "decide", "TD-B2"),
+    "decide": (decider, "conclude", "TD-B2"),
     "address and render": (Renderer, "render", "TD-B2"),
     "effects": (Dispatch, "_publish", "TD-B2"),
 }

@@ -19,14 +19,14 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from gateway.decide.cases import kept
-from gateway.decide.desk import Desk
+from gateway.decide.desk import Desk, MessageIn
 from gateway.decide.effects import Effect, Retract, Tell
 from gateway.decide.facts import Told
 from gateway.decide.figures import FigureKind
 from gateway.decide.flow import Flow, On
 from gateway.documents.clearance import ClearanceNotice
 from gateway.documents.declaration import Declaration, Goods
-from gateway.documents.parts import Movement
+from gateway.documents.parts import Function, Movement
 from gateway.documents.transfer import Transfer
 from gateway.flows.consignment.tracks import Declared
 from gateway.flows.declared import declaration_of
@@ -58,9 +58,8 @@ _AREA = 2
 _USD = "USD"
 
 
-def _dims(case: Case) -> dict[str, str]:
+def _dims(case: Case, declaration: Declaration) -> dict[str, str]:
     """By what the consignment is counted, as it stands; what it does not tell is left out."""
-    declaration = declaration_of(case)
     goods = declaration.goods[0] if declaration.goods else Goods()
     inbound = declaration.direction is Movement.INBOUND
     transfer, notice = kept(case, "transfer", Transfer), kept(case, "clearance", ClearanceNotice)
@@ -98,9 +97,8 @@ def _agency(declaration: Declaration) -> str | None:
     return "own" if declarant == owner.code else "agent"
 
 
-def _measures(case: Case) -> dict[str, Decimal]:
+def _measures(declaration: Declaration) -> dict[str, Decimal]:
     """What the consignment measures: its value where it is told in US dollars, its items and containers."""
-    declaration = declaration_of(case)
     found = {
         "items": Decimal(len(declaration.goods)),
         "containers": Decimal(len(declaration.container_numbers)),
@@ -113,8 +111,19 @@ def _measures(case: Case) -> dict[str, Decimal]:
     return found
 
 
-def _tell(case: Case, kind: str) -> Tell:
-    return Tell(kind, case.id, _dims(case), _measures(case), case.id)
+def _declared(desk: Desk, case: Case) -> Declaration:
+    """The declaration of the case; where it has just come, it is not read once more from what is kept."""
+    document = desk.occasion.document if isinstance(desk.occasion, MessageIn) else None
+    if isinstance(document, Declaration) and document.function is Function.ORIGINAL:
+        return document
+    return declaration_of(case)
+
+
+def _tell(desk: Desk, case: Case, *kinds: str) -> list[Effect]:
+    """What is told of the consignment: the same of each kind; events of their own have no subject."""
+    declaration = _declared(desk, case)
+    dims, measures = _dims(case, declaration), _measures(declaration)
+    return [Tell(kind, "" if kind == AMENDED else case.id, dims, measures, case.id) for kind in kinds]
 
 
 def _telling(kind: str, *undone: str) -> Callable[[Desk, Case], list[Effect]]:
@@ -122,7 +131,7 @@ def _telling(kind: str, *undone: str) -> Callable[[Desk, Case], list[Effect]]:
 
     def react(desk: Desk, case: Case) -> list[Effect]:
         desk.facts.require([Told(case.id, desk.test)])
-        return [*(Retract(one, case.id, case.id) for one in undone), _tell(case, kind)]
+        return [*(Retract(one, case.id, case.id) for one in undone), *_tell(desk, case, kind)]
 
     return react
 
@@ -140,8 +149,7 @@ def _undoing(*kinds: str) -> Callable[[Desk, Case], list[Effect]]:
 def _amend(desk: Desk, case: Case) -> list[Effect]:
     """Count anew all that stands, with the values as amended; and that it was amended, each time."""
     standing = [figure.kind for figure in desk.facts[Told(case.id, desk.test)] if figure.kind in _STANDING]
-    amended = Tell(AMENDED, "", _dims(case), _measures(case), case.id)
-    return [*(_tell(case, kind) for kind in standing), amended]
+    return _tell(desk, case, *standing, AMENDED)
 
 
 def _cancel(desk: Desk, case: Case) -> list[Effect]:
@@ -149,7 +157,7 @@ def _cancel(desk: Desk, case: Case) -> list[Effect]:
     if case.tracks.get("declaration") != Declared.CANCELLED:
         return []  # it is asked for, and not agreed yet
     desk.facts.require([Told(case.id, desk.test)])
-    return [*(Retract(kind, case.id, case.id) for kind in _STANDING), _tell(case, CANCELLED)]
+    return [*(Retract(kind, case.id, case.id) for kind in _STANDING), *_tell(desk, case, CANCELLED)]
 
 
 def _decide(_desk: object) -> list[Effect]:
