@@ -6,8 +6,12 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
+from gateway import data
+from gateway.catalogue_folders import shipped
 from gateway.decide.watch import RISK, record_of
 from gateway.documents.statistics import Statistics
+from gateway.model import Agreement, Direction
+from gateway.trip.render import Renderer
 from tests.trip.rig import House, declaration, house
 from tests.trip.test_answers import answer, as_json
 
@@ -81,3 +85,22 @@ async def test_nobody_takes_part_in_a_record_of_what_it_did(gateway: House) -> N
     assert await gateway.store.case(record.id) != []
     (task,) = await gateway.store.open_tasks([said.office or ""], "", 9)
     assert (task.case_id, task.kind) == (record.id, RISK)
+
+
+async def test_a_report_is_written_as_csv_where_its_agreement_says_so(gateway: House) -> None:
+    """Whoever reads tables gets the report line by line, with a mark by which spreadsheets tell UTF-8."""
+    statistics = Statistics.model_validate(
+        json.loads((data.samples() / "statistics" / "full" / "document.json").read_text("utf-8"))
+    )
+    agreement = Agreement("b-csv", "bureau", Direction.OUT, "statistics", "csv:statistics:1")
+    renderer = Renderer("US", gateway.store, shipped())
+    recipient = await gateway.store.partner("bureau")
+    rendered, _ = await renderer.render(
+        "statistics", statistics, agreement, recipient, "0" * 32, gateway.clock.now, test=False
+    )
+    assert rendered.body.decode("utf-8-sig").splitlines() == [
+        "part,period,inspected_at,released_at,direction,to_area,value",
+        "figure,2026-02-01,370100,370200,outbound,44,1800000",
+        "figure,2026-02-01,370600,-,inbound,37,43250.5",
+        "correction,2026-01-01,371000,370700,transit,21,-12800.25",
+    ]
