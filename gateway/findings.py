@@ -257,6 +257,7 @@ _CLASSES: Mapping[str, tuple[str, str]] = {
     r"\d": ("digits", "数字"),
     "[A-Z]": ("capital letters", "大写字母"),
     "[A-Z0-9]": ("capital letters or digits", "大写字母或数字"),
+    "[0-9a-f]": ("hexadecimal digits in lower case", "小写十六进制数字"),
     r"\S": ("characters other than blanks", "非空格字符"),
 }
 _REGEX = re.compile(r"\^(\[[^]]+\]|\\[dS])(?:\{(\d+)(?:,(\d*))?\}|([+*]))?\$")

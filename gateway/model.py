@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 
 class Syntax(StrEnum):
@@ -299,6 +300,8 @@ class Agreement:
     """Seconds one attempt may take."""
     mapping: str = ""
     """The partner's variation of the mapping, by its name; empty for the mapping itself."""
+    guide: str = ""
+    """The implementation guide that its messages are checked by, by its name; empty for what they themselves name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -495,13 +498,74 @@ class ActDone:
 
 
 @dataclass(frozen=True, slots=True)
+class Exhibit:
+    """A piece of evidence: a picture, a scan, a reading, kept as it came, with a receipt of its own."""
+
+    id: str
+    partner_id: str
+    """Whose it is: who sent it."""
+    sha256: str
+    size: int
+    media_type: str
+    received_at: datetime
+    taken_at: datetime | None = None
+    """When it was taken, as its sender says."""
+    device: str = ""
+    """What took it: a camera, a scale, a reader; as its sender says."""
+    person_id: str = ""
+    """Who of the partner's persons sent it; empty where a system did."""
+    transport_id: str = ""
+    """The sender's id of this sending (HTTP Idempotency-Key); empty where none was given."""
+    test: bool = False
+    body: bytes = b""
+    path: str = ""
+    """The file that holds the bytes on their way in, where they are many; `body` is empty then."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectVersion:
+    """What the registry says of a subject from a day on; each version is whole, and none is ever changed."""
+
+    scheme: str
+    value: str
+    """The subject goes by `value` in `scheme`, as partners do."""
+    version: int
+    """From 1, in the order in which they were registered."""
+    valid_from: date
+    state: str
+    """`registered`, `suspended` or `closed`."""
+    name: str = ""
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    """JSON of `documents.registration.Attributes`."""
+    partner_id: str = ""
+    """Who registered it."""
+    occasion: str = ""
+    """Id of the message by which."""
+    at: datetime | None = None
+    """When that was received."""
+    test: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What is registered of a subject on a day."""
+
+    version: SubjectVersion | None = None
+    """The one in force on that day; None where there is none."""
+    newest: int = 0
+    """The number of its newest version, whatever day that is from; 0 where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
 class AuditEntry:
     """One line of the audit: who did, or tried to do, what, in which office, and what came of it."""
 
     at: datetime
     action: str
     """`task.claim`, `task.return`, `task.decide`, `task.override`, `task.withdraw`, `task.escalate` or `task.expire`;
-    `sampling.key` and `sampling.reveal`, of the key of a window before it is used and after that."""
+    `registry.partner`, `registry.agreement`, `registry.credential`, `registry.person`, `registry.revoke`, or
+    `registry.import` of many at once; `sampling.key` and `sampling.reveal`, of the key of a window before it is used and
+    after that."""
     result: str
     """`done` or `refused`."""
     partner_id: str
@@ -518,6 +582,8 @@ class AuditEntry:
     reasons: tuple[str, ...] = ()
     """Codes of findings."""
     test: bool = False
+    subject: str = ""
+    """What of the registry was changed, by its id; empty where it is a task."""
 
 
 class ToleranceOf(StrEnum):

@@ -84,7 +84,9 @@ class Pipeline:
         self._inbox = Inbox(store, lease, clock, arrivals)
         self._loop = Loop(self._claim, self.process, settings.pipeline.concurrency)
         self.precedence = Precedence()
-        self.alarms = Alarms(store, self._directory, settings.our_id, flows, in_force, lease, clock, on_committed)
+        self.alarms = Alarms(
+            store, self._directory, settings.our_id, flows, in_force, notary, lease, clock, on_committed
+        )
         self._once_more = asyncio.Lock()
         self._one_long = asyncio.Lock()
 

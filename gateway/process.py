@@ -30,6 +30,7 @@ from gateway.findings import make_finding
 from gateway.metrics import Metered, Metrics
 from gateway.pipeline import Pipeline
 from gateway.receipt.notary import Notary
+from gateway.receive.evidence import EvidenceIntake
 from gateway.receive.intake import Intake
 from gateway.registry.directory import Directory
 from gateway.store import node_file
@@ -99,6 +100,7 @@ class Process:
             announced=pipeline.precedence.announced,
         )
         self.intake = intake.accept
+        self.evidence = EvidenceIntake(store, notary, intake.refuse_under_pressure)
         self.wait_until_decided = pipeline.wait_until_decided
         """Waits until a payload that came to be decided at once is, for so many seconds at most."""
         watch = LogWatch(

@@ -25,8 +25,8 @@ from pyx12.map_walker import walk_tree
 
 from gateway.catalogue import Catalogue
 from gateway.check import tables
-from gateway.check.segment import note_position
-from gateway.check.tables import UNBOUNDED, ElementUse, Group, Node, Note, Table
+from gateway.check.nodes import UNBOUNDED, ElementUse, Group, Node, Note, Table
+from gateway.check.notes import note_position
 from gateway.errors import SchemaInvalid
 from gateway.findings import make_finding
 from gateway.model import Finding, Place, Syntax
@@ -77,16 +77,17 @@ def map_tree(table: Table, control: Table) -> Element:
     gs = _loop(isa, "GS_LOOP", "R", 30, ">1")
     _segment(gs, by_tag["GS"], 40)
     loops: dict[int, Element] = {0: _loop(gs, "ST_LOOP", "R", 50, ">1")}
-    opened = {group.trigger: index for index, group in enumerate(table.groups) if index}
+    opened: dict[int, list[int]] = {}
+    for index, group in enumerate(table.groups[1:], 1):
+        opened.setdefault(group.trigger, []).append(index)
     last = 0
     for index, node in enumerate(table.nodes):
         # pyx12 drops a missing segment whose position equals that of the one found, so no two may be equal.
         last = 100 + 20 * index
-        if index in opened:
-            group = table.groups[opened[index]]
-            name = f"{group.name}_{opened[index]}"
+        for at in opened.get(index, ()):
+            group = table.groups[at]
             usage = "R" if group.minimum else "S"
-            loops[opened[index]] = _loop(loops[group.parent], name, usage, last, _maximum(group))
+            loops[at] = _loop(loops[group.parent], f"{group.name}_{at}", usage, last, _maximum(group))
         _segment(loops[node.group], node, last + 10)
     _segment(gs, by_tag["GE"], last + 20)
     _segment(isa, by_tag["IEA"], last + 30)
@@ -268,7 +269,8 @@ class _Walk:
             text = error.err_str.partition("(")[2].partition(")")[0]
             note = Note(text[0], tuple(int(text[i : i + 2]) for i in range(1, len(text), 2)))
             positions = ", ".join(map(str, note.positions))
-            element = note_position(note, raw.split(self.message.delimiters.element), code)
+            excess = code == "edi.note.excluded"
+            element = note_position(note, raw.split(self.message.delimiters.element), excess=excess)
             at = Place(place.message, place.segment, place.tag, element)
             return make_finding(code, at, note=text, positions=positions)
         digits = (error.refdes or "").removeprefix(place.tag)[:2]

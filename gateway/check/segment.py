@@ -9,30 +9,43 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import islice
 from operator import contains
 
 from gateway.check import dates
-from gateway.check.tables import ElementUse, Node, Note
+from gateway.check.expressions import Builder
+from gateway.check.nodes import ElementUse, Node, Note
+from gateway.check.notes import broken_notes, note_position
+from gateway.check.values import (
+    CONTROLS,
+    LOOSE_NUMBER,
+    NUMBER,
+    POWER,
+    REAL,
+    STRINGS,
+    X12_PERIOD,
+    X12_PERIOD_FORM,
+    code_form,
+    count_decimals,
+    has_exponent,
+    is_form_beside,
+    is_numeric,
+    is_of_other_list,
+    is_padded,
+    known_form,
+    marks_of,
+    needs_text,
+    period_faults,
+    takes_exponent,
+    varies,
+)
 from gateway.findings import make_finding
 from gateway.model import Finding, Place
 from gateway.parse.segments import Delimiters, split_repeated, split_unreleased
 
-_QUALIFIERS = frozenset({"1131", "3055"})
-"""The code list qualifier and the responsible agency: where they follow a code, it is from another list."""
-
-PERIOD, _PERIOD_FORM = "2380", "2379"
-"""A date, time or period of EDIFACT, and the component after it that says its form."""
-_X12_PERIOD, _X12_PERIOD_FORM = "1251", "1250"
-"""The same in X12: elements, the form first."""
-_CONTROL = "\x00-\x1f\x7f-\x9f"
-"""Neither the basic nor the extended character set of X12.6 has control characters; separators are taken out before."""
-_CONTROLS = re.compile(f"[{_CONTROL}]")
-_STRINGS = frozenset({"AN", "ID"})
-"""The kinds of X12 whose values are text; EDIFACT's characters are the reader's to judge, by repertoire."""
 LONGEST = 64 * 1024
 """Characters of a segment that is explained fault by fault: the longest of the directories, free text in every
 repetition, has under ten thousand. What is longer is one fault."""
@@ -42,8 +55,6 @@ _MOST_PRESENCES = 64
 """Kept verdicts on the notes of a segment; senders leave out the same elements each time."""
 MOST_FAULTS = 2_000
 """Faults told of one segment unless fewer are asked for."""
-_MAX_QUANTIFIER = 100_000
-"""A longer maximum is no use in a regular expression; segments are capped before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +63,7 @@ class Reader:
 
     match: Callable[[str], re.Match[str] | None]
     """Matches a raw segment without release characters whose elements, lengths and types are right."""
-    codes: tuple[frozenset[str | None], ...]
+    codes: tuple[Container[str | None], ...]
     """What each captured group of the match may be; None where the element is absent."""
     tag: str
     elements: tuple[ElementUse, ...]
@@ -63,6 +74,8 @@ class Reader:
     """Whether numbers of kind n may have one, as they may from syntax version 4 on."""
     periods: tuple[tuple[int, int], ...] = ()
     """Positions of an X12 period and its form, which the match does not judge."""
+    noted: tuple[tuple[int, tuple[Note, ...]], ...] = ()
+    """The positions of composites that have notes of their own."""
     judges_apart: bool = False
     """Whether a match alone does not say that a segment is right, since there are notes or periods."""
     together: set[tuple[str | None, ...]] = field(default_factory=set, compare=False)
@@ -96,7 +109,22 @@ class Reader:
         elements = (
             split_unreleased(raw, self.delimiters.element, release) if release else raw.split(self.delimiters.element)
         )
-        return self._keeps_notes(elements) and not any(_period_faults(self.periods, elements))
+        return (
+            self._keeps_notes(elements)
+            and not any(period_faults(self.periods, elements))
+            and all(self._keeps_own(at, notes, elements) for at, notes in self.noted)
+        )
+
+    def _keeps_own(self, at: int, notes: Sequence[Note], elements: Sequence[str]) -> bool:
+        """Whether the composite at position `at` of `elements`, where it is there, keeps its own notes."""
+        if at >= len(elements) or not elements[at]:
+            return True
+        separator, release = self.delimiters.component, self.delimiters.release
+        if release:
+            parts = split_unreleased(elements[at], separator, release)
+        else:
+            parts = elements[at].split(separator) if separator else [elements[at]]
+        return not any(broken_notes(notes, [True, *map(bool, parts)]))
 
     def _are_codes(self, values: tuple[str | None, ...]) -> bool:
         """Whether each of the captured `values` is of its list."""
@@ -113,7 +141,7 @@ class Reader:
         present = tuple(map(bool, elements))
         kept = self.presence.get(present)
         if kept is None:
-            kept = not any(_note_faults(self.notes, elements))
+            kept = not any(broken_notes(self.notes, present))
             if len(self.presence) < _MOST_PRESENCES:
                 self.presence[present] = kept
         return kept
@@ -134,12 +162,14 @@ class Reader:
             repetitions = elements[position] if position < len(elements) else []
             yield from self._element(use, repetitions, replace(place, element=position))
         filled = ["".join(map("".join, repetitions)) for repetitions in elements]
-        for note, code in _note_faults(self.notes, filled):
+        for note, excess in broken_notes(self.notes, [True, *map(bool, filled[1:])]):
             positions = ", ".join(str(p) for p in note.positions)
-            at = note_position(note, filled, code)
+            at = note_position(note, filled, excess=excess)
             number = self.elements[at - 1].item if at <= len(self.elements) else ""
-            yield make_finding(code, replace(place, element=at), note=str(note), positions=positions, number=number)
-        for at, value, form in _period_faults(self.periods, filled):
+            yield make_finding(
+                _NOTE_CODES[excess], replace(place, element=at), note=str(note), positions=positions, number=number
+            )
+        for at, value, form in period_faults(self.periods, filled):
             number = self.elements[at - 1].item
             yield make_finding(
                 "edi.element.invalid_period", replace(place, element=at), value, number=number, format=form
@@ -151,7 +181,7 @@ class Reader:
         if last is None or last.repeat == 1 or self.delimiters.repetition:
             return self.elements
         extra = min(last.repeat - 1, max(0, count - len(self.elements)))
-        return [*self.elements, *([replace(last, mandatory=False)] * extra)]
+        return [*self.elements, *([replace(last, mandatory=False, fewest=1)] * extra)]
 
     def _whole(self, elements: list[list[list[str]]], place: Place) -> Iterator[Finding]:
         if len(elements[0][0]) > 1 or len(elements[0]) > 1:
@@ -173,12 +203,18 @@ class Reader:
             if any(len(components) > 1 for components in repetitions) or len(repetitions) > 1:
                 yield make_finding("edi.segment.trailing_separator", place)
             return
+        if not use.used:
+            yield make_finding("edi.element.not_used", place, _joined(repetitions), number=use.item)
+            return
         if len(repetitions) > 1 and not any(repetitions[-1]):
             yield make_finding("edi.segment.trailing_separator", place)
         if len(repetitions) > use.repeat:
             yield make_finding(
                 "edi.element.too_many_repetitions", place, number=use.item, max=use.repeat, count=len(repetitions)
             )
+        filled = sum(map(any, repetitions))
+        if self.delimiters.repetition and filled < use.fewest:
+            yield make_finding("edi.element.too_few_repetitions", place, number=use.item, min=use.fewest, count=filled)
         for number, components in enumerate(repetitions, 1):
             if any(components):
                 at = replace(place, repetition=number) if len(repetitions) > 1 else place
@@ -197,7 +233,9 @@ class Reader:
         for index, component in enumerate(uses):
             at = replace(place, component=index + 1) if use.components else place
             value = components[index] if index < count else ""
-            if value:
+            if value and not component.used:
+                yield make_finding("edi.element.not_used", at, value, number=component.item)
+            elif value:
                 yield from self._value(component, value, at, listed=not is_of_other_list(uses, components, index))
                 form = dates.FORMS.get(components[index + 1]) if is_form_beside(uses, components, index) else None
                 if form and not dates.is_written(form, value):
@@ -205,20 +243,30 @@ class Reader:
                     yield make_finding("edi.element.invalid_period", at, value, number=number, format=form)
             elif component.mandatory:
                 yield make_finding("edi.element.missing", at, number=component.item)
+        for note, excess in broken_notes(use.notes, [True, *map(bool, components)]):
+            position = note_position(note, ["", *components], excess=excess)
+            number = uses[position - 1].item if position <= len(uses) else use.item
+            yield make_finding(
+                _NOTE_CODES[excess],
+                replace(place, component=position),
+                note=str(note),
+                positions=", ".join(map(str, note.positions)),
+                number=number,
+            )
 
     def _value(self, use: ElementUse, value: str, place: Place, *, listed: bool) -> Iterator[Finding]:
         kind, length = use.kind, len(value)
         if is_numeric(kind):
             length = sum(character in "0123456789" for character in value)
-            marks = _marks(kind, self.delimiters)
+            marks = marks_of(kind, self.delimiters)
             mantissa, exponent, power = value.partition("E")
-            if exponent and _takes_exponent(kind, exponents=self.exponents) and re.fullmatch(_POWER, power):
+            if exponent and takes_exponent(kind, exponents=self.exponents) and re.fullmatch(POWER, power):
                 length = sum(character in "0123456789" for character in mantissa)
             else:
                 mantissa = value
-            if not re.fullmatch(_REAL if kind == "R" else _NUMBER.format(marks=marks), mantissa):
-                if not re.fullmatch(_LOOSE_NUMBER.format(marks=marks), mantissa):
-                    other_mark = marks == "," and re.fullmatch(_NUMBER.format(marks="."), mantissa)
+            if not re.fullmatch(REAL if kind == "R" else NUMBER.format(marks=marks), mantissa):
+                if not re.fullmatch(LOOSE_NUMBER.format(marks=marks), mantissa):
+                    other_mark = marks == "," and re.fullmatch(NUMBER.format(marks="."), mantissa)
                     code = "edi.element.not_numeric_mark" if other_mark else "edi.element.not_numeric"
                     yield make_finding(code, place, value, number=use.item)
                     return
@@ -226,39 +274,46 @@ class Reader:
                 yield make_finding(code, place, value, number=use.item)
             elif varies(use) and re.match("-?0[0-9]", mantissa):
                 yield make_finding("edi.element.insignificant", place, value, number=use.item)
+            if use.decimals is not None and count_decimals(mantissa) > use.decimals:
+                yield make_finding("edi.element.too_many_decimals", place, value, number=use.item, max=use.decimals)
         elif kind == "a" and any(character in "0123456789" for character in value):
             yield make_finding("edi.element.not_alphabetic", place, value, number=use.item)
-        elif kind in _STRINGS and _CONTROLS.search(value):
+        elif kind in STRINGS and CONTROLS.search(value):
             yield make_finding("x12.element.characters", place, value, number=use.item)
-        elif (kind == "ID" or _needs_text(use)) and not value.strip(" "):
+        elif (kind == "ID" or needs_text(use)) and not value.strip(" "):
             yield make_finding("edi.element.blank", place, value, number=use.item)
             return
-        elif kind == "ID" and use.codes is None and not re.fullmatch(_code_form(use), value.rstrip(" ")):
+        elif kind == "ID" and use.codes is None and not re.fullmatch(code_form(use), value.rstrip(" ")):
             yield make_finding("edi.element.unknown_code", place, value, number=use.item)
-        elif _is_padded(use, value):
+        elif is_padded(use, value):
             yield make_finding("edi.element.insignificant", place, value, number=use.item)
         if use.max_length is not None and length > use.max_length:
             yield make_finding("edi.element.too_long", place, value, number=use.item, length=length, max=use.max_length)
-        elif use.min_length is not None and length < use.min_length and not _has_exponent(use, value):
+        elif use.min_length is not None and length < use.min_length and not has_exponent(use, value):
             yield make_finding(
                 "edi.element.too_short", place, value, number=use.item, length=length, min=use.min_length
             )
-        elif (known := known_form(use)) and not re.fullmatch(known[0], value):
-            yield make_finding(known[1], place, value, number=use.item)
+        elif (form := known_form(use)) and not re.fullmatch(form[0], value):
+            yield make_finding(form[1], place, value, number=use.item)
         elif listed and use.codes is not None and value not in use.codes:
-            yield make_finding("edi.element.unknown_code", place, value, number=use.item)
+            known = use.listed is not None and value in use.listed
+            code = "edi.element.code_not_in_guide" if known else "edi.element.unknown_code"
+            yield make_finding(code, place, value, number=use.item)
+        elif listed and use.pattern and not re.fullmatch(use.pattern, value):
+            yield make_finding("edi.element.pattern", place, value, number=use.item, pattern=use.pattern)
 
 
 def reader(node: Node, delimiters: Delimiters, *, exponents: bool = False) -> Reader:
     """Compile the segment of `node` for `delimiters`."""
-    builder = _Builder(delimiters)
+    builder = Builder(delimiters)
     match = re.compile(builder.segment(node)).fullmatch
     items = [use.item for use in node.elements]
     periods = tuple(
         (at + 1, at)
         for at, (form, value) in enumerate(itertools.pairwise(items), 1)
-        if (form, value) == (_X12_PERIOD_FORM, _X12_PERIOD)
+        if (form, value) == (X12_PERIOD_FORM, X12_PERIOD)
     )
+    noted = tuple((at, use.notes) for at, use in enumerate(node.elements, 1) if use.notes)
     return Reader(
         match,
         tuple(builder.codes),
@@ -269,263 +324,27 @@ def reader(node: Node, delimiters: Delimiters, *, exponents: bool = False) -> Re
         delimiters,
         exponents,
         periods,
-        judges_apart=bool(node.notes or periods),
+        noted,
+        judges_apart=bool(node.notes or periods or noted),
     )
 
 
 @lru_cache(maxsize=512)
 def _match_released(node: Node, delimiters: Delimiters) -> Callable[[str], re.Match[str] | None]:
     """As `Reader.match`, where release characters may stand in values; slower, and compiled when first needed."""
-    return re.compile(_Builder(delimiters, released=True).segment(node), re.DOTALL).fullmatch
+    return re.compile(Builder(delimiters, released=True).segment(node), re.DOTALL).fullmatch
 
 
 @lru_cache(maxsize=512)
 def _match_padded(node: Node, delimiters: Delimiters) -> Callable[[str], re.Match[str] | None]:
     """As `Reader.match`, where values may have blanks behind them and zeros before them that they do not need."""
-    return re.compile(_Builder(delimiters, padded=True).segment(node)).fullmatch
+    return re.compile(Builder(delimiters, padded=True).segment(node)).fullmatch
 
 
-_NUMBER = r"-?[0-9]+(?:[{marks}][0-9]+)?"
-_REAL = r"-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)"
-"""X12.6, type R: leading zeros are suppressed, so that `.5` is the proper form; a point at the end is left out."""
-_POWER = "-?[0-9]{1,3}"
-"""The power of ten behind E: X12.6, type R, and ISO 9735-1:1998, 10. Neither counts in the length."""
-_LONGEST_OWN_CODE = 4
-_CODE_CHARACTER = "[A-Z0-9]"
-_CODE, _OUTER_CODE = "[A-Z0-9]+", "[A-Z0-9][A-Z0-9 ./-]*"
-"""X12.6, type ID: the value is of a list of codes. Those of X12's own lists are of capitals and digits; longer ones are of
-lists that others keep, such as postal codes."""
-_LOOSE_NUMBER = r"-?(?:[0-9]*[{marks}][0-9]+|[0-9]+[{marks}])"
+_NOTE_CODES = {False: "edi.note.required", True: "edi.note.excluded"}
+"""The finding of a broken note, by whether there is too much."""
 
 
-def _needs_text(use: ElementUse) -> bool:
-    """X12.6, type AN: one character at least is no blank. Those of the interchange (`I02`) are padded as they are."""
-    return use.kind == "AN" and not use.item.startswith("I")
-
-
-def _has_exponent(use: ElementUse, value: str) -> bool:
-    """Whether `value` is a number with an exponent, which says more than its digits: it has no least length."""
-    return is_numeric(use.kind) and "E" in value
-
-
-def _takes_exponent(kind: str, *, exponents: bool) -> bool:
-    return kind == "R" or (kind == "n" and exponents)
-
-
-def varies(use: ElementUse) -> bool:
-    """Whether values of different lengths may stand there, so that none needs filling."""
-    return use.max_length is not None and (use.min_length or 1) < use.max_length
-
-
-def _code_form(use: ElementUse) -> str:
-    """What a value of an ID without a list matches, blanks behind it apart."""
-    return _CODE if use.max_length is not None and use.max_length <= _LONGEST_OWN_CODE else _OUTER_CODE
-
-
-def _is_padded(use: ElementUse, value: str) -> bool:
-    """Whether blanks stand behind `value` that are no part of it (ISO 9735-1, 9.1; X12.6): its length may be less."""
-    return value.endswith(" ") and use.kind in {"an", "a", *_STRINGS} and varies(use) and not use.item.startswith("I")
-
-
-def known_form(use: ElementUse) -> tuple[str, str] | None:
-    """What must match the value of an element that is a date or a time, and the finding where it does not."""
-    if use.kind == "DT":
-        return dates.DATE, "edi.element.invalid_date"
-    if use.kind == "TM":
-        return dates.TIME, "edi.element.invalid_time"
-    return dates.KNOWN.get(use.item)
-
-
-def is_form_beside(uses: Sequence[ElementUse], components: Sequence[str], index: int) -> bool:
-    """Whether component `index` is a period, and the one after it is there to say its form."""
-    following = index + 1
-    if uses[index].item != PERIOD or following >= min(len(uses), len(components)):
-        return False
-    return uses[following].item == _PERIOD_FORM and components[following] != ""
-
-
-def _period_faults(periods: Sequence[tuple[int, int]], filled: Sequence[str]) -> Iterator[tuple[int, str, str]]:
-    """The X12 periods among the elements `filled` (by position) that do not have their form: position, value, form."""
-    for at, form_at in periods:
-        value, form = (filled[at], dates.X12_FORMS.get(filled[form_at])) if at < len(filled) else ("", None)
-        if value and form and not dates.is_written(form, value):
-            yield at, value, form
-
-
-def is_numeric(kind: str) -> bool:
-    """Whether an element of that type holds a number (EDIFACT n; X12 N, N0 to N9, R)."""
-    return kind in {"n", "R"} or (kind[:1] == "N" and kind[1:].isdigit()) or kind == "N"
-
-
-def _marks(kind: str, delimiters: Delimiters) -> str:
-    """The decimal marks a number of `kind` may hold; `^` with nothing else is none that matches."""
-    if kind == "n":
-        # ISO 9735-1, 10.1: comma and point are both decimal marks, unless UNA made it the comma.
-        return "," if delimiters.decimal == "," else ".,"
-    return "." if kind == "R" else r"^\s\S"
-
-
-def is_of_other_list(uses: Sequence[ElementUse], components: Sequence[str], index: int) -> bool:
-    """Whether a code list qualifier or agency right after component `index` says that its code is not the directory's."""
-    for following in range(index + 1, len(uses)):
-        if uses[following].item not in _QUALIFIERS:
-            return False
-        if following < len(components) and components[following]:
-            return True
-    return False
-
-
-def note_position(note: Note, filled: Sequence[str], code: str) -> int:
-    """The position to name for a note that `filled` (elements by position) breaks: where something is absent, that."""
-    if code == "edi.note.required":
-        for position in note.positions:
-            if position >= len(filled) or not filled[position]:
-                return position
-    return note.positions[0]
-
-
-def _note_faults(notes: Sequence[Note], filled: Sequence[str]) -> Iterator[tuple[Note, str]]:
-    """The notes that the elements `filled` (by position) break, each with its finding code."""
-    for note in notes:
-        present = [position < len(filled) and filled[position] != "" for position in note.positions]
-        count, first, rest = sum(present), present[0], sum(present[1:])
-        lacking = {
-            "P": 0 < count < len(present),
-            "R": count == 0,
-            "O": count == 0,
-            "C": first and rest < len(present) - 1,
-            "L": first and rest == 0,
-        }
-        exceeding = {"E": count > 1, "O": count > 1, "N": first and rest > 0}
-        if lacking.get(note.kind):
-            yield note, "edi.note.required"
-        if exceeding.get(note.kind):
-            yield note, "edi.note.excluded"
-
-
-_BY_USE = sorted(dates.FORMS, key=lambda code: (code not in {"102", "203", "204", "101"}, code))
-"""The codes of forms, those that nearly all messages use first."""
-_NO_BLANK = "(?<! )"
-"""Ends a string of X12: all blank is a fault, and ending in a blank rare enough for `explain` to tell the two apart."""
-
-
-class _Builder:
-    """Writes the regular expression of one segment. Values hold no service character, so it cannot backtrack far."""
-
-    def __init__(self, delimiters: Delimiters, *, released: bool = False, padded: bool = False) -> None:
-        self.delimiters = delimiters
-        self.padded = padded
-        service = delimiters.terminator + delimiters.element + delimiters.component
-        self.service = re.escape(service + delimiters.release + delimiters.repetition)
-        self.character = f"[^{self.service}]"
-        """What a value is made of."""
-        if released:
-            self.character = f"(?:{self.character}|{re.escape(delimiters.release)}.)"
-        self.printable = f"[^{self.service}{_CONTROL}]"
-        """What a value of X12's strings is made of; X12 has no release character."""
-        self.element = re.escape(delimiters.element)
-        self.component = re.escape(delimiters.component)
-        self.codes: list[frozenset[str | None]] = []
-
-    def segment(self, node: Node) -> str:
-        """The whole segment: nested optional tails, no trailing separator."""
-        bodies = [self._element(use) for use in node.elements]
-        tail, required = "", False
-        for use, body in reversed(list(zip(node.elements, bodies, strict=True))):
-            required = required or bool(use.mandatory)
-            tail = self.element + (body if use.mandatory else self._optional(body)) + tail
-            if not required:
-                tail = f"(?:{tail}|)"
-        return f"{node.tag}{tail}(?<!{self.element})"
-
-    def _element(self, use: ElementUse) -> str:
-        """One repetition; more of them are left to the thorough reader."""
-        if not use.components:
-            return self._value(use, 0)
-        if not self.component:
-            return self._value(use.components[0], 0)
-        tail, beyond, required = "", "", False
-        parts = []
-        for index, component in enumerate(use.components):
-            followers = 0
-            while (
-                index + followers + 1 < len(use.components)
-                and use.components[index + followers + 1].item in _QUALIFIERS
-            ):
-                followers += 1
-            parts.append(self._value(component, followers))
-        for index in reversed(range(len(parts))):
-            mandatory = bool(use.components[index].mandatory)
-            required = required or mandatory
-            own = (parts[index] if mandatory else self._optional(parts[index])) + tail
-            if [u.item for u in use.components[index : index + 2]] == [PERIOD, _PERIOD_FORM]:
-                own = self._period(parts[index], use.components[index + 1], parts[index + 1], beyond)
-            beyond, tail = tail, (self.component if index else "") + own
-            if index and not required:
-                tail = f"(?:{tail}|)"
-        # A composite that is there holds something, and does not end in a separator.
-        present = f"(?!{self.element}|$)" if use.mandatory and not required else ""
-        return f"{present}{tail}(?<!{self.component})"
-
-    def _period(self, value: str, form: ElementUse, form_value: str, beyond: str) -> str:
-        """A period, its form and what stands `beyond` them: of a form that is known, it is one; of another, any value.
-
-        A period may be left out beside its form.
-        """
-        anything = self.character
-        known = [code for code in _BY_USE if form.codes is None or code in form.codes]
-        forms = "|".join(
-            dates.expression(dates.FORMS[code]).replace(r"[^\s]", anything) + self.component + code for code in known
-        )
-        other = f"(?:{value}{self.component}(?!(?:{'|'.join(known)})(?!{anything}))|{self.component}){form_value}"
-        alone = "" if form.mandatory else f"|{value}"
-        return f"(?:(?:(?:{forms})(?!{anything})|{other}){beyond}{alone})"
-
-    def _optional(self, part: str) -> str:
-        """`part` or nothing; as an alternative, which the engine tries much faster than a repetition of 0 to 1."""
-        for character in (self.character, self.printable, _CODE_CHARACTER):
-            size = part.removeprefix(character)
-            if found := re.fullmatch(rf"\{{1,([0-9]*\}}(?:{re.escape(_NO_BLANK)})?)", size):
-                return f"{character}{{0,{found[1]}"
-        return f"(?:{part}|)"
-
-    def _value(self, use: ElementUse, followers: int) -> str:
-        """One value; a code that up to `followers` qualifiers may say is from another list is captured if none does."""
-        shortest, longest = use.min_length or 1, "" if use.max_length is None else min(use.max_length, _MAX_QUANTIFIER)
-        size = f"{{{shortest},{longest}}}"
-        if use.kind == "B":
-            return f"{self.character}+"
-        if known := known_form(use):
-            value = f"(?=[0-9]{size}(?![0-9])){known[0]}"
-        elif is_numeric(use.kind):
-            mark = f"[{_marks(use.kind, self.delimiters)}]"
-            form, lead = f"[0-9]+{mark}[0-9]+", ""
-            if use.kind == "R":
-                form, lead = r"(?:[0-9]+\.[0-9]+|\.[0-9]+)", r"\.?"
-            digits = f"(?={lead}(?:[0-9]{mark}?){size}(?![0-9]|{mark})){form}"
-            whole = "" if self.padded or not varies(use) else "(?!0[0-9])"
-            # A number with an exponent is rare enough for `explain`.
-            value = f"-?{whole}(?:[0-9]{size}|{digits})"
-        elif use.kind == "ID" and use.codes is None:
-            # A code that is filled up to its least length is rare enough for `explain`.
-            value = f"{_CODE_CHARACTER}{size}"
-            if _code_form(use) is _OUTER_CODE:
-                most = "" if longest == "" else int(longest) - 1
-                value = f"{_CODE_CHARACTER}[A-Z0-9 ./-]{{{shortest - 1},{most}}}{_NO_BLANK}"
-        elif self.padded and use.kind in _STRINGS:
-            value = (f"(?= *[^ {self.service}{_CONTROL}])" if _needs_text(use) else "") + self.printable + size
-        elif use.kind == "a":
-            value = f"[^{self.service}0-9]{size}" + ("" if self.padded or not varies(use) else _NO_BLANK)
-        elif use.kind in _STRINGS:
-            value = self.printable + size + (_NO_BLANK if _needs_text(use) else "")
-        elif use.kind == "an" and varies(use) and not self.padded:
-            value = f"{self.character}{size}{_NO_BLANK}"
-        else:
-            value = f"{self.character}{size}"
-        if use.codes is None:
-            return value
-        self.codes.append(use.codes | {None})
-        if not followers:
-            return f"({value})"
-        other = "|".join(self.component * n + self.character for n in range(1, followers + 1))
-        return f"(?:{value}(?={other})|({value}))"
+def _joined(repetitions: Sequence[Sequence[str]]) -> str:
+    """The first value of an element, for people."""
+    return next((value for components in repetitions for value in components if value), "")

@@ -20,8 +20,9 @@ from functools import lru_cache
 from itertools import accumulate
 
 from gateway.check import dates
-from gateway.check.segment import PERIOD, Reader, is_form_beside, is_numeric, is_of_other_list, known_form, varies
-from gateway.check.tables import ElementUse
+from gateway.check.nodes import ElementUse
+from gateway.check.segment import Reader
+from gateway.check.values import PERIOD, is_form_beside, is_numeric, is_of_other_list, known_form, varies
 from gateway.parse.segments import Delimiters
 
 Look = tuple[slice, Container[str]]
@@ -169,7 +170,7 @@ def _is_looked_at(use: ElementUse) -> bool:
     """Whether a value of `use`, or of a component of it, can need a look."""
     if use.components:
         return any(map(_is_looked_at, use.components))
-    return use.codes is not None or is_numeric(use.kind) or known_form(use) is not None or use.item == PERIOD
+    return bool(use.codes is not None or use.pattern or is_numeric(use.kind) or known_form(use) or use.item == PERIOD)
 
 
 def _element_looks(
@@ -189,5 +190,9 @@ def _element_looks(
         elif is_numeric(use.kind) and varies(use) and re.match("-?[0-9][0-9]", value):
             first = place.start + value.startswith("-")
             yield slice(first, first + 1), _NO_LEADING_ZERO
-        if use.codes is not None and not is_of_other_list(uses, values, index):
+        if is_of_other_list(uses, values, index):
+            continue
+        if use.codes is not None:
             yield place, use.codes
+        if use.pattern:
+            yield place, _Written(use.pattern)

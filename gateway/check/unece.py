@@ -3,7 +3,7 @@
 An archive is a zip of zips. Inside are text files for people: messages (`CUSDEC_D.96B`), segments (TRSD or
 EDSD, IDSD for interactive messages), composites (TRCD, EDCD, IDCD), elements (TRED, EDED) and codes (UNCL, once in two
 files). Folder names, box characters, change marks and column positions differ between directories; what
-is read here holds in all of them. Names and descriptions are left behind: a table needs none.
+is read here holds in all of them. Names go into a file of their own, `names.json`; descriptions are left behind.
 
     directory = read_directory(archive)
     write(directory, ["CUSDEC", "GOVCBR"], schemas / "edifact")
@@ -12,6 +12,7 @@ is read here holds in all of them. Names and descriptions are left behind: a tab
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import re
 import zipfile
@@ -36,9 +37,11 @@ _CODES_FILE = re.compile(r"UNCL(?:-\d)?\.\d\d[A-Z]", re.IGNORECASE)
 
 _MARKS = r"[+*#|\-X ]*"
 """Change marks: addition, amendment, name, text, deletion, marked for deletion."""
-_SEGMENT = re.compile(rf"{_MARKS} +([A-Z]{{3}})  +\S.*")
-_COMPOSITE = re.compile(rf"{_MARKS}([CE]\d{{3}})  ?\S.*")
-_ELEMENT = re.compile(rf"{_MARKS} *(\d{{4}})  +\S.*")
+_SEGMENT = re.compile(rf"{_MARKS} +([A-Z]{{3}})  +(\S.*)")
+_COMPOSITE = re.compile(rf"{_MARKS}([CE]\d{{3}})  ?(\S.*)")
+_ELEMENT = re.compile(rf"{_MARKS} *(\d{{4}})  +(\S.*)")
+_FOR_USE_IN = re.compile(r" *\[[A-Z]\] *$")
+"""Behind the name of an element, since D.01B: whether batch messages, interactive ones or both use it."""
 _USE = re.compile(rf"\d{{3}} ?{_MARKS} +([CE]\d{{3}}|\d{{4}}) (.*)")
 _STATUS = re.compile(r"(?:^|.* )([MC])(?: +(\d+))?(?: +(an?|n)(\.\.)?(\d+))? *")
 _TYPE = re.compile(r" *Repr: *(an?|n) ?(\.\.)?(\d+)")
@@ -49,6 +52,16 @@ _MEMBER = re.compile(r"([A-Z]{3}) .* ([MC]) +(\d+)([^\d]*)")
 _CODE = re.compile(r" {3,8}(\S+) +(?=\S)(?<=^.{10})| {5}(\S+)\s+(?=\S)(?<!^.{10})")
 """A code value. Until D.98B its name starts in column 11, from D.99A the value in column 6 and the name further on."""
 _NOTE_KINDS = {"1": "O", "2": "P", "3": "R", "4": "E", "5": "C", "6": "L", "7": "N"}
+
+
+@dataclass(slots=True)
+class Names:
+    """What a directory calls things: segments, composites and elements by tag or number, codes by element and value."""
+
+    segments: dict[str, str] = field(default_factory=dict)
+    composites: dict[str, str] = field(default_factory=dict)
+    elements: dict[str, str] = field(default_factory=dict)
+    codes: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -66,6 +79,7 @@ class Directory:
     elements: dict[str, str] = field(default_factory=dict)
     codes: dict[str, list[str]] = field(default_factory=dict)
     notes: dict[str, list[str]] = field(default_factory=dict)
+    names: Names = field(default_factory=Names)
 
 
 def read_directory(archive: bytes) -> Directory:
@@ -80,7 +94,9 @@ def read_directory(archive: bytes) -> Directory:
             _read_part(directory, found[1].upper(), found[2].upper(), text)
             directory.release = found[3].upper()
         elif _CODES_FILE.fullmatch(base):
-            directory.codes |= _codes(text)
+            named = _codes(text)
+            directory.names.codes |= named
+            directory.codes |= {number: list(codes) for number, codes in named.items()}
     for kind in ("messages", "segments", "composites", "elements", "codes"):
         if not getattr(directory, kind):
             raise DirectoryUnreadable(f"The archive holds no {kind}.")
@@ -110,22 +126,42 @@ def _read_part(directory: Directory, family: str, part: str, text: str) -> None:
     if part == "SD":
         target = directory.interactive if family == "ID" else directory.segments
         target |= _definitions(text, _SEGMENT)
+        # A segment of interactive messages may have the tag of another one.
+        directory.names.segments = _named(text, _SEGMENT) | directory.names.segments
         if family != "ID":
             directory.notes |= _notes(text)
     elif part == "CD":
         directory.composites |= _definitions(text, _COMPOSITE)
+        directory.names.composites |= _named(text, _COMPOSITE)
     else:
         directory.elements |= _types(text)
+        directory.names.elements |= _named(text, _ELEMENT)
 
 
 def _sections(text: str, heading: re.Pattern[str]) -> Iterator[tuple[str, list[str]]]:
     """The entries between rules of dashes: what the heading names, and the lines after it."""
+    return ((name, lines) for name, _, lines in _headed(text, heading))
+
+
+def _headed(text: str, heading: re.Pattern[str]) -> Iterator[tuple[str, str, list[str]]]:
+    """The entries between rules of dashes: what the heading names, how it calls it, and the lines after it."""
     for section in re.split(r"\n[-─]{20,}[^\n]*\n", text):
         lines = section.split("\n")
         for at, line in enumerate(lines):
             if found := heading.fullmatch(line):
-                yield found[1], lines[at + 1 :]
+                yield found[1], found[2], lines[at + 1 :]
                 break
+
+
+def _named(text: str, heading: re.Pattern[str]) -> dict[str, str]:
+    """The names of the entries; a long one goes on until the line that is empty. Those in capitals are set as words."""
+    named: dict[str, str] = {}
+    for key, name, lines in _headed(text, heading):
+        more = list(itertools.takewhile(str.strip, lines))
+        whole = _FOR_USE_IN.sub("", " ".join([name, *more]))
+        whole = " ".join(whole.split())
+        named[key] = whole.capitalize() if whole.isupper() else whole
+    return named
 
 
 def _definitions(text: str, heading: re.Pattern[str]) -> dict[str, list[str]]:
@@ -169,20 +205,30 @@ def _types(text: str) -> dict[str, str]:
     return types
 
 
-def _codes(text: str) -> dict[str, list[str]]:
-    """Code values by element."""
-    codes: dict[str, list[str]] = {}
+def _codes(text: str) -> dict[str, dict[str, str]]:
+    """Code values with their names, by element; a long name goes on in lines that begin where it began."""
+    codes: dict[str, dict[str, str]] = {}
     for number, lines in _sections(text, _ELEMENT):
-        found: list[str] = []
+        found: dict[str, str] = {}
         listing = noting = False
+        code, column = "", 0
         for line in lines:
             noting = (noting or line.lstrip().startswith("Note:")) and bool(line.strip())
             unmarked = "  " + line[2:] if not line[:2].strip("+*#|-X ") else ""
-            if listing and not noting and (code := _CODE.match(unmarked)):
-                found.append(code[1] or code[2])
+            if listing and not noting and (read := _CODE.match(unmarked)):
+                code = read[1] or read[2]
+                if code in found:  # it stands a second time, with the mark of what was changed
+                    code = ""
+                    continue
+                column = read.end()
+                found[code] = " ".join(unmarked[column:].split())
+            elif code and line.strip() and len(line) - len(line.lstrip()) == column:
+                found[code] += " " + " ".join(line.split())
+            else:
+                code = ""
             listing = listing or bool(_TYPE.match(line))
         if found:
-            codes[number] = list(dict.fromkeys(found))
+            codes[number] = found
     return codes
 
 
@@ -223,15 +269,48 @@ def directory_file(directory: Directory, tables: Sequence[Mapping[str, Any]]) ->
     }
 
 
+def names_file(directory: Directory, file: Mapping[str, Any], tables: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What `directory` calls everything that its directory file and `tables` use."""
+    tags = {tag for t in tables for tag in _tags(t["structure"])}
+    names = directory.names
+    return {
+        "source": f"UN/EDIFACT D.{directory.release}, names of its segments, composites, elements and codes",
+        "segments": {tag: names.segments[tag] for tag in sorted(tags) if tag in names.segments},
+        "composites": {item: names.composites[item] for item in file["composites"] if item in names.composites},
+        "elements": {item: names.elements[item] for item in file["elements"] if item in names.elements},
+        "codes": {item: names.codes[item] for item in file["codes"]},
+    }
+
+
+def _without(names: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, Any]:
+    """`names` without what `shared`, the file beside all directories, calls the same: few names ever change."""
+    left = {
+        kind: {key: name for key, name in names[kind].items() if shared.get(kind, {}).get(key) != name}
+        for kind in ("segments", "composites", "elements")
+    }
+    known = shared.get("codes", {})
+    codes = {
+        item: {code: name for code, name in listed.items() if known.get(item, {}).get(code) != name}
+        for item, listed in names["codes"].items()
+    }
+    return {**names, **left, "codes": {item: listed for item, listed in codes.items() if listed}}
+
+
+_OTHERS = ("directory", "names")
+
+
 def write(directory: Directory, messages: Sequence[str], folder: Path) -> list[Path]:
     """Write the tables of `messages` to `folder`/d96b, keeping those that are there; the files written."""
     tables = {message: table(directory, message) for message in messages}
     target = folder / f"d{directory.release.lower()}"
     target.mkdir(parents=True, exist_ok=True)
-    present = [
-        json.loads(p.read_bytes()) for p in sorted(target.glob("*.json")) if p.stem not in {*tables, "directory"}
-    ]
-    written = {"directory": directory_file(directory, [*present, *tables.values()]), **tables}
+    present = [json.loads(p.read_bytes()) for p in sorted(target.glob("*.json")) if p.stem not in {*tables, *_OTHERS}]
+    whole = directory_file(directory, [*present, *tables.values()])
+    named = names_file(directory, whole, [*present, *tables.values()])
+    shared = folder / "names.json"
+    if shared.is_file():
+        named = _without(named, json.loads(shared.read_bytes()))
+    written = {"directory": whole, "names": named, **tables}
     for name, value in written.items():
         (target / f"{name}.json").write_text(dump(value), "utf-8")
     return [target / f"{name}.json" for name in written]

@@ -10,12 +10,17 @@ from __future__ import annotations
 import hashlib
 import io
 import itertools
+import posixpath
 import re
 import tomllib
+import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from email.message import Message
 from typing import Any
+from urllib.error import URLError
+from urllib.response import addinfourl
 
 import xmlschema
 from lxml import etree
@@ -150,15 +155,22 @@ def file_of(entry: Entry) -> str:
 
 @compiled
 def digest(catalogue: Catalogue, format_: str) -> str:
-    """The SHA-256 of the XSD that judges a format."""
-    return hashlib.sha256(catalogue.read(file_of(entries(catalogue)[format_]))).hexdigest()
+    """The SHA-256 of the XSD that judges a format; of several, that of their digests with their names, in order."""
+    files = _gathered(catalogue, file_of(entries(catalogue)[format_]))
+    if len(files) == 1:
+        return hashlib.sha256(*files.values()).hexdigest()
+    lines = (f"{hashlib.sha256(body).hexdigest()} {name}\n" for name, body in sorted(files.items()))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 @compiled
 def _fast(catalogue: Catalogue, format_: str) -> etree.XMLSchema:
     name = file_of(entries(catalogue)[format_])
+    files = _gathered(catalogue, name)
+    parser = etree.XMLParser(resolve_entities=False, no_network=True)
+    parser.resolvers.add(_Files(files))
     try:
-        return etree.XMLSchema(_standing_alone(catalogue.read(name), name))
+        return etree.XMLSchema(etree.fromstring(files[name], parser, base_url=f"{_BASE}{name}"))
     except (etree.XMLSchemaParseError, etree.XMLSyntaxError) as error:
         raise SchemaInvalid(f"{name}: {error}") from error
 
@@ -167,21 +179,82 @@ def _fast(catalogue: Catalogue, format_: str) -> etree.XMLSchema:
 def thorough(catalogue: Catalogue, format_: str) -> xmlschema.XMLSchema:
     """The schema of `format_` as the thorough reader has it; SchemaInvalid where it is none."""
     name = file_of(entries(catalogue)[format_])
+    files = _gathered(catalogue, name)
+    if len(files) == 1:
+        source: Any = io.BytesIO(files[name])
+        options: dict[str, Any] = {"allow": "none"}
+    else:
+        source, options = f"{_BASE}{name}", {"allow": "all", "opener": _opener(files)}
     try:
-        # It includes nothing (see `_standing_alone`), and nothing may be fetched for it either.
-        return xmlschema.XMLSchema(io.BytesIO(catalogue.read(name)), allow="none", defuse="never")
+        return xmlschema.XMLSchema(source, defuse="never", **options)
     except xmlschema.XMLSchemaException as error:
         raise SchemaInvalid(f"{name}: {error}") from error
 
 
-def _standing_alone(content: bytes, name: str) -> etree._Element:
-    """The root of an XSD; SchemaInvalid where it takes another file in, since files are known by the catalogue alone."""
-    root = etree.fromstring(content)
-    for kind in ("include", "import", "redefine", "override"):
-        element = root.find(f"{{http://www.w3.org/2001/XMLSchema}}{kind}")
-        if element is not None and element.get("schemaLocation"):
-            raise SchemaInvalid(f"{name}: {kind}s another file; write it in one")
-    return root
+_BASE = "http://catalogue.invalid/"
+"""Before the names of files, where libraries ask for addresses: of a host that there is not (RFC 2606)."""
+_XSD = "{http://www.w3.org/2001/XMLSchema}"
+
+
+class _Files(etree.Resolver):
+    """Hands libxml2 the files of the catalogue that a schema takes in, and no others."""
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        super().__init__()
+        self._files = files
+
+    def resolve(self, system_url: str, public_id: str, context: Any) -> Any:  # type: ignore[override] # noqa: ARG002 - the stubs know no context, and lxml gives all three
+        """The file of that address; an empty one for any other, which is then told as missing."""
+        body = self._files.get(system_url.removeprefix(_BASE))
+        return self.resolve_string(body or b"", context, base_url=system_url)
+
+
+class _Opened(urllib.request.BaseHandler):
+    """The same for xmlschema, which asks an opener: it has no other handler, and so reaches nothing else."""
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        self._files = files
+
+    def http_open(self, request: urllib.request.Request) -> Any:
+        """The file of that address; URLError for any other."""
+        body = self._files.get(request.full_url.removeprefix(_BASE))
+        if body is None:
+            raise URLError(f"{request.full_url} is not in the catalogue")
+        return addinfourl(io.BytesIO(body), Message(), request.full_url, 200)
+
+
+def _opener(files: Mapping[str, bytes]) -> urllib.request.OpenerDirector:
+    opener = urllib.request.OpenerDirector()
+    opener.add_handler(_Opened(files))
+    return opener
+
+
+def _gathered(catalogue: Catalogue, name: str) -> dict[str, bytes]:
+    """An XSD and those it takes in, by name; SchemaInvalid where one lies outside of the catalogue.
+
+    Files are known by the catalogue alone, whose digest covers them.
+    """
+    files: dict[str, bytes] = {}
+    waiting = [name]
+    while waiting:
+        one = waiting.pop()
+        if one in files:
+            continue
+        files[one] = catalogue.read(one)
+        try:
+            root = etree.fromstring(files[one])
+        except etree.XMLSyntaxError as error:
+            raise SchemaInvalid(f"{one}: {error}") from error
+        for kind in ("include", "import", "redefine", "override"):
+            for element in root.iterfind(f"{_XSD}{kind}"):
+                if location := element.get("schemaLocation"):
+                    taken = posixpath.normpath(posixpath.join(posixpath.dirname(one), location))
+                    if ":" in location or not taken.startswith(f"{_FOLDER}/"):
+                        raise SchemaInvalid(f"{one}: {kind}s {location}, which is not of the catalogue")
+                    if catalogue.find(taken) is None:
+                        raise SchemaInvalid(f"{one}: {kind}s {location}, and there is no {taken}")
+                    waiting.append(taken)
+    return files
 
 
 def _qualify(root: etree._Element, namespace: str) -> None:

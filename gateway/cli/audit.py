@@ -32,7 +32,7 @@ def list_(
     config: output.ConfigOption = None,
     json: output.JsonOption = False,
 ) -> None:
-    """List what was done to tasks and what was refused, the newest first."""
+    """List what was done to tasks and in the registry, and what was refused, the newest first."""
     from gateway.cli.opening import with_store
     from gateway.store.contract import AuditWanted
 
@@ -45,7 +45,7 @@ def list_(
             output.as_json_line({"index": index, **said})
         return
     output.table(
-        ("number", "at", "partner", "person", "action", "result", "task", "reasons"),
+        ("number", "at", "partner", "person", "action", "result", "about", "reasons"),
         (
             (
                 str(index),
@@ -54,7 +54,7 @@ def list_(
                 said["actor"]["person"],
                 said["action"],
                 said["result"],
-                said["task"],
+                said["task"] or said.get("subject", ""),
                 " ".join(said["reasons"]),
             )
             for index, said in found

@@ -9,14 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.cli import output
+from gateway.cli import output, remote
 from gateway.cli.words import state, word
 from gateway.signs import shown
 
 _ASK_EVERY = 0.3
 """Seconds between questions while waiting."""
-_LONGEST_ID = 255
-"""Characters of an Idempotency-Key that a gateway takes."""
 _LONGEST_NAME = 100
 """Characters of a file's name that are told in one; the digest of the content follows."""
 
@@ -28,10 +26,8 @@ def register(cli: typer.Typer) -> None:
 
 def send(
     file: Annotated[Path, typer.Argument(help="What to send: any syntax, also gzip or zip.", metavar="FILE")],
-    url: Annotated[str, typer.Option(help="The gateway.", metavar="URL")] = "http://127.0.0.1:8080",
-    key: Annotated[
-        str, typer.Option(help="API key; better in the variable, where no process list shows it.", envvar="GATEWAY_KEY")
-    ] = "",
+    url: remote.UrlOption = remote.LOCAL,
+    key: remote.KeyOption = "",
     id_: Annotated[
         str,
         typer.Option(
@@ -44,15 +40,9 @@ def send(
 ) -> None:
     """Send FILE to a gateway. Exit code 1 where it is refused, or rejected within --wait."""
     body = output.existing_file(file).read_bytes()
-    if not key:
-        output.stop("an API key is needed: --key or GATEWAY_KEY")
-    if not _fits_header(key) or " " in key:
-        # The key is not repeated.
-        output.stop("the API key (--key or GATEWAY_KEY) is printable ASCII without blanks, on one line")
-    if not _fits_header(id_) or id_ != id_.strip() or len(id_) > _LONGEST_ID:
-        output.stop(f"--id has at most {_LONGEST_ID} printable ASCII characters, and no blank at its ends")
-    if not url.startswith(("http://", "https://")):
-        output.stop(f"{url} is no http or https address")
+    if not remote.fits_header(id_) or id_ != id_.strip() or len(id_) > remote.LONGEST_ID:
+        output.stop(f"--id has at most {remote.LONGEST_ID} printable ASCII characters, and no blank at its ends")
+    remote.require_address(url, key)
     headers = {
         "Authorization": f"Bearer {key}",
         "Content-Type": "application/octet-stream",
@@ -60,7 +50,7 @@ def send(
         "Accept-Language": output.language(lang),
     }
     try:
-        accepted = _ask(f"{url.rstrip('/')}/v1/messages", headers, body)
+        accepted = remote.ask(f"{url.rstrip('/')}/v1/messages", headers, body)
         if not json:
             output.say(word("stored_before" if accepted["duplicate"] else "stored", lang, id=accepted["id"]))
         if not wait:
@@ -71,27 +61,12 @@ def send(
             output.as_json(view)
         else:
             _report(view, lang)
-    except _Refused as refusal:
-        if json:
-            output.as_json(refusal.problem)
-        output.stop(str(refusal), output.NO)
+    except remote.Refused as refusal:
+        refusal.stop(json=json)
     except (KeyError, TypeError):
         output.stop(f"{url} does not answer like a gateway", output.NO)
     if view["state"] not in ("accepted", "held"):
         raise typer.Exit(output.NO)
-
-
-class _Refused(Exception):
-    """The gateway does not take it, or does not answer; `problem` says so for programs (RFC 9457)."""
-
-    def __init__(self, words: str, problem: dict[str, Any]) -> None:
-        super().__init__(words)
-        self.problem = problem
-
-
-def _fits_header(text: str) -> bool:
-    """Whether `text` can stand in a header of HTTP and mean the same to everybody."""
-    return text.isascii() and (text.isprintable() or not text)
 
 
 def _plain_name(file: Path) -> str:
@@ -99,14 +74,14 @@ def _plain_name(file: Path) -> str:
     import os
     from urllib.parse import quote
 
-    name = file.name if _fits_header(file.name) else quote(os.fsencode(file.name))
+    name = file.name if remote.fits_header(file.name) else quote(os.fsencode(file.name))
     return name if len(name) <= _LONGEST_NAME else hashlib.sha256(os.fsencode(file.name)).hexdigest()
 
 
 def _verdict(url: str, headers: dict[str, str], until: float) -> dict[str, Any]:
     """The payload's view once it is processed, or as it is when time is over."""
     while True:
-        view = _ask(url, headers)
+        view = remote.ask(url, headers)
         if view["state"] != "received" or time.monotonic() >= until:
             return view
         time.sleep(_ASK_EVERY)
@@ -141,50 +116,3 @@ def _place(place: dict[str, Any] | None) -> str:
 
     known = {field.name for field in fields(Place)}
     return str(Place(**{name: value for name, value in (place or {}).items() if name in known and value is not None}))
-
-
-def _ask(url: str, headers: dict[str, str], body: bytes | None = None) -> dict[str, Any]:
-    """One request and its JSON answer. _Refused where there is none, or it says no."""
-    import json as codec
-    from http.client import HTTPException
-    from urllib.error import HTTPError
-    from urllib.request import Request, urlopen
-
-    try:
-        # The scheme was checked before; whoever runs this command names the address.
-        with urlopen(Request(url, body, headers), timeout=60) as response:  # noqa: S310
-            content = response.read()
-    except HTTPError as error:
-        said = error.read()
-        words = f"{error.code} {_words(said, error.reason)}"
-        again = error.headers.get("Retry-After")
-        raise _Refused(
-            words + (f" (again in {again} s)" if again else ""), _problem(said, error.code, words)
-        ) from error
-    except (OSError, HTTPException, ValueError) as error:
-        # ValueError: an address that is none, such as one with an unknown port.
-        words = f"{url} does not answer: {getattr(error, 'reason', error)}"
-        raise _Refused(words, {"title": words, "status": None}) from error
-    try:
-        answer = codec.loads(content)
-    except ValueError as error:
-        words = f"{url} does not answer like a gateway"
-        raise _Refused(words, {"title": words, "status": None}) from error
-    return answer if isinstance(answer, dict) else {}
-
-
-def _problem(body: bytes, status: int, otherwise: str) -> dict[str, Any]:
-    """The problem in an answer, or one made of its status."""
-    import json as codec
-
-    try:
-        problem = codec.loads(body)
-    except ValueError:
-        problem = None
-    return problem if isinstance(problem, dict) else {"title": otherwise, "status": status}
-
-
-def _words(body: bytes, otherwise: str) -> str:
-    """Title and detail of a problem."""
-    problem = _problem(body, 0, otherwise)
-    return " ".join(str(problem[name]) for name in ("title", "detail") if problem.get(name)) or otherwise

@@ -7,11 +7,11 @@ earlier ones came to before anything is committed. The trip, the stores and the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any, cast
 
-from gateway.decide.desk import Desk
+from gateway.decide.desk import Alarm, Desk
 from gateway.decide.effects import (
     AddKeys,
     Ask,
@@ -34,6 +34,7 @@ from gateway.decide.effects import (
     Move,
     NewCase,
     Posting,
+    Register,
     Reserve,
     Retract,
     Reverse,
@@ -44,6 +45,7 @@ from gateway.decide.effects import (
     Wait,
 )
 from gateway.decide.facts import (
+    MOST_OWN,
     ActsOn,
     Answer,
     CaseById,
@@ -54,7 +56,9 @@ from gateway.decide.facts import (
     Ledger,
     LedgerEntry,
     LinkedCases,
+    OwnCases,
     Query,
+    Subject,
     TallyOf,
     TaskById,
     TasksOf,
@@ -63,6 +67,8 @@ from gateway.decide.facts import (
     WaitingDocument,
 )
 from gateway.decide.figures import FigureBook
+from gateway.decide.persons import name_rule
+from gateway.decide.subjects import lay_over
 from gateway.decide.tasks import (
     DEADLINE,
     act_done,
@@ -86,6 +92,8 @@ from gateway.model import (
     Figure,
     Finding,
     MadeReport,
+    Registered,
+    SubjectVersion,
     Tally,
     Task,
     TaskState,
@@ -141,6 +149,8 @@ class Applied:
     """(case, kind, the case it belongs to)."""
     deadlines: Mapping[str, Deadline | None] = field(default_factory=dict)
     """By id; None where it is undone."""
+    subjects: tuple[SubjectVersion, ...] = ()
+    """What is registered of subjects, in order."""
     tasks: Mapping[str, Task] = field(default_factory=dict)
     """Tasks that were asked, claimed, decided or withdrawn, as they are then, by id."""
     audit: tuple[AuditEntry, ...] = ()
@@ -184,6 +194,7 @@ class _Changes:
         self._figures = FigureBook(desk.facts, occasion.id, occasion.at, desk.figures, desk.test)
         self._reports: list[MadeReport] = []
         self._lots = desk.open_lots()
+        self._subjects: list[SubjectVersion] = []
 
     @property
     def applied(self) -> Applied:
@@ -197,6 +208,7 @@ class _Changes:
             self._books.entries,
             tuple(self._links),
             self._deadlines,
+            tuple(self._subjects),
             self._tasks,
             tuple(self._audit),
             tuple(self._figures.added),
@@ -225,6 +237,8 @@ class _Changes:
                 self._ask(effect)
             case Settle() | Close() | Claim() | GiveBack() | Escalate():
                 effect = self._change_task(effect) or effect
+            case Register():
+                self._register(effect)
             case Attempt():
                 self._tell(effect.action, effect.task, effect.case, effect.office, effect.role, why=effect.reasons)
             case Tell():
@@ -288,6 +302,45 @@ class _Changes:
                 effect.id, effect.kind, effect.case, effect.at, effect.args, self._desk.test
             )
 
+    def _register(self, effect: Register) -> None:
+        """The next version of a subject, of which the audit tells with the one that it follows."""
+        desk, occasion = self._desk, self._desk.occasion
+        known = desk.facts[Subject(effect.scheme, effect.value, effect.valid_from, desk.test)]
+        mine = [one for one in self._subjects if (one.scheme, one.value) == (effect.scheme, effect.value)]
+        known = lay_over(known, mine, effect.valid_from)
+        made = SubjectVersion(
+            effect.scheme,
+            effect.value,
+            known.newest + 1,
+            effect.valid_from,
+            effect.state,
+            effect.name,
+            effect.attributes,
+            occasion.actor.partner.id,
+            occasion.id,
+            occasion.at,
+            desk.test,
+        )
+        self._subjects.append(made)
+        self._audit.append(
+            AuditEntry(
+                desk.now,
+                "registry.register",
+                "done",
+                occasion.actor.partner.id,
+                occasion.actor.person,
+                occasion.actor.role,
+                task_id="",
+                case_id="",
+                office="",
+                occasion=occasion.id,
+                before=_registered(known.version),
+                after=_registered(made),
+                test=desk.test,
+                subject=f"{effect.scheme} {effect.value}",
+            )
+        )
+
     def _ask(self, effect: Ask) -> None:
         """The task that is asked, due when whoever asks says, or when the rule of its kind does."""
         desk = self._desk
@@ -315,6 +368,8 @@ class _Changes:
                 action = "task.escalate" if effect.office else "task.expire"
             case Settle() | Close():
                 after = decide_task(before, effect.option, desk.occasion.id, person, desk.now)
+                if isinstance(effect, Settle):
+                    after = replace(after, evidence=tuple(dict.fromkeys((*before.evidence, *effect.evidence))))
                 others = before.is_claimed(desk.occasion.at) and before.person_id != person
                 action = "task.withdraw" if not effect.option else "task.override" if others else "task.decide"
         self._keep_task(after, before)
@@ -348,13 +403,15 @@ class _Changes:
     ) -> None:
         """A line of the audit: of what was done where the task is there as it was, and else of what was refused."""
         occasion = self._desk.occasion
+        # A term that is over is nobody's doing: the rule of such tasks is.
+        by_rule = name_rule("tasks", after.kind) if after is not None and isinstance(occasion, Alarm) else ""
         self._audit.append(
             AuditEntry(
                 self._desk.now,
                 action,
                 "done" if after is not None else "refused",
                 occasion.actor.partner.id,
-                occasion.actor.person,
+                occasion.actor.person or by_rule,
                 role or occasion.actor.role,
                 task_id,
                 case_id,
@@ -366,6 +423,20 @@ class _Changes:
                 test=self._desk.test,
             )
         )
+
+
+def _registered(version: SubjectVersion | None) -> dict[str, str]:
+    """A version as the audit says it: what is registered by name, and no more of it."""
+    if version is None:
+        return {}
+    told = {
+        "version": str(version.version),
+        "valid_from": version.valid_from.isoformat(),
+        "state": version.state,
+        "name": version.name,
+        "attributes": " ".join(sorted(version.attributes)),
+    }
+    return {name: value for name, value in told.items() if value}
 
 
 def _standing(task: Task | None) -> dict[str, str]:
@@ -488,6 +559,8 @@ class Ground:
     """By account and id, of live and of test traffic."""
     links: set[tuple[str, str, str]] = field(default_factory=set)
     tasks: dict[str, Task] = field(default_factory=dict)
+    subjects: dict[tuple[str, str, bool], tuple[SubjectVersion, ...]] = field(default_factory=dict)
+    """Versions by scheme, value, and whether it is test traffic's, in order."""
     opened: set[tuple[str, bool]] = field(default_factory=set)
     """Ids of cases that were opened, of live and of test traffic."""
     figures: dict[tuple[str, bool], dict[str, Figure | None]] = field(default_factory=dict)
@@ -504,6 +577,9 @@ class Ground:
         self.attached.update(applied.attached)
         self.links.update(applied.links)
         self.tasks.update(applied.tasks)
+        for made in applied.subjects:
+            key = (made.scheme, made.value, made.test)
+            self.subjects[key] = (*self.subjects.get(key, ()), made)
         self.accounts.update(((name, applied.test), account) for name, account in applied.accounts.items())
         self.entries.update(((*key, applied.test), entry) for key, entry in applied.entries.items())
         self.opened.update((case_id, applied.test) for case_id, step in applied.cases.items() if step.before is None)
@@ -513,10 +589,26 @@ class Ground:
             told = self.figures.setdefault((figure.subject, applied.test), {})
             told[figure.kind] = figure if figure.count > 0 else None
 
+    def copy(self) -> Ground:
+        """Another ground, upon which may be laid what this one is not to hold."""
+        return Ground(
+            dict(self.cases),
+            dict(self.waits),
+            set(self.attached),
+            dict(self.accounts),
+            dict(self.entries),
+            set(self.links),
+            dict(self.tasks),
+            dict(self.subjects),
+            set(self.opened),
+            {subject: dict(told) for subject, told in self.figures.items()},
+            dict(self.tallies),
+            dict(self.draws),
+        )
+
     def over(self, facts: Facts) -> Facts:
         """`facts` as they will be; the versions stay those of the store's answers, which the commit compares."""
-        laid = (self.cases, self.waits, self.attached, self.accounts, self.links, self.tasks, self.figures, self.draws)
-        if not any(laid):
+        if not any(getattr(self, held.name) for held in fields(self)):
             return facts
         known = {query: Answer(self._value(query, a.value), a.version) for query, a in facts.answers.items()}
         for case_id, test in self.opened:
@@ -532,6 +624,10 @@ class Ground:
                     if case.test == query.test and not case.keys.isdisjoint(query.keys):
                         found[case.id] = case
                 return tuple(found[id_] for id_ in sorted(found))
+            case OwnCases():
+                found = {case.id: self.cases.get(case.id, case) for case in cast("Sequence[Case]", value)}
+                found.update((case.id, case) for case in self.cases.values() if _is_own(case, query))
+                return tuple(found[id_] for id_ in sorted(found)[-MOST_OWN:])
             case CaseById():
                 pending = self.cases.get(query.id)
                 return pending if pending is not None and pending.test == query.test else value
@@ -566,6 +662,9 @@ class Ground:
                     if task.case_id == query.case and task.test == query.test and task.state is TaskState.DECIDED
                 )
                 return tuple(done[id_] for id_ in sorted(done))
+            case Subject():
+                made = self.subjects.get((query.scheme, query.value, query.test), ())
+                return lay_over(cast("Registered", value), made, query.day)
             case Ledger():
                 return self.accounts.get((query.account, query.test), value)
             case LedgerEntry():
@@ -580,6 +679,12 @@ class Ground:
                 return tuple(told[kind] for kind in sorted(told) if told[kind] is not None)
             case _:
                 return value
+
+
+def _is_own(case: Case, query: OwnCases) -> bool:
+    """Whether a case that is not committed yet is one that the partner opened, and the number finds."""
+    known = case.id == query.key or any(value == query.key for _, value in case.keys)
+    return known and case.partner_id == query.partner and case.test == query.test
 
 
 def _other_end(link: tuple[str, str, str], case_id: str) -> Iterable[str]:

@@ -81,7 +81,26 @@ class Alarm:
         return Actor(GATEWAY)
 
 
-Occasion = MessageIn | Act | Alarm
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """The occasion that a document is which another decision made: nobody sent it."""
+
+    document_type: str
+    document: Document
+    actor: Actor
+    """In whose name."""
+    id: str
+    """Of its row among the messages; the ids of all that its decision makes derive from it."""
+    at: datetime
+    """When what raised it was received."""
+    parent: str
+    """Id of the occasion that raised it."""
+    depth: int = 1
+    """How many decisions lead to it from what was received."""
+    test: bool = False
+
+
+Occasion = MessageIn | Act | Alarm | Raised
 """What causes a decision."""
 
 

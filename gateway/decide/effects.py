@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
@@ -66,6 +66,8 @@ class Move:
     track: str
     event: str
     reasons: tuple[Finding, ...] = ()
+    rule: str = ""
+    """By which rule set (`persons.name_rule`), where that decides and no person or partner does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +310,8 @@ class Settle:
     reasons: tuple[Finding, ...] = ()
     role: str = ""
     """In which role the person decides."""
+    evidence: tuple[str, ...] = ()
+    """What the decision rests on besides, by its id: whoever may look at the task may look at that too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -403,6 +407,34 @@ class KeepReport:
     report: MadeReport
 
 
+@dataclass(frozen=True, slots=True)
+class Register:
+    """From `valid_from` on the registry says this of whoever goes by `value` in `scheme`; it is a version of its own.
+
+    `attributes` are all of them (`documents.registration.Attributes` as JSON); facts must hold the subject on that day.
+    """
+
+    scheme: str
+    value: str
+    valid_from: date
+    state: str
+    name: str = ""
+    attributes: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Raise:
+    """`document` is decided by its own flow next, in the same transaction, as if `acting` had sent it.
+
+    It sees all that was decided before it. Where it is refused, that is an alert, and what raised it stands.
+    """
+
+    document_type: str
+    document: Document
+    acting: str = ""
+    """Id of the partner in whose name; empty for whoever caused the decision that raises it."""
+
+
 Effect = (
     NewCase
     | Move
@@ -438,4 +470,6 @@ Effect = (
     | KeepReport
     | Count
     | Disclose
+    | Raise
+    | Register
 )

@@ -16,11 +16,13 @@ from gateway.decide.names import (
     Name,
     case_name,
     draw_name,
+    exhibit_name,
     figures_name,
     key_names,
     ledger_name,
     links_name,
     report_name,
+    subject_name,
     tally_name,
     task_name,
     tasks_name,
@@ -33,11 +35,13 @@ from gateway.model import (
     Case,
     Draw,
     Entry,
+    Exhibit,
     Figure,
     FigureSum,
     MadeReport,
     Partner,
     Person,
+    Registered,
     Tally,
     Task,
 )
@@ -84,6 +88,24 @@ class CaseById(Question[Case | None]):
     def touches(self, answer: Case | None) -> Iterator[Name]:  # noqa: ARG002 - the base class's signature
         """The case, whether it is there or not."""
         yield case_name(self.id)
+
+
+MOST_OWN = 10
+"""Cases that a number finds for whoever takes part in them: a bill may be of several consignments, and a container is in
+one at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCases(Question[tuple[Case, ...]]):
+    """The newest cases of the number `key`, of whatever kind that is, or of that id, in which `partner` takes part.
+
+    They are ordered by case id, and MOST_OWN at most. What is another's is looked for, and not found, like what is not there at all. It is how things stood when it was
+    asked, to be told and not to be decided upon: whatever moves them meanwhile is held up by nobody who asks.
+    """
+
+    partner: str
+    key: str
+    test: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +165,32 @@ class PersonById(Question[Person | None]):
     """The person with this id, active or not."""
 
     id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subject(Question[Registered]):
+    """What is registered on a day of whoever goes by `value` in `scheme`."""
+
+    scheme: str
+    value: str
+    day: date
+    test: bool = False
+
+    def touches(self, answer: Registered) -> Iterator[Name]:  # noqa: ARG002 - the base class's signature
+        """The subject, whether anything is registered of it or not."""
+        yield subject_name(self.scheme, self.value, test=self.test)
+
+
+@dataclass(frozen=True, slots=True)
+class ExhibitById(Question[Exhibit | None]):
+    """The piece of evidence with this id, without its bytes."""
+
+    id: str
+    test: bool = False
+
+    def touches(self, answer: Exhibit | None) -> Iterator[Name]:  # noqa: ARG002 - the base class's signature
+        """The evidence, whether it has come or not."""
+        yield exhibit_name(self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,12 +348,15 @@ class LastReport(Question[MadeReport | None]):
 
 Query = (
     CasesByKeys
+    | OwnCases
     | CaseById
     | LinkedCases
     | TaskById
     | TasksOf
     | ActsOn
     | PersonById
+    | Subject
+    | ExhibitById
     | NextNumber
     | PartnerById
     | PartnerByIdentifier
@@ -326,7 +377,7 @@ class Answer:
     """What the store said, and a token that it compares at the commit.
 
     An empty answer has a version too (a case that was not there may be by then). An empty token
-    means that the answer cannot move, as a reserved number cannot.
+    means that the answer cannot move, as a reserved number cannot, or that nothing is decided upon it.
     """
 
     value: object

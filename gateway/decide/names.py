@@ -26,6 +26,16 @@ def links_name(case_id: str) -> Name:
     return ("links", case_id)
 
 
+def subject_name(scheme: str, value: str, *, test: bool) -> Name:
+    """A subject of the registry with all its versions, whether there are any or not."""
+    return ("subject", scheme, value, test)
+
+
+def exhibit_name(exhibit_id: str) -> Name:
+    """A piece of evidence, whether it has come or not."""
+    return ("exhibit", exhibit_id)
+
+
 def task_name(task_id: str) -> Name:
     """A task, whether it is asked yet or not."""
     return ("task", task_id)

@@ -21,8 +21,18 @@ from gateway.check.acts import ActRules
 from gateway.decide.answers import fault
 from gateway.model import ActDone, Finding, HeldRole, Partner, Person, Task
 
+AUTOMATIC = "rule:"
+"""How the name begins of what decides in a person's place."""
 SUPERVISE = "supervise"
 """The act by which one may go on with what another has claimed."""
+
+
+def name_rule(kind: str, id_: object) -> str:
+    """Who decides where a rule does: `rule:review:2016-01-01`, so that reports can tell hand from machine.
+
+    `kind` is a kind of rules, `id_` what tells the one that decides from others of that kind.
+    """
+    return f"{AUTOMATIC}{kind}:{id_}"
 
 
 @dataclass(frozen=True, slots=True)

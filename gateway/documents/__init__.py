@@ -16,7 +16,9 @@ from gateway.documents.clearance import ClearanceNotice
 from gateway.documents.customs_entry import CustomsEntry
 from gateway.documents.decision import Decision
 from gateway.documents.declaration import Declaration
+from gateway.documents.enquiry import Enquiry
 from gateway.documents.manifest import Manifest
+from gateway.documents.registration import Registration
 from gateway.documents.release import ReleaseNotice
 from gateway.documents.response import Response
 from gateway.documents.transfer import Transfer
@@ -65,8 +67,10 @@ __all__ = [
     "Decision",
     "Declaration",
     "Document",
+    "Enquiry",
     "Manifest",
     "Part",
+    "Registration",
     "ReleaseNotice",
     "Response",
     "Transfer",

@@ -95,6 +95,8 @@ Code = Annotated[
     str, StringConstraints(min_length=1, max_length=35, pattern=r"^[^\s\x00-\x1f\x7f-\x9f\u{fffe}\u{ffff}]+$")
 ]
 """A coded value or identifier without blanks and control characters (UN/EDIFACT gives an..35 to references)."""
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+"""SHA-256 in lower-case hex."""
 Reference = Annotated[
     str,
     StringConstraints(
@@ -191,6 +193,9 @@ class Document(Part):
 
     document_type: ClassVar[str] = ""
     """The name of its type, which agreements, mappings and feeds use."""
+    each: ClassVar[str] = ""
+    """The list by whose items it is decided, piece after piece, each item with an outcome of its own; empty for one that is
+    decided as a whole."""
     version: ClassVar[int] = 1
     """Of the model: counted up where values that were kept before would no longer be read, and `grow` says how they are."""
 

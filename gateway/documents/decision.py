@@ -7,6 +7,7 @@ so that nobody decides what has changed meanwhile.
 from __future__ import annotations
 
 from gateway.documents.base import Code, Document, Moment, Text, Version, item
+from gateway.documents.parts import ExhibitReference
 
 
 class Decision(Document):
@@ -21,5 +22,8 @@ class Decision(Document):
     decided_at: Moment | None = item("决定时间", "When it was decided.", source="UN/EDIFACT 2005=137")
     reasons: tuple[Text, ...] = item("原因", "Why.", source="UN/EDIFACT 4440", many=True)
     remarks: Text | None = item("备注", "What else is to be known.", source="UN/EDIFACT 4440")
-    evidence: tuple[Code, ...] = item("附件编号", "Evidence it rests on, by its id.", many=True)
+    evidence: tuple[Code, ...] = item("附件编号", "Evidence it rests on that is kept here, by its id.", many=True)
+    recordings: tuple[ExhibitReference, ...] = item(
+        "外存证据", "Evidence it rests on that is kept elsewhere, such as a recorder's clip.", many=True
+    )
     signature: Text | None = item("签名", "Signature over the decision, as the agreement says.")

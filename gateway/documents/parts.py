@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from gateway.documents.base import Code, Country, Currency, Number, Part, Reference, Text, TransportMode, Unit, item
+from gateway.documents.base import (
+    Code,
+    Count,
+    Country,
+    Currency,
+    Digest,
+    Moment,
+    Number,
+    Part,
+    Reference,
+    Text,
+    TransportMode,
+    Unit,
+    item,
+)
 
 
 class Function(StrEnum):
@@ -50,6 +64,17 @@ class Party(Part):
     country: Country | None = item("国家/地区", "Country, ISO 3166-1 alpha-2.", source="UN/EDIFACT 3207")
     contact: Text | None = item("联系人", "Person to ask.", source="UN/EDIFACT 3412")
     telephone: Reference | None = item("电话", "Telephone number.", source="UN/EDIFACT 3148")
+
+
+class ExhibitReference(Part):
+    """Evidence that is kept elsewhere, such as a recorder's clip: where it is, and by what it is known again."""
+
+    sha256: Digest = item("摘要", "SHA-256 of its bytes, 64 hex digits in lower case.", required=True)
+    media_type: Code = item("媒体类型", "Its media type (RFC 6838), such as video/mp4.", required=True)
+    size: Count | None = item("字节数", "Its bytes.")
+    taken_at: Moment | None = item("采集时间", "When it was taken.", source="UN/EDIFACT 2005=137")
+    device: Code | None = item("采集设备", "What took it: a camera, a scale, a reader.")
+    uri: Text = item("存放地址", "Where it is kept.", required=True)
 
 
 class Transport(Part):

@@ -8,7 +8,19 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from gateway.documents.base import Code, DeclarationNumber, Document, Moment, NoticeNumber, Part, Text, Version, item
+from gateway.documents.base import (
+    Code,
+    Count,
+    DeclarationNumber,
+    Document,
+    Moment,
+    NoticeNumber,
+    Part,
+    Reference,
+    Text,
+    Version,
+    item,
+)
 
 
 class Outcome(StrEnum):
@@ -33,6 +45,24 @@ class Reason(Part):
     value: Text | None = item("值", "The value found there.")
 
 
+class Told(Part):
+    """答复: one thing that an enquiry is answered with."""
+
+    number: Code | None = item("业务编号", "The consignment it is about, by its number.")
+    name: Code = item("名称", "What is told: the status, a track, a kind of number or document.", required=True)
+    value: Text = item("内容", "What it is, as programs know it.", required=True)
+    text: Text | None = item("说明", "The same in words.", source="UN/EDIFACT 4440")
+
+
+class Line(Part):
+    """逐项结果: what became of one line of a document of many."""
+
+    number: Count = item("序号", "The line's place in the document, from 1.", required=True)
+    reference: Code | None = item("编号", "What the line is about, by its number.")
+    outcome: Outcome = item("结果", "What became of it.", required=True)
+    reasons: tuple[Reason, ...] = item("原因", "Why it was not accepted.", many=True)
+
+
 class Response(Document):
     """回执: the answer to one document."""
 
@@ -42,8 +72,10 @@ class Response(Document):
         "回执唯一号", "The response's own id; a repeat carries the same.", source="RESPONSE_ID", required=True
     )
     document: Code = item("单证类型", "Which kind of document it answers: declaration, transfer ...", required=True)
-    reference: Code | None = item("企业报检号", "The sender's own number of that document.", source="CusCiqNo, DeclNo")
-    number: Code | None = item("业务编号", "The number that document goes by.", source="EntDealNo")
+    reference: Reference | None = item(
+        "企业报检号", "The sender's own number of that document.", source="CusCiqNo, DeclNo"
+    )
+    number: Reference | None = item("业务编号", "The number that document goes by.", source="EntDealNo")
     declaration_number: DeclarationNumber | None = item("报检号", "The number issued, n15.", source="DeclGetNo; ClBlNo")
     notice_number: NoticeNumber | None = item("通关单号", "The clearance notice issued, n18.")
     outcome: Outcome = item("结果", "What became of it.", source="RspKind", required=True)
@@ -55,3 +87,5 @@ class Response(Document):
     at: Moment | None = item("操作时间", "When it was decided.", source="OperTime, RspGenTime")
     organisation: Code | None = item("机构", "Bureau that decided, n6.", source="SenderAddr")
     reasons: tuple[Reason, ...] = item("原因", "Reasons.", source="AddInfo", many=True)
+    answer: tuple[Told, ...] = item("答复", "What an enquiry is answered with.", many=True)
+    lines: tuple[Line, ...] = item("逐项结果", "What became of each line of a document of many.", many=True)

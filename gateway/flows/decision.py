@@ -3,7 +3,7 @@
     settled     the option's event has happened to the task's case; the answer has the task's new version
     claimed     the option `claim`: others keep away for a while; `return` gives the task back
     moved on    the task was decided or withdrawn meanwhile, or is not the one that was looked at: what it is now
-    refused     no such task or option, another office's task, an event that may not happen to the case any more, a person
+    refused     no such task or option, evidence that is not there, another office's task, an event that may not happen to the case any more, a person
                 who may not (`decide.persons`), or another's claim
 
 Whoever decides waits for that answer, so that it is decided at once. The flow that owns the track, and every other one,
@@ -19,7 +19,7 @@ from datetime import timedelta
 from gateway.decide.answers import Subject, fault, refuse, response
 from gateway.decide.desk import Desk
 from gateway.decide.effects import Alert, Attempt, Claim, Effect, GiveBack, Respond, Settle
-from gateway.decide.facts import ActsOn, CaseById, PersonById, TaskById
+from gateway.decide.facts import ActsOn, CaseById, ExhibitById, PersonById, TaskById
 from gateway.decide.flow import Flow, Takes
 from gateway.decide.parties import BUREAU, identified
 from gateway.decide.persons import Permit, asks_history, judge_person
@@ -61,7 +61,7 @@ def _change(desk: Desk, decision: Decision, task: Task, permit: Permit) -> Effec
     if decision.option == GIVE_BACK:
         return GiveBack(task.id, permit.role)
     said = tuple(fault("decide.told", "reasons", text=text, answer=decision.option) for text in decision.reasons)
-    return Settle(task.id, decision.option, said, permit.role)
+    return Settle(task.id, decision.option, said, permit.role, decision.evidence)
 
 
 def _subject(decision: Decision) -> Subject:
@@ -135,6 +135,17 @@ def _faults(desk: Desk, task: Task, case: Case | None, decision: Decision) -> It
     if case is None or step is None or step.late:
         status = case.status if case is not None else "–"
         yield fault("decide.status.not_allowed", "option", decision.option, event=event, status=status)
+    yield from _unshown(desk, task, decision)
+
+
+def _unshown(desk: Desk, task: Task, decision: Decision) -> Iterator[Finding]:
+    """Evidence that is named and not there: another's that the task does not name is not there for the sender."""
+    questions = [ExhibitById(exhibit_id, desk.test) for exhibit_id in decision.evidence]
+    desk.facts.require(questions)
+    for index, question in enumerate(questions):
+        exhibit = desk.facts[question]
+        if exhibit is None or (exhibit.partner_id != desk.sender.id and question.id not in task.evidence):
+            yield fault("decide.evidence.unknown", f"evidence[{index}]", question.id)
 
 
 FLOW = Flow("decision", takes=(Takes(Decision),), decide=decide, at_once=True)

@@ -18,8 +18,9 @@ from typing import Protocol
 
 from gateway import findings as known
 from gateway.catalogue import Catalogue
+from gateway.check.nodes import ElementUse
 from gateway.check.structure import check_service
-from gateway.check.tables import ElementUse, service
+from gateway.check.tables import service
 from gateway.model import Finding, Place, Severity, Syntax
 from gateway.parse.charsets import CODECS, strangers
 from gateway.parse.edifact import DEFAULT

@@ -1,6 +1,6 @@
-"""What the audit's log says: one leaf an act that was done or refused, as canonical JSON (RFC 8785).
+"""What the audit's log says: one leaf an act that was done or refused, or a change of the registry, in canonical JSON.
 
-The audit is a Merkle log of its own beside that of the receipts, hashed and signed in the same way (`chain`, `signed`)
+Canonical is RFC 8785. The audit is a Merkle log of its own beside that of the receipts, hashed and signed in the same way (`chain`, `signed`)
 under the name `.../audit`. It names persons, and so it is for those who may audit, and travels with no receipt.
 """
 
@@ -36,5 +36,6 @@ def write_entry(entry: AuditEntry, log: str) -> bytes:
             "result": entry.result,
             "task": bounded(entry.task_id),
             "version": VERSION,
+            **({"subject": bounded(entry.subject)} if entry.subject else {}),
         }
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from gateway.model import Delivery, Finding, MessageState, Partner, Payload, Role, Stage
+from gateway.model import Delivery, Exhibit, Finding, MessageState, Partner, Payload, Role, Stage
 from gateway.receipt import signed
 
 
@@ -27,6 +27,10 @@ class Notary:
         """These bytes are ours now."""
         return signed.received(payload, log=self.log)
 
+    def received_exhibit(self, exhibit: Exhibit) -> bytes:
+        """This piece of evidence is ours now."""
+        return signed.received_exhibit(exhibit, log=self.log)
+
     def checked(
         self,
         payload: Payload,
@@ -39,8 +43,9 @@ class Notary:
         findings: Sequence[Finding],
         schema: str,
         mapping: str,
+        parent: str = "",
     ) -> bytes:
-        """What syntax and schema made of one message."""
+        """What syntax and schema made of one message; `parent` is the occasion that raised it, where one did."""
         return signed.checked(
             payload,
             log=self.log,
@@ -52,6 +57,7 @@ class Notary:
             findings=findings,
             schema=schema,
             mapping=mapping,
+            parent=parent,
         )
 
     def handed_over(

@@ -41,8 +41,11 @@ FIELDS: Final[Mapping[str, Mapping[str, type]]] = {
     Stage.ANSWERED: _HANDED_OVER | {"answer_message": str, "verdict": str},
 }
 """The fields of each stage's receipts, all of them required and no other allowed but `OPTIONAL`, in version 1."""
-OPTIONAL: Final[Mapping[str, Mapping[str, type]]] = {Stage.RECEIVED: {"person": str, "role": str}}
-"""Fields that stand only in the receipts of what a person sent."""
+OPTIONAL: Final[Mapping[str, Mapping[str, type]]] = {
+    Stage.RECEIVED: {"person": str, "role": str, "device": str, "media_type": str, "taken_at": str},
+    Stage.CHECKED: {"parent": str},
+}
+"""Fields that stand only in the receipts of what a person sent, of evidence, and of what a decision raised."""
 
 
 _TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")

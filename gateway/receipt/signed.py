@@ -29,7 +29,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from gateway.errors import ReceiptInvalid
-from gateway.model import Delivery, Finding, MessageState, Payload, Role, Stage
+from gateway.model import Delivery, Exhibit, Finding, MessageState, Payload, Role, Stage
 
 VERSION: Final = 1
 """The version of the receipts' fields; every receipt carries it."""
@@ -111,6 +111,28 @@ def received(payload: Payload, *, log: str) -> bytes:
     )
 
 
+def received_exhibit(exhibit: Exhibit, *, log: str) -> bytes:
+    """The receipt for the sender of a piece of evidence: these bytes are ours now, and this was said of them."""
+    return _leaf(
+        {
+            "at": timestamp(exhibit.received_at),
+            "device": bounded(exhibit.device),
+            "environment": _environment(exhibit.test),
+            "media_type": bounded(exhibit.media_type),
+            "payload": exhibit.id,
+            "sender": exhibit.partner_id,
+            "sha256": exhibit.sha256,
+            "size": exhibit.size,
+            "stage": Stage.RECEIVED.value,
+            "taken_at": timestamp(exhibit.taken_at) if exhibit.taken_at else "",
+            "transport": "http",
+            "transport_id": exhibit.transport_id,
+            **({"person": exhibit.person_id} if exhibit.person_id else {}),
+        },
+        log,
+    )
+
+
 def checked(
     payload: Payload,
     *,
@@ -123,11 +145,13 @@ def checked(
     findings: Sequence[Finding],
     schema: str = "",
     mapping: str = "",
+    parent: str = "",
 ) -> bytes:
     """The receipt for the sender: what syntax and schema made of one message of its payload.
 
     `reference` is the sender's own number of the message (UNH 0062, ST02); `schema` and `mapping` are
-    the digests of the tables that judged and read it, empty where none was there.
+    the digests of the tables that judged and read it, empty where none was there. Of a document that a decision raised,
+    `parent` is the id of what was decided, and the payload is the document itself, as canonical JSON.
     """
     listed = _listed(findings)
     everything = canonical(listed)
@@ -146,6 +170,7 @@ def checked(
         "schema": schema,
         "stage": Stage.CHECKED.value,
         "verdict": verdict.value,
+        **({"parent": parent} if parent else {}),
     }
     if len(everything) > LARGEST_LEAF // 2:
         room = LARGEST_LEAF - len(_leaf(said | {"findings": []}, log))

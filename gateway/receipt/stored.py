@@ -18,7 +18,7 @@ from typing import Final
 
 from gateway.errors import ReceiptInvalid
 from gateway.receipt import chain
-from gateway.receipt.anchor import is_name_of
+from gateway.receipt.anchor import generation, is_name_of
 from gateway.receipt.chain import Frontier, GetNode, Node
 from gateway.receipt.problems import Problem
 from gateway.receipt.signed import Checkpoint, Verifier, bounded
@@ -142,6 +142,21 @@ class StoredLog:
             self._add("receipt.stored.beyond", end.last, size=str(end.size))
         if end.newest and end.origin != end.newest_origin:
             self._add("receipt.stored.name", found=end.origin, expected=end.newest_origin)
+
+    def require(self, note: str, get_node: GetNode) -> None:
+        """Judge what was seen to its end by a checkpoint that is kept outside of the store: the log must begin with it.
+
+        One of a name that the log had before binds nobody under the present one.
+        """
+        try:
+            head = self._head(Note(0, note.partition("\n")[0], note))
+        except ReceiptInvalid:
+            self._add("receipt.stored.anchor_foreign")
+            return
+        if self._origin and generation(head.origin) < generation(self._origin):
+            return
+        if head.size > self.size or _frontier(head, get_node) is None:
+            self._add("receipt.stored.anchored", size=str(head.size), before=str(self.size))
 
     def _take_entry(self, index: int, row: Row | None, nodes: Mapping[Node, bytes]) -> None:
         given = nodes.get((0, index))

@@ -87,7 +87,7 @@ class Intake:
         refuse_size(size, self._settings.limits)
         if not size:
             raise PayloadUnreadable("The payload is empty.")
-        await self._refuse_under_pressure()
+        await self.refuse_under_pressure()
         at = self._clock()
         payload = Payload(
             id=new_payload_id(),
@@ -126,8 +126,11 @@ class Intake:
         finally:
             self.in_flight -= 1
 
-    async def _refuse_under_pressure(self) -> None:
-        """Raise what the last reading of queue and disk calls for; read anew once a second."""
+    async def refuse_under_pressure(self) -> None:
+        """Raise what keeps anything more from being taken in: what the last reading of queue and disk calls for.
+
+        They are read anew once a second.
+        """
         instant = time.monotonic()
         if instant - self._judged_at >= _PRESSURE_AGE:
             self._judged_at = instant

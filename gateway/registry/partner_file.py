@@ -54,7 +54,7 @@ from pydantic_core import ErrorDetails
 from gateway import model
 from gateway.catalogue import Catalogue, compiled
 from gateway.catalogue_folders import shipped
-from gateway.check import acts
+from gateway.check import acts, tables
 from gateway.errors import ConfigurationInvalid
 from gateway.receipt import advice
 from gateway.registry.credential_entry import ID, CredentialEntry, Entry, KeyEntry
@@ -117,6 +117,13 @@ def _format(name: str, info: ValidationInfo) -> str:
     return name
 
 
+def _guide(name: str, info: ValidationInfo) -> str:
+    known = tables.guide_names(Known.of(info).catalogue)
+    if name and name not in known:
+        raise ValueError(f"there is no guide {name}{near(name, known)}; `gateway schema list` names them")
+    return name
+
+
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
@@ -162,6 +169,9 @@ class AgreementEntry(Entry):
         description="Wire format; * for any, inbound only; responses also as edifact:APERAK:D:96B:UN or x12:824:004010",
     )
     mapping: str = Field("", description="Name of the partner's variation of the mapping, such as clearance/acme")
+    guide: Annotated[str, AfterValidator(_guide)] = Field(
+        "", description="Name of the implementation guide that its EDIFACT or X12 messages are checked by"
+    )
     transport: Annotated[str, AfterValidator(_transport)] = Field("http", description="Name of the transport")
     options: dict[str, str] = Field(
         default_factory=dict, description="What the transport lets an outbound agreement say"

@@ -37,6 +37,7 @@ from gateway.receipt.chain import Frontier
 from gateway.receipt.signed import Checkpoint, Signer
 from gateway.store import breaks, tables
 from gateway.store.anchor_file import AnchorFile
+from gateway.store.audit_anchor import AuditAnchor
 from gateway.store.contract import LogBreak
 from gateway.store.database import Database, lock_all_names, lock_log
 from gateway.store.log import LogState, consistency_proof, newest_checkpoint, read_state, root_at, write_state
@@ -85,6 +86,8 @@ class Checkpointer:
         self._first = signer
         self._file = None if anchor_file is None else AnchorFile(anchor_file)
         self._database = database
+        self.audit_anchor = AuditAnchor(anchor_file, database, signer.verifier)
+        """Of the audit, which is signed in the same commits."""
         self._seen: Checkpoint | None = None
         """The newest tree that this process knows to be committed."""
         self._vouched: str | None = _NEVER_READ
@@ -110,6 +113,11 @@ class Checkpointer:
     def sign(self, origin: str, frontier: Frontier) -> str:
         """The signed checkpoint of a tree."""
         return self.signer(origin).checkpoint(frontier.size, frontier.root())
+
+    def audit_committed(self, note: str) -> None:
+        """`note`, over the audit, is committed, and will be anchored."""
+        self.audit_anchor.committed(note)
+        self._committed.set()
 
     def committed(self, note: str) -> None:
         """`note` is committed: from now on it is known, and will be anchored."""
@@ -346,6 +354,7 @@ class Checkpointer:
         """
         try:
             await self.hold(self._newest)
+            await self.audit_anchor.write()
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the task that tries again
             log.warning("anchor_not_written", reason=str(error))
 

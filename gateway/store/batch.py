@@ -53,6 +53,8 @@ class Batch:
         self._audit: list[AuditEntry] = []
         self._state: LogState | None = None
         self._counters: dict[str, int] = {}
+        self.audit_note = ""
+        """The signed note over the audit, once this batch is sealed and where it tells something; it leaves after the commit."""
 
     @property
     def shared(self) -> bool:
@@ -152,9 +154,9 @@ class Batch:
         frontier = before.frontier if before is not None else Frontier()
         bodies = [write_entry(entry, origin) for entry in self._audit]
         for index, (entry, body) in enumerate(zip(self._audit, bodies, strict=True), frontier.size):
-            told = (entry.action, entry.task_id, entry.partner_id, entry.person_id, entry.case_id)
+            told = (entry.action, entry.task_id or entry.subject, entry.partner_id, entry.person_id, entry.case_id)
             self.insert(tables.audit_entries, (index, *told, pack_leaf(body)))
-        self._grow(AUDIT, LogState(origin, frontier), bodies)
+        self.audit_note = self._grow(AUDIT, LogState(origin, frontier), bodies)
 
     def _grow(self, kept: LogTables, state: LogState, bodies: Sequence[bytes]) -> str:
         """Append leaves to a log, sign what it is then, and keep that; the signed note."""

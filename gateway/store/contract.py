@@ -21,6 +21,7 @@ from gateway.model import (
     Delivery,
     Draw,
     Entry,
+    Exhibit,
     FeedEntry,
     Figure,
     Finding,
@@ -32,6 +33,7 @@ from gateway.model import (
     PayloadState,
     Receipt,
     Stage,
+    SubjectVersion,
     Syntax,
     Tally,
     Task,
@@ -56,6 +58,23 @@ class Accepted:
     duplicate: bool = False
     claimed: Claimed | None = None
     """What was claimed with it, for the node that accepted it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExhibitArrival:
+    """A piece of evidence to keep, with its receipt."""
+
+    exhibit: Exhibit
+    receipt: NewReceipt
+
+
+@dataclass(frozen=True, slots=True)
+class ExhibitKept:
+    """A piece of evidence that is kept, or was before: its stored `received` receipt, byte for byte."""
+
+    exhibit_id: str
+    receipt: Receipt
+    duplicate: bool = False
 
 
 class Standing(StrEnum):
@@ -165,6 +184,8 @@ class MessageRecord:
     mapping_digest: str = ""
     untold: int = 0
     """Findings that a view has counted only, since they are too long for it."""
+    parent_id: str = ""
+    """Id of the occasion whose decision raised it; empty for a message that was sent. What is raised has a number below 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +317,8 @@ class Outcome:
     tallies: tuple[Tally, ...] = ()
     """Tallies of samples as they are then; FactsMoved where the version of one is not the next by now."""
     draws: tuple[Draw, ...] = ()
+    subjects: tuple[SubjectVersion, ...] = ()
+    """What is registered of subjects; FactsMoved where a version is not the next by now."""
     answers: tuple[Answered, ...] = ()
     """Deliveries that the messages answer; each is answered once, by whichever comes first."""
     failed: str = ""

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, select, text, uni
 from gateway.decide.names import Name
 from gateway.errors import GatewayError, NotFound
 from gateway.model import Credential, CredentialKind, CredentialUse
-from gateway.store import tables
+from gateway.store import registry_audit, tables
 from gateway.store.batch import Batch
 from gateway.store.counters import REGISTRY
 from gateway.store.sql import among, from_json, from_time, maybe_from_time, maybe_to_time, to_json, to_time
@@ -106,6 +106,9 @@ def revoke(batch: Batch, orders: Sequence[Revocation]) -> Sequence[GatewayError 
         at, before = to_time(order.at), ends[order.id]
         ends[order.id] = at if before is None else min(at, before)
         answers.append(None)
+    for order in orders:
+        if (ended := by_id(batch.connection, order.id)) is not None:
+            batch.tell(registry_audit.entry_of_revocation(ended, order.at))
     for id_, row in found.items():
         batch.connection.execute(update(tables.credentials).where(_columns.id == id_).values(revoked_at=ends[id_]))
         batch.insert(tables.registry_changes, (row.partner_id, batch.next_number(REGISTRY)), "replace")

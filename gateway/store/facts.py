@@ -19,6 +19,7 @@ from gateway.decide.facts import (
     CaseById,
     CasesByKeys,
     DrawOf,
+    ExhibitById,
     FiguresIn,
     Key,
     LastFigure,
@@ -27,10 +28,12 @@ from gateway.decide.facts import (
     LedgerEntry,
     LinkedCases,
     NextNumber,
+    OwnCases,
     PartnerById,
     PartnerByIdentifier,
     PersonById,
     Query,
+    Subject,
     TallyOf,
     TaskById,
     TasksOf,
@@ -39,10 +42,35 @@ from gateway.decide.facts import (
     WaitingDocument,
 )
 from gateway.decide.names import Name
+from gateway.decide.subjects import choose_version
 from gateway.decide.tasks import act_done
 from gateway.errors import GatewayError
-from gateway.model import Account, Case, Draw, Entry, Figure, Identifier, MadeReport, Partner, Tally, Task
-from gateway.store import figures, ledgers, persons, registry, samples, tables, tasks
+from gateway.model import (
+    Account,
+    Case,
+    Draw,
+    Entry,
+    Exhibit,
+    Figure,
+    Identifier,
+    MadeReport,
+    Partner,
+    Registered,
+    Tally,
+    Task,
+)
+from gateway.store import (
+    exhibits,
+    figures,
+    ledgers,
+    participation,
+    persons,
+    registry,
+    samples,
+    subjects,
+    tables,
+    tasks,
+)
 from gateway.store.batch import Batch
 from gateway.store.cases import documents as stored_documents
 from gateway.store.cases import unpack_standing
@@ -72,6 +100,8 @@ def answer(connection: Connection, queries: Collection[Query]) -> dict[Query, An
         match query:
             case CasesByKeys():
                 value = tuple(cases[id_] for id_ in found.cases_of(query))
+            case OwnCases():
+                value = tuple(case for id_ in found.own(query) if (case := cases[id_]).test == query.test)
             case CaseById(id=id_):
                 value = cases.get(id_) if found.versions_of_case(query) else None
             case LinkedCases():
@@ -84,6 +114,10 @@ def answer(connection: Connection, queries: Collection[Query]) -> dict[Query, An
                 value = tuple(act_done(task) for task in found.decided_of(query))
             case PersonById(id=id_):
                 value = people.get(id_)
+            case ExhibitById():
+                value = found.exhibit(query)
+            case Subject():
+                value = found.subject(query)
             case Waiting():
                 value = tuple(waits[id_] for id_ in found.waits_of(query))
             case Ledger():
@@ -128,9 +162,10 @@ class _Found:
     def __init__(self, connection: Connection, queries: Collection[Query]) -> None:
         case_keys = {(*key, q.test) for q in queries if isinstance(q, CasesByKeys) for key in q.keys}
         self._cases_by_key = ids_by_key(connection, tables.case_keys, "case_id", case_keys)
+        self._own = participation.find_own(connection, {q for q in queries if isinstance(q, OwnCases)})
         self._links = read_links(connection, {q.id for q in queries if isinstance(q, LinkedCases)})
         case_ids = {q.id for q in queries if isinstance(q, CaseById)}.union(
-            *self._cases_by_key.values(), *self._links.values()
+            *self._cases_by_key.values(), *self._links.values(), *self._own.values()
         )
         self._versions = read_versions(connection, case_ids)
         self._tasks = tasks.read(connection, {q.id for q in queries if isinstance(q, TaskById)})
@@ -140,6 +175,10 @@ class _Found:
         self._decided: dict[str, list[Task]] = defaultdict(list)
         for task in tasks.read_decided(connection, {q.case for q in queries if isinstance(q, ActsOn)}):
             self._decided[task.case_id].append(task)
+        self._subjects = subjects.read(
+            connection, {(q.scheme, q.value, q.test) for q in queries if isinstance(q, Subject)}
+        )
+        self._exhibits = exhibits.read(connection, {q.id for q in queries if isinstance(q, ExhibitById)})
         wait_keys = {(*key, q.test) for q in queries if isinstance(q, Waiting) for key in q.keys}
         self._waits_by_key = ids_by_key(connection, tables.wait_keys, "wait_id", wait_keys)
         accounts = {(q.account, q.test) for q in queries if isinstance(q, Ledger)}
@@ -166,6 +205,9 @@ class _Found:
     def cases_of(self, query: CasesByKeys) -> list[str]:
         return _ids_of(self._cases_by_key, query.keys, query.test)
 
+    def own(self, query: OwnCases) -> list[str]:
+        return self._own[query]
+
     def linked_to(self, query: LinkedCases) -> list[str]:
         """Ids of the cases at the other ends of a case's links of a kind, in this traffic, live or test."""
         ends = self._links.get((query.id, query.kind), set())
@@ -182,6 +224,14 @@ class _Found:
     def decided_of(self, query: ActsOn) -> list[Task]:
         tasks_ = self._decided.get(query.case, [])
         return sorted((task for task in tasks_ if task.test == query.test), key=lambda task: task.id)
+
+    def subject(self, query: Subject) -> Registered:
+        versions = self._subjects.get((query.scheme, query.value, query.test), [])
+        return Registered(choose_version(versions, query.day), versions[-1].version if versions else 0)
+
+    def exhibit(self, query: ExhibitById) -> Exhibit | None:
+        exhibit = self._exhibits.get(query.id)
+        return exhibit if exhibit is not None and exhibit.test == query.test else None
 
     def waits_of(self, query: Waiting) -> list[str]:
         return _ids_of(self._waits_by_key, query.keys, query.test)
@@ -247,7 +297,12 @@ class _Found:
                 return f"tally {tally.version if tally is not None else 0}"
             case DrawOf():
                 return f"draw {'made' if self.draw(query) is not None else ''}"
-            case NextNumber() | LastFigure() | FiguresIn():
+            case Subject():
+                subject = self.subject(query)
+                return f"subject {subject.version.version if subject.version is not None else 0} of {subject.newest}"
+            case ExhibitById():
+                return "exhibit" if self.exhibit(query) is not None else ""
+            case NextNumber() | OwnCases() | LastFigure() | FiguresIn():
                 return ""
 
 

@@ -108,9 +108,9 @@ def consistency(connection: Connection, old_size: int) -> tuple[tuple[bytes, ...
     return consistency_proof(connection, old_size, size), note
 
 
-def consistency_proof(connection: Connection, old: int, new: int) -> tuple[bytes, ...]:
+def consistency_proof(connection: Connection, old: int, new: int, kept: LogTables = RECEIPTS) -> tuple[bytes, ...]:
     """The hashes that show the tree of `old` leaves to be the beginning of the one of `new`."""
-    nodes = _Nodes(connection, chain.consistency_nodes(old, new))
+    nodes = _Nodes(connection, chain.consistency_nodes(old, new), kept)
     return tuple(chain.consistency_proof(old, new, nodes.get))
 
 
@@ -122,8 +122,9 @@ def root_at(connection: Connection, size: int) -> bytes:
 class _Nodes:
     """Stored nodes, fetched with one query."""
 
-    def __init__(self, connection: Connection, wanted: Sequence[Node]) -> None:
-        query = select(tables.tree_nodes).where(matching((_nodes.level, _nodes.index), wanted))
+    def __init__(self, connection: Connection, wanted: Sequence[Node], kept: LogTables = RECEIPTS) -> None:
+        columns = kept.nodes.c
+        query = select(kept.nodes).where(matching((columns.level, columns.index), wanted))
         self._found: dict[Node, bytes] = {}
         if wanted:
             self._found = {(level, index): value for level, index, value in connection.execute(query)}

@@ -67,6 +67,11 @@ def go_on(connection: Connection, log: StoredLog, count: int, kept: LogTables = 
     return True
 
 
+def require(connection: Connection, log: StoredLog, note: str, kept: LogTables = RECEIPTS) -> None:
+    """Let `log`, looked at to its end, be judged by a checkpoint that is kept outside of the store."""
+    log.require(note, _Stored(connection, kept))
+
+
 def read_end(connection: Connection, kept: LogTables = RECEIPTS) -> End:
     """What is stored about the log's end; a damaged state's size is that of the newest checkpoint."""
     columns = _Columns(connection)

@@ -13,11 +13,13 @@ from typing import Any
 
 from gateway.decide.apply import Ground
 from gateway.decide.facts import (
+    MOST_OWN,
     ActsOn,
     Answer,
     CaseById,
     CasesByKeys,
     DrawOf,
+    ExhibitById,
     Facts,
     FiguresIn,
     LastFigure,
@@ -26,10 +28,12 @@ from gateway.decide.facts import (
     LedgerEntry,
     LinkedCases,
     NextNumber,
+    OwnCases,
     PartnerById,
     PartnerByIdentifier,
     PersonById,
     Query,
+    Subject,
     TallyOf,
     TaskById,
     TasksOf,
@@ -46,22 +50,31 @@ from gateway.model import (
     Deadline,
     Draw,
     Entry,
+    Exhibit,
     Figure,
     Identifier,
     MadeReport,
     Partner,
     Person,
+    Registered,
     Tally,
     Task,
 )
 from gateway.store.contract import CaseChange, Outcome, Wait
+from gateway.store.participation import find_participants
 
 
 class MemoryDecisions:
     """A `ports.Decisions` over dictionaries."""
 
-    def __init__(self, partners: Iterable[Partner] = (), persons: Iterable[Person] = ()) -> None:
-        """`partners` and `persons` are all there are, for good."""
+    def __init__(
+        self,
+        partners: Iterable[Partner] = (),
+        persons: Iterable[Person] = (),
+        exhibits: Iterable[Exhibit] = (),
+    ) -> None:
+        """`partners`, `persons` and `exhibits` are all there are, for good."""
+        self._exhibits = {exhibit.id: exhibit for exhibit in exhibits}
         self._persons = {person.id: person for person in persons}
         self._partners = {partner.id: partner for partner in partners if partner.active}
         self._named = {name: partner for partner in self._partners.values() for name in partner.identifiers}
@@ -74,6 +87,8 @@ class MemoryDecisions:
         """All facts, in order; those of live and of test traffic are numbered apart."""
         self.reports: dict[tuple[str, bool], list[MadeReport]] = {}
         """By name and traffic, in the order in which they were made."""
+        self._parts: set[tuple[str, str]] = set()
+        """(case id, partner id) of all who take part."""
 
     async def facts(self, queries: Iterable[Query], known: Facts, for_id: str) -> Facts:
         """See `ports.Decisions`."""
@@ -120,6 +135,16 @@ class MemoryDecisions:
             self.figures.append(replace(figure, number=number))
         for report in outcome.reports:
             self.reports.setdefault((report.name, report.test), []).append(report)
+        newest: dict[tuple[str, str, bool], int] = {}
+        for made in outcome.subjects:
+            subject = (made.scheme, made.value, made.test)
+            there = newest.get(subject, len(self._ground.subjects.get(subject, ())))
+            if there + 1 != made.version:
+                raise FactsMoved(work=outcome.work.id, subject=f"{made.scheme} {made.value}")
+            newest[subject] = made.version
+        for made in outcome.subjects:
+            subject = (made.scheme, made.value, made.test)
+            self._ground.subjects[subject] = (*self._ground.subjects.get(subject, ()), made)
         self._ground.tasks.update((task.id, task) for task in outcome.tasks)
         self._ground.links.update((link.case_id, link.kind, link.other_id) for link in outcome.links)
         for id_, deadline in outcome.deadlines.items():
@@ -127,6 +152,7 @@ class MemoryDecisions:
                 self.deadlines.pop(id_, None)
             else:
                 self.deadlines[id_] = deadline
+        self._parts.update(find_participants(outcome))
         for change in changes:
             self._ground.cases[change.case_id] = _changed(self._ground.cases.get(change.case_id), change)
         self._ground.waits.update((wait.id, (_waiting(wait), wait.test)) for wait in outcome.waits)
@@ -145,6 +171,14 @@ class MemoryDecisions:
                 return Answer(self._named.get(Identifier(query.scheme, query.value)))
             case PersonById():
                 return Answer(self._persons.get(query.id))
+            case Subject():
+                registered = self._over(query, Registered())
+                assert isinstance(registered, Registered)
+                held = registered.version.version if registered.version is not None else 0
+                return Answer(registered, f"Subject {held} of {registered.newest}")
+            case ExhibitById():
+                exhibit = self._exhibits.get(query.id)
+                return Answer(exhibit if exhibit is not None and exhibit.test == query.test else None)
             case NextNumber():
                 return Answer(self._number(query, for_id))
             case LastFigure():
@@ -164,6 +198,8 @@ class MemoryDecisions:
             case DrawOf():
                 value = self._over(query, None)
                 version = "made" if isinstance(value, Draw) else ""
+            case OwnCases():
+                return Answer(self._own(query))
             case Ledger():
                 value = self._over(query, None)
                 version = str(value.version if isinstance(value, Account) else 0)
@@ -184,6 +220,16 @@ class MemoryDecisions:
 
     def _over(self, query: Query, nothing: object) -> object:
         return self._ground.over(Facts({query: Answer(nothing)})).answers[query].value
+
+    def _own(self, query: OwnCases) -> tuple[Case, ...]:
+        found = [
+            case
+            for id_, case in sorted(self._ground.cases.items())
+            if case.test == query.test
+            and (id_, query.partner) in self._parts
+            and (id_ == query.key or any(value == query.key for _, value in case.keys))
+        ]
+        return tuple(found[-MOST_OWN:])
 
     def _number(self, query: NextNumber, for_id: str) -> int:
         given = self._given.get((for_id, query))

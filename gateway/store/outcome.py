@@ -24,6 +24,7 @@ from gateway.decide.names import (
     ledger_name,
     links_name,
     report_name,
+    subject_name,
     tally_name,
     task_name,
     tasks_name,
@@ -32,12 +33,25 @@ from gateway.decide.names import (
     work_name,
 )
 from gateway.errors import FactsMoved, GatewayError, LeaseLost
-from gateway.model import Finding, InterchangeRef, MessageState
-from gateway.store import cases, deadlines, deliveries, facts, figures, ledgers, payloads, samples, tables, tasks
+from gateway.model import Finding, InterchangeRef
+from gateway.store import (
+    cases,
+    deadlines,
+    deliveries,
+    facts,
+    figures,
+    ledgers,
+    payloads,
+    samples,
+    subjects,
+    tables,
+    tasks,
+)
 from gateway.store.batch import Batch
 from gateway.store.bodies import insert_body
 from gateway.store.contract import MessageRecord, Outcome, Standing, Wait, Work, WorkKind
 from gateway.store.feeds import append_entries, feed_counter
+from gateway.store.participation import find_participants
 from gateway.store.sql import among, matching, pack_json, to_json, to_time
 from gateway.store.writer import Answers
 
@@ -109,6 +123,7 @@ def _writes(outcome: Outcome) -> set[Name]:
             found.update(key_names(change.add_keys, test=change.test))
     for task in outcome.tasks:
         found.update((task_name(task.id), tasks_name(task.case_id)))
+    found.update(subject_name(one.scheme, one.value, test=one.test) for one in outcome.subjects)
     found.update(links_name(case_id) for link in outcome.links for case_id in (link.case_id, link.other_id))
     found.update(work_name(WorkKind.DEADLINE, deadline_id) for deadline_id in outcome.deadlines)
     for wait in outcome.waits:
@@ -167,6 +182,9 @@ class _Judge:
         self._tallies = samples.read_tallies(
             connection, {(one.plan, one.stratum, one.window, one.test) for o in outcomes for one in o.tallies}
         )
+        self._subjects = subjects.newest(
+            connection, {(one.scheme, one.value, one.test) for outcome in outcomes for one in outcome.subjects}
+        )
         self._interchanges = find_interchanges(connection, [ref for o in outcomes for ref, _ in o.interchanges])
 
     def fault(self, outcome: Outcome) -> GatewayError | None:
@@ -182,6 +200,7 @@ class _Judge:
             or self._moved_task(outcome)
             or self._moved_account(outcome)
             or self._moved_tally(outcome)
+            or self._moved_subject(outcome)
             or self._used_interchange(outcome)
         )
 
@@ -232,6 +251,15 @@ class _Judge:
             if expected.get(key, known.version if known else 0) + 1 != tally.version:
                 return FactsMoved(work=outcome.work.id, plan=tally.plan, stratum=tally.stratum)
             expected[key] = tally.version
+        return None
+
+    def _moved_subject(self, outcome: Outcome) -> GatewayError | None:
+        expected: dict[subjects.Key, int] = {}
+        for version in outcome.subjects:
+            key = (version.scheme, version.value, version.test)
+            if expected.get(key, self._subjects.get(key, 0)) + 1 != version.version:
+                return FactsMoved(work=outcome.work.id, subject=f"{version.scheme} {version.value}")
+            expected[key] = version.version
         return None
 
     def _used_interchange(self, outcome: Outcome) -> GatewayError | None:
@@ -297,7 +325,8 @@ def _write(batch: Batch, outcomes: Sequence[Outcome], judged: _Judge) -> Callabl
         messages = cases.messages_by_case(outcome.messages)
         for change in outcome.cases:
             cases.write(batch, change, messages)
-        _write_participants(batch, outcome)
+        for part in find_participants(outcome):
+            batch.insert(tables.case_partners, part, "ignore")
         for link in outcome.links:
             batch.insert(tables.case_links, (link.case_id, link.kind, link.other_id), "ignore")
         for task in {task.id: task for task in outcome.tasks}.values():
@@ -310,6 +339,8 @@ def _write(batch: Batch, outcomes: Sequence[Outcome], judged: _Judge) -> Callabl
             samples.write_draw(batch, draw)
         for report in outcome.reports:
             figures.write_report(batch, report)
+        for version in outcome.subjects:
+            subjects.write(batch, version)
         for wait in outcome.waits:
             # One that found its case within the outcome never waits.
             if wait.id not in outcome.attached:
@@ -376,6 +407,7 @@ def message_row(message: MessageRecord) -> tuple[Any, ...]:
         message.test,
         message.schema_digest,
         message.mapping_digest,
+        message.parent_id,
     )
 
 
@@ -389,19 +421,6 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "value": finding.value,
         "args": dict(finding.args),
     }
-
-
-def _write_participants(batch: Batch, outcome: Outcome) -> None:
-    """Whoever sends to a case, or is sent something of it, takes part in it, and may read it.
-
-    A refused message gives no part, nor does the answer to it: numbers can be guessed.
-    """
-    refused = {message.id for message in outcome.messages if message.state is MessageState.REJECTED}
-    sent = {(message.case_id, message.partner_id) for message in outcome.messages if message.id not in refused}
-    delivered = {(made.case_id, made.partner_id) for made in outcome.deliveries if made.message_id not in refused}
-    for case_id, partner_id in sorted(sent | delivered):
-        if case_id and partner_id:
-            batch.insert(tables.case_partners, (case_id, partner_id), "ignore")
 
 
 def _write_wait(batch: Batch, wait: Wait) -> None:
@@ -432,7 +451,7 @@ def _advance(batch: Batch, outcomes: Sequence[Outcome], inbox: Mapping[str, Row[
     finished: list[payloads.Finished] = []
     for outcome in outcomes:
         so_far = Standing(inbox[outcome.work.id].verdict)
-        verdict = so_far.with_messages(message.state for message in outcome.messages)
+        verdict = so_far.with_messages(message.state for message in outcome.messages if not message.parent_id)
         if not outcome.finished:
             connection.execute(
                 update(tables.inbox)

@@ -8,7 +8,7 @@ lost lease, a repeated id) fails alone; the others of its batch go on.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
@@ -22,6 +22,7 @@ from gateway.model import (
     Delivery,
     Draw,
     Entry,
+    Exhibit,
     FeedEntry,
     FigureSum,
     Identifier,
@@ -31,6 +32,7 @@ from gateway.model import (
     Payload,
     Person,
     Receipt,
+    SubjectVersion,
     Task,
 )
 from gateway.receipt.stored import StoredLog
@@ -52,6 +54,7 @@ from gateway.store.contract import (
     ClaimedDeadline,
     Confirmation,
     ConfirmationKey,
+    ExhibitKept,
     Kept,
     MessageRecord,
     NewReceipt,
@@ -265,8 +268,8 @@ class Pages(Protocol):
     async def original(self, payload_id: str, *, body: bool = True) -> Payload:
         """A payload as it came, without its body where that is not asked for; NotFound where there is none."""
 
-    async def message(self, message_id: str) -> MessageRecord:
-        """One message without its document; NotFound where there is none."""
+    async def message(self, message_id: str, *, document: bool = False) -> MessageRecord:
+        """One message, with its document where that is asked for; NotFound where there is none."""
 
     async def payload(
         self,
@@ -430,6 +433,34 @@ class Samples(Protocol):
         """Draws of a plan in a window, by stratum and number; `after` a stratum and number."""
 
 
+class Exhibits(Protocol):
+    """Evidence: what shows that something was so, kept as it came."""
+
+    async def keep_exhibit(self, exhibit: Exhibit, receipt: NewReceipt) -> ExhibitKept:
+        """Keep a piece of evidence; it and its receipt are durable when this returns.
+
+        The same sending with the same digest gets the stored receipt again; TransportIdReused with another.
+        """
+
+    async def exhibit(
+        self, exhibit_id: str, seen_by: Viewer = ANYONE, offices: Collection[str] = ()
+    ) -> tuple[Exhibit, Kept]:
+        """A piece of evidence and its bytes, for its owner and for the offices that a task which names it is asked of.
+
+        NotFound where there is none for them, by the same query that does not find what is not there at all.
+        """
+
+    async def exhibits_of(self, partner_id: str, after: str, limit: int, *, test: bool = False) -> Sequence[Exhibit]:
+        """A partner's evidence by id, without its bytes; `after` an id."""
+
+
+class Subjects(Protocol):
+    """What the registry says of subjects, as people look at it."""
+
+    async def subject_versions(self, scheme: str, value: str, *, test: bool = False) -> Sequence[SubjectVersion]:
+        """Every version of whoever goes by `value` in `scheme`, in order; none where nothing is registered."""
+
+
 class Registry(Protocol):
     """Partners, agreements and credentials."""
 
@@ -518,6 +549,8 @@ class Store(
     Ledgers,
     Figures,
     Samples,
+    Exhibits,
+    Subjects,
     Audit,
     Decisions,
     Deadlines,

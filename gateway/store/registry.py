@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -17,7 +18,7 @@ from sqlalchemy import Connection, Row, delete, select
 from gateway.decide.names import Name
 from gateway.errors import GatewayError
 from gateway.model import Acknowledge, Agreement, Credential, Direction, Identifier, Partner, Person, Role, Strictness
-from gateway.store import credentials, persons, tables
+from gateway.store import credentials, persons, registry_audit, tables
 from gateway.store.batch import Batch
 from gateway.store.contract import RegistryChanges
 from gateway.store.counters import REGISTRY
@@ -35,7 +36,7 @@ CHANGES = 5000
 _partners, _identifiers, _roles = tables.partners.c, tables.partner_identifiers.c, tables.partner_roles.c
 _agreements, _changes = tables.agreements.c, tables.registry_changes.c
 T = TypeVar("T")
-Entry = Partner | Agreement | Credential | Person
+Entry = registry_audit.Entry
 
 
 def chunks(entries: Iterable[T]) -> Iterator[list[T]]:
@@ -56,6 +57,9 @@ def import_entries(batch: Batch, imports: Sequence[Sequence[Entry]]) -> Sequence
     for entries in imports:
         for partner_id in _owners(batch.connection, entries):
             batch.insert(tables.registry_changes, (partner_id, number), "replace")
+        before = partners_by_id(batch.connection, [entry.id for entry in entries if isinstance(entry, Partner)])
+        for told in registry_audit.entries_of_import(batch.connection, entries, before, number, datetime.now(UTC)):
+            batch.tell(told)
         _import_partners(batch, [entry for entry in entries if isinstance(entry, Partner)])
         for entry in entries:
             if isinstance(entry, Agreement):

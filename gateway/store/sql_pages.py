@@ -63,8 +63,8 @@ class SqlPages(SqlAccess, ports.Pages):
             lambda connection: views.original(connection, self._files if body else None, payload_id)
         )
 
-    async def message(self, message_id: str) -> MessageRecord:
-        return await self._read(lambda connection: views.message(connection, message_id))
+    async def message(self, message_id: str, *, document: bool = False) -> MessageRecord:
+        return await self._read(lambda connection: views.message(connection, message_id, document=document))
 
     async def payload(
         self,

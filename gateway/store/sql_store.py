@@ -16,6 +16,7 @@ from gateway.store import (
     credentials,
     deadlines,
     deliveries,
+    exhibits,
     facts,
     log_audit,
     nodes,
@@ -31,6 +32,7 @@ from gateway.store.migrations import current, head, migrate_connection
 from gateway.store.ports import Store
 from gateway.store.sql_audit import SqlAudit
 from gateway.store.sql_decisions import SqlAlerts, SqlDeadlines, SqlDecisions, SqlTasks
+from gateway.store.sql_exhibits import SqlExhibits
 from gateway.store.sql_figures import SqlFigures, SqlSamples
 from gateway.store.sql_inbox import SqlInbox
 from gateway.store.sql_ledgers import SqlLedgers
@@ -38,6 +40,7 @@ from gateway.store.sql_log import SqlLog, SqlLogAudit
 from gateway.store.sql_outbox import SqlOutbox, SqlReconciling
 from gateway.store.sql_pages import SqlFeeds, SqlPages
 from gateway.store.sql_registry import SqlCatalogueCalls, SqlRegistry
+from gateway.store.sql_subjects import SqlSubjects
 from gateway.store.sql_upkeep import SqlUpkeep
 from gateway.store.writer import Handler, Names
 
@@ -45,6 +48,7 @@ T = TypeVar("T")
 
 _HANDLERS: Mapping[Handler[Any, Any], Names[Any]] = {
     payloads.accept: payloads.arrival_names,
+    exhibits.keep: exhibits.arrival_names,
     payloads.renew: lambda renewal: payloads.payload_names(renewal.payload_id),
     staging.stage: lambda chunk: payloads.payload_names(chunk.payload_id),
     facts.reserve: facts.reservation_names,
@@ -79,6 +83,8 @@ class SqlStore(
     SqlLedgers,
     SqlFigures,
     SqlSamples,
+    SqlExhibits,
+    SqlSubjects,
     SqlInbox,
     SqlDecisions,
     SqlDeadlines,

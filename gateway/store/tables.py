@@ -166,6 +166,7 @@ messages = Table(
     _flag("test"),
     _text("schema_digest"),
     _text("mapping_digest"),
+    Column("parent_id", Text, nullable=False, server_default=""),
     PrimaryKeyConstraint("id"),
     Index("messages_payload", "payload_id", "number"),
     Index(
@@ -184,7 +185,8 @@ messages = Table(
         postgresql_where=text("case_id <> ''"),
     ),
 )
-"""`document` is JSON, deflated where that is shorter (`sql.pack`)."""
+"""`document` is JSON, deflated where that is shorter (`sql.pack`). `parent_id` is of a document that a decision raised:
+nobody sent it, though it came of what its payload brought."""
 
 staged_messages = Table(
     "staged_messages",
@@ -322,6 +324,45 @@ tasks = Table(
     Index("tasks_office", "office", "state", "test", "id"),
 )
 """Decisions that wait, or waited, for a person; `person_id` is who has claimed or decided one."""
+
+exhibits = Table(
+    "exhibits",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _number("arrival"),
+    _text("partner_id"),
+    _text("transport_id"),
+    _text("sha256"),
+    _number("size"),
+    _text("media_type"),
+    _time("received_at"),
+    _time("taken_at", nullable=True),
+    _text("device"),
+    _text("person_id"),
+    _flag("test"),
+    Index("exhibits_partner", "partner_id", "test", "id"),
+    Index(
+        "exhibits_transport_id",
+        "partner_id",
+        "transport_id",
+        "test",
+        unique=True,
+        sqlite_where=text("transport_id <> ''"),
+        postgresql_where=text("transport_id <> ''"),
+    ),
+)
+"""Evidence: its bytes are bodies like any others. `arrival` is the log index of its `received` receipt."""
+
+task_exhibits = Table(
+    "task_exhibits",
+    metadata,
+    _text("exhibit_id"),
+    _owner("task_id", "tasks.id"),
+    PrimaryKeyConstraint("exhibit_id", "task_id"),
+    Index("task_exhibits_task", "task_id"),
+    **_KEYED,
+)
+"""Which tasks name which evidence: whoever they are asked of may look at it. It may be named before it has come."""
 
 deadlines = Table(
     "deadlines",
@@ -878,6 +919,25 @@ persons = Table(
     Index("persons_partner", "partner_id", "id"),
 )
 """Who acts for partners. `roles` is JSON: they are only ever read whole."""
+
+subjects = Table(
+    "subjects",
+    metadata,
+    _text("scheme"),
+    _text("value"),
+    _flag("test"),
+    _number("version"),
+    _text("valid_from"),
+    _text("state"),
+    _text("name"),
+    Column("attributes", LargeBinary, nullable=False),
+    _text("partner_id"),
+    _text("occasion"),
+    _time("at"),
+    PrimaryKeyConstraint("scheme", "value", "test", "version"),
+)
+"""What the registry says of subjects, every version that it ever had. `valid_from` is a day (ISO 8601); `attributes` is
+JSON, packed as documents are."""
 
 registry_changes = Table(
     "registry_changes",

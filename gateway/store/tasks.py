@@ -43,6 +43,8 @@ def write(batch: Batch, task: Task) -> None:
         to_json(list(task.barred)),
     )
     batch.insert(tables.tasks, row, "replace")
+    for exhibit_id in task.evidence:
+        batch.insert(tables.task_exhibits, (exhibit_id, task.id), "ignore")
 
 
 def read(connection: Connection, ids: Collection[str]) -> dict[str, Task]:

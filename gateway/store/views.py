@@ -98,7 +98,9 @@ def payload(
     """
     row = _payload_row(connection, payload_id, seen_by)
     columns = _WITHOUT_DOCUMENT if files is None else list(tables.messages.columns)
-    where = [_messages.payload_id == payload_id, *([_messages.number > after] if after is not None else [])]
+    where = [_messages.payload_id == payload_id, _messages.parent_id == ""]
+    if after is not None:
+        where.append(_messages.number > after)
     if most:
         lengths = select(func.length(_messages.findings)).where(*where).order_by(_messages.number).limit(limit)
         limit = fitting(connection.execute(lengths).scalars(), most)
@@ -162,10 +164,12 @@ def _payload_row(connection: Connection, payload_id: str, seen_by: Viewer = ANYO
 
 
 def sent_by(connection: Connection, partner_id: str, payload_id: str, message_id: str) -> bool:
-    """Whether `partner_id` sent the payload, or the message."""
+    """Whether `partner_id` sent the payload, or the piece of evidence of that id, or the message."""
     payload = select(_payloads.id).where(_payloads.id == payload_id, _payloads.partner_id == partner_id)
     message = select(_messages.id).where(_messages.id == message_id, _messages.partner_id == partner_id)
-    return connection.execute(union_all(payload, message).limit(1)).first() is not None
+    exhibits = tables.exhibits.c
+    exhibit = select(exhibits.id).where(exhibits.id == payload_id, exhibits.partner_id == partner_id)
+    return connection.execute(union_all(payload, message, exhibit).limit(1)).first() is not None
 
 
 def _seen(query: Select[Any], table: Table, viewer: Viewer) -> Select[Any]:
@@ -183,9 +187,10 @@ def original(connection: Connection, files: BodyFiles | None, payload_id: str) -
     return payloads_from(connection, files, [row])[row.id]
 
 
-def message(connection: Connection, message_id: str) -> MessageRecord:
-    """One message without its document."""
-    row = connection.execute(select(*_WITHOUT_DOCUMENT).where(_messages.id == message_id)).one_or_none()
+def message(connection: Connection, message_id: str, *, document: bool) -> MessageRecord:
+    """One message, with its document where that is asked for."""
+    columns = list(tables.messages.columns) if document else _WITHOUT_DOCUMENT
+    row = connection.execute(select(*columns).where(_messages.id == message_id)).one_or_none()
     if row is None:
         raise NotFound(message_id=message_id)
     return message_from(row)
@@ -222,7 +227,9 @@ def payloads(
     every = union_all(*(select(part) for part in parts)).subquery()
     rows = connection.execute(select(every).order_by(every.c.arrival.desc()).limit(limit)).all()
     first = select(*BRIEF_MESSAGE).where(
-        among(_messages.payload_id, [row.id for row in rows]), _messages.number <= FIRST_MESSAGES
+        among(_messages.payload_id, [row.id for row in rows]),
+        _messages.number <= FIRST_MESSAGES,
+        _messages.parent_id == "",
     )
     messages: dict[str, list[MessageRecord]] = defaultdict(list)
     for row in connection.execute(first.order_by(_messages.payload_id, _messages.number), {"room": _LINE_ROOM}):
@@ -270,6 +277,7 @@ def message_from(row: Row[Any]) -> MessageRecord:
         test=row.test,
         schema_digest=row.schema_digest,
         mapping_digest=row.mapping_digest,
+        parent_id=row.parent_id,
     )
 
 

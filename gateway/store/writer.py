@@ -156,7 +156,7 @@ class Writer:
         brief = len(operations) <= LARGEST_BRIEF and all(operation.brief for operation in operations)
         names = set(self._touched(operations)) if self._database.claims_apart else set()
         try:
-            answers, note = await self._database.write(
+            answers, note, audit_note = await self._database.write(
                 lambda connection: self._carry_out(connection, operations, names), brief=brief
             )
         except LogContradicted:
@@ -172,6 +172,8 @@ class Writer:
         else:
             if note:
                 self._checkpointer.committed(note)
+            if audit_note:
+                self._checkpointer.audit_committed(audit_note)
             for operation, answer in zip(operations, answers, strict=True):
                 if operation.answered.done():  # whoever asked has stopped waiting
                     continue
@@ -194,8 +196,8 @@ class Writer:
 
     def _carry_out(
         self, connection: Connection, operations: list[_Operation], names: set[Name]
-    ) -> tuple[list[Any], str]:
-        """One transaction's work: the answers, and the signed note that may leave after the commit."""
+    ) -> tuple[list[Any], str, str]:
+        """One transaction's work: the answers, and the signed notes over log and audit that may leave after the commit."""
         batch = Batch(connection, self._checkpointer, names)
         self._checkpointer.look(connection)  # what claims and reserves must know as well as what is appended
         given: list[Answers[Any] | Callable[[], Answers[Any]]] = []
@@ -210,7 +212,8 @@ class Writer:
                 batch.flush()
             else:
                 answers.extend(one)
-        return answers, batch.seal()
+        note = batch.seal()
+        return answers, note, batch.audit_note
 
     def _touched(self, operations: list[_Operation]) -> Iterable[Name]:
         return chain.from_iterable(self._names[operation.handler](operation.value) for operation in operations)

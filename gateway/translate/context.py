@@ -22,12 +22,14 @@ class Context:
     """One partner's side of a translation.
 
     `time_zone` (IANA) is what local times without offset are in; `code_tables` (`un`, `ciq`, `customs`)
-    is where coded values come from; `delimiters` are those to write with, the syntax's defaults if None.
+    is where coded values come from; `delimiters` are those to write with, the syntax's defaults if None; `guide` is the
+    implementation guide that what is written must pass.
     """
 
     time_zone: str = "UTC"
     code_tables: str = "un"
     delimiters: Delimiters | None = None
+    guide: str = ""
     zone: tzinfo = field(init=False, compare=False, default=UTC)
 
     def __post_init__(self) -> None:
@@ -46,10 +48,10 @@ class Context:
 
 def context_of(agreement: Agreement) -> Context:
     """The partner's side of a translation, as the agreement with it says."""
-    return _context(agreement.time_zone, agreement.code_tables)
+    return _context(agreement.time_zone, agreement.code_tables, agreement.guide)
 
 
 @cache
-def _context(time_zone: str, code_tables: str) -> Context:
+def _context(time_zone: str, code_tables: str, guide: str) -> Context:
     """One context per combination; there are few."""
-    return Context(time_zone=time_zone, code_tables=code_tables)
+    return Context(time_zone=time_zone, code_tables=code_tables, guide=guide)

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.check.segment import is_numeric
-from gateway.check.tables import ElementUse, Table
+from gateway.check.nodes import ElementUse, Table
+from gateway.check.values import is_numeric
 from gateway.errors import MappingInvalid
 from gateway.translate import convert, fields, place
 from gateway.translate.context import Context

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
-from gateway.check.tables import Table
+from gateway.check.nodes import Table
 from gateway.findings import make_finding
 from gateway.model import Place
 from gateway.parse import segments as wire

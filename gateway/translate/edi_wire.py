@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gateway.check.structure import Checked
-from gateway.check.tables import Table
+from gateway.check.nodes import Table
+from gateway.check.walk import Checked
 from gateway.documents import Document
 from gateway.model import Finding, Place
 from gateway.parse.segments import SegmentMessage

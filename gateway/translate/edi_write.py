@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.check.tables import Table
+from gateway.check.nodes import Table
 from gateway.findings import make_finding
 from gateway.model import Finding, Place, Syntax
 from gateway.parse.segments import Delimiters

@@ -93,7 +93,7 @@ def judge(catalogue: Catalogue, body: Any, format_: str, context: Context) -> li
     if syntax is Syntax.XML:
         return xsd.check(catalogue, body, format_)
     message = segment_message(body, format_, "0001", context.separators(syntax))
-    table = tables.find(catalogue, message.type)
+    table = tables.find(catalogue, message.type, context.guide)
     return [] if table is None else structure.check(message, table).findings
 
 

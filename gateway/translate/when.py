@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.check.tables import Table
+from gateway.check.nodes import Table
 from gateway.errors import MappingInvalid
 from gateway.findings import make_finding
 from gateway.model import Finding, Place

@@ -14,7 +14,8 @@ import binascii
 import io
 import re
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Self
@@ -236,12 +237,7 @@ async def receive(
     `Spool` raise, TooSlow, and HTTPBadRequest for a header that is no text; the caller turns that into a problem.
     """
     headers = request.headers
-    for name in ("Idempotency-Key", "Content-Type"):
-        # aiohttp hands on bytes that are no UTF-8 as lone surrogates. Replaced, two keys could become one.
-        if storable(headers.get(name, "")) != headers.get(name, ""):
-            raise web.HTTPBadRequest(reason=f"The {name} header is not UTF-8.")
-    async with spool.taking(key.partner_id, request.content_length) as taking:
-        received = await _read(request, taking, spool.limits.bytes_per_second)
+    async with taking_in(request, key.partner_id, spool) as received:
         judge(received.sha256)
         accepted = await intake(
             Arrival(
@@ -260,6 +256,20 @@ async def receive(
             )
         )
         return accepted, received.sha256
+
+
+@asynccontextmanager
+async def taking_in(request: web.Request, partner_id: str, spool: Spool) -> AsyncIterator[Received]:
+    """The body of a POST, whole; a large one is in a file, which is gone afterwards unless somebody keeps it.
+
+    Raises what `Spool` raises, TooSlow, and HTTPBadRequest for a header that is no text.
+    """
+    for name in ("Idempotency-Key", "Content-Type"):
+        # aiohttp hands on bytes that are no UTF-8 as lone surrogates. Replaced, two keys could become one.
+        if storable(request.headers.get(name, "")) != request.headers.get(name, ""):
+            raise web.HTTPBadRequest(reason=f"The {name} header is not UTF-8.")
+    async with spool.taking(partner_id, request.content_length) as taking:
+        yield await _read(request, taking, spool.limits.bytes_per_second)
 
 
 def answer_accepted(accepted: Accepted, digest: bytes) -> web.Response:

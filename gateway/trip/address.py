@@ -40,6 +40,7 @@ from gateway.model import (
     MadeReport,
     MessageState,
     Partner,
+    SubjectVersion,
     Tally,
     Task,
     derive_id,
@@ -91,6 +92,7 @@ class Dispatch:
         self.links: list[CaseLink] = []
         self.deadlines: dict[str, Deadline | None] = {}
         self.tasks: list[Task] = []
+        self.subjects: list[SubjectVersion] = []
         self.audit: list[AuditEntry] = []
         self.figures: list[Figure] = []
         self.reports: list[MadeReport] = []
@@ -143,6 +145,7 @@ class Dispatch:
         self.reports += applied.reports
         self.tallies += applied.tallies.values()
         self.draws += applied.draws
+        self.subjects += applied.subjects
         self._entries = applied.entries
         self.accounts += (
             AccountChange(account, tuple(e for (of, _), e in applied.entries.items() if of == name))
@@ -161,9 +164,9 @@ class Dispatch:
         # A record of a risk is nobody's who sent something: whoever sent it takes no part in it.
         return state, next((id_ for id_, step in applied.cases.items() if step.after.kind != RISK), "")
 
-    def ring(self, alert: do.Alert, message: InHand) -> None:
-        """An alert that no flow decided."""
-        self._alert(alert, "0", message)
+    def ring(self, alert: do.Alert, message: InHand, position: str = "0") -> None:
+        """An alert that no flow decided; at a `position` of its own where there are effects as well."""
+        self._alert(alert, position, message)
 
     async def _carry_out(self, effect: do.Effect, position: str, message: InHand) -> None:
         """One effect."""
@@ -171,11 +174,13 @@ class Dispatch:
             case do.NewCase():
                 self._event(effect.case, message, "opened", details={"status": " ".join(effect.tracks.values())})
             case do.Move():
-                self._moved(effect.case, effect.reasons, next(self._moves[effect.case]), position, message)
+                moved = next(self._moves[effect.case])
+                self._moved(effect.case, effect.reasons, moved, position, message, effect.rule)
             case do.Settle():
                 task = self._tasks[effect.task]
                 self._event(task.case_id, message, "task", effect.reasons, _told(task))
-                self._moved(task.case_id, effect.reasons, next(self._moves[task.case_id]), position, message)
+                moved = next(self._moves[task.case_id])
+                self._moved(task.case_id, effect.reasons, moved, position, message, task.person_id)
             case do.Ask() | do.Close() | do.Claim() | do.GiveBack() | do.Escalate():
                 task_id = effect.id if isinstance(effect, do.Ask) else effect.task
                 if changed := self._tasks.get(task_id):  # one that was asked before stays as it is
@@ -219,8 +224,10 @@ class Dispatch:
             case _:
                 pass  # it changes what was applied, and is told by nothing else
 
-    def _moved(self, case_id: str, reasons: Sequence[Finding], moved: Moved, position: str, message: InHand) -> None:
-        """A case's move on its timeline; what may not happen there is somebody's to look at."""
+    def _moved(
+        self, case_id: str, reasons: Sequence[Finding], moved: Moved, position: str, message: InHand, by: str = ""
+    ) -> None:
+        """A case's move on its timeline, with the person or the rule by whom; what may not happen is to be looked at."""
         if moved.step is None:
             why = make_finding("decide.status.not_allowed", value=moved.event, event=moved.event, status=moved.before)
             self._alert(do.Alert("status", (why, *reasons), case_id), position, message)
@@ -229,6 +236,8 @@ class Dispatch:
             self._event(case_id, message, "late", (late, *reasons))
         else:
             details = {"track": moved.track, "from": moved.before, "to": moved.step.state, "event": moved.event}
+            if by:
+                details["person"] = by
             self._event(case_id, message, "status", reasons, details)
 
     async def _send(self, effect: do.Send, position: str, message: InHand) -> None:
@@ -435,7 +444,7 @@ def gather_written(dispatches: Iterable[Dispatch]) -> dict[str, Any]:
     """What all of them collected, in order, as an outcome takes it by name."""
     made = list(dispatches)
     names = (
-        *("cases", "deliveries", "feed", "waits", "attached", "accounts", "links", "tasks", "audit"),
+        *("cases", "deliveries", "feed", "waits", "attached", "accounts", "links", "tasks", "audit", "subjects"),
         *("figures", "reports", "tallies", "draws"),
     )
     written: dict[str, Any] = {name: tuple(chain.from_iterable(getattr(d, name) for d in made)) for name in names}

@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
+import structlog
+
 from gateway.catalogue import Catalogue
 from gateway.check import rulebook
 from gateway.decide import china
@@ -24,15 +26,19 @@ from gateway.deliver.loop import Loop
 from gateway.errors import LeaseLost, TemporaryError
 from gateway.findings import make_finding
 from gateway.model import GATEWAY, Deadline, begins_with_time, derive_id, derive_id_at
+from gateway.receipt.notary import Notary
 from gateway.registry.directory import Directory
 from gateway.store.contract import Alert, ClaimedDeadline, Outcome
 from gateway.store.ports import Store
-from gateway.trip.address import Dispatch, InHand, gather_written
+from gateway.trip.address import Dispatch, InHand
 from gateway.trip.decider import Decider
 from gateway.trip.in_force import InForce
+from gateway.trip.raised import Raiser
 from gateway.trip.render import Renderer
-from gateway.trip.transaction import Transaction
+from gateway.trip.transaction import Share, Transaction, gather_shares, with_raised
 from gateway.trip.work import see_through
+
+log = structlog.get_logger(__name__)
 
 AT_ONCE = 8
 """Deadlines in work at once: each is a few questions and a commit, and a thousand that end with one day are done in
@@ -53,6 +59,7 @@ class Alarms:
         our_id: str,
         flows: Flows,
         in_force: InForce,
+        notary: Notary,
         lease: timedelta,
         clock: Callable[[], datetime],
         on_committed: Callable[[], None],
@@ -63,6 +70,7 @@ class Alarms:
         self._our_id = our_id
         self._flows = flows
         self._in_force = in_force
+        self._notary = notary
         self._lease = lease
         self._clock = clock
         self._on_committed = on_committed
@@ -101,14 +109,23 @@ class Alarms:
         occasion = Alarm(deadline, _occasion_id(deadline))
         rules = rulebook.load(catalogue, self._flows.rules).at(china.day(now))
         decider = Decider(self._store, self._directory, self._flows, rules, now)
-        decided = await decider.decide(occasion, Transaction())
-        dispatch = Dispatch(self._directory, Renderer(self._our_id, self._store, catalogue))
+        renderer = Renderer(self._our_id, self._store, catalogue)
+        transaction = Transaction()
+        decided = await decider.decide(occasion, transaction)
+        share = Share(0, Dispatch(self._directory, renderer), facts=decided.facts, applied=decided.applied)
         in_hand = InHand(occasion.id, GATEWAY, now, deadline.test)
-        await dispatch.carry_out(decided.parts, in_hand, decided.applied)
-        await self._store.commit(
-            Outcome(claimed.work, 0, finished=True, facts=decided.facts, **gather_written([dispatch]))
+        await share.dispatch.carry_out(decided.parts, in_hand, decided.applied)
+        transaction.add(share)
+        raiser = Raiser(
+            decider, self._directory, lambda: Dispatch(self._directory, renderer), self._notary, self._flows, rules, now
         )
-        dispatch.log_alerts()
+        share.raised = await raiser.decide_all(occasion, decided.parts, transaction)
+        shares = list(with_raised([share]))
+        await self._store.commit(Outcome(claimed.work, 0, finished=True, **gather_shares(shares)))
+        for one in shares:
+            one.dispatch.log_alerts()
+            if one.fault:
+                log.error("message_failed", deadline=deadline.id, fault=one.fault)
         self._on_committed()
 
 

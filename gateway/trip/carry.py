@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import chain, pairwise
+from itertools import pairwise
 
 import structlog
 
@@ -27,8 +27,8 @@ from gateway.check.rulebook import Rules
 from gateway.decide.desk import Act, Actor, MessageIn
 from gateway.decide.effects import Alert
 from gateway.decide.engine import Part, effects_of
-from gateway.decide.facts import Facts
 from gateway.decide.flow import Flows
+from gateway.decide.raising import raises_in
 from gateway.documents import Decision, Document, Response
 from gateway.documents.parts import Function
 from gateway.findings import make_finding
@@ -59,18 +59,19 @@ from gateway.store.contract import (
 )
 from gateway.store.ports import Store
 from gateway.translate.outcome import Origins
-from gateway.trip import answers, faults
+from gateway.trip import answers, faults, pieces
 from gateway.trip.acknowledge import Acknowledger
-from gateway.trip.address import Dispatch, InHand, gather_written
+from gateway.trip.address import Dispatch, InHand
 from gateway.trip.aside import run_aside, uncollected
 from gateway.trip.decider import Decider
 from gateway.trip.examined import HEADERS, Examined, Failed, Interchange, Message
 from gateway.trip.origins import origins_of
 from gateway.trip.precedence import Way
+from gateway.trip.raised import Raiser
 from gateway.trip.refusals import fault_of_ours, refusal, unacknowledged
 from gateway.trip.render import Renderer
 from gateway.trip.staged import from_staged, to_staged, unreadable
-from gateway.trip.transaction import Share, Transaction
+from gateway.trip.transaction import Share, Transaction, gather_shares, with_raised
 
 log = structlog.get_logger(__name__)
 
@@ -128,6 +129,7 @@ class Trip:
         self._sender = sender
         self._flows = flows
         self._decider = Decider(store, directory, flows, rules, now)
+        self._raiser = Raiser(self._decider, directory, self._dispatch, notary, flows, rules, now, claimed.payload.id)
         self._catalogue = catalogue
         self._now = now
         self._chunk = chunk
@@ -407,10 +409,17 @@ class Trip:
     async def _flow(self, share: Share, message: Message, in_hand: InHand) -> tuple[MessageState, str]:
         """Decide a document by its flow, with all the facts that takes; what became of it, and the first case it touched."""
         assert message.document is not None, "only a read document has a flow"
-        decided = await self._decider.decide(self._occasion(message.document, in_hand), self._transaction)
+        occasion = self._occasion(message.document, in_hand)
+        if pieces.is_split(message.document):
+            return await self._in_pieces(share, message, occasion, in_hand)
+        decided = await self._decider.decide(occasion, self._transaction)
         share.facts, share.applied = decided.facts, decided.applied
         parts = await run_aside(message.document, partial(_placed, decided.parts, origins_of(message, self._catalogue)))
         state, case_id = await share.dispatch.carry_out(parts, in_hand, share.applied)
+        if any(raises_in(decided.parts)):
+            upon = self._transaction.fork()
+            upon.add(share)
+            share.raised = await self._raiser.decide_all(occasion, decided.parts, upon)
         most = max(findings.MOST_TOLD - len(message.findings), 1)
         told = [*message.refusals, *answers.reasons(effects_of(parts))]
         message.refusals = findings.kept(told, most)
@@ -427,6 +436,25 @@ class Trip:
             )
             share.answers += [answered] if answered else []
         return state, case_id
+
+    async def _in_pieces(
+        self, share: Share, message: Message, occasion: MessageIn | Act, in_hand: InHand
+    ) -> tuple[MessageState, str]:
+        """Decide and write a document of very many lines piece by piece; `share` has what is answered in the end."""
+        await self._commit(share.number - 1)  # what earlier messages came to is there for the pieces
+        together = pieces.Answers()
+        for before, piece in pieces.split(occasion):
+            transaction = Transaction()
+            decided = await self._decider.decide(piece, transaction)
+            part = Share(share.number, self._dispatch(), facts=decided.facts, applied=decided.applied)
+            kept = await run_aside(piece.document, partial(together.take, decided.parts, before))
+            await part.dispatch.carry_out(kept, replace(in_hand, message_id=piece.id), part.applied)
+            transaction.add(part)
+            part.raised = await self._raiser.decide_all(piece, decided.parts, transaction)
+            await self._write([part], self._done)
+        answer = together.put_together()
+        message.refusals = findings.kept([*message.refusals, *answers.reasons(answer)], findings.MOST_TOLD)
+        return await share.dispatch.carry_out([Part((), answer)], in_hand, share.applied)
 
     def _occasion(self, document: Document, in_hand: InHand) -> MessageIn | Act:
         """The occasion that a document of this payload is: who decides a task acts, whoever else sends tells."""
@@ -487,19 +515,16 @@ class Trip:
 
     async def _write(self, shares: Sequence[Share], position: int, *, finished: bool = False, failed: str = "") -> None:
         """One commit, and what the log is told of it."""
+        shares = list(with_raised(shares))
         await self._store.commit(
             Outcome(
                 work=self._work,
                 position=max(position, self._done),
                 finished=finished,
-                messages=tuple(chain.from_iterable(share.records for share in shares)),
                 interchanges=tuple(self._refs.items()),
-                facts=Facts({query: answer for share in shares for query, answer in share.facts.answers.items()}),
-                receipts=tuple(chain.from_iterable(share.receipts for share in shares)),
-                answers=tuple(chain.from_iterable(share.answers for share in shares)),
                 failed=failed,
                 faults=len(self._failed) + sum(bool(i.fault) and i.last < i.first for i in self._interchanges),
-                **gather_written(share.dispatch for share in shares),
+                **gather_shares(shares),
             )
         )
         for share in shares:

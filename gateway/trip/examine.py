@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,9 @@ from gateway import findings
 from gateway.catalogue import Catalogue
 from gateway.check import rules as rule_check
 from gateway.check import second_opinion, structure, tables, xsd
+from gateway.check.nodes import Table
 from gateway.check.rulebook import Rules
+from gateway.check.walk import Checked
 from gateway.documents import MODELS, Document
 from gateway.errors import PayloadTooLarge, PayloadUnreadable
 from gateway.findings import make_finding
@@ -330,17 +333,19 @@ class Examiner:
         message = Message(self._number, wire.type.syntax, wire.type.format, wire.reference, [])
         with faults.caught() as fault:
             table = tables.find(self._catalogue, wire.type)
-            if table is not None and message.format not in table.formats:
+            if table is not None and message.format not in (table.base or table).formats:
                 # A guide that GS08 or ST03 names and nobody knows is read as the set that it is a part of.
                 message.format = replace(wire.type, version=wire.type.version[:6]).format
             chosen = mappings.choose(self._catalogue, message.format, wire)
             message.agreement = self._agreement(message.format, chosen)
+            if message.agreement is not None and message.agreement.guide:
+                table = tables.find(self._catalogue, wire.type, message.agreement.guide)
             self._check_segments(message, event, chosen, table)
         if fault:
             self._give_up(message, event.findings, fault, HEADERS[wire.type.syntax])
         return message
 
-    def _check_segments(self, message: Message, event: MessageRead, chosen: Chosen, table: tables.Table | None) -> None:
+    def _check_segments(self, message: Message, event: MessageRead, chosen: Chosen, table: Table | None) -> None:
         """Check one EDI message by its table, and read what passes as what was chosen for it."""
         wire = event.message
         if wire.type.name == _PACKAGE:
@@ -354,12 +359,12 @@ class Examiner:
             return
         checked = structure.check(wire, table)
         message.findings = [*event.findings, *findings.unsaid(checked.findings, event.findings)]
-        if wire.type.format != message.format:
+        if wire.type.format not in (message.format, *table.formats):
             place = Place(wire.reference, 1, HEADERS[wire.type.syntax])
             message.findings.append(make_finding("x12.guide.unknown", place, wire.type.version, format=message.format))
         message.schema = table.digest
         if message.agreement is not None and message.agreement.second_opinion and wire.type.syntax is Syntax.X12:
-            second = second_opinion.check(self._catalogue, wire, table)
+            second = second_opinion.check(self._catalogue, wire, table.base or table)
             message.findings += second_opinion.additional(message.findings, second)
         self._judged(message)
         if wire.type.name in CONTROL:
@@ -577,7 +582,15 @@ def _resembled(value: Mapping[str, object]) -> list[str]:
     """Which documents a bare JSON object may be, by the names in it: those that fit best, of which there may be two."""
     scores = {name: 2 * len(value.keys() & model.model_fields.keys()) - len(value) for name, model in MODELS.items()}
     best = max(scores.values())
-    return [name for name, score in scores.items() if score == best > 0]
+    found = [name for name, score in scores.items() if score == best > 0]
+    # Of several, it is one of those of which nothing is missing.
+    return [name for name in found if _required(name) <= value.keys()] or found
+
+
+@cache
+def _required(document_type: str) -> frozenset[str]:
+    """The names that every JSON object of a document has."""
+    return frozenset(name for name, field in MODELS[document_type].model_fields.items() if field.is_required())
 
 
 def _no_table(wire: SegmentMessage) -> Finding:
@@ -587,13 +600,13 @@ def _no_table(wire: SegmentMessage) -> Finding:
     return make_finding("edi.message.no_table", place=place, value=format_, format=format_)
 
 
-def _numbered(catalogue: Catalogue, finding: Finding, wire: SegmentMessage, checked: structure.Checked) -> Finding:
+def _numbered(catalogue: Catalogue, finding: Finding, wire: SegmentMessage, checked: Checked) -> Finding:
     """`finding` with the directory's number of the element it stands at, which AK402 names."""
     place, table = finding.place, tables.find(catalogue, wire.type)
     if finding.severity is Severity.NOTE or not (place.segment and place.element) or table is None:
         return finding
     node = checked.nodes[place.segment - 1] if place.segment <= len(checked.nodes) else -1
-    uses = table.nodes[node].elements[place.element - 1 : place.element] if node >= 0 else ()
+    uses = (table.base or table).nodes[node].elements[place.element - 1 : place.element] if node >= 0 else ()
     if not uses or "number" in finding.args:
         return finding
     parts = uses[0].components[place.component - 1 : place.component] if place.component else ()

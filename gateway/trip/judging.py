@@ -7,7 +7,7 @@ from datetime import date
 
 from gateway import findings
 from gateway.catalogue import SCHEMAS, Catalogue
-from gateway.check import codes, rulebook, tables, xsd
+from gateway.check import codes, names, rulebook, tables, xsd
 from gateway.decide.flow import Flows
 from gateway.errors import CatalogueInvalid, FlowsInvalid, MappingInvalid, PermanentError, RulesInvalid, SchemaInvalid
 from gateway.translate import table as mappings
@@ -56,7 +56,10 @@ def _faults(catalogue: Catalogue, flows: Flows, day: date, least: Catalogue) -> 
 
     yield from _told(lambda: findings.entries(catalogue))
     yield from _told(lambda: findings.read_labels(catalogue))
-    yield from _each(tables.available(catalogue), lambda name: tables.load(catalogue, name))
+    # What is as it ships was loaded by the suite; a start does not load a hundred tables that few messages need.
+    yield from _each(_own_tables(catalogue, least), lambda name: _load_table(catalogue, name))
+    yield from _each(tables.guide_files(catalogue), lambda name: tables.load_guide(catalogue, name))
+    yield from _each(_changed(names.files(catalogue), catalogue, least), lambda name: names.load(catalogue, name))
     yield from _each(("3", "4"), lambda version: tables.service(catalogue, version))
     yield from _each(codes.available(catalogue), lambda name: codes.load(catalogue, name))
     for fault in _told(lambda: xsd.entries(catalogue)):
@@ -67,6 +70,27 @@ def _faults(catalogue: Catalogue, flows: Flows, day: date, least: Catalogue) -> 
     yield from _each(mappings.files(catalogue), lambda file: mappings.load_file(catalogue, file))
     yield from _told(rules)
     yield from _missing(catalogue, least)
+
+
+def _own_tables(catalogue: Catalogue, least: Catalogue) -> Iterator[str]:
+    """The message files that say anything else than those of `least`, by themselves or by a directory behind them."""
+    for name in tables.available(catalogue):
+        try:
+            files = tables.files_of(catalogue, name)
+        except SchemaInvalid:
+            files = (name,)
+        if name not in least.files or [*_changed(files, catalogue, least)]:
+            yield name
+
+
+def _changed(names: Iterable[str], catalogue: Catalogue, least: Catalogue) -> Iterator[str]:
+    """Those of the files that `least` does not have, or not with the same content."""
+    return (name for name in names if catalogue.files.get(name) != least.files.get(name))
+
+
+def _load_table(catalogue: Catalogue, name: str) -> None:
+    for format_ in tables.load(catalogue, name).formats:
+        tables.load_as(catalogue, name, format_)
 
 
 def _each(names: Iterable[str], load: Callable[[str], object]) -> Iterator[str]:

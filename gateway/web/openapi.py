@@ -24,6 +24,8 @@ _PATHS = {
     "id": "The id that POST answered with, or that a delivery has",
     "key": "A case id, or any number that names the consignment: declaration, notice, bill of lading, container",
     "name": "clearance (customs), transfer (bureaus), release (ports, yards); status and inbox (everyone's own)",
+    "scheme": "In which the subject goes by its number, such as ciq-registration",
+    "value": "The subject's number",
     "sequence": "The entry's number in the feed",
     "index": "The receipt's number in the log, from 0",
 }
@@ -33,6 +35,15 @@ _REQUEST: dict[str, Any] = {
     "description": "A message, an interchange or a file of them in any syntax; gzip and zip are unpacked",
     "content": {medium.type: {"schema": {}} for medium in MEDIA.values()},
 }
+
+_EVIDENCE: dict[str, Any] = {
+    "required": True,
+    "description": "A picture, a scan, a reading: kept as it comes, under the media type that it comes with",
+    "content": {"*/*": {"schema": {}}},
+}
+
+_KEPT = (resources.Accepted, resources.EvidenceKept)
+"""What answers to bytes that are durably stored by then."""
 
 _POST_HEADERS: list[dict[str, Any]] = [
     {
@@ -127,7 +138,7 @@ def _operation(route: Route, schema_of: SchemaOf) -> dict[str, Any]:
     if route.scope:
         operation["description"] = f"Needs a key with the scope `{route.scope}`."
     if route.method == "POST":
-        operation["requestBody"] = _REQUEST
+        operation["requestBody"] = _EVIDENCE if route.answers is resources.EvidenceKept else _REQUEST
     return operation
 
 
@@ -145,7 +156,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
     found += [
         {"name": p.name, "in": "query", "description": p.description, "schema": p.schema()} for p in route.parameters
     ]
-    if route.answers is resources.Accepted:
+    if route.answers in _KEPT:
         found += _POST_HEADERS
     return [*found, _LANGUAGE] if route.scope else found
 
@@ -156,7 +167,7 @@ def _responses(route: Route, schema_of: SchemaOf) -> dict[str, Any]:
         "description": "Done",
         "content": {route.media_type: {"schema": _OBJECT if is_document else schema_of(route.answers)}},
     }
-    if route.answers is resources.Accepted:
+    if route.answers in _KEPT:
         success |= {"description": "Durably stored; its receipt is in the log", "headers": _ACCEPTED_HEADERS}
     responses: dict[str, Any] = {str(route.status): success}
     for status, model in sorted(route.also.items()):

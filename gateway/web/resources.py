@@ -84,6 +84,47 @@ class Accepted(Resource):
     receipt: dict[str, Any] = Field(description="The `received` receipt: the bytes of this member are the leaf")
 
 
+class EvidenceKept(Resource):
+    """A piece of evidence has been stored; its receipt is in the log."""
+
+    id: str = Field(description="What a decision names it by")
+    duplicate: bool = Field(description="Whether the same bytes came before under this Idempotency-Key")
+    receipt_index: int = Field(description="Where the receipt stands in the log; its proof is at /v1/receipts/{index}")
+    receipt: dict[str, Any] = Field(description="The `received` receipt: the bytes of this member are the leaf")
+
+
+class Evidence(Resource):
+    """A piece of evidence."""
+
+    id: str
+    sha256: str
+    size: int
+    media_type: str
+    taken_at: datetime | None = Field(None, description="When it was taken, as its sender says")
+    device: str | None = Field(None, description="What took it, as its sender says")
+    received_at: datetime
+    test: bool
+    link: str = Field(description="Where its bytes are found")
+
+
+class SubjectVersion(Resource):
+    """What is registered of a subject from a day on."""
+
+    version: int = Field(description="In the order in which they were registered, from 1")
+    valid_from: date = Field(description="It holds from this day until a later version's")
+    state: str = Field(description="registered, suspended or closed")
+    name: str | None = None
+    attributes: dict[str, Any] = Field(description="As the document `registration` has them")
+
+
+class Subject(Resource):
+    """What the registry says of a subject."""
+
+    scheme: str
+    value: str = Field(description="The subject goes by this number in the scheme")
+    versions: list[SubjectVersion]
+
+
 class Delivery(Resource):
     """Something on its way to a recipient."""
 
@@ -129,6 +170,10 @@ class Message(Resource):
     findings_count: int = Field(description="All findings of the message, those included that are not here")
     findings_link: str | None = Field(
         None, description="Where the findings that follow are told; null where these are all, or the last"
+    )
+    raised_by: str | None = Field(
+        None,
+        description="Id of the message or deadline whose decision made this document; null for one that was sent",
     )
 
 
@@ -189,6 +234,10 @@ class Event(Resource):
     track: str | None = Field(None, description="Where `status` changed: on which of the case's tracks")
     status_from: str | None = Field(None, description="Where `status` changed: the state before")
     status_to: str | None = Field(None, description="Where `status` changed, or a case was opened: the state after")
+    decided_by: str | None = Field(
+        None,
+        description="`rule:<set>:<id>` where a rule set decided and no person did; else a person of the caller's own",
+    )
     message: str | None = None
     delivery: str | None = None
 
@@ -289,6 +338,7 @@ class AuditEntry(Resource):
     environment: str
     log: str
     version: int
+    subject: str = Field("", description="Id of what was changed in the registry; empty where it is a task")
 
 
 class AuditPage(Resource):

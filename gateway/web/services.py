@@ -20,6 +20,7 @@ class Services:
         self.settings = process.settings
         self.store = process.store
         self.intake = process.intake
+        self.evidence = process.evidence
         self.wait_until_decided = process.wait_until_decided
         self.notary = process.notary
         self.metrics = process.metrics

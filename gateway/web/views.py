@@ -14,7 +14,7 @@ from datetime import datetime
 from gateway import findings, model
 from gateway.check.report_rules import ReportRule
 from gateway.check.risk_rules import RiskPoint
-from gateway.decide.persons import Permit
+from gateway.decide.persons import AUTOMATIC, Permit
 from gateway.decide.watch import record_of
 from gateway.documents.base import without_version
 from gateway.languages import CHINESE, choose_language
@@ -93,7 +93,43 @@ def message(
         test=record.test,
         findings=[finding(f, language) for f in told],
         findings_count=count,
-        findings_link=f"/v1/messages/{record.payload_id}?cursor={further(record, end)}" if end < count else None,
+        findings_link=f"/v1/messages/{record.payload_id}?cursor={further(record, end)}"
+        if end < count and not record.parent_id
+        else None,
+        raised_by=record.parent_id or None,
+    )
+
+
+def subject(versions: Sequence[model.SubjectVersion]) -> resources.Subject:
+    """What is registered of a subject, in the order in which it was."""
+    return resources.Subject(
+        scheme=versions[0].scheme,
+        value=versions[0].value,
+        versions=[
+            resources.SubjectVersion(
+                version=one.version,
+                valid_from=one.valid_from,
+                state=one.state,
+                name=one.name or None,
+                attributes=dict(one.attributes),
+            )
+            for one in versions
+        ],
+    )
+
+
+def exhibit(one: model.Exhibit) -> resources.Evidence:
+    """A piece of evidence; whose it is, is its owner's to tell."""
+    return resources.Evidence(
+        id=one.id,
+        sha256=one.sha256,
+        size=one.size,
+        media_type=one.media_type,
+        taken_at=one.taken_at,
+        device=one.device or None,
+        received_at=one.received_at,
+        test=one.test,
+        link=f"/v1/evidence/{one.id}/body",
     )
 
 
@@ -236,7 +272,9 @@ def _concerns(
     leaf: model.Receipt, messages: Sequence[contract.MessageRecord], deliveries: Sequence[model.Delivery]
 ) -> bool:
     """Whether a receipt is about something the caller sent or was sent; it is written for those two (receipt.signed)."""
-    subjects = {m.id for m in messages} | {m.payload_id for m in messages} | {d.id for d in deliveries}
+    # What was raised in the caller's name came of a payload that is its sender's.
+    sent = {m.payload_id for m in messages if not m.parent_id}
+    subjects = {m.id for m in messages} | sent | {d.id for d in deliveries}
     return leaf.subject_id in subjects or json.loads(leaf.body).get("message") in subjects
 
 
@@ -253,6 +291,7 @@ def _event(
     The owner of the case learns what went to whom by role, as it sees the deliveries themselves.
     """
     own = caller.everything or event.partner_id in ("", caller.partner.id)
+    by = _text(event, "person")
     before, after = _text(event, "from"), _text(event, "to") or _text(event, "status")
     return resources.Event(
         at=event.at,
@@ -261,6 +300,7 @@ def _event(
         track=_text(event, "track") or None,
         status_from=before or None,
         status_to=after or None,
+        decided_by=by if by.startswith(AUTOMATIC) or (by and own) else None,
         message=(event.message_id or None) if own else None,
         delivery=(event.delivery_id or None) if own else None,
     )

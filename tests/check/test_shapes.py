@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.catalogue_folders import shipped
-from gateway.check import shapes, structure, tables
+from gateway.check import definitions, shapes, structure, tables
 from gateway.check.segment import reader
 from gateway.model import Syntax
 from gateway.parse import edifact, x12
@@ -141,7 +141,7 @@ def test_periods_of_x12():
         "segments": {"DTP": ["1250 C", "1251 C"]},
         "elements": {"1250": "ID 2..3", "1251": "AN 1..35"},
     }
-    (node,) = tables.resolve(Syntax.X12, facts, [], "test").nodes
+    (node,) = definitions.resolve(Syntax.X12, facts, [], "test").nodes
     read, memory = reader(node, X12), shapes.Shapes(X12)
     for _ in range(2):
         memory.learn(memory.known("DTP"), read, "DTP*D8*20240229", memory.of(["DTP*D8*20240229"])[0])

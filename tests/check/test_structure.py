@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.catalogue_folders import shipped
-from gateway.check import structure, tables
+from gateway.check import definitions, structure, tables
 from gateway.check.graph import REPEAT, graph_of
 from gateway.check.segment import reader
+from gateway.check.walk import MAX_FINDINGS, Checked, Walk
 from gateway.findings import catalogue, text
 from gateway.model import Place, Severity, Syntax
 from gateway.parse import edifact
@@ -58,7 +59,7 @@ def table_of(structure_, segments, composites=None, elements=None, codes=None, n
         "codes": codes or {},
         "notes": notes or {},
     }
-    return tables.resolve(Syntax.EDIFACT, found, [], "test")
+    return definitions.resolve(Syntax.EDIFACT, found, [], "test")
 
 
 # The walk.
@@ -112,7 +113,7 @@ def test_full_node_gives_way_to_the_next_of_the_same_tag():
     """Where a node is full and a later one of its tag can be reached, the segment goes there."""
     table = table_of(["UNH M 1", "AAA C 2", "BBB C 1", ["SG1 C 1", "AAA M 1"], "UNT M 1"], {tag: [] for tag in _TAGS})
     checked = check("UNH", "AAA", "AAA", "AAA", "UNT", table=table)
-    assert checked == structure.Checked([0, 1, 1, 3, 4], [])
+    assert checked == Checked([0, 1, 1, 3, 4], [])
 
 
 _TAGS = ["UNH", "AAA", "BBB", "CCC", "DDD", "UNT"]
@@ -197,11 +198,11 @@ def test_a_long_run_over_the_maximum_is_told_once():
 def test_findings_are_bounded():
     """A hostile message gets so many findings and no more; what follows has no node."""
     checked = check("UNH+1+CUSDEC:D:96B:UN", *["XXX"] * 5000)
-    assert len(checked.findings) == structure.MAX_FINDINGS + 1
+    assert len(checked.findings) == MAX_FINDINGS + 1
     assert checked.findings[-1].code == "edi.message.too_many_findings"
     assert len(checked.nodes) == 5001
     faulty = check(*HEAD, *["FTX+AAAA"] * 99, "UNS+D", *["CST+1", *["FTX+TOOLONG"] * 9] * 300, *TAIL)
-    assert len(faulty.findings) == structure.MAX_FINDINGS + 1
+    assert len(faulty.findings) == MAX_FINDINGS + 1
 
 
 # Elements.
@@ -406,7 +407,7 @@ def test_element_kinds_of_x12(type_, value, found):
         "segments": {"ST": ["1 M"], "N1": ["9 M"]},
         "elements": {"1": "AN 1..3", "9": type_},
     }
-    table = tables.resolve(Syntax.X12, facts, [], "test")
+    table = definitions.resolve(Syntax.X12, facts, [], "test")
     checked = check("ST*000", f"N1*{value}", table=table, delimiters=X12)
     assert [f.code for f in checked.findings] == ([found] if found else [])
 
@@ -428,7 +429,7 @@ def test_the_fast_verdict_on_a_value_of_x12_is_the_thorough_one(type_, value, st
         "segments": {"N1": ["8 O", f"9 {status}", "8 O"]},
         "elements": {"8": "AN 1..3", "9": type_},
     }
-    (node,) = tables.resolve(Syntax.X12, facts, [], "test").nodes
+    (node,) = definitions.resolve(Syntax.X12, facts, [], "test").nodes
     read = reader(node, X12)
     for raw in (f"N1**{value}", f"N1*A*{value}*B"):
         accepted, findings = read.accepts(raw), read.explain(raw, Place())
@@ -445,9 +446,9 @@ def test_tags_of_two_characters_are_told_from_those_of_three():
         "segments": {"ST": [], "N1": ["9 C"], "N10": ["9 C"]},
         "elements": {"9": "AN 1..3"},
     }
-    table = tables.resolve(Syntax.X12, facts, [], "test")
-    assert check("ST", "N1*A", "N10*B", table=table, delimiters=X12) == structure.Checked([0, 1, 2], [])
-    assert check("ST", "N1", "N10", table=table, delimiters=X12) == structure.Checked([0, 1, 2], [])
+    table = definitions.resolve(Syntax.X12, facts, [], "test")
+    assert check("ST", "N1*A", "N10*B", table=table, delimiters=X12) == Checked([0, 1, 2], [])
+    assert check("ST", "N1", "N10", table=table, delimiters=X12) == Checked([0, 1, 2], [])
     assert brief(check("ST", "N1", "N11*A", table=table, delimiters=X12)) == [("segment.unknown", "N11", 3)]
 
 
@@ -555,7 +556,7 @@ def test_the_fast_verdict_on_a_message_is_the_thorough_one(seed):
             segments = ["UNT"]
     built = message(segments)
     compiled = structure._compiled(CUSDEC, DEFAULT, "3")
-    fast, thorough = compiled.check(built), structure._Walk(compiled, built).run()
+    fast, thorough = compiled.check(built), Walk(compiled.graph, compiled.reader, built).run()
     assert fast == thorough
     if compiled._walk(segments, []) is None and -1 not in fast.nodes and "UNT" in segments[-1]:
         assert fast.findings

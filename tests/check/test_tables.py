@@ -3,7 +3,8 @@
 import pytest
 
 from gateway.catalogue_folders import shipped
-from gateway.check import tables
+from gateway.check import definitions, tables
+from gateway.check.nodes import UNBOUNDED
 from gateway.errors import SchemaInvalid
 from gateway.model import Syntax
 from gateway.parse.segments import MessageType
@@ -89,7 +90,7 @@ FACTS = {
 
 
 def resolve(syntax=Syntax.EDIFACT, **changes):
-    return tables.resolve(syntax, {**FACTS, **changes}, [], "TEST")
+    return definitions.resolve(syntax, {**FACTS, **changes}, [], "TEST")
 
 
 def test_the_form():
@@ -101,7 +102,7 @@ def test_the_form():
     assert [c.mandatory for c in composite.components] == [True, None]
     assert (repeated.kind, repeated.min_length, repeated.max_length, repeated.repeat) == ("n", 5, 5, 3)
     assert (table.nodes[2].elements[0].kind, table.nodes[2].elements[0].max_length) == ("a", 3)
-    assert (table.groups[1].name, table.groups[1].trigger, table.groups[1].maximum) == ("SG1", 1, tables.UNBOUNDED)
+    assert (table.groups[1].name, table.groups[1].trigger, table.groups[1].maximum) == ("SG1", 1, UNBOUNDED)
     assert [str(note) for note in table.nodes[1].notes] == ["P0102"]
     assert table.unchecked == 1
 
@@ -116,7 +117,7 @@ def test_a_messages_own_definitions_go_first():
     """What a message file defines overrides its directory."""
     directory = {"segments": {"UNH": ["1 M"], "CCC": ["1 C"]}, "elements": {"1": "an..3"}}
     message = {"formats": ["x"], "source": "test", "structure": ["UNH M 1", "CCC C 1"], "segments": {"UNH": []}}
-    table = tables.resolve(Syntax.EDIFACT, message, [directory], "TEST")
+    table = definitions.resolve(Syntax.EDIFACT, message, [directory], "TEST")
     assert [len(node.elements) for node in table.nodes] == [0, 1]
 
 

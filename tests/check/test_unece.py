@@ -8,7 +8,7 @@ import pytest
 
 from gateway import data
 from gateway.catalogue_folders import shipped
-from gateway.check import structure, tables, unece
+from gateway.check import definitions, structure, tables, unece
 from gateway.errors import DirectoryUnreadable
 from gateway.model import Syntax
 from gateway.parse import edifact
@@ -198,21 +198,39 @@ def test_definitions():
     assert directory.codes == {"1001": ["1", "12", "ZZZ"], "3227": ["998"], "2005": ["2", "137", "ZZZ"]}
 
 
+def test_names():
+    """Names of both layouts, those that wrap and those in capitals; words that describe are no part of them."""
+    names = unece.read_directory(archive()).names
+    assert names.segments == {
+        "BGM": "Beginning of message",
+        "DTM": "Date/time/period",
+        "LOC": "Place/location identification",
+    }
+    assert names.composites == {"C002": "Document name", "C507": "Date/time/period"}
+    assert names.elements["1001"] == "Name"
+    assert names.codes["1001"] == {
+        "1": "Certificate",
+        "12": "Mill certificate that has a name of two lines",
+        "ZZZ": "Mutually defined",
+    }
+    assert names.codes["2005"] == {"2": "Delivery date", "137": "Document date", "ZZZ": "Mutually defined"}
+
+
 def test_writing_keeps_the_tables_that_are_there(tmp_path):
     """A second import adds to the directory file; the tables load, the same facts give the same digest."""
     directory = unece.read_directory(archive())
     folder = tmp_path / "schemas/edifact"
     written = unece.write(directory, ["TESTER"], folder)
-    names = ["schemas/edifact/d94z/directory.json", "schemas/edifact/d94z/TESTER.json"]
+    names = [f"schemas/edifact/d94z/{name}.json" for name in ("directory", "names", "TESTER")]
     assert [p.relative_to(tmp_path).as_posix() for p in written] == names
-    table = tables.load(over_shipped(tmp_path), names[1])
+    table = tables.load(over_shipped(tmp_path), names[-1])
     assert (table.syntax, table.format) == (Syntax.EDIFACT, "edifact:TESTER:D:94Z:UN")
     directory.messages["SECOND"] = OLD_MESSAGE.replace("TESTER", "SECOND").replace("LOC", "DTM")
     first = json.loads(written[0].read_text("utf-8"))
-    (again, second) = unece.write(directory, ["SECOND"], folder)
+    (again, _, second) = unece.write(directory, ["SECOND"], folder)
     assert json.loads(again.read_text("utf-8")) == first
     catalogue = over_shipped(tmp_path)
-    assert tables.load(catalogue, names[1]).digest == table.digest
+    assert tables.load(catalogue, names[-1]).digest == table.digest
     assert tables.load(catalogue, second.relative_to(tmp_path).as_posix()).digest != table.digest
 
 
@@ -262,7 +280,9 @@ def test_the_shipped_tables_are_in_the_form_that_the_importer_writes():
         if name.startswith("schemas/edifact/"):
             assert unece.dump(json.loads(shipped().read(name))) == shipped().text(name), name
             assert tables.load(shipped(), name).source
-            assert tables.load(shipped(), name).unchecked == 0
+            # Of one component of S501 no source is sure.
+            uses = [use for node in tables.load(shipped(), name).nodes for use in node.elements if use.unchecked]
+            assert {use.item for use in uses} <= ({"S501"} if "/service-4/" in name else set())
 
 
 # The directories themselves.
@@ -276,7 +296,7 @@ def resolved(directory, message):
     """The table of a message as `tables` resolves it."""
     found = unece.table(directory, message)
     service = json.loads((data.schemas() / "edifact/service-4/directory.json").read_bytes())
-    table = tables.resolve(Syntax.EDIFACT, found, [unece.directory_file(directory, [found]), service], message)
+    table = definitions.resolve(Syntax.EDIFACT, found, [unece.directory_file(directory, [found]), service], message)
     return tables.framed(shipped(), table)
 
 
@@ -297,8 +317,8 @@ def test_directories_are_complete(release, messages, segments, elements):
     """Everything in a directory is read, and nothing that is used is undefined."""
     directory = directory_of(release)
     assert (len(directory.messages), len(directory.segments), len(directory.elements)) == (messages, segments, elements)
-    for definitions in (directory.segments, directory.interactive, directory.composites):
-        for uses in definitions.values():
+    for defined in (directory.segments, directory.interactive, directory.composites):
+        for uses in defined.values():
             assert uses
             for use in uses:
                 item = use.split(" ")[0]
@@ -322,16 +342,17 @@ def test_every_message_of_every_directory_is_imported(release):
 
 
 @foreign.needed
-@pytest.mark.parametrize(
-    ("release", "message"), [("d96b", "CUSDEC"), ("d96b", "CUSRES"), ("d95b", "CUSCAR"), ("d96b", "APERAK")]
-)
-def test_the_shipped_tables_say_what_the_directories_say(release, message):
-    """The tables in schemas/ are what an import gives."""
-    ours = tables.load(shipped(), f"schemas/edifact/{release}/{message}.json")
-    assert ours.digest == resolved(directory_of(release), message).digest
+@pytest.mark.parametrize("release", ["d95b", "d96b", "d99b", "d01b", "d13b", "d21b"])
+def test_the_shipped_tables_say_what_the_directories_say(release):
+    """The tables in schemas/ are what an import gives, whichever others the folder holds."""
+    directory = directory_of(release)
+    names = [name for name in tables.available(shipped()) if name.startswith(f"schemas/edifact/{release}/")]
+    assert names
+    for name in names:
+        message = name.rpartition("/")[2].removesuffix(".json")
+        assert tables.load(shipped(), name).digest == resolved(directory, message).digest, name
 
 
-@foreign.needed
 @foreign.needed
 @pytest.mark.parametrize(
     ("name", "release", "expected"),

@@ -19,7 +19,7 @@ VERBS = (
     *(f"{noun} {verb}" for noun, verbs in {
         "message": ("list", "show", "retry", "reprocess"),
         "partner": ("import", "list"),
-        "schema": ("import", "list", "show"),
+        "schema": ("import", "list", "show", "diff"),
         "mapping": ("lint", "test"),
         "receipt": ("show", "verify"),
         "config": ("check", "show"),
@@ -135,6 +135,8 @@ def test_it_runs_as_a_module(tmp_path):
         ("mapping", "test", "--document", "release", "--format", "x12:309:004010"),
         ("translate", "gateway.toml", "--to", "json", "--time-zone", "Nowhere/At_all"),
         ("schema", "import", "gateway.toml", "CUSDEC"),  # no archive
+        ("schema", "import", "nosuch.zip", "CUSDEC"),
+        ("schema", "diff", "d96b"),
         ("receipt", "verify", "gateway.toml", "--key", "foo"),
         ("receipt", "export", "/proc/x/log"),
         ("message", "list"),  # no store
@@ -167,6 +169,7 @@ def test_wrong_usage_is_2_and_told_in_words(run, arguments):
         ("receipt", "show", "99"),
         ("receipt", "bundle", "0" * 32, "b.zip"),
         ("schema", "show", "edifact:NOSUCH:D:96B:UN"),
+        ("schema", "diff", "edifact:NOSUCH:D:96B:UN", "edifact:CUSDEC:D:96B:UN"),
         ("send", "gateway.toml", "--key", "x", "--url", "http://127.0.0.1:1"),
     ],
 )
@@ -245,7 +248,7 @@ def test_the_usage_names_lists_plainly(run):
     for verb, shown in (
         (("validate",), " {FILE}..."),
         (("mapping", "lint"), " [FILE]..."),
-        (("schema", "import"), " {ARCHIVE} {MESSAGE}..."),
+        (("schema", "import"), " {SOURCE} [MESSAGE]..."),
         (("partner", "import"), " {FILE}"),
     ):
         assert run(*verb, "--help").out.splitlines()[0].endswith(shown)

@@ -300,7 +300,8 @@ def test_a_task_that_is_over_is_asked_of_the_office_above() -> None:
     assert codes(of(act(world, "wang", "let", version=3), Refuse)[0].reasons) == ["decide.task.unknown"]
     (deadline,) = (one for one in world.deadlines.values() if one.kind == "task")
     assert deadline.at == task.due_at
-    assert (world.audit[1].action, world.audit[1].partner_id, world.audit[1].person_id) == ("task.escalate", "", "")
+    assert (world.audit[1].action, world.audit[1].partner_id) == ("task.escalate", "")
+    assert world.audit[1].person_id == "rule:tasks:paper_review"  # no person's doing
 
 
 def test_a_task_with_no_office_above_is_expired_and_still_decided() -> None:

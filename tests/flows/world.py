@@ -24,6 +24,7 @@ from gateway.decide.facts import (
     CaseById,
     CasesByKeys,
     DrawOf,
+    ExhibitById,
     Facts,
     FiguresIn,
     LastFigure,
@@ -32,10 +33,12 @@ from gateway.decide.facts import (
     LedgerEntry,
     LinkedCases,
     NextNumber,
+    OwnCases,
     PartnerById,
     PartnerByIdentifier,
     PersonById,
     Query,
+    Subject,
     TallyOf,
     TaskById,
     TasksOf,
@@ -47,7 +50,20 @@ from gateway.decide.figures import sums_of
 from gateway.decide.flow import Flows
 from gateway.discovery import find_flows
 from gateway.documents import ClearanceNotice, CustomsEntry, Declaration, Document, Manifest, Response, Transfer
-from gateway.model import AuditEntry, Case, Deadline, Figure, HeldRole, Identifier, MadeReport, Partner, Person, Role
+from gateway.model import (
+    AuditEntry,
+    Case,
+    Deadline,
+    Exhibit,
+    Figure,
+    HeldRole,
+    Identifier,
+    MadeReport,
+    Partner,
+    Person,
+    Registered,
+    Role,
+)
 
 FLOWS = find_flows()
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
@@ -78,6 +94,10 @@ PERSONS = (
     Person("gone", BUREAU.id, "Wu Ming", (HeldRole("reviewer"),), active=False),
     Person("far", "far-bureau", "Zheng He", (HeldRole("reviewer"),)),
 )
+EXHIBITS = (
+    Exhibit("photo", BUREAU.id, "0" * 64, 7, "image/jpeg", NOW),
+    Exhibit("foreign-photo", STRANGER.id, "1" * 64, 7, "image/jpeg", NOW),
+)
 ALL = (FACTORY, NEWCOMER, AGENT, BUREAU, PORT_SIDE, STRANGER, CUSTOMS, PORT, OTHER_PORT)
 
 
@@ -95,6 +115,8 @@ class World:
     audit: list[AuditEntry] = field(default_factory=list)
     figures: list[Figure] = field(default_factory=list)
     reports: list[MadeReport] = field(default_factory=list)
+    parts: set[tuple[str, str]] = field(default_factory=set)
+    """Who takes part in which case, beside those who opened theirs."""
 
     def send(
         self,
@@ -147,6 +169,16 @@ class World:
 
     def _answer(self, query: Query) -> object:
         match query:
+            case OwnCases():
+                return tuple(
+                    case
+                    for case in self.ground.cases.values()
+                    if (case.id, query.partner) in self.parts and query.key in {case.id, *dict(case.keys).values()}
+                )
+            case Subject():
+                return Registered()  # what is registered is laid over it
+            case ExhibitById():
+                return next((one for one in EXHIBITS if one.id == query.id and one.test == query.test), None)
             case CasesByKeys() | Waiting() | LinkedCases() | TasksOf() | ActsOn() | Told():
                 return ()
             case CaseById() | TaskById() | Ledger() | LedgerEntry() | TallyOf() | DrawOf():

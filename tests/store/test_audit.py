@@ -6,14 +6,16 @@ import json
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import Connection, delete, select, update
 
-from gateway.errors import FactsMoved
-from gateway.model import AuditEntry
+from gateway.errors import FactsMoved, StoreUnavailable
+from gateway.model import Agreement, AuditEntry, Credential, Direction, HeldRole, Partner, Person, Role
 from gateway.receipt.anchor import audit_name
 from gateway.receipt.stored import StoredLog
 from gateway.store import tables
 from gateway.store.contract import AuditWanted, CaseChange
+from gateway.store.log import AUDIT, read_state, write_state
+from gateway.store.registry_audit import ONE_BY_ONE
 from gateway.store.sql_store import SqlStore
 from tests.store.conftest import Place
 from tests.store.made import NOW, ORIGIN, claim, outcome
@@ -112,3 +114,94 @@ async def test_the_audit_goes_on_under_the_logs_next_name(place: Place, tmp_path
         assert (await store.audit_checkpoint()).startswith(f"{ORIGIN}/audit~2\n")
     finally:
         await store.close()
+
+
+# Its anchor.
+
+
+def audit_anchor(folder: Path) -> Path:
+    return folder / "anchor.audit"
+
+
+async def test_its_newest_checkpoint_is_kept_outside(place: Place) -> None:
+    """Whoever is given the audit's checkpoint finds it beside the anchor: it left only once it was kept there."""
+    store = place.store(place.folder / "anchor")
+    await store.open()
+    await commit(store, 1, entry(1))
+    note = await store.audit_checkpoint()
+    assert note.startswith(f"{audit_name(ORIGIN)}\n1\n")
+    assert audit_anchor(place.folder).read_text() == note
+    await commit(store, 2, entry(2))
+    await store.close()
+    assert audit_anchor(place.folder).read_text().startswith(f"{audit_name(ORIGIN)}\n2\n")
+
+
+@pytest.mark.parametrize("kept", [1, 2])
+async def test_entries_cut_off_with_their_checkpoints_are_missed(place: Place, kept: int) -> None:
+    """A database whose audit was cut whole, or rewritten, contradicts what is kept outside: the audit says so."""
+    store = place.store(place.folder / "anchor")
+    await store.open()
+    for number in (1, 2, 3):
+        await commit(store, number, entry(number))
+        if number == kept:
+            before = await store._database.read(lambda connection: read_state(connection, AUDIT))
+    await store.close()
+    store = place.store(place.folder / "anchor")
+    await store.open()
+
+    def cut(connection: Connection) -> None:
+        assert before is not None
+        connection.execute(delete(E).where(E.c.index >= kept))
+        connection.execute(delete(C).where(C.c.size > kept))
+        nodes = [(level, index) for level, index, _ in connection.execute(select(N))]
+        for level, index in nodes:
+            if (index + 1) << level > kept:
+                connection.execute(delete(N).where(N.c.level == level, N.c.index == index))
+        write_state(connection, before, AUDIT)
+
+    await store._database.write(cut)
+    seen = await audited(store)
+    assert [(one.code, one.args) for one in seen.problems] == [
+        ("receipt.stored.anchored", {"size": "3", "before": str(kept)})
+    ]
+    with pytest.raises(StoreUnavailable):
+        await store.audit_checkpoint()  # it would contradict what somebody may hold
+    await store.close()
+    assert audit_anchor(place.folder).read_text().startswith(f"{audit_name(ORIGIN)}\n3\n")
+
+
+# What the registry is given.
+
+
+async def test_every_change_of_the_registry_is_told(store: SqlStore) -> None:
+    """Partners, agreements, credentials and persons, as they were and are, without secrets; and who ended a credential."""
+    firm = Partner("firm", "Firm", frozenset({Role.ENTERPRISE}))
+    key = Credential("k-1", "firm", "c0ffee" * 8, label="old")
+    await store.import_partners([firm], [Agreement("a-1", "firm", Direction.IN, "*", "*")], [key])
+    await store.import_persons([Person("li", "firm", "Li Na", (HeldRole("reviewer"),))])
+    await store.import_persons([Person("li", "firm", "Li Na", (HeldRole("reviewer", "370200"), HeldRole("auditor")))])
+    await store.revoke_credential("k-1", NOW)
+    lines = [json.loads(line.body) for line in await store.audit_lines(AuditWanted(), -1, 20)][::-1]
+    assert sorted((line["action"], line["subject"]) for line in lines[:3]) == [
+        ("registry.agreement", "a-1"), ("registry.credential", "k-1"), ("registry.partner", "firm"),
+    ]  # fmt: skip
+    given, changed, revoked = lines[3:]
+    assert (given["before"], given["after"]["roles"]) == ({}, "name=reviewer")
+    assert (changed["before"]["roles"], changed["after"]["roles"]) == (
+        "name=reviewer", "name=reviewer office=370200; name=auditor",
+    )  # fmt: skip
+    assert (revoked["action"], revoked["before"]["label"], revoked["actor"]["person"]) == (
+        "registry.revoke", "old", "operator",
+    )  # fmt: skip
+    assert "c0ffee" not in json.dumps(lines)
+    assert (await audited(store)).problems == []
+
+
+async def test_of_many_at_once_the_number_and_the_digest_are_told(store: SqlStore) -> None:
+    """A list of enterprises is one entry a transaction, not one a firm."""
+    firms = [Partner(f"firm-{number}", "Firm", frozenset({Role.ENTERPRISE})) for number in range(ONE_BY_ONE + 1)]
+    await store.import_partners(firms, [], [])
+    (line,) = await store.audit_lines(AuditWanted(), -1, 20)
+    said = json.loads(line.body)
+    assert (said["action"], said["after"]["partners"]) == ("registry.import", str(len(firms)))
+    assert len(said["after"]["sha256"]) == 64

@@ -29,6 +29,7 @@ from gateway.decide.effects import (
     Move,
     NewCase,
     Note,
+    Register,
     Reserve,
     Reverse,
     Settle,
@@ -37,19 +38,23 @@ from gateway.decide.effects import (
     Wait,
 )
 from gateway.decide.facts import (
+    MOST_OWN,
     ActsOn,
     Answer,
     CaseById,
     CasesByKeys,
     DrawOf,
+    ExhibitById,
     Facts,
     LastReport,
     Ledger,
     LedgerEntry,
     LinkedCases,
     NextNumber,
+    OwnCases,
     PersonById,
     Query,
+    Subject,
     TallyOf,
     TaskById,
     TasksOf,
@@ -59,7 +64,7 @@ from gateway.decide.facts import (
 from gateway.decide.tasks import TaskKind
 from gateway.errors import FactsMoved
 from gateway.findings import make_finding
-from gateway.model import ActDone, Draw, MadeReport, Person, TaskState, Terms
+from gateway.model import ActDone, Draw, Exhibit, MadeReport, Person, Registered, Stage, TaskState, Terms
 from gateway.store.contract import AccountChange, CaseChange, CaseLink, Outcome, Work, WorkKind
 from gateway.store.contract import Wait as StoredWait
 from gateway.store.memory import MemoryDecisions
@@ -68,8 +73,9 @@ from gateway.store.sql_store import SqlStore
 from tests.flows.test_flows import MESSAGES
 from tests.flows.world import ALL, BUREAU, FACTORY, FLOWS, NOW, RULES, World, outbound
 from tests.store.conftest import Place
-from tests.store.made import claim, message, outcome
+from tests.store.made import claim, message, outcome, receipt, sha256
 
+PHOTO = Exhibit("photo", BUREAU.id, sha256(b"photo"), 5, "image/jpeg", NOW, body=b"photo")
 WANG = Person("wang", BUREAU.id, "Wang Fang")
 
 
@@ -130,6 +136,7 @@ def parts(applied: Sequence[Applied]) -> dict[str, object]:
         "reports": tuple(report for one in applied for report in one.reports),
         "tallies": tuple(tally for one in applied for tally in one.tallies.values()),
         "draws": tuple(draw for one in applied for draw in one.draws),
+        "subjects": tuple(version for one in applied for version in one.subjects),
     }
 
 
@@ -146,12 +153,13 @@ def where(request: pytest.FixtureRequest) -> str:
 async def port(where: str, tmp_path: Path) -> AsyncIterator[Port]:
     """Each implementation of the port, empty."""
     if not where:
-        yield Port(MemoryDecisions(ALL, [WANG]))
+        yield Port(MemoryDecisions(ALL, [WANG], [PHOTO]))
         return
     store = Place(where, tmp_path, secrets.token_bytes(32)).store()
     await store.open()
     await store.import_partners(ALL, [], [])
     await store.import_persons([WANG])
+    await store.keep_exhibit(PHOTO, receipt(PHOTO.id, Stage.RECEIVED))
     yield Port(store, store)
     await store.close()
 
@@ -209,6 +217,7 @@ ASK = Ask("t", "review", CASE, office="370100", reasons=(make_finding("decide.re
 GRANT = Grant("quota", "G", Decimal(10), "TNE", FACTORY.id, Terms(draws_max=2))
 DRAW = Draw("spot", "370100", "2026-11-13/30", "N-1", 1, "00", chosen=True, reason="chance", chosen_before=0)
 REPORT = MadeReport("trial", date(2026, 11, 1), date(2026, 11, 30), date(2026, 11, 1), 7, NOW, {"total": "0"})
+FIRM = Subject("uscc", "9137", date(2026, 11, 30))
 UNASKED = Facts(
     {
         TaskById("t"): Answer(None),
@@ -217,6 +226,7 @@ UNASKED = Facts(
         Told("E-1"): Answer(()),
         TallyOf("spot", "370100", "2026-11-13/30"): Answer(None),
         DrawOf("spot", "N-1"): Answer(None),
+        FIRM: Answer(Registered()),
     }
 )
 
@@ -242,6 +252,10 @@ QUESTIONS: dict[str, tuple[Query, Sequence[Effect]]] = {
     "a stratum in which nothing was drawn": (TallyOf("spot", "370100", "2026-11-13/30"), [Count(DRAW)]),
     "an item that was not drawn": (DrawOf("spot", "N-1"), [Count(DRAW)]),
     "a report that was not made": (LastReport("trial"), [KeepReport(REPORT)]),
+    "a subject of which nothing was registered": (
+        Subject("uscc", "9137", date(2026, 12, 1)),
+        [Register("uscc", "9137", date(2026, 11, 30), "registered")],
+    ),
     "a case that had no links": (
         LinkedCases(CASE, "call"),
         [*OPENED, NewCase("call", BUREAU.id, KIND), Link(CASE, "call", "call")],
@@ -450,3 +464,80 @@ async def test_tasks_and_links_laid_over_facts_are_what_the_port_says_then(port:
     for query in questions:
         assert after.answers[query].value == ground.over(empty).answers[query].value, query
     assert after[TasksOf(CASE)] == ()
+
+
+async def test_a_subject_has_versions_step_by_step(port: Port) -> None:
+    """Several registrations of one outcome are versions in order; one that another has overtaken stops the commit."""
+    before, later, test = (
+        replace(FIRM, day=date(2026, 11, 29)),
+        replace(FIRM, day=date(2026, 12, 5)),
+        replace(FIRM, test=True),
+    )
+    questions: list[Query] = [FIRM, before, later, test]
+    empty = await port.decisions.facts(questions, Facts(), "m")
+    ground = Ground()
+    made = []
+    for day, state in ((date(2026, 11, 30), "registered"), (date(2026, 12, 4), "suspended")):
+        on_that_day = replace(FIRM, day=day)
+        asked = await port.decisions.facts([on_that_day], empty, "m")
+        effect = Register("uscc", "9137", day, state, "齐鲁食品", {"credit_grade": "A"})
+        made.append(apply(desk(ground.over(asked)), [effect]))
+        ground.take(made[-1])
+    await port.commit(empty, *made)
+    known = await port.decisions.facts(questions, Facts(), "m")
+    for query in questions:
+        found, expected = known.answers[query].value, ground.over(empty).answers[query].value
+        assert found == expected, query
+    assert [known[one].version is not None for one in (before, FIRM, later, test)] == [False, True, True, False]
+    held = known[later].version
+    assert held is not None
+    assert (held.version, held.state, held.name, held.attributes) == (2, "suspended", "齐鲁食品", {"credit_grade": "A"})
+    assert (known[FIRM].newest, known[test].newest) == (2, 0)
+    overtaken = apply(desk(empty), [Register("uscc", "9137", FIRM.day, "closed")])
+    with pytest.raises(FactsMoved):
+        await port.commit(Facts(), overtaken)
+
+
+async def test_own_cases_are_those_one_takes_part_in(port: Port) -> None:
+    """By any number or the id, whoever opened a case finds it; to others, and in other traffic, there is none."""
+    await port.commit(Facts(), apply(desk(Facts()), OPENED))
+    for key, partner, test, found in (
+        ("E-1", FACTORY.id, False, [CASE]),
+        (CASE, FACTORY.id, False, [CASE]),
+        ("E-2", FACTORY.id, False, []),
+        ("E-1", BUREAU.id, False, []),
+        (CASE, BUREAU.id, False, []),
+        ("E-1", FACTORY.id, True, []),
+        (CASE, FACTORY.id, True, []),
+    ):
+        query = OwnCases(partner, key, test)
+        known = await port.decisions.facts([query], Facts(), "m")
+        assert [case.id for case in known[query]] == found, query
+        assert not known.answers[query].version  # it is told, and nothing is decided upon it
+
+
+async def test_own_cases_are_the_newest_of_many(port: Port) -> None:
+    """A number of very many consignments finds so many of them at most, the newest, in their order."""
+    opened: list[Effect] = []
+    for number in range(MOST_OWN + 3):
+        case = f"case {number:02}"
+        opened += [NewCase(case, FACTORY.id, KIND), AddKeys(case, frozenset({("bill", "B-1")}))]
+    made = apply(desk(Facts()), opened)
+    ground = Ground()
+    ground.take(made)
+    query = OwnCases(FACTORY.id, "B-1")
+    pending = ground.over(Facts({query: Answer(())}))
+    await port.commit(Facts(), made)
+    known = await port.decisions.facts([query], Facts(), "m")
+    assert [case.id for case in known[query]] == [f"case {number:02}" for number in range(3, MOST_OWN + 3)]
+    assert known[query] == pending[query]
+
+
+async def test_evidence_is_found_by_its_id_in_its_traffic(port: Port) -> None:
+    """Without its bytes; what has not come, and what is of test traffic, is not there for live traffic."""
+    wanted, other, test = ExhibitById("photo"), ExhibitById("scan"), ExhibitById("photo", test=True)
+    known = await port.decisions.facts([wanted, other, test], Facts(), "m")
+    found = known[wanted]
+    assert found is not None
+    assert (found.partner_id, found.media_type, found.size) == (BUREAU.id, "image/jpeg", 5)
+    assert (known[other], known[test]) == (None, None)

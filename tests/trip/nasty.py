@@ -280,22 +280,8 @@ def _kind(model: type[BaseModel], path: str) -> str:
 
 
 KINDS = {bool: "flag", Decimal: "number", datetime: "moment", AwareDatetime: "moment", date: "day", int: "count"}
-TEXT_KINDS = {
-    str(getattr(base, name)): name
-    for name in (
-        "Text",
-        "Code",
-        "Reference",
-        "Country",
-        "Currency",
-        "Unit",
-        "TransportMode",
-        "HsCode",
-        "ContainerNumber",
-        "DeclarationNumber",
-        "NoticeNumber",
-    )
-}
+TEXT_KINDS = {str(type_): name for name, type_ in vars(base).items() if get_args(type_)[:1] == (str,)}
+"""Every kind of text that the documents' base has, by its annotation."""
 
 
 def _bare(annotation: Any) -> Any:

@@ -15,6 +15,7 @@ from gateway import data
 from gateway.catalogue_folders import shipped
 from gateway.check import rulebook
 from gateway.config import Settings
+from gateway.decide.flow import Flows
 from gateway.discovery import find_flows
 from gateway.model import (
     Agreement,
@@ -152,7 +153,7 @@ class House:
 
 
 @asynccontextmanager
-async def house(folder: Path, migrated: Path | str, **pipeline: Any) -> AsyncIterator[House]:
+async def house(folder: Path, migrated: Path | str, *, flows: Flows = FLOWS, **pipeline: Any) -> AsyncIterator[House]:
     """A gateway's middle over a copy in `folder`, which outlives it, of a migrated file; or over a migrated URL."""
     database = folder / "gateway.db"
     url = migrated if isinstance(migrated, str) else f"sqlite+aiosqlite:///{database}"
@@ -190,7 +191,7 @@ async def house(folder: Path, migrated: Path | str, **pipeline: Any) -> AsyncIte
             store,
             notary,
             Intake(store, settings, notary, clock=clock),
-            Pipeline(store, settings, notary, FLOWS, InForce(shipped(), settings.catalogue.snapshots), clock=clock),
+            Pipeline(store, settings, notary, flows, InForce(shipped(), settings.catalogue.snapshots), clock=clock),
             clock,
         )
     finally:

@@ -183,7 +183,7 @@ async def test_a_task_that_nobody_decides_is_told_and_still_waits(gateway: House
     (case,) = await gateway.store.case(case_id)
     assert [event.details["state"] for event in case.events if event.kind == "task"] == ["expired"]
     assert [event.details["alert"] for event in case.events if event.kind == "alert"][-1] == "task_overdue"
-    (line,) = await gateway.store.audit_lines(AuditWanted(), -1, 9)
+    (line, *_) = await gateway.store.audit_lines(AuditWanted(), -1, 9)
     said = json.loads(line.body)
     assert (said["action"], said["actor"]["partner"], said["after"]["state"]) == ("task.expire", "", "expired")
     again = await gateway.store.claim_deadlines(9, LEASE, OVER + timedelta(days=9))

@@ -75,7 +75,7 @@ HEADLINE = '[[line]]\nrank = 1\nword = "x"\nwhen = {{ {track} = ["{state}"] }}\n
         (
             "schemas/xml/Transfer.xsd",
             '<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:include schemaLocation="a.xsd"/></xs:schema>',
-            "schemas/xml/Transfer.xsd: includes another file",
+            "schemas/xml/Transfer.xsd: includes a.xsd, and there is no schemas/xml/a.xsd",
         ),
         # A mapping that lint refuses, with its row.
         (

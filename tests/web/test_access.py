@@ -16,7 +16,7 @@ PROTECTED = [route for route in ROUTES if route.scope]
 
 def path_of(route):
     """A path that fits the route."""
-    return route.path.format(id="0" * 32, key="x", name="status", index=0, sequence=1)
+    return route.path.format(id="0" * 32, key="x", scheme="x", value="x", name="status", index=0, sequence=1)
 
 
 @pytest.mark.parametrize("as_", ["", "unknown", "gone"])

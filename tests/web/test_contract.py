@@ -12,6 +12,7 @@ from gateway import documents
 from gateway.web.openapi import build
 from gateway.web.routes import ROUTES
 from tests.web.conftest import Filled
+from tests.web.test_subjects import register
 
 DESCRIPTION = build(tuple(documents.MODELS.values()))
 REGISTRY = Registry().with_resource("urn:api", Resource.from_contents(DESCRIPTION, DRAFT202012))
@@ -33,6 +34,9 @@ REQUESTS = {
     "postMessage": ("/v1/messages", "acme", 202),
     "listMessages": ("/v1/messages", "acme", 200),
     "getMessage": ("/v1/messages/{payload}", "acme", 200),
+    "postEvidence": ("/v1/evidence?device=cam-1", "acme", 201),
+    "getEvidence": ("/v1/evidence/{exhibit}", "acme", 200),
+    "getEvidenceBody": ("/v1/evidence/{exhibit}/body", "acme", 200),
     "getCases": ("/v1/cases/B-1", "acme", 200),
     "listTasks": ("/v1/tasks", "customs", 200),
     "listAudit": ("/v1/audit", "operator", 200),
@@ -41,6 +45,7 @@ REQUESTS = {
     "listMadeReports": ("/v1/reports/accepted_by_office", "customs", 200),
     "getReport": ("/v1/reports/accepted_by_office/2026-02-01", "customs", 200),
     "listRisks": ("/v1/risks", "operator", 200),
+    "getSubject": ("/v1/subjects/ciq-registration/3702000001", "customs", 200),
     "getDeliveryBody": ("/v1/deliveries/d-1/body", "customs", 200),
     "readFeed": ("/v1/feeds/clearance", "customs", 200),
     "getFeedDocument": ("/v1/feeds/clearance/1", "customs", 200),
@@ -66,9 +71,11 @@ async def test_every_operation_answers_as_described(filled: Filled):
         for method, operation in operations.items()
     }
     assert described.keys() == REQUESTS.keys()
+    exhibit = (await filled.client.ask("POST", "/v1/evidence", data=b"a picture")).json["id"]
+    await register(filled.client)
     for name, (method, operation) in described.items():
         path, as_, status = REQUESTS[name]
-        path = path.format(payload=filled.payload_id)
+        path = path.format(payload=filled.payload_id, exhibit=exhibit)
         answer = await filled.client.ask(method.upper(), path, as_=as_, data=b"x" if method == "post" else None)
         assert answer.status == status, (name, answer.body)
         judge(operation, answer)
@@ -80,7 +87,7 @@ async def test_every_refusal_is_described(filled: Filled):
         if not route.scope:
             continue
         operation = DESCRIPTION["paths"][route.path][route.method.lower()]
-        path = REQUESTS[route.operation][0].format(payload=filled.payload_id)
+        path = REQUESTS[route.operation][0].format(payload=filled.payload_id, exhibit="e-1")
         judge(operation, await filled.client.ask(route.method, path, as_=""))
         answer = await filled.client.ask(route.method, path, as_="operator" if route.method == "POST" else "rival")
         judge(operation, answer)

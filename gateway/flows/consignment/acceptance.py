@@ -18,10 +18,13 @@ NUMBER = NumberKind("declaration", "declaration", frozenset({"organisation", "di
 """The declaration number (报检号): given once, and the consignment's from start to end."""
 
 
-def accept_declaration(desk: Desk, case_id: str, declaration: Declaration, event: str) -> list[Effect]:
-    """The effects of a number given: the case has it, the inspecting bureau gets the declaration."""
+def accept_declaration(desk: Desk, case_id: str, declaration: Declaration, event: str, rule: str = "") -> list[Effect]:
+    """The effects of a number given: the case has it, the inspecting bureau gets the declaration.
+
+    `rule` is what accepts it, where no bureau does.
+    """
     effects: list[Effect] = [
-        Move(case_id, "declaration", event),
+        Move(case_id, "declaration", event, rule=rule),
         Keep(case_id, "declaration", declaration),
         AddKeys(case_id, keys_of(declaration)),
     ]

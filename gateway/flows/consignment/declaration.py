@@ -30,6 +30,7 @@ from gateway.decide.effects import (
 from gateway.decide.facts import CasesByKeys, Facts, Key, PartnerByIdentifier, Query
 from gateway.decide.flow import Flow, Takes
 from gateway.decide.parties import REGISTRATION, bureau, bureau_questions, identified
+from gateway.decide.persons import name_rule
 from gateway.documents.declaration import Declaration
 from gateway.documents.parts import Function, Movement
 from gateway.documents.response import Outcome
@@ -186,6 +187,7 @@ def _admit(
         path, value = "declaration_organisation", declaration.declaration_organisation or ""
         return refuse(desk, subject_of(declaration), [fault("decide.bureau.unknown", path, value)])
     why = _review_reasons(declaration, treatment, desk.rules)
+    rule = name_rule(Review.kind, desk.rules.of(Review).valid_from)
     issued = declaration.number
     exhausted = False
     if not why and issued is None:
@@ -197,7 +199,7 @@ def _admit(
     if why:
         outcome, code = Outcome.RECEIVED, PRE_ENTERED
         decided: list[Effect] = [
-            Move(case.id, "declaration", "review", tuple(why)),
+            Move(case.id, "declaration", "review", tuple(why), rule),
             Keep(case.id, "declaration", numbered),
             AddKeys(case.id, keys_of(numbered)),
             Send(case.id, "declaration", numbered, party_of(reviewing), Purpose.INSPECTION),
@@ -206,7 +208,7 @@ def _admit(
             decided.append(Alert("review", tuple(why), case.id))
     else:
         outcome, code = Outcome.ACCEPTED, REVIEW_PASSED
-        decided = accept_declaration(desk, case.id, numbered, "accept")
+        decided = accept_declaration(desk, case.id, numbered, "accept", rule)
     # Of the effects that say where the case stands then, the first is the move.
     after = changed(desk, case, decided[:1])
     return [*opened, *decided, *_told(desk, numbered, after, outcome, code, why)]

@@ -15,7 +15,7 @@ from gateway.errors import NotFound
 from gateway.model import Receipt
 from gateway.receipt.bundle import write_bundle
 from gateway.receipt.proof import Proof
-from gateway.receipt.signed import recipient_commitment, recipient_salt, whole_findings
+from gateway.receipt.signed import canonical, recipient_commitment, recipient_salt, whole_findings
 from gateway.registry.keys import READ
 from gateway.store.bodies import whole
 from gateway.store.contract import Kept, Proven
@@ -51,10 +51,17 @@ async def bundle(request: web.Request) -> web.StreamResponse:
     recipients: dict[int, tuple[str, bytes]] = {}
     findings: list[bytes] = []
     if "payload" in said:
-        vouched.append(whole(await service.store.original(said["payload"])))
-        if "findings" in said:
-            kept = (await service.store.message(said["message"])).findings
-            findings += filter(None, [whole_findings(found.receipt.body, kept)])
+        raised = "parent" in said
+        message = await service.store.message(said["message"], document=raised) if "findings" in said else None
+        if raised and message is not None:
+            content = canonical(message.document)  # nobody sent it: it is the document itself that was checked
+            vouched.append(Kept(len(content), content))
+        elif "media_type" in said:
+            vouched.append((await service.store.exhibit(said["payload"]))[1])
+        else:
+            vouched.append(whole(await service.store.original(said["payload"])))
+        if message is not None:
+            findings += filter(None, [whole_findings(found.receipt.body, message.findings)])
     else:
         delivery, body = await service.store.delivery_kept(said["delivery"])
         if caller.everything or delivery.partner_id == caller.partner.id:

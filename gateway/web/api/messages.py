@@ -6,6 +6,7 @@ import binascii
 import hashlib
 import re
 from base64 import b64decode
+from collections.abc import Callable
 from typing import get_args
 
 from aiohttp import web
@@ -51,18 +52,10 @@ async def post(request: web.Request) -> web.Response:
     """
     service = services(request)
     caller = await service.gate.admit(request, SEND)
-    headers = request.headers
-    if len(headers.get("Idempotency-Key", "")) > _KEY_LENGTH:
-        raise BadRequest(f"An Idempotency-Key has at most {_KEY_LENGTH} characters.")
-    if headers.get("Content-Encoding", "").lower() not in _ENCODINGS:
+    require_key(request)
+    if request.headers.get("Content-Encoding", "").lower() not in _ENCODINGS:
         raise PayloadUnreadable("Of the content encodings, gzip is supported.")
-    claimed = _claimed_digest(headers["Content-Digest"]) if "Content-Digest" in headers else b""
-
-    def judge(digest: bytes) -> None:
-        """Refuse a body that was damaged on its way (RFC 9530); algorithms other than sha-256 are not judged."""
-        if claimed and claimed != digest:
-            raise BadRequest("The content does not have the Content-Digest it came with.")
-
+    judge = digest_judge(request)
     said, role = DOCUMENT.of(request), ROLE.of(request)
     if role and caller.person is None:
         raise BadRequest("Only a person acts in a role, and the key is no person's.")
@@ -74,6 +67,27 @@ async def post(request: web.Request) -> web.Response:
             told.headers.update(http.headers_of(accepted, digest))
             return told
     return http.answer_accepted(accepted, digest)
+
+
+def require_key(request: web.Request) -> None:
+    """BadRequest where an Idempotency-Key is longer than one may be."""
+    if len(request.headers.get("Idempotency-Key", "")) > _KEY_LENGTH:
+        raise BadRequest(f"An Idempotency-Key has at most {_KEY_LENGTH} characters.")
+
+
+def digest_judge(request: web.Request) -> Callable[[bytes], None]:
+    """What is given the SHA-256 of the body, and raises BadRequest where it was damaged on its way (RFC 9530).
+
+    Algorithms other than sha-256 are not judged.
+    """
+    headers = request.headers
+    claimed = _claimed_digest(headers["Content-Digest"]) if "Content-Digest" in headers else b""
+
+    def judge(digest: bytes) -> None:
+        if claimed and claimed != digest:
+            raise BadRequest("The content does not have the Content-Digest it came with.")
+
+    return judge
 
 
 async def _told(request: web.Request, caller: Caller, payload_id: str) -> web.Response | None:

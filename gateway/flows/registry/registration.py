@@ -1,0 +1,160 @@
+"""The registration flow: each line of a registration is decided by itself, and the accepted ones stand.
+
+    register    – -> registered            again with the same name and attributes: a repeat, which changes nothing
+    change      registered, suspended      what the line gives is laid over what was there
+    suspend     registered -> suspended
+    restore     suspended -> registered
+    close       registered, suspended -> closed, for good
+
+Each accepted line is a version of its own, from its day on; one for a day that is past is refused, since what was decided
+by then stands. Who may register what is said by rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gateway.check.rulebook import RuleSet
+from gateway.decide import china
+from gateway.decide.answers import Subject as About
+from gateway.decide.answers import fault, reasons, response
+from gateway.decide.desk import Desk
+from gateway.decide.effects import Effect, Publish, Refuse, Register, Respond
+from gateway.decide.facts import Subject
+from gateway.decide.flow import Feed, Flow, Takes
+from gateway.decide.subjects import CLOSED, REGISTERED, SUSPENDED
+from gateway.documents.registration import Action, Registration, RegistrationLine
+from gateway.documents.response import Line, Outcome
+from gateway.model import Finding, Identifier, Registered, Role
+
+_ROWS: Mapping[Action, Mapping[str, str]] = {
+    Action.REGISTER: {"": REGISTERED},
+    Action.CHANGE: {REGISTERED: REGISTERED, SUSPENDED: SUSPENDED},
+    Action.SUSPEND: {REGISTERED: SUSPENDED},
+    Action.RESTORE: {SUSPENDED: REGISTERED},
+    Action.CLOSE: {REGISTERED: CLOSED, SUSPENDED: CLOSED},
+}
+"""By action, the state that each state is left for; "" is that of a subject of which nothing is registered."""
+
+
+class RegistrationRules(RuleSet):
+    """备案登记: who may register what of whom."""
+
+    kind = "registration"
+
+    schemes: frozenset[str]
+    """The schemes in which subjects are registered."""
+    own: frozenset[Role]
+    """Who may register of itself, and of nobody else, what `attributes` lets it."""
+    others: frozenset[Role]
+    """Who may register of anybody."""
+    attributes: Mapping[str, frozenset[Role]]
+    """By attribute, who may set it."""
+
+
+def decide(desk: Desk) -> list[Effect]:
+    """What becomes of each line; the whole is refused where every line is."""
+    registration = desk.document
+    assert isinstance(registration, Registration)
+    about = About("registration", reference=registration.reference)
+    lines = registration.lines
+    questions = [Subject(line.scheme, line.value, line.valid_from, desk.test) for line in lines]
+    desk.facts.require(dict.fromkeys(questions))
+    effects: list[Effect] = []
+    told: list[Line] = []
+    accepted: list[RegistrationLine] = []
+    seen: set[tuple[str, str]] = set()
+    refused: list[Finding] = []
+    for index, (line, question) in enumerate(zip(lines, questions, strict=True)):
+        known = desk.facts[question]
+        # What this very message registered before the gateway stopped is registered.
+        done = known.version is not None and known.version.occasion == desk.occasion.id
+        why = [] if done else list(_faults(desk, line, index, known, again=(line.scheme, line.value) in seen))
+        seen.add((line.scheme, line.value))
+        if not why:
+            accepted.append(line)
+            effects += () if done else _registered(line, known)
+        refused += why
+        told.append(_told(desk, line, index, why))
+    if refused and not accepted:
+        answer = response(desk, about, Outcome.REFUSED, desk.sender.language, why=refused[:_MOST_REASONS])
+        return [Refuse(tuple(refused)), Respond("", answer.model_copy(update={"lines": tuple(told)}))]
+    if accepted:
+        published = registration.model_copy(update={"lines": tuple(accepted)})
+        effects.append(Publish("registry", "", "registration", published, {"reference": registration.reference}))
+    answer = response(desk, about, Outcome.ACCEPTED, desk.sender.language)
+    return [*effects, Respond("", answer.model_copy(update={"lines": tuple(told)}))]
+
+
+_MOST_REASONS = 100
+"""Reasons of a refusal as a whole; each line has its own beside them."""
+
+
+def _told(desk: Desk, line: RegistrationLine, index: int, why: list[Finding]) -> Line:
+    outcome = Outcome.REFUSED if why else Outcome.ACCEPTED
+    return Line(number=index + 1, reference=line.value, outcome=outcome, reasons=reasons(why, desk.sender.language))
+
+
+def _registered(line: RegistrationLine, known: Registered) -> Iterator[Effect]:
+    """The next version; none where the line says what is registered already."""
+    before = known.version
+    given = line.attributes.to_attributes() if line.attributes is not None else {}
+    attributes: Mapping[str, Any] = {**(before.attributes if before is not None else {}), **given}
+    name = line.name or (before.name if before is not None else "")
+    state = _next_state(line.action, known) or (before.state if before is not None else REGISTERED)
+    if before is not None and (before.state, before.name, before.attributes) == (state, name, attributes):
+        return
+    yield Register(line.scheme, line.value, line.valid_from, state, name, attributes)
+
+
+def _next_state(action: Action, known: Registered) -> str | None:
+    return _ROWS[action].get(known.version.state if known.version is not None else "")
+
+
+def _faults(desk: Desk, line: RegistrationLine, index: int, known: Registered, *, again: bool) -> Iterator[Finding]:
+    """Why a line may not be registered."""
+    rules, place = desk.rules.of(RegistrationRules), f"lines[{index}]"
+    if line.scheme not in rules.schemes:
+        yield fault("decide.registration.scheme", f"{place}.scheme", line.scheme)
+    if not _may_name(desk, line, rules):
+        yield fault("decide.registration.not_yours", f"{place}.value", line.value)
+    given = line.attributes.to_attributes() if line.attributes is not None else {}
+    for name in given:
+        if desk.sender.roles.isdisjoint(rules.attributes.get(name, ())):
+            yield fault("decide.registration.attribute", f"{place}.attributes.{name}", "", item=name)
+    if line.valid_from < china.day(desk.occasion.at):
+        yield fault("decide.registration.retroactive", f"{place}.valid_from", line.valid_from)
+    if again:
+        yield fault("decide.registration.twice", f"{place}.value", line.value)
+    before = known.version
+    if _next_state(line.action, known) is None and not _is_repeat(line, known, given):
+        state = before.state if before is not None else "–"
+        yield fault("decide.registration.state", f"{place}.action", line.action, state=state)
+    elif line.action is Action.REGISTER and before is not None and line.name and line.name != before.name:
+        yield fault("decide.registration.name", f"{place}.name", line.name)
+
+
+def _is_repeat(line: RegistrationLine, known: Registered, given: Mapping[str, Any]) -> bool:
+    """Whether a subject is registered again, as it is: a list that came before changes nothing."""
+    before = known.version
+    if line.action is not Action.REGISTER or before is None or before.state != REGISTERED:
+        return False
+    return all(before.attributes.get(name) == value for name, value in given.items())
+
+
+def _may_name(desk: Desk, line: RegistrationLine, rules: RegistrationRules) -> bool:
+    """Whether the sender may register anything of the subject."""
+    if not desk.sender.roles.isdisjoint(rules.others):
+        return True
+    itself = Identifier(line.scheme, line.value) in desk.sender.identifiers
+    return itself and not desk.sender.roles.isdisjoint(rules.own)
+
+
+FLOW = Flow(
+    "registration",
+    takes=(Takes(Registration),),
+    decide=decide,
+    feeds=(Feed("registry", frozenset({Role.BUREAU, Role.CUSTOMS})),),
+    rules=(RegistrationRules,),
+)
