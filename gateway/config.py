@@ -236,6 +236,12 @@ class Deliver(Section):
     )
     first_delay: float = Field(1.0, description="Seconds to the second attempt; doubled from there", gt=0, le=30 * DAY)
     longest_delay: float = Field(3600.0, description="Seconds between attempts at most", gt=0, le=30 * DAY)
+    acknowledged_hours: float = Field(
+        24.0,
+        description="Hours in which a recipient that is asked to acknowledges what it gets; then the operator is told",
+        gt=0,
+        le=365 * 24,
+    )
     allow_private_addresses: bool = Field(
         False, description="Let partners' URLs point to loopback and private networks (SSRF guard off)"
     )

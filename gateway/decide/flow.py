@@ -28,6 +28,7 @@ from gateway.decide.sampling import SampleKind
 from gateway.decide.sampling_keys import begin_window
 from gateway.decide.tasks import CLAIM, DEADLINE, GIVE_BACK, TaskKind
 from gateway.decide.tracks import Track, Tracks
+from gateway.decide.unacknowledged import UNACKNOWLEDGED, report
 from gateway.documents.base import Document
 from gateway.errors import FlowsInvalid
 from gateway.model import Case, Deadline, Role
@@ -116,7 +117,11 @@ class Flow:
     """Whether whoever sends such a document waits for what comes of it: it is decided before anything else is."""
 
 
-_OWN: Mapping[str, Callable[[Desk], list[Effect]]] = {DEADLINE: escalate, sampling_keys.DEADLINE: begin_window}
+_OWN: Mapping[str, Callable[[Desk], list[Effect]]] = {
+    DEADLINE: escalate,
+    UNACKNOWLEDGED: report,
+    sampling_keys.DEADLINE: begin_window,
+}
 """The engine's own kinds of deadlines."""
 
 

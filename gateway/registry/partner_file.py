@@ -180,7 +180,8 @@ class AgreementEntry(Entry):
     their_id: str = Field("", description="Envelope identifier the partner uses")
     strictness: model.Strictness = Field(model.Strictness.STRICT, description="strict or lenient")
     acknowledge: model.Acknowledge = Field(
-        model.Acknowledge.ALWAYS, description="always, on_error, on_request or never"
+        model.Acknowledge.ALWAYS,
+        description="always, on_error, on_request or never; of what we send, on_request asks for one and awaits it",
     )
     duplicate_window_days: int = Field(
         90, ge=0, le=36500, description="Days in which a control reference may not come again"

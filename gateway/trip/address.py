@@ -20,8 +20,10 @@ import structlog
 from gateway.decide import effects as do
 from gateway.decide.apply import Applied, CaseStep, Moved
 from gateway.decide.engine import Part
+from gateway.decide.unacknowledged import UNACKNOWLEDGED, name_wait
 from gateway.decide.watch import RISK
 from gateway.documents.base import Document
+from gateway.documents.response import Outcome, Response
 from gateway.findings import MOST_TOLD, kept, make_finding
 from gateway.model import (
     GATEWAY,
@@ -41,20 +43,26 @@ from gateway.model import (
     MessageState,
     Partner,
     SubjectVersion,
+    Syntax,
     Tally,
     Task,
     derive_id,
 )
 from gateway.reasons import reason_json
+from gateway.receipt import advice
 from gateway.receipt.signed import canonical
 from gateway.registry.directory import Directory
 from gateway.store.alerts import ALERTS, OPERATOR, alert_body
 from gateway.store.contract import AccountChange, CaseChange, CaseLink, Wait
 from gateway.trip.aside import run_aside
-from gateway.trip.render import Renderer
+from gateway.trip.render import Renderer, asks_acknowledgement
 
 log = structlog.get_logger(__name__)
 
+ACKNOWLEDGEMENT = "acknowledgement"
+"""The document type under which an agreement says how acknowledgements are pushed."""
+_ADVICE = {Syntax.EDIFACT: advice.APERAK, Syntax.X12: advice.APPLICATION_ADVICE}
+"""How a business answer is written in the syntax of what it answers."""
 AT_ONCE = 20
 """Effects carried out one after the other before others may go on: each takes some tenths of a millisecond."""
 INBOX = "inbox"
@@ -71,6 +79,8 @@ class InHand:
     """GATEWAY where nobody sent anything."""
     at: datetime
     test: bool = False
+    syntax: Syntax | None = None
+    """In which it came, and may be answered; None for what was no message."""
 
 
 class Dispatch:
@@ -316,6 +326,29 @@ class Dispatch:
         if not rendered.body:
             alert = do.Alert("not_rendered", tuple(rendered.findings), case_id)
             self._alert(alert, position, message)
+        refused = isinstance(document, Response) and document.outcome is Outcome.REFUSED
+        if refused and pushed is None and recipient.id == message.sender.id:
+            await self._advise(message, recipient, document, case_id, position)
+
+    async def _advise(
+        self, message: InHand, recipient: Partner, document: Document, case_id: str, position: str
+    ) -> None:
+        """Push a refusal as an APERAK or 824 to whoever is pushed acknowledgements in its syntax, and no responses.
+
+        Such a partner was told that its message is well-formed; it need not fetch anything to hear that it was refused.
+        """
+        format_ = _ADVICE.get(message.syntax) if message.syntax is not None else None
+        agreed = await self._directory.wanted(recipient.id, ACKNOWLEDGEMENT) if format_ is not None else None
+        if format_ is None or agreed is None:
+            return
+        agreement = replace(agreed, document=document.document_type, format=format_)
+        delivery_id = derive_id(message.message_id, "advice", position, recipient.id)
+        rendered, reference = await self._renderer.render(
+            document.document_type, document, agreement, recipient, delivery_id, message.at, test=message.test
+        )
+        kind = DeliveryKind.RESPONSE
+        if rendered.body:
+            self.push(message, agreement, kind, document.document_type, rendered.body, reference, case_id, delivery_id)
 
     def push(
         self,
@@ -348,6 +381,23 @@ class Dispatch:
                 next_at=message.at,
             )
         )
+        if case_id and kind is not DeliveryKind.ACKNOWLEDGEMENT and asks_acknowledgement(agreement):
+            wait = name_wait(delivery_id)
+            args = {"delivery": delivery_id, "reference": reference, "document": document_type}
+            self.deadlines[wait] = Deadline(
+                wait,
+                UNACKNOWLEDGED,
+                case_id,
+                message.at + self._renderer.acknowledged_within,
+                {**args, "partner": agreement.partner_id},
+                message.test,
+            )
+
+    async def acknowledged(self, delivery: Delivery) -> None:
+        """The recipient has acknowledged a delivery, or refused it: nobody waits for that any more."""
+        agreement = await self._directory.agreement(delivery.partner_id, delivery.agreement_id)
+        if delivery.case_id and agreement is not None and asks_acknowledgement(agreement):
+            self.deadlines[name_wait(delivery.id)] = None
 
     def offer(
         self,

@@ -63,8 +63,13 @@ class Alarms:
         lease: timedelta,
         clock: Callable[[], datetime],
         on_committed: Callable[[], None],
+        acknowledged_within: timedelta,
     ) -> None:
-        """`lease` is how long one is held; `on_committed` is called after each commit, to wake the deliveries."""
+        """`lease` is how long one is held; `on_committed` is called after each commit, to wake the deliveries.
+
+        `acknowledged_within` is the term of recipients that are asked to acknowledge what is sent.
+        """
+        self._acknowledged_within = acknowledged_within
         self._store = store
         self._directory = directory
         self._our_id = our_id
@@ -109,7 +114,7 @@ class Alarms:
         occasion = Alarm(deadline, _occasion_id(deadline))
         rules = rulebook.load(catalogue, self._flows.rules).at(china.day(now))
         decider = Decider(self._store, self._directory, self._flows, rules, now)
-        renderer = Renderer(self._our_id, self._store, catalogue)
+        renderer = Renderer(self._our_id, self._store, catalogue, self._acknowledged_within)
         transaction = Transaction()
         decided = await decider.decide(occasion, transaction)
         share = Share(0, Dispatch(self._directory, renderer), facts=decided.facts, applied=decided.applied)

@@ -295,6 +295,12 @@ class Trip:
                 await self._refuse(share, message, [*message.findings, *interchange.findings], in_hand)
         elif message.control is not None:
             case_id = await answers.acknowledged(message.control, self._sender, self._store, share.dispatch, in_hand)
+        elif message.advice is not None:
+            payload = replace(self._payload, test=in_hand.test)
+            case_id, answered = await answers.advised(
+                message.advice, self._sender, payload, self._store, self._notary, share.dispatch, in_hand
+            )
+            share.answers += answered
         elif findings.rejects(message.refusals):
             state = MessageState.REJECTED
             await self._refuse(share, message, message.refusals, in_hand)
@@ -432,6 +438,7 @@ class Trip:
                 payload,
                 self._store,
                 self._notary,
+                share.dispatch,
                 in_hand,
             )
             share.answers += [answered] if answered else []
@@ -544,7 +551,8 @@ class Trip:
         return derive_id(self._payload.id, number)
 
     def _in_hand(self, message_id: str, interchange: Interchange | None) -> InHand:
-        return InHand(message_id, self._sender, self._now, self._is_test(interchange))
+        syntax = interchange.syntax if interchange is not None else None
+        return InHand(message_id, self._sender, self._now, self._is_test(interchange), syntax)
 
     def _is_test(self, interchange: Interchange | None) -> bool:
         """Test traffic comes with a test key, or says so itself (UNB 0035, ISA15)."""

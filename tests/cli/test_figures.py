@@ -64,22 +64,22 @@ async def commit(store: SqlStore, **more: Any) -> None:
 
 def test_reports_are_listed_and_shown(run: Any) -> None:
     """Which are made needs no store; one that was made is shown with its corrections, as a table, CSV or JSON."""
-    assert "accepted_by_office" in {line["report"] for line in run("report", "list", "--json").lines}
+    assert "accepted_by_office" in {line["report"] for line in run("reports", "list", "--json").lines}
     run("migrate")
-    assert run("report", "show", "accepted_by_office").code == 1
+    assert run("reports", "show", "accepted_by_office").code == 1
     with_store(lambda store: commit(store, reports=(REPORT, replace(REPORT, first=date(2026, 1, 1)))))
-    (newest, older) = run("report", "list", "accepted_by_office", "--json").lines
+    (newest, older) = run("reports", "list", "accepted_by_office", "--json").lines
     assert (newest["first_day"], newest["total"], newest["corrections"], older["first_day"]) == (
         "2026-02-01", "3", 1, "2026-01-01",
     )  # fmt: skip
-    assert run("report", "list", "accepted_by_office", "--before", "2026-02-01", "--json").lines == [older]
-    shown = run("report", "show", "accepted_by_office")
+    assert run("reports", "list", "accepted_by_office", "--before", "2026-02-01", "--json").lines == [older]
+    shown = run("reports", "show", "accepted_by_office")
     assert "370100" in shown.out
     assert "-1" in shown.out
-    assert run("report", "show", "accepted_by_office", "2026-02-01", "--json").json == dict(REPORT.document)
-    table = run("report", "show", "accepted_by_office", "--csv").out.splitlines()
+    assert run("reports", "show", "accepted_by_office", "2026-02-01", "--json").json == dict(REPORT.document)
+    table = run("reports", "show", "accepted_by_office", "--csv").out.splitlines()
     assert table[-1] == "correction,2026-01-01,370100,inbound,-1"
-    assert run("report", "show", "accepted_by_office", "2026-04-01").code == 1
+    assert run("reports", "show", "accepted_by_office", "2026-04-01").code == 1
 
 
 def drawn() -> list[Draw]:
