@@ -120,6 +120,16 @@ class Receipts(Section):
     )
 
 
+class Sampling(Section):
+    """What is drawn to be looked at."""
+
+    key_file: MaybePath = Field(
+        None,
+        description="Secret by which samples are drawn, the same on all nodes: who knows it foresees what is drawn. Made "
+        "once something is drawn; sampling.key beside the signing key where absent",
+    )
+
+
 class Http(Section):
     """The HTTP side: REST and the way in."""
 
@@ -256,6 +266,7 @@ class Settings(Section):
     store: Store = Store()
     catalogue: Catalogue = Catalogue()
     receipts: Receipts = Receipts()
+    sampling: Sampling = Sampling()
     http: Http = Http()
     limits: Limits = Limits()
     pipeline: Pipeline = Pipeline()

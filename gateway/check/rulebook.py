@@ -20,11 +20,14 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from gateway.catalogue import SCHEMAS, Catalogue, compiled
-from gateway.check import acts, calendars, codes, number_rules
+from gateway.check import acts, calendars, codes, number_rules, report_rules, risk_rules, sampling_rules
 from gateway.check.acts import ActRules
 from gateway.check.calendars import Calendar
 from gateway.check.codes import CodeList
 from gateway.check.number_rules import NumberRule
+from gateway.check.report_rules import ReportRule
+from gateway.check.risk_rules import RiskRules
+from gateway.check.sampling_rules import SamplingPlan
 from gateway.documents import ClearanceNotice, CustomsEntry, Declaration, Transfer
 from gateway.errors import RulesInvalid, SchemaInvalid
 
@@ -356,6 +359,12 @@ class Rules:
     """Who may do what."""
     numbers: Mapping[str, NumberRule] = field(default_factory=dict)
     """How numbers are made up, by kind."""
+    reports: Mapping[str, ReportRule] = field(default_factory=dict)
+    """What is counted into which report, by name."""
+    sampling: Mapping[str, SamplingPlan] = field(default_factory=dict)
+    """How much of what is drawn is chosen, by plan."""
+    risks: RiskRules = field(default_factory=RiskRules)
+    """What the watcher looks for."""
 
     def of(self, model: type[SetT]) -> SetT:
         """The set of that kind; KeyError for a kind that nobody brought."""
@@ -392,6 +401,9 @@ class RuleBook:
     lists: Mapping[str, CodeList] = field(default_factory=dict)
     acts: ActRules = field(default_factory=ActRules)
     numbers: Mapping[str, NumberRule] = field(default_factory=dict)
+    reports: Mapping[str, ReportRule] = field(default_factory=dict)
+    sampling: Mapping[str, SamplingPlan] = field(default_factory=dict)
+    risks: RiskRules = field(default_factory=RiskRules)
     _days: dict[date, Rules] = field(default_factory=dict, compare=False, repr=False)
 
     def at(self, day: date) -> Rules:
@@ -404,7 +416,18 @@ class RuleBook:
                 if not in_force:
                     raise RulesInvalid(f"no {model.kind} rules are in force on {day}")
                 picked[model] = in_force[0]
-            rules = Rules(day, picked, self.headlines, self.calendar, self.lists, self.acts, self.numbers)
+            rules = Rules(
+                day,
+                picked,
+                self.headlines,
+                self.calendar,
+                self.lists,
+                self.acts,
+                self.numbers,
+                self.reports,
+                self.sampling,
+                self.risks,
+            )
             self._days.clear()  # one day at a time is in use; yesterday's rules are not needed again
             self._days[day] = rules
         return rules
@@ -437,6 +460,9 @@ def _load(catalogue: Catalogue, models: tuple[type[RuleSet], ...]) -> RuleBook:
         lists,
         acts.load(catalogue),
         number_rules.load(catalogue),
+        report_rules.load(catalogue),
+        sampling_rules.load(catalogue),
+        risk_rules.load(catalogue),
     )
 
 

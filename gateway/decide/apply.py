@@ -20,6 +20,8 @@ from gateway.decide.effects import (
     Claim,
     Close,
     CloseAccount,
+    Count,
+    Disclose,
     Due,
     Effect,
     Escalate,
@@ -27,14 +29,17 @@ from gateway.decide.effects import (
     GiveBack,
     Grant,
     Keep,
+    KeepReport,
     Link,
     Move,
     NewCase,
     Posting,
     Register,
     Reserve,
+    Retract,
     Reverse,
     Settle,
+    Tell,
     Undo,
     Use,
     Wait,
@@ -45,6 +50,7 @@ from gateway.decide.facts import (
     Answer,
     CaseById,
     CasesByKeys,
+    DrawOf,
     Facts,
     Key,
     Ledger,
@@ -53,11 +59,14 @@ from gateway.decide.facts import (
     OwnCases,
     Query,
     Subject,
+    TallyOf,
     TaskById,
     TasksOf,
+    Told,
     Waiting,
     WaitingDocument,
 )
+from gateway.decide.figures import FigureBook
 from gateway.decide.persons import name_rule
 from gateway.decide.subjects import lay_over
 from gateway.decide.tasks import (
@@ -78,10 +87,14 @@ from gateway.model import (
     AuditEntry,
     Case,
     Deadline,
+    Draw,
     Entry,
+    Figure,
     Finding,
+    MadeReport,
     Registered,
     SubjectVersion,
+    Tally,
     Task,
     TaskState,
 )
@@ -142,6 +155,13 @@ class Applied:
     """Tasks that were asked, claimed, decided or withdrawn, as they are then, by id."""
     audit: tuple[AuditEntry, ...] = ()
     """What persons and systems did to tasks, and what they were refused."""
+    figures: tuple[Figure, ...] = ()
+    """Facts that statistics count, those included that take an earlier one back, in order."""
+    reports: tuple[MadeReport, ...] = ()
+    tallies: Mapping[tuple[str, str, str], Tally] = field(default_factory=dict)
+    """Tallies in which was drawn, as they are then, by plan, stratum and window."""
+    draws: tuple[Draw, ...] = ()
+    """What was drawn, in order."""
 
 
 def apply(desk: Desk, effects: Iterable[Effect], cases: Mapping[str, Case] = MappingProxyType({})) -> Applied:
@@ -170,6 +190,10 @@ class _Changes:
         self._deadlines: dict[str, Deadline | None] = {}
         self._tasks: dict[str, Task] = {}
         self._audit: list[AuditEntry] = []
+        occasion = desk.occasion
+        self._figures = FigureBook(desk.facts, occasion.id, occasion.at, desk.figures, desk.test)
+        self._reports: list[MadeReport] = []
+        self._lots = desk.open_lots()
         self._subjects: list[SubjectVersion] = []
 
     @property
@@ -187,6 +211,10 @@ class _Changes:
             tuple(self._subjects),
             self._tasks,
             tuple(self._audit),
+            tuple(self._figures.added),
+            tuple(self._reports),
+            self._lots.tallies,
+            tuple(self._lots.draws.values()),
         )
 
     def add(self, effect: Effect) -> None:
@@ -213,6 +241,16 @@ class _Changes:
                 self._register(effect)
             case Attempt():
                 self._tell(effect.action, effect.task, effect.case, effect.office, effect.role, why=effect.reasons)
+            case Tell():
+                self._figures.tell(effect, is_new=self._is_new(effect.subject))
+            case Retract():
+                self._figures.retract(effect, is_new=self._is_new(effect.subject))
+            case KeepReport():
+                self._reports.append(effect.report)
+            case Count():
+                self._lots.count(effect.draw, effect.case)
+            case Disclose():
+                self._disclose(effect)
             case _:
                 pass
         if case_id := str(getattr(effect, "case", "")):
@@ -224,6 +262,32 @@ class _Changes:
             before = self._known[case_id]
             step = CaseStep(before, before)
         self._steps[case_id] = _stepped(self._desk, step, effect)
+
+    def _disclose(self, effect: Disclose) -> None:
+        """A line of the audit about a key of sampling."""
+        told = {"window": effect.window, "sha256": effect.digest, "key": effect.key}
+        occasion = self._desk.occasion
+        self._audit.append(
+            AuditEntry(
+                self._desk.now,
+                "sampling.reveal" if effect.key else "sampling.key",
+                "done",
+                occasion.actor.partner.id,
+                occasion.actor.person,
+                occasion.actor.role,
+                "",
+                "",
+                "",
+                occasion.id,
+                after={name: value for name, value in told.items() if value},
+                test=self._desk.test,
+            )
+        )
+
+    def _is_new(self, subject: str) -> bool:
+        """Whether the subject is a case that this decision opens, of which nothing can have been told before."""
+        step = self._steps.get(subject)
+        return step is not None and step.before is None
 
     def _post(self, posting: Posting) -> None:
         """Whoever decides looks first what may be posted; what may not be is nothing to go on from."""
@@ -497,6 +561,14 @@ class Ground:
     tasks: dict[str, Task] = field(default_factory=dict)
     subjects: dict[tuple[str, str, bool], tuple[SubjectVersion, ...]] = field(default_factory=dict)
     """Versions by scheme, value, and whether it is test traffic's, in order."""
+    opened: set[tuple[str, bool]] = field(default_factory=set)
+    """Ids of cases that were opened, of live and of test traffic."""
+    figures: dict[tuple[str, bool], dict[str, Figure | None]] = field(default_factory=dict)
+    """What stands of subjects of statistics, by kind; None for what was taken back."""
+    tallies: dict[tuple[str, str, str, bool], Tally] = field(default_factory=dict)
+    """By plan, stratum and window, of live and of test traffic."""
+    draws: dict[tuple[str, str, bool], Draw] = field(default_factory=dict)
+    """By plan and item, of live and of test traffic."""
 
     def take(self, applied: Applied) -> None:
         """Lay one decision's changes over those before it, which it was decided on."""
@@ -510,6 +582,12 @@ class Ground:
             self.subjects[key] = (*self.subjects.get(key, ()), made)
         self.accounts.update(((name, applied.test), account) for name, account in applied.accounts.items())
         self.entries.update(((*key, applied.test), entry) for key, entry in applied.entries.items())
+        self.opened.update((case_id, applied.test) for case_id, step in applied.cases.items() if step.before is None)
+        self.tallies.update(((*key, applied.test), tally) for key, tally in applied.tallies.items())
+        self.draws.update(((draw.plan, draw.item, applied.test), draw) for draw in applied.draws)
+        for figure in applied.figures:
+            told = self.figures.setdefault((figure.subject, applied.test), {})
+            told[figure.kind] = figure if figure.count > 0 else None
 
     def copy(self) -> Ground:
         """Another ground, upon which may be laid what this one is not to hold."""
@@ -522,13 +600,21 @@ class Ground:
             set(self.links),
             dict(self.tasks),
             dict(self.subjects),
+            set(self.opened),
+            {subject: dict(told) for subject, told in self.figures.items()},
+            dict(self.tallies),
+            dict(self.draws),
         )
 
     def over(self, facts: Facts) -> Facts:
         """`facts` as they will be; the versions stay those of the store's answers, which the commit compares."""
         if not any(getattr(self, held.name) for held in fields(self)):
             return facts
-        return Facts({query: Answer(self._value(query, a.value), a.version) for query, a in facts.answers.items()})
+        known = {query: Answer(self._value(query, a.value), a.version) for query, a in facts.answers.items()}
+        for case_id, test in self.opened:
+            # Of a case that was not there nothing was told, and nobody need be asked.
+            known.setdefault(Told(case_id, test), Answer(self._value(Told(case_id, test), ())))
+        return Facts(known)
 
     def _value(self, query: Query, value: object) -> object:
         match query:
@@ -583,6 +669,14 @@ class Ground:
                 return self.accounts.get((query.account, query.test), value)
             case LedgerEntry():
                 return self.entries.get((query.account, query.entry, query.test), value)
+            case TallyOf():
+                return self.tallies.get((query.plan, query.stratum, query.window, query.test), value)
+            case DrawOf():
+                return self.draws.get((query.plan, query.item, query.test), value)
+            case Told():
+                told = {figure.kind: figure for figure in cast("Sequence[Figure]", value)}
+                told |= self.figures.get((query.subject, query.test), {})  # type: ignore[arg-type]
+                return tuple(told[kind] for kind in sorted(told) if told[kind] is not None)
             case _:
                 return value
 

@@ -62,10 +62,11 @@ from gateway.receipt import advice
 from gateway.registry.credential_entry import ID, CredentialEntry, Entry, KeyEntry
 from gateway.registry.person_entry import Language, PersonEntry, judge_roles
 from gateway.spelling import near
-from gateway.translate import table
+from gateway.translate import statistics_csv, table
 
 _ANY = "*"
 _RESPONSE = "response"
+_STATISTICS = "statistics"
 _ACKNOWLEDGEMENT = model.DeliveryKind.ACKNOWLEDGEMENT.value
 _ACKNOWLEDGEMENTS = ("edifact:CONTRL", "x12:997", "x12:999", "x12:TA1")
 """Formats of syntax acknowledgements, with or without a version: which one is sent follows what is acknowledged."""
@@ -91,7 +92,13 @@ class Known:
 @compiled
 def _pairs(catalogue: Catalogue) -> frozenset[tuple[str, str]]:
     """Every (document, format) that can be read or written; those of acknowledgements apart."""
-    return frozenset({*table.available(catalogue), *((_RESPONSE, format_) for format_ in advice.WRITERS)})
+    return frozenset(
+        {
+            *table.available(catalogue),
+            *((_RESPONSE, format_) for format_ in advice.WRITERS),
+            (_STATISTICS, statistics_csv.FORMAT),
+        }
+    )
 
 
 def _document(name: str, info: ValidationInfo) -> str:

@@ -19,12 +19,15 @@ from gateway.model import (
     CaseEvent,
     Deadline,
     Delivery,
+    Draw,
     Entry,
     Exhibit,
     FeedEntry,
+    Figure,
     Finding,
     Identifier,
     InterchangeRef,
+    MadeReport,
     MessageState,
     Payload,
     PayloadState,
@@ -32,6 +35,7 @@ from gateway.model import (
     Stage,
     SubjectVersion,
     Syntax,
+    Tally,
     Task,
 )
 
@@ -307,6 +311,12 @@ class Outcome:
     """Tasks as they are then; FactsMoved where one's version is not the one before by now."""
     audit: tuple[AuditEntry, ...] = ()
     """What the audit says of it, in a log of its own."""
+    figures: tuple[Figure, ...] = ()
+    """Statistical facts, which get their numbers when they are written."""
+    reports: tuple[MadeReport, ...] = ()
+    tallies: tuple[Tally, ...] = ()
+    """Tallies of samples as they are then; FactsMoved where the version of one is not the next by now."""
+    draws: tuple[Draw, ...] = ()
     subjects: tuple[SubjectVersion, ...] = ()
     """What is registered of subjects; FactsMoved where a version is not the next by now."""
     answers: tuple[Answered, ...] = ()

@@ -21,6 +21,7 @@ from gateway.decide import effects as do
 from gateway.decide.apply import Applied, CaseStep, Moved
 from gateway.decide.engine import Part
 from gateway.decide.unacknowledged import UNACKNOWLEDGED, name_wait
+from gateway.decide.watch import RISK
 from gateway.documents.base import Document
 from gateway.documents.response import Outcome, Response
 from gateway.findings import MOST_TOLD, kept, make_finding
@@ -33,13 +34,17 @@ from gateway.model import (
     Delivery,
     DeliveryKind,
     Direction,
+    Draw,
     Entry,
     FeedEntry,
+    Figure,
     Finding,
+    MadeReport,
     MessageState,
     Partner,
     SubjectVersion,
     Syntax,
+    Tally,
     Task,
     derive_id,
 )
@@ -99,6 +104,10 @@ class Dispatch:
         self.tasks: list[Task] = []
         self.subjects: list[SubjectVersion] = []
         self.audit: list[AuditEntry] = []
+        self.figures: list[Figure] = []
+        self.reports: list[MadeReport] = []
+        self.tallies: list[Tally] = []
+        self.draws: list[Draw] = []
         self._tasks: Mapping[str, Task] = {}
         """Those in hand, by id, for the timeline."""
         self._entries: Mapping[tuple[str, str], Entry] = {}
@@ -142,6 +151,10 @@ class Dispatch:
         self._tasks = applied.tasks
         self.tasks += applied.tasks.values()
         self.audit += applied.audit
+        self.figures += applied.figures
+        self.reports += applied.reports
+        self.tallies += applied.tallies.values()
+        self.draws += applied.draws
         self.subjects += applied.subjects
         self._entries = applied.entries
         self.accounts += (
@@ -158,7 +171,8 @@ class Dispatch:
             await self._carry_out(effect, position, message)
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)  # senders are answered between some and the next
-        return state, next(iter(applied.cases), "")
+        # A record of a risk is nobody's who sent something: whoever sent it takes no part in it.
+        return state, next((id_ for id_, step in applied.cases.items() if step.after.kind != RISK), "")
 
     def ring(self, alert: do.Alert, message: InHand, position: str = "0") -> None:
         """An alert that no flow decided; at a `position` of its own where there are effects as well."""
@@ -214,6 +228,9 @@ class Dispatch:
                 # A repeat changed no entry, and is told by nothing.
                 if effect.case and (entry := self._entries.get((effect.account, effect.entry))):
                     self._event(effect.case, message, "ledger", details=_posted(entry))
+            case do.Count():
+                if effect.case:
+                    self._event(effect.case, message, "drawn", details=_drawn(effect.draw))
             case _:
                 pass  # it changes what was applied, and is told by nothing else
 
@@ -476,7 +493,10 @@ class Dispatch:
 def gather_written(dispatches: Iterable[Dispatch]) -> dict[str, Any]:
     """What all of them collected, in order, as an outcome takes it by name."""
     made = list(dispatches)
-    names = ("cases", "deliveries", "feed", "waits", "attached", "accounts", "links", "tasks", "audit", "subjects")
+    names = (
+        *("cases", "deliveries", "feed", "waits", "attached", "accounts", "links", "tasks", "audit", "subjects"),
+        *("figures", "reports", "tallies", "draws"),
+    )
     written: dict[str, Any] = {name: tuple(chain.from_iterable(getattr(d, name) for d in made)) for name in names}
     return {**written, "deadlines": {id_: deadline for d in made for id_, deadline in d.deadlines.items()}}
 
@@ -504,6 +524,11 @@ def _posted(entry: Entry) -> dict[str, object]:
         "state": entry.state.value,
         "amount": format(entry.amount, "f"),
     }
+
+
+def _drawn(draw: Draw) -> dict[str, object]:
+    """What a timeline says of a draw; from which tally it came is in the draw itself, for whoever audits it."""
+    return {"plan": draw.plan, "chosen": draw.chosen, "window": draw.window, "number": draw.number}
 
 
 def _to_fetch(recipient: Partner, document_type: str) -> Agreement:

@@ -50,6 +50,9 @@ def _faults(catalogue: Catalogue, flows: Flows, day: date, least: Catalogue) -> 
         flows.check_headlines(book.headlines)
         flows.check_acts(book.acts)
         flows.check_numbers(book.numbers)
+        flows.check_reports(book.reports)
+        flows.check_sampling(book.sampling)
+        flows.check_risks(book.risks)
 
     yield from _told(lambda: findings.entries(catalogue))
     yield from _told(lambda: findings.read_labels(catalogue))

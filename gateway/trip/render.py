@@ -11,11 +11,12 @@ from gateway.catalogue import Catalogue
 from gateway.decide.facts import Facts, NextNumber
 from gateway.documents import Document
 from gateway.documents.response import Response
+from gateway.documents.statistics import Statistics
 from gateway.findings import make_finding
 from gateway.model import TIME_DIGITS, Acknowledge, Agreement, Partner, begins_with_time
 from gateway.receipt import advice
 from gateway.store.ports import Decisions
-from gateway.translate import table
+from gateway.translate import statistics_csv, table
 from gateway.translate.context import context_of
 from gateway.translate.envelope import Frame, Rendered, render
 from gateway.trip.aside import run_aside
@@ -34,9 +35,11 @@ _ACKNOWLEDGED = ("edifact:", "x12:")
 
 
 def is_writable(catalogue: Catalogue, document_type: str, agreement: Agreement) -> bool:
-    """Whether documents of that type are written in the agreement's format: by a mapping, or as an advice."""
+    """Whether documents of that type are written in the agreement's format: by a mapping, as an advice, or as CSV."""
     if table.find(catalogue, document_type, agreement.format, agreement.mapping) is not None:
         return True
+    if document_type == Statistics.document_type:
+        return agreement.format == statistics_csv.FORMAT
     return document_type == Response.document_type and agreement.format in advice.WRITERS
 
 
@@ -45,7 +48,9 @@ def write(catalogue: Catalogue, document_type: str, document: Document, agreemen
     mapping = table.find(catalogue, document_type, agreement.format, agreement.mapping)
     if mapping is not None:
         return render(catalogue, document, mapping, context_of(agreement), frame)
-    assert isinstance(document, Response), "only a response is written without a mapping"
+    if isinstance(document, Statistics):
+        return Rendered(statistics_csv.write_file(document), [])
+    assert isinstance(document, Response), "only a response and a report are written without a mapping"
     return Rendered(advice.WRITERS[agreement.format](document, frame), [])
 
 

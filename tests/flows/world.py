@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any, get_args
@@ -22,8 +23,12 @@ from gateway.decide.facts import (
     Answer,
     CaseById,
     CasesByKeys,
+    DrawOf,
     ExhibitById,
     Facts,
+    FiguresIn,
+    LastFigure,
+    LastReport,
     Ledger,
     LedgerEntry,
     LinkedCases,
@@ -34,10 +39,14 @@ from gateway.decide.facts import (
     PersonById,
     Query,
     Subject,
+    TallyOf,
     TaskById,
     TasksOf,
+    Told,
+    Unknown,
     Waiting,
 )
+from gateway.decide.figures import sums_of
 from gateway.decide.flow import Flows
 from gateway.discovery import find_flows
 from gateway.documents import (
@@ -50,7 +59,20 @@ from gateway.documents import (
     Response,
     Transfer,
 )
-from gateway.model import AuditEntry, Case, Deadline, Exhibit, HeldRole, Identifier, Partner, Person, Registered, Role
+from gateway.model import (
+    AuditEntry,
+    Case,
+    Deadline,
+    Exhibit,
+    Figure,
+    HeldRole,
+    Identifier,
+    MadeReport,
+    Partner,
+    Person,
+    Registered,
+    Role,
+)
 
 FLOWS = find_flows()
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
@@ -107,6 +129,8 @@ class World:
     messages: int = 0
     asked: list[Query] = field(default_factory=list)
     audit: list[AuditEntry] = field(default_factory=list)
+    figures: list[Figure] = field(default_factory=list)
+    reports: list[MadeReport] = field(default_factory=list)
     parts: set[tuple[str, str]] = field(default_factory=set)
     """Who takes part in which case, beside those who opened theirs."""
 
@@ -145,13 +169,17 @@ class World:
             desk = replace(desk, facts=self.ground.over(facts))
         parts = engine.decide(desk, self.flows)
         assert engine.decide(desk, self.flows) == parts
-        effects = engine.effects_of(parts)
-        check_reasons(occasion, effects)
-        applied = engine.apply_all(desk, parts)
+        check_reasons(occasion, engine.effects_of(parts))
+        return self._take(parts, engine.apply_all(desk, parts))
+
+    def _take(self, parts: Sequence[engine.Part], applied: Applied) -> list[Effect]:
+        """Let what was decided be so; its effects."""
         self.ground.take(applied)
         self._set(applied)
         self.audit += applied.audit
-        return effects
+        self.figures += [replace(one, number=len(self.figures) + n) for n, one in enumerate(applied.figures, 1)]
+        self.reports += applied.reports
+        return engine.effects_of(parts)
 
     def _set(self, applied: Applied) -> None:
         for id_, deadline in applied.deadlines.items():
@@ -177,10 +205,16 @@ class World:
                 return Registered()  # what is registered is laid over it
             case ExhibitById():
                 return next((one for one in EXHIBITS if one.id == query.id and one.test == query.test), None)
-            case CasesByKeys() | Waiting() | LinkedCases() | TasksOf() | ActsOn():
+            case CasesByKeys() | Waiting() | LinkedCases() | TasksOf() | ActsOn() | Told():
                 return ()
-            case CaseById() | TaskById() | Ledger() | LedgerEntry():
+            case CaseById() | TaskById() | Ledger() | LedgerEntry() | TallyOf() | DrawOf():
                 return None
+            case LastFigure():
+                return len(self.figures)
+            case FiguresIn():
+                return sums_of(self.figures, query)
+            case LastReport():
+                return next((one for one in reversed(self.reports) if one.name == query.name), None)
             case PersonById():
                 return next((p for p in PERSONS if p.id == query.id), None)
             case NextNumber():
@@ -201,6 +235,35 @@ class World:
     @property
     def waiting(self) -> list[str]:
         return sorted(set(self.ground.waits) - self.ground.attached)
+
+
+@dataclass
+class Watched(World):
+    """The same, with the watcher over every decision."""
+
+    def decide(self, occasion: Occasion, now: datetime = NOW) -> list[Effect]:
+        """What any occasion comes to, once it has passed the watcher."""
+        known = Facts()
+        while True:
+            desk = self.flows.desk(occasion, self.ground.over(known), self.rules, now)
+            try:
+                decision = engine.conclude(desk, self.flows)
+            except Unknown as unknown:
+                known = known.plus({query: Answer(self._answer(query)) for query in unknown.queries})
+                continue
+            check_reasons(occasion, engine.effects_of(decision.parts))
+            return self._take(decision.parts, decision.applied)
+
+    @property
+    def records(self) -> list[Case]:
+        """All risk records, in the order of their ids."""
+        return [case for id_, case in sorted(self.ground.cases.items()) if case.kind == "risk"]
+
+    @property
+    def consignment(self) -> Case:
+        """The only consignment there is."""
+        (case,) = (case for case in self.ground.cases.values() if case.kind == "consignment")
+        return case
 
 
 def check_reasons(occasion: Occasion, effects: list[Effect]) -> None:

@@ -31,8 +31,12 @@ from gateway.decide.facts import (
     ActsOn,
     CaseById,
     CasesByKeys,
+    DrawOf,
     ExhibitById,
     Facts,
+    FiguresIn,
+    LastFigure,
+    LastReport,
     Ledger,
     LedgerEntry,
     LinkedCases,
@@ -42,8 +46,10 @@ from gateway.decide.facts import (
     PartnerByIdentifier,
     PersonById,
     Subject,
+    TallyOf,
     TaskById,
     TasksOf,
+    Told,
     Waiting,
 )
 from gateway.errors import GatewayError, NotFound
@@ -55,17 +61,21 @@ from gateway.model import (
     Deadline,
     DeliveryState,
     Direction,
+    Draw,
     Entry,
     EntryState,
     Exhibit,
+    Figure,
     Identifier,
     InterchangeRef,
+    MadeReport,
     Partner,
     Person,
     Role,
     Stage,
     SubjectVersion,
     Syntax,
+    Tally,
     Task,
     TaskState,
 )
@@ -113,6 +123,7 @@ SMALL = {
 
 WALKED = {
     r"SELECT count\(\*\)": "counting what waits ends at contract.COUNTED",
+    r"SELECT figures.kind, figures.day, .*GROUP BY": "a report reads all facts of its period, once",
     r"UPDATE deliveries SET .*due_at=.* WHERE deliveries.state != ": "all that waits is held when the store was set back",
     r"UPDATE deadlines SET fence=.*holder <> ''": "those that are claimed just now, which an index of their own holds",
 }
@@ -249,6 +260,16 @@ async def read_all(store: SqlStore) -> None:
         await store.accounts(holder, f"quota-{MIDDLE}", 50)
     for after in ("", SHAPE.id("1", MIDDLE)):
         assert len(await store.entries("quota-0", after, 50)) == 50
+    for report in ("report-1", "report-0"):
+        await store.reports(report, "", 10)
+        await store.reports(report, "2026-02-01", 10)
+        await store.report(report, date(2026, 1, 1))
+    assert await store.last_figure() == COUNT - filled.WAITING
+    await store.figure_sums(FiguresIn(("accepted",), date(2026, 1, 1), date(2026, 1, 31), 0, COUNT))
+    assert len(await store.draws("spot", "w", ("", 0), 50)) == 50
+    assert len(await store.draws("spot", "w", ("stratum", COUNT - filled.WAITING - 5), 50)) == 5
+    await store.cases_of_kind("risk", "", 10)
+    await store.cases_of_kind("risk", SHAPE.id("c", MIDDLE), 10)
     await store.pressure()
     for index in (0, MIDDLE, SHAPE.leaves - 1):
         await store.proven(index)
@@ -299,6 +320,12 @@ async def take_in_and_decide(store: SqlStore) -> None:
         TasksOf(SHAPE.id("c", MIDDLE + 1)),
         ActsOn(SHAPE.id("c", MIDDLE + 1)),
         PersonById("e00000007-person"),
+        Told(SHAPE.id("c", MIDDLE + 1)),
+        LastFigure(),
+        FiguresIn(("accepted",), date(2026, 1, 1), date(2026, 1, 31), COUNT - 10, COUNT),
+        LastReport("report-7"),
+        TallyOf("spot", f"stratum-{MIDDLE}", "w"),
+        DrawOf("spot", f"item-{MIDDLE}"),
     ]
     known = await store.facts(queries, Facts(), "m-new")
     account = known[Ledger("quota-0")]
@@ -324,6 +351,10 @@ async def take_in_and_decide(store: SqlStore) -> None:
             links=(CaseLink("c-new", "call", SHAPE.id("c", MIDDLE + 1)),),
             tasks=(Task("t-new", 1, "review", "c-new", "declaration", "370100", "review", {"let": "accept"}, NOW),),
             deadlines={name: Deadline(name, "notice", "c-new", NOW) for name in ("due-1", "due-2", "due-3")},
+            figures=(Figure("accepted", "c-new", NOW.date()),),
+            reports=(MadeReport("new", NOW.date(), NOW.date(), NOW.date(), 1, NOW),),
+            tallies=(Tally("spot", "new", "w", 1, 1),),
+            draws=(Draw("spot", "new", "w", "new", 1, "00", chosen=False, reason="chance", chosen_before=0),),
             answers=(Answered(SHAPE.id("d", MIDDLE + 2), receipt("x"), NOW),),
         )
     )
@@ -342,6 +373,7 @@ async def take_in_and_decide(store: SqlStore) -> None:
 async def let_terms_pass(store: SqlStore) -> None:
     """All that happens to deadlines."""
     late = LATER + timedelta(days=1)
+    await store.begin_deadlines([Deadline("begun", "report", "", late + timedelta(days=9))])
     first, second, third = await store.claim_deadlines(10, LEASE, late)
     await store.return_deadline(second.work, late, 1)
     await store.bury_deadline(third.work, Alert("deadline_dead", "due", (make_finding("decide.repeat"),), late))

@@ -89,7 +89,7 @@ async def test_a_fault_of_ours_leaves_a_deadline_to_the_operator(
 
     tried = 0
     with monkeypatch.context() as patched:
-        patched.setattr(decider, "decide", breaks)
+        patched.setattr(decider, "conclude", breaks)
         now = OVER
         while claimed := await gateway.store.claim_deadlines(9, LEASE, now):
             gateway.clock.now = now
@@ -177,7 +177,8 @@ async def test_a_task_that_nobody_decides_is_told_and_still_waits(gateway: House
         Outcome(claimed.work, 1, finished=True, tasks=(task,), deadlines={deadline.id: deadline})
     )
     await let_pass(gateway)
-    (waiting,) = await gateway.store.open_tasks(["370200"], "", 9)
+    # That it is overdue is a risk record as well, with a task of its own.
+    (waiting,) = (one for one in await gateway.store.open_tasks(["370200"], "", 9) if one.kind == "review")
     assert (waiting.state, waiting.version, waiting.due_at) == (TaskState.EXPIRED, 2, None)
     (case,) = await gateway.store.case(case_id)
     assert [event.details["state"] for event in case.events if event.kind == "task"] == ["expired"]
@@ -185,7 +186,8 @@ async def test_a_task_that_nobody_decides_is_told_and_still_waits(gateway: House
     (line, *_) = await gateway.store.audit_lines(AuditWanted(), -1, 9)
     said = json.loads(line.body)
     assert (said["action"], said["actor"]["partner"], said["after"]["state"]) == ("task.expire", "", "expired")
-    assert await gateway.store.claim_deadlines(9, LEASE, OVER + timedelta(days=9)) == []
+    again = await gateway.store.claim_deadlines(9, LEASE, OVER + timedelta(days=9))
+    assert deadline.id not in {one.deadline.id for one in again}
 
 
 # Deliveries that their recipient is asked to acknowledge.
