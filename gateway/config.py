@@ -120,6 +120,16 @@ class Receipts(Section):
     )
 
 
+class Sampling(Section):
+    """What is drawn to be looked at."""
+
+    key_file: MaybePath = Field(
+        None,
+        description="Secret by which samples are drawn, the same on all nodes: who knows it foresees what is drawn. Made "
+        "once something is drawn; sampling.key beside the signing key where absent",
+    )
+
+
 class Http(Section):
     """The HTTP side: REST and the way in."""
 
@@ -226,6 +236,12 @@ class Deliver(Section):
     )
     first_delay: float = Field(1.0, description="Seconds to the second attempt; doubled from there", gt=0, le=30 * DAY)
     longest_delay: float = Field(3600.0, description="Seconds between attempts at most", gt=0, le=30 * DAY)
+    acknowledged_hours: float = Field(
+        24.0,
+        description="Hours in which a recipient that is asked to acknowledges what it gets; then the operator is told",
+        gt=0,
+        le=365 * 24,
+    )
     allow_private_addresses: bool = Field(
         False, description="Let partners' URLs point to loopback and private networks (SSRF guard off)"
     )
@@ -250,6 +266,7 @@ class Settings(Section):
     store: Store = Store()
     catalogue: Catalogue = Catalogue()
     receipts: Receipts = Receipts()
+    sampling: Sampling = Sampling()
     http: Http = Http()
     limits: Limits = Limits()
     pipeline: Pipeline = Pipeline()

@@ -24,6 +24,7 @@ GatewayError
     ├── AcknowledgementInvalid  an acknowledgement of ours does not pass our own check
     ├── DecisionEndless       flows react to one another without end
     ├── LedgerRefused         a flow posts to an account what may not be, without having looked
+    ├── SamplingUnkeyed       a sample is drawn, and there is no secret to draw it by
     ├── ExaminationFatal      a payload ends whatever process examines it
     ├── DirectoryUnreadable   a UN/EDIFACT directory archive cannot be imported
     ├── NotFound              no such thing in the store (HTTP 404)
@@ -152,6 +153,10 @@ class DecisionEndless(PermanentError):
 
 class LedgerRefused(PermanentError):
     """What may not be posted to an account was decided all the same."""
+
+
+class SamplingUnkeyed(PermanentError):
+    """A sample is to be drawn, and there is no secret to draw it by: see sampling.key_file."""
 
 
 class ExaminationFatal(PermanentError):

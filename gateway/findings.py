@@ -13,7 +13,7 @@ The catalogue is data, schemas/findings/*.toml, one file per room that finds thi
     x12_element = "5"               # X12 723 (AK403, IK403)
 
 In the words, `{name:item}` says a data item by its label (schemas/labels.toml), `{format:form}` a pattern in
-words. Arguments that hold a code of ours (`status`, `event`, `document`) are said in words by themselves.
+words, `{detail:detail}` what a parser of others says, in Chinese. Arguments that hold a code of ours (`status`, `event`, `document`) are said in words by themselves.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ MOST_TOLD = 500
 MOST_CHARACTERS = 1_000_000
 """Characters of all findings of one message together: two thousand for each of five hundred. They are stored, told and
 held in memory with it."""
+EXPLAINED = f"{SCHEMAS}/findings/explained/"
+"""Where the files that explain findings lie; the others word them."""
 _MORE = "payload.more_findings"
 _LABELS = f"{SCHEMAS}/labels.toml"
 
@@ -65,6 +67,8 @@ def entries(catalogue: Catalogue) -> Mapping[str, Entry]:
     """Every code of every file in schemas/findings; SchemaInvalid where a file repeats or misspells one."""
     found: dict[str, Entry] = {}
     for name in catalogue.names(f"{SCHEMAS}/findings", ".toml"):
+        if name.startswith(EXPLAINED):
+            continue
         try:
             content = tomllib.loads(catalogue.text(name))
         except tomllib.TOMLDecodeError as error:
@@ -129,6 +133,8 @@ class Labels:
     schemes: Mapping[str, Mapping[str, str]]
     events: Mapping[str, Mapping[str, str]]
     """Words of a timeline's lines."""
+    details: Mapping[str, str]
+    """What other people's parsers say, as regular expressions, in Chinese."""
 
 
 @compiled
@@ -191,6 +197,14 @@ def _code_list(name: str, language: str) -> str:
     return f"{words}（{of}）" if key == "zh" else f"{words} ({of})"
 
 
+def _detail(said: str) -> str:
+    """What a parser of others said in English, in Chinese; of what is not known, that there is a fault."""
+    for pattern, words in labels().details.items():
+        if found := re.fullmatch(pattern, said.strip().rstrip("."), re.DOTALL):
+            return found.expand(words)
+    return "语法有误"
+
+
 def _chinese(language: str) -> bool:
     return choose_language(language) == CHINESE
 
@@ -218,7 +232,7 @@ class _Words(Formatter):
         return value
 
     def format_field(self, value: Any, format_spec: str) -> str:
-        """`value` as it stands, or as a data item (`item`), a code of ours (`word`), a code list or a pattern."""
+        """`value` as it stands, or as a data item (`item`), a code of ours (`word`), a code list, a pattern, or a parser's words."""
         match format_spec:
             case "item":
                 return label(self._whole(value), self._language)
@@ -226,6 +240,8 @@ class _Words(Formatter):
                 return word(value, self._language)
             case "list":
                 return _code_list(value, self._language)
+            case "detail":
+                return _detail(value)
             case "form":
                 return form(value, self._language)
             case _:
@@ -245,7 +261,63 @@ def text(finding: Finding, language: str = "en") -> str:
     if entry is None:
         return finding.code
     words = {"value": finding.value, "place": str(finding.place), "tag": finding.place.tag, **finding.args}
-    return _Words(finding, language).vformat(entry.zh if _chinese(language) else entry.en, (), words)
+    said = _Words(finding, language).vformat(entry.zh if _chinese(language) else entry.en, (), words)
+    return _subject(finding, language) + said + _hint(finding, language)
+
+
+_OF = "of"
+"""The argument that holds the path of the field which a finding is about."""
+_HINTS: Mapping[str, tuple[str, str]] = {
+    # An argument that says what would be right -> in English, in Chinese
+    "right": (" It should be “{}”.", "应为“{}”。"),
+    "near": (" The nearest that is allowed: “{}”.", "最接近的允许代码：“{}”。"),
+    "likely": (" The bytes look like {}.", "字节内容疑为 {} 编码。"),
+}
+
+
+def about(finding: Finding, path: str) -> Finding:
+    """`finding`, whose words are to begin with the name of the field at `path`; unless they name an item themselves."""
+    if not path or _OF in finding.args or finding.code not in catalogue() or _names_an_item(finding.code):
+        return finding
+    return replace(finding, args={**finding.args, _OF: cut(path, LONGEST_VALUE)})
+
+
+@cache
+def _names_an_item(code: str) -> bool:
+    return not {"name", "item", "field"}.isdisjoint(
+        name for _, name, _, _ in Formatter().parse(catalogue()[code].en) if name is not None
+    )
+
+
+def _subject(finding: Finding, language: str) -> str:
+    """What a finding's words begin with: the field in the reader's language, and the segment that it stands in."""
+    path = finding.args.get(_OF, "")
+    named = label(path, language)
+    if not path or (_chinese(language) and named == path):
+        return ""
+    tag = finding.place.tag
+    if _chinese(language):
+        return f"{named}（{tag} 段）：" if tag else f"{named}："
+    return f"{_english(path)} ({tag} segment): " if tag else f"{_english(path)}: "
+
+
+def _english(path: str) -> str:
+    """`goods[0].weight.unit` as an English reader calls it: `weight unit of goods 1`."""
+    steps = _STEP.findall(path)
+    names = [name.replace("_", " ") for name, _ in steps]
+    last = names[-1]
+    if len(names) > 1 and steps[-1][0] in labels().parts:
+        last = f"{names[-2]} {last}"
+    within = [f"{name} {int(index) + 1}" for name, (_, index) in zip(names, steps, strict=True) if index]
+    return " of ".join([last, *reversed(within)])
+
+
+def _hint(finding: Finding, language: str) -> str:
+    """What a finding's words end with: what would be right, where that is known."""
+    for name, words in _HINTS.items():
+        if value := finding.args.get(name):
+            return words[_chinese(language)].format(value)
+    return ""
 
 
 _CLASSES: Mapping[str, tuple[str, str]] = {

@@ -228,6 +228,13 @@ class Partner:
     acts_for: frozenset[str] = frozenset()
     """Ids of the enterprises that appointed this agent."""
     active: bool = True
+    direct_through: date | None = None
+    """The day from which its declarations may go straight through (直通); None where that was never approved."""
+    supervision_classes: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """By group of goods, as the digits that its HS codes begin with, its class of e-supervision: I, II or III.
+
+    A class is about products, and says nothing of the enterprise's credit.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +309,8 @@ class Agreement:
     """The partner's variation of the mapping, by its name; empty for the mapping itself."""
     guide: str = ""
     """The implementation guide that its messages are checked by, by its name; empty for what they themselves name."""
+    without_declaration: bool = False
+    """Whether a transfer or notice of the partner's opens a case of its own where its declaration is not here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -477,6 +486,8 @@ class Task:
     """Who has claimed or decided it; empty where nobody has, or a partner's system decided it."""
     claimed_until: datetime | None = None
     """Until when the claim keeps others away."""
+    barred: tuple[str, ...] = ()
+    """Persons who may not decide it, whatever their roles: it is about what they did."""
 
     def is_claimed(self, at: datetime) -> bool:
         """Whether somebody's claim keeps others away at that moment."""
@@ -562,7 +573,8 @@ class AuditEntry:
     action: str
     """`task.claim`, `task.return`, `task.decide`, `task.override`, `task.withdraw`, `task.escalate` or `task.expire`;
     `registry.partner`, `registry.agreement`, `registry.credential`, `registry.person`, `registry.revoke`, or
-    `registry.import` of many at once."""
+    `registry.import` of many at once; `sampling.key` and `sampling.reveal`, of the key of a window before it is used and
+    after that."""
     result: str
     """`done` or `refused`."""
     partner_id: str
@@ -712,6 +724,107 @@ class Subscription:
 
 
 @dataclass(frozen=True, slots=True)
+class Figure:
+    """A statistical fact (统计事实): that something happened, or, where it counts -1, that what was told of it is taken back.
+
+    Facts are added, and never changed; what stands of a subject is what its last fact of a kind says.
+    """
+
+    kind: str
+    """What happened, such as `accepted`; a flow declares each kind with its dimensions."""
+    subject: str
+    """What it happened to; empty for what is never taken back."""
+    day: date
+    """The day it counts for, in China's time; one that is taken back or told anew keeps its day."""
+    dims: Mapping[str, str] = field(default_factory=dict)
+    """By what it is counted: office, direction, heading ... What is not known is left out."""
+    measures: Mapping[str, Decimal] = field(default_factory=dict)
+    """What it measures beside that it is one, such as a value."""
+    count: int = 1
+    """1, or -1 where it takes back."""
+    case_id: str = ""
+    by: str = ""
+    """The occasion that told it."""
+    at: datetime | None = None
+    """When that was received."""
+    test: bool = False
+    number: int = 0
+    """Its place among all facts of its traffic, from 1, in the order of their commits; 0 until then."""
+
+
+@dataclass(frozen=True, slots=True)
+class FigureSum:
+    """What facts that differ in nothing but their subject come to together."""
+
+    kind: str
+    day: date
+    dims: Mapping[str, str]
+    measures: Mapping[str, Decimal]
+    """Of each of them."""
+    count: int
+    """How many they are, less those that are taken back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many were drawn by a sampling plan in one stratum and window, and how many of them were chosen."""
+
+    plan: str
+    stratum: str
+    window: str
+    version: int
+    """From 1; 0 where nothing was drawn."""
+    drawn: int = 0
+    chosen: int = 0
+    test: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """One draw of a sample (抽样), with all that it is repeated from but the key."""
+
+    plan: str
+    stratum: str
+    window: str
+    item: str
+    """The number of the case that is drawn; it is drawn once."""
+    number: int
+    """Which draw of its stratum and window it is, from 1."""
+    fraction: str
+    """What the key gives for it: the digits, in hex, of a number from 0 to 1."""
+    chosen: bool
+    reason: str
+    """`chance`, or the bound that came before it: `quota`, `minimum`."""
+    chosen_before: int
+    """How many of the draws before it were chosen."""
+    terms: Mapping[str, str] = field(default_factory=dict)
+    """What of the plan decided it."""
+    case_id: str = ""
+    by: str = ""
+    """The occasion that drew."""
+    at: datetime | None = None
+    test: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MadeReport:
+    """A report as it was made: it is kept, and never made anew; what came later is told by the next one."""
+
+    name: str
+    first: date
+    """The first day of its period."""
+    last: date
+    begun: date
+    """The first day of the first report of this name that was made."""
+    seen: int
+    """The number of the last fact that it counts, or would count."""
+    at: datetime
+    document: Mapping[str, object] = field(default_factory=dict)
+    """The document `statistics` that it is, as it is kept."""
+    test: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """Something a recipient must get; retried under the same id until it has it.
 
@@ -808,6 +921,13 @@ def new_id(milliseconds: int, serial: int, node: str) -> str:
 def begins_with_time(id_: str) -> bool:
     """Whether an id begins with the time of what it comes from."""
     return id_[TIME_DIGITS : TIME_DIGITS + len(_MARK)] == _MARK and _EARLIEST <= id_[: len(_EARLIEST)] < _LATEST
+
+
+def derive_id_at(at: datetime, *parts: object) -> str:
+    """As `derive_id`, for what comes of no message: the id begins with the time `at`."""
+    digest = hashlib.sha256("\x1f".join(str(p) for p in parts).encode()).hexdigest()
+    begun = f"{int(at.timestamp() * 1000):0{TIME_DIGITS}x}{_MARK}"
+    return f"{begun}{digest[: 32 - len(begun)]}"
 
 
 def derive_id(origin: str, *parts: object) -> str:

@@ -53,6 +53,24 @@ def signer(receipts: Receipts) -> Signer:
     return found
 
 
+def sampling_secret(settings: Settings) -> bytes:
+    """What the keys of sampling come from; it is made at the first start, readable by its owner alone.
+
+    ConfigurationInvalid where the file holds no such secret.
+    """
+    path = settings.sampling.key_file or settings.receipts.signing_key_file.with_name("sampling.key")
+    try:
+        if not path.exists():
+            with suppress(FileExistsError):  # another process has made one meanwhile: that is the secret
+                durable.write_file(path, f"{secrets.token_hex(_SEED)}\n".encode(), mode=0o600, replace=False)
+        secret = bytes.fromhex(path.read_text("ascii").strip())
+    except (OSError, ValueError) as error:
+        raise ConfigurationInvalid(f"sampling.key_file {path}: {error}") from error
+    if len(secret) < _SEED:
+        raise ConfigurationInvalid(f"sampling.key_file {path}: a secret has {2 * _SEED} hex digits or more")
+    return secret
+
+
 def read_signer(receipts: Receipts) -> Signer:
     """The log's signer, by the key that is there. ConfigurationInvalid where it is none, or one for another origin."""
     path = receipts.signing_key_file

@@ -70,6 +70,7 @@ class Pipeline:
         self._flows = flows
         self._in_force = in_force
         self._our_id = settings.our_id
+        self._acknowledged_within = timedelta(hours=settings.deliver.acknowledged_hours)
         self._clock = clock
         self._on_committed = on_committed
         self._observe = observe
@@ -85,7 +86,16 @@ class Pipeline:
         self._loop = Loop(self._claim, self.process, settings.pipeline.concurrency)
         self.precedence = Precedence()
         self.alarms = Alarms(
-            store, self._directory, settings.our_id, flows, in_force, notary, lease, clock, on_committed
+            store,
+            self._directory,
+            settings.our_id,
+            flows,
+            in_force,
+            notary,
+            lease,
+            clock,
+            on_committed,
+            self._acknowledged_within,
         )
         self._once_more = asyncio.Lock()
         self._one_long = asyncio.Lock()
@@ -161,7 +171,7 @@ class Pipeline:
         return Trip(
             self._store,
             self._directory,
-            Renderer(self._our_id, self._store, catalogue),
+            Renderer(self._our_id, self._store, catalogue, self._acknowledged_within),
             self._notary,
             claimed,
             await self._directory.partner(claimed.payload.partner_id),

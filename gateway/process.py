@@ -63,7 +63,10 @@ class Process:
         settings of a transport are none, CatalogueInvalid where the operator's own tables cannot be used.
         """
         self.settings, self.store, self.notary = settings, store, notary
-        self.flows, self.transports = discovery.find_flows(), discovery.find_transports()
+        self.flows = discovery.find_flows()
+        if self.flows.samples:
+            self.flows = self.flows.keyed(opening.sampling_secret(settings))
+        self.transports = discovery.find_transports()
         self.in_force = InForce(
             read_catalogue(settings, self.flows),
             settings.catalogue.snapshots,
@@ -165,6 +168,9 @@ def read_catalogue(settings: Settings, flows: Flows, former: Catalogue | None = 
         flows.check_gates(book.gates, book.modes)
         flows.check_views(book.views)
         flows.check_feeds(book.feeds)
+        flows.check_reports(book.reports)
+        flows.check_sampling(book.sampling)
+        flows.check_risks(book.risks)
         return shipped()
     catalogue.succeed(shipped() if former is None else former)
     judge(catalogue, flows, china.day(datetime.now(UTC)), least=shipped(), own=layers.own)

@@ -5,22 +5,25 @@ canonical column (ISO and UN/ECE codes), `ciq` the inspection service's, `custom
 may have more. Lines before the header say where the facts come from and which columns are complete:
 
     # source: ISO 3166-1
+    # version: 2024-02
     # complete: un alpha3
     un,alpha3,ciq,customs,en,zh
     CN,CHN,156|CHN,CHN|142,China,中国
 
-Of several codes in a cell the first is written and all are read. Only in a complete column is a code that is not there wrong; elsewhere it is merely unknown to us.
+Of several codes in a cell the first is written and all are read. Only in a complete column is a code that is not there
+wrong; elsewhere it is merely unknown to us.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from gateway.catalogue import SCHEMAS, Catalogue, compiled
 from gateway.errors import SchemaInvalid
 from gateway.languages import choose_language
+from gateway.spelling import nearest_code
 
 CANONICAL = "un"
 _FOLDER, _ENDING = f"{SCHEMAS}/codes", ".csv"
@@ -36,10 +39,14 @@ class CodeList:
     columns: tuple[str, ...]
     complete: frozenset[str]
     rows: tuple[Mapping[str, str], ...]
+    version: str
+    """Of what its source says; empty where that has none."""
     _to: Mapping[str, Mapping[str, str]]
     """Per column: its code -> the canonical one."""
     _from: Mapping[str, Mapping[str, str]]
     """Per column: the canonical code -> its code."""
+    _meant: Mapping[str, str]
+    """Codes of any column and names, in capitals -> the canonical code, where all mean one thing."""
 
     def to_canonical(self, code: str, column: str) -> str | None:
         """The canonical code for `code` of `column`; None where there is none.
@@ -59,6 +66,22 @@ class CodeList:
     def may_keep(self, code: str, column: str) -> bool:
         """Whether a `code` that `column` does not hold may stand in a document: not where it would mean another thing."""
         return column == CANONICAL or code not in self._to[CANONICAL]
+
+    def gates(self, column: str) -> bool:
+        """Whether a code that `column` does not hold is wrong, and not merely unknown to us."""
+        return (column if column in self._to else CANONICAL) in self.complete
+
+    def suggest(self, value: str, column: str) -> tuple[str, bool]:
+        """The code of `column` that `value` stands for, or is near to, and whether it does; empty where there is none.
+
+        A value stands for a code where it is another column's code of the same thing, or its name.
+        """
+        plain = value.strip().upper()
+        meant = self._meant.get(plain, "")
+        code = self.from_canonical(meant, column) if meant else None
+        if code:
+            return code, True
+        return nearest_code(value, self._to[column if column in self._to else CANONICAL].keys()), False
 
     def words(self, code: str, language: str = "en") -> str:
         """The name of a canonical code, or the code where no name is known."""
@@ -102,4 +125,20 @@ def load(catalogue: Catalogue, name: str) -> CodeList:
                 if code:
                     to_canonical[column].setdefault(code, row[CANONICAL])
                     from_canonical[column].setdefault(row[CANONICAL], code)
-    return CodeList(name, said["source"], columns, complete, tuple(rows), to_canonical, from_canonical)
+    version = said.get("version", "")
+    meant = _meanings(rows, columns)
+    return CodeList(name, said["source"], columns, complete, tuple(rows), version, to_canonical, from_canonical, meant)
+
+
+def _meanings(rows: Iterable[Mapping[str, str]], columns: Iterable[str]) -> dict[str, str]:
+    """What codes and names stand for, where they stand for one thing only."""
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        cells = [
+            *(code for column in columns for code in row[column].split("|")),
+            *(row.get(key, "") for key in _WORDS),
+        ]
+        for cell in cells:
+            if cell:
+                found.setdefault(cell.upper(), set()).add(row[CANONICAL])
+    return {cell: next(iter(things)) for cell, things in found.items() if len(things) == 1}

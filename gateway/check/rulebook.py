@@ -20,7 +20,19 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from gateway.catalogue import SCHEMAS, Catalogue, compiled
-from gateway.check import acts, calendars, codes, feeds, gates, modes, number_rules, views
+from gateway.check import (
+    acts,
+    calendars,
+    codes,
+    feeds,
+    gates,
+    modes,
+    number_rules,
+    report_rules,
+    risk_rules,
+    sampling_rules,
+    views,
+)
 from gateway.check.acts import ActRules
 from gateway.check.calendars import Calendar
 from gateway.check.codes import CodeList
@@ -28,11 +40,15 @@ from gateway.check.feeds import FeedRules
 from gateway.check.gates import GateRules
 from gateway.check.modes import ModeRules
 from gateway.check.number_rules import NumberRule
+from gateway.check.report_rules import ReportRule
+from gateway.check.risk_rules import RiskRules
+from gateway.check.sampling_rules import SamplingPlan
 from gateway.check.views import ViewRules
 from gateway.documents import ClearanceNotice, CustomsEntry, Declaration, Transfer
 from gateway.errors import RulesInvalid, SchemaInvalid
 
 Code = Annotated[str, StringConstraints(min_length=1, pattern=r"^\S+$")]
+HsPrefix = Annotated[str, StringConstraints(pattern=r"^[0-9]{2,13}$")]
 CountryCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 FieldPath = Annotated[str, StringConstraints(pattern=r"^[a-z_]+(\[\])?(\.[a-z_]+(\[\])?)*$")]
 """A field of a canonical document: `transport.voyage`, `goods[].hs_code` (`[]` stands for each)."""
@@ -100,7 +116,7 @@ class Treatment(StrEnum):
 
 
 class Credit(RuleSet):
-    """信用管理: what each credit grade, or class of e-supervision, is worth."""
+    """信用管理: what each credit grade is worth; classes of e-supervision are products', and no grades."""
 
     kind = "credit"
 
@@ -151,6 +167,12 @@ class Review(RuleSet):
     kind = "review"
 
     direct_through: frozenset[Treatment]
+    direct_kinds: frozenset[str]
+    """The kinds of declarations (报检类别) that may."""
+    direct_needs_approval: bool
+    """Whether only owners may that the registry says are approved for it."""
+    reviewed_classes: frozenset[str] = frozenset()
+    """Classes of e-supervision; the owner's goods of these are looked at."""
     reviewed: tuple[ReviewReason, ...] = ()
 
     @model_validator(mode="after")
@@ -163,7 +185,11 @@ class EpidemicArea(_Data):
     """An area from which containers are locked on arrival."""
 
     country: CountryCode
+    places: tuple[str, ...] = ()
+    """Where it is smaller than the country: the UN/LOCODEs and regions (as goods' places of origin say them) in it."""
     disease: str
+    goods: tuple[HsPrefix, ...] = ()
+    """The goods that carry the disease, by HS prefix; every container where none is named."""
     source: str = Field(min_length=1)
     valid_from: date
     valid_until: date | None = None
@@ -174,14 +200,16 @@ class Epidemic(RuleSet):
 
     kind = "epidemic"
 
+    unknown_place: Literal["lock", "release"]
+    """What becomes of what comes from the country of a smaller area, where nobody says from where in it."""
     area: tuple[EpidemicArea, ...] = ()
 
-    def diseases(self, country: str, day: date) -> tuple[str, ...]:
-        """What is announced for `country` on `day`."""
+    def announced(self, day: date) -> tuple[EpidemicArea, ...]:
+        """The areas there are on `day`."""
         return tuple(
-            a.disease
-            for a in self.area
-            if a.country == country and a.valid_from <= day and (a.valid_until is None or day <= a.valid_until)
+            area
+            for area in self.area
+            if area.valid_from <= day and (area.valid_until is None or day <= area.valid_until)
         )
 
 
@@ -194,8 +222,22 @@ class PortInspection(RuleSet):
     """A container without a declaration: locked and an officer alerted, or silently left to wait."""
     unknown_origin: Literal["lock", "release"]
     """A container whose origin neither the manifest nor the declaration tells."""
+    lock_negative_list: bool
+    """Whether inbound goods on the negative list are locked until they were checked at the port."""
     lock_treatments: frozenset[Treatment]
     """Enterprises whose containers are always checked."""
+    home_country: CountryCode
+    """Where the ports are: what is not discharged in it is through cargo."""
+    empties: Literal["release", "declare"]
+    """Empty containers from no epidemic area: released without a declaration, or to be declared as others are."""
+    empty_codes: frozenset[str]
+    """How manifests say that a container is empty (UN/EDIFACT 8169)."""
+    holding_orders: frozenset[Literal["port", "declared_to", "destination"]]
+    """Whose inspection orders (查验指令) hold a container at the port until the goods have passed."""
+    holding_assignments: frozenset[Literal["port", "declared_to", "destination"]]
+    """Whose assignments to an inspector (施检分单) hold it: where the goods are seen."""
+    lock_while: frozenset[Literal["amending", "cancelling"]]
+    """States of the declaration in which containers that were released wait again."""
 
 
 class TransferRules(RuleSet):
@@ -212,10 +254,15 @@ class TransferRules(RuleSet):
     """Quantities and weights that may only go down (packing damaged on the way)."""
     value_fields: tuple[FieldPath, ...]
     value_tolerance_percent: Decimal = Field(ge=0)
+    """Of the value as the transfer was issued, whatever changes came between."""
+    identity: tuple[FieldPath, ...]
+    """Fields that not even both offices together change."""
+    reduction_needs_reason: bool
+    """Whether a change that reduces quantities must say why."""
 
     @model_validator(mode="after")
     def _fields_exist(self) -> TransferRules:
-        _must_have(Transfer, self.changeable)
+        _must_have(Transfer, (*self.changeable, *self.identity))
         _must_have(Transfer, (*self.reducible, *self.value_fields), numeric=True)
         return self
 
@@ -322,6 +369,12 @@ class Rules:
     """Who sees what."""
     feeds: FeedRules = field(default_factory=dict)
     """Who reads which feed."""
+    reports: Mapping[str, ReportRule] = field(default_factory=dict)
+    """What is counted into which report, by name."""
+    sampling: Mapping[str, SamplingPlan] = field(default_factory=dict)
+    """How much of what is drawn is chosen, by plan."""
+    risks: RiskRules = field(default_factory=RiskRules)
+    """What the watcher looks for."""
 
     def of(self, model: type[SetT]) -> SetT:
         """The set of that kind; KeyError for a kind that nobody brought."""
@@ -362,6 +415,9 @@ class RuleBook:
     gates: GateRules = field(default_factory=GateRules)
     views: ViewRules = field(default_factory=ViewRules)
     feeds: FeedRules = field(default_factory=dict)
+    reports: Mapping[str, ReportRule] = field(default_factory=dict)
+    sampling: Mapping[str, SamplingPlan] = field(default_factory=dict)
+    risks: RiskRules = field(default_factory=RiskRules)
     _days: dict[date, Rules] = field(default_factory=dict, compare=False, repr=False)
 
     def at(self, day: date) -> Rules:
@@ -386,6 +442,9 @@ class RuleBook:
                 self.gates,
                 self.views,
                 self.feeds,
+                self.reports,
+                self.sampling,
+                self.risks,
             )
             self._days.clear()  # one day at a time is in use; yesterday's rules are not needed again
             self._days[day] = rules
@@ -423,6 +482,9 @@ def _load(catalogue: Catalogue, models: tuple[type[RuleSet], ...]) -> RuleBook:
         gates.load(catalogue),
         views.load(catalogue),
         feeds.load(catalogue),
+        report_rules.load(catalogue),
+        sampling_rules.load(catalogue),
+        risk_rules.load(catalogue),
     )
 
 

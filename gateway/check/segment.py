@@ -45,6 +45,7 @@ from gateway.check.values import (
 from gateway.findings import make_finding
 from gateway.model import Finding, Place
 from gateway.parse.segments import Delimiters, split_repeated, split_unreleased
+from gateway.spelling import nearest_code
 
 LONGEST = 64 * 1024
 """Characters of a segment that is explained fault by fault: the longest of the directories, free text in every
@@ -296,9 +297,12 @@ class Reader:
         elif (form := known_form(use)) and not re.fullmatch(form[0], value):
             yield make_finding(form[1], place, value, number=use.item)
         elif listed and use.codes is not None and value not in use.codes:
-            known = use.listed is not None and value in use.listed
-            code = "edi.element.code_not_in_guide" if known else "edi.element.unknown_code"
-            yield make_finding(code, place, value, number=use.item)
+            if use.listed is not None and value in use.listed:
+                yield make_finding("edi.element.code_not_in_guide", place, value, number=use.item)
+            else:
+                near = nearest_code(value, use.codes)
+                said = {"number": use.item, "near": near} if near else {"number": use.item}
+                yield make_finding("edi.element.unknown_code", place, value, **said)
         elif listed and use.pattern and not re.fullmatch(use.pattern, value):
             yield make_finding("edi.element.pattern", place, value, number=use.item, pattern=use.pattern)
 

@@ -99,17 +99,26 @@ def recognise(catalogue: Catalogue, root: etree._Element) -> Recognised | None:
     return None
 
 
-def unknown(root: etree._Element) -> Finding:
-    """What there is to say about a message that `recognise` does not know."""
-    args = {"root": xml.local_name(root), "namespace": xml.namespace(root) or "–"}
-    return make_finding("xml.no_table", place=xml.place_of(root), **args)
+def unknown(catalogue: Catalogue, root: etree._Element) -> Finding:
+    """What there is to say about a message that `recognise` does not know: where only its namespace is wrong, that."""
+    name, place = xml.local_name(root), xml.place_of(root)
+    known = sorted({entry.namespace for entry in entries(catalogue).values() if name in (entry.root, entry.bare)})
+    if known:
+        return _other_namespace(root, ", ".join(known), place)
+    return make_finding("xml.no_table", place=place, root=name, namespace=xml.namespace(root) or "–")
+
+
+def _other_namespace(element: etree._Element, expected: str, place: Place) -> Finding:
+    """That an element is named as it should be, in another namespace than it should be in."""
+    words = {"name": xml.local_name(element), "namespace": xml.namespace(element) or "–", "expected": expected or "–"}
+    return make_finding("xml.namespace", place=place, **words)
 
 
 def check(catalogue: Catalogue, root: etree._Element, format_: str) -> list[Finding]:
     """Everything the schema of `format_` has against the message under `root`; empty where it is valid."""
     entry = entries(catalogue).get(format_)
     if entry is None:
-        return [unknown(root)]
+        return [unknown(catalogue, root)]
     found: list[Finding] = []
     places = xml.Places()
     if not valid(catalogue, root, format_):
@@ -310,10 +319,13 @@ def _child(error: XMLSchemaChildrenValidationError, element: etree._Element, pla
         args = {"name": xml.local_name(element), "expected": expected or "–"}
         return make_finding("xml.element.missing", place=places.place_of(element), **args)
     name, place = xml.local_name(child), places.place_of(child)
+    model: Any = error.validator
+    uses = [use for use in model.iter_elements() if use.name and use.local_name == name]
+    known = next((use for use in uses if use.name == child.tag), None)
+    if uses and known is None:
+        return _other_namespace(child, uses[0].target_namespace, place)
     if expected:
         return make_finding("xml.element.unexpected", place=place, name=name, expected=expected)
-    group: Any = error.validator
-    known = next((use for use in group.iter_elements() if use.name == child.tag), None)
     if known is None:
         return make_finding("xml.element.unknown", place=place, name=name)
     if next(child.itersiblings(child.tag, preceding=True), None) is None:

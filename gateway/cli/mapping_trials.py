@@ -61,18 +61,18 @@ def trials(catalogue: Catalogue, document: str = "", format_: str = "", own: Pat
     for name, of in sorted(table.available(catalogue)):
         if document in ("", name) and format_ in ("", of):
             mapping = table.load(catalogue, name, of)
-            for case in _cases(name, own):
+            for case in cases(name, own):
                 yield from _case(catalogue, mapping, case.parent, case.parent)
     for variation in table.variations(catalogue):
         if document in ("", variation.document) and format_ in ("", variation.format):
             mapping = table.load(catalogue, variation.document, variation.format, variation.name)
-            for case in _cases(variation.document, own):
+            for case in cases(variation.document, own):
                 varied = case.parent / variation.name.rpartition("/")[2]
                 for trial in _case(catalogue, mapping, case.parent, varied):
                     yield replace(trial, variation=variation.name)
 
 
-def _cases(document: str, own: Path | None) -> Iterator[Path]:
+def cases(document: str, own: Path | None) -> Iterator[Path]:
     """The documents of all samples."""
     for folder in (data.samples(), *([own] if own is not None else ())):
         yield from sorted((folder / document).glob("*/document.json"))
@@ -83,12 +83,12 @@ def _case(catalogue: Catalogue, mapping: Mapping, case: Path, messages: Path) ->
     stored = json.loads((case / "document.json").read_text("utf-8"))
     document = MODELS[mapping.document].model_validate(stored)
     for path in sorted(messages.glob("in.*")):
-        wire = _wire(catalogue, path.read_bytes(), mapping)
+        wire = wire_of(catalogue, path.read_bytes(), mapping)
         if wire is not None:
             fault = _read_fault(mapping.read(wire, CONTEXT), document)
             yield Trial(mapping.document, mapping.format, str(path.relative_to(case.parent)), "read", fault)
     for path in sorted(messages.glob("out.*")):
-        if _wire(catalogue, path.read_bytes(), mapping) is not None:
+        if wire_of(catalogue, path.read_bytes(), mapping) is not None:
             fault = _write_fault(catalogue, mapping, document, path.read_bytes())
             yield Trial(mapping.document, mapping.format, str(path.relative_to(case.parent)), "write", fault)
     yield Trial(
@@ -106,7 +106,7 @@ def _write_fault(catalogue: Catalogue, mapping: Mapping, document: Document, exp
     written = mapping.write(document, CONTEXT)
     if rejects(written.findings):
         return "; ".join(text(f) for f in written.findings if rejects([f]))
-    return _difference(_comparable(written.body), _comparable(_wire(catalogue, expected, mapping)))
+    return _difference(comparable(written.body), comparable(wire_of(catalogue, expected, mapping)))
 
 
 def _round_trip_fault(catalogue: Catalogue, mapping: Mapping, document: Document) -> str:
@@ -117,7 +117,7 @@ def _round_trip_fault(catalogue: Catalogue, mapping: Mapping, document: Document
     rendered = envelope.render(catalogue, document, mapping, CONTEXT, _FRAME)
     if not rendered.body:
         return ""
-    wire = _wire(catalogue, rendered.body, mapping)
+    wire = wire_of(catalogue, rendered.body, mapping)
     if wire is None:
         return "what was written is not recognised as this format"
     again = mapping.read(wire, CONTEXT)
@@ -179,7 +179,7 @@ def _carried(values: dict[str, Any], dropped: Any) -> dict[str, Any]:
     return {key: value for key, value in kept.items() if value not in (None, {}, [], ())}
 
 
-def _wire(catalogue: Catalogue, body: bytes, mapping: Mapping) -> Any:
+def wire_of(catalogue: Catalogue, body: bytes, mapping: Mapping) -> Any:
     """What the mapping reads of a message; None where the message is in another format, or unreadable."""
     syntax = sniff(body)
     if syntax is None or not mapping.format.startswith(f"{syntax}:"):
@@ -205,7 +205,7 @@ def _message(body: bytes, syntax: Syntax) -> SegmentMessage | None:
     return next((e.message for e in events if isinstance(e, MessageRead)), None)
 
 
-def _comparable(body: Any) -> Any:
+def comparable(body: Any) -> Any:
     """A written or wire body as plain values; blanks between XML elements and the frame of EDI do not count."""
     if isinstance(body, tuple):
         return body[0].segments[1:-1]

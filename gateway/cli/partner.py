@@ -173,6 +173,7 @@ def _as_dict(partner: Any, agreements: list[Any]) -> dict[str, Any]:
     value = asdict(partner)
     value["roles"] = sorted(partner.roles)
     value["acts_for"] = sorted(partner.acts_for)
+    value["direct_through"] = partner.direct_through.isoformat() if partner.direct_through else None
     value["agreements"] = [{k: v for k, v in asdict(a).items() if k != "partner_id"} for a in agreements]
     return value
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from gateway.model import Agreement, Finding
     from gateway.trip.examined import Message
 
-_REFERENCE = "{:014d}"
+_REFERENCES = {"x12": "{:09d}"}
+"""Control references by syntax, where it takes no 14 characters: ISA13 has nine digits, UNB 0020 is an..14."""
 
 
 def register(cli: typer.Typer) -> None:
@@ -52,8 +53,9 @@ def translate(
     """Translate FILE to another format, on stdout; findings go to stderr. Exit code 1 where a message cannot be."""
     from dataclasses import replace
 
+    from gateway.cli.examining import examined
     from gateway.cli.in_use import find_catalogue
-    from gateway.cli.validate import examined, expectation
+    from gateway.cli.validate import expectation
     from gateway.trip.examined import Message
 
     output.existing_file(file)
@@ -65,7 +67,7 @@ def translate(
     catalogue = find_catalogue(config)
     teller = _Teller(lang, json=json)
     failed = False
-    for item in examined(catalogue, file, agreement, lambda _bytes: None):
+    for item, _ in examined(catalogue, file, agreement, lambda _bytes: None):
         if not isinstance(item, Message):
             teller.tell(item.findings)
             failed = failed or item.rejected
@@ -83,35 +85,42 @@ def _written(
     catalogue: Catalogue, message: Message, to: str, agreement: Agreement, sender: str, recipient: str, teller: _Teller
 ) -> bytes:
     """A message's document in the format that `to` means; empty where there is none, or it cannot be written."""
+    from dataclasses import replace
     from datetime import UTC, datetime
     from zoneinfo import ZoneInfo
 
-    from gateway.translate import envelope, table
-    from gateway.translate.context import context_of
-    from gateway.trip import faults
+    from gateway.translate import envelope
+    from gateway.trip import faults, render
 
     if message.document is None:
         teller.untranslated(message.number)
         return b""
+    format_ = _format(catalogue, message.document_type, to)
     frame = envelope.Frame(
         sender,
         recipient,
-        _REFERENCE.format(message.number),
+        _REFERENCES.get(format_.partition(":")[0], "{:014d}").format(message.number),
         at=datetime.now(UTC).astimezone(ZoneInfo(agreement.time_zone)),
     )
-    mapping = table.load(catalogue, message.document_type, _format(catalogue, message.document_type, to))
     rendered = envelope.Rendered(b"", [faults.finding()])
     with faults.caught():
-        rendered = envelope.render(catalogue, message.document, mapping, context_of(agreement), frame)
-    teller.tell(rendered.findings, message.number, mapping.format)
+        rendered = render.write(
+            catalogue, message.document_type, message.document, replace(agreement, format=format_), frame
+        )
+    teller.tell(rendered.findings, message.number, format_)
     return rendered.body and rendered.body.rstrip(b"\n") + b"\n"
 
 
 def _format(catalogue: Catalogue, document: str, to: str) -> str:
     """The one format of `document` that is, or begins with, `to`; the end where there is not exactly one."""
+    from gateway.documents.response import Response
+    from gateway.receipt import advice
     from gateway.translate import table
 
-    known = sorted(format_ for name, format_ in table.available(catalogue) if name == document)
+    known = sorted(
+        {format_ for name, format_ in table.available(catalogue) if name == document}
+        | (advice.WRITERS.keys() if document == Response.document_type else set())
+    )
     fitting = [to] if to in known else [f for f in known if f.startswith(to)]
     if len(fitting) != 1:
         output.stop(f"{document} can be written as {', '.join(known)}; --to {to} does not say which")

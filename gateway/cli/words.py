@@ -35,6 +35,11 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     # validate
     "good": ("good", "正确"),
     "refused": ("well-formed, but refused", "格式正确，但业务规则不予受理"),
+    "unread": ("well-formed, no mapping", "格式正确，无对应转换表"),
+    "report": ("What is right and wrong with these messages", "报文检查结果"),
+    "explained": ("cause and remedy", "原因与处理"),
+    "cause": ("cause: {text}", "原因：{text}"),
+    "remedy": ("remedy: {text}", "处理：{text}"),
     "read": ("read as {document}", "读作 {document}"),
     "interchange": ("interchange {reference}", "交换 {reference}"),
     "parties": ("from {sender} to {recipient}", "发送方 {sender}，接收方 {recipient}"),
@@ -49,6 +54,11 @@ _WORDS: Mapping[str, tuple[str, str]] = {
         "{file}：报文 {messages}，交换 {interchanges}；错误 {error}，警告 {warning}，提示 {note}",
     ),
     "more": ("... and further messages without findings", "……其余报文均无问题，不再逐一列出"),
+    # mapping explain
+    "unread_message": (
+        "message {number} is not read into a document; `gateway validate` says why",
+        "报文 {number} 未读入单证，原因见 `gateway validate`",
+    ),
     # translate
     "envelope": ("envelope", "信封"),
     "numbered": ("message {number}", "报文 {number}"),

@@ -17,7 +17,7 @@ PRE_ENTERED = "1000"
 REVIEW_PASSED = "1100"
 REVIEW_FAILED = "1101"
 RELEASED = "2000"
-CLEARED = "3000"
+NOTICE_ISSUED = "3000"
 """The inspection service's own response codes, for those that read them."""
 _SHOWN = 1000
 """How many characters of a value a reason shows."""
@@ -67,10 +67,16 @@ def response(
     why: Iterable[Finding] = (),
     code: str | None = None,
     organisation: str | None = None,
+    reader: str = "",
 ) -> Response:
-    """A response whose id depends on the message that caused it, what it says and of what."""
+    """A response whose id depends on the message that caused it, what it says and of what.
+
+    `reader` is the partner it is for, where another of the same language is told something else of the same.
+    """
     return Response(
-        id=desk.derive("response", subject.document_type, subject.number, outcome, language),
+        id=desk.derive(
+            "response", subject.document_type, subject.number, outcome, language, *([reader] if reader else ())
+        ),
         document=subject.document_type,
         reference=subject.reference,
         number=subject.number,

@@ -20,6 +20,8 @@ from gateway.decide.effects import (
     Claim,
     Close,
     CloseAccount,
+    Count,
+    Disclose,
     Due,
     Effect,
     Escalate,
@@ -27,15 +29,18 @@ from gateway.decide.effects import (
     GiveBack,
     Grant,
     Keep,
+    KeepReport,
     Link,
     Move,
     NewCase,
     Posting,
     Register,
     Reserve,
+    Retract,
     Reverse,
     Settle,
     Subscribe,
+    Tell,
     Undo,
     Use,
     Wait,
@@ -46,6 +51,7 @@ from gateway.decide.facts import (
     Answer,
     CaseById,
     CasesByKeys,
+    DrawOf,
     Facts,
     Key,
     Ledger,
@@ -55,11 +61,14 @@ from gateway.decide.facts import (
     Query,
     Subject,
     SubscriptionsOf,
+    TallyOf,
     TaskById,
     TasksOf,
+    Told,
     Waiting,
     WaitingDocument,
 )
+from gateway.decide.figures import FigureBook
 from gateway.decide.persons import name_rule
 from gateway.decide.subjects import lay_over
 from gateway.decide.tasks import (
@@ -81,11 +90,15 @@ from gateway.model import (
     AuditEntry,
     Case,
     Deadline,
+    Draw,
     Entry,
+    Figure,
     Finding,
+    MadeReport,
     Registered,
     SubjectVersion,
     Subscription,
+    Tally,
     Task,
     TaskState,
 )
@@ -148,6 +161,13 @@ class Applied:
     """What persons and systems did to tasks, and what they were refused."""
     subscriptions: Mapping[tuple[str, str], Subscription] = field(default_factory=dict)
     """Subscriptions that were made, changed or ended, as they are then, by partner and name."""
+    figures: tuple[Figure, ...] = ()
+    """Facts that statistics count, those included that take an earlier one back, in order."""
+    reports: tuple[MadeReport, ...] = ()
+    tallies: Mapping[tuple[str, str, str], Tally] = field(default_factory=dict)
+    """Tallies in which was drawn, as they are then, by plan, stratum and window."""
+    draws: tuple[Draw, ...] = ()
+    """What was drawn, in order."""
 
 
 def apply(desk: Desk, effects: Iterable[Effect], cases: Mapping[str, Case] = MappingProxyType({})) -> Applied:
@@ -177,6 +197,10 @@ class _Changes:
         self._tasks: dict[str, Task] = {}
         self._audit: list[AuditEntry] = []
         self._subscriptions: dict[tuple[str, str], Subscription] = {}
+        occasion = desk.occasion
+        self._figures = FigureBook(desk.facts, occasion.id, occasion.at, desk.figures, desk.test)
+        self._reports: list[MadeReport] = []
+        self._lots = desk.open_lots()
         self._subjects: list[SubjectVersion] = []
 
     @property
@@ -195,6 +219,10 @@ class _Changes:
             self._tasks,
             tuple(self._audit),
             self._subscriptions,
+            tuple(self._figures.added),
+            tuple(self._reports),
+            self._lots.tallies,
+            tuple(self._lots.draws.values()),
         )
 
     def add(self, effect: Effect) -> None:
@@ -223,6 +251,16 @@ class _Changes:
                 self._register(effect)
             case Attempt():
                 self._tell(effect.action, effect.task, effect.case, effect.office, effect.role, why=effect.reasons)
+            case Tell():
+                self._figures.tell(effect, is_new=self._is_new(effect.subject))
+            case Retract():
+                self._figures.retract(effect, is_new=self._is_new(effect.subject))
+            case KeepReport():
+                self._reports.append(effect.report)
+            case Count():
+                self._lots.count(effect.draw, effect.case)
+            case Disclose():
+                self._disclose(effect)
             case _:
                 pass
         if case_id := str(getattr(effect, "case", "")):
@@ -234,6 +272,32 @@ class _Changes:
             before = self._known[case_id]
             step = CaseStep(before, before)
         self._steps[case_id] = _stepped(self._desk, step, effect)
+
+    def _disclose(self, effect: Disclose) -> None:
+        """A line of the audit about a key of sampling."""
+        told = {"window": effect.window, "sha256": effect.digest, "key": effect.key}
+        occasion = self._desk.occasion
+        self._audit.append(
+            AuditEntry(
+                self._desk.now,
+                "sampling.reveal" if effect.key else "sampling.key",
+                "done",
+                occasion.actor.partner.id,
+                occasion.actor.person,
+                occasion.actor.role,
+                "",
+                "",
+                "",
+                occasion.id,
+                after={name: value for name, value in told.items() if value},
+                test=self._desk.test,
+            )
+        )
+
+    def _is_new(self, subject: str) -> bool:
+        """Whether the subject is a case that this decision opens, of which nothing can have been told before."""
+        step = self._steps.get(subject)
+        return step is not None and step.before is None
 
     def _post(self, posting: Posting) -> None:
         """Whoever decides looks first what may be posted; what may not be is nothing to go on from."""
@@ -495,6 +559,14 @@ class Ground:
     """By partner and name, of live and of test traffic."""
     subjects: dict[tuple[str, str, bool], tuple[SubjectVersion, ...]] = field(default_factory=dict)
     """Versions by scheme, value, and whether it is test traffic's, in order."""
+    opened: set[tuple[str, bool]] = field(default_factory=set)
+    """Ids of cases that were opened, of live and of test traffic."""
+    figures: dict[tuple[str, bool], dict[str, Figure | None]] = field(default_factory=dict)
+    """What stands of subjects of statistics, by kind; None for what was taken back."""
+    tallies: dict[tuple[str, str, str, bool], Tally] = field(default_factory=dict)
+    """By plan, stratum and window, of live and of test traffic."""
+    draws: dict[tuple[str, str, bool], Draw] = field(default_factory=dict)
+    """By plan and item, of live and of test traffic."""
 
     def take(self, applied: Applied) -> None:
         """Lay one decision's changes over those before it, which it was decided on."""
@@ -509,6 +581,12 @@ class Ground:
             self.subjects[key] = (*self.subjects.get(key, ()), made)
         self.accounts.update(((name, applied.test), account) for name, account in applied.accounts.items())
         self.entries.update(((*key, applied.test), entry) for key, entry in applied.entries.items())
+        self.opened.update((case_id, applied.test) for case_id, step in applied.cases.items() if step.before is None)
+        self.tallies.update(((*key, applied.test), tally) for key, tally in applied.tallies.items())
+        self.draws.update(((draw.plan, draw.item, applied.test), draw) for draw in applied.draws)
+        for figure in applied.figures:
+            told = self.figures.setdefault((figure.subject, applied.test), {})
+            told[figure.kind] = figure if figure.count > 0 else None
 
     def copy(self) -> Ground:
         """Another ground, upon which may be laid what this one is not to hold."""
@@ -522,13 +600,21 @@ class Ground:
             dict(self.tasks),
             dict(self.subscriptions),
             dict(self.subjects),
+            set(self.opened),
+            {subject: dict(told) for subject, told in self.figures.items()},
+            dict(self.tallies),
+            dict(self.draws),
         )
 
     def over(self, facts: Facts) -> Facts:
         """`facts` as they will be; the versions stay those of the store's answers, which the commit compares."""
         if not any(getattr(self, held.name) for held in fields(self)):
             return facts
-        return Facts({query: Answer(self._value(query, a.value), a.version) for query, a in facts.answers.items()})
+        known = {query: Answer(self._value(query, a.value), a.version) for query, a in facts.answers.items()}
+        for case_id, test in self.opened:
+            # Of a case that was not there nothing was told, and nobody need be asked.
+            known.setdefault(Told(case_id, test), Answer(self._value(Told(case_id, test), ())))
+        return Facts(known)
 
     def _value(self, query: Query, value: object) -> object:
         match query:
@@ -591,6 +677,14 @@ class Ground:
                 return self.accounts.get((query.account, query.test), value)
             case LedgerEntry():
                 return self.entries.get((query.account, query.entry, query.test), value)
+            case TallyOf():
+                return self.tallies.get((query.plan, query.stratum, query.window, query.test), value)
+            case DrawOf():
+                return self.draws.get((query.plan, query.item, query.test), value)
+            case Told():
+                told = {figure.kind: figure for figure in cast("Sequence[Figure]", value)}
+                told |= self.figures.get((query.subject, query.test), {})  # type: ignore[arg-type]
+                return tuple(told[kind] for kind in sorted(told) if told[kind] is not None)
             case _:
                 return value
 

@@ -9,8 +9,10 @@ from decimal import Decimal
 
 from gateway.check.rulebook import Rules
 from gateway.decide.facts import Facts
+from gateway.decide.figures import FigureKind
 from gateway.decide.kinds import CaseKind
 from gateway.decide.ledgers import Books
+from gateway.decide.sampling import Lots, SampleKind
 from gateway.decide.tasks import TaskKind
 from gateway.decide.tracks import Step, Tracks
 from gateway.documents.base import Document
@@ -39,6 +41,8 @@ class MessageIn:
     at: datetime
     """When it was received, by which terms are judged."""
     test: bool = False
+    without_declaration: bool = False
+    """Whether what it hands on or clears counts though its declaration came by another way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,12 @@ class Desk:
     """The kinds of cases that flows open, by name."""
     feeds: Mapping[str, frozenset[Role]] = field(default_factory=dict)
     """The roles that read each feed, by its name."""
+    figures: Mapping[str, FigureKind] = field(default_factory=dict)
+    """What flows count, by name."""
+    samples: Mapping[str, SampleKind] = field(default_factory=dict)
+    """The plans by which flows draw samples, by name."""
+    secret: bytes = field(default=b"", repr=False)
+    """What the keys of sampling come from; empty where there is none, so that nothing can be drawn."""
 
     @property
     def document(self) -> Document:
@@ -161,6 +171,13 @@ class Desk:
             return None if kilograms is None else Decimal(kilograms)
 
         return Books(self.facts, self.occasion.id, self.occasion.at, in_kilograms, self.test)
+
+    def open_lots(self) -> Lots:
+        """The tallies as the facts have them, to draw in: what is drawn counts by the effect `Count`."""
+        occasion = self.occasion
+        return Lots(
+            self.facts, self.rules.sampling, self.samples, self.secret, occasion.id, occasion.at, test=self.test
+        )
 
     def sent_by(self, *roles: Role) -> bool:
         """Whether the sender has one of `roles`."""

@@ -16,7 +16,7 @@ from enum import StrEnum
 from gateway.decide.audience import Audience
 from gateway.decide.facts import Key
 from gateway.documents.base import Document
-from gateway.model import Finding, Role, Subscription, Terms
+from gateway.model import Draw, Finding, MadeReport, Role, Subscription, Terms
 
 
 class Purpose(StrEnum):
@@ -306,6 +306,8 @@ class Ask:
     due_at: datetime | None = None
     reasons: tuple[Finding, ...] = ()
     evidence: tuple[str, ...] = ()
+    barred: tuple[str, ...] = ()
+    """Persons who may not decide it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,6 +377,53 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Tell:
+    """Statistics count that `kind` happened to `subject`; where that stands with other values, it is counted anew.
+
+    `kind` is declared by a flow, with its dimensions. What has no subject is an event of its own, and stands for ever.
+    """
+
+    kind: str
+    subject: str
+    dims: Mapping[str, str] = field(default_factory=dict)
+    measures: Mapping[str, Decimal] = field(default_factory=dict)
+    case: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Retract:
+    """What statistics were told of `subject` is taken back: its fact of `kind`, or nothing where none stands."""
+
+    kind: str
+    subject: str
+    case: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A draw counts in the tally of its stratum; one that counted before changes nothing. See `desk.open_lots`."""
+
+    draw: Draw
+    case: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Disclose:
+    """The audit tells of the key of a window of sampling: its SHA-256 before it is used, the key itself after that."""
+
+    window: str
+    digest: str
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepReport:
+    """The report is made."""
+
+    report: MadeReport
+
+
+@dataclass(frozen=True, slots=True)
 class Register:
     """From `valid_from` on the registry says this of whoever goes by `value` in `scheme`; it is a version of its own.
 
@@ -433,6 +482,11 @@ Effect = (
     | Escalate
     | Attempt
     | Subscribe
+    | Tell
+    | Retract
+    | KeepReport
+    | Count
+    | Disclose
     | Raise
     | Register
 )

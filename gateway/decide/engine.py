@@ -20,9 +20,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from gateway.decide.answers import fault
 from gateway.decide.apply import Applied, Ground, apply
 from gateway.decide.desk import Alarm, Desk
 from gateway.decide.effects import (
+    Alert,
     Ask,
     Claim,
     CloseAccount,
@@ -40,6 +42,7 @@ from gateway.decide.effects import (
 from gateway.decide.facts import Query, Unknown
 from gateway.decide.flow import Flow, Flows, On
 from gateway.decide.follow import close_tasks
+from gateway.decide.watch import watch
 from gateway.errors import DecisionEndless
 
 ROUNDS = 8
@@ -127,6 +130,37 @@ def decide(desk: Desk, flows: Flows) -> list[Part]:
             return parts
         pending = following
     raise DecisionEndless(occasion=desk.occasion.id, reactions=len(done), effects=added)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What an occasion comes to, once it has passed the watcher."""
+
+    parts: Sequence[Part]
+    applied: Applied
+
+
+WATCH = ("watch",)
+"""The origin of what the watcher adds."""
+
+
+def conclude(desk: Desk, flows: Flows) -> Decision:
+    """What the occasion comes to, and what the watcher makes of it; raises as `decide` does.
+
+    Where the watcher itself fails, the decision stands, with an alert that it was not watched.
+    """
+    parts = decide(desk, flows)
+    applied = apply_all(desk, parts)
+    try:
+        watched = watch(desk, effects_of(parts), applied)
+        if not watched.effects:
+            return Decision(parts, applied)
+        seen = [*([] if watched.stopped else parts), Part(WATCH, watched.effects)]
+        return Decision(seen, apply_all(desk, seen))
+    except Exception as error:  # noqa: BLE001 - what is decided must not hang on whether it can be watched; an alert says so
+        why = fault("decide.risk.unwatched", value=type(error).__name__)
+        added = Part(WATCH, [Alert("unwatched", (why,))])
+        return Decision([*parts, added], applied)
 
 
 def _first(desk: Desk, flows: Flows) -> list[Effect]:

@@ -15,18 +15,38 @@ from typing import Generic, TypeVar, cast
 from gateway.decide.names import (
     Name,
     case_name,
+    draw_name,
     exhibit_name,
+    figures_name,
     key_names,
     ledger_name,
     links_name,
+    report_name,
     subject_name,
     subscriptions_name,
+    tally_name,
     task_name,
     tasks_name,
     wait_key_names,
     wait_name,
 )
-from gateway.model import Account, ActDone, Case, Entry, Exhibit, Partner, Person, Registered, Subscription, Task
+from gateway.model import (
+    Account,
+    ActDone,
+    Case,
+    Draw,
+    Entry,
+    Exhibit,
+    Figure,
+    FigureSum,
+    MadeReport,
+    Partner,
+    Person,
+    Registered,
+    Subscription,
+    Tally,
+    Task,
+)
 
 T = TypeVar("T")
 Key = tuple[str, str]
@@ -267,6 +287,79 @@ class SubscriptionsOf(Question[tuple[Subscription, ...]]):
         yield subscriptions_name(self.partner_id, test=self.test)
 
 
+@dataclass(frozen=True, slots=True)
+class Told(Question[tuple[Figure, ...]]):
+    """What statistics were told of a subject and stands, one fact a kind, ordered by kind."""
+
+    subject: str
+    test: bool = False
+
+    def touches(self, answer: tuple[Figure, ...]) -> Iterator[Name]:  # noqa: ARG002 - the base class's signature
+        """All that was told of the subject."""
+        yield figures_name(self.subject, test=self.test)
+
+
+@dataclass(frozen=True, slots=True)
+class LastFigure(Question[int]):
+    """The number of the last statistical fact there is; 0 where there is none. What is up to it never changes."""
+
+    test: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FiguresIn(Question[tuple[FigureSum, ...]]):
+    """What was told of `kinds` for the days from `first` to `last`, by facts with numbers above `after` up to `up_to`.
+
+    Facts are never changed, and so the answer is not either.
+    """
+
+    kinds: tuple[str, ...]
+    first: date
+    last: date
+    after: int
+    up_to: int
+    test: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TallyOf(Question[Tally | None]):
+    """How many were drawn by a sampling plan in one stratum and window; None where none was."""
+
+    plan: str
+    stratum: str
+    window: str
+    test: bool = False
+
+    def touches(self, answer: Tally | None) -> Iterator[Name]:  # noqa: ARG002 - the base class's signature
+        """The tally, whether it is there or not."""
+        yield tally_name(self.plan, self.stratum, self.window, test=self.test)
+
+
+@dataclass(frozen=True, slots=True)
+class DrawOf(Question[Draw | None]):
+    """What was drawn of `item` by a sampling plan, in whichever stratum and window; None where it was not drawn."""
+
+    plan: str
+    item: str
+    test: bool = False
+
+    def touches(self, answer: Draw | None) -> Iterator[Name]:  # noqa: ARG002 - the base class's signature
+        """The draw, whether it is there or not."""
+        yield draw_name(self.plan, self.item, test=self.test)
+
+
+@dataclass(frozen=True, slots=True)
+class LastReport(Question[MadeReport | None]):
+    """The last report of this name that was made; None where none was."""
+
+    name: str
+    test: bool = False
+
+    def touches(self, answer: MadeReport | None) -> Iterator[Name]:  # noqa: ARG002 - the base class's signature
+        """The reports of this name."""
+        yield report_name(self.name, test=self.test)
+
+
 Query = (
     CasesByKeys
     | OwnCases
@@ -285,6 +378,12 @@ Query = (
     | Ledger
     | LedgerEntry
     | SubscriptionsOf
+    | Told
+    | LastFigure
+    | FiguresIn
+    | LastReport
+    | TallyOf
+    | DrawOf
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import combinations
@@ -14,19 +15,27 @@ from gateway.check.feeds import FeedRules
 from gateway.check.gates import GateRules
 from gateway.check.modes import ModeRules
 from gateway.check.number_rules import NumberRule
+from gateway.check.report_rules import COUNT, ReportRule
+from gateway.check.risk_rules import RiskRules
 from gateway.check.rulebook import Headlines, Rules, RuleSet
+from gateway.check.sampling_rules import SamplingPlan
 from gateway.check.views import ViewRules
+from gateway.decide import sampling_keys
 from gateway.decide.desk import Desk, Occasion
 from gateway.decide.effects import Effect
 from gateway.decide.facts import Facts
+from gateway.decide.figures import FigureKind
 from gateway.decide.kinds import CaseKind
 from gateway.decide.numbers import NumberKind
 from gateway.decide.overdue import escalate
+from gateway.decide.sampling import SampleKind
+from gateway.decide.sampling_keys import begin_window
 from gateway.decide.tasks import CLAIM, DEADLINE, GIVE_BACK, TaskKind
 from gateway.decide.tracks import Track, Tracks
+from gateway.decide.unacknowledged import UNACKNOWLEDGED, report
 from gateway.documents.base import Document
 from gateway.errors import FlowsInvalid
-from gateway.model import Case, Role
+from gateway.model import Case, Deadline, Role
 
 T = TypeVar("T")
 
@@ -102,13 +111,23 @@ class Flow:
     """Kinds of numbers that it gives out, by the rules in schemas/rules/numbers."""
     gates: frozenset[str] = frozenset()
     """Acts before which it asks what is still wanted, by the rules in schemas/rules/gates."""
+    figures: tuple[FigureKind, ...] = ()
+    """What it counts; reports are made of it."""
+    samples: tuple[SampleKind, ...] = ()
+    """Plans by which it draws samples, by the rules in schemas/rules/sampling."""
     deadlines: Mapping[str, Callable[[Desk], list[Effect]]] = field(default_factory=dict)
     """By kind of deadline, what is decided once one is over: pure, as `decide`."""
+    begins: Callable[[Rules, datetime], Iterable[Deadline]] | None = None
+    """The deadlines that no decision sets, and each next one is set by the one before: they are set where they are not."""
     at_once: bool = False
     """Whether whoever sends such a document waits for what comes of it: it is decided before anything else is."""
 
 
-_OWN: Mapping[str, Callable[[Desk], list[Effect]]] = {DEADLINE: escalate}
+_OWN: Mapping[str, Callable[[Desk], list[Effect]]] = {
+    DEADLINE: escalate,
+    UNACKNOWLEDGED: report,
+    sampling_keys.DEADLINE: begin_window,
+}
 """The engine's own kinds of deadlines."""
 
 
@@ -144,6 +163,14 @@ class Flows:
         self.numbers: Mapping[str, NumberKind] = _named(
             "numbers of the kind", ((kind.name, kind) for flow in self.all for kind in flow.numbers)
         )
+        self.figures: Mapping[str, FigureKind] = _named(
+            "figures of the kind", ((kind.name, kind) for flow in self.all for kind in flow.figures)
+        )
+        self.samples: Mapping[str, SampleKind] = _named(
+            "samples by the plan", ((kind.name, kind) for flow in self.all for kind in flow.samples)
+        )
+        self.secret = b""
+        """What the keys of sampling come from; none where empty."""
         self._deadlines = _named(
             "deadlines of the kind",
             (pair for deadlines in (*(flow.deadlines for flow in self.all), _OWN) for pair in deadlines.items()),
@@ -194,7 +221,21 @@ class Flows:
             tasks=self.tasks,
             kinds=self.case_kinds,
             feeds=self.readers(rules.feeds),
+            figures=self.figures,
+            samples=self.samples,
+            secret=self.secret,
         )
+
+    def begin(self, rules: Rules, now: datetime) -> list[Deadline]:
+        """The deadlines by which reports, windows of sampling and the like begin, as if none was set yet."""
+        begun = [deadline for flow in self.all if flow.begins is not None for deadline in flow.begins(rules, now)]
+        return [*begun, *(sampling_keys.first_deadlines(rules, now) if self.secret else ())]
+
+    def keyed(self, secret: bytes) -> Flows:
+        """The same flows, whose desks have this secret of sampling."""
+        same = copy(self)
+        same.secret = secret
+        return same
 
     def check_headlines(self, headlines: Headlines) -> None:
         """FlowsInvalid where a line waits for a state that no track ever comes to, and so would never be shown."""
@@ -211,6 +252,34 @@ class Flows:
                 )
         if unknown := sorted(rules.tasks.keys() - self.tasks.keys()):
             raise FlowsInvalid(f"schemas/rules/tasks has a rule of tasks of the kind {unknown[0]}, which no flow asks")
+
+    def check_reports(self, reports: Mapping[str, ReportRule]) -> None:
+        """FlowsInvalid where a report counts what no flow tells."""
+        for name, rule in reports.items():
+            if unknown := sorted(set(rule.kinds) - self.figures.keys()):
+                raise FlowsInvalid(f"schemas/reports/{name}.toml: no flow counts {unknown[0]}")
+            for kind in (self.figures[one] for one in rule.kinds):
+                if strange := sorted(rule.dims - kind.dims):
+                    raise FlowsInvalid(f"schemas/reports/{name}.toml: {kind.name} is not counted by {strange[0]}")
+                if rule.measure != COUNT and rule.measure not in kind.measures:
+                    raise FlowsInvalid(f"schemas/reports/{name}.toml: {kind.name} does not measure {rule.measure}")
+
+    def check_risks(self, rules: RiskRules) -> None:
+        """FlowsInvalid where a point waits for a move that never happens."""
+        for point in rules.points.values():
+            for what in point.what if point.on == "move" else ():
+                if not self.tracks.knows(*what.split(".", 1)):
+                    raise FlowsInvalid(f"schemas/rules/risk_points: {point.name} waits for {what}, which never happens")
+
+    def check_sampling(self, plans: Mapping[str, SamplingPlan]) -> None:
+        """FlowsInvalid where a flow draws by a plan that there is not, or one has a stratum that the flow does not know."""
+        for name, kind in self.samples.items():
+            if name not in plans:
+                raise FlowsInvalid(f"nothing in schemas/rules/sampling says how much of {name} is chosen")
+            if unknown := set(plans[name].stratum) - kind.fields:
+                raise FlowsInvalid(f"{name} is not drawn by {', '.join(sorted(unknown))}")
+        if strangers := plans.keys() - self.samples.keys():
+            raise FlowsInvalid(f"no flow draws by {', '.join(sorted(strangers))}")
 
     def check_numbers(self, rules: Mapping[str, NumberRule]) -> None:
         """FlowsInvalid where numbers that a flow gives out have no rule, or one that asks for what the flow does not know."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gateway.decide.apply import Applied
+from gateway.decide.apply import Applied, Moved
 from gateway.decide.desk import Desk
 from gateway.decide.effects import Close, Effect
 from gateway.decide.facts import TasksOf
@@ -16,11 +16,10 @@ def close_tasks(desk: Desk, applied: Applied) -> list[Effect]:
 
     Unknown where the tasks of such a case were not asked for yet.
     """
-    asked = {kind.track for kind in desk.tasks.values()}
     cases = {
         case_id: step.after
         for case_id, step in applied.cases.items()
-        if any(moved.took_place and moved.track in asked for moved in step.moves)
+        if any(moved.took_place and _may_have_asked(desk, moved) for moved in step.moves)
     }
     desk.facts.require(TasksOf(case_id, desk.test) for case_id in cases)
     effects: list[Effect] = []
@@ -29,6 +28,20 @@ def close_tasks(desk: Desk, applied: Applied) -> list[Effect]:
         events = [(m.track, m.event) for m in applied.cases[case_id].moves if m.took_place]
         effects += _closings(desk, case, open_, events)
     return effects
+
+
+def _may_have_asked(desk: Desk, moved: Moved) -> bool:
+    """Whether a task may be open on the track where it stood before: one of which an option could happen there.
+
+    Most moves are from where nothing was asked, and need not ask the store for tasks.
+    """
+    rows = [
+        desk.tracks.find(kind.track).rows[event]
+        for kind in desk.tasks.values()
+        if kind.track == moved.track
+        for event in kind.options.values()
+    ]
+    return any(moved.before in row.moves or moved.before in row.returns for row in rows)
 
 
 def _closings(desk: Desk, case: Case, tasks: Iterable[Task], events: Iterable[tuple[str, str]]) -> Iterable[Effect]:

@@ -66,6 +66,26 @@ def subscriptions_name(partner_id: str, *, test: bool) -> Name:
     return ("subscriptions", partner_id, test)
 
 
+def figures_name(subject: str, *, test: bool) -> Name:
+    """All that was told of a subject of statistics, whether anything was or not."""
+    return ("figures", subject, test)
+
+
+def tally_name(plan: str, stratum: str, window: str, *, test: bool) -> Name:
+    """A tally of draws, whether anything was drawn or not."""
+    return ("tally", plan, stratum, window, test)
+
+
+def draw_name(plan: str, item: str, *, test: bool) -> Name:
+    """The draw of one item, whether it was drawn or not."""
+    return ("draw", plan, item, test)
+
+
+def report_name(name: str, *, test: bool) -> Name:
+    """The reports of one name, those included that are not made yet."""
+    return ("report", name, test)
+
+
 def ledger_name(ledger: str, *, test: bool) -> Name:
     """An account with all its entries, whether it is there or not."""
     return ("ledger", ledger, test)

@@ -3,6 +3,7 @@
     no role bundles the act        refused
     the role is over, or not begun refused
     the role is another office's   refused
+    concerned                      the task is about what the person did
     not_by                         who did that act on the case may not do this one
     done_by                        only who did that act on the case may do this one
     same_office_as                 only the office in which that act was done on the case may do this one
@@ -76,6 +77,8 @@ def judge_person(
     found = _find_role(roles, task.act, task.office, rules, at)
     if isinstance(found, Finding):
         return Permit("", (found,))
+    if person.id in task.barred:
+        return Permit(found.name, (fault("decide.person.concerned", "", person.id),))
     supervising = _find_role(person.roles, SUPERVISE, task.office, rules, at)
     return Permit(
         found.name, tuple(_separations(person, task, done, rules)), supervises=isinstance(supervising, HeldRole)

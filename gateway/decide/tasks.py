@@ -63,6 +63,7 @@ def make_task(ask: Ask, kind: TaskKind, *, at: datetime, due_at: datetime | None
         reasons=ask.reasons,
         evidence=ask.evidence,
         test=test,
+        barred=ask.barred,
     )
 
 

@@ -29,6 +29,8 @@ class ContainerAct(StrEnum):
 
     RELEASE = "release"
     LOCK = "lock"
+    TREAT = "treat"
+    RETURN = "return"
 
 
 class ContainerDecision(Part):
@@ -37,7 +39,7 @@ class ContainerDecision(Part):
     number: ContainerNumber = item("集装箱号", "Container number, ISO 6346.", source="UN/EDIFACT 8260", required=True)
     bill_of_lading: Reference | None = item("提单号", "Bill of lading it came under.", source="UN/EDIFACT 1153=BM")
     declaration_number: DeclarationNumber | None = item("报检号", "The declaration that covers it, n15.")
-    decision: ContainerAct = item("结论", "Release or lock.", required=True)
+    decision: ContainerAct = item("结论", "Release, lock, treat or return.", required=True)
     is_undeclared: Flag | None = item("未报检", "Locked for want of a declaration, until one comes.")
     reasons: tuple[Reason, ...] = item("原因", "Why.", many=True)
 

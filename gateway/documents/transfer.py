@@ -116,6 +116,7 @@ class Transfer(Document):
     departure_date: Day | None = item("发货日期", "Date of dispatch.", source="CIQ DespDate")
     goods_place: Text | None = item("存放地点", "Where the goods wait at the port.", source="CIQ GoodsPlace")
 
+    change_reason: Text | None = item("更改原因", "Why it was changed, such as damaged packing.", source="办法 (变更)")
     exclusions: Exclusions | None = item("不适用情形", "Grounds that exclude electronic transfer.")
     inspection: InspectionResult | None = item("换证凭单", "The certified result.")
     certificates: tuple[Code, ...] = item(

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from gateway.check.modes import Mode, OfficeKind
 from gateway.check.rulebook import Rules
 from gateway.decide.modes import choose_mode
+from gateway.documents.base import Document
 from gateway.documents.declaration import Declaration
 from gateway.documents.parts import Movement
 from gateway.model import Case
@@ -55,3 +56,23 @@ def offices_of(declaration: Declaration, kinds: Iterable[OfficeKind]) -> frozens
         OfficeKind.DESTINATION: (declaration.purpose_organisation or declared) if inbound else None,
     }
     return frozenset(code for kind in kinds if (code := offices[kind]))
+
+
+class InspectionOrder(Document):
+    """The newest order to inspect, or assignment to an inspector, as the case keeps it: which office gave it."""
+
+    office: str
+    assigns_only: bool = False
+    """Whether it says who inspects (施检分单), and orders nothing yet (查验指令)."""
+
+
+INSPECTION_ORDER = "inspection_order"
+"""Under this name a case keeps its `InspectionOrder`."""
+
+
+def find_out(case: Case) -> tuple[str, ...]:
+    """The containers of the case that have left the port already."""
+    side = case.documents.get("port_side", {})
+    units = side.get("containers", ())
+    assert isinstance(units, list | tuple)
+    return tuple(unit["number"] for unit in units if unit.get("state") == "out")

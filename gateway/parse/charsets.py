@@ -53,3 +53,32 @@ def strangers(text: str, repertoire: str, service: str) -> str:
     else:
         found = "".join(c for c in _CONTROLS.findall(text) if c not in service)
     return "".join(dict.fromkeys(found))
+
+
+def recognise(body: bytes, *, but: str = "") -> str:
+    """The character set that bytes beyond ASCII seem to be in, as people call it: for those who named another, `but`.
+
+    Empty where nothing beyond ASCII stands in them, or they are in none that can be told by its form. Bytes that make
+    whole characters of UTF-8 are hardly ever anything else; GB18030 is only told where nearly all of its characters are
+    common Chinese ones, since most bytes can be read as some of it.
+    """
+    if body.isascii():
+        return ""
+    for codec, name in (("utf-8", "UTF-8"), ("gb18030", "GB18030")):
+        if codec == but.lower():
+            continue
+        try:
+            text = body.decode(codec)
+        except UnicodeDecodeError:
+            continue
+        beyond = [character for character in text if ord(character) > _ASCII]
+        common = sum(
+            "\u3000" <= c <= "\u303f" or "\u4e00" <= c <= "\u9fff" or "\uff00" <= c <= "\uffef" for c in beyond
+        )
+        if codec == "utf-8" or common >= _MOSTLY * len(beyond):
+            return name
+    return ""
+
+
+_ASCII = 0x7F
+_MOSTLY = 0.95

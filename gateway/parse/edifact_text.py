@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
 
 from gateway.findings import make_finding
 from gateway.model import Finding, Place
-from gateway.parse.charsets import strangers
+from gateway.parse.charsets import recognise, strangers
 from gateway.parse.segments import Delimiters, split_unreleased
-from gateway.parse.stream import mended, undecodable
+from gateway.parse.stream import mended, undecodable, undecoded
 
 START = re.compile(r"UNA.{6}\s*UN[BGH]|UN[BGH](?![A-Za-z0-9])", re.DOTALL)
 """What an interchange begins with."""
@@ -57,18 +58,19 @@ def mend(
     if undecodable(text):
         faulty = [index for index, raw in enumerate(segments) if undecodable(raw)]
         stand_in = _stand_in(charset, service)
+        likely = [_likely(segments[index], charset) for index in faulty[:LISTED]]
         for index in faulty:
             segments[index] = mended(segments[index], stand_in)
-        for index in faulty[:LISTED]:
-            yield finding(
-                "edifact.charset.undecodable", segments[index][:3], segment=first and first + index, charset=charset
-            )
+        for index, said in zip(faulty[:LISTED], likely, strict=True):
+            at = first and first + index
+            one = finding("edifact.charset.undecodable", segments[index][:3], segment=at, charset=charset)
+            yield replace(one, args={**one.args, **said})
     if strangers(text, repertoire, service):
         faults = [(i, found) for i, raw in enumerate(segments) if (found := strangers(raw, repertoire, service))]
         for index, found in faults[:LISTED]:
             shown = " ".join(c if c.isprintable() else f"U+{ord(c):04X}" for c in found[:LISTED])
             element, component = located(segments[index], segments[index].index(found[0]), delimiters)
-            yield finding(
+            one = finding(
                 "edifact.character.outside",
                 segments[index][:3],
                 segment=first and first + index,
@@ -77,6 +79,13 @@ def mend(
                 repertoire=repertoire,
                 characters=shown,
             )
+            yield replace(one, args={**one.args, **_likely(segments[index], charset)})
+
+
+def _likely(raw: str, charset: str) -> dict[str, str]:
+    """What a finding says of a segment's bytes where they are rather in another character set than `charset`."""
+    found = recognise(undecoded(raw, charset), but=charset)
+    return {"likely": found} if found else {}
 
 
 def located(raw: str, index: int, delimiters: Delimiters) -> tuple[int | None, int | None]:

@@ -19,6 +19,7 @@ from gateway.documents import values
 from gateway.documents.faults import pointer_step
 from gateway.findings import MOST_TOLD, kept, make_finding
 from gateway.model import LONGEST_STEP, Finding, Place, cut
+from gateway.parse.charsets import recognise
 
 MAX_BYTES = 32 << 20
 """Largest message read: a document is built in memory whole; larger loads travel as EDI, which streams."""
@@ -38,10 +39,14 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 @dataclass(slots=True)
 class JsonRead:
-    """What was read; `value` is None where a finding is an error."""
+    """What was read; `value` is None where a finding is an error.
+
+    `rest` is then what can be looked at all the same: of a name that stands twice the last, what is no number as text.
+    """
 
     value: dict[str, Any] | None
     findings: list[Finding] = field(default_factory=list)
+    rest: dict[str, Any] | None = None
 
 
 class _Unreadable(ValueError):
@@ -93,7 +98,7 @@ def read(body: bytes, *, max_bytes: int = MAX_BYTES) -> JsonRead:
     if not isinstance(value, dict):
         return _refused("json.not_object")
     found = _faults(value, "")
-    return JsonRead(None if found else value, found)
+    return JsonRead(None, found, value) if found else JsonRead(value, found, value)
 
 
 def too_large(size: int, *, max_bytes: int = MAX_BYTES) -> JsonRead:
@@ -111,7 +116,10 @@ def _decode(body: bytes) -> str:
         return body[start:].decode(charset)
     except UnicodeDecodeError as error:
         where = start + error.start
-        raise _Unreadable(make_finding("json.charset", charset=charset.upper(), offset=where)) from error
+        said: dict[str, object] = {"charset": charset.upper(), "offset": where}
+        if likely := recognise(body[start:], but=charset):
+            said["likely"] = likely
+        raise _Unreadable(make_finding("json.charset", Place(), "", **said)) from error
 
 
 def _depth(text: str) -> int:

@@ -27,6 +27,11 @@ def undecodable(text: str) -> bool:
     return not text.isascii() and _SURROGATE.search(text) is not None
 
 
+def undecoded(text: str, codec: str) -> bytes:
+    """The bytes that `text` was decoded from by `codec`."""
+    return text.encode(codec, _ESCAPE)
+
+
 def mended(text: str, stand_in: str = "\ufffd") -> str:
     """`text` with `stand_in` for each byte that its character set does not have."""
     return text if text.isascii() else _SURROGATE.sub(stand_in, text)

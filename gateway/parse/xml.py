@@ -20,6 +20,7 @@ from lxml import etree
 
 from gateway.findings import make_finding
 from gateway.model import LONGEST_STEP, Finding, Place, cut
+from gateway.parse.charsets import recognise
 
 MAX_BYTES = 32 << 20
 """Largest message read: the tree is built in memory whole; larger loads travel as EDI, which streams."""
@@ -178,7 +179,9 @@ def _parse(body: bytes, max_bytes: int) -> tuple[etree._Element, str]:
     except UnicodeDecodeError as error:
         line = body.count(b"\n", 0, start + error.start) + 1
         shown = _shown(charset)
-        raise _Unreadable("xml.charset.wrong", line=line, charset=shown, offset=str(start + error.start)) from error
+        likely = recognise(body[start:], but=charset)
+        said = {"charset": shown, "offset": str(start + error.start)} | ({"likely": likely} if likely else {})
+        raise _Unreadable("xml.charset.wrong", line=line, **said) from error
     text = text.removeprefix("\ufeff")
     if not text.strip():
         raise _Unreadable("xml.empty")

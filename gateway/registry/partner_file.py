@@ -37,6 +37,7 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -45,6 +46,7 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     Field,
+    StringConstraints,
     ValidationError,
     ValidationInfo,
     model_validator,
@@ -60,10 +62,11 @@ from gateway.receipt import advice
 from gateway.registry.credential_entry import ID, CredentialEntry, Entry, KeyEntry
 from gateway.registry.person_entry import Language, PersonEntry, judge_roles
 from gateway.spelling import near
-from gateway.translate import table
+from gateway.translate import statistics_csv, table
 
 _ANY = "*"
 _RESPONSE = "response"
+_STATISTICS = "statistics"
 _ACKNOWLEDGEMENT = model.DeliveryKind.ACKNOWLEDGEMENT.value
 _ACKNOWLEDGEMENTS = ("edifact:CONTRL", "x12:997", "x12:999", "x12:TA1")
 """Formats of syntax acknowledgements, with or without a version: which one is sent follows what is acknowledged."""
@@ -89,7 +92,13 @@ class Known:
 @compiled
 def _pairs(catalogue: Catalogue) -> frozenset[tuple[str, str]]:
     """Every (document, format) that can be read or written; those of acknowledgements apart."""
-    return frozenset({*table.available(catalogue), *((_RESPONSE, format_) for format_ in advice.WRITERS)})
+    return frozenset(
+        {
+            *table.available(catalogue),
+            *((_RESPONSE, format_) for format_ in advice.WRITERS),
+            (_STATISTICS, statistics_csv.FORMAT),
+        }
+    )
 
 
 def _document(name: str, info: ValidationInfo) -> str:
@@ -142,6 +151,7 @@ def _transport(name: str, info: ValidationInfo) -> str:
 
 
 Zone = Annotated[str, AfterValidator(_zone)]
+HsGroup = Annotated[str, StringConstraints(pattern=r"^[0-9]{2,10}$")]
 
 
 class IdentifierEntry(Entry):
@@ -173,7 +183,8 @@ class AgreementEntry(Entry):
     their_id: str = Field("", description="Envelope identifier the partner uses")
     strictness: model.Strictness = Field(model.Strictness.STRICT, description="strict or lenient")
     acknowledge: model.Acknowledge = Field(
-        model.Acknowledge.ALWAYS, description="always, on_error, on_request or never"
+        model.Acknowledge.ALWAYS,
+        description="always, on_error, on_request or never; of what we send, on_request asks for one and awaits it",
     )
     duplicate_window_days: int = Field(
         90, ge=0, le=36500, description="Days in which a control reference may not come again"
@@ -185,6 +196,9 @@ class AgreementEntry(Entry):
     )
     envelope: Literal["", "OBORMessage"] = Field("", description="XML transport envelope to write: OBORMessage")
     second_opinion: bool = Field(False, description="Whether pyx12 checks X12 as well")
+    without_declaration: bool = Field(
+        False, description="Whether its transfers and notices open cases of their own where no declaration is here"
+    )
     attempts: int = Field(12, gt=0, le=1000, description="How often a delivery is tried")
     attempt_timeout: float = Field(30.0, ge=0.1, le=600, description="Seconds one attempt may take")
 
@@ -261,6 +275,12 @@ class PartnerEntry(Entry):
     credit_grade: Literal["", "AA", "A", "B", "C", "D"] = Field("", description="AA, A, B, C or D")
     acts_for: frozenset[str] = Field(frozenset(), description="Ids of the enterprises that appointed this agent")
     active: bool = Field(True, description="Whether it may do anything")
+    direct_through: date | None = Field(
+        None, description="Day from which its declarations may go straight through; not approved where absent"
+    )
+    supervision_classes: dict[HsGroup, Literal["I", "II", "III"]] = Field(
+        default_factory=dict, description="Class of e-supervision by group of goods, the digits HS codes begin with"
+    )
     agreements: tuple[AgreementEntry, ...] = Field((), description="What it sends and gets")
     keys: tuple[KeyEntry, ...] = Field((), description="API keys of its software")
     credentials: tuple[CredentialEntry, ...] = Field((), description="Its certificates and keys, and what we show it")

@@ -71,6 +71,14 @@ def cases(connection: Connection, key: str, partner_id: str, after: str, limit: 
     return CasePage(views, page[-1] if len(ids) > len(page) else left_off)
 
 
+def find_own_ids(connection: Connection, key: str, partner_id: str, test: bool) -> list[str]:
+    """Ids of the newest cases of a number, or of that id, in which a partner takes part: CASES of them at most."""
+    named = _taking_part(connection, _by_id(connection, key, test), partner_id)
+    asked = {"key": key, "test": test, "partner": partner_id, "after": "", "steps": STEPS}
+    rows = connection.execute(_NAMED[True, False], asked).all()
+    return list(dict.fromkeys([*named, *(row.id for row in rows if row.found)]))[:CASES]
+
+
 def _named(*, own: bool, after: bool) -> Select[Any]:
     """Ids of cases that a number finds, the newest first, one more than a page has; with `own` the caller's alone.
 

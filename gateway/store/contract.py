@@ -19,12 +19,15 @@ from gateway.model import (
     CaseEvent,
     Deadline,
     Delivery,
+    Draw,
     Entry,
     Exhibit,
     FeedEntry,
+    Figure,
     Finding,
     Identifier,
     InterchangeRef,
+    MadeReport,
     MessageState,
     Payload,
     PayloadState,
@@ -33,6 +36,7 @@ from gateway.model import (
     SubjectVersion,
     Subscription,
     Syntax,
+    Tally,
     Task,
 )
 
@@ -310,6 +314,12 @@ class Outcome:
     """What the audit says of it, in a log of its own."""
     subscriptions: tuple[Subscription, ...] = ()
     """Subscriptions as they are then; FactsMoved where one's version is not the one before by now."""
+    figures: tuple[Figure, ...] = ()
+    """Statistical facts, which get their numbers when they are written."""
+    reports: tuple[MadeReport, ...] = ()
+    tallies: tuple[Tally, ...] = ()
+    """Tallies of samples as they are then; FactsMoved where the version of one is not the next by now."""
+    draws: tuple[Draw, ...] = ()
     subjects: tuple[SubjectVersion, ...] = ()
     """What is registered of subjects; FactsMoved where a version is not the next by now."""
     answers: tuple[Answered, ...] = ()

@@ -68,6 +68,18 @@ def revival_names(revival: Revival) -> Iterable[Name]:
     yield work_name(WorkKind.DEADLINE, revival.deadline_id)
 
 
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """Deadlines that are to be set, unless they are."""
+
+    deadlines: tuple[Deadline, ...]
+
+
+def beginning_names(beginning: Beginning) -> Iterable[Name]:
+    """What a beginning touches."""
+    return (work_name(WorkKind.DEADLINE, one.id) for one in beginning.deadlines)
+
+
 _FIRST = select(_inbox.received_at).order_by(_inbox.arrival).limit(_LOOKED_AT).subquery()
 _RECEIVED_FIRST = select(func.min(_FIRST.c.received_at))
 _OVER = (
@@ -155,20 +167,21 @@ def write(batch: Batch, deadlines: Mapping[str, Deadline | None]) -> None:
         remove(batch.connection, undone)
     for deadline in deadlines.values():
         if deadline is not None:
-            at = to_time(deadline.at)
-            row = (
-                deadline.id,
-                deadline.kind,
-                deadline.case_id,
-                at,
-                at,
-                to_json(dict(deadline.args)),
-                deadline.test,
-                0,
-                0,
-                "",
-            )
-            batch.insert(tables.deadlines, row, "replace")
+            batch.insert(tables.deadlines, _row(deadline), "replace")
+
+
+def begin(batch: Batch, beginnings: Sequence[Beginning]) -> Sequence[GatewayError | None]:
+    """Set deadlines that are not set yet."""
+    for one in beginnings:
+        for deadline in one.deadlines:
+            batch.insert(tables.deadlines, _row(deadline), "ignore")
+    return [None for _ in beginnings]
+
+
+def _row(deadline: Deadline) -> tuple[Any, ...]:
+    at = to_time(deadline.at)
+    args = to_json(dict(deadline.args))
+    return (deadline.id, deadline.kind, deadline.case_id, at, at, args, deadline.test, 0, 0, "")
 
 
 def remove(connection: Connection, ids: Sequence[str]) -> None:

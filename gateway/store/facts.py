@@ -18,8 +18,12 @@ from gateway.decide.facts import (
     Answer,
     CaseById,
     CasesByKeys,
+    DrawOf,
     ExhibitById,
+    FiguresIn,
     Key,
+    LastFigure,
+    LastReport,
     Ledger,
     LedgerEntry,
     LinkedCases,
@@ -31,8 +35,10 @@ from gateway.decide.facts import (
     Query,
     Subject,
     SubscriptionsOf,
+    TallyOf,
     TaskById,
     TasksOf,
+    Told,
     Waiting,
     WaitingDocument,
 )
@@ -40,8 +46,34 @@ from gateway.decide.names import Name
 from gateway.decide.subjects import choose_version
 from gateway.decide.tasks import act_done
 from gateway.errors import GatewayError
-from gateway.model import Account, Case, Entry, Exhibit, Identifier, Partner, Registered, Subscription, Task
-from gateway.store import exhibits, ledgers, participation, persons, registry, subjects, subscriptions, tables, tasks
+from gateway.model import (
+    Account,
+    Case,
+    Draw,
+    Entry,
+    Exhibit,
+    Figure,
+    Identifier,
+    MadeReport,
+    Partner,
+    Registered,
+    Subscription,
+    Tally,
+    Task,
+)
+from gateway.store import (
+    exhibits,
+    figures,
+    ledgers,
+    participation,
+    persons,
+    registry,
+    samples,
+    subjects,
+    subscriptions,
+    tables,
+    tasks,
+)
 from gateway.store.batch import Batch
 from gateway.store.cases import documents as stored_documents
 from gateway.store.cases import unpack_standing
@@ -97,6 +129,18 @@ def answer(connection: Connection, queries: Collection[Query]) -> dict[Query, An
                 value = found.entry(query)
             case SubscriptionsOf():
                 value = tuple(found.subscriptions_of(query))
+            case Told():
+                value = found.told(query)
+            case LastFigure():
+                value = figures.read_last(connection, test=query.test)
+            case FiguresIn():
+                value = figures.read_sums(connection, query)
+            case LastReport():
+                value = found.report(query)
+            case TallyOf():
+                value = found.tally(query)
+            case DrawOf():
+                value = found.draw(query)
             case PartnerById(id=id_):
                 value = _active(partners.get(id_))
             case PartnerByIdentifier(scheme=scheme, value=name):
@@ -148,6 +192,14 @@ class _Found:
         self._entries = ledgers.read_entries(connection, entries)
         owners = {(q.partner_id, q.test) for q in queries if isinstance(q, SubscriptionsOf)}
         self._subscriptions = subscriptions.of_partners(connection, owners)
+        self._told = figures.read_told(connection, {(q.subject, q.test) for q in queries if isinstance(q, Told)})
+        self._reports = figures.read_last_reports(
+            connection, {(q.name, q.test) for q in queries if isinstance(q, LastReport)}
+        )
+        strata = {(q.plan, q.stratum, q.window, q.test) for q in queries if isinstance(q, TallyOf)}
+        self._tallies = samples.read_tallies(connection, strata)
+        items = {(q.plan, q.item, q.test) for q in queries if isinstance(q, DrawOf)}
+        self._draws = samples.read_draws(connection, items)
         asks_registry = any(isinstance(q, PartnerById | PartnerByIdentifier | PersonById) for q in queries)
         self._registry = registry.version(connection) if asks_registry else 0
 
@@ -205,6 +257,18 @@ class _Found:
     def entry(self, query: LedgerEntry) -> Entry | None:
         return self._entries.get((query.account, query.test, query.entry))
 
+    def told(self, query: Told) -> tuple[Figure, ...]:
+        return self._told.get((query.subject, query.test), ())
+
+    def report(self, query: LastReport) -> MadeReport | None:
+        return self._reports.get((query.name, query.test))
+
+    def tally(self, query: TallyOf) -> Tally | None:
+        return self._tallies.get((query.plan, query.stratum, query.window, query.test))
+
+    def draw(self, query: DrawOf) -> Draw | None:
+        return self._draws.get((query.plan, query.item, query.test))
+
     def version(self, query: Query) -> str:
         """A token that is another one as soon as the answer is."""
         match query:
@@ -234,12 +298,23 @@ class _Found:
                 return "subscriptions " + " ".join(f"{o.name}:{o.version}" for o in self.subscriptions_of(query))
             case PartnerById() | PartnerByIdentifier() | PersonById():
                 return f"registry {self._registry}"
+            case Told():
+                # A fact that is taken back stands no longer, and one that is told has a number of its own.
+                return "told " + " ".join(str(figure.number) for figure in self.told(query))
+            case LastReport():
+                report = self.report(query)
+                return f"report {report.first.isoformat() if report is not None else ''}"
+            case TallyOf():
+                tally = self.tally(query)
+                return f"tally {tally.version if tally is not None else 0}"
+            case DrawOf():
+                return f"draw {'made' if self.draw(query) is not None else ''}"
             case Subject():
                 subject = self.subject(query)
                 return f"subject {subject.version.version if subject.version is not None else 0} of {subject.newest}"
             case ExhibitById():
                 return "exhibit" if self.exhibit(query) is not None else ""
-            case NextNumber() | OwnCases():
+            case NextNumber() | OwnCases() | LastFigure() | FiguresIn():
                 return ""
 
 
@@ -306,6 +381,16 @@ def read_cases(connection: Connection, ids: Iterable[str]) -> dict[str, Case]:
     for case_id, document_type, document in stored_documents(connection, heads):
         documents[case_id][document_type] = document
     return {id_: _case(id_, head, keys[id_], documents.get(id_, {})) for id_, head in heads.items()}
+
+
+def read_kind(connection: Connection, kind: str, after: str, limit: int, *, test: bool) -> list[Case]:
+    """Cases of a kind other than consignments, the newest first; those older than the case `after`, unless empty."""
+    query = select(_cases.id).where(_cases.kind == kind, _cases.test == test, _cases.kind != "consignment")
+    if after:
+        query = query.where(_cases.id < after)
+    ids = connection.scalars(query.order_by(_cases.id.desc()).limit(limit)).all()
+    found = read_cases(connection, ids)
+    return [found[id_] for id_ in ids]
 
 
 def _case(id_: str, head: CaseHead, keys: Iterable[Key], documents: Mapping[str, Any]) -> Case:

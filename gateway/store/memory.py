@@ -18,8 +18,12 @@ from gateway.decide.facts import (
     Answer,
     CaseById,
     CasesByKeys,
+    DrawOf,
     ExhibitById,
     Facts,
+    FiguresIn,
+    LastFigure,
+    LastReport,
     Ledger,
     LedgerEntry,
     LinkedCases,
@@ -31,24 +35,31 @@ from gateway.decide.facts import (
     Query,
     Subject,
     SubscriptionsOf,
+    TallyOf,
     TaskById,
     TasksOf,
+    Told,
     Waiting,
     WaitingDocument,
 )
+from gateway.decide.figures import standing_of, sums_of
 from gateway.errors import FactsMoved
 from gateway.model import (
     Account,
     ActDone,
     Case,
     Deadline,
+    Draw,
     Entry,
     Exhibit,
+    Figure,
     Identifier,
+    MadeReport,
     Partner,
     Person,
     Registered,
     Subscription,
+    Tally,
     Task,
 )
 from gateway.store.contract import CaseChange, Outcome, Wait
@@ -74,6 +85,10 @@ class MemoryDecisions:
         self.deadlines: dict[str, Deadline] = {}
         """Those that are set, by id: nobody is alarmed here."""
         self._given: dict[tuple[str, NextNumber], int] = {}
+        self.figures: list[Figure] = []
+        """All facts, in order; those of live and of test traffic are numbered apart."""
+        self.reports: dict[tuple[str, bool], list[MadeReport]] = {}
+        """By name and traffic, in the order in which they were made."""
         self._parts: set[tuple[str, str]] = set()
         """(case id, partner id) of all who take part."""
 
@@ -106,11 +121,27 @@ class MemoryDecisions:
             if postings.get(key, account.version if account else 0) + 1 != one.account.version:
                 raise FactsMoved(work=outcome.work.id, account=one.account.name)
             postings[key] = one.account.version
+        drawn: dict[tuple[str, str, str, bool], int] = {}
+        for tally in outcome.tallies:
+            stratum = (tally.plan, tally.stratum, tally.window, tally.test)
+            before = self._ground.tallies.get(stratum)
+            if drawn.get(stratum, before.version if before else 0) + 1 != tally.version:
+                raise FactsMoved(work=outcome.work.id, plan=tally.plan)
+            drawn[stratum] = tally.version
+        for tally in outcome.tallies:
+            self._ground.tallies[tally.plan, tally.stratum, tally.window, tally.test] = tally
+        for draw in outcome.draws:
+            self._ground.draws[draw.plan, draw.item, draw.test] = draw
+        for figure in outcome.figures:
+            number = 1 + sum(one.test == figure.test for one in self.figures)
+            self.figures.append(replace(figure, number=number))
+        for report in outcome.reports:
+            self.reports.setdefault((report.name, report.test), []).append(report)
         versions_of: dict[tuple[str, str, bool], int] = {}
         for wanted in outcome.subscriptions:
             name = (wanted.partner_id, wanted.name, wanted.test)
-            before = self._ground.subscriptions.get(name)
-            if versions_of.get(name, before.version if before else 0) + 1 != wanted.version:
+            held = self._ground.subscriptions.get(name)
+            if versions_of.get(name, held.version if held else 0) + 1 != wanted.version:
                 raise FactsMoved(work=outcome.work.id, subscription=wanted.name)
             versions_of[name] = wanted.version
         self._ground.subscriptions.update(((one.partner_id, one.name, one.test), one) for one in outcome.subscriptions)
@@ -160,6 +191,23 @@ class MemoryDecisions:
                 return Answer(exhibit if exhibit is not None and exhibit.test == query.test else None)
             case NextNumber():
                 return Answer(self._number(query, for_id))
+            case LastFigure():
+                return Answer(sum(one.test == query.test for one in self.figures))
+            case FiguresIn():
+                return Answer(sums_of(self.figures, query))
+            case Told():
+                mine = (one for one in self.figures if (one.subject, one.test) == (query.subject, query.test))
+                stands = tuple(standing_of(mine))
+                return Answer(stands, "Told " + " ".join(str(one.number) for one in stands))
+            case LastReport():
+                report = next(reversed(self.reports.get((query.name, query.test), [])), None)
+                return Answer(report, f"LastReport {report.first if report is not None else ''}")
+            case TallyOf():
+                value = self._over(query, None)
+                version = str(value.version if isinstance(value, Tally) else 0)
+            case DrawOf():
+                value = self._over(query, None)
+                version = "made" if isinstance(value, Draw) else ""
             case OwnCases():
                 return Answer(self._own(query))
             case Ledger():

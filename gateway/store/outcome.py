@@ -18,11 +18,15 @@ from gateway.decide.facts import Query
 from gateway.decide.names import (
     Name,
     case_name,
+    draw_name,
+    figures_name,
     key_names,
     ledger_name,
     links_name,
+    report_name,
     subject_name,
     subscriptions_name,
+    tally_name,
     task_name,
     tasks_name,
     wait_key_names,
@@ -31,7 +35,20 @@ from gateway.decide.names import (
 )
 from gateway.errors import FactsMoved, GatewayError, LeaseLost
 from gateway.model import Finding, InterchangeRef
-from gateway.store import cases, deadlines, deliveries, facts, ledgers, payloads, subjects, subscriptions, tables, tasks
+from gateway.store import (
+    cases,
+    deadlines,
+    deliveries,
+    facts,
+    figures,
+    ledgers,
+    payloads,
+    samples,
+    subjects,
+    subscriptions,
+    tables,
+    tasks,
+)
 from gateway.store.batch import Batch
 from gateway.store.bodies import insert_body
 from gateway.store.contract import SUBSCRIPTIONS, MessageRecord, Outcome, Standing, Wait, Work, WorkKind
@@ -120,6 +137,10 @@ def _writes(outcome: Outcome) -> set[Name]:
     for one in outcome.subscriptions:
         # The registry's version, too, is counted on, so that all nodes learn of it.
         found.update((subscriptions_name(one.partner_id, test=one.test), ("counter", REGISTRY)))
+    found.update(figures_name(one.subject, test=one.test) for one in outcome.figures if one.subject)
+    found.update(report_name(one.name, test=one.test) for one in outcome.reports)
+    found.update(tally_name(one.plan, one.stratum, one.window, test=one.test) for one in outcome.tallies)
+    found.update(draw_name(one.plan, one.item, test=one.test) for one in outcome.draws)
     found.update(("delivery", delivery.id) for delivery in outcome.deliveries)
     found.update(("delivery", answer.delivery_id) for answer in outcome.answers)
     found.update(("document", entry.document_id) for entry in outcome.feed)
@@ -167,6 +188,9 @@ class _Judge:
         owners = {(one.partner_id, one.test) for outcome in outcomes for one in outcome.subscriptions}
         known = subscriptions.of_partners(connection, owners).values()
         self._subscriptions = {(one.partner_id, one.name, one.test): one.version for mine in known for one in mine}
+        self._tallies = samples.read_tallies(
+            connection, {(one.plan, one.stratum, one.window, one.test) for o in outcomes for one in o.tallies}
+        )
         self._subjects = subjects.newest(
             connection, {(one.scheme, one.value, one.test) for outcome in outcomes for one in outcome.subjects}
         )
@@ -185,6 +209,7 @@ class _Judge:
             or self._moved_task(outcome)
             or self._moved_account(outcome)
             or self._moved_subscription(outcome)
+            or self._moved_tally(outcome)
             or self._moved_subject(outcome)
             or self._used_interchange(outcome)
         )
@@ -234,6 +259,17 @@ class _Judge:
             if expected.get(name, self._subscriptions.get(name, 0)) + 1 != one.version:
                 return FactsMoved(work=outcome.work.id, subscription=one.name)
             expected[name] = one.version
+        return None
+
+    def _moved_tally(self, outcome: Outcome) -> GatewayError | None:
+        expected: dict[samples.TallyKey, int] = {}
+        for tally in outcome.tallies:
+            key = (tally.plan, tally.stratum, tally.window, tally.test)
+            known = self._tallies.get(key)
+            # One decision may draw several times, and several messages of the outcome may.
+            if expected.get(key, known.version if known else 0) + 1 != tally.version:
+                return FactsMoved(work=outcome.work.id, plan=tally.plan, stratum=tally.stratum)
+            expected[key] = tally.version
         return None
 
     def _moved_subject(self, outcome: Outcome) -> GatewayError | None:
@@ -317,6 +353,12 @@ def _write(batch: Batch, outcomes: Sequence[Outcome], judged: _Judge) -> Callabl
         _write_subscriptions(batch, outcome)
         for posted in outcome.accounts:
             ledgers.write(batch, posted)
+        for tally in {(one.plan, one.stratum, one.window, one.test): one for one in outcome.tallies}.values():
+            samples.write_tally(batch, tally)
+        for draw in outcome.draws:
+            samples.write_draw(batch, draw)
+        for report in outcome.reports:
+            figures.write_report(batch, report)
         for version in outcome.subjects:
             subjects.write(batch, version)
         for wait in outcome.waits:
@@ -345,6 +387,7 @@ def _write(batch: Batch, outcomes: Sequence[Outcome], judged: _Judge) -> Callabl
                 batch.append(receipt)
             for entry in outcome.audit:
                 batch.tell(entry)
+            figures.append(batch, outcome.figures)
         append_entries(batch, [entry for outcome in outcomes for entry in outcome.feed])
         deliveries.enqueue(batch, [(outcome.work.id, one) for outcome in outcomes for one in outcome.deliveries])
         deliveries.answer(batch, heard)
@@ -360,6 +403,8 @@ def _counters(outcomes: Sequence[Outcome]) -> Iterable[str]:
     for outcome in outcomes:
         for entry in outcome.feed:
             yield feed_counter(entry.feed, entry.test)
+        for figure in outcome.figures:
+            yield figures.figure_counter(test=figure.test)
 
 
 def message_row(message: MessageRecord) -> tuple[Any, ...]:

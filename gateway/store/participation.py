@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from sqlalchemy import Connection, select, union
+from sqlalchemy import Connection, select
 
 from gateway.decide.audience import is_partner
 from gateway.decide.facts import MOST_OWN, OwnCases
@@ -17,7 +17,7 @@ from gateway.store.batch import Batch
 from gateway.store.contract import Outcome
 from gateway.store.writer import Answers
 
-_keys, _parts = tables.case_keys.c, tables.case_partners.c
+_parts = tables.case_partners.c
 
 
 def find_participants(outcome: Outcome) -> Iterator[tuple[str, str]]:
@@ -39,20 +39,12 @@ def find_participants(outcome: Outcome) -> Iterator[tuple[str, str]]:
 
 
 def find_own(connection: Connection, queries: Collection[OwnCases]) -> dict[OwnCases, list[str]]:
-    """Ids of the cases of each query, the newest MOST_OWN, by id; one of other traffic where it has that very id."""
-    found: dict[OwnCases, list[str]] = {}
-    for query in queries:
-        own = _parts.partner_id == query.partner
-        by_key = (
-            select(_keys.case_id)
-            .join(tables.case_partners, _parts.case_id == _keys.case_id)
-            .where(_keys.value == query.key, _keys.test == query.test, own)
-        )
-        by_id = select(_parts.case_id).where(_parts.case_id == query.key, own)
-        ids = union(by_key, by_id).subquery()
-        newest = select(ids.c.case_id).order_by(ids.c.case_id.desc()).limit(MOST_OWN)
-        found[query] = sorted(connection.execute(newest).scalars())
-    return found
+    """Ids of the cases of each query, by id."""
+    from gateway.store.case_views import find_own_ids  # noqa: PLC0415 - it reads cases by way of the facts, which ask here
+
+    return {
+        query: sorted(find_own_ids(connection, query.key, query.partner, query.test)[:MOST_OWN]) for query in queries
+    }
 
 
 @dataclass(frozen=True, slots=True)

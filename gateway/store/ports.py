@@ -9,21 +9,25 @@ lost lease, a repeated id) fails alone; the others of its batch go on.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Protocol
 
-from gateway.decide.facts import Facts, Query
+from gateway.decide.facts import Facts, FiguresIn, Query
 from gateway.model import (
     Account,
     Agreement,
+    Case,
     Credential,
     Deadline,
     Delivery,
+    Draw,
     Entry,
     Exhibit,
     FeedEntry,
+    FigureSum,
     Identifier,
     InterchangeRef,
+    MadeReport,
     Partner,
     Payload,
     Person,
@@ -139,6 +143,9 @@ class Deadlines(Protocol):
         None that a message received before it may still forestall: while such a one is undecided, `deadlines.PATIENCE`
         at most; nor any while a break of the log is not reconciled.
         """
+
+    async def begin_deadlines(self, deadlines: Iterable[Deadline]) -> None:
+        """Set deadlines that nothing decides to set, each unless one of its id is set already."""
 
     async def return_deadline(self, work: Work, until: datetime, begun: int) -> None:
         """Give a claimed deadline back, to be claimed again from `until` on as one that was claimed `begun` times.
@@ -324,6 +331,9 @@ class Pages(Protocol):
     ) -> CaseView:
         """An older piece of a case's timeline; NotFound where there is none that `partner_id` takes part in."""
 
+    async def cases_of_kind(self, kind: str, after: str, limit: int, *, test: bool = False) -> Sequence[Case]:
+        """Cases of a kind other than consignments, the newest first; those older than the case `after`, unless empty."""
+
     async def pressure(self) -> Pressure:
         """How much waits."""
 
@@ -413,6 +423,31 @@ class Ledgers(Protocol):
 
     async def entries(self, account: str, after: str, limit: int, *, test: bool = False) -> Sequence[Entry]:
         """An account's entries by id; `after` an entry's id."""
+
+
+class Figures(Protocol):
+    """Statistical facts, and the reports that were made of them."""
+
+    async def last_figure(self, *, test: bool = False) -> int:
+        """The number of the last fact; 0 where there is none."""
+
+    async def figure_sums(self, wanted: FiguresIn) -> Sequence[FigureSum]:
+        """What facts come to together that differ in nothing but their subject; ordered by kind and day."""
+
+    async def reports(self, name: str, before: str, limit: int, *, test: bool = False) -> Sequence[MadeReport]:
+        """Reports of a name, the newest first; `before` the first day of a period, or empty."""
+
+    async def report(self, name: str, first: date, *, test: bool = False) -> MadeReport | None:
+        """The report of a name for the period that begins with `first`; None where it was not made."""
+
+
+class Samples(Protocol):
+    """What was drawn."""
+
+    async def draws(
+        self, plan: str, window: str, after: tuple[str, int], limit: int, *, test: bool = False
+    ) -> Sequence[Draw]:
+        """Draws of a plan in a window, by stratum and number; `after` a stratum and number."""
 
 
 class Exhibits(Protocol):
@@ -535,6 +570,8 @@ class Upkeep(Protocol):
 class Store(
     Inbox,
     Ledgers,
+    Figures,
+    Samples,
     Exhibits,
     Subjects,
     Audit,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -106,6 +106,8 @@ def _import_partners(batch: Batch, entries: Sequence[Partner]) -> None:
                 entry.credit_grade,
                 to_json(sorted(entry.acts_for)),
                 entry.active,
+                entry.direct_through.isoformat() if entry.direct_through else "",
+                to_json(dict(entry.supervision_classes)),
             ),
             "replace",
         )
@@ -201,6 +203,8 @@ def _partner_from(row: Row[Any]) -> Partner:
         credit_grade=row.credit_grade,
         acts_for=frozenset(from_json(row.acts_for)),
         active=row.active,
+        direct_through=date.fromisoformat(row.direct_through) if row.direct_through else None,
+        supervision_classes=from_json(row.supervision_classes),
     )
 
 

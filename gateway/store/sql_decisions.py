@@ -59,6 +59,9 @@ class SqlDeadlines(SqlAccess, ports.Deadlines):
             return await self._claim(lambda connection: deadlines.claim(connection, wanted))
         return await self._writer.do(deadlines.claims, wanted)
 
+    async def begin_deadlines(self, begun: Iterable[Deadline]) -> None:
+        await self._writer.do(deadlines.begin, deadlines.Beginning(tuple(begun)))
+
     async def return_deadline(self, work: Work, until: datetime, begun: int) -> None:
         await self._writer.do(deadlines.give_back, deadlines.Handing(work, to_time(until), begun))
 

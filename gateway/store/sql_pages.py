@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from gateway.model import (
+    Case,
     FeedEntry,
     Payload,
 )
 from gateway.store import (
     case_views,
+    facts,
     participation,
     ports,
     views,
@@ -118,6 +120,9 @@ class SqlPages(SqlAccess, ports.Pages):
         return await self._read(
             lambda connection: case_views.earlier(connection, case_id, partner_id, place, limit, test)
         )
+
+    async def cases_of_kind(self, kind: str, after: str, limit: int, *, test: bool = False) -> Sequence[Case]:
+        return await self._read(lambda connection: facts.read_kind(connection, kind, after, limit, test=test))
 
     async def pressure(self) -> Pressure:
         return await self._read(views.pressure)

@@ -34,6 +34,7 @@ from gateway.store.ports import Store
 from gateway.store.sql_audit import SqlAudit
 from gateway.store.sql_decisions import SqlAlerts, SqlDeadlines, SqlDecisions, SqlTasks
 from gateway.store.sql_exhibits import SqlExhibits
+from gateway.store.sql_figures import SqlFigures, SqlSamples
 from gateway.store.sql_inbox import SqlInbox
 from gateway.store.sql_ledgers import SqlLedgers
 from gateway.store.sql_log import SqlLog, SqlLogAudit
@@ -63,6 +64,7 @@ _HANDLERS: Mapping[Handler[Any, Any], Names[Any]] = {
     payloads.reopen: payloads.payload_names,
     deadlines.give_back: deadlines.handing_names,
     deadlines.revive: deadlines.revival_names,
+    deadlines.begin: deadlines.beginning_names,
     nodes.take_back: lambda return_: [("node", return_.node)],
     alerts.raise_alerts: alerts.alert_names,
     participation.take_part: participation.fetch_names,
@@ -81,6 +83,8 @@ _HANDLERS: Mapping[Handler[Any, Any], Names[Any]] = {
 class SqlStore(
     SqlAudit,
     SqlLedgers,
+    SqlFigures,
+    SqlSamples,
     SqlExhibits,
     SqlSubjects,
     SqlInbox,

@@ -225,7 +225,16 @@ cases = Table(
     _flag("test"),
     Column("kind", Text, nullable=False, server_default="consignment"),
     Column("standing", Text, nullable=False, server_default="{}"),
+    Index(
+        "cases_kind",
+        "kind",
+        "test",
+        "id",
+        sqlite_where=text("kind <> 'consignment'"),
+        postgresql_where=text("kind <> 'consignment'"),
+    ),
 )
+"""Cases of other kinds than consignments, of which there are most, are also found by their kind."""
 
 case_keys = Table(
     "case_keys",
@@ -310,6 +319,7 @@ tasks = Table(
     _flag("test"),
     Column("person_id", Text, nullable=False, server_default=""),
     _time("claimed_until", nullable=True),
+    Column("barred", Text, nullable=False, server_default="[]"),
     Index("tasks_case", "case_id"),
     Index("tasks_office", "office", "state", "test", "id"),
 )
@@ -442,6 +452,84 @@ ledger_entries = Table(
     **_KEYED,
 )
 """One row per account and business reference, so that drawing again draws nothing twice."""
+
+figures = Table(
+    "figures",
+    metadata,
+    _flag("test"),
+    _number("number"),
+    _text("kind"),
+    _text("subject"),
+    _text("day"),
+    _text("dims"),
+    _text("measures"),
+    Column("count", Integer, nullable=False),
+    _text("case_id"),
+    _text("by"),
+    _time("at", nullable=True),
+    PrimaryKeyConstraint("test", "number"),
+    Index(
+        "figures_subject",
+        "subject",
+        "test",
+        sqlite_where=text("subject <> ''"),
+        postgresql_where=text("subject <> ''"),
+    ),
+    Index("figures_day", "test", "kind", "day"),
+)
+"""Statistical facts in the order of their commits; `day` is ISO 8601, `count` 1 or -1. Rows are added, and never changed."""
+
+reports = Table(
+    "reports",
+    metadata,
+    _text("name"),
+    _flag("test"),
+    _text("first_day"),
+    _text("last_day"),
+    _text("begun"),
+    _number("seen"),
+    _time("at"),
+    Column("document", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("name", "test", "first_day"),
+)
+"""Reports as they were made; `seen` is the number of the last fact that each has counted."""
+
+tallies = Table(
+    "tallies",
+    metadata,
+    _text("plan"),
+    _text("stratum"),
+    _text("window"),
+    _flag("test"),
+    _number("version"),
+    _number("drawn"),
+    _number("chosen"),
+    PrimaryKeyConstraint("plan", "stratum", "window", "test"),
+    **_KEYED,
+)
+"""How many were drawn and chosen by a sampling plan, a row each stratum and window."""
+
+draws = Table(
+    "draws",
+    metadata,
+    _text("plan"),
+    _text("item"),
+    _flag("test"),
+    _text("stratum"),
+    _text("window"),
+    _number("number"),
+    _text("fraction"),
+    _flag("chosen"),
+    _text("reason"),
+    _number("chosen_before"),
+    _text("terms"),
+    _text("case_id"),
+    _text("by"),
+    _time("at", nullable=True),
+    PrimaryKeyConstraint("plan", "item", "test"),
+    Index("draws_number", "plan", "window", "test", "stratum", "number", unique=True),
+)
+"""What was drawn, with all that it is repeated from but the window's key."""
 
 counters = Table(
     "counters",
@@ -776,6 +864,8 @@ partners = Table(
     _text("credit_grade"),
     _text("acts_for"),
     _flag("active"),
+    _text("direct_through"),
+    _text("supervision_classes"),
 )
 
 partner_identifiers = Table(

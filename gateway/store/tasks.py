@@ -40,6 +40,7 @@ def write(batch: Batch, task: Task) -> None:
         task.test,
         task.person_id,
         maybe_to_time(task.claimed_until),
+        to_json(list(task.barred)),
     )
     batch.insert(tables.tasks, row, "replace")
     for exhibit_id in task.evidence:
@@ -103,4 +104,5 @@ def task_from(row: Row[Any]) -> Task:
         test=row.test,
         person_id=row.person_id,
         claimed_until=maybe_from_time(row.claimed_until),
+        barred=tuple(from_json(row.barred)),
     )

@@ -16,6 +16,7 @@ from typing import Any
 from gateway.check.codes import CodeList
 from gateway.documents import values
 from gateway.errors import MappingInvalid
+from gateway.spelling import nearest_code
 from gateway.translate import moments, pieces
 from gateway.translate.context import Context
 
@@ -66,6 +67,11 @@ CONTROLS = frozenset({"count", "total"})
 
 SCOPES = frozenset({"each"})
 """Row kinds that tie a list to what repeats on the wire."""
+
+
+def hint(code: str, is_meant: bool = False) -> dict[str, str]:
+    """The arguments by which a finding says what would be right: the code that is meant, or one near to it."""
+    return {"right" if is_meant else "near": code} if code else {}
 
 
 def _text_read(text: str, _context: Context) -> Any:
@@ -217,7 +223,7 @@ def mapped(argument: str) -> Converter:
 
     def read(text: str, _context: Context) -> str:
         if (ours := ours_of.get(text)) is None:
-            raise Unconvertible("translate.code", text, list=",".join(ours_of))
+            raise Unconvertible("translate.code", text, list=",".join(ours_of), **hint(nearest_code(text, ours_of)))
         return ours
 
     def write(value: Any, _context: Context) -> str:
@@ -242,7 +248,8 @@ def code(argument: str, lists: Lists) -> Converter:
         ours = table.to_canonical(text, scheme)
         if ours is None:
             kept = text if table.may_keep(text, scheme) else None
-            raise Unconvertible("translate.code", kept, list=f"{name}:{scheme}")
+            found = "translate.code" if table.gates(scheme) else "translate.code.unlisted"
+            raise Unconvertible(found, kept, list=f"{name}:{scheme}", **hint(*table.suggest(text, scheme)))
         return ours
 
     def write(value: Any, context: Context) -> str:

@@ -7,7 +7,7 @@ document holds: everything there is to say comes back as findings.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -16,8 +16,9 @@ from typing import Any, Protocol
 from pydantic import ValidationError
 
 from gateway.documents import Document, faults
-from gateway.findings import MOST_TOLD, make_finding, more_findings
-from gateway.model import Finding, Place
+from gateway.documents.partial import part_of
+from gateway.findings import MOST_TOLD, about, make_finding, more_findings
+from gateway.model import Finding, Place, Severity
 from gateway.translate import fields
 from gateway.translate.context import Context
 from gateway.translate.outcome import Origins, Raw, Read, Written
@@ -38,6 +39,9 @@ class Wire(Protocol):
 
     def read(self, wire: Any, context: Context, trace: dict[str, Place] | None = None) -> Raw:
         """The values on the wire; their places go into `trace` where it is given."""
+
+    def field_finder(self, wire: Any) -> Callable[[Place], str]:
+        """Finds the field that stands at a place of a message, or would; empty where no row says, or several do."""
 
     def write(self, document: Document, values: MappingType[str, Any], context: Context) -> tuple[Any, list[Finding]]:
         """The body for `document`, whose present items are `values`, and what could not be written."""
@@ -76,14 +80,22 @@ class Mapping:
                 found.extend(_noticed(reshaped.notices, self._trace(wire, context)))
         origins = Origins(lambda: _moved(self._trace(wire, context), moved))
         document: Document | None = None
+        partial: Document | None = None
         try:
             document = self.model.model_validate(raw.values)
         except ValidationError as error:
             found.extend(_faults_told(error, origins))
+            if error.error_count() <= MOST_TOLD:
+                partial = part_of(self.model, raw.values)
         if self.unmapped == "report":
             found.extend(make_finding("translate.unmapped", place, text) for place, text in raw.kept)
         kept = raw.kept if self.unmapped == "keep" else []
-        return Read(document, raw.values, found, origins, kept)
+        return Read(document, raw.values, found, origins, kept, partial)
+
+    def named(self, found: Iterable[Finding], wire: Any) -> list[Finding]:
+        """`found` about a message, each that has a place with the field that stands there, for its words to begin with."""
+        find = self.wire.field_finder(wire)
+        return [one if one.severity is Severity.NOTE else about(one, find(one.place)) for one in found]
 
     def write(self, document: Document, context: Context = Context()) -> Written:  # noqa: B008 - frozen
         """`document` in this format, and every field that the format could not carry."""
@@ -174,7 +186,8 @@ def _faults_told(error: ValidationError, origins: Origins) -> list[Finding]:
     found = []
     for fault in islice(faults.faults(error), MOST_TOLD):
         path = fields.value_path(fault.location)
-        found.append(make_finding(fault.code, origins.nearest(path), fault.value, **{**fault.args, "field": path}))
+        one = make_finding(fault.code, origins.nearest(path), fault.value, **{**fault.args, "field": path})
+        found.append(about(one, path))
     left_out = error.error_count() - len(found)
     return [*found, more_findings(MOST_TOLD, left_out)] if left_out else found
 

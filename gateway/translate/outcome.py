@@ -74,6 +74,8 @@ class Read:
     findings: list[Finding]
     origins: Origins
     kept: list[tuple[Place, str]] = field(default_factory=list)
+    partial: BaseModel | None = None
+    """Where there is no document, what is right of it: for the rules to judge, and nobody else."""
 
 
 @dataclass(slots=True)

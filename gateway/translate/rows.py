@@ -39,8 +39,12 @@ class Row:
         return self.field, self.kind if self.kind in _ROLES else "value"
 
     def fault(self, error: MappingInvalid) -> str:
-        """`error` in words, with where the row was written when that is not the table itself."""
-        return f"{error} ({self.source})" if self.source else str(error)
+        """`error` in words, with the row where the words name none, and where it was written if not in the table itself."""
+        if self.source:
+            return f"{error} ({self.source})"
+        if any(part and repr(part) in str(error) for part in (self.field, self.place)):
+            return str(error)
+        return f"{error} (row {[self.field, self.place, self.converter]!r})"
 
 
 def parse(raw: object) -> Row:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lxml import etree
@@ -19,6 +20,8 @@ from gateway.translate.xml_read import XmlReader
 from gateway.translate.xml_tree import XmlCompiler
 from gateway.translate.xml_write import XmlWriter
 
+_NUMBERED = re.compile(r"\[\d+\]")
+
 
 class XmlWire:
     """One table's rows, compiled; `faults` says what is wrong with them."""
@@ -31,10 +34,23 @@ class XmlWire:
         self.faults = compiler.faults
         self._reader = XmlReader(use)
         self._writer = XmlWriter(use)
+        self._fields = {row.place.rstrip("/"): row.field for row in rows if row.field}
 
     def read(self, wire: etree._Element, context: Context, trace: dict[str, Place] | None = None) -> Raw:
         """The values of the message under `wire`."""
         return self._reader.read(wire, context, trace)
+
+    def field_finder(self, wire: Any) -> Callable[[Place], str]:  # noqa: ARG002 - a Wire
+        """Finds the field in the text of the element at a path; empty where no row says."""
+        return self._field_at
+
+    def _field_at(self, place: Place) -> str:
+        # A path begins at the root of what was sent, which may be an envelope; a row's place begins below its own.
+        steps = _NUMBERED.sub("", place.path).strip("/").split("/")
+        for at in range(1, len(steps)):
+            if field := self._fields.get("/".join(steps[at:])):
+                return field
+        return ""
 
     def write(
         self,

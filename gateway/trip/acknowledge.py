@@ -21,14 +21,11 @@ from gateway.parse.x12_writer import Body, GroupHeader
 from gateway.receipt import acknowledgement
 from gateway.receipt import x12 as functional
 from gateway.registry.directory import Directory
-from gateway.trip.address import Dispatch
+from gateway.trip.address import ACKNOWLEDGEMENT, Dispatch
 from gateway.trip.examined import ANY, Interchange, Verdict
 from gateway.trip.in_hand import InHand
 from gateway.trip.refusals import unreadable
 from gateway.trip.render import Renderer, reference_of
-
-ACKNOWLEDGEMENT = "acknowledgement"
-"""The document type under which an agreement says how acknowledgements are pushed."""
 
 _BRIEF = 100
 """Messages and groups up to which an acknowledgement is written where it is needed, in a few milliseconds; longer ones

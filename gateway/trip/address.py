@@ -22,8 +22,11 @@ from gateway.decide import effects as do
 from gateway.decide.apply import Applied, CaseStep, Moved
 from gateway.decide.audience import Scope
 from gateway.decide.engine import Part
+from gateway.decide.unacknowledged import UNACKNOWLEDGED, name_wait
 from gateway.decide.views import find_views
+from gateway.decide.watch import RISK
 from gateway.documents.base import Document
+from gateway.documents.response import Outcome, Response
 from gateway.errors import NotFound
 from gateway.findings import MOST_TOLD, kept, make_finding
 from gateway.model import (
@@ -35,18 +38,24 @@ from gateway.model import (
     Deadline,
     Delivery,
     DeliveryKind,
+    Draw,
     Entry,
     FeedEntry,
+    Figure,
     Finding,
+    MadeReport,
     MessageState,
     Partner,
     Role,
     SubjectVersion,
     Subscription,
+    Syntax,
+    Tally,
     Task,
     derive_id,
 )
 from gateway.reasons import reason_json
+from gateway.receipt import advice
 from gateway.receipt.signed import canonical
 from gateway.registry.directory import Directory
 from gateway.store.alerts import ALERTS, OPERATOR, alert_body
@@ -63,11 +72,15 @@ from gateway.trip.publish import (
     make_entry,
     make_fetched,
 )
-from gateway.trip.render import Renderer
-from gateway.trip.timeline import tell_entry, tell_task
+from gateway.trip.render import Renderer, asks_acknowledgement
+from gateway.trip.timeline import tell_draw, tell_entry, tell_task
 
 log = structlog.get_logger(__name__)
 
+ACKNOWLEDGEMENT = "acknowledgement"
+"""The document type under which an agreement says how acknowledgements are pushed."""
+_ADVICE = {Syntax.EDIFACT: advice.APERAK, Syntax.X12: advice.APPLICATION_ADVICE}
+"""How a business answer is written in the syntax of what it answers."""
 AT_ONCE = 20
 """Effects carried out one after the other before others may go on: each takes some tenths of a millisecond."""
 
@@ -101,6 +114,10 @@ class Dispatch:
         self.subscriptions: list[Subscription] = []
         self.subjects: list[SubjectVersion] = []
         self.audit: list[AuditEntry] = []
+        self.figures: list[Figure] = []
+        self.reports: list[MadeReport] = []
+        self.tallies: list[Tally] = []
+        self.draws: list[Draw] = []
         self._tasks: Mapping[str, Task] = {}
         """Those in hand, by id, for the timeline."""
         self._entries: Mapping[tuple[str, str], Entry] = {}
@@ -145,6 +162,10 @@ class Dispatch:
         self.tasks += applied.tasks.values()
         self.subscriptions += applied.subscriptions.values()
         self.audit += applied.audit
+        self.figures += applied.figures
+        self.reports += applied.reports
+        self.tallies += applied.tallies.values()
+        self.draws += applied.draws
         self.subjects += applied.subjects
         self._entries = applied.entries
         self.accounts += (
@@ -161,7 +182,8 @@ class Dispatch:
             await self._carry_out(effect, position, message)
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)  # senders are answered between some and the next
-        return state, next(iter(applied.cases), "")
+        # A record of a risk is nobody's who sent something: whoever sent it takes no part in it.
+        return state, next((id_ for id_, step in applied.cases.items() if step.after.kind != RISK), "")
 
     def ring(self, alert: do.Alert, message: InHand, position: str = "0") -> None:
         """An alert that no flow decided; at a `position` of its own where there are effects as well."""
@@ -217,6 +239,9 @@ class Dispatch:
                 # A repeat changed no entry, and is told by nothing.
                 if effect.case and (entry := self._entries.get((effect.account, effect.entry))):
                     self._event(effect.case, message, "ledger", details=tell_entry(entry))
+            case do.Count():
+                if effect.case:
+                    self._event(effect.case, message, "drawn", details=tell_draw(effect.draw))
             case _:
                 pass  # it changes what was applied, and is told by nothing else
 
@@ -328,6 +353,29 @@ class Dispatch:
         if not rendered.body:
             alert = do.Alert("not_rendered", tuple(rendered.findings), case_id)
             self._alert(alert, position, message)
+        refused = isinstance(document, Response) and document.outcome is Outcome.REFUSED
+        if refused and pushed is None and recipient.id == message.sender.id:
+            await self._advise(message, recipient, document, case_id, position)
+
+    async def _advise(
+        self, message: InHand, recipient: Partner, document: Document, case_id: str, position: str
+    ) -> None:
+        """Push a refusal as an APERAK or 824 to whoever is pushed acknowledgements in its syntax, and no responses.
+
+        Such a partner was told that its message is well-formed; it need not fetch anything to hear that it was refused.
+        """
+        format_ = _ADVICE.get(message.syntax) if message.syntax is not None else None
+        agreed = await self._directory.wanted(recipient.id, ACKNOWLEDGEMENT) if format_ is not None else None
+        if format_ is None or agreed is None:
+            return
+        agreement = replace(agreed, document=document.document_type, format=format_)
+        delivery_id = derive_id(message.message_id, "advice", position, recipient.id)
+        rendered, reference = await self._renderer.render(
+            document.document_type, document, agreement, recipient, delivery_id, message.at, test=message.test
+        )
+        kind = DeliveryKind.RESPONSE
+        if rendered.body:
+            self.push(message, agreement, kind, document.document_type, rendered.body, reference, case_id, delivery_id)
 
     def push(
         self,
@@ -360,6 +408,23 @@ class Dispatch:
                 next_at=message.at,
             )
         )
+        if case_id and kind is not DeliveryKind.ACKNOWLEDGEMENT and asks_acknowledgement(agreement):
+            wait = name_wait(delivery_id)
+            args = {"delivery": delivery_id, "reference": reference, "document": document_type}
+            self.deadlines[wait] = Deadline(
+                wait,
+                UNACKNOWLEDGED,
+                case_id,
+                message.at + self._renderer.acknowledged_within,
+                {**args, "partner": agreement.partner_id},
+                message.test,
+            )
+
+    async def acknowledged(self, delivery: Delivery) -> None:
+        """The recipient has acknowledged a delivery, or refused it: nobody waits for that any more."""
+        agreement = await self._directory.agreement(delivery.partner_id, delivery.agreement_id)
+        if delivery.case_id and agreement is not None and asks_acknowledgement(agreement):
+            self.deadlines[name_wait(delivery.id)] = None
 
     def offer(
         self,
@@ -495,16 +560,8 @@ def gather_written(dispatches: Iterable[Dispatch]) -> dict[str, Any]:
     """What all of them collected, in order, as an outcome takes it by name."""
     made = list(dispatches)
     names = (
-        "cases",
-        "deliveries",
-        "feed",
-        "waits",
-        "attached",
-        "accounts",
-        "links",
-        "tasks",
-        "audit",
-        "subjects",
+        *("cases", "deliveries", "feed", "waits", "attached", "accounts", "links", "tasks", "audit", "subjects"),
+        *("figures", "reports", "tallies", "draws"),
         "subscriptions",
     )
     written: dict[str, Any] = {name: tuple(chain.from_iterable(getattr(d, name) for d in made)) for name in names}

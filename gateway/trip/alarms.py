@@ -25,7 +25,7 @@ from gateway.decide.flow import Flows
 from gateway.deliver.loop import Loop
 from gateway.errors import LeaseLost, TemporaryError
 from gateway.findings import make_finding
-from gateway.model import GATEWAY, Deadline, derive_id
+from gateway.model import GATEWAY, Deadline, begins_with_time, derive_id, derive_id_at
 from gateway.receipt.notary import Notary
 from gateway.registry.directory import Directory
 from gateway.store.contract import Alert, ClaimedDeadline, Outcome
@@ -64,8 +64,13 @@ class Alarms:
         lease: timedelta,
         clock: Callable[[], datetime],
         on_committed: Callable[[], None],
+        acknowledged_within: timedelta,
     ) -> None:
-        """`lease` is how long one is held; `on_committed` is called after each commit, to wake the deliveries."""
+        """`lease` is how long one is held; `on_committed` is called after each commit, to wake the deliveries.
+
+        `acknowledged_within` is the term of recipients that are asked to acknowledge what is sent.
+        """
+        self._acknowledged_within = acknowledged_within
         self._store = store
         self._directory = directory
         self._our_id = our_id
@@ -75,6 +80,8 @@ class Alarms:
         self._lease = lease
         self._clock = clock
         self._on_committed = on_committed
+        self._begun_for = ""
+        """Digest of the catalogue for which deadlines that no decision sets were set."""
         self._loop = Loop(self._claim, self.process, AT_ONCE, idle=LOOKS_EVERY)
 
     async def run(self) -> None:
@@ -82,8 +89,19 @@ class Alarms:
         await self._loop.run()
 
     async def _claim(self, limit: int) -> Sequence[ClaimedDeadline]:
-        """The oldest that are over."""
+        """The oldest that are over; those that no decision sets are set first, once for each catalogue in force."""
+        await self.begin()
         return await self._store.claim_deadlines(limit, self._lease, self._clock())
+
+    async def begin(self) -> None:
+        """Set the deadlines by which reports and the like begin, where they are not set."""
+        with self._in_force.held() as catalogue:
+            if catalogue.digest == self._begun_for:
+                return
+            now = self._clock()
+            rules = rulebook.load(catalogue, self._flows.rules).at(china.day(now))
+            await self._store.begin_deadlines(self._flows.begin(rules, now))
+            self._begun_for = catalogue.digest
 
     async def process(self, claimed: ClaimedDeadline) -> None:
         """Decide one; never raises: where it does not come to an end, it is given back or left to an operator."""
@@ -94,10 +112,10 @@ class Alarms:
     async def _decide(self, claimed: ClaimedDeadline, catalogue: Catalogue) -> None:
         """One decision by `catalogue`, and its commit."""
         deadline, now = claimed.deadline, self._clock()
-        occasion = Alarm(deadline, derive_id(deadline.id, deadline.at.isoformat()))
+        occasion = Alarm(deadline, _occasion_id(deadline))
         rules = rulebook.load(catalogue, self._flows.rules).at(china.day(now))
         decider = Decider(self._store, self._directory, self._flows, rules, now)
-        renderer = Renderer(self._our_id, self._store, catalogue)
+        renderer = Renderer(self._our_id, self._store, catalogue, self._acknowledged_within)
         readers = self._flows.readers(rules.feeds)
         transaction = Transaction()
         decided = await decider.decide(occasion, transaction)
@@ -122,6 +140,13 @@ class Alarms:
             if one.fault:
                 log.error("message_failed", deadline=deadline.id, fault=one.fault)
         self._on_committed()
+
+
+def _occasion_id(deadline: Deadline) -> str:
+    """The id of what a deadline is at its time; of one whose own id has no time, it begins with that at which it is over."""
+    if begins_with_time(deadline.id):
+        return derive_id(deadline.id, deadline.at.isoformat())
+    return derive_id_at(deadline.at, deadline.id, deadline.at.isoformat())
 
 
 class HeldDeadline:

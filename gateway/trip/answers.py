@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from gateway.decide import effects as do
 from gateway.documents import Response, values
 from gateway.findings import make_finding
-from gateway.model import Finding, Partner, Payload, Place, Stage, Syntax
+from gateway.model import Delivery, Finding, Partner, Payload, Place, Stage, Syntax
 from gateway.parse.segments import SegmentMessage, split
 from gateway.receipt.notary import Notary
 from gateway.store.contract import Answered, NewReceipt, storable
@@ -29,6 +29,8 @@ async def acknowledged(
     delivery = await store.delivery_by_reference(sender.id, storable(reference)) if reference else None
     # Test traffic meets no live case, and references are drawn without regard to it.
     case_id = delivery.case_id if delivery is not None and delivery.test == in_hand.test else ""
+    if delivery is not None and case_id:
+        await dispatch.acknowledged(delivery)
     if action not in _POSITIVE[control.type.syntax]:
         refused = make_finding("answer.syntax_refused", partner=sender.id, reference=reference, action=action)
         dispatch.ring(do.Alert("syntax_refused", (refused,)), in_hand)
@@ -42,6 +44,7 @@ async def answered(
     payload: Payload,
     store: Outbox,
     notary: Notary,
+    dispatch: Dispatch,
     in_hand: InHand,
 ) -> Answered | None:
     """A recipient's business answer, with the `answered` receipt of the delivery it answers; None where it is none.
@@ -54,10 +57,106 @@ async def answered(
     delivery = await store.sent_delivery(case_id, sender.id, wanted, test=payload.test)
     if delivery is None:
         return None
+    await dispatch.acknowledged(delivery)
     body = notary.answered(
         delivery, sender, at=in_hand.at, verdict=verdict, message_id=in_hand.message_id, answer=payload.sha256
     )
     return Answered(delivery.id, NewReceipt(Stage.ANSWERED, delivery.id, body), in_hand.at)
+
+
+_SENT = frozenset({"sending", "awaiting", "delivered", "relayed", "answered"})
+"""States in which a recipient may have a delivery, and answer it."""
+_MOST_ADVISED = 100
+"""Answers of one message, an 824 with so many OTI, that are matched to deliveries: one partner's batch of a day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What an application's answer says of one document: the references that it may be known by, and the verdict."""
+
+    references: tuple[str, ...]
+    is_refused: bool
+
+
+async def advised(
+    advice: SegmentMessage,
+    sender: Partner,
+    payload: Payload,
+    store: Outbox,
+    notary: Notary,
+    dispatch: Dispatch,
+    in_hand: InHand,
+) -> tuple[str, list[Answered]]:
+    """A recipient's APERAK or 824: the case it concerns, and the `answered` receipts of the deliveries that it names.
+
+    A refusal rings an alarm, since the document stands here and does not there.
+    """
+    case_id, answers = "", dict[str, Answered]()
+    for said in read_advice(advice)[:_MOST_ADVISED]:
+        delivery = await _named_delivery(said, sender, store)
+        if delivery is None or delivery.test != in_hand.test or delivery.state not in _SENT:
+            continue
+        case_id = case_id or delivery.case_id
+        await dispatch.acknowledged(delivery)
+        verdict = "refused" if said.is_refused else "accepted"
+        body = notary.answered(
+            delivery, sender, at=in_hand.at, verdict=verdict, message_id=in_hand.message_id, answer=payload.sha256
+        )
+        answers[delivery.id] = Answered(delivery.id, NewReceipt(Stage.ANSWERED, delivery.id, body), in_hand.at)
+        if said.is_refused:
+            refused = make_finding(
+                "answer.refused", partner=sender.id, reference=delivery.reference, document=delivery.document_type
+            )
+            dispatch.ring(do.Alert("answer_refused", (refused,), delivery.case_id), in_hand)
+    return case_id, list(answers.values())
+
+
+async def _named_delivery(said: Advice, sender: Partner, store: Outbox) -> Delivery | None:
+    """The delivery to the sender that carries one of the references; None where none does."""
+    for reference in said.references:
+        found = await store.delivery_by_reference(sender.id, storable(reference))
+        if found is not None:
+            return found
+    return None
+
+
+def read_advice(advice: SegmentMessage) -> list[Advice]:
+    """What an APERAK, or each OTI of an 824, says, in order.
+
+    An APERAK names a message by its reference (RFF, 1153 = ACW), which is ours of the interchange; an 824 by the number
+    of its group (OTI08), which is the interchange's as well.
+    """
+    segments = [split(raw, advice.delimiters) for raw in advice.segments]
+
+    def value(segment: Sequence[Sequence[str]], element: int, component: int = 0) -> str:
+        there = element < len(segment) and component < len(segment[element])
+        return segment[element][component] if there else ""
+
+    if advice.type.name == "APERAK":
+        named = [s for s in segments if s[0][0] == "RFF"]
+        named.sort(key=lambda s: value(s, 1) != "ACW")
+        refused = any(s[0][0] == "ERC" for s in segments) or any(
+            # 1225: 27, not accepted; 4343: RE, rejected.
+            s[0][0] == "BGM" and (value(s, 3) == "27" or value(s, 4) == "RE")
+            for s in segments
+        )
+        references = dict.fromkeys(value(s, 1, 1) for s in named if value(s, 1, 1))
+        return [Advice(tuple(references)[:_MOST_REFERENCES], refused)] if references else []
+    return [
+        # Element 110: the second letter says accepted (A), accepted with errors or changes (E, C), or rejected (R).
+        Advice(_numbers(value(s, 8), value(s, 3)), value(s, 1)[1:] == "R")
+        for s in segments
+        if s[0][0] == "OTI"
+    ]
+
+
+_MOST_REFERENCES = 5
+"""References of an APERAK that are looked for."""
+
+
+def _numbers(*given: str) -> tuple[str, ...]:
+    """Control numbers as they stand, and without the zeros that partners fill them up with."""
+    return tuple(dict.fromkeys(one for text in given if text for one in (text, text.lstrip("0")) if one))
 
 
 def placed(effect: do.Effect, origins: Mapping[str, Place]) -> do.Effect:

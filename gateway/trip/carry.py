@@ -29,7 +29,7 @@ from gateway.decide.effects import Alert
 from gateway.decide.engine import Part, effects_of
 from gateway.decide.flow import Flows
 from gateway.decide.raising import raises_in
-from gateway.documents import Decision, Document, Response
+from gateway.documents import Decision, Response
 from gateway.documents.parts import Function
 from gateway.findings import make_finding
 from gateway.model import (
@@ -297,6 +297,12 @@ class Trip:
                 await self._refuse(share, message, [*message.findings, *interchange.findings], in_hand)
         elif message.control is not None:
             case_id = await answers.acknowledged(message.control, self._sender, self._store, share.dispatch, in_hand)
+        elif message.advice is not None:
+            payload = replace(self._payload, test=in_hand.test)
+            case_id, answered = await answers.advised(
+                message.advice, self._sender, payload, self._store, self._notary, share.dispatch, in_hand
+            )
+            share.answers += answered
         elif findings.rejects(message.refusals):
             state = MessageState.REJECTED
             await self._refuse(share, message, message.refusals, in_hand)
@@ -411,7 +417,7 @@ class Trip:
     async def _flow(self, share: Share, message: Message, in_hand: InHand) -> tuple[MessageState, str]:
         """Decide a document by its flow, with all the facts that takes; what became of it, and the first case it touched."""
         assert message.document is not None, "only a read document has a flow"
-        occasion = self._occasion(message.document, in_hand)
+        occasion = self._occasion(message, in_hand)
         if pieces.is_split(message.document):
             return await self._in_pieces(share, message, occasion, in_hand)
         decided = await self._decider.decide(occasion, self._transaction)
@@ -434,6 +440,7 @@ class Trip:
                 payload,
                 self._store,
                 self._notary,
+                share.dispatch,
                 in_hand,
             )
             share.answers += [answered] if answered else []
@@ -458,10 +465,12 @@ class Trip:
         message.refusals = findings.kept([*message.refusals, *answers.reasons(answer)], findings.MOST_TOLD)
         return await share.dispatch.carry_out([Part((), answer)], in_hand, share.applied)
 
-    def _occasion(self, document: Document, in_hand: InHand) -> MessageIn | Act:
-        """The occasion that a document of this payload is: who decides a task acts, whoever else sends tells."""
+    def _occasion(self, message: Message, in_hand: InHand) -> MessageIn | Act:
+        """The occasion that a message's document is: who decides a task acts, whoever else sends tells."""
+        document = message.document
+        assert document is not None, "only a read document has a flow"
         made = Act if isinstance(document, Decision) else MessageIn
-        return made(
+        occasion = made(
             document.document_type,
             document,
             Actor(self._sender, self._payload.person_id, self._payload.role),
@@ -469,6 +478,9 @@ class Trip:
             self._payload.received_at,
             in_hand.test,
         )
+        if isinstance(occasion, MessageIn) and message.agreement is not None and message.agreement.without_declaration:
+            return replace(occasion, without_declaration=True)
+        return occasion
 
     async def _refuse(self, share: Share, message: Message, reasons: Sequence[Finding], in_hand: InHand) -> None:
         """Answer the sender with a response that gives every reason in its language."""
@@ -546,7 +558,8 @@ class Trip:
         return derive_id(self._payload.id, number)
 
     def _in_hand(self, message_id: str, interchange: Interchange | None) -> InHand:
-        return InHand(message_id, self._sender, self._now, self._is_test(interchange))
+        syntax = interchange.syntax if interchange is not None else None
+        return InHand(message_id, self._sender, self._now, self._is_test(interchange), syntax)
 
     def _is_test(self, interchange: Interchange | None) -> bool:
         """Test traffic comes with a test key, or says so itself (UNB 0035, ISA15)."""

@@ -12,7 +12,7 @@ from gateway.check.rulebook import Rules
 from gateway.decide import facts
 from gateway.decide.apply import Applied
 from gateway.decide.desk import Alarm, Occasion
-from gateway.decide.engine import Part, apply_all, decide
+from gateway.decide.engine import Part, conclude
 from gateway.decide.facts import Facts
 from gateway.decide.flow import Flows
 from gateway.errors import NotFound
@@ -52,12 +52,12 @@ class Decider:
         while True:
             desk = self._flows.desk(occasion, transaction.ground.over(known), self._rules, self._now)
             try:
-                parts = await _run(occasion, partial(decide, desk, self._flows))
+                decision = await _run(occasion, partial(conclude, desk, self._flows))
             except facts.Unknown as unknown:
                 known = await self._answer(unknown.queries, known, occasion.id, transaction)
                 continue
             asked = Facts({query: transaction.asked.get(query, a) for query, a in desk.facts.answers.items()})
-            return Decided(parts, asked, await _run(occasion, partial(apply_all, desk, parts)))
+            return Decided(decision.parts, asked, decision.applied)
 
     async def _answer(
         self, queries: Sequence[facts.Query], known: Facts, for_id: str, transaction: Transaction

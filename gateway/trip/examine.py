@@ -26,7 +26,6 @@ from gateway.check import rules as rule_check
 from gateway.check import second_opinion, structure, tables, xsd
 from gateway.check.nodes import Table
 from gateway.check.rulebook import Rules
-from gateway.check.walk import Checked
 from gateway.documents import MODELS, Document
 from gateway.errors import PayloadTooLarge, PayloadUnreadable
 from gateway.findings import make_finding
@@ -49,16 +48,17 @@ from gateway.translate import table as mappings
 from gateway.translate.context import context_of
 from gateway.translate.outcome import Read
 from gateway.trip import faults
-from gateway.trip.examined import ANY, CONTROL, HEADERS, Examined, Interchange, Message, Verdict
-
-ADVICE = frozenset({"APERAK", "824"})
-"""What an application answers; unlike CONTROL it gets a syntax acknowledgement like any other message."""
+from gateway.trip.examined import ADVICE, ANY, CONTROL, HEADERS, Examined, Interchange, Message, Verdict
+from gateway.trip.placed import numbered, ruled, traced, without_echoes
 
 _PACKAGE = "UNO"
 """The type under which the reader of EDIFACT gives an object that travels in a package."""
 
 _MAX_STATED = 200
 """Characters of a format, a reference or a party in the envelope of a JSON message: a message id of a platform has 60."""
+
+_READ_ON = frozenset({"json.duplicate", "json.number"})
+"""Faults of a JSON message that reject it, and leave it to be read for its other faults."""
 
 Chosen = str | Finding | None
 """The document that a message is read into: None where no mapping reads its format, a finding where the format is
@@ -135,7 +135,8 @@ class Examiner:
     ) -> None:
         """`agreements` are the sender's inbound ones; `rules` are those of `catalogue` that are in force.
 
-        Where nothing will be `acknowledged`, no verdicts are kept for that, and nothing is too many.
+        Where nothing will be `acknowledged`, no verdicts are kept for that, nothing is too many, and a message that
+        no mapping reads is well-formed and no more: whoever only checks asks for nothing to come of it.
         """
         self._catalogue = catalogue
         self._agreements = agreements
@@ -362,6 +363,7 @@ class Examiner:
         if wire.type.format not in (message.format, *table.formats):
             place = Place(wire.reference, 1, HEADERS[wire.type.syntax])
             message.findings.append(make_finding("x12.guide.unknown", place, wire.type.version, format=message.format))
+        message.findings = self._with_fields(message, chosen, (wire, checked))
         message.schema = table.digest
         if message.agreement is not None and message.agreement.second_opinion and wire.type.syntax is Syntax.X12:
             second = second_opinion.check(self._catalogue, wire, table.base or table)
@@ -397,10 +399,11 @@ class Examiner:
         chosen = mappings.choose(self._catalogue, message.format)
         message.agreement = self._agreement(message.format, chosen)
         if known is None:
-            message.findings.append(xsd.unknown(root))
+            message.findings.append(xsd.unknown(self._catalogue, root))
             self._judged(message)
             return
         message.findings += xsd.check(self._catalogue, known.root, known.format)
+        message.findings = self._with_fields(message, chosen, known.root)
         message.schema = xsd.digest(self._catalogue, known.format)
         if not self._judged(message).rejected:
             self._read(message, chosen, known.root, body)
@@ -415,14 +418,14 @@ class Examiner:
             large = part.size > json_reader.MAX_BYTES
             read = json_reader.too_large(part.size) if large else json_reader.read(part.body)
             message.findings = list(read.findings)
-            value = read.value if isinstance(read.value, dict) else {}
+            value = read.rest or {}
             resembled = _resembled(value)
             if "format" not in value and len(resembled) == 1:
                 value = {"format": f"json:{resembled[0]}:1", "document": value}
             parties = _stated(value, "sender", message.findings), _stated(value, "recipient", message.findings)
             message.reference = _stated(value, "reference", message.findings)
             message.format = _stated(value, "format", message.findings) or "json"
-            if not message.rejected:
+            if all(found.code in _READ_ON for found in message.findings):
                 self._check_json(message, value, resembled, part.body)
         if fault:
             self._give_up(message, (), fault)
@@ -440,7 +443,8 @@ class Examiner:
             message.findings.append(make_finding("schema.none", place=place, format=message.format))
         elif not isinstance(value.get("document"), dict):
             message.findings.append(make_finding("json.document_missing", place=Place(path="/document")))
-        if not self._judged(message).rejected:
+        self._judged(message)
+        if all(found.code in _READ_ON for found in message.findings if found.severity is Severity.ERROR):
             self._read(message, chosen, value["document"], body)
 
     def _give_up(self, message: Message, found: Sequence[Finding], fault: faults.Fault, tag: str = "") -> None:
@@ -469,6 +473,9 @@ class Examiner:
             # gateways would answer each other for ever; anything else was sent for something to come of it.
             if message.format.split(":")[1] in ADVICE:
                 message.findings.append(make_finding("mapping.none_needed", format=message.format))
+                message.sent = sent
+            elif chosen is None and self._takes_unread(message):
+                message.findings.append(make_finding("mapping.unread", format=message.format))
             else:
                 message.refusals = findings.kept([chosen or make_finding("mapping.none", format=message.format)], 1)
             return
@@ -479,17 +486,37 @@ class Examiner:
         message.mapping = mapping.digest
         strictness = self._strictness(message.agreement)
         most = _most_findings(message)
-        found = findings.unsaid(findings.judged(read.findings, strictness), message.findings)
+        said = mapping.named(read.findings, wire)
+        found = findings.unsaid(without_echoes(findings.judged(said, strictness), read), message.findings)
         if message.syntax in HEADERS:
-            found = [_numbered(self._catalogue, finding, *wire) for finding in found]
+            found = [numbered(self._catalogue, finding, *wire) for finding in found]
+        if isinstance(read.partial, Document):
+            found += findings.judged(ruled(read.partial, read, self._rules), strictness)
         message.findings = findings.kept([*message.findings, *found], most)
         if isinstance(read.document, Document) and not message.rejected:
             message.document, message.sent = read.document, sent
             against = findings.judged(rule_check.check(read.document, self._rules), strictness)
             room = max(most - len(message.findings), 1)
-            message.refusals = [replace(f, place=_traced(f.place, read)) for f in findings.kept(against, room)]
+            message.refusals = [traced(f, read) for f in findings.kept(against, room)]
             if any(f.code == rule_check.TOO_MANY_ITEMS for f in message.refusals):
                 message.document = message.sent = None  # it is refused, and too much to hold until that is told
+
+    def _with_fields(self, message: Message, chosen: Chosen, wire: Any) -> list[Finding]:
+        """The findings of a checked message, with the fields that stand at their places by the mapping that reads it."""
+        if not isinstance(chosen, str) or not message.findings:
+            return message.findings
+        variation = message.agreement.mapping if message.agreement is not None else ""
+        mapping = mappings.find(self._catalogue, chosen, message.format, variation)
+        return message.findings if mapping is None else mapping.named(message.findings, wire)
+
+    def _takes_unread(self, message: Message) -> bool:
+        """Whether a message that no mapping reads is taken as it is: its agreement names its format, and no document.
+
+        Under an agreement for any format nobody has said that such a message is wanted, and it is refused.
+        """
+        agreed = message.agreement
+        named = agreed is not None and agreed.format == message.format and agreed.document == "*"
+        return named or not self._acknowledged
 
     def _judged(self, message: Message) -> Message:
         """`message` with its findings as its agreement sees them; no agreement is a finding of its own."""
@@ -600,19 +627,6 @@ def _no_table(wire: SegmentMessage) -> Finding:
     return make_finding("edi.message.no_table", place=place, value=format_, format=format_)
 
 
-def _numbered(catalogue: Catalogue, finding: Finding, wire: SegmentMessage, checked: Checked) -> Finding:
-    """`finding` with the directory's number of the element it stands at, which AK402 names."""
-    place, table = finding.place, tables.find(catalogue, wire.type)
-    if finding.severity is Severity.NOTE or not (place.segment and place.element) or table is None:
-        return finding
-    node = checked.nodes[place.segment - 1] if place.segment <= len(checked.nodes) else -1
-    uses = (table.base or table).nodes[node].elements[place.element - 1 : place.element] if node >= 0 else ()
-    if not uses or "number" in finding.args:
-        return finding
-    parts = uses[0].components[place.component - 1 : place.component] if place.component else ()
-    return replace(finding, args={**finding.args, "number": (parts or uses)[0].item})
-
-
 def _names(agreed: str, qualifier: str, identifier: str) -> bool:
     """Whether `agreed` (`qualifier:id` or `id`, empty for any) allows this identifier."""
     return not agreed or agreed in (identifier, f"{qualifier}:{identifier}")
@@ -625,9 +639,3 @@ def _ref(envelope: Envelope) -> InterchangeRef | None:
     sender = f"{envelope.sender_qualifier}:{envelope.sender}"
     recipient = f"{envelope.recipient_qualifier}:{envelope.recipient}"
     return InterchangeRef(envelope.syntax, sender, recipient, envelope.reference, envelope.test)
-
-
-def _traced(place: Place, read: Read) -> Place:
-    """A canonical path as the sender's own segment and element, where it came from one."""
-    nearest = read.origins.nearest(place.path)
-    return nearest if nearest != Place() else place

@@ -22,6 +22,9 @@ HEADERS = {Syntax.EDIFACT: "UNH", Syntax.X12: "ST"}
 CONTROL = frozenset({"CONTRL", "997", "999", "TA1"})
 """Syntax acknowledgements: they are never acknowledged themselves (ISO 9735-1, 9; X12 997 and TA1 purpose)."""
 
+ADVICE = frozenset({"APERAK", "824"})
+"""What an application answers; unlike CONTROL it gets a syntax acknowledgement like any other message."""
+
 ANY = Agreement(id="", partner_id="", direction=Direction.IN, document="*", format="*")
 """An agreement that takes everything, strictly: what `gateway validate` checks by."""
 
@@ -85,6 +88,12 @@ class Message:
         """The message itself where it is a syntax acknowledgement."""
         sent = self.sent
         return sent if isinstance(sent, SegmentMessage) and sent.type.name in CONTROL else None
+
+    @property
+    def advice(self) -> SegmentMessage | None:
+        """The message itself where it is an application's answer that no mapping reads."""
+        sent = self.sent
+        return sent if isinstance(sent, SegmentMessage) and sent.type.name in ADVICE and self.document is None else None
 
     @property
     def rejected(self) -> bool:

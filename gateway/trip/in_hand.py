@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.model import Partner
+from gateway.model import Partner, Syntax
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +18,5 @@ class InHand:
     """GATEWAY where nobody sent anything."""
     at: datetime
     test: bool = False
+    syntax: Syntax | None = None
+    """In which it came, and may be answered; None for what was no message."""

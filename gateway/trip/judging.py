@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 
-from gateway import findings
+from gateway import explanations, findings
 from gateway.catalogue import SCHEMAS, Catalogue
 from gateway.check import codes, names, rulebook, tables, xsd
 from gateway.decide.flow import Flows
@@ -53,9 +53,13 @@ def _faults(catalogue: Catalogue, flows: Flows, day: date, least: Catalogue) -> 
         flows.check_gates(book.gates, book.modes)
         flows.check_views(book.views)
         flows.check_feeds(book.feeds)
+        flows.check_reports(book.reports)
+        flows.check_sampling(book.sampling)
+        flows.check_risks(book.risks)
 
     yield from _told(lambda: findings.entries(catalogue))
     yield from _told(lambda: findings.read_labels(catalogue))
+    yield from _told(lambda: explanations.read(catalogue))
     # What is as it ships was loaded by the suite; a start does not load a hundred tables that few messages need.
     yield from _each(_own_tables(catalogue, least), lambda name: _load_table(catalogue, name))
     yield from _each(tables.guide_files(catalogue), lambda name: tables.load_guide(catalogue, name))

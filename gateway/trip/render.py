@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -11,12 +11,13 @@ from gateway.catalogue import Catalogue
 from gateway.decide.facts import Facts, NextNumber
 from gateway.documents import Document
 from gateway.documents.response import Response
+from gateway.documents.statistics import Statistics
 from gateway.findings import make_finding
-from gateway.model import TIME_DIGITS, Agreement, Partner, begins_with_time
+from gateway.model import TIME_DIGITS, Acknowledge, Agreement, Partner, begins_with_time
 from gateway.receipt import advice
 from gateway.store.ports import Decisions
-from gateway.translate import table
-from gateway.translate.context import Context
+from gateway.translate import statistics_csv, table
+from gateway.translate.context import context_of
 from gateway.translate.envelope import Frame, Rendered, render
 from gateway.trip.aside import run_aside
 
@@ -24,12 +25,47 @@ X12_NUMBERS = 999_999_999
 """ISA13 has nine digits; then it begins again (X12.5)."""
 
 
+def asks_acknowledgement(agreement: Agreement) -> bool:
+    """Whether a recipient is asked in the envelope to acknowledge what it gets (UNB 0031, ISA14), and awaited to."""
+    return agreement.acknowledge is Acknowledge.ON_REQUEST and agreement.format.startswith(_ACKNOWLEDGED)
+
+
+_ACKNOWLEDGED = ("edifact:", "x12:")
+"""Syntaxes that have acknowledgements of their own."""
+
+
+def is_writable(catalogue: Catalogue, document_type: str, agreement: Agreement) -> bool:
+    """Whether documents of that type are written in the agreement's format: by a mapping, as an advice, or as CSV."""
+    if table.find(catalogue, document_type, agreement.format, agreement.mapping) is not None:
+        return True
+    if document_type == Statistics.document_type:
+        return agreement.format == statistics_csv.FORMAT
+    return document_type == Response.document_type and agreement.format in advice.WRITERS
+
+
+def write(catalogue: Catalogue, document_type: str, document: Document, agreement: Agreement, frame: Frame) -> Rendered:
+    """The document in the agreement's format, which `is_writable`, in the envelope that `frame` describes."""
+    mapping = table.find(catalogue, document_type, agreement.format, agreement.mapping)
+    if mapping is not None:
+        return render(catalogue, document, mapping, context_of(agreement), frame)
+    if isinstance(document, Statistics):
+        return Rendered(statistics_csv.write_file(document), [])
+    assert isinstance(document, Response), "only a response and a report are written without a mapping"
+    return Rendered(advice.WRITERS[agreement.format](document, frame), [])
+
+
 class Renderer:
     """Writes documents as bytes, each in an interchange of its own."""
 
-    def __init__(self, our_id: str, store: Decisions, catalogue: Catalogue) -> None:
-        """`our_id` names us where an agreement does not; `store` counts X12 control numbers."""
+    def __init__(
+        self, our_id: str, store: Decisions, catalogue: Catalogue, acknowledged_within: timedelta = timedelta(days=1)
+    ) -> None:
+        """`our_id` names us where an agreement does not; `store` counts X12 control numbers.
+
+        `acknowledged_within` is the term of a recipient that is asked to acknowledge what it gets.
+        """
         self.catalogue = catalogue
+        self.acknowledged_within = acknowledged_within
         self._our_id = our_id
         self._store = store
 
@@ -45,9 +81,7 @@ class Renderer:
         test: bool,
     ) -> tuple[Rendered, str]:
         """The bytes and the control reference they carry; without a mapping, no bytes and a finding."""
-        mapping = table.find(self.catalogue, document_type, agreement.format, agreement.mapping)
-        as_advice = isinstance(document, Response) and agreement.format in advice.WRITERS
-        if mapping is None and not as_advice:
+        if not is_writable(self.catalogue, document_type, agreement):
             format_ = f"{agreement.format} {agreement.mapping}".strip()
             missing = make_finding("mapping.none_outbound", document=document_type, format=format_)
             return Rendered(b"", [missing]), ""
@@ -63,15 +97,10 @@ class Renderer:
             test=test,
             charset=agreement.charset,
             transport_envelope=agreement.envelope,
+            acknowledgement_requested=asks_acknowledgement(agreement),
         )
-        if mapping is not None:
-            context = Context(time_zone=agreement.time_zone, code_tables=agreement.code_tables)
-            return await run_aside(
-                document, partial(render, self.catalogue, document, mapping, context, frame)
-            ), reference
-        assert isinstance(document, Response), "only a response goes without a mapping"
-        body = await run_aside(document, partial(advice.WRITERS[agreement.format], document, frame))
-        return Rendered(body, []), reference
+        rendered = await run_aside(document, partial(write, self.catalogue, document_type, document, agreement, frame))
+        return rendered, reference
 
     async def x12_reference(self, partner_id: str, delivery_id: str, *, test: bool) -> str:
         """The next interchange control number towards a partner; the same again for the same delivery.

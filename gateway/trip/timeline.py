@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.model import Entry, Task
+from gateway.model import Draw, Entry, Task
 
 
 def tell_task(task: Task) -> dict[str, object]:
@@ -28,3 +28,8 @@ def tell_entry(entry: Entry) -> dict[str, object]:
         "state": entry.state.value,
         "amount": format(entry.amount, "f"),
     }
+
+
+def tell_draw(draw: Draw) -> dict[str, object]:
+    """What a timeline says of a draw; from which tally it came is in the draw itself, for whoever audits it."""
+    return {"plan": draw.plan, "chosen": draw.chosen, "window": draw.window, "number": draw.number}

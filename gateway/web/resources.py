@@ -397,6 +397,73 @@ class Ledger(Resource):
     next: str | None = Field(None, description="Cursor of the next page of entries; null at the end")
 
 
+class ReportRule(Resource):
+    """A report that is made."""
+
+    name: str
+    title: str = Field(description="What it counts, in the reader's language")
+    period: str = Field(description="`day`, `month` or `year`")
+    due: str = Field(description="How long after the period's end it is made", examples=["3 working days"])
+    measure: str = Field(description="`count`, or what is summed up")
+    rows: list[str] = Field(description="The dimensions down the side")
+    columns: list[str] = Field(description="The dimensions across")
+
+
+class ReportList(Resource):
+    """The reports that are made."""
+
+    items: list[ReportRule]
+
+
+class MadeReport(Resource):
+    """A report that was made, without its lines."""
+
+    name: str
+    first_day: date
+    last_day: date
+    made_at: datetime
+    last_fact: int = Field(description="The number of the last fact that it has seen")
+    total: str = Field(description="The sum of its lines, without corrections")
+    corrections: int = Field(description="How many lines correct earlier reports")
+    link: str = Field(description="Where the report is found")
+
+
+class ReportPage(Resource):
+    """Reports of one name, the newest first."""
+
+    items: list[MadeReport]
+    next: str | None = Field(None, description="Cursor of the next page; null at the end")
+
+
+class Risk(Resource):
+    """A risk record: what was found in a decision."""
+
+    id: str = Field(description="Of its case")
+    status: str = Field(
+        description="`commissioned`, `escalated`, `explained`, `rectified`, `confirmed` or `closed`",
+    )
+    point: str = Field(description="The risk point that was met")
+    words: str = Field(description="The point in the reader's language; its name where it is gone")
+    area: str = Field(description="`work` or `integrity`")
+    grade: int = Field(description="1 is the gravest")
+    level: str = Field(description="Who handles it: `section`, `branch`, `bureau` or `hq`")
+    office: str
+    stopped: bool = Field(description="Whether the act waits until the record is answered")
+    found_at: datetime
+    case: str | None = Field(None, description="Id of the case it is about")
+    person: str | None = Field(None, description="Whose act it was")
+    partner: str | None = None
+    times: int | None = Field(None, description="How often it happened, where the point looks back")
+    about: dict[str, str] = Field(description="What makes it one question")
+
+
+class RiskPage(Resource):
+    """Risk records, the newest first."""
+
+    items: list[Risk]
+    next: str | None = Field(None, description="Cursor of the next page; null at the end")
+
+
 class FeedEntry(Resource):
     """One line of a feed."""
 

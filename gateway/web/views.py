@@ -13,9 +13,12 @@ from datetime import datetime
 from typing import Any
 
 from gateway import findings, model
+from gateway.check.report_rules import ReportRule
+from gateway.check.risk_rules import RiskPoint
 from gateway.check.views import ViewRules
 from gateway.decide.persons import AUTOMATIC, Permit
 from gateway.decide.views import find_views
+from gateway.decide.watch import record_of
 from gateway.documents.base import without_version
 from gateway.languages import CHINESE, choose_language
 from gateway.reasons import maybe_read_reasons, say_reasons
@@ -467,4 +470,55 @@ def subscription(wanted: model.Subscription) -> resources.Subscription:
         handing="push" if wanted.push else "fetch",
         since=wanted.since,
         test=wanted.test,
+    )
+
+
+def report_rule(name: str, rule: ReportRule, language: str) -> resources.ReportRule:
+    """A report that is made."""
+    return resources.ReportRule(
+        name=name,
+        title=rule.zh if language == "zh" else rule.en,
+        period=rule.period.value,
+        due=f"{rule.due.count} {rule.due.unit}",
+        measure=rule.measure,
+        rows=list(rule.rows),
+        columns=list(rule.columns),
+    )
+
+
+def made_report(report: model.MadeReport) -> resources.MadeReport:
+    """A report that was made, without its lines."""
+    corrections = report.document.get("corrections", ())
+    return resources.MadeReport(
+        name=report.name,
+        first_day=report.first,
+        last_day=report.last,
+        made_at=report.at,
+        last_fact=report.seen,
+        total=str(report.document["total"]),
+        corrections=len(corrections) if isinstance(corrections, list | tuple) else 0,
+        link=f"/v1/reports/{report.name}/{report.first.isoformat()}",
+    )
+
+
+def risk(case: model.Case, point: RiskPoint | None, language: str) -> resources.Risk:
+    """A risk record; `point` is its point, unless that is gone from the rules."""
+    record = record_of(case)
+    words = record.point if point is None else point.zh if language == "zh" else point.en
+    return resources.Risk(
+        id=case.id,
+        status=case.status,
+        point=record.point,
+        words=words,
+        area=record.area,
+        grade=record.grade,
+        level=record.level,
+        office=record.office or "",
+        stopped=record.stopped,
+        found_at=record.found_at,
+        case=record.case_id,
+        person=record.person,
+        partner=record.partner,
+        times=record.times,
+        about={one.name: one.value for one in record.about},
     )

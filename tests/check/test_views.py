@@ -66,7 +66,7 @@ NEVER = [
 ]
 NOTHING = [
     # view, documents of which it sees nothing
-    ("customs", {"declaration", "transfer", "release", "decision", "subscription", "enquiry", "amendment"}),
+    ("customs", {"declaration", "transfer", "decision", "subscription", "enquiry", "amendment"}),
     ("port", {"transfer", "clearance", "customs_entry", "decision", "subscription"}),
     ("owner", {"decision", "subscription"}),
     ("bureau", {"customs_entry", "decision", "subscription"}),
@@ -164,11 +164,11 @@ def load(text: str) -> ViewRules:
 
 WRONG = [
     # what a further file says, what is wrong with it
-    ('[document.release]\nviews.customs = ["colour"]', "no field colour"),
-    ('[document.release]\nviews.customs = ["manifest_number"]', "without number there is no ReleaseNotice"),
-    ('[document.release]\nviews.customs = ["number", "containers.number"]', "there is no ContainerDecision"),
-    ('[document.release]\nviews.customs = ["number", "officer.name"]', "has no fields"),
-    ('[document.release]\nviews.customs = ["@heads"]', "no group @heads"),
+    ('[document.release]\nviews.newcomer = ["colour"]', "no field colour"),
+    ('[document.release]\nviews.newcomer = ["manifest_number"]', "without number there is no ReleaseNotice"),
+    ('[document.release]\nviews.newcomer = ["number", "containers.number"]', "there is no ContainerDecision"),
+    ('[document.release]\nviews.newcomer = ["number", "officer.name"]', "has no fields"),
+    ('[document.release]\nviews.newcomer = ["@heads"]', "no group @heads"),
     ('[document.release]\nviews.stranger = ["number"]', "which no file declares"),
     ('[document.release]\nviews.port = ["number"]', "another file's already"),
     ('[document.house]\nviews.port = ["number"]', "no document house"),

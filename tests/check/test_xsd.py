@@ -127,13 +127,31 @@ def test_passwords_are_emptied(namespace: str):
     assert known.root[0].text == "box"
 
 
-@pytest.mark.parametrize("body", [b"<EEntDeclIo/>", b'<Transfer xmlns="urn:x"/>', b"<a/>"])
-def test_foreign_roots_have_no_table(body: bytes):
-    """A root that no schema is for is told by its name and namespace."""
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [(b"<a/>", "xml.no_table"), (b"<EEntDeclIo/>", "xml.namespace"), (b'<Transfer xmlns="urn:x"/>', "xml.namespace")],
+)
+def test_foreign_roots_have_no_table(body: bytes, code: str):
+    """A root that no schema is for is told by its name; where only its namespace is wrong, by that and the right one."""
     root = xml.read(body).root
     assert root is not None
     assert xsd.recognise(shipped(), root) is None
-    assert xsd.unknown(root).code == "xml.no_table"
+    found = xsd.unknown(shipped(), root)
+    assert found.code == code
+    if code == "xml.namespace":
+        assert found.args["expected"] in {entry.namespace for entry in xsd.entries(shipped()).values()}
+
+
+def test_a_child_in_another_namespace_is_told_so():
+    """An element that is named as it should be, but in another namespace, is a fault of the namespace at its line."""
+    body = (data.samples() / "response/full/in.xml").read_bytes()
+    root = xml.read(body).root
+    assert root is not None
+    child = root[0]
+    child.tag = f"{{urn:other}}{xml.local_name(child)}"
+    told = [f for f in xsd.check(shipped(), root, "xml:Response:1") if f.code == "xml.namespace"]
+    assert [(f.args["namespace"], f.args["expected"]) for f in told] == [("urn:other", xml.namespace(root))]
+    assert told[0].place.line == 3  # behind the declaration and the root
 
 
 @foreign.needed

@@ -115,7 +115,7 @@ def test_it_runs_as_a_module(tmp_path):
         ("message", "nonsense"),
         ("validate",),  # no file
         ("validate", "missing.edi"),
-        ("validate", "."),  # a folder
+        ("validate", "empty_folder"),
         ("validate", "gateway.toml", "--lang", "fr"),
         ("message", "list", "--state", "lost"),
         ("message", "list", "--limit", "0"),

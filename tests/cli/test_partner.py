@@ -26,6 +26,8 @@ roles = ["enterprise"]
 language = "zh"
 identifiers = [{{ scheme = "unb", value = "ACME" }}]
 acts_for = ["other"]
+direct_through = 2026-01-01
+supervision_classes = {{ 2008 = "III" }}
 
 [[partners.agreements]]
 direction = "in"
@@ -169,6 +171,11 @@ def agreement(text: str) -> str:
         (agreement('"direction": "in"}, {"direction": "in"'), "agreement of x x-in-any is there twice"),
         (agreement('"direction": "in", "mapping": "declaration/nobody"'), "no variation declaration/nobody"),
         ('{"id": "x", "name": "X", "credit_grade": "Z"}', "credit_grade"),
+        # A class of e-supervision is no grade, and is about a group of goods.
+        ('{"id": "x", "name": "X", "credit_grade": "III"}', "credit_grade"),
+        ('{"id": "x", "name": "X", "supervision_classes": {"2008": "IV"}}', "supervision_classes"),
+        ('{"id": "x", "name": "X", "supervision_classes": {"nuts": "II"}}', "supervision_classes"),
+        ('{"id": "x", "name": "X", "direct_through": "always"}', "direct_through"),
         ('{"id": "good", "name": "Again"}', "partner good is there twice"),
         (f'{{"id": "x", "name": "X", "keys": [{{"key": "{KEY}"}}]}}', "first with partner good"),
     ],

@@ -82,7 +82,7 @@ def test_variations_are_linted_and_parts_are_not(run, folder):
     (folder / "clearance/acme.toml").write_text(VARIATION.replace("remarks", "number"))
     linted = run("mapping", "lint")
     assert linted.code == 1
-    assert "clearance/acme.toml: number: is required and no row reads it" in linted.out
+    assert "clearance/acme.toml:1: number: is required and no row reads it" in linted.out
 
 
 def test_lint_tells_of_tables_that_take_the_same(run, folder):

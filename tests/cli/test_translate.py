@@ -32,7 +32,7 @@ def test_what_the_target_cannot_carry_is_told(run):
 def test_a_format_that_is_not_there_is_usage(run):
     """A format that the document has no table for is told with those it has."""
     path = data.samples() / "declaration/import_sea_container/in.edi"
-    done = run("translate", path, "--to", "x12")
+    done = run("translate", path, "--to", "x12:999")
     assert done.code == 2
     assert "edifact:CUSDEC:D:96B:UN" in done.err
 

@@ -49,11 +49,11 @@ def test_our_samples_are_judged_as_they_say(run, path):
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_the_report_is_in_the_language_asked_for(run, lang):
-    """Every line for people is in English or in Chinese."""
+    """Every line for people is in English or in Chinese; the message's own lines are as they are."""
     path = data.samples() / "declaration/rejected_edifact/in.edi"
     done = run("validate", path, "--lang", lang)
     assert done.code == 1
-    for line in done.out.splitlines():
+    for line in (line for line in done.out.splitlines() if "│" not in line):
         assert any("\u4e00" <= c <= "\u9fff" for c in line) == (lang == "zh"), line
 
 

@@ -256,7 +256,7 @@ def test_flows_that_do_not_go_together_are_found_at_load(kind: str) -> None:
 def test_flows_share_a_document_by_its_values() -> None:
     """Two flows take one type where a field tells whose it is; a document with neither value is nobody's."""
     inbound = flow("in", takes=(Takes(Declaration, {"direction": ("inbound",)}),))
-    outward = flow("out", takes=(Takes(Declaration, {"direction": ("outbound",), "kind": ("", "21")}),))
+    outward = flow("out", takes=(Takes(Declaration, {"direction": ("outbound",), "kind": ("24", "21")}),))
     flows = Flows([inbound, outward])
     assert flows.find(outbound()) is outward
     assert flows.find(outbound(kind="99")) is None

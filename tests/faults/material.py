@@ -20,6 +20,7 @@ id = "acme"
 name = "Acme"
 roles = ["enterprise"]
 credit_grade = "A"
+direct_through = "2020-01-01"
 identifiers = [
     {{ scheme = "ciq-registration", value = "3702000002" }},
     {{ scheme = "ciq-registration", value = "3702000001" }},

@@ -16,7 +16,7 @@ from gateway.check import rulebook, rules
 from gateway.decide import engine
 from gateway.decide.desk import Actor, Desk, MessageIn
 from gateway.decide.effects import Move, NewCase, Publish, Respond, Send
-from gateway.decide.facts import Answer, Facts, Query
+from gateway.decide.facts import Answer, Facts, Query, TasksOf
 from gateway.documents import MODELS, Declaration, Manifest, ReleaseNotice, Response
 from tests.flows.consignment.test_declaration import newcomers
 from tests.flows.containers.test_port_inspection import bill, order
@@ -65,6 +65,11 @@ MESSAGES = [
     (transfer(NUMBER), BUREAU),
     (transfer(NUMBER, function="1"), BUREAU),
     (transfer(NUMBER, function="4", departure_date="2026-12-01"), PORT_SIDE),
+    (transfer(NUMBER, function="4", consignor={"name": "别家有限公司"}), PORT_SIDE),
+    (transfer(NUMBER, function="5", to_organisation="440100"), BUREAU),
+    (answer("accepted", "R-u", document="transfer", declaration_number=NUMBER, reference=None), PORT_SIDE),
+    (answer("accepted", "R-v", document="transfer", declaration_number=NUMBER, reference=None), BUREAU),
+    (answer("cancelled", "R-w", document="transfer", declaration_number=NUMBER, reference=None), PORT_SIDE),
     (answer("refused", "R-t", document="transfer", declaration_number=NUMBER), PORT_SIDE),
     (notice(NUMBER), PORT_SIDE),
     (notice(NUMBER, function="5", remarks="改单"), PORT_SIDE),
@@ -77,6 +82,19 @@ MESSAGES = [
     (manifest(function="1"), PORT),
     (order(), PORT_SIDE),
     (order("lock"), PORT_SIDE),
+    (order("treat"), PORT_SIDE),
+    (order("return"), PORT_SIDE),
+    (inbound(client_reference="E-2", function="4", departure_country="AO"), FACTORY),
+    (answer("accepted", "R-x", reference="E-2"), PORT_SIDE),
+    (answer("refused", "R-y", reference="E-2"), PORT_SIDE),
+    (answer("received", "R-z", reference="E-2", code="1500"), PORT_SIDE),
+    (manifest({"number": "BL-1", "discharge_port": "KRPUS", "containers": [{"number": "CSQU3054383"}]}), PORT),
+    (
+        manifest(
+            {"number": "BL-3", "loading_port": "DEHAM", "containers": [{"number": "TGHU1234567", "load_status": "4"}]}
+        ),
+        PORT,
+    ),
 ]
 
 
@@ -195,6 +213,16 @@ def test_few_trips_to_the_store():
         trips += 1
         desk = informed(desk, queries)
     assert trips == 3
+
+
+def test_a_move_from_where_nothing_is_asked_asks_for_no_tasks():
+    """Tasks of a case are looked up where one may be open, and not with every step of an export."""
+    world = World()
+    asked = []
+    for document, sender in ((outbound(), FACTORY), (answer("released", "R-2"), BUREAU), (transfer(NUMBER), BUREAU)):
+        world.send(document, sender)
+        asked += world.asked
+    assert not [query for query in asked if isinstance(query, TasksOf)]
 
 
 def said() -> str:

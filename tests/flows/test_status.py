@@ -109,14 +109,22 @@ CASES = [
     ({"declaration": "refused"}, "declaration", "replace", "declared"),
     # An amendment of an accepted declaration waits for the bureau, as long as the goods are with it.
     (ACCEPTED, "declaration", "amend", "amending"),
-    (PASSED, "declaration", "amend", None),
+    (PASSED, "declaration", "amend", "amending"),
+    (NOTIFIED, "declaration", "amend", None),
     # A cancellation that nobody has acted on yet is done at once.
     ({"declaration": "in_review"}, "declaration", "cancel", "cancelled"),
     (PASSED, "declaration", "cancel", "cancelling"),
-    # Once the papers are at the port or with customs, it is too late to cancel.
-    (SENT, "declaration", "cancel", None),
-    (NOTIFIED, "declaration", "cancel", None),
-    ({**SENT, "transfer": "withdrawn"}, "declaration", "cancel", "cancelling"),
+    # Once the papers are at the port or with customs, it may be asked for, and is agreed when they are taken back.
+    (SENT, "declaration", "cancel", "cancelling"),
+    (NOTIFIED, "declaration", "cancel", "cancelling"),
+    (MATCHED, "declaration", "cancel", None),
+    ({**SENT, "declaration": "cancelling"}, "declaration", "cancellation_agreed", None),
+    ({**NOTIFIED, "declaration": "cancelling"}, "declaration", "cancellation_agreed", None),
+    ({**SENT, "declaration": "cancelling", "transfer": "withdrawn"}, "declaration", "cancellation_agreed", "cancelled"),
+    # What the other office has taken over is taken back with its agreement.
+    (SENT, "transfer", "withdraw", "withdrawn"),
+    ({**SENT, "transfer": "taken"}, "transfer", "withdraw", None),
+    ({**SENT, "transfer": "taken"}, "transfer", "withdrawal_agreed", "withdrawn"),
     # Goods that failed go nowhere.
     ({**ACCEPTED, "inspection": "failed"}, "transfer", "send", None),
     ({**ACCEPTED, "inspection": "failed"}, "clearance", "notify", None),
@@ -179,8 +187,14 @@ CONTAINERS = [
     (ContainerStatus.LOCKED, ContainerEvent.UNLOCK_ORDER, ContainerStatus.RELEASED),
     # A declaration opens what was shut for want of one.
     (ContainerStatus.UNDECLARED, ContainerEvent.FOUND_CLEAN, ContainerStatus.RELEASED),
-    # A rule does not call back what has left; an officer may.
-    (ContainerStatus.RELEASED, ContainerEvent.FOUND_RISK, ContainerStatus.RELEASED),
+    # A release may become a lock, a lock never a release; what has left is called back by nobody.
+    (ContainerStatus.RELEASED, ContainerEvent.FOUND_RISK, ContainerStatus.LOCKED),
+    (ContainerStatus.OUT, ContainerEvent.FOUND_RISK, ContainerStatus.OUT),
+    # What waits for its consignment is opened by rule, what is treated only by an officer, once it is locked again.
+    (ContainerStatus.RELEASED, ContainerEvent.FOUND_OPEN, ContainerStatus.WAITING),
+    (ContainerStatus.WAITING, ContainerEvent.FOUND_CLEAN, ContainerStatus.RELEASED),
+    (ContainerStatus.TREATING, ContainerEvent.FOUND_CLEAN, ContainerStatus.TREATING),
+    (ContainerStatus.TREATING, ContainerEvent.LOCK_ORDER, ContainerStatus.LOCKED),
     (ContainerStatus.RELEASED, ContainerEvent.LOCK_ORDER, ContainerStatus.LOCKED),
 ]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, get_args
 
 from pydantic import BaseModel
@@ -16,15 +17,19 @@ from gateway.check import rulebook
 from gateway.check.modes import ListedEnterprise
 from gateway.decide import engine
 from gateway.decide.apply import Applied, Ground
-from gateway.decide.desk import Actor, Alarm, MessageIn, Occasion
+from gateway.decide.desk import Act, Actor, Alarm, MessageIn, Occasion
 from gateway.decide.effects import Effect
 from gateway.decide.facts import (
     ActsOn,
     Answer,
     CaseById,
     CasesByKeys,
+    DrawOf,
     ExhibitById,
     Facts,
+    FiguresIn,
+    LastFigure,
+    LastReport,
     Ledger,
     LedgerEntry,
     LinkedCases,
@@ -36,14 +41,40 @@ from gateway.decide.facts import (
     Query,
     Subject,
     SubscriptionsOf,
+    TallyOf,
     TaskById,
     TasksOf,
+    Told,
+    Unknown,
     Waiting,
 )
+from gateway.decide.figures import sums_of
 from gateway.decide.flow import Flows
 from gateway.discovery import find_flows
-from gateway.documents import ClearanceNotice, CustomsEntry, Declaration, Document, Manifest, Response, Transfer
-from gateway.model import AuditEntry, Case, Deadline, Exhibit, HeldRole, Identifier, Partner, Person, Registered, Role
+from gateway.documents import (
+    ClearanceNotice,
+    CustomsEntry,
+    Decision,
+    Declaration,
+    Document,
+    Manifest,
+    Response,
+    Transfer,
+)
+from gateway.model import (
+    AuditEntry,
+    Case,
+    Deadline,
+    Exhibit,
+    Figure,
+    HeldRole,
+    Identifier,
+    MadeReport,
+    Partner,
+    Person,
+    Registered,
+    Role,
+)
 
 FLOWS = find_flows()
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
@@ -55,13 +86,19 @@ def partner(id_: str, role: Role, *identifiers: tuple[str, str], **more: object)
     return Partner(id_, id_, frozenset({role}), tuple(Identifier(*i) for i in identifiers), **more)
 
 
-FACTORY = partner("factory", Role.ENTERPRISE, ("ciq-registration", "3701000001"), credit_grade="A")
-NEWCOMER = partner("newcomer", Role.ENTERPRISE, ("ciq-registration", "3701000002"), credit_grade="B")
+APPROVED = date(2026, 1, 1)
+FACTORY = partner(
+    "factory", Role.ENTERPRISE, ("ciq-registration", "3701000001"), credit_grade="A", direct_through=APPROVED
+)
+NEWCOMER = partner(
+    "newcomer", Role.ENTERPRISE, ("ciq-registration", "3701000002"), credit_grade="B", direct_through=APPROVED
+)
 AGENT = partner("agent", Role.AGENT, ("ciq-registration", "3701000003"), acts_for=frozenset({"factory"}), language="zh")
 BUREAU = partner("origin-bureau", Role.BUREAU, ("ciq-org", ORIGIN))
 PORT_SIDE = partner("port-bureau", Role.BUREAU, ("ciq-org", PORT_BUREAU))
 STRANGER = partner("far-bureau", Role.BUREAU, ("ciq-org", "440100"))
 CUSTOMS = partner("customs", Role.CUSTOMS, ("customs-office", OFFICE))
+FAR_CUSTOMS = partner("far-customs", Role.CUSTOMS, ("customs-office", "4300"))
 PORT = partner("port", Role.PORT)
 OTHER_PORT = partner("other-port", Role.PORT)
 PERSONS = (
@@ -72,13 +109,14 @@ PERSONS = (
     Person("retired", BUREAU.id, "Qian Jin", (HeldRole("reviewer", valid_until=NOW),)),
     Person("elsewhere", BUREAU.id, "Zhou Yi", (HeldRole("reviewer", "370900"),)),
     Person("gone", BUREAU.id, "Wu Ming", (HeldRole("reviewer"),), active=False),
+    Person("port-inspector", "port-bureau", "Zhu Rong", (HeldRole("inspector"),)),
     Person("far", "far-bureau", "Zheng He", (HeldRole("reviewer"),)),
 )
 EXHIBITS = (
     Exhibit("photo", BUREAU.id, "0" * 64, 7, "image/jpeg", NOW),
     Exhibit("foreign-photo", STRANGER.id, "1" * 64, 7, "image/jpeg", NOW),
 )
-ALL = (FACTORY, NEWCOMER, AGENT, BUREAU, PORT_SIDE, STRANGER, CUSTOMS, PORT, OTHER_PORT)
+ALL = (FACTORY, NEWCOMER, AGENT, BUREAU, PORT_SIDE, STRANGER, CUSTOMS, FAR_CUSTOMS, PORT, OTHER_PORT)
 
 
 def blacklisting(code: str) -> rulebook.Rules:
@@ -99,6 +137,8 @@ class World:
     messages: int = 0
     asked: list[Query] = field(default_factory=list)
     audit: list[AuditEntry] = field(default_factory=list)
+    figures: list[Figure] = field(default_factory=list)
+    reports: list[MadeReport] = field(default_factory=list)
     parts: set[tuple[str, str]] = field(default_factory=set)
     """Who takes part in which case, beside those who opened theirs."""
 
@@ -117,6 +157,16 @@ class World:
         )
         return self.decide(occasion, now)
 
+    def act(self, task: str, option: str, office: Partner, person: str, *, now: datetime = NOW) -> list[Effect]:
+        """A person of that office decides the task as it stands."""
+        self.messages += 1
+        found = self.ground.tasks[task]
+        document = Decision.model_validate(
+            {"task": task, "option": option, "task_version": found.version, "office": found.office or None}
+        )
+        actor = Actor(office, person)
+        return self.decide(Act("decision", document, actor, f"message-{self.messages}", now), now)
+
     def decide(self, occasion: Occasion, now: datetime = NOW) -> list[Effect]:
         """What any occasion comes to."""
         desk = self.flows.desk(occasion, Facts(), self.rules, now)
@@ -127,13 +177,17 @@ class World:
             desk = replace(desk, facts=self.ground.over(facts))
         parts = engine.decide(desk, self.flows)
         assert engine.decide(desk, self.flows) == parts
-        effects = engine.effects_of(parts)
-        check_reasons(occasion, effects)
-        applied = engine.apply_all(desk, parts)
+        check_reasons(occasion, engine.effects_of(parts))
+        return self._take(parts, engine.apply_all(desk, parts))
+
+    def _take(self, parts: Sequence[engine.Part], applied: Applied) -> list[Effect]:
+        """Let what was decided be so; its effects."""
         self.ground.take(applied)
         self._set(applied)
         self.audit += applied.audit
-        return effects
+        self.figures += [replace(one, number=len(self.figures) + n) for n, one in enumerate(applied.figures, 1)]
+        self.reports += applied.reports
+        return engine.effects_of(parts)
 
     def _set(self, applied: Applied) -> None:
         for id_, deadline in applied.deadlines.items():
@@ -159,10 +213,16 @@ class World:
                 return Registered()  # what is registered is laid over it
             case ExhibitById():
                 return next((one for one in EXHIBITS if one.id == query.id and one.test == query.test), None)
-            case CasesByKeys() | Waiting() | LinkedCases() | TasksOf() | ActsOn() | SubscriptionsOf():
+            case CasesByKeys() | Waiting() | LinkedCases() | TasksOf() | ActsOn() | Told() | SubscriptionsOf():
                 return ()
-            case CaseById() | TaskById() | Ledger() | LedgerEntry():
+            case CaseById() | TaskById() | Ledger() | LedgerEntry() | TallyOf() | DrawOf():
                 return None
+            case LastFigure():
+                return len(self.figures)
+            case FiguresIn():
+                return sums_of(self.figures, query)
+            case LastReport():
+                return next((one for one in reversed(self.reports) if one.name == query.name), None)
             case PersonById():
                 return next((p for p in PERSONS if p.id == query.id), None)
             case NextNumber():
@@ -183,6 +243,35 @@ class World:
     @property
     def waiting(self) -> list[str]:
         return sorted(set(self.ground.waits) - self.ground.attached)
+
+
+@dataclass
+class Watched(World):
+    """The same, with the watcher over every decision."""
+
+    def decide(self, occasion: Occasion, now: datetime = NOW) -> list[Effect]:
+        """What any occasion comes to, once it has passed the watcher."""
+        known = Facts()
+        while True:
+            desk = self.flows.desk(occasion, self.ground.over(known), self.rules, now)
+            try:
+                decision = engine.conclude(desk, self.flows)
+            except Unknown as unknown:
+                known = known.plus({query: Answer(self._answer(query)) for query in unknown.queries})
+                continue
+            check_reasons(occasion, engine.effects_of(decision.parts))
+            return self._take(decision.parts, decision.applied)
+
+    @property
+    def records(self) -> list[Case]:
+        """All risk records, in the order of their ids."""
+        return [case for id_, case in sorted(self.ground.cases.items()) if case.kind == "risk"]
+
+    @property
+    def consignment(self) -> Case:
+        """The only consignment there is."""
+        (case,) = (case for case in self.ground.cases.values() if case.kind == "consignment")
+        return case
 
 
 def check_reasons(occasion: Occasion, effects: list[Effect]) -> None:
@@ -216,6 +305,7 @@ def outbound(**changes: object) -> Declaration:
         "direction": "outbound",
         "function": "9",
         "client_reference": "E-1",
+        "kind": "24",
         "declared_at": "2026-11-20T15:00:00+08:00",
         "declaration_organisation": ORIGIN,
         "inspection_organisation": ORIGIN,
@@ -241,6 +331,7 @@ def outbound(**changes: object) -> Declaration:
 def inbound(**changes: object) -> Declaration:
     values: dict[str, object] = {
         "direction": "inbound",
+        "kind": "13",
         "consignee": {"code": "3701000001", "name": "齐鲁食品有限公司"},
         "consignor": None,
         "inspection_organisation": PORT_BUREAU,

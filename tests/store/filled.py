@@ -148,7 +148,7 @@ def statements(dialect: str, shape: Shape) -> Iterator[str]:
         "messages",
         f"{d.id('1')}, {payload}, CASE WHEN i <= {wide} THEN i ELSE 1 END, {partner}, 'edifact', 'edifact:CUSDEC:D:96B:UN', "
         f"'M' || {d.text('i')}, {verdict}, {at}, 'R' || {d.text('i')}, 'declaration', {document}, '[]', {case}, {test}, "
-        "'schema', 'mapping'",
+        "'schema', 'mapping', ''",
         1,
         waiting,
     )
@@ -215,12 +215,24 @@ def statements(dialect: str, shape: Shape) -> Iterator[str]:
     account = f"{live}, 1, 'KGM', 'firm1', '{{}}', '1000000', '0', '{count // 4}', {count // 4}, '', {live}"
     yield rows("ledgers", f"'quota-' || {d.text('i - 1')}, {account}")
     yield f"{drawn} WHERE i % 4 = 0"
+    day = "CASE WHEN i % 2 = 0 THEN '2026-01-01' ELSE '2026-01-02' END"
+    told = f"'accepted', {case}, {day}, '{{}}', '{{}}', 1, {case}, {message}, {at}"
+    yield rows("figures", f"{live}, i, {told}")
+    made = f"'2026-01-01', '2026-01-31', '2026-01-01', i, {at}, {d.bytes(BODY)}"
+    yield rows("reports", f"'report-' || {d.text('i')}, {live}, {made}")
+    yield rows("tallies", f"'spot', 'stratum-' || {d.text('i')}, 'w', {live}, 1, 1, 0")
+    chosen = f"'stratum', 'w', i, '00', {live}, 'chance', 0, '{{}}', {case}, {message}, {at}"
+    yield rows("draws", f"'spot', 'item-' || {d.text('i')}, {live}, {chosen}")
     yield rows("reservations", f"{d.id('1')}, 'number:live:declaration', '', 1, i")
     yield (
         f"INSERT INTO counters VALUES ('deliveries', {2 * count + 10}), ('registry', 1), "
-        f"('number:live:declaration', {count}), "
+        f"('number:live:declaration', {count}), ('figures:live', {count}), "
         + ", ".join(f"('feed:{t}:{f}', {count})" for t in ("live", "test") for f in ("status", "inbox", "clearance"))
     )
+    exhibit = f"'' || {d.text('i')}, '{SHA256}', 7, 'image/png', {at}, NULL, '', '', {test}"
+    yield rows("exhibits", f"{d.id('9')}, i, {partner}, {exhibit}")
+    version = f"{live}, 1, '2026-01-01', 'registered', 'Somebody', {d.bytes(BODY)}, 'bureau', {message}, {at}"
+    yield rows("subjects", f"'uscc', {d.hex('i', 18)}, {version}")
     yield from _log(d, shape)
     yield from _registry(d, count)
 

@@ -20,9 +20,11 @@ from gateway.decide.effects import (
     Attach,
     Claim,
     Close,
+    Count,
     Effect,
     Free,
     Grant,
+    KeepReport,
     Link,
     Move,
     NewCase,
@@ -32,6 +34,7 @@ from gateway.decide.effects import (
     Reverse,
     Settle,
     Subscribe,
+    Tell,
     Use,
     Wait,
 )
@@ -41,8 +44,10 @@ from gateway.decide.facts import (
     Answer,
     CaseById,
     CasesByKeys,
+    DrawOf,
     ExhibitById,
     Facts,
+    LastReport,
     Ledger,
     LedgerEntry,
     LinkedCases,
@@ -52,14 +57,16 @@ from gateway.decide.facts import (
     Query,
     Subject,
     SubscriptionsOf,
+    TallyOf,
     TaskById,
     TasksOf,
+    Told,
     Waiting,
 )
 from gateway.decide.tasks import TaskKind
 from gateway.errors import FactsMoved
 from gateway.findings import make_finding
-from gateway.model import ActDone, Exhibit, Person, Registered, Stage, Subscription, TaskState, Terms
+from gateway.model import ActDone, Draw, Exhibit, MadeReport, Person, Registered, Stage, Subscription, TaskState, Terms
 from gateway.store.contract import SUBSCRIPTIONS, AccountChange, CaseChange, CaseLink, Outcome, Work, WorkKind
 from gateway.store.contract import Wait as StoredWait
 from gateway.store.memory import MemoryDecisions
@@ -128,6 +135,10 @@ def parts(applied: Sequence[Applied]) -> dict[str, object]:
         "deadlines": {id_: deadline for one in applied for id_, deadline in one.deadlines.items()},
         "tasks": tuple(task for one in applied for task in one.tasks.values()),
         "subscriptions": tuple(wanted for one in applied for wanted in one.subscriptions.values()),
+        "figures": tuple(figure for one in applied for figure in one.figures),
+        "reports": tuple(report for one in applied for report in one.reports),
+        "tallies": tuple(tally for one in applied for tally in one.tallies.values()),
+        "draws": tuple(draw for one in applied for draw in one.draws),
         "subjects": tuple(version for one in applied for version in one.subjects),
     }
 
@@ -207,12 +218,17 @@ DOCUMENT = outbound()
 TASKS = {"review": TaskKind("review", "declaration", "review", {"let": "accept", "stop": "refuse"})}
 ASK = Ask("t", "review", CASE, office="370100", reasons=(make_finding("decide.repeat"),), evidence=("e-1",))
 GRANT = Grant("quota", "G", Decimal(10), "TNE", FACTORY.id, Terms(draws_max=2))
+DRAW = Draw("spot", "370100", "2026-11-13/30", "N-1", 1, "00", chosen=True, reason="chance", chosen_before=0)
+REPORT = MadeReport("trial", date(2026, 11, 1), date(2026, 11, 30), date(2026, 11, 1), 7, NOW, {"total": "0"})
 FIRM = Subject("uscc", "9137", date(2026, 11, 30))
 UNASKED = Facts(
     {
         TaskById("t"): Answer(None),
         Ledger("quota"): Answer(None),
         LedgerEntry("quota", "G"): Answer(None),
+        Told("E-1"): Answer(()),
+        TallyOf("spot", "370100", "2026-11-13/30"): Answer(None),
+        DrawOf("spot", "N-1"): Answer(None),
         FIRM: Answer(Registered()),
     }
 )
@@ -237,6 +253,10 @@ QUESTIONS: dict[str, tuple[Query, Sequence[Effect]]] = {
     "a task that nobody had asked": (TaskById("t"), [*OPENED, ASK]),
     "a case that had no open task": (TasksOf(CASE), [*OPENED, ASK]),
     "a partner that had no subscription": (SubscriptionsOf(FACTORY.id), [Subscribe(WANTED)]),
+    "a subject of which nothing was told": (Told("E-1"), [Tell("accepted", "E-1", {"direction": "outbound"})]),
+    "a stratum in which nothing was drawn": (TallyOf("spot", "370100", "2026-11-13/30"), [Count(DRAW)]),
+    "an item that was not drawn": (DrawOf("spot", "N-1"), [Count(DRAW)]),
+    "a report that was not made": (LastReport("trial"), [KeepReport(REPORT)]),
     "a subject of which nothing was registered": (
         Subject("uscc", "9137", date(2026, 12, 1)),
         [Register("uscc", "9137", date(2026, 11, 30), "registered")],

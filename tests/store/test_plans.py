@@ -18,7 +18,7 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,20 +31,29 @@ from gateway.decide.facts import (
     ActsOn,
     CaseById,
     CasesByKeys,
+    DrawOf,
+    ExhibitById,
     Facts,
+    FiguresIn,
+    LastFigure,
+    LastReport,
     Ledger,
     LedgerEntry,
     LinkedCases,
     NextNumber,
+    OwnCases,
     PartnerById,
     PartnerByIdentifier,
     PersonById,
+    Subject,
     SubscriptionsOf,
+    TallyOf,
     TaskById,
     TasksOf,
+    Told,
     Waiting,
 )
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, NotFound
 from gateway.findings import make_finding
 from gateway.model import (
     Agreement,
@@ -53,20 +62,28 @@ from gateway.model import (
     Deadline,
     DeliveryState,
     Direction,
+    Draw,
     Entry,
     EntryState,
+    Exhibit,
+    Figure,
     Identifier,
     InterchangeRef,
+    MadeReport,
     Partner,
     Person,
     Role,
+    Stage,
+    SubjectVersion,
     Subscription,
     Syntax,
+    Tally,
     Task,
     TaskState,
 )
 from gateway.store import open_store, tables
 from gateway.store.contract import (
+    ANYONE,
     UNCONFIRMED,
     AccountChange,
     Alert,
@@ -82,6 +99,7 @@ from gateway.store.contract import (
     Settlement,
     Share,
     StagedMessage,
+    Viewer,
     Wait,
 )
 from gateway.store.database import PLANNER
@@ -89,7 +107,7 @@ from gateway.store.sql_store import SqlStore
 from tests.store import filled
 from tests.store.conftest import database_url, on_server
 from tests.store.filled import Shape
-from tests.store.made import LEASE, NOW, accept, delivery, feed_entry, message, outcome, receipt
+from tests.store.made import LEASE, NOW, accept, claim, delivery, feed_entry, message, outcome, receipt, sha256
 
 COUNT = 25_000
 SHAPE = Shape(COUNT)
@@ -107,6 +125,7 @@ SMALL = {
 
 WALKED = {
     r"SELECT count\(\*\)": "counting what waits ends at contract.COUNTED",
+    r"SELECT figures.kind, figures.day, .*GROUP BY": "a report reads all facts of its period, once",
     r"UPDATE deliveries SET .*due_at=.* WHERE deliveries.state != ": "all that waits is held when the store was set back",
     r"UPDATE deadlines SET fence=.*holder <> ''": "those that are claimed just now, which an index of their own holds",
 }
@@ -245,6 +264,16 @@ async def read_all(store: SqlStore) -> None:
         await store.accounts(holder, f"quota-{MIDDLE}", 50)
     for after in ("", SHAPE.id("1", MIDDLE)):
         assert len(await store.entries("quota-0", after, 50)) == 50
+    for report in ("report-1", "report-0"):
+        await store.reports(report, "", 10)
+        await store.reports(report, "2026-02-01", 10)
+        await store.report(report, date(2026, 1, 1))
+    assert await store.last_figure() == COUNT - filled.WAITING
+    await store.figure_sums(FiguresIn(("accepted",), date(2026, 1, 1), date(2026, 1, 31), 0, COUNT))
+    assert len(await store.draws("spot", "w", ("", 0), 50)) == 50
+    assert len(await store.draws("spot", "w", ("stratum", COUNT - filled.WAITING - 5), 50)) == 5
+    await store.cases_of_kind("risk", "", 10)
+    await store.cases_of_kind("risk", SHAPE.id("c", MIDDLE), 10)
     await store.pressure()
     for index in (0, MIDDLE, SHAPE.leaves - 1):
         await store.proven(index)
@@ -296,6 +325,12 @@ async def take_in_and_decide(store: SqlStore) -> None:
         ActsOn(SHAPE.id("c", MIDDLE + 1)),
         PersonById("e00000007-person"),
         SubscriptionsOf("e00000007"),
+        Told(SHAPE.id("c", MIDDLE + 1)),
+        LastFigure(),
+        FiguresIn(("accepted",), date(2026, 1, 1), date(2026, 1, 31), COUNT - 10, COUNT),
+        LastReport("report-7"),
+        TallyOf("spot", f"stratum-{MIDDLE}", "w"),
+        DrawOf("spot", f"item-{MIDDLE}"),
     ]
     known = await store.facts(queries, Facts(), "m-new")
     account = known[Ledger("quota-0")]
@@ -322,6 +357,10 @@ async def take_in_and_decide(store: SqlStore) -> None:
             links=(CaseLink("c-new", "call", SHAPE.id("c", MIDDLE + 1)),),
             tasks=(Task("t-new", 1, "review", "c-new", "declaration", "370100", "review", {"let": "accept"}, NOW),),
             deadlines={name: Deadline(name, "notice", "c-new", NOW) for name in ("due-1", "due-2", "due-3")},
+            figures=(Figure("accepted", "c-new", NOW.date()),),
+            reports=(MadeReport("new", NOW.date(), NOW.date(), NOW.date(), 1, NOW),),
+            tallies=(Tally("spot", "new", "w", 1, 1),),
+            draws=(Draw("spot", "new", "w", "new", 1, "00", chosen=False, reason="chance", chosen_before=0),),
             answers=(Answered(SHAPE.id("d", MIDDLE + 2), receipt("x"), NOW),),
         )
     )
@@ -340,6 +379,7 @@ async def take_in_and_decide(store: SqlStore) -> None:
 async def let_terms_pass(store: SqlStore) -> None:
     """All that happens to deadlines."""
     late = LATER + timedelta(days=1)
+    await store.begin_deadlines([Deadline("begun", "report", "", late + timedelta(days=9))])
     first, second, third = await store.claim_deadlines(10, LEASE, late)
     await store.return_deadline(second.work, late, 1)
     await store.bury_deadline(third.work, Alert("deadline_dead", "due", (make_finding("decide.repeat"),), late))
@@ -360,6 +400,27 @@ async def let_terms_pass(store: SqlStore) -> None:
         await store.audit_lines(wanted, 10, 10)
     await store.audit_checkpoint()
     assert await store.audit_log_on(await store.audit_log_from(), 10)
+    await show_and_register(store)
+
+
+async def show_and_register(store: SqlStore) -> None:
+    """All that happens to evidence and to subjects of the registry."""
+    shown = Exhibit("e-new", "acme", sha256(b"picture"), 7, "image/png", NOW, transport_id="picture-1", body=b"picture")
+    for _ in range(2):
+        await store.keep_exhibit(shown, receipt("e-new", Stage.RECEIVED))
+    for viewer in (ANYONE, Viewer("acme"), Viewer("acme", test_only=True)):
+        with contextlib.suppress(NotFound):
+            await store.exhibit("e-new", viewer, ["370100"])
+    for after in ("", SHAPE.id("9", MIDDLE)):
+        await store.exhibits_of("acme", after, 50)
+    value = f"{MIDDLE:018x}"
+    assert len(await store.subject_versions("uscc", value)) == 1
+    own = [OwnCases(partner, key) for partner in ("bureau", "stranger") for key in ("CONTRACT-1", "BOX-1", "c-new")]
+    asked = [Subject("uscc", value, date(2026, 3, 1)), ExhibitById("e-new"), *own]
+    known = await store.facts(asked, Facts(), "m")
+    claimed = await claim(store, 10**9 + 77)
+    version = SubjectVersion("uscc", value, 2, date(2026, 3, 2), "suspended", at=NOW)
+    await store.commit(outcome(claimed, finished=False, facts=known, subjects=(version,)))
 
 
 AUDITED = AuditEntry(NOW, "task.decide", "done", "acme", "p", "reviewer", "t-new", "c-new", "370100", "alarm")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -38,6 +38,8 @@ FIRM = Partner(
     "Asia/Shanghai",
     "A",
     frozenset({"other"}),
+    direct_through=date(2026, 1, 1),
+    supervision_classes={"2008": "II", "04": "III"},
 )
 AGREEMENT = Agreement(
     "firm-in",
@@ -51,6 +53,7 @@ AGREEMENT = Agreement(
     attempt_timeout=2.5,
     second_opinion=True,
     mapping="declaration/firm",
+    without_declaration=True,
 )
 KEY = Credential(
     "k1", "firm", "hash1", frozenset({"send"}), test=True, valid_from=NOW - timedelta(1), valid_until=NOW, label="ERP"

@@ -79,7 +79,8 @@ def test_pair(spec: str, context: Context, wire: str, value: Any, written: str) 
         ("code:country", UN, "XX", "translate.code", "XX"),
         ("code:country", CIQ, "999", "translate.code", "999"),
         # The inspection service's 5 is a passenger; kept as it stands it would be taken for mail.
-        ("code:transport_mode", CIQ, "5", "translate.code", None),
+        # Nor is it wrong: the list is a selection.
+        ("code:transport_mode", CIQ, "5", "translate.code.unlisted", None),
         ("datetime:203", UN, "202602300000", "translate.datetime", None),
     ],
 )

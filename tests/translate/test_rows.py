@@ -42,6 +42,7 @@ def test_a_row_is_three_texts() -> None:
 def test_where_a_row_was_written_is_told_where_it_is_elsewhere() -> None:
     """And does not make it another row."""
     error = MappingInvalid("no such field")
-    assert Row("a", "X/1", "text").fault(error) == "no such field"
+    assert Row("a", "X/1", "text").fault(error) == "no such field (row ['a', 'X/1', 'text'])"
+    assert Row("a", "X/1", "text").fault(MappingInvalid("field 'a': no such")) == "field 'a': no such"
     assert Row("a", "X/1", "text", "row 1 of parts/party").fault(error) == "no such field (row 1 of parts/party)"
     assert Row("a", "X/1", "text", "row 1 of parts/party") == Row("a", "X/1", "text")

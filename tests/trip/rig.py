@@ -50,6 +50,7 @@ PARTNERS = (
         frozenset({Role.ENTERPRISE}),
         (Identifier("ciq-registration", "3702000002"), Identifier("ciq-registration", "3702000001")),
         credit_grade="A",
+        direct_through=START.date(),
     ),
     Partner("rival", "Rival", frozenset({Role.ENTERPRISE}), language="zh"),
     Partner("stranger", "Stranger", frozenset({Role.ENTERPRISE})),

@@ -12,13 +12,13 @@ import pytest
 from gateway.decide.deadlines import MOST_FAULTS
 from gateway.decide.tasks import DEADLINE, name_term
 from gateway.errors import StoreUnavailable
-from gateway.model import Deadline, Task, TaskState
+from gateway.model import Acknowledge, Deadline, Task, TaskState
 from gateway.store.contract import AuditWanted, ClaimedDeadline, Outcome
 from gateway.store.deadlines import SETTLING
 from gateway.trip import alarms, decider
 from gateway.trip.work import COMES_BACK
-from tests.trip.rig import House, declaration, house
-from tests.trip.test_answers import answer, as_json
+from tests.trip.rig import House, declaration, house, outgoing
+from tests.trip.test_answers import answer, as_json, delivered
 
 OVER = datetime(2026, 3, 31, 16, 0, tzinfo=UTC) + SETTLING
 """When the last day of March is over in China, and the store lets its deadlines be claimed."""
@@ -89,7 +89,7 @@ async def test_a_fault_of_ours_leaves_a_deadline_to_the_operator(
 
     tried = 0
     with monkeypatch.context() as patched:
-        patched.setattr(decider, "decide", breaks)
+        patched.setattr(decider, "conclude", breaks)
         now = OVER
         while claimed := await gateway.store.claim_deadlines(9, LEASE, now):
             gateway.clock.now = now
@@ -177,7 +177,8 @@ async def test_a_task_that_nobody_decides_is_told_and_still_waits(gateway: House
         Outcome(claimed.work, 1, finished=True, tasks=(task,), deadlines={deadline.id: deadline})
     )
     await let_pass(gateway)
-    (waiting,) = await gateway.store.open_tasks(["370200"], "", 9)
+    # That it is overdue is a risk record as well, with a task of its own.
+    (waiting,) = (one for one in await gateway.store.open_tasks(["370200"], "", 9) if one.kind == "review")
     assert (waiting.state, waiting.version, waiting.due_at) == (TaskState.EXPIRED, 2, None)
     (case,) = await gateway.store.case(case_id)
     assert [event.details["state"] for event in case.events if event.kind == "task"] == ["expired"]
@@ -185,4 +186,64 @@ async def test_a_task_that_nobody_decides_is_told_and_still_waits(gateway: House
     (line, *_) = await gateway.store.audit_lines(AuditWanted(), -1, 9)
     said = json.loads(line.body)
     assert (said["action"], said["actor"]["partner"], said["after"]["state"]) == ("task.expire", "", "expired")
-    assert await gateway.store.claim_deadlines(9, LEASE, OVER + timedelta(days=9)) == []
+    again = await gateway.store.claim_deadlines(9, LEASE, OVER + timedelta(days=9))
+    assert deadline.id not in {one.deadline.id for one in again}
+
+
+# Deliveries that their recipient is asked to acknowledge.
+
+ASKED = outgoing("bureau", "declaration", "edifact:CUSDEC:D:96B:UN", acknowledge=Acknowledge.ON_REQUEST)
+TERM = timedelta(days=1)
+
+
+async def asked(gateway: House) -> str:
+    """A declaration that went to the bureau as EDIFACT, with a request to acknowledge it; its reference."""
+    await gateway.store.import_partners((), (ASKED,), ())
+    await gateway.through(declaration("V1"))
+    (sent,) = await gateway.deliveries("bureau")
+    delivery = await gateway.store.delivery(sent.id)
+    (header,) = [raw for raw in delivery.body.decode().split("'") if raw.startswith("UNB+")]
+    assert header.split("+")[9] == "1", "0031, acknowledgement request"
+    return delivery.reference
+
+
+async def unacknowledged(gateway: House) -> list[tuple[str, str]]:
+    """(partner, reference) of the alerts there are once the term is over."""
+    gateway.clock.now += TERM + SETTLING
+    for claimed in await gateway.store.claim_deadlines(9, LEASE, gateway.clock.now):
+        await gateway.pipeline.alarms.process(claimed)
+    alerts = [json.loads(one.body) for one in await gateway.feed("alerts", "@operator")]
+    reasons = [one["reasons"][0] for one in alerts if one["alert"] == "unacknowledged"]
+    return [(one["args"]["partner"], one["value"]) for one in reasons]
+
+
+async def test_a_missing_acknowledgement_is_told_once_its_term_is_over(gateway: House) -> None:
+    """A recipient that was asked to acknowledge and did not is told to the operator, on the case too, once."""
+    reference = await asked(gateway)
+    assert await unacknowledged(gateway) == [("bureau", reference)]
+    assert await unacknowledged(gateway) == [("bureau", reference)]
+    (case,) = await gateway.store.case("TD-V1")
+    assert [event.details["alert"] for event in case.events if event.kind == "alert"] == ["unacknowledged"]
+
+
+@pytest.mark.parametrize("action", ["7", "4"])
+async def test_an_acknowledgement_takes_its_deadline_back(gateway: House, action: str) -> None:
+    """Whoever acknowledged in time, or refused, is not told of."""
+    reference = await asked(gateway)
+    body = f"UNH+1+CONTRL:D:3:UN'UCI+{reference}+CIQ:ZZ+BUREAU:ZZ+{action}{'+12' if action == '4' else ''}'UNT+3+1'"
+    await gateway.through(f"UNB+UNOC:3+BUREAU:ZZ+CIQ:ZZ+260305:0930+C1'{body}UNZ+1+C1'".encode(), "bureau")
+    assert await unacknowledged(gateway) == []
+
+
+async def test_a_business_answer_takes_it_back_too(gateway: House) -> None:
+    """Whoever answers what a document said has had it."""
+    await asked(gateway)
+    await delivered(gateway)
+    await gateway.through(answer("RV1", "TD-V1", "accepted", "A1"), "bureau")
+    assert await unacknowledged(gateway) == []
+
+
+async def test_whoever_is_not_asked_is_not_awaited(gateway: House) -> None:
+    """An agreement that asks for nothing sets no deadline."""
+    await gateway.through(declaration("V1"))
+    assert await unacknowledged(gateway) == []

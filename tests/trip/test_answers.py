@@ -16,10 +16,12 @@ from gateway.decide import effects as do
 from gateway.documents import Response
 from gateway.findings import make_finding
 from gateway.model import DeliveryState, MessageState, Place, Stage
+from gateway.parse.segments import MessageRead
+from gateway.parse.x12 import read as read_x12
 from gateway.store import tables
 from gateway.store.contract import AttemptResult, PayloadView
 from gateway.translate.outcome import Origins
-from gateway.trip.answers import placed
+from gateway.trip.answers import placed, read_advice
 from tests.trip.rig import House, codes, declaration, incoming, interchange, message, outgoing
 
 
@@ -215,3 +217,90 @@ def test_a_reason_is_placed_where_its_value_stood() -> None:
     bare = make_finding("decide.repeat")
     note = placed(do.Note("c", "repeat", (bare, at, elsewhere)), Origins(lambda: {"number": origin}))
     assert note == do.Note("c", "repeat", (bare, replace(at, place=origin), elsewhere))
+
+
+# An application's own answer, APERAK or 824, which no mapping reads.
+
+
+def aperak(reference: str, verdict: str, under: str) -> bytes:
+    """What the bureau's system says of the message with that reference."""
+    function, response = ("29", "AP") if verdict == "accepted" else ("27", "RE")
+    body = [
+        f"UNH+1+APERAK:D:96B:UN'BGM++{under}+{function}+{response}'DTM+137:202603050930:203'RFF+ACW:{reference}'",
+        "ERC+12'FTX+AAO+++NOT KNOWN HERE'" if verdict == "refused" else "",
+    ]
+    count = "".join(body).count("'") + 1
+    header = f"UNB+UNOC:3+BUREAU:ZZ+CIQ:ZZ+260305:0930+{under}'"
+    return f"{header}{''.join(body)}UNT+{count}+1'UNZ+1+{under}'".encode()
+
+
+def advice_824(reference: str, verdict: str, under: str) -> bytes:
+    """The same as an 824, whose OTI03 gives the reference."""
+    code = "TA" if verdict == "accepted" else "TR"
+    return x12("824", f"BGN*11*{under}*20260305*0930~OTI*{code}*TN*{reference}~", gs="AG", number=under)
+
+
+def x12(name: str, body: str, *, gs: str, number: str) -> bytes:
+    """One transaction set in its envelopes."""
+    count = body.count("~") + 2
+    isa = f"ISA*00*          *00*          *ZZ*{'BUREAU':15}*ZZ*{'CIQ':15}*260305*0930*U*00401*{number:0>9}*0*P*>~"
+    inner = f"GS*{gs}*BUREAU*CIQ*20260305*0930*{number}*X*004010~ST*{name}*0001~{body}SE*{count}*0001~GE*1*{number}~"
+    return f"{isa}{inner}IEA*1*{number:0>9}~".encode()
+
+
+@pytest.mark.parametrize("write", [aperak, advice_824])
+@pytest.mark.parametrize("verdict", ["accepted", "refused"])
+async def test_an_applications_answer_is_that_of_the_delivery_it_names(
+    gateway: House, write: Any, verdict: str
+) -> None:
+    """An APERAK or 824 is the `answered` of the delivery whose reference it gives; a refusal rings, on the case too."""
+    view = await gateway.through(declaration("R1"))
+    (sent,) = await delivered(gateway)
+    reference = (await gateway.store.delivery(sent)).reference
+    told = await gateway.through(write(reference, verdict, "7001"), "bureau")
+    assert states(told) == [MessageState.ACCEPTED], codes(told)
+    assert told.messages[0].case_id == view.messages[0].case_id
+    assert (await gateway.store.delivery(sent)).state is DeliveryState.ANSWERED
+    (receipt,) = [r for r in await gateway.store.receipts_of([sent]) if r.stage is Stage.ANSWERED]
+    body = json.loads(receipt.body)
+    assert (body["verdict"], body["answer_sha256"]) == (verdict, told.payload.sha256)
+    alerts = [json.loads(one.body) for one in await gateway.feed("alerts", "@operator")]
+    assert [one["alert"] for one in alerts] == (["answer_refused"] if verdict == "refused" else [])
+
+
+def test_an_824_names_a_group_by_its_number() -> None:
+    """OTI08, filled up with zeros or not, goes before OTI03; of many OTI each is an answer of its own."""
+    body = "BGN*11*1*20260305*0930~OTI*TA*TN*A1*****000000012~OTI*TE*TN*A2~OTI*TR*TN*A3*****13~"
+    (read,) = [
+        event.message for event in read_x12(x12("824", body, gs="AG", number="1")) if isinstance(event, MessageRead)
+    ]
+    told = [(one.references, one.is_refused) for one in read_advice(read)]
+    assert told == [(("000000012", "12", "A1"), False), (("A2",), False), (("13", "A3"), True)]
+
+
+@pytest.mark.parametrize("write", [aperak, advice_824])
+async def test_an_answer_that_names_no_delivery_answers_none(gateway: House, write: Any) -> None:
+    """A reference that nobody was sent, or somebody else was, changes no delivery; the answer is kept all the same."""
+    await gateway.through(declaration("R1"))
+    (sent,) = await delivered(gateway)
+    reference = (await gateway.store.delivery(sent)).reference
+    for who, named, under in (("bureau", "NOSUCH", "7001"), ("rival", reference, "7002")):
+        body = (
+            write(named, "accepted", under).replace(b"BUREAU", b"RIVAL ")
+            if who == "rival"
+            else write(named, "accepted", under)
+        )
+        await gateway.through(body.replace(b"RIVAL :", b"RIVAL:"), who)
+        assert (await gateway.store.delivery(sent)).state is DeliveryState.DELIVERED
+
+
+async def test_whoever_is_pushed_acknowledgements_hears_of_a_refusal_in_its_syntax(gateway: House) -> None:
+    """A business fault under an accepted message goes out as APERAK where acknowledgements are pushed, and no responses."""
+    await gateway.store.import_partners((), (outgoing("acme", "acknowledgement", "edifact:CONTRL"),), ())
+    text = message(1, "R9").replace("+TD-R9+9'", "+TD-R9+1'")  # cancels what was never declared
+    view = await gateway.through(interchange("R9", text))
+    assert states(view) == [MessageState.REJECTED]
+    pushed = {d.format: (await gateway.store.delivery(d.id)).body.decode() for d in await gateway.deliveries("acme")}
+    assert pushed.keys() == {"edifact:CONTRL", "edifact:APERAK:D:96B:UN"}
+    assert "+27+RE'" in pushed["edifact:APERAK:D:96B:UN"]
+    assert "UCM+1+CUSDEC:D:96B:UN+7'" in pushed["edifact:CONTRL"] or "UCI+R9" in pushed["edifact:CONTRL"]

@@ -58,7 +58,7 @@ SEAMS: dict[str, tuple[Any, str, str]] = {
     "check": (structure, "check", "TD-B2"),
     "translate": (Mapping, "read", "TD-B2"),
     "rules": (rules, "check", "TD-B2"),
-    "decide": (decider, "decide", "TD-B2"),
+    "decide": (decider, "conclude", "TD-B2"),
     "address and render": (Renderer, "render", "TD-B2"),
     "effects": (Dispatch, "_publish", "TD-B2"),
 }
@@ -141,7 +141,7 @@ async def test_one_message_fails_and_its_neighbours_go_on(
     [
         ("xml:EEntDeclIo:1", xsd, "check"),
         ("json:declaration:1", Mapping, "read"),
-        ("json:declaration:1", decider, "decide"),
+        ("json:declaration:1", decider, "conclude"),
     ],
 )
 async def test_xml_and_json_are_answered_with_a_response(
@@ -285,7 +285,7 @@ async def test_the_message_that_postgresql_refuses_is_found(
 
 async def test_what_failed_is_still_told_after_a_new_start(gateway: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """A payload that is taken up again behind a message that failed tells of it in its acknowledgement all the same."""
-    monkeypatch.setattr(decider, "decide", breaks(decider.decide, "TD-B1"))
+    monkeypatch.setattr(decider, "conclude", breaks(decider.conclude, "TD-B1"))
     monkeypatch.setattr(gateway.pipeline, "_chunk", 1)
     original = carry.Trip._acknowledgements
     lost = iter([True])
@@ -309,7 +309,7 @@ async def test_what_concerns_more_than_a_message_is_no_fault_of_one(
     gateway: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A store that does not answer, or a fact not asked yet, passes every seam: the payload waits and is decided later."""
-    original = decider.decide
+    original = decider.conclude
     away = iter([True])
 
     def decided(*args: Any) -> Any:
@@ -317,7 +317,7 @@ async def test_what_concerns_more_than_a_message_is_no_fault_of_one(
             raise StoreUnavailable
         return original(*args)
 
-    monkeypatch.setattr(decider, "decide", decided)
+    monkeypatch.setattr(decider, "conclude", decided)
     accepted = await gateway.send(batch())
     await gateway.work()
     assert (await gateway.store.payload(accepted.payload_id)).state is PayloadState.RECEIVED

@@ -97,7 +97,7 @@ HEADLINE = '[[line]]\nrank = 1\nword = "x"\nwhen = {{ {track} = ["{state}"] }}\n
         # Rules that are over, and a kind that nobody brings.
         (
             "schemas/rules/epidemic.toml",
-            '[[set]]\nsource = "t"\nvalid_from = 2001-01-01\nvalid_until = 2002-01-01\n',
+            '[[set]]\nsource = "t"\nvalid_from = 2001-01-01\nvalid_until = 2002-01-01\nunknown_place = "lock"\n',
             "no epidemic rules are in force on 2026-03-05",
         ),
         ("schemas/rules/lunar.toml", "", "schemas/rules/lunar.toml"),

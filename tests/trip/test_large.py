@@ -270,14 +270,14 @@ async def test_a_long_document_is_decided_off_the_loop_and_by_itself(
     gateway: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Deciding, writing and keeping a manifest of very many bills leave the loop free, and no two such are at it at once."""
-    real, threads = decider.decide, list[bool]()
+    real, threads = decider.conclude, list[bool]()
 
     def decided(*arguments: Any) -> Any:
         threads.append(threading.current_thread() is threading.main_thread())
         assert gateway.pipeline._one_long.locked()
         return real(*arguments)
 
-    monkeypatch.setattr(decider, "decide", decided)
+    monkeypatch.setattr(decider, "conclude", decided)
     view = await gateway.through(heavy.many_bills(carry.LONG + 1))
     assert [m.state for m in view.messages] == [MessageState.ACCEPTED]
     assert set(threads) == {False}

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
@@ -29,6 +29,26 @@ from gateway.web import app
 from gateway.web.application import application
 from gateway.web.services import Services
 
+REPORT = model.MadeReport(
+    "accepted_by_office",
+    date(2026, 2, 1),
+    date(2026, 2, 28),
+    date(2026, 2, 1),
+    7,
+    datetime(2026, 3, 5, tzinfo=UTC),
+    {
+        "report": "accepted_by_office",
+        "first_day": "2026-02-01",
+        "last_day": "2026-02-28",
+        "last_fact": 7,
+        "measure": "count",
+        "rows": ["declared_at"],
+        "columns": ["direction"],
+        "total": "3",
+        "lines": [{"row": ["370100"], "column": ["outbound"], "value": "3"}],
+        "corrections": [{"period": "2026-01-01", "row": ["370100"], "column": ["inbound"], "value": "-1"}],
+    },
+)
 LICENCE = model.Account(
     "licence:37-1:1",
     1,
@@ -288,6 +308,7 @@ async def fill(quiet: Quiet, notice: bytes = b"<ClearanceNotice/>", document: by
         Outcome(
             claimed.work, 1, finished=True, messages=(message,), cases=(case,), deliveries=(to_customs,),
             accounts=(AccountChange(LICENCE, ENTRIES),),
+            reports=(REPORT,),
             feed=(inbox, cleared),
             receipts=(
                 NewReceipt(model.Stage.CHECKED, "m-1", checked),

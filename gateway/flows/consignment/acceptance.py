@@ -11,6 +11,7 @@ from gateway.decide.parties import bureau
 from gateway.documents.declaration import Declaration
 from gateway.documents.parts import Movement
 from gateway.flows.consignment.cases import keys_of
+from gateway.flows.consignment.rules import DeclarationKinds
 from gateway.flows.consignment.tracks import Declared
 from gateway.model import Partner, Role
 
@@ -28,6 +29,9 @@ def accept_declaration(desk: Desk, case_id: str, declaration: Declaration, event
         Keep(case_id, "declaration", declaration),
         AddKeys(case_id, keys_of(declaration)),
     ]
+    kind = desk.rules.of(DeclarationKinds).find(declaration.kind)
+    if kind is not None and kind.inspection == "waived":
+        effects.append(Move(case_id, "inspection", "waive"))
     inspecting = bureau_in_charge(declaration, desk.facts, Declared.ACCEPTED)
     # The bureau that has just answered with the number knows the declaration already.
     if inspecting is not None and inspecting.id != desk.sender.id:

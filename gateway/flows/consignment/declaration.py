@@ -1,7 +1,8 @@
 """The declaration flow (报检): direct-through or review, amendment, replacement and cancellation.
 
 A declaration that needs no look gets its number here and now and goes to the inspecting bureau
-(直通); any other goes to the bureau declared to, whose answer sets the number (see response.py).
+(直通); any other goes to the bureau declared to, whose answer sets the number (see response.py). Once it is accepted, a
+change and a withdrawal are the bureau's to agree to: by its own system's answer, or by an officer (see changes.py).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gateway.check.rulebook import Credit, Review, Rules, Treatment
+from gateway.check.rulebook import Credit, Review, Treatment
 from gateway.check.rules import holds, walk
 from gateway.decide.answers import PRE_ENTERED, REVIEW_PASSED, fault, progress, refuse, response
 from gateway.decide.apply import apply, changed
@@ -27,8 +28,8 @@ from gateway.decide.effects import (
     Respond,
     Send,
 )
-from gateway.decide.facts import CasesByKeys, Facts, Key, PartnerByIdentifier, Query
-from gateway.decide.flow import Flow, Takes
+from gateway.decide.facts import CasesByKeys, Key, Query
+from gateway.decide.flow import Flow, On, Takes
 from gateway.decide.parties import REGISTRATION, bureau, bureau_questions, identified
 from gateway.decide.persons import name_rule
 from gateway.documents.declaration import Declaration
@@ -37,8 +38,22 @@ from gateway.documents.response import Outcome
 from gateway.findings import rejects
 from gateway.flows.consignment.acceptance import NUMBER, accept_declaration, bureau_in_charge, issue_number, party_of
 from gateway.flows.consignment.cases import CONSIGNMENT, STATUS, keys_of, subject_of
+from gateway.flows.consignment.changes import (
+    AMENDMENT,
+    CANCELLATION,
+    adopt_amendment,
+    ask_office,
+    find_dependent,
+    find_fixed,
+    find_standing,
+    tell_officers_word,
+)
+from gateway.flows.consignment.kinds import find_kind_faults
+from gateway.flows.consignment.rules import DeclarationKinds
+from gateway.flows.consignment.standing import Standing, find_standing_of, standing_questions
 from gateway.flows.consignment.tracks import DECLARATION, INSPECTION, Declared
-from gateway.flows.declared import declaration_of, enterprises_of, owner_code
+from gateway.flows.declared import declaration_of, owner_code
+from gateway.flows.enterprises import find_owner, tell_enterprise
 from gateway.model import Case, Finding, Partner
 
 _OUTCOMES = {
@@ -61,21 +76,20 @@ def decide(desk: Desk) -> list[Effect]:
     declaration = desk.document
     assert isinstance(declaration, Declaration)
     desk.facts.require(_questions(desk, declaration))
-    owner = _owner(declaration, desk.facts)
+    owner = find_owner(declaration, desk.facts)
     case, faults = _earlier(desk, declaration)
     faults = [*_sender_faults(desk, declaration, owner), *faults]
     if rejects(faults):
         return refuse(desk, subject_of(declaration), faults)
-    treatment = _treatment(declaration, owner, desk.sender, desk.rules)
     match declaration.function, case:
         case Function.ORIGINAL, None:
-            return _new(desk, declaration, treatment)
+            return _new(desk, declaration)
         case Function.ORIGINAL, Case() if case.tracks["declaration"] != Declared.REFUSED:
             return _repeat(desk, declaration, case)
         case Function.CANCELLATION, Case():
             return _cancel(desk, declaration, case)
         case _, Case():
-            return _change(desk, declaration, case, treatment)
+            return _change(desk, declaration, case)
         case _:
             return refuse(desk, subject_of(declaration), [fault("decide.declaration.unknown", "function")])
 
@@ -83,8 +97,7 @@ def decide(desk: Desk) -> list[Effect]:
 def _questions(desk: Desk, declaration: Declaration) -> list[Query]:
     """All that is asked of every declaration, so that one trip to the store answers it."""
     questions = bureau_questions(declaration.declaration_organisation, declaration.inspection_organisation)
-    if (code := owner_code(declaration)[1]) is not None:
-        questions.append(PartnerByIdentifier(REGISTRATION, code))
+    questions += standing_questions(desk, declaration)
     if keys := _own_keys(declaration):
         questions.append(CasesByKeys(keys, desk.test))
     return questions
@@ -93,11 +106,6 @@ def _questions(desk: Desk, declaration: Declaration) -> list[Query]:
 def _own_keys(declaration: Declaration) -> frozenset[Key]:
     keys = (("declaration", declaration.number), ("reference", declaration.client_reference))
     return frozenset((kind, value) for kind, value in keys if value)
-
-
-def _owner(declaration: Declaration, facts: Facts) -> Partner | None:
-    _, code = owner_code(declaration)
-    return facts[PartnerByIdentifier(REGISTRATION, code)] if code else None
 
 
 def _sender_faults(desk: Desk, declaration: Declaration, owner: Partner | None) -> list[Finding]:
@@ -133,58 +141,49 @@ def _earlier(desk: Desk, declaration: Declaration) -> tuple[Case | None, list[Fi
     return numbered or referred, []
 
 
-def _treatment(declaration: Declaration, owner: Partner | None, sender: Partner, rules: Rules) -> Treatment:
-    """How the goods' owner is treated; whoever is on the blacklist is excluded whatever the grade.
-
-    An owner who is no partner has no grade: an agent's own does not count for the goods of strangers.
-    """
-    code = owner_code(declaration)[1]
-    if rules.modes.is_blacklisted(enterprises_of(declaration)):
-        return Treatment.EXCLUDED
-    own = identified(sender, REGISTRATION)
-    if owner is None and (code is None or not own or code in own):
-        owner = sender
-    return rules.of(Credit).treatment(owner.credit_grade if owner else "")
-
-
-def _review_reasons(declaration: Declaration, treatment: Treatment, rules: Rules) -> list[Finding]:
+def _review_reasons(desk: Desk, declaration: Declaration, standing: Standing) -> list[Finding]:
     """Why the declaration cannot go straight through; nothing where it can."""
+    review, listed = desk.rules.of(Review), desk.rules.modes
     why = []
-    if treatment not in rules.of(Review).direct_through:
-        why.append(fault("decide.review.credit", treatment=treatment.value))
+    if standing.treatment not in review.direct_through:
+        why.append(fault("decide.review.credit", treatment=standing.treatment.value))
+    if review.direct_needs_approval and not standing.is_approved:
+        why.append(fault("decide.review.approval", *owner_code(declaration)))
+    if declaration.kind not in review.direct_kinds:
+        why.append(fault("decide.review.kind", "kind", declaration.kind))
     why += [
         fault("decide.review.condition", reason=reason.en, reason_zh=reason.zh)
-        for reason in rules.of(Review).reviewed
+        for reason in review.reviewed
         if all(holds(declaration, condition) for condition in reason.when)
     ]
-    why += [
-        fault("decide.review.negative_list", place, code)
-        for place, code in walk(declaration, "goods[].hs_code")
-        if rules.modes.find_listed(code, declaration.direction.value)
-    ]
+    for place, code in walk(declaration, "goods[].hs_code"):
+        if listed.find_listed(code, declaration.direction.value):
+            why.append(fault("decide.review.negative_list", place, code))
+        if code and (class_ := standing.class_of(code)) in review.reviewed_classes:
+            why.append(fault("decide.review.class", place, code, supervision=class_))
     return why
 
 
-def _new(desk: Desk, declaration: Declaration, treatment: Treatment) -> list[Effect]:
+def _new(desk: Desk, declaration: Declaration) -> list[Effect]:
+    if not declaration.client_reference:
+        # Without its sender's own number nobody could answer it, or ask for it.
+        return refuse(desk, subject_of(declaration), [fault("decide.declaration.no_reference", "client_reference")])
     case_id = desk.derive("case")
     opened = NewCase(case_id, desk.sender.id, CONSIGNMENT.name, tracks={"declaration": Declared.DECLARED})
     case = apply(desk, [opened]).cases[case_id].after
-    return _admit(desk, declaration, case, [opened], treatment)
+    return _admit(desk, declaration, case, [opened])
 
 
-def _admit(
-    desk: Desk,
-    declaration: Declaration,
-    case: Case,
-    opened: Sequence[Effect],
-    treatment: Treatment,
-) -> list[Effect]:
+def _admit(desk: Desk, declaration: Declaration, case: Case, opened: Sequence[Effect]) -> list[Effect]:
     """Decide on a declaration that is `declared`: straight through, or to review."""
     reviewing = bureau(desk.facts, declaration.declaration_organisation)
     if reviewing is None:
         path, value = "declaration_organisation", declaration.declaration_organisation or ""
         return refuse(desk, subject_of(declaration), [fault("decide.bureau.unknown", path, value)])
-    why = _review_reasons(declaration, treatment, desk.rules)
+    if faults := list(find_kind_faults(desk, declaration)):
+        return refuse(desk, subject_of(declaration), faults)
+    standing = find_standing_of(desk, declaration)
+    why = _review_reasons(desk, declaration, standing)
     rule = name_rule(Review.kind, desk.rules.of(Review).valid_from)
     issued = declaration.number
     exhausted = False
@@ -202,7 +201,7 @@ def _admit(
             AddKeys(case.id, keys_of(numbered)),
             Send(case.id, "declaration", numbered, party_of(reviewing), Purpose.INSPECTION),
         ]
-        if exhausted or treatment is Treatment.EXCLUDED:
+        if exhausted or standing.treatment is Treatment.EXCLUDED:
             decided.append(Alert("review", tuple(why), case.id))
     else:
         outcome, code = Outcome.ACCEPTED, REVIEW_PASSED
@@ -220,7 +219,7 @@ def _told(
     code: str | None = None,
     why: Sequence[Finding] = (),
 ) -> list[Effect]:
-    """Answer the sender, and put the same on its status feed."""
+    """Answer the sender, and put the same on its status feed; the goods' owner has it too, where another declared."""
     answer = response(
         desk,
         subject_of(declaration),
@@ -230,7 +229,13 @@ def _told(
         code=code,
         organisation=declaration.declaration_organisation,
     )
-    return [Respond(case.id, answer), progress(case.id, desk.sender.id, answer, case.status)]
+    effects: list[Effect] = [Respond(case.id, answer), progress(case.id, desk.sender.id, answer, case.status)]
+    owner = find_owner(declaration, desk.facts)
+    if owner is not None and owner.id != desk.sender.id:
+        subject = subject_of(declaration)
+        office = declaration.declaration_organisation
+        effects += tell_enterprise(desk, case, owner, subject, outcome, why=why, code=code, organisation=office)
+    return effects
 
 
 def _repeat(desk: Desk, declaration: Declaration, case: Case) -> list[Effect]:
@@ -249,12 +254,7 @@ def _content(declaration: Declaration) -> dict[str, object]:
     return declaration.model_dump(exclude={"number", "function"})
 
 
-def _change(
-    desk: Desk,
-    declaration: Declaration,
-    case: Case,
-    treatment: Treatment,
-) -> list[Effect]:
+def _change(desk: Desk, declaration: Declaration, case: Case) -> list[Effect]:
     """An amendment (function 4) or a replacement (5, or an original again after a refusal)."""
     event = "amend" if declaration.function is Function.CHANGE else "replace"
     earlier, before = declaration_of(case), case.tracks["declaration"]
@@ -264,23 +264,22 @@ def _change(
     if event == "amend":
         open_amendment = kept(case, "amendment", Declaration) if before == Declared.AMENDING else None
         declaration = _laid_over(open_amendment or earlier, declaration)
-    if earlier.number:
-        fixed = [
-            fault("decide.amendment.fixed", path, getattr(declaration, path))
-            for path in ("direction", "declaration_organisation")
-            if getattr(declaration, path) != getattr(earlier, path)
-        ]
-        if fixed:
-            return refuse(desk, subject_of(earlier), fixed, case.id)
     state = taken.case.tracks["declaration"]
+    faults = list(find_kind_faults(desk, declaration)) if state != Declared.DECLARED else []
+    if earlier.number:
+        faults += find_fixed(desk, case, earlier, declaration)
+    if faults:
+        return refuse(desk, subject_of(earlier), faults, case.id)
     amended = declaration.model_copy(update={"number": earlier.number})
     if state == Declared.DECLARED:
-        return _admit(desk, amended, taken.case, taken.effects, treatment)
+        return _admit(desk, amended, taken.case, taken.effects)
     asked = bureau_in_charge(earlier, desk.facts, before)
     what = "amendment" if state == Declared.AMENDING else "declaration"
     effects: list[Effect] = [*taken.effects, Keep(case.id, what, amended)]
     if what == "declaration":
         effects.append(AddKeys(case.id, keys_of(amended)))
+    else:
+        effects += ask_office(desk, case, AMENDMENT, earlier, find_dependent(case))
     if asked is not None:
         effects.append(Send(case.id, "declaration", amended, party_of(asked), Purpose.INSPECTION))
     return [*effects, *_told(desk, amended, taken.case, Outcome.RECEIVED, PRE_ENTERED)]
@@ -310,7 +309,10 @@ def _cancel(desk: Desk, declaration: Declaration, case: Case) -> list[Effect]:
     asked = bureau_in_charge(earlier, desk.facts, case.tracks["declaration"])
     if asked is not None and not taken.late:
         effects.append(Send(case.id, "declaration", withdrawn, party_of(asked), Purpose.INSPECTION))
-    return [*effects, *_told(desk, earlier, taken.case, _OUTCOMES[taken.case.tracks["declaration"]])]
+    stands = find_standing(case)
+    if taken.case.tracks["declaration"] == Declared.CANCELLING and not taken.late:
+        effects += ask_office(desk, case, CANCELLATION, earlier, stands)
+    return [*effects, *_told(desk, earlier, taken.case, _OUTCOMES[taken.case.tracks["declaration"]], why=stands)]
 
 
 def _not_allowed(desk: Desk, declaration: Declaration, case: Case, event: str) -> list[Effect]:
@@ -324,6 +326,14 @@ FLOW = Flow(
     feeds=(STATUS,),
     case_kind=CONSIGNMENT,
     tracks=(DECLARATION, INSPECTION),
-    rules=(Credit, Review),
+    rules=(Credit, DeclarationKinds, Review),
     numbers=(NUMBER,),
+    tasks=(AMENDMENT, CANCELLATION),
+    reacts=(
+        On("declaration", "amendment_agreed", adopt_amendment),
+        *(
+            On("declaration", event, tell_officers_word)
+            for event in ("amendment_declined", "cancellation_agreed", "cancellation_declined")
+        ),
+    ),
 )

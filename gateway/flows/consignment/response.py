@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gateway.decide.answers import Subject, fault, progress, response, tell
+from gateway.decide.answers import Subject, fault, response, tell
 from gateway.decide.cases import Taken, kept, moved, moved_on, not_allowed
 from gateway.decide.desk import Desk
 from gateway.decide.effects import AddKeys, Alert, Effect, Hold, Keep, Note, Refuse
-from gateway.decide.facts import CasesByKeys, PartnerById
+from gateway.decide.facts import CasesByKeys, TasksOf
 from gateway.decide.flow import Flow, Takes
-from gateway.decide.parties import BUREAU, CUSTOMS_OFFICE, bureau, bureau_questions, declarer, identified
+from gateway.decide.parties import BUREAU, CUSTOMS_OFFICE, bureau, bureau_questions, identified
 from gateway.documents.clearance import ClearanceNotice
 from gateway.documents.declaration import Declaration
 from gateway.documents.parts import Movement
@@ -23,8 +23,13 @@ from gateway.documents.transfer import Transfer
 from gateway.findings import rejects
 from gateway.flows.consignment.acceptance import accept_declaration, issue_number
 from gateway.flows.consignment.cases import STATUS, amendment_open, keys_of, subject_of
+from gateway.flows.consignment.changes import find_standing
+from gateway.flows.consignment.competence import answering_offices, judging_offices
+from gateway.flows.consignment.rules import DeclarationKinds
 from gateway.flows.consignment.tracks import Cleared, Declared, Inspected
-from gateway.flows.declared import declaration_of
+from gateway.flows.consignment.transfer_changes import CHANGE, WITHDRAWAL, transfer_subject
+from gateway.flows.declared import INSPECTION_ORDER, InspectionOrder, declaration_of
+from gateway.flows.enterprises import enterprise_questions, tell_enterprises
 from gateway.model import Case, Finding, Role, derive_id
 
 Happening = tuple[str, str]
@@ -68,14 +73,21 @@ def decide(desk: Desk) -> list[Effect]:
     if known in case.keys:
         return [Note(case.id, "repeat", (fault("decide.repeat"),))]
     declaration = declaration_of(case)
-    asked = bureau_questions(declaration.declaration_organisation, declaration.inspection_organisation)
-    desk.facts.require([*asked, PartnerById(case.partner_id)])
+    transfer = kept(case, "transfer", Transfer)
+    asked = bureau_questions(
+        declaration.declaration_organisation,
+        declaration.inspection_organisation,
+        *((transfer.from_organisation, transfer.to_organisation) if transfer else ()),
+    )
+    desk.facts.require([*asked, *enterprise_questions(case)])
     if not _concerned(desk, answer, case, declaration):
         why = (fault("decide.sender.not_concerned", value=desk.sender.id),)
         return [Refuse(why, case.id), Alert("sender", why, case.id)]
     seen: list[Effect] = [AddKeys(case.id, frozenset({known}))]
     if answer.document == "declaration":
         return [*seen, *_on_declaration(desk, answer, case, declaration)]
+    if answer.document == "transfer" and (decided := _on_transfer(desk, answer, case)):
+        return [*seen, *decided]
     if answer.document in _DECLINABLE and answer.outcome is Outcome.REFUSED:
         return [*seen, *_declined(desk, answer, case, declaration)]
     return [*seen, Note(case.id, "answered", _told_reasons(answer))]
@@ -115,10 +127,14 @@ def _concerned(desk: Desk, answer: Response, case: Case, declaration: Declaratio
     """Whether the sender is one that the document was sent to."""
     bureaus = identified(desk.sender, BUREAU)
     if answer.document == "declaration":
-        return bool(bureaus & {declaration.declaration_organisation, declaration.inspection_organisation})
+        return bool(bureaus & answering_offices(case, declaration))
     if answer.document == "transfer":
         transfer = kept(case, "transfer", Transfer)
-        return transfer is not None and transfer.to_organisation in bureaus
+        if transfer is None:
+            return False
+        return transfer.to_organisation in bureaus or (
+            transfer.from_organisation in bureaus and CHANGE.name in _asked_of(desk, case, bureaus)
+        )
     if answer.document == "clearance":
         notice = kept(case, "clearance", ClearanceNotice)
         offices = identified(desk.sender, CUSTOMS_OFFICE)
@@ -161,10 +177,15 @@ def _on_declaration(
     if happening is None:
         return [Note(case.id, "answered", why)]
     track, event = happening
+    kind = desk.rules.of(DeclarationKinds).find(declaration.kind)
+    if event in ("pass", "fail") and not identified(desk.sender, BUREAU) & judging_offices(case, declaration, kind):
+        elsewhere = (fault("decide.kind.elsewhere", value=declaration.kind, kind=kind.zh if kind else "–"),)
+        return [Hold(case.id, elsewhere), Alert("status", elsewhere, case.id)]
     implied = moved_on(desk, case, *_implied(happening))
     taken = moved(desk, implied.case, track, event, why)
-    if taken is None:
-        held = (not_allowed(case, event),)
+    stands = find_standing(case) if event == "cancellation_agreed" else ()
+    if taken is None or (stands and not taken.late):
+        held = (not_allowed(case, event), *stands)
         return [Hold(case.id, held), Alert("status", held, case.id)]
     # A bureau that lets goods pass once more, where their withdrawal was asked for since, declines that.
     if taken.late and not (event == "pass" and implied.effects):
@@ -172,6 +193,9 @@ def _on_declaration(
         contradicts = event in ("fail", "refuse") and passed
         return [*taken.effects, *([Alert("contradiction", _reasons(taken), case.id)] if contradicts else [])]
     effects: list[Effect] = [*implied.effects, *taken.effects]
+    if track == "inspection" and event in ("assign", "order"):
+        order = InspectionOrder(office=_office(desk, answer, case, declaration), assigns_only=event == "assign")
+        effects.append(Keep(case.id, INSPECTION_ORDER, order))
     if event == "amendment_agreed":
         declaration = (kept(case, "amendment", Declaration) or declaration).model_copy(
             update={"number": declaration.number}
@@ -183,8 +207,10 @@ def _on_declaration(
         if rejects(faults):
             return [Hold(case.id, tuple(faults)), Alert("number", tuple(faults), case.id)]
     numbered = declaration.model_copy(update={"number": issued})
-    if event in ("accept", "amendment_agreed"):
+    if event == "accept":
         effects = accept_declaration(desk, case.id, numbered, event)
+    elif event == "amendment_agreed":
+        pass  # what the amendment changes follows from the event, whoever agreed
     elif issued != declaration.number:
         effects += [Keep(case.id, "declaration", numbered), AddKeys(case.id, keys_of(numbered))]
     if amendment_open(case) and event in ("pass", "fail"):
@@ -234,19 +260,63 @@ def _forward(
     declaration: Declaration,
     why: tuple[Finding, ...],
 ) -> list[Effect]:
-    """Tell the declarer what the bureau said, under the numbers that the declarer knows."""
-    to = declarer(case, desk.facts)
-    subject = subject_of(declaration)
-    said = response(
+    """Tell the enterprises what the bureau said, under the numbers that they know."""
+    return tell_enterprises(
         desk,
-        subject,
+        case,
+        subject_of(declaration),
         answer.outcome,
-        to.language,
         why=() if answer.outcome in (Outcome.ACCEPTED, Outcome.RELEASED) and len(why) == 1 else why,
         code=answer.code,
         organisation=answer.organisation or declaration.declaration_organisation,
     )
-    return [tell(case.id, to, said), progress(case.id, case.partner_id, said, case.status)]
+
+
+def _office(desk: Desk, answer: Response, case: Case, declaration: Declaration) -> str:
+    """Which of the sender's offices answers: the one that the answer names, else the first that has a part in the case."""
+    own = identified(desk.sender, BUREAU) & answering_offices(case, declaration)
+    return answer.organisation if answer.organisation in own else min(own, default="")
+
+
+def _on_transfer(desk: Desk, answer: Response, case: Case) -> list[Effect]:
+    """What an office says of a transfer: that it has taken it, or of what the other office has asked; nothing else."""
+    transfer = kept(case, "transfer", Transfer)
+    if transfer is None:
+        return []
+    bureaus = identified(desk.sender, BUREAU)
+    receives, issues = transfer.to_organisation in bureaus, transfer.from_organisation in bureaus
+    asked = _asked_of(desk, case, bureaus)
+    event = None
+    if issues and CHANGE.name in asked:
+        event = {Outcome.ACCEPTED: "change_agreed", Outcome.REFUSED: "change_declined"}.get(answer.outcome)
+    elif receives and WITHDRAWAL.name in asked:
+        event = {Outcome.CANCELLED: "withdrawal_agreed", Outcome.REFUSED: "withdrawal_declined"}.get(answer.outcome)
+    elif receives and answer.outcome is Outcome.ACCEPTED:
+        event = "take"
+    if event is None:
+        return []
+    why = _told_reasons(answer)
+    taken = None if _names_replaced(case, answer, transfer) else moved(desk, case, "transfer", event, why)
+    if taken is None or taken.late:
+        return [Note(case.id, "late", why)]
+    return [*taken.effects, *(_tell_taken(desk, taken.case, transfer) if event == "take" else ())]
+
+
+def _asked_of(desk: Desk, case: Case, bureaus: frozenset[str]) -> set[str]:
+    """The kinds of tasks that these offices are asked about the case."""
+    return {task.kind for task in desk.facts[TasksOf(case.id, desk.test)] if task.office in bureaus}
+
+
+def _tell_taken(desk: Desk, case: Case, transfer: Transfer) -> list[Effect]:
+    """The issuing office and the enterprises learn that the other office has the goods in hand."""
+    issuer = bureau(desk.facts, transfer.from_organisation)
+    effects: list[Effect] = []
+    if issuer is not None and issuer.id != desk.sender.id:
+        answer = response(desk, transfer_subject(transfer), Outcome.ACCEPTED, issuer.language)
+        effects.append(tell(case.id, issuer, answer))
+    subject = subject_of(declaration_of(case), "transfer", transfer.number)
+    office = transfer.to_organisation
+    return [*effects, *tell_enterprises(desk, case, subject, Outcome.ACCEPTED, organisation=office)]
 
 
 def _declined(
@@ -262,20 +332,16 @@ def _declined(
     """
     why = _told_reasons(answer)
     declined = kept(case, answer.document, _DECLINABLE[answer.document])
-    named = answer.notice_number if answer.document == "clearance" and answer.notice_number else answer.number
-    replaced = declined is not None and named != declined.number and (_KEY_OF[answer.document], named) in case.keys
+    replaced = declined is not None and _names_replaced(case, answer, declined)
     taken = None if replaced else moved(desk, case, answer.document, "decline", why)
     if taken is None or taken.late:
         return [Note(case.id, "late", why)]
-    to = declarer(case, desk.facts)
     subject = subject_of(declaration, answer.document, declined.number if declined is not None else None)
-    said = response(desk, subject, Outcome.HELD, to.language, why=why)
     effects: list[Effect] = [
         *taken.effects,
         Hold(case.id, why),
         Alert("declined", why, case.id),
-        tell(case.id, to, said),
-        progress(case.id, case.partner_id, said, taken.case.status),
+        *tell_enterprises(desk, taken.case, subject, Outcome.HELD, why=why),
     ]
     issuer = bureau(desk.facts, declined.from_organisation) if isinstance(declined, Transfer) else None
     if issuer is not None and isinstance(declined, Transfer):
@@ -283,6 +349,12 @@ def _declined(
         refused = response(desk, about, Outcome.REFUSED, issuer.language, why=why)
         effects.append(tell(case.id, issuer, refused))
     return effects
+
+
+def _names_replaced(case: Case, answer: Response, ours: Transfer | ClearanceNotice) -> bool:
+    """Whether the answer is about one that another, which is in force now, has replaced since."""
+    named = answer.notice_number if answer.document == "clearance" and answer.notice_number else answer.number
+    return named != ours.number and (_KEY_OF[answer.document], named) in case.keys
 
 
 FLOW = Flow(

@@ -71,14 +71,18 @@ _D, _I, _T, _C = Declared, Inspected, Transferred, Cleared
 _IN_FORCE = (_D.ACCEPTED, _D.AMENDING, _D.CANCELLING)
 """A declaration that the bureau has accepted, whatever was asked for since."""
 _AT_WORK = (_I.NONE, _I.ASSIGNED, _I.ORDERED, _I.SAMPLED, _I.TESTING, _I.TREATING)
-_NOT_AWAY = {
-    # Once the papers are at the port or with customs, it is too late to change what was declared.
-    "transfer": (_T.NONE, _T.WITHDRAWN, _T.EXPIRED),
-    "clearance": (_C.NONE, _C.WITHDRAWN, _C.EXPIRED),
-}
-_AT_BUREAU = {"inspection": (_I.NONE, _I.ASSIGNED, _I.ORDERED, _I.SAMPLED, _I.TESTING), **_NOT_AWAY}
+_NO_NOTICE = (_C.NONE, _C.WITHDRAWN, _C.EXPIRED)
+_NOT_FAILED = (_I.NONE, _I.ASSIGNED, _I.ORDERED, _I.SAMPLED, _I.TESTING, _I.PASSED, _I.WAIVED)
 _UNDONE = (_I.FAILED, _I.TREATING, _I.RETURNED, _I.DESTROYED)
-_NOT_FAILED = {"inspection": (*_AT_BUREAU["inspection"], _I.PASSED, _I.WAIVED), **_NOT_AWAY}
+# What customs has notice of is changed by another notice first.
+_AMENDABLE = {"inspection": _NOT_FAILED, "clearance": _NO_NOTICE}
+# It may be asked for as long as customs has matched nothing, and is agreed once all that was made of it is taken back.
+_CANCELLABLE = {"inspection": _NOT_FAILED, "clearance": (*_NO_NOTICE, _C.NOTIFIED, _C.MISMATCHED)}
+_NOTHING_STANDS = {
+    "inspection": _NOT_FAILED,
+    "transfer": (_T.NONE, _T.WITHDRAWN, _T.EXPIRED),
+    "clearance": _NO_NOTICE,
+}
 _WITH_CUSTOMS = (_C.NOTIFIED, _C.MATCHED, _C.RELEASED)
 
 DECLARATION = Track(
@@ -88,7 +92,7 @@ DECLARATION = Track(
         "accept": make_row(to(_D.ACCEPTED, _D.DECLARED, _D.IN_REVIEW), (*_IN_FORCE, _D.CANCELLED)),
         # A refusal after the acceptance is late; what the bureau finds while inspecting is the inspection's.
         "refuse": make_row(to(_D.REFUSED, _D.DECLARED, _D.IN_REVIEW), (_D.REFUSED, *_IN_FORCE, _D.CANCELLED)),
-        "amend": make_row({_D.IN_REVIEW: _D.IN_REVIEW, **to(_D.AMENDING, _D.ACCEPTED, _D.AMENDING)}, needs=_AT_BUREAU),
+        "amend": make_row({_D.IN_REVIEW: _D.IN_REVIEW, **to(_D.AMENDING, _D.ACCEPTED, _D.AMENDING)}, needs=_AMENDABLE),
         "amendment_agreed": make_row(to(_D.ACCEPTED, _D.AMENDING), (_D.ACCEPTED, _D.CANCELLING, _D.CANCELLED)),
         "amendment_declined": make_row(to(_D.ACCEPTED, _D.AMENDING), (_D.ACCEPTED, _D.CANCELLING, _D.CANCELLED)),
         "replace": make_row(
@@ -96,17 +100,17 @@ DECLARATION = Track(
                 **to(_D.DECLARED, _D.IN_REVIEW, _D.REFUSED),
                 **to(_D.AMENDING, _D.ACCEPTED, _D.AMENDING),
             },
-            needs=_AT_BUREAU,
+            needs=_AMENDABLE,
         ),
         "cancel": make_row(
             {**to(_D.CANCELLED, _D.DECLARED, _D.IN_REVIEW), **to(_D.CANCELLING, _D.ACCEPTED, _D.AMENDING)},
             (_D.CANCELLING, _D.CANCELLED),
-            needs=_NOT_FAILED,
+            needs=_CANCELLABLE,
         ),
         "cancellation_agreed": make_row(
             to(_D.CANCELLED, *_IN_FORCE),
             (_D.CANCELLED,),
-            needs=_NOT_FAILED,
+            needs=_NOTHING_STANDS,
             overtaken={"inspection": _UNDONE},
         ),
         "cancellation_declined": make_row(
@@ -160,10 +164,20 @@ TRANSFER = Track(
         "take": make_row(to(_T.TAKEN, _T.SENT, _T.EXPIRED), (_T.TAKEN,)),
         "decline": make_row(to(_T.DECLINED, _T.SENT), (_T.DECLINED, _T.TAKEN), overtaken={"clearance": _WITH_CUSTOMS}),
         "withdraw": make_row(
-            to(_T.WITHDRAWN, _T.SENT, _T.TAKEN, _T.DECLINED),
+            to(_T.WITHDRAWN, _T.SENT, _T.DECLINED),
             (_T.WITHDRAWN,),
             needs={"clearance": (_C.NONE, _C.MISMATCHED, _C.WITHDRAWN, _C.EXPIRED)},
         ),
+        # What the other office has taken is withdrawn with its agreement.
+        "withdrawal_agreed": make_row(
+            to(_T.WITHDRAWN, _T.TAKEN),
+            (_T.WITHDRAWN,),
+            needs={"clearance": (_C.NONE, _C.MISMATCHED, _C.WITHDRAWN, _C.EXPIRED)},
+        ),
+        "withdrawal_declined": make_row(to(_T.TAKEN, _T.TAKEN)),
+        # A change beyond what the other office may make by itself stands once both agree.
+        "change_agreed": make_row({_T.SENT: _T.SENT, _T.TAKEN: _T.TAKEN}, needs={"clearance": _NO_NOTICE}),
+        "change_declined": make_row({_T.SENT: _T.SENT, _T.TAKEN: _T.TAKEN}),
         "expire": make_row(to(_T.EXPIRED, _T.SENT), (_T.EXPIRED, _T.TAKEN, _T.DECLINED, _T.WITHDRAWN)),
     },
 )

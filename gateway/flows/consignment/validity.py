@@ -8,22 +8,26 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from gateway.decide.answers import Subject, fault, progress, response, tell
+from gateway.decide.answers import Subject, fault, response, tell
 from gateway.decide.cases import kept, moved
 from gateway.decide.deadlines import find_case, set_deadline, undo_deadline
 from gateway.decide.desk import Desk
-from gateway.decide.effects import Effect
-from gateway.decide.facts import PartnerById, PartnerByIdentifier
-from gateway.decide.parties import CUSTOMS_OFFICE, bureau, bureau_questions, declarer
+from gateway.decide.effects import Alert, Effect
+from gateway.decide.facts import PartnerByIdentifier
+from gateway.decide.parties import CUSTOMS_OFFICE, bureau, bureau_questions
 from gateway.documents.clearance import ClearanceNotice
 from gateway.documents.response import Outcome
 from gateway.documents.transfer import Transfer
 from gateway.flows.consignment.cases import subject_of
+from gateway.flows.consignment.tracks import Transferred
 from gateway.flows.declared import declaration_of
+from gateway.flows.enterprises import enterprise_questions, tell_enterprises
 from gateway.model import Case, Finding, Partner
 
 TRANSFER_ENDS = "transfer_validity"
 """The kind of a transfer's deadline."""
+TRANSFER_UNTAKEN = "transfer_untaken"
+"""The kind of the deadline at which both offices are told that a transfer was not taken."""
 NOTICE_ENDS = "notice_validity"
 """The kind of a clearance notice's deadline."""
 
@@ -45,6 +49,11 @@ def end(case: Case, kind: str) -> list[Effect]:
     return [undo_deadline(case.id, kind)]
 
 
+def end_transfer(case: Case) -> list[Effect]:
+    """Nothing waits for a transfer any more."""
+    return [undo_deadline(case.id, TRANSFER_ENDS), undo_deadline(case.id, TRANSFER_UNTAKEN)]
+
+
 def _end_of(desk: Desk, last_day: date) -> datetime:
     return desk.rules.calendar.end_of(last_day)
 
@@ -56,12 +65,32 @@ def expire_transfer(desk: Desk) -> list[Effect]:
     if case is None or transfer is None:
         return []
     desk.facts.require(
-        [*bureau_questions(transfer.from_organisation, transfer.to_organisation), PartnerById(case.partner_id)]
+        [*bureau_questions(transfer.from_organisation, transfer.to_organisation), *enterprise_questions(case)]
     )
     why = (fault("decide.transfer.expired", "valid_until", transfer.valid_until),)
     bureaus = [bureau(desk.facts, code) for code in (transfer.from_organisation, transfer.to_organisation)]
     about = Subject("transfer", transfer.client_reference, transfer.number, transfer.declaration_number)
     return _expire(desk, case, "transfer", why, about, bureaus)
+
+
+def alert_untaken(desk: Desk) -> list[Effect]:
+    """A transfer that the other office has neither taken nor declined in the term: both are told, and it stays open."""
+    case = find_case(desk)
+    transfer = kept(case, "transfer", Transfer) if case is not None else None
+    if case is None or transfer is None or case.tracks.get("transfer") != Transferred.SENT:
+        return []
+    desk.facts.require(bureau_questions(transfer.from_organisation, transfer.to_organisation))
+    why = (fault("decide.transfer.untaken", "number", transfer.number, office=transfer.to_organisation),)
+    about = Subject("transfer", transfer.client_reference, transfer.number, transfer.declaration_number)
+    offices = [bureau(desk.facts, code) for code in (transfer.from_organisation, transfer.to_organisation)]
+    return [
+        Alert("transfer_untaken", why, case.id),
+        *(
+            tell(case.id, office, response(desk, about, Outcome.HELD, office.language, why=why))
+            for office in offices
+            if office is not None
+        ),
+    ]
 
 
 def expire_notice(desk: Desk) -> list[Effect]:
@@ -75,7 +104,7 @@ def expire_notice(desk: Desk) -> list[Effect]:
         [
             *bureau_questions(notice.issuing_organisation),
             *([office] if office is not None else []),
-            PartnerById(case.partner_id),
+            *enterprise_questions(case),
         ]
     )
     why = (fault("decide.clearance.expired", "valid_until", notice.valid_until, notice=notice.number),)
@@ -94,12 +123,11 @@ def _expire(
     taken = moved(desk, case, track, "expire", why)
     if taken is None or taken.late:
         return list(taken.effects) if taken is not None else []
-    to = declarer(case, desk.facts)
-    told = response(desk, subject_of(declaration_of(case), track, about.number), Outcome.HELD, to.language, why=why)
+    subject = subject_of(declaration_of(case), track, about.number)
     others = {partner.id: partner for partner in concerned if partner is not None}
     return [
         *taken.effects,
+        *(end_transfer(case) if track == "transfer" else ()),
         *(tell(case.id, one, response(desk, about, Outcome.HELD, one.language, why=why)) for one in others.values()),
-        tell(case.id, to, told),
-        progress(case.id, case.partner_id, told, taken.case.status),
+        *tell_enterprises(desk, taken.case, subject, Outcome.HELD, why=why),
     ]

@@ -12,6 +12,7 @@ from gateway.decide.answers import fault
 from gateway.decide.facts import ActsOn, Facts
 from gateway.decide.parties import BUREAU, identified
 from gateway.decide.persons import Permit, asks_history, judge_person
+from gateway.decide.watch import RISK
 from gateway.model import ActDone, Task
 from gateway.registry.keys import READ
 from gateway.web import cursor, resources, views
@@ -46,7 +47,9 @@ async def list_(request: web.Request) -> web.Response:
     items = [
         views.task(task, language, permit, now)
         for task, permit in zip(page, permits, strict=True)
-        if not mine or (permit.holds and not _is_anothers(task, caller, now))
+        if (not mine or (permit.holds and not _is_anothers(task, caller, now)))
+        # That there is a risk record is for those to know who may answer it.
+        and (task.track != RISK or permit.holds)
     ]
     next_ = cursor.encode("tasks", page[-1].id) if len(found) > limit else None
     return answer(resources.TaskPage(items=items, next=next_), language=language)

@@ -42,7 +42,10 @@ def test_a_notice_goes_to_customs():
     world = transferred()
     effects = world.send(notice(NUMBER), PORT_SIDE)
     assert world.case.status == "notified"
-    assert [(s.document_type, s.to.partner_id) for s in of(effects, Send)] == [("clearance", "customs")]
+    assert [(s.document_type, s.to.partner_id) for s in of(effects, Send)] == [
+        ("clearance", "customs"),
+        ("response", "factory"),
+    ]
     assert ("clearance", "customs") in {(p.feed, p.partner_id) for p in of(effects, Publish)}
     assert ("notice", f"{NUMBER}000") in world.case.keys
 
@@ -51,13 +54,13 @@ def test_an_unknown_customs_office_is_alerted():
     """The notice is not shown to other offices instead."""
     world = transferred()
     effects = world.send(notice(NUMBER, customs_office="5300"), PORT_SIDE)
-    assert not of(effects, Send)
+    assert [send.to.partner_id for send in of(effects, Send)] == ["factory"]
     assert codes(of(effects, Alert)[0].reasons) == ["decide.customs.unknown"]
 
 
 NOTICES_REFUSED = [
-    # No such declaration.
-    (PORT_SIDE, notice("370100226000009"), "decide.case.unknown"),
+    # No such declaration, from somebody who is not who issues it.
+    (STRANGER, notice("370100226000009"), "decide.case.unknown"),
     # Not the bureau it says.
     (STRANGER, notice(NUMBER), "decide.sender.not_concerned"),
     # A bureau that the consignment does not concern.
@@ -79,10 +82,12 @@ def test_a_notice_that_cannot_stand_never_reaches_customs(sender, document, code
 
 
 def test_no_notice_before_the_declaration_is_accepted():
-    """A declaration in review has no number, so nothing can be cleared under it."""
+    """A declaration in review has no number, so nothing can be cleared under it: the notice waits."""
     world = World()
     world.send(outbound(total_value_usd="9000000"), FACTORY)
-    assert of(world.send(notice(NUMBER), PORT_SIDE), Refuse)
+    effects = world.send(notice(NUMBER), PORT_SIDE)
+    assert not of(effects, Send)
+    assert (world.case.status, len(world.waiting)) == ("in_review", 1)
 
 
 def test_the_same_notice_again_goes_out_once():
@@ -92,7 +97,7 @@ def test_the_same_notice_again_goes_out_once():
     effects = world.send(notice(NUMBER, remarks="改单"), PORT_SIDE)
     assert codes(of(effects, Refuse)[0].reasons) == ["decide.clearance.open"]
     effects = world.send(notice(NUMBER, function="5", remarks="改单"), PORT_SIDE)
-    assert [s.document.remarks for s in of(effects, Send)] == ["改单"]
+    assert [s.document.remarks for s in of(effects, Send) if s.document_type == "clearance"] == ["改单"]
     assert world.case.status == "notified"
 
 
@@ -234,7 +239,7 @@ def test_a_withdrawn_notice_can_be_issued_again():
     world = notified()
     effects = world.send(notice(NUMBER, function="1", status="cancelled"), PORT_SIDE)
     assert world.case.status == "transferred"
-    assert [s.to.partner_id for s in of(effects, Send)] == ["customs"]
+    assert [s.to.partner_id for s in of(effects, Send)] == ["customs", "factory"]
     world.send(notice(NUMBER), PORT_SIDE)
     assert world.case.status == "notified"
 

@@ -101,31 +101,40 @@ def test_a_number_that_a_case_has_is_not_given_again():
 
 REVIEWED = [
     # Grade B is not described by any source: reviewed, to be cautious.
-    (NEWCOMER, newcomers(), "decide.review.credit"),
-    # Goods of an enterprise that nobody has graded, declared by a trusted one.
-    (FACTORY, outbound(consignor={"code": "9999999999", "name": "无名厂"}), "decide.review.credit"),
+    (NEWCOMER, newcomers(), ["decide.review.credit"]),
+    # Goods of an enterprise that nobody has graded or approved, declared by a trusted one.
+    (
+        FACTORY,
+        outbound(consignor={"code": "9999999999", "name": "无名厂"}),
+        ["decide.review.credit", "decide.review.approval"],
+    ),
+    # Nobody says whose goods they are: whoever declares lends them no grade of its own.
+    (FACTORY, outbound(consignor=None), ["decide.review.credit", "decide.review.approval"]),
+    # Another kind than plain inspection.
+    (FACTORY, outbound(kind="28"), ["decide.review.kind"]),
+    (FACTORY, outbound(kind=None), ["decide.review.kind"]),
     # Fireworks are on the export negative list.
     (
         FACTORY,
         outbound(goods=[{"sequence_number": 1, "hs_code": "3604100000", "ciq_code": "3604100000101"}]),
-        "decide.review.negative_list",
+        ["decide.review.negative_list"],
     ),
     # A dangerous good is looked at whoever declares it.
-    (FACTORY, outbound(goods=[{"hs_code": "2804100000", "un_number": "1049"}]), "decide.review.condition"),
+    (FACTORY, outbound(goods=[{"hs_code": "2804100000", "un_number": "1049"}]), ["decide.review.condition"]),
     # So is a great value.
-    (FACTORY, outbound(total_value_usd="5000000.01"), "decide.review.condition"),
+    (FACTORY, outbound(total_value_usd="5000000.01"), ["decide.review.condition"]),
 ]
 
 
-@pytest.mark.parametrize(("sender", "declaration", "code"), REVIEWED)
-def test_what_must_be_reviewed_gets_no_number(sender, declaration, code):
+@pytest.mark.parametrize(("sender", "declaration", "why"), REVIEWED)
+def test_what_must_be_reviewed_gets_no_number(sender, declaration, why):
     """A reviewed declaration goes to the bureau declared to, without a number, and none is reserved for it."""
     world = World()
     effects = world.send(declaration, sender)
     assert world.case.status == "in_review"
     told = responded(effects)
     assert (told.outcome, told.declaration_number, told.code) == ("received", None, "1000")
-    assert [reason.code for reason in told.reasons] == [code]
+    assert [reason.code for reason in told.reasons] == why
     assert [send.to.partner_id for send in of(effects, Send)] == ["origin-bureau"]
     assert not [query for query in world.asked if isinstance(query, NextNumber)]
 

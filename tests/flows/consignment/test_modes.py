@@ -7,7 +7,7 @@ import pytest
 from gateway.decide.effects import Effect, Refuse, Send
 from gateway.documents import Document
 from gateway.model import Partner
-from tests.flows.containers.test_port_inspection import BOX, decisions, order
+from tests.flows.containers.test_port_inspection import order
 from tests.flows.world import (
     BUREAU,
     FACTORY,
@@ -59,7 +59,7 @@ def test_a_listed_export_is_noticed_by_its_port_once_it_has_it() -> None:
     """Its origin alone may not; the port may once the consignment is transferred to it, and customs gets the notice then."""
     world, number = declared(FIREWORKS)
     own = listed(notice(number, issuing_organisation=ORIGIN))
-    assert why(world.send(own, BUREAU)) == ["decide.mode.notice_office", "decide.gate.wanting"]
+    assert why(world.send(own, BUREAU)) == ["decide.clearance.issuer", "decide.gate.wanting"]
     port = listed(notice(number))
     assert why(world.send(port, PORT_SIDE)) == ["decide.gate.wanting"]
     assert why(world.send(listed(transfer(number)), BUREAU)) == []
@@ -80,7 +80,7 @@ def test_an_enterprise_on_the_blacklist_is_inspected_at_the_port() -> None:
     world, number = declared(world=World(rules=blacklisting("3701000001")))
     assert why(world.send(transfer(number), BUREAU)) == ["decide.mode.no_transfer"]
     own = notice(number, issuing_organisation=ORIGIN)
-    assert why(world.send(own, BUREAU)) == ["decide.mode.notice_office"]
+    assert why(world.send(own, BUREAU)) == ["decide.clearance.issuer"]
     assert why(world.send(notice(number), PORT_SIDE)) == []
 
 
@@ -100,24 +100,6 @@ def arrived(*goods: dict[str, object]) -> World:
     if world.case.status == "in_review":
         world.send(answer("accepted"), PORT_SIDE)
     return world
-
-
-def test_a_check_order_holds_the_container() -> None:
-    """Assigned to an inspector (1400) it may go; ordered to be checked (1500) it is held, in words that say what is wanted."""
-    world = arrived()
-    world.send(answer("received", code="1400"), PORT_SIDE)
-    assert world.case.tracks["inspection"] == "assigned"
-    assert decisions(world.send(manifest(), PORT)) == {BOX: ("release", [])}
-    world = arrived()
-    world.send(answer("received", code="1500"), PORT_SIDE)
-    assert decisions(world.send(manifest(), PORT)) == {BOX: ("lock", ["decide.gate.wanting"])}
-
-
-def test_listed_goods_leave_the_port_once_they_have_passed() -> None:
-    """Meat that was inspected before its ship is announced is not locked for its list."""
-    world = arrived(MEAT)
-    world.send(answer("released", "R-2"), PORT_SIDE)
-    assert decisions(world.send(manifest(), PORT)) == {BOX: ("release", [])}
 
 
 def test_an_officer_goes_past_a_check_and_not_past_a_withdrawal() -> None:

@@ -105,7 +105,10 @@ STORY: list[tuple[Document, Partner, list[Told], dict[tuple[str, str], dict[str,
     # The transfer: its own number, and the enterprise's.
     (
         SENT, BUREAU,
-        [Told("sender", "transfer", "accepted", "E-1", "T-1", NUMBER)],
+        [
+            Told("sender", "transfer", "accepted", "E-1", "T-1", NUMBER),
+            Told("factory", "transfer", "accepted", "E-1", "T-1", NUMBER, organisation=ORIGIN),
+        ],
         {
             ("transfer", "port-bureau"): {"declaration": NUMBER, "transfer": "T-1"},
             ("status", "factory"): {"status": "transferred", "declaration": NUMBER, "reference": "E-1"},
@@ -120,16 +123,22 @@ STORY: list[tuple[Document, Partner, list[Told], dict[tuple[str, str], dict[str,
     # A change by the port's bureau goes back to the one that issued it.
     (
         transfer(NUMBER, function="4", client_reference="E-1", departure_date="2026-12-01"), PORT_SIDE,
-        [Told("sender", "transfer", "accepted", "E-1", "T-1", NUMBER)],
+        [
+            Told("sender", "transfer", "accepted", "E-1", "T-1", NUMBER),
+            Told("factory", "transfer", "accepted", "E-1", "T-1", NUMBER, organisation=PORT_BUREAU),
+        ],
         {
             ("transfer", "origin-bureau"): {"declaration": NUMBER, "transfer": "T-1"},
             ("status", "factory"): {"status": "transferred", "declaration": NUMBER, "reference": "E-1"},
         },
     ),
-    # The notice: the bureau knows no number of the enterprise's, the declarer's line has it.
+    # The notice: the bureau knows no number of the enterprise's, which is pushed the notice's (3000).
     (
         notice(NUMBER), PORT_SIDE,
-        [Told("sender", "clearance", "accepted", None, NOTICE, NUMBER, NOTICE)],
+        [
+            Told("sender", "clearance", "accepted", None, NOTICE, NUMBER, NOTICE),
+            Told("factory", "clearance", "accepted", "E-1", NOTICE, NUMBER, NOTICE, "3000", PORT_BUREAU),
+        ],
         {
             ("clearance", "customs"): {"declaration": NUMBER, "notice": NOTICE},
             ("status", "factory"):
@@ -147,16 +156,16 @@ STORY: list[tuple[Document, Partner, list[Told], dict[tuple[str, str], dict[str,
         ],
         {("status", "factory"): {"status": "held", "declaration": NUMBER, "notice": NOTICE, "reference": "E-1"}},
     ),
-    # It agrees: cleared (3000), for customs under its own entry, for the declarer under the notice.
+    # It agrees and customs let the goods go: cleared, for customs under its own entry, for the declarer under the notice.
     (
         entry(NUMBER), CUSTOMS,
         [
-            Told("sender", "customs_entry", "cleared", None, ENTRY, NUMBER, NOTICE, code="3000"),
-            Told("factory", "clearance", "cleared", "E-1", NOTICE, NUMBER, NOTICE, code="3000"),
+            Told("sender", "customs_entry", "cleared", None, ENTRY, NUMBER, NOTICE),
+            Told("factory", "clearance", "cleared", "E-1", NOTICE, NUMBER, NOTICE),
         ],
         {("status", "factory"): {"status": "cleared", "declaration": NUMBER, "notice": NOTICE, "reference": "E-1"}},
     ),
-    (entry(NUMBER), CUSTOMS, [Told("sender", "customs_entry", "cleared", None, ENTRY, NUMBER, NOTICE, code="3000")], {}),
+    (entry(NUMBER), CUSTOMS, [Told("sender", "customs_entry", "cleared", None, ENTRY, NUMBER, NOTICE)], {}),
     # What can no longer be is refused at the field that asks for it.
     (
         transfer(NUMBER, function="4", client_reference="E-1"), PORT_SIDE,
@@ -275,9 +284,9 @@ def test_what_expires_is_told_as_held() -> None:
 NOBODYS = "370100226000009"
 REFUSED: list[tuple[Document, Partner, Told]] = [
     # Nothing was declared under that number.
-    (transfer(NOBODYS), BUREAU, Told("sender", "transfer", "refused", None, "T-1", NOBODYS, reasons=(
+    (transfer(NOBODYS), STRANGER, Told("sender", "transfer", "refused", None, "T-1", NOBODYS, reasons=(
         ("decide.case.unknown", "declaration_number", NOBODYS),))),
-    (notice(NOBODYS), PORT_SIDE, Told("sender", "clearance", "refused", None, f"{NOBODYS}000", NOBODYS, f"{NOBODYS}000",
+    (notice(NOBODYS), STRANGER, Told("sender", "clearance", "refused", None, f"{NOBODYS}000", NOBODYS, f"{NOBODYS}000",
         reasons=(("decide.case.unknown", "declaration_number", NOBODYS),))),
     (entry(NUMBER), CUSTOMS, Told("sender", "customs_entry", "refused", None, ENTRY, None, NOTICE, reasons=(
         ("decide.clearance.unknown", "notice_number", NOTICE),))),
@@ -307,7 +316,7 @@ REFUSED: list[tuple[Document, Partner, Told]] = [
     (notice(NUMBER, direction="inbound", goods=[{"hs_code": "0101210010"}]), PORT_SIDE, Told("sender", "clearance",
         "refused", None, NOTICE, NUMBER, NOTICE, reasons=(("decide.differs", "direction", "inbound"),
         ("decide.goods.not_declared", "goods[0].hs_code", "0101210010")))),
-    (outbound(function="4", direction="inbound", declaration_organisation=PORT_BUREAU, consignee=None), FACTORY,
+    (outbound(function="4", kind="99", direction="inbound", declaration_organisation=PORT_BUREAU, consignee=None), FACTORY,
         Told("sender", "declaration", "refused", "E-1", NUMBER, NUMBER, code="1101", reasons=(
         ("decide.amendment.fixed", "direction", "inbound"),
         ("decide.amendment.fixed", "declaration_organisation", PORT_BUREAU)))),

@@ -78,7 +78,7 @@ JUDGED = [
         ["decide.port.epidemic"],
     ),
     # Meat is on the import negative list.
-    ({"goods": [{"hs_code": "0202300010"}]}, bill(), "lock", ["decide.port.negative_list", "decide.gate.wanting"]),
+    ({"goods": [{"hs_code": "0202300010"}]}, bill(), "lock", ["decide.port.negative_list"]),
     # Nobody says where it comes from.
     ({"departure_country": None}, bill("BL-1", "53201"), "lock", ["decide.port.origin_unknown"]),
     # A declaration that names no containers covers all of its bill.
@@ -99,15 +99,17 @@ def test_a_declared_container_is_judged_by_rule(declaration, of_manifest, decisi
 
 
 def test_the_port_and_its_feed_learn_the_decision():
-    """The notice goes to the port that sent the manifest; the manifest to bureaus and customs by agreement."""
+    """The notice goes to the port that sent the manifest and to its bureau; the owner reads it as a response."""
     effects = declared().send(manifest(), PORT)
     to = [(s.document_type, s.to.role, s.to.partner_id) for s in of(effects, Send)]
     assert to == [
         ("manifest", Role.BUREAU, ""),
         ("manifest", Role.CUSTOMS, ""),
         ("release", Role.PORT, "port"),
+        ("release", Role.BUREAU, "port-bureau"),
+        ("response", Role.ENTERPRISE, "factory"),
     ]
-    assert [(p.feed, p.partner_id) for p in of(effects, Publish)] == [("release", "port")]
+    assert [(p.feed, p.partner_id) for p in of(effects, Publish)] == [("release", "port"), ("status", "factory")]
     assert of(effects, Respond)[0].document.outcome == "accepted"
 
 
@@ -268,7 +270,7 @@ def test_the_port_hears_of_what_it_sent_though_others_declare():
     world.send(manifest(bill("BL-1", "DEHAM", BOX, OTHER_BOX)), PORT)
     for reference, box in (("E-1", BOX), ("E-2", OTHER_BOX)):
         effects = world.send(inbound(client_reference=reference, container_groups=[{"numbers": [box]}]), FACTORY)
-        assert [s.to.partner_id for s in of(effects, Send) if s.document_type == "release"] == ["port"]
+        assert [s.to.partner_id for s in of(effects, Send) if s.to.role is Role.PORT] == ["port"]
 
 
 def test_a_declaration_without_a_bill_is_found_by_its_containers():
@@ -342,8 +344,7 @@ def test_the_blacklist_is_checked_at_the_gate():
     """An enterprise blacklisted after its declaration was accepted does not get its containers."""
     world = declared()
     world.rules = blacklisting("3701000001")
-    reasons = ["decide.gate.wanting", "decide.port.enterprise"]
-    assert decisions(world.send(manifest(), PORT)) == {BOX: ("lock", reasons)}
+    assert decisions(world.send(manifest(), PORT)) == {BOX: ("lock", ["decide.port.enterprise"])}
 
 
 def test_test_manifests_meet_test_declarations_only():
@@ -422,9 +423,13 @@ def test_the_same_order_again_goes_out_once():
 
 
 def test_a_lock_order_may_come_before_the_manifest():
-    """What an officer has locked, a clean finding does not open."""
+    """What an officer has locked, a clean finding does not open; the port is told once it has the container."""
     world = declared()
-    world.send(order("lock"), PORT_SIDE)
+    first = world.send(order("lock"), PORT_SIDE)
+    assert not [send for send in of(first, Send) if send.to.role is Role.PORT]
+    effects = world.send(manifest(), PORT)
+    assert decisions(effects) == {BOX: ("lock", [])}
+    assert "port" in [send.to.partner_id for send in of(effects, Send)]
     assert not decisions(world.send(manifest(), PORT))
 
 
@@ -493,12 +498,12 @@ def test_an_order_goes_to_the_port_that_has_the_container():
     world.send(inbound(), FACTORY)
     world.send(manifest(), PORT)
     effects = world.send(order("lock"), PORT_SIDE)
-    assert [send.to.partner_id for send in of(effects, Send)] == ["port"]
+    assert [send.to.partner_id for send in of(effects, Send)] == ["port", "factory"]
     assert [line.partner_id for line in of(effects, Publish) if line.feed == "release"] == ["port"]
 
 
 def test_containers_are_locked_again_whoever_has_them():
-    """Of a case that never learnt which port has its containers, every port is told, and they are locked."""
+    """Of a case that never learnt which port has its containers, no port can be told, and somebody must find out."""
     world = World()
     world.send(inbound(), FACTORY)
     world.send(manifest(), PORT)
@@ -506,9 +511,8 @@ def test_containers_are_locked_again_whoever_has_them():
     world.ground.cases[world.case.id] = dataclasses.replace(world.case, documents=documents)
     effects = world.send(answer("refused", "R-9"), PORT_SIDE)
     assert states(world.case) == {"CSQU3054383": ContainerStatus.LOCKED}
-    assert [(send.to.role, send.to.partner_id) for send in of(effects, Send) if send.document_type == "release"] == [
-        (Role.PORT, "")
-    ]
+    assert not [send for send in of(effects, Send) if send.to.role is Role.PORT]
+    assert [alert.kind for alert in of(effects, Alert)] == ["locked", "port_unknown"]
 
 
 def answered(effects):

@@ -20,13 +20,12 @@ def upgrade() -> None:
         "exhibits",
         sa.Column("id", sa.Text(), primary_key=True),
         sa.Column("arrival", sa.BigInteger(), nullable=False),
-        *(
-            sa.Column(name, sa.Text(), nullable=False)
-            for name in ("partner_id", "transport_id", "sha256", "media_type", "device", "person_id")
-        ),
+        *(sa.Column(name, sa.Text(), nullable=False) for name in ("partner_id", "transport_id", "sha256")),
         sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("media_type", sa.Text(), nullable=False),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("taken_at", sa.BigInteger()),
+        *(sa.Column(name, sa.Text(), nullable=False) for name in ("device", "person_id")),
         sa.Column("test", sa.Boolean(), nullable=False),
     )
     op.create_index("exhibits_partner", "exhibits", ["partner_id", "test", "id"])
