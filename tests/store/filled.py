@@ -282,7 +282,7 @@ def _registry(d: _Dialect, count: int) -> Iterator[str]:
         return f"INSERT INTO {table} " + d.numbers(1, partners).replace("{}", values)
 
     true = d.flag("1 = 1")
-    yield rows("partners", f"{name}, 'Enterprise', '[\"enterprise\"]', '[]', 'en', 'UTC', '', '[]', {true}")
+    yield rows("partners", f"{name}, 'Enterprise', '[\"enterprise\"]', '[]', 'en', 'UTC', '', '[]', {true}, '', '{{}}'")
     yield rows("partner_identifiers", f"'ciq-registration', {d.hex('i', 10)}, {name}")
     yield rows("partner_roles", f"'enterprise', {name}")
     terms = (
