@@ -119,9 +119,8 @@ def _declared(desk: Desk, case: Case) -> Declaration:
     return declaration_of(case)
 
 
-def _tell(desk: Desk, case: Case, *kinds: str) -> list[Effect]:
+def _tell(case: Case, declaration: Declaration, *kinds: str) -> list[Effect]:
     """What is told of the consignment: the same of each kind; events of their own have no subject."""
-    declaration = _declared(desk, case)
     dims, measures = _dims(case, declaration), _measures(declaration)
     return [Tell(kind, "" if kind == AMENDED else case.id, dims, measures, case.id) for kind in kinds]
 
@@ -131,7 +130,7 @@ def _telling(kind: str, *undone: str) -> Callable[[Desk, Case], list[Effect]]:
 
     def react(desk: Desk, case: Case) -> list[Effect]:
         desk.facts.require([Told(case.id, desk.test)])
-        return [*(Retract(one, case.id, case.id) for one in undone), *_tell(desk, case, kind)]
+        return [*(Retract(one, case.id, case.id) for one in undone), *_tell(case, _declared(desk, case), kind)]
 
     return react
 
@@ -149,7 +148,9 @@ def _undoing(*kinds: str) -> Callable[[Desk, Case], list[Effect]]:
 def _amend(desk: Desk, case: Case) -> list[Effect]:
     """Count anew all that stands, with the values as amended; and that it was amended, each time."""
     standing = [figure.kind for figure in desk.facts[Told(case.id, desk.test)] if figure.kind in _STANDING]
-    return _tell(desk, case, *standing, AMENDED)
+    # What was agreed to is the declaration from now on; the flow of declarations reacts to the same event.
+    amended = kept(case, "amendment", Declaration) or declaration_of(case)
+    return _tell(case, amended, *standing, AMENDED)
 
 
 def _cancel(desk: Desk, case: Case) -> list[Effect]:
@@ -157,7 +158,7 @@ def _cancel(desk: Desk, case: Case) -> list[Effect]:
     if case.tracks.get("declaration") != Declared.CANCELLED:
         return []  # it is asked for, and not agreed yet
     desk.facts.require([Told(case.id, desk.test)])
-    return [*(Retract(kind, case.id, case.id) for kind in _STANDING), *_tell(desk, case, CANCELLED)]
+    return [*(Retract(kind, case.id, case.id) for kind in _STANDING), *_tell(case, _declared(desk, case), CANCELLED)]
 
 
 def _decide(_desk: object) -> list[Effect]:
