@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, select, update
 from gateway.errors import FactsMoved, StoreUnavailable
 from gateway.model import Agreement, AuditEntry, Credential, Direction, HeldRole, Partner, Person, Role
 from gateway.receipt.anchor import audit_name
+from gateway.receipt.signed import Signer
 from gateway.receipt.stored import StoredLog
 from gateway.store import tables
 from gateway.store.contract import AuditWanted, CaseChange
@@ -168,6 +169,21 @@ async def test_entries_cut_off_with_their_checkpoints_are_missed(place: Place, k
         await store.audit_checkpoint()  # it would contradict what somebody may hold
     await store.close()
     assert audit_anchor(place.folder).read_text().startswith(f"{audit_name(ORIGIN)}\n3\n")
+
+
+@pytest.mark.parametrize("note", ["?", Signer(ORIGIN, b"o" * 32).checkpoint(1, b"r" * 32)])
+async def test_an_anchor_that_is_not_the_audits_is_told(place: Place, note: str) -> None:
+    """What stands in the anchor's place and is no checkpoint of the audit's proves nothing, and is told as that."""
+    store = place.store(place.folder / "anchor")
+    await store.open()
+    await commit(store, 1, entry(1))
+    await store.audit_checkpoint()
+    await store.close()
+    audit_anchor(place.folder).write_text(note)
+    store = place.store(place.folder / "anchor")
+    await store.open()
+    assert "receipt.stored.anchor_foreign" in [one.code for one in (await audited(store)).problems]
+    await store.close()
 
 
 # What the registry is given.
