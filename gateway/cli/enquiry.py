@@ -47,8 +47,9 @@ def enquiry(
         refusal.stop(json=json)
     response = _find_response(view)
     if response is None:
-        # Nothing was decided within the time that the gateway waits, or the answer is pushed in another format.
-        output.as_json(view) if json else output.say(f"no answer yet: {view.get('id', '')}")
+        # Nothing was decided within the time that the gateway waits, or nobody may answer this caller.
+        told = "no answer yet" if view.get("state") == "received" else "decided, and answered by other ways"
+        output.as_json(view) if json else output.say(f"{told}: {view.get('id', '')}")
         raise typer.Exit(output.NO)
     if json:
         output.as_json(response)
@@ -59,13 +60,26 @@ def enquiry(
 
 
 def _find_response(view: dict[str, Any]) -> dict[str, Any] | None:
-    """The response document in a payload's view, as the gateway's own JSON; None where there is none."""
+    """The response document in a payload's view, whatever format the caller reads; None where there is none."""
     for told in (*view.get("offered", ()), *view.get("acknowledgements", ())):
-        if told.get("document") != "response" or not str(told.get("format", "")).startswith("json:"):
-            continue
-        answer: dict[str, Any] = codec.loads(told["body"])
-        found = answer.get("document", answer)
-        return found if isinstance(found, dict) else None
+        if told.get("document") == "response" and told.get("body"):
+            return _read(str(told["body"]))
+    return None
+
+
+def _read(body: str) -> dict[str, Any] | None:
+    """What a response says, as JSON; None where it is none that the shipped tables read."""
+    from datetime import UTC, datetime
+
+    from gateway.catalogue_folders import shipped
+    from gateway.check import rulebook
+    from gateway.trip.examine import examine
+    from gateway.trip.examined import ANY, Message
+
+    rules = rulebook.load(shipped()).at(datetime.now(UTC).date())
+    for item in examine(shipped(), body.encode(), [ANY], rules, unpacked_limit=len(body.encode())):
+        if isinstance(item, Message) and item.document is not None:
+            return item.document.to_json()
     return None
 
 

@@ -99,7 +99,7 @@ def show(
 
     found = with_store(config, work)
     if found is None:
-        output.stop(f"there is no report {name}" + (f" of {period.date()}" if period else ""), output.NO)
+        output.stop(f"no report {name} was made" + (f" of {period.date()}" if period else ""), output.NO)
     statistics = Statistics.from_kept(found.document)
     if csv:
         output.lines("\n".join(statistics_csv.write_csv(statistics).splitlines()))
