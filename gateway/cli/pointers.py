@@ -11,6 +11,8 @@ from gateway.documents.faults import pointer_step
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.DOTALL)
 _MOST = 200_000
 """Values whose places are noted: more than anybody looks through."""
+_LONGEST = 16_000_000
+"""Characters of all their pointers: lists within lists, or values under long names, make each longer than the one before."""
 
 
 class Pointers:
@@ -43,9 +45,10 @@ class Pointers:
         around: list[tuple[str, int]] = []
         """Of each value around: its pointer, and the index of the item in hand; -1 in an object."""
         name, named, expects_name = "", (0, 0), False
+        room = _LONGEST
         for token in _TOKEN.finditer(text):
             sign = token[0]
-            if len(self._spans) > _MOST:
+            if len(self._spans) > _MOST or room < 0:
                 return
             if sign in "}]":
                 if around:
@@ -63,6 +66,7 @@ class Pointers:
                 pointer, index = around[-1] if around else ("", -1)
                 if around:
                     pointer += f"/{index}" if index >= 0 else f"/{pointer_step(name)}"
+                room -= len(pointer)
                 opens = sign in "{["
                 self._spans[pointer] = named if opens and index < 0 and around else token.span()
                 if opens:

@@ -78,3 +78,15 @@ def test_what_is_no_json_is_looked_at_as_far_as_it_goes(text: str) -> None:
             line, start, end = found
             assert 0 <= start <= end
             assert start <= len(lines[line - 1])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 100_000, '{"a":' * 50_000, '{"' + "a" * 100_000 + '":[' + "1," * 10_000 + "1]}"],
+    ids=["lists", "names", "long"],
+)
+def test_places_take_bounded_room(text: str) -> None:
+    """However deep a text nests or however long its names are, the pointers noted of it hold so many characters together."""
+    noted = Pointers(text)._spans
+    assert 1 <= len(noted)
+    assert sum(map(len, noted)) < 17_000_000
