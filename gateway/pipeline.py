@@ -124,7 +124,7 @@ class Pipeline:
     def begin_at_once(self, claimed: Claimed) -> None:
         """Process a payload whose sender waits for what comes of it: commit 1 has claimed it for this process."""
         task = asyncio.create_task(self.process(claimed), name=f"at once {claimed.payload.id}")
-        self.precedence.begin(claimed.payload.id, task)
+        self.precedence.begin(claimed.payload, task)
 
     async def wait_until_decided(self, payload_id: str, seconds: float) -> None:
         """Wait until a payload that was begun at once here has come to its end, for so long at most."""

@@ -98,6 +98,7 @@ class Process:
             is_at_once=self.flows.is_at_once,
             begin_at_once=pipeline.begin_at_once,
             announced=pipeline.precedence.announced,
+            may_go_first=pipeline.precedence.may_go_first,
         )
         self.intake = intake.accept
         self.evidence = EvidenceIntake(store, notary, intake.refuse_under_pressure)

@@ -61,11 +61,12 @@ class Intake:
         is_at_once: Callable[[str], bool] = lambda _document_type: False,
         begin_at_once: Callable[[Claimed], None] = lambda _claimed: None,
         announced: Callable[[], AbstractContextManager[None]] = nullcontext,
+        may_go_first: Callable[[str, int], bool] = lambda _partner_id, _size: True,
     ) -> None:
         """`on_accepted` is called after each commit, to wake the pipeline.
 
         A document whose type `is_at_once` is claimed with its arrival, and handed to `begin_at_once`; while it is taken
-        in it is `announced`.
+        in it is `announced`. Which of them `may_go_first` is asked by partner and size; the others take their turn.
         """
         self._store = store
         self._settings = settings
@@ -75,6 +76,7 @@ class Intake:
         self._is_at_once = is_at_once
         self._begin_at_once = begin_at_once
         self._announced = announced
+        self._may_go_first = may_go_first
         self._lease = timedelta(seconds=settings.pipeline.lease_seconds)
         self.in_flight = 0
         """Arrivals that wait for their commit: what tells the rest of the process that a peak is on."""
@@ -104,7 +106,9 @@ class Intake:
             path=str(arrival.path or ""),
             person_id=arrival.person_id,
             role=arrival.role,
-            at_once=bool(arrival.document_type) and self._is_at_once(arrival.document_type),
+            at_once=bool(arrival.document_type)
+            and self._is_at_once(arrival.document_type)
+            and self._may_go_first(arrival.partner_id, size),
         )
         if payload.at_once:
             with self._announced():

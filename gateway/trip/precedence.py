@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,11 +15,18 @@ PATIENCE = 0.25
 its way, and where one such comes after the other, the rest of the work must still get on."""
 
 
+LONGEST = 64 * 1024
+"""Bytes of what goes first: what a person decides or asks is a tenth of that, and what is longer would hold up the rest."""
+AT_ONCE = 4
+"""Of one partner in work at once: a person waits for one, and whoever sends many has them decided in turn."""
+
+
 class Precedence:
     """The payloads in work in this process that somebody waits for, and how the others give way to them."""
 
     def __init__(self) -> None:
         self._first: dict[str, asyncio.Task[None]] = {}
+        self._partners = Counter[str]()
         self._announced: set[asyncio.Future[None]] = set()
 
     @contextmanager
@@ -32,10 +40,20 @@ class Precedence:
             self._announced.discard(taken_in)
             taken_in.set_result(None)
 
-    def begin(self, payload_id: str, task: asyncio.Task[None]) -> None:
+    def may_go_first(self, partner_id: str, size: int) -> bool:
+        """Whether a payload of so many bytes of the partner may go first: its sender alone says that it is urgent."""
+        return size <= LONGEST and self._partners[partner_id] < AT_ONCE
+
+    def begin(self, payload: Payload, task: asyncio.Task[None]) -> None:
         """`task` has begun with a payload that goes first, and is over with it when it ends."""
-        self._first[payload_id] = task
-        task.add_done_callback(lambda _: self._first.pop(payload_id, None))
+        self._first[payload.id] = task
+        self._partners[payload.partner_id] += 1
+        task.add_done_callback(lambda _: self._end(payload))
+
+    def _end(self, payload: Payload) -> None:
+        self._first.pop(payload.id, None)
+        self._partners[payload.partner_id] -= 1
+        self._partners += Counter()  # partners with none are forgotten
 
     async def wait_until_over(self, payload_id: str, seconds: float) -> None:
         """Wait until a payload that was begun here has come to its end, for so long at most."""

@@ -33,7 +33,7 @@ async def test_a_payload_gives_way_until_what_goes_first_is_over() -> None:
     """It waits for all that is in work or being taken in, and no longer."""
     first = Precedence()
     task = asyncio.create_task(asyncio.sleep(SOON))
-    first.begin("a", task)
+    first.begin(PAYLOAD, task)
 
     async def take_in() -> None:
         with first.announced():
@@ -50,7 +50,7 @@ async def test_a_payload_gives_way_until_what_goes_first_is_over() -> None:
 async def test_patience_ends() -> None:
     """However long and often others go first, one payload waits for PATIENCE in all."""
     first = Precedence()
-    first.begin("a", asyncio.create_task(asyncio.sleep(60)))
+    first.begin(PAYLOAD, asyncio.create_task(asyncio.sleep(60)))
     way = first.way_of(PAYLOAD)
     total = sum([await waited(way) for _ in range(5)])
     assert precedence.PATIENCE * 0.9 <= total < 2 * precedence.PATIENCE
@@ -61,9 +61,23 @@ async def test_patience_ends() -> None:
 async def test_what_goes_first_gives_way_to_nobody() -> None:
     """A payload that is decided at once does not wait for another such one."""
     first = Precedence()
-    first.begin("a", asyncio.create_task(asyncio.sleep(60)))
+    first.begin(PAYLOAD, asyncio.create_task(asyncio.sleep(60)))
     assert await waited(first.way_of(replace(PAYLOAD, at_once=True))) < SOON
     await first.stop()
+
+
+async def test_few_and_small_ones_of_a_partner_go_first() -> None:
+    """Whoever sends many at once, or long ones, has them decided in turn; others are not held up by that."""
+    first = Precedence()
+    assert not first.may_go_first("acme", 64 * 1024 + 1)
+    for number in range(4):
+        assert first.may_go_first("acme", 1000)
+        first.begin(replace(PAYLOAD, id=f"p{number}"), asyncio.create_task(asyncio.sleep(60)))
+    assert not first.may_go_first("acme", 1000)
+    assert first.may_go_first("another", 1000)
+    await first.stop()
+    await asyncio.sleep(0)
+    assert first.may_go_first("acme", 1000)
 
 
 async def test_a_payload_in_work_lets_another_go_first(tmp_path: Path, migrated: Path) -> None:
