@@ -207,10 +207,10 @@ async def test_the_audit_names_who_did_what(asked: Client) -> None:
     assert [(one["actor"]["person"], one["reasons"]) for one in rest["items"]] == [("wu", ["decide.person.office"])]
     assert rest["next"] is None
     only = (await asked.ask("GET", "/v1/audit?person=chen&case=c-1", as_="operator")).json["items"]
-    assert [one["index"] for one in only] == [3, 2]
     seen = await asked.services.store.audit_log_from()
     assert await asked.services.store.audit_log_on(seen, 100)
-    assert (seen.size, seen.problems) == (4, [])
+    assert seen.problems == []
+    assert [one["index"] for one in only] == [seen.size - 1, seen.size - 2]
     (case,) = await asked.services.store.case("c-1")
     assert [(e.details["person"], e.details["state"]) for e in case.events if "person" in e.details] == [
         ("chen", "claimed"),
@@ -228,4 +228,5 @@ async def test_the_audit_is_for_auditors(asked: Client) -> None:
     await decide(asked, "claim", as_="customs")
     assert (await asked.ask("GET", "/v1/audit", as_="sun")).json["items"] == []
     everybody = (await asked.ask("GET", "/v1/audit", as_="operator")).json["items"]
-    assert [(one["actor"]["partner"], one["reasons"]) for one in everybody] == [("customs", ["decide.task.unknown"])]
+    of_tasks = [one for one in everybody if one["action"].startswith("task.")]  # beside who was registered
+    assert [(one["actor"]["partner"], one["reasons"]) for one in of_tasks] == [("customs", ["decide.task.unknown"])]
