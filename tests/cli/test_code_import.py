@@ -40,7 +40,7 @@ def test_a_cell_that_does_not_end_is_told():
 def test_what_is_read_back_is_compared(monkeypatch):
     """A list that would lose a code on being read is not made, and the code is named."""
     real = csv.DictReader
-    monkeypatch.setattr(codes.csv, "DictReader", lambda lines: [r for r in real(lines) if r["un"] != "BB"])
+    monkeypatch.setattr(csv, "DictReader", lambda lines: [r for r in real(lines) if r["un"] != "BB"])
     monkeypatch.setattr(code_import, "_rows", lambda *_: [{"un": "AA", "en": "one"}, {"un": "BB", "en": "two"}])
     with pytest.raises(ListInvalid, match="not be read as it is written: BB"):
         made("")
