@@ -107,9 +107,10 @@ def load(catalogue: Catalogue, name: str) -> CodeList:
     """The code list `name`; SchemaInvalid where there is none, or its file is wrong."""
     file = f"{_FOLDER}/{name}{_ENDING}"
     lines = catalogue.text(file).splitlines()
-    remarks = [line[1:].strip() for line in lines if line.startswith("#")]
+    header = next((at for at, line in enumerate(lines) if line and not line.startswith("#")), len(lines))
+    remarks = [line[1:].strip() for line in lines[:header] if line]
     said = dict(remark.split(": ", 1) for remark in remarks if ": " in remark)
-    rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
+    rows = list(csv.DictReader(lines[header:]))
     columns = tuple(column for column in (rows[0] if rows else {}) if column not in _WORDS)
     complete = frozenset(said.get("complete", "").split())
     if not columns or columns[0] != CANONICAL or not complete <= set(columns) or "source" not in said:

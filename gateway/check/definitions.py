@@ -302,7 +302,7 @@ class Lookup:
             decimals=decimals,
             used=used,
             listed=self.codes(item) if listed else None,
-            pattern=re.compile(pattern).pattern,
+            pattern=read_pattern(pattern),
         )
 
     def _type(self, item: str, text: str | None) -> tuple[str, int | None, int | None, int | None]:
@@ -332,6 +332,14 @@ def read_type(text: str, item: str) -> tuple[str, int | None, int | None, int | 
     if not dots:
         return kind, int(first), int(first), behind
     return kind, int(first or 1), int(last) if last else None, behind
+
+
+def read_pattern(text: str) -> str:
+    """A regular expression that can be compiled; ValueError says why it cannot, which readers of files tell with its place."""
+    try:
+        return re.compile(text).pattern
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(f"{text!r} is no pattern: {error}") from error
 
 
 def read_note(text: str, name: str) -> Note:

@@ -35,7 +35,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gateway.check.definitions import digest_of, read_numbering, read_occurrence, read_times, read_type
+from gateway.check.definitions import digest_of, read_numbering, read_occurrence, read_pattern, read_times, read_type
 from gateway.check.nodes import ElementUse, Group, Node, Qualifier, Table
 from gateway.errors import SchemaInvalid
 
@@ -43,6 +43,9 @@ _STEP = re.compile(r"([A-Za-z0-9]+)(?:#(\d+))?(?:\[([\w.]+)=([^\]]+)\])?")
 _NUMBER = re.compile(r"([\w]+)(?:\.([\w]+))?")
 _STATUS = {"M": True, "C": False, "N": False}
 _ANY_OTHER = "*"
+_LEAST = re.compile(r"(\?|[a-z]+|[A-Z]+\d? ?) ?\d")
+"""Begins a type that says its least length: `an2..9`, `ID 2..4`, `N0 1..9`."""
+_REFERENCE = re.compile(r"\\[1-9]|\(\?\(")
 
 
 @dataclass(slots=True)
@@ -269,6 +272,8 @@ def _narrow(member: _Member, saying: str) -> None:
         return
     status, _, times = saying.partition(" ")
     read = read_occurrence(f"{member.name} {status} {times or member.maximum}")
+    if read.maximum < max(read.minimum, 1):
+        raise ValueError(f"{saying!r} allows none; N says so")
     if read.minimum < member.minimum or read.maximum > member.maximum:
         raise ValueError(f"{saying!r} allows what its table does not")
     member.minimum, member.maximum = read.minimum, read.maximum
@@ -325,23 +330,47 @@ def _narrowed(use: ElementUse, saying: str, codes: str) -> ElementUse:
         return replace(use, used=False)
     if use.mandatory and status != "M":
         raise ValueError("is mandatory in its table")
-    changed = replace(use, mandatory=_STATUS[status] or use.mandatory, pattern=re.compile(pattern).pattern)
+    changed = replace(use, mandatory=_STATUS[status] or use.mandatory, pattern=_both(use.pattern, pattern))
     if rest and re.fullmatch(r"[\d.>]+", rest[0]):
         fewest, most = read_times(rest.pop(0))
         if most > use.repeat:
             raise ValueError(f"{saying!r} allows more repetitions than its table")
-        changed = replace(changed, fewest=max(fewest, 1), repeat=most)
+        fewest = fewest or use.fewest
+        if fewest < use.fewest or most < fewest:
+            raise ValueError(f"{saying!r} allows fewer repetitions than its table")
+        changed = replace(changed, fewest=fewest, repeat=most)
     if rest:
-        kind, least, longest, decimals = read_type(" ".join(rest), use.item)
-        _check_type(use, kind, longest)
-        changed = replace(changed, kind=kind, min_length=least, max_length=longest, decimals=decimals)
+        changed = _typed(changed, " ".join(rest))
     return _limited(changed, frozenset(codes.split())) if codes else changed
 
 
-def _check_type(use: ElementUse, kind: str, longest: int | None) -> None:
+def _typed(use: ElementUse, text: str) -> ElementUse:
+    """An element of the type in `text`; a bound that it does not say is that of the table, and none may be wider."""
     if use.components:
         raise ValueError("a composite has no type")
+    kind, least, longest, decimals = read_type(text, use.item)
+    if kind != use.kind and (not kind or use.kind not in ("", "an", "AN")):
+        raise ValueError(f"is of kind {use.kind} in its table")
     if use.max_length is not None and (longest is None or longest > use.max_length):
         raise ValueError("is longer than its table allows")
-    if kind != use.kind and use.kind not in ("", "an", "AN"):
-        raise ValueError(f"is of kind {use.kind} in its table")
+    if least is None or not _LEAST.match(text):
+        least = use.min_length if use.min_length is not None else least
+    if use.min_length is not None and (least is None or least < use.min_length):
+        raise ValueError("is shorter than its table allows")
+    if longest is not None and least is not None and longest < least:
+        raise ValueError(f"{text!r}: the least is more than the most")
+    if decimals is None:
+        decimals = use.decimals
+    elif use.decimals is not None and decimals > use.decimals:
+        raise ValueError("has more digits behind the mark than its table allows")
+    return replace(use, kind=kind, min_length=least, max_length=longest, decimals=decimals)
+
+
+def _both(table: str, row: str) -> str:
+    """A pattern that asks for the table's and the row's."""
+    own = read_pattern(row)
+    if not table or not own or table == own:
+        return own or table
+    if re.compile(table).groups and _REFERENCE.search(own):
+        raise ValueError(f"{row!r} refers to a group, and its table has a pattern with groups")
+    return read_pattern(f"(?=(?:{table})\\Z)(?:{own})")

@@ -299,21 +299,28 @@ def _without(names: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, A
 _OTHERS = ("directory", "names")
 
 
-def write(directory: Directory, messages: Sequence[str], folder: Path) -> list[Path]:
-    """Write the tables of `messages` to `folder`/d96b, keeping those that are there; the files written."""
+def made(directory: Directory, messages: Sequence[str], folder: Path) -> dict[str, Mapping[str, Any]]:
+    """The files of `messages` by their names below `folder`, as d96b/CUSDEC.json, keeping what is there."""
     tables = {message: table(directory, message) for message in messages}
     target = folder / f"d{directory.release.lower()}"
-    target.mkdir(parents=True, exist_ok=True)
     present = [json.loads(p.read_bytes()) for p in sorted(target.glob("*.json")) if p.stem not in {*tables, *_OTHERS}]
     whole = directory_file(directory, [*present, *tables.values()])
     named = names_file(directory, whole, [*present, *tables.values()])
     shared = folder / "names.json"
     if shared.is_file():
         named = _without(named, json.loads(shared.read_bytes()))
-    written = {"directory": whole, "names": named, **tables}
-    for name, value in written.items():
-        (target / f"{name}.json").write_text(dump(value), "utf-8")
-    return [target / f"{name}.json" for name in written]
+    files = {"directory": whole, "names": named, **tables}
+    return {f"{target.name}/{name}.json": value for name, value in files.items()}
+
+
+def write(directory: Directory, messages: Sequence[str], folder: Path) -> list[Path]:
+    """Write the tables of `messages` to `folder`/d96b, keeping those that are there; the files written."""
+    written = []
+    for name, value in made(directory, messages, folder).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(dump(value), "utf-8")
+        written.append(folder / name)
+    return written
 
 
 def dump(value: Mapping[str, Any]) -> str:

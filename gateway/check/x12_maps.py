@@ -11,6 +11,7 @@ are left behind: X12's words are its own.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,13 @@ _USAGE = {"R": "M", "S": "C", "N": "N"}
 _FIRST = 1
 _QUALIFYING = {"HL": 3, "ENT": 2}
 """Segments that another element than the first tells apart: the level of a hierarchy, the entity."""
+
+
+_FORMAT = re.compile("x12:[A-Z0-9]{3}:[A-Z0-9]{1,12}")
+"""Set and version as ST01 and GS08 may say them; the files of a table are named after both."""
+_NUMBER = re.compile("[0-9]{1,4}")
+_MOST = {"seq": 999, "pos": 9999}
+"""Elements of a segment, of which X12 has a few dozen, and positions in a set, which have four digits."""
 
 
 @dataclass(slots=True)
@@ -73,6 +81,9 @@ def read_map(text: bytes, *, data_elements: bytes, formats: Sequence[str] = ()) 
     served = list(formats) or [f"x12:{_set(root)}:{version}" for version in _codes_of(root, "GS08")]
     if not served:
         raise DirectoryUnreadable("The map's GS08 names no version; name the format that it is for.")
+    for one in served:
+        if not _FORMAT.fullmatch(one):
+            raise DirectoryUnreadable(f"{one!r} is no format of X12, such as x12:309:004010.")
     return {
         "formats": served,
         "source": f"pyx12 map {root.get('xid')}, imported",
@@ -108,6 +119,16 @@ def _fact(element: etree._Element, name: str, otherwise: str = "") -> str:
     return (element.get(name) or element.findtext(name) or otherwise).strip()
 
 
+def _number(element: etree._Element, name: str, otherwise: int = 0) -> int:
+    """What a map says of a place, from 1; `otherwise` where it says nothing."""
+    text = _fact(element, name)
+    if not text:
+        return otherwise
+    if not _NUMBER.fullmatch(text) or not 1 <= int(text) <= _MOST[name]:
+        raise DirectoryUnreadable(f"The {name} of {element.get('xid')} is {text[:20]!r}, not 1 to {_MOST[name]}.")
+    return int(text)
+
+
 def _set(root: etree._Element) -> str:
     """The transaction set by its ST01; the map's own identifier may be a variant's."""
     return next(iter(_codes_of(root, "ST01")), root.get("xid", "")[:3])
@@ -131,7 +152,7 @@ def _members(loop: etree._Element, definitions: _Definitions) -> Iterator[Any]:
     children = [one for one in loop if isinstance(one.tag, str) and one.tag in ("loop", "segment")]
     positions: dict[int, list[Any]] = {}
     for child in children:
-        positions.setdefault(int(_fact(child, "pos", "0")), []).extend(_member(child, definitions))
+        positions.setdefault(_number(child, "pos"), []).extend(_member(child, definitions))
     opened = False
     for _, members in sorted(positions.items()):
         if not opened and len(members) > 1 and isinstance(members[0], str):
@@ -173,11 +194,11 @@ def _segment(segment: etree._Element, definitions: _Definitions) -> str:
     """The name of the definition of a segment, which is added where no equal one is there."""
     tag = segment.get("xid", "")
     parts = [one for one in segment if one.tag in ("element", "composite")]
-    parts.sort(key=lambda one: int(_fact(one, "seq", "0")))
+    parts.sort(key=lambda one: _number(one, "seq"))
     uses: list[str] = []
     for part in parts:
         # A map may leave out elements that it does not use.
-        while len(uses) + 1 < int(_fact(part, "seq", str(len(uses) + 1))):
+        while len(uses) + 1 < _number(part, "seq", len(uses) + 1):
             uses.append("- N ?")
         uses.append(_use(part, definitions))
     notes = [text for text in (_fact_text(one) for one in segment.iterfind("syntax")) if text]
@@ -212,7 +233,7 @@ def _use(part: etree._Element, definitions: _Definitions) -> str:
     times = f" {repeat}" if repeat not in ("", "1") else ""
     item = _fact(part, "data_ele", "-") or "-"
     if part.tag == "composite":
-        inner = sorted(part.iterfind("element"), key=lambda one: int(_fact(one, "seq", "0")))
+        inner = sorted(part.iterfind("element"), key=lambda one: _number(one, "seq"))
         name = item if item != "-" else part.get("xid", "C")
         return f"{definitions.composite(name, [_use(one, definitions) for one in inner])} {status}{times}"
     if item not in definitions.types:

@@ -7,6 +7,7 @@ found.index("xml:Declaration:1", "Declaration-1")     an index for schemas/xml
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
@@ -128,4 +129,5 @@ def _elsewhere(name: str, wanted: str, namespace: str, roots: Mapping[str, etree
 
 
 def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    """A string of TOML; unlike JSON, it escapes DEL as well."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import re
 from collections.abc import Sequence
 
@@ -53,29 +54,32 @@ def make_list(
     out = io.StringIO()
     writer = csv.DictWriter(out, ours, lineterminator="\n", restval="")
     writer.writeheader()
-    seen: set[str] = set()
+    written: dict[str, dict[str, str]] = {}
     for row in rows:
         code = _plain(row[pairs[0][1]] or "")
-        if code and code not in seen:
-            seen.add(code)
-            writer.writerow({one: _plain(row[of] or "") for one, of in pairs})
+        if code and code not in written:
+            written[code] = dict.fromkeys(ours, "") | {one: _plain(row[of] or "") for one, of in pairs}
+    writer.writerows(written.values())
     text = "\n".join([*lines, out.getvalue()])
     try:
-        codes.load(Catalogue({f"schemas/codes/{name}.csv": text.encode()}), name)
+        known = codes.load(Catalogue({f"schemas/codes/{name}.csv": text.encode()}), name)
     except SchemaInvalid as error:
         raise ListInvalid(str(error)) from error
+    read = {row[codes.CANONICAL]: dict(row) for row in known.rows}
+    if lost := [code for code, row in written.items() if read.get(code) != row]:
+        raise ListInvalid(f"it would not be read as it is written: {', '.join(lost[:5])}")
     return text
 
 
 def _rows(body: bytes, separator: str) -> list[dict[str, str]]:
-    """The rows of a CSV by its header, remarks left out."""
+    """The rows of a CSV by its header, without the remarks before that; a code may begin as a remark does."""
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ListInvalid(f"it is not in UTF-8: byte {error.start}") from error
-    lines = (line for line in io.StringIO(text, newline="") if not line.startswith("#"))
+    lines = itertools.dropwhile(lambda line: line.startswith("#") or not line.strip(), io.StringIO(text, newline=""))
     try:
-        rows = list(csv.DictReader(lines, delimiter=separator))
+        rows = list(csv.DictReader(lines, delimiter=separator, strict=True))
     except csv.Error as error:
         raise ListInvalid(str(error)) from error
     if not rows:
