@@ -135,3 +135,14 @@ class Registration(Document):
 
     reference: Code = item("登记申请编号", "The sender's own number of it.", source="UN/EDIFACT 1154", required=True)
     lines: tuple[RegistrationLine, ...] = item("登记明细", "What is to become of each subject.", many=True)
+
+    def repeated(self) -> frozenset[int]:
+        """The lines about a subject that a line before them is about."""
+        seen: set[tuple[str, str]] = set()
+        found: set[int] = set()
+        for position, line in enumerate(self.lines):
+            subject = (line.scheme, line.value)
+            if subject in seen:
+                found.add(position)
+            seen.add(subject)
+        return frozenset(found)

@@ -22,7 +22,7 @@ from gateway.check.rulebook import RuleSet
 from gateway.decide import china
 from gateway.decide.answers import Subject as About
 from gateway.decide.answers import fault, reasons, response
-from gateway.decide.desk import Desk
+from gateway.decide.desk import Desk, MessageIn
 from gateway.decide.effects import Effect, Publish, Refuse, Register, Respond
 from gateway.decide.facts import Subject
 from gateway.decide.flow import Feed, Flow, Takes
@@ -74,14 +74,14 @@ def decide(desk: Desk) -> list[Effect]:
     effects: list[Effect] = []
     told: list[Line] = []
     accepted: list[RegistrationLine] = []
-    seen: set[tuple[str, str]] = set()
+    repeated = desk.occasion.repeated if isinstance(desk.occasion, MessageIn) else None
+    repeated = registration.repeated() if repeated is None else repeated
     refused: list[Finding] = []
     for index, (line, question) in enumerate(zip(lines, questions, strict=True)):
         known = desk.facts[question]
         # What this very message registered before the gateway stopped is registered.
         done = known.version is not None and known.version.occasion == desk.occasion.id
-        why = [] if done else list(_faults(desk, line, index, known, again=(line.scheme, line.value) in seen))
-        seen.add((line.scheme, line.value))
+        why = [] if done else list(_faults(desk, line, index, known, again=index in repeated))
         if not why:
             accepted.append(line)
             effects += () if done else _registered(line, known)
@@ -161,6 +161,7 @@ def _faults(desk: Desk, line: RegistrationLine, index: int, known: Registered, *
         yield fault("decide.registration.retroactive", f"{place}.valid_from", line.valid_from)
     if again:
         yield fault("decide.registration.twice", f"{place}.value", line.value)
+        return  # how the subject stands is what the line before makes of it
     before = known.version
     if _next_state(line.action, known) is None and not _is_repeat(line, known, given):
         state = before.state if before is not None else "unregistered"
