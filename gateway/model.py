@@ -563,6 +563,8 @@ class Registered:
     """The one in force on that day; None where there is none."""
     newest: int = 0
     """The number of its newest version, whatever day that is from; 0 where there is none."""
+    later: tuple[SubjectVersion, ...] = ()
+    """Those that will be in force from a later day on, in the order of their days."""
 
 
 @dataclass(frozen=True, slots=True)

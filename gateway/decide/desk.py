@@ -43,6 +43,8 @@ class MessageIn:
     test: bool = False
     without_declaration: bool = False
     """Whether what it hands on or clears counts though its declaration came by another way."""
+    repeated: frozenset[int] | None = None
+    """Of a piece of a long document, its items about what an item before them is about, in whatever piece that is."""
 
 
 @dataclass(frozen=True, slots=True)

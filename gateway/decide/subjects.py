@@ -22,11 +22,22 @@ def choose_version(versions: Iterable[SubjectVersion], day: date) -> SubjectVers
     return max(begun, key=lambda version: (version.valid_from, version.version), default=None)
 
 
+def choose_later(versions: Iterable[SubjectVersion], day: date) -> tuple[SubjectVersion, ...]:
+    """The versions that will hold from a day after `day` on, each from its own."""
+    newest: dict[date, SubjectVersion] = {}
+    for version in versions:
+        if version.valid_from > day:
+            known = newest.setdefault(version.valid_from, version)
+            newest[version.valid_from] = max(known, version, key=lambda one: one.version)
+    return tuple(newest[begins] for begins in sorted(newest))
+
+
 def lay_over(known: Registered, pending: Iterable[SubjectVersion], day: date) -> Registered:
     """What is registered on `day` with versions that are not committed yet; these are newer than all that is known."""
     made = list(pending)
-    there = made if known.version is None else [known.version, *made]
-    return Registered(choose_version(there, day), max((known.newest, *(one.version for one in made))))
+    there = [*([known.version] if known.version is not None else ()), *known.later, *made]
+    newest = max((known.newest, *(one.version for one in made)))
+    return Registered(choose_version(there, day), newest, choose_later(there, day))
 
 
 def attributes_of(registered: Registered) -> Attributes:

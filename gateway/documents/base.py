@@ -211,6 +211,10 @@ class Document(Part):
             copied.__dict__.pop(name, None)
         return copied
 
+    def repeated(self) -> frozenset[int]:
+        """The positions, in the list by which it is decided, of items about what an item before them is about."""
+        return frozenset()
+
     def to_kept(self) -> Mapping[str, Any]:
         """Its JSON for the store, with the version of the model where that is not the first.
 

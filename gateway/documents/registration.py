@@ -1,13 +1,15 @@
 """The registration (备案登记): what the registry says of enterprises and others from a day on, a line each.
 
 A line is decided by itself, so that one that is wrong holds up no other. What a line gives of the attributes takes the
-place of what was there; the rest stays. A list of a hundred thousand lines is decided piece by piece.
+place of what was there, a list without an item too; the rest stays. A list of a hundred thousand lines is decided piece by piece.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
 from typing import Any, ClassVar
+
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from gateway.documents.base import Code, Day, Document, Flag, Part, Text, item
 
@@ -100,8 +102,15 @@ class Attributes(Part):
     sites: tuple[Site, ...] = item("备案场所", "Its places.", many=True)
     agents: tuple[Appointment, ...] = item("代理单位", "Its agents.", many=True)
 
+    @model_serializer(mode="wrap")
+    def _with_emptied(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A list that is given without an item stays in what is written: it empties what was there."""
+        written: dict[str, Any] = handler(self)
+        emptied = (name for name in self.model_fields_set if getattr(self, name) == ())
+        return {**written, **{name: [] for name in sorted(emptied)}}
+
     def to_attributes(self) -> dict[str, Any]:
-        """What is given, as the registry keeps it: JSON by attribute."""
+        """What is given, a list that is emptied too, as the registry keeps it: JSON by attribute."""
         return self.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
 
 
@@ -126,3 +135,14 @@ class Registration(Document):
 
     reference: Code = item("登记申请编号", "The sender's own number of it.", source="UN/EDIFACT 1154", required=True)
     lines: tuple[RegistrationLine, ...] = item("登记明细", "What is to become of each subject.", many=True)
+
+    def repeated(self) -> frozenset[int]:
+        """The lines about a subject that a line before them is about."""
+        seen: set[tuple[str, str]] = set()
+        found: set[int] = set()
+        for position, line in enumerate(self.lines):
+            subject = (line.scheme, line.value)
+            if subject in seen:
+                found.add(position)
+            seen.add(subject)
+        return frozenset(found)

@@ -43,7 +43,7 @@ from gateway.decide.facts import (
     WaitingDocument,
 )
 from gateway.decide.names import Name
-from gateway.decide.subjects import choose_version
+from gateway.decide.subjects import choose_later, choose_version
 from gateway.decide.tasks import act_done
 from gateway.errors import GatewayError
 from gateway.model import (
@@ -234,7 +234,8 @@ class _Found:
 
     def subject(self, query: Subject) -> Registered:
         versions = self._subjects.get((query.scheme, query.value, query.test), [])
-        return Registered(choose_version(versions, query.day), versions[-1].version if versions else 0)
+        newest = versions[-1].version if versions else 0
+        return Registered(choose_version(versions, query.day), newest, choose_later(versions, query.day))
 
     def exhibit(self, query: ExhibitById) -> Exhibit | None:
         exhibit = self._exhibits.get(query.id)

@@ -418,7 +418,7 @@ class Trip:
         """Decide a document by its flow, with all the facts that takes; what became of it, and the first case it touched."""
         assert message.document is not None, "only a read document has a flow"
         occasion = self._occasion(message, in_hand)
-        if pieces.is_split(message.document):
+        if isinstance(occasion, MessageIn) and pieces.is_split(message.document):
             return await self._in_pieces(share, message, occasion, in_hand)
         decided = await self._decider.decide(occasion, self._transaction)
         share.facts, share.applied = decided.facts, decided.applied
@@ -447,23 +447,26 @@ class Trip:
         return state, case_id
 
     async def _in_pieces(
-        self, share: Share, message: Message, occasion: MessageIn | Act, in_hand: InHand
+        self, share: Share, message: Message, occasion: MessageIn, in_hand: InHand
     ) -> tuple[MessageState, str]:
         """Decide and write a document of very many lines piece by piece; `share` has what is answered in the end."""
         await self._commit(share.number - 1)  # what earlier messages came to is there for the pieces
-        together = pieces.Answers()
+        together, origins = pieces.Answers(occasion.document.each), origins_of(message, self._catalogue)
         for before, piece in pieces.split(occasion):
             transaction = Transaction()
             decided = await self._decider.decide(piece, transaction)
             part = Share(share.number, self._dispatch(), facts=decided.facts, applied=decided.applied)
             kept = await run_aside(piece.document, partial(together.take, decided.parts, before))
+            kept = await run_aside(piece.document, partial(_placed, kept, origins))
             await part.dispatch.carry_out(kept, replace(in_hand, message_id=piece.id), part.applied)
             transaction.add(part)
             part.raised = await self._raiser.decide_all(piece, decided.parts, transaction)
             await self._write([part], self._done)
-        answer = together.put_together()
-        message.refusals = findings.kept([*message.refusals, *answers.reasons(answer)], findings.MOST_TOLD)
-        return await share.dispatch.carry_out([Part((), answer)], in_hand, share.applied)
+        whole = [Part((), together.put_together())]
+        answer = await run_aside(occasion.document, partial(_placed, whole, origins))
+        told = [*message.refusals, *answers.reasons(effects_of(answer))]
+        message.refusals = findings.kept(told, findings.MOST_TOLD)
+        return await share.dispatch.carry_out(answer, in_hand, share.applied)
 
     def _occasion(self, message: Message, in_hand: InHand) -> MessageIn | Act:
         """The occasion that a message's document is: who decides a task acts, whoever else sends tells."""

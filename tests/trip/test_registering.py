@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from gateway.decide.facts import Facts, Subject
+from gateway.decide.subjects import attributes_of
 from gateway.errors import StoreUnavailable
 from gateway.model import MessageState, Registered
 from gateway.store.contract import Outcome, PayloadView
@@ -135,3 +136,56 @@ async def test_a_list_in_which_nothing_can_be_registered_is_refused(
     answer = json.loads((await registry.inbox("rival"))[-1].body)["document"]
     assert (answer["outcome"], len(answer["lines"])) == ("refused", 5)
     assert (await registered(registry, 0)).newest == 0
+
+
+async def test_a_subject_that_comes_again_in_another_piece_is_refused(
+    registry: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What lines say of one another is judged of the whole list: the same lines have one outcome, however many there are."""
+    lines = [asked(0), *(asked(index) for index in range(1, 4)), asked(0, action="close")]
+    outcomes = []
+    for most in (10, 2):
+        monkeypatch.setattr(pieces, "LINES", most)
+        reference = f"REG-{most}"
+        await registry.through(as_json("registration", reference, reference=reference, lines=lines), "bureau")
+        told = (await response(registry))["lines"]
+        outcomes.append([(line["outcome"], [one["code"] for one in line.get("reasons", ())]) for line in told])
+    assert outcomes[0] == outcomes[1] == [*([("accepted", [])] * 4), ("refused", ["decide.registration.twice"])]
+    version = (await registered(registry, 0)).version
+    assert version is not None
+    assert version.state == "registered"
+
+
+async def test_every_piece_tells_its_faults_at_their_lines(registry: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refused list is told as one that is not split: each reason at its line of the whole, in the sender's own places."""
+    told = []
+    for most in (10, 2):
+        monkeypatch.setattr(pieces, "LINES", most)
+        view = await registry.through(registration(5, reference=f"REG-{most}"), "rival")
+        answer = json.loads((await registry.inbox("rival"))[-1].body)["document"]
+        assert {line["number"]: line["reasons"][0]["field"] for line in answer["lines"]} == {
+            number: f"lines[{number - 1}].value" for number in range(1, 6)
+        }
+        (message,) = view.messages
+        told.append(([(one.code, one.place) for one in message.findings], answer["reasons"], answer["lines"]))
+    assert told[0] == told[1]
+    assert {one["place"] for one in told[1][1]} >= {f"/lines/{index}/value" for index in range(5)}
+
+
+async def test_a_list_is_emptied_by_what_a_message_says(registry: House) -> None:
+    """A list without an item in the sender's JSON takes away what was there; one that is left out does not."""
+    for reference, attributes, agents in (
+        ("REG-1", {"agents": [{"agent": "3702900001"}]}, 1),
+        ("REG-2", {"credit_grade": "A"}, 1),
+        ("REG-3", {"agents": []}, 0),
+    ):
+        action = "register" if reference == "REG-1" else "change"
+        lines = [asked(0, action=action, attributes=attributes)]
+        view = await registry.through(as_json("registration", reference, reference=reference, lines=lines), "bureau")
+        assert state(view) is MessageState.ACCEPTED
+        assert len(attributes_of(await registered(registry, 0)).agents) == agents
+
+
+def asked(index: int, **more: Any) -> dict[str, Any]:
+    """A line about a firm."""
+    return {"scheme": "ciq-registration", "value": number(index), "action": "register", "valid_from": DAY, **more}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -9,15 +10,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway import findings
 from gateway.decide import subjects
 from gateway.decide.effects import Effect, Publish, Refuse, Register, Respond
 from gateway.documents import Registration, Response
 from gateway.documents.registration import Action, Attributes, Supervision
 from gateway.documents.response import Outcome
-from gateway.model import Partner, Registered, SubjectVersion
+from gateway.model import Partner, Registered, Role, SubjectVersion
 from tests.flows.world import BUREAU, CUSTOMS, FACTORY, NEWCOMER, NOW, PORT, World
 
 FIRM = ("ciq-registration", "3701000009")
+ITSELF = ("ciq-registration", "3701000001")
+"""FACTORY's own number."""
+ITS_AGENT = replace(FACTORY, id="its-agent", roles=frozenset({Role.AGENT}))
+"""An agent that goes by that number too."""
 TODAY = date(2026, 11, 20)
 LATER = date(2026, 12, 1)
 
@@ -95,6 +101,88 @@ def test_classes_are_no_grades() -> None:
     assert found == [Supervision.I, Supervision.III, None]
 
 
+def test_a_list_is_emptied_by_one_without_an_item() -> None:
+    """Given without an item it takes away what was there, on paper too; left out, it changes nothing."""
+    world = World()
+    send(world, line(attributes={"credit_grade": "B", "agents": [{"agent": "3701000001"}]}))
+    send(world, line("change", attributes={"credit_grade": "A"}))
+    assert len(subjects.attributes_of(registered(world, TODAY)).agents) == 1
+    effects = send(world, line("change", attributes={"agents": []}))
+    (published,) = (one for one in effects if isinstance(one, Publish))
+    assert published.document.to_json()["lines"][0]["attributes"] == {"agents": []}
+    version = registered(world, TODAY).version
+    assert version is not None
+    assert version.attributes == {"credit_grade": "A"}
+
+
+def test_what_authorities_register_today_holds_on_later_days() -> None:
+    """A change that a firm dated ahead hides neither an exclusion nor the end of a registration that come after it."""
+    world = World()
+    send(world, line(subject=ITSELF, attributes={"credit_grade": "B"}))
+    ahead = line("change", LATER, subject=ITSELF, attributes={"agents": [{"agent": "3701000003"}]})
+    assert outcomes(send(world, ahead, sender=FACTORY)) == [(1, "accepted", [])]
+    send(world, line("change", subject=ITSELF, attributes={"blacklist": [{"since": "2026-11-20"}]}), sender=CUSTOMS)
+    then = subjects.attributes_of(registered(world, LATER, ITSELF))
+    assert subjects.is_blacklisted(then, LATER)
+    assert (then.credit_grade, len(then.agents)) == ("B", 1)
+    send(world, line("suspend", subject=ITSELF))
+    send(world, line("restore", LATER, subject=ITSELF))
+    send(world, line("close", subject=ITSELF), sender=CUSTOMS)
+    states = [version.state for day in (TODAY, LATER) if (version := registered(world, day, ITSELF).version)]
+    assert states == ["closed", "closed"]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 3), st.sampled_from(["credit_grade", "persons", "agents"]), st.sampled_from(["A", "B", "C"])
+        ),
+        max_size=8,
+    ),
+    st.none() | st.tuples(st.integers(0, 8), st.integers(0, 3)),
+)
+@settings(max_examples=100, deadline=None)
+def test_nothing_is_hidden_by_what_was_dated_ahead(
+    changes: list[tuple[int, str, str]], closing: tuple[int, int] | None
+) -> None:
+    """The last change stands on each day from its own on, until another of that attribute; who is closed stays closed."""
+    world = World()
+    send(world, line())
+    closed = 9
+    for at, (day, name, value) in enumerate(changes):
+        if closing is not None and at == closing[0]:
+            closed = closing[1]
+            send(world, line("close", TODAY + timedelta(days=closed)))
+        told: Any = {"credit_grade": value, "persons": [{"number": value}], "agents": [{"agent": value}]}[name]
+        before = [_attributes(world, later) for later in range(4)]
+        ((_, outcome, _),) = outcomes(send(world, line("change", TODAY + timedelta(days=day), attributes={name: told})))
+        assert (outcome == "refused") == (day >= closed)
+        is_hidden = False
+        for later in range(4):
+            is_hidden |= later > day and before[later].get(name) != before[day].get(name)
+            kept = before[later] if later < day or is_hidden or outcome == "refused" else {**before[later], name: told}
+            assert _attributes(world, later) == kept
+            version = registered(world, TODAY + timedelta(days=later)).version
+            assert version is not None
+            assert (version.state == "closed") == (later >= closed)
+
+
+def _attributes(world: World, day: int) -> dict[str, Any]:
+    version = registered(world, TODAY + timedelta(days=day)).version
+    return dict(version.attributes) if version is not None else {}
+
+
+@pytest.mark.parametrize("action", ["change", "suspend", "restore", "close"])
+def test_states_and_actions_are_worded(action: str) -> None:
+    """A reason in Chinese says what is done and how the subject stands in Chinese words."""
+    (effect,) = (one for one in send(World(), line(action)) if isinstance(one, Refuse))
+    (reason,) = effect.reasons
+    said = findings.text(reason, "zh")
+    assert "未登记" in said
+    assert not [sign for sign in said if sign.isascii()]
+    assert "not registered" in findings.text(reason, "en")
+
+
 STATES = ("", "registered", "suspended", "closed")
 ALLOWED = {
     ("", "register"), ("registered", "change"), ("suspended", "change"), ("registered", "suspend"),
@@ -142,11 +230,12 @@ def test_a_list_that_comes_again_changes_nothing() -> None:
         (BUREAU, [line(name="甲"), line(name="乙")], [[], ["decide.registration.twice"]]),
         # a firm registers nothing of another, nor its own grade
         (NEWCOMER, [line()], [["decide.registration.not_yours"]]),
-        (FACTORY, [line(subject=("ciq-registration", "3701000001"), attributes={"credit_grade": "AA"})],
+        (FACTORY, [line("change", subject=ITSELF, attributes={"credit_grade": "AA"})],
          [["decide.registration.attribute"]]),
+        (FACTORY, [line("change", subject=ITSELF, name="丙")], [["decide.registration.attribute"]]),
+        (FACTORY, [line("change", subject=ITSELF, attributes={"blacklist": []})], [["decide.registration.attribute"]]),
         # it names its own agents
-        (FACTORY, [line(subject=("ciq-registration", "3701000001"), attributes={"agents": [{"agent": "3701000003"}]})],
-         [[]]),
+        (FACTORY, [line("change", subject=ITSELF, attributes={"agents": [{"agent": "3701000003"}]})], [[]]),
         # customs excludes, and does not grade
         (CUSTOMS, [line(attributes={"blacklist": [{"since": "2026-11-20"}]})], [[]]),
         (CUSTOMS, [line(attributes={"credit_grade": "D"})], [["decide.registration.attribute"]]),
@@ -155,7 +244,26 @@ def test_a_list_that_comes_again_changes_nothing() -> None:
 )  # fmt: skip
 def test_who_may_register_what(sender: Partner, lines: list[Any], codes: list[list[str]]) -> None:
     """A row: who sends, what, and why each line is refused."""
-    assert [found for _, _, found in outcomes(send(World(), *lines, sender=sender))] == codes
+    world = World()
+    send(world, line(subject=ITSELF, name="甲"))
+    assert [found for _, _, found in outcomes(send(world, *lines, sender=sender))] == codes
+
+
+@pytest.mark.parametrize("sender", [BUREAU, CUSTOMS, FACTORY, ITS_AGENT, PORT], ids=lambda one: one.id)
+@pytest.mark.parametrize("action", [action.value for action in Action])
+def test_every_action_by_every_role(sender: Partner, action: str) -> None:
+    """Authorities do everything; a firm or an agent only changes what it is, and does not lift what holds it up."""
+    world = World()
+    for step in {"register": [], "restore": ["register", "suspend"]}.get(action, ["register"]):
+        send(world, line(step, subject=ITSELF))
+    before = registered(world, TODAY, ITSELF)
+    ((_, outcome, codes),) = outcomes(send(world, line(action, subject=ITSELF), sender=sender))
+    if sender in (BUREAU, CUSTOMS) or (action == "change" and sender is not PORT):
+        assert (outcome, codes) == ("accepted", [])
+    else:
+        assert outcome == "refused"
+        assert ("decide.registration.not_yours" if sender is PORT else "decide.registration.action") in codes
+        assert registered(world, TODAY, ITSELF) == before
 
 
 def test_another_name_under_the_same_number_is_refused() -> None:
@@ -196,8 +304,10 @@ def test_the_version_of_a_day_is_the_last_that_had_begun(days: list[date], day: 
         if one.valid_from <= day:
             walked = one
     assert subjects.choose_version(versions, day) == walked
+    later = subjects.choose_later(versions, day)
+    assert {one.valid_from for one in later} == {begins for begins in days if begins > day}
     known = subjects.lay_over(Registered(), versions[:1], day)
-    assert subjects.lay_over(known, versions[1:], day) == Registered(walked, len(versions))
+    assert subjects.lay_over(known, versions[1:], day) == Registered(walked, len(versions), later)
 
 
 def test_spans_and_approvals_end_with_their_days() -> None:
