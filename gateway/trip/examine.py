@@ -435,16 +435,19 @@ class Examiner:
         """Check the envelope of one JSON message, and read what passes."""
         chosen = mappings.choose(self._catalogue, message.format)
         message.agreement = self._agreement(message.format, chosen)
+        wrong = None
         if "format" not in value:
             likely = ", ".join(f"json:{name}:1" for name in resembled or MODELS)
-            message.findings.append(make_finding("json.format_missing", formats=likely))
+            wrong = make_finding("json.format_missing", formats=likely)
         elif chosen is None or not message.format.startswith("json:"):
-            place = Place(path="/format")
-            message.findings.append(make_finding("schema.none", place=place, format=message.format))
+            wrong = make_finding("schema.none", place=Place(path="/format"), format=message.format)
         elif not isinstance(value.get("document"), dict):
-            message.findings.append(make_finding("json.document_missing", place=Place(path="/document")))
+            wrong = make_finding("json.document_missing", place=Place(path="/document"))
+        if wrong is not None:
+            # First, so that it is told however much else is wrong.
+            message.findings.insert(0, wrong)
         self._judged(message)
-        if all(found.code in _READ_ON for found in message.findings if found.severity is Severity.ERROR):
+        if wrong is None and message.agreement is not None:
             self._read(message, chosen, value["document"], body)
 
     def _give_up(self, message: Message, found: Sequence[Finding], fault: faults.Fault, tag: str = "") -> None:

@@ -166,7 +166,7 @@ def test_verified_evidence_says_what_it_shows(run, gateway, tmp_path):
         assert proven["last_at"] in done.out
         chinese = run("receipt", "verify", name, "--key", "key", "--lang", "zh")
         assert chinese.err == "验证通过。\n"
-        assert "已接收 1" in chinese.out
+        assert "已收到 1" in chinese.out
 
 
 def test_the_stored_log_is_audited(run, gateway, tmp_path):

@@ -16,7 +16,8 @@ PROTECTED = [route for route in ROUTES if route.scope]
 
 def path_of(route):
     """A path that fits the route."""
-    return route.path.format(id="0" * 32, key="x", scheme="x", value="x", name="status", index=0, sequence=1)
+    places = {"id": "0" * 32, "key": "x", "scheme": "x", "value": "x", "name": "status", "period": "2026-03-05"}
+    return route.path.format(**places, index=0, sequence=1)
 
 
 @pytest.mark.parametrize("as_", ["", "unknown", "gone"])

@@ -59,11 +59,14 @@ def test_the_headers_are_those_that_are_read() -> None:
             path.read_text("utf-8"),
         ):
             read |= {one for one in name if one}
-    answers = {"Allow", "Content-Language", "Retry-After", "WWW-Authenticate"}
+    answers = {"Allow", "Content-Language", "Location", "Retry-After", "WWW-Authenticate"}
     assert read - answers <= set(HEADERS)
 
 
-PLACES = {"id": "m-1", "key": "B-1", "name": "status", "sequence": "1", "index": "0"}
+PLACES = {
+    "id": "m-1", "key": "B-1", "name": "status", "sequence": "1", "index": "0", "scheme": "ciq-registration",
+    "value": "3702000001", "period": "2026-03-05",
+}  # fmt: skip
 
 
 async def raw(url: str, request: bytes) -> int:
@@ -104,7 +107,8 @@ async def test_a_number_is_digits_within_its_bounds(filled: Filled, route: Route
         **PLACES | {"id": filled.payload_id} | ({"name": "licence:37-1:1"} if "ledgers" in route.path else {})
     )
     most, least = parameter.maximum, parameter.minimum
-    as_ = "operator" if route.operation == "listAudit" else "acme"  # not everybody may read the audit
+    # Not everybody may read the audit, what is counted, and whom risks concern.
+    as_ = "operator" if route.operation in ("listAudit", "listMadeReports", "listRisks") else "acme"
     for text in (
         "0" * 20 + "1", "0" * 19 + str(most), "0" * 19 + str(most) + "9", "9" * 30, "9" * 19, "9" * 20, "9" * 5000,
         str(most + 1), str(least - 1), "-1", "+1", "1_0", "1 ", " 1", "", "1.0", "1e1", "0x1", "٣", "１", "²", "\x00", "1\n",
@@ -137,6 +141,8 @@ LISTS = {
     "listAudit": ("/v1/audit?cursor={}", "audit"),
     "getLedger": ("/v1/ledgers/licence:37-1:1?cursor={}", "entries of licence:37-1:1"),
     "readFeed": ("/v1/feeds/status?after={}", "status"),
+    "listMadeReports": ("/v1/reports/accepted_by_office?cursor={}", "reports accepted_by_office"),
+    "listRisks": ("/v1/risks?cursor={}", "risks"),
 }
 
 
@@ -156,7 +162,8 @@ async def test_a_cursor_that_nobody_was_given_is_refused_or_leads_nowhere(everyw
                 answer = await everywhere.client.ask(
                     "GET", path.format(written, payload=everywhere.payload_id), as_=as_
                 )
-                refused = (403,) if "audit" in path else ()  # not everybody may read the audit
+                own = any(name in path for name in ("audit", "reports", "risks"))  # not everybody may read those
+                refused = (403,) if own else ()
                 assert answer.status in (200, 400, 404, *refused), (path, place, answer.body)
                 assert "\0" not in place or answer.status in (400, *refused), (path, place)
     assert [one for one in told if one["log_level"] in ("error", "critical")] == []
