@@ -109,6 +109,7 @@ async def open_account(client: Client) -> None:
     await store.commit(Outcome(claimed.work, 1, finished=True, accounts=(AccountChange(LICENCE, ENTRIES),)))
 
 
+REPORT = "accepted_by_office"
 MISSING = "0" * 32
 FAR = 999_999
 
@@ -154,6 +155,15 @@ CASES: dict[str, Pairs] = {
         (f"/v1/tasks?cursor={cursor.encode('tasks', made.case)}", f"/v1/tasks?cursor={cursor.encode('tasks', MISSING)}")
     ],
     "listAudit": lambda made: [(f"/v1/audit?case={made.case}", f"/v1/audit?case={MISSING}")],
+    # Reports and risk records are no partner's: a place that one thing names is like a place of another.
+    "listMadeReports": lambda made: [
+        (f"/v1/reports/{REPORT}?cursor={cursor.encode(f'reports {REPORT}', made.case)}",
+         f"/v1/reports/{REPORT}?cursor={cursor.encode(f'reports {REPORT}', MISSING)}")
+    ],
+    "getReport": lambda _made: [(f"/v1/reports/{REPORT}/2026-03-05", f"/v1/reports/{REPORT}/2026-03-06")],
+    "listRisks": lambda made: [
+        (f"/v1/risks?cursor={cursor.encode('risks', made.case)}", f"/v1/risks?cursor={cursor.encode('risks', MISSING)}")
+    ],
     "getLedger": lambda _made: [
         (f"/v1/ledgers/{LICENCE.name}{further(LICENCE.name)}", f"/v1/ledgers/{MISSING}{further(MISSING)}")
         for further in (lambda _: "", lambda name: f"?cursor={cursor.encode(f'entries of {name}', '37-1')}")
@@ -176,6 +186,7 @@ CASES: dict[str, Pairs] = {
 
 NOBODYS = {
     "postMessage": "it names nothing but an Idempotency-Key, whose test stands below",
+    "listReports": "which reports are made is the same for whoever may read them",
     "listSubscriptions": "only the caller's own, all of them",
     "postEvidence": "it names nothing but an Idempotency-Key, which is one partner's",
     "getLogKey": "the log's key is everybody's",
@@ -220,8 +231,9 @@ async def test_a_foreign_thing_answers_like_a_missing_one(made: Made, language: 
                     assert plain(foreign) == plain(missing), (operation, there, as_, method)
                     asked += 1
                     if method == "GET" and "cursor" not in there:
-                        # Who may not read the audit is told so, whatever is asked for.
-                        assert foreign.status == (403 if operation == "listAudit" else 404)
+                        # Who may not read the audit, or reports, is told so, whatever is asked for.
+                        may = {"listAudit": (403,), "getReport": (403, 404)}.get(operation, (404,))
+                        assert foreign.status in may
     assert asked > 100
 
 
@@ -229,7 +241,7 @@ async def test_those_it_was_made_for_find_each_of_these(made: Made) -> None:
     """The things asked for above are there: sender or recipient find each, or the test would prove nothing."""
     for operation, pairs in CASES.items():
         for there, _ in pairs(made):
-            if re.search(f"{made.message}|test=true|cursor=|alerts|release|audit", there):
+            if re.search(f"{made.message}|test=true|cursor=|alerts|release|audit|reports|risks", there):
                 continue
             found = [(await made.client.ask("GET", there, as_=as_)).status for as_ in ("acme", "bureau", "operator")]
             assert 200 in found[:2], (operation, there, found)
