@@ -100,9 +100,13 @@ def _dearer(at: str, given: Amount | None, most: Amount | None) -> Iterator[Find
         )
 
 
+_COUNTS = frozenset({"C62", "H87"})
+"""One and piece of UN/ECE Recommendation 20: each is a count of one, and offices use either for the same goods."""
+
+
 def _factor(unit: str | None, wanted: str | None, kilograms: Mapping[str, Fraction]) -> Fraction | None:
     """How many of `wanted` are one `unit`; a unit that one side leaves out is taken to be the other's."""
-    if unit is None or wanted is None or unit == wanted:
+    if unit is None or wanted is None or unit == wanted or {unit, wanted} <= _COUNTS:
         return Fraction(1)
     if unit not in kilograms or wanted not in kilograms:
         return None
