@@ -9,41 +9,32 @@ The files of each folder are merged, so that a new flow edits nobody's file.
 
 from __future__ import annotations
 
-import posixpath
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field
 
-from gateway.catalogue import SCHEMAS, Catalogue, compiled
+from gateway.catalogue import Catalogue, compiled
 from gateway.check.calendars import Term
-from gateway.errors import RulesInvalid, SchemaInvalid
+from gateway.check.rule_files import RuleTable, read_files, read_table
+from gateway.errors import RulesInvalid
 
-_FOLDER = f"{SCHEMAS}/rules"
 _NAME = r"^[a-z][a-z0-9_]{0,49}$"
 
 CLAIM_MINUTES = 20
 """How long a claim keeps others away unless a task's rule says otherwise: a coffee is shorter, a working day is not."""
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-
-
-TableT = TypeVar("TableT", bound=_Table)
-
-
-class Act(_Table):
+class Act(RuleTable):
     """Something that a person does about a case."""
 
     en: str = Field(min_length=1)
     zh: str = Field(min_length=1)
 
 
-class RoleTable(_Table):
+class RoleTable(RuleTable):
     """What one file says of a role: its words where it is the role's own file, and acts."""
 
     en: str = ""
@@ -56,7 +47,7 @@ def _read_term(value: object) -> object:
     return Term.read(value) if isinstance(value, str) else value
 
 
-class TaskRule(_Table):
+class TaskRule(RuleTable):
     """Who may decide tasks of a kind, and until when."""
 
     not_by: tuple[str, ...] = ()
@@ -111,10 +102,10 @@ def load(catalogue: Catalogue) -> ActRules:
     for file, name, table in _tables(catalogue, "acts"):
         if name in acts:
             raise RulesInvalid(f"{file}: the act {name} is another file's already")
-        acts[name] = _read(Act, file, name, table)
+        acts[name] = read_table(Act, table, f"{file}: {name}")
     roles: dict[str, RoleTable] = {}
     for file, name, table in _tables(catalogue, "roles"):
-        told = _read(RoleTable, file, name, table)
+        told = read_table(RoleTable, table, f"{file}: {name}")
         _require(acts, told.acts, file, name)
         before = roles.get(name, RoleTable())
         if before.en and told.en:
@@ -129,32 +120,20 @@ def load(catalogue: Catalogue) -> ActRules:
     for file, name, table in _tables(catalogue, "tasks"):
         if name in tasks:
             raise RulesInvalid(f"{file}: tasks of the kind {name} are another file's already")
-        rule = tasks[name] = _read(TaskRule, file, name, table)
+        rule = tasks[name] = read_table(TaskRule, table, f"{file}: {name}")
         _require(
             acts, {*rule.not_by, *rule.done_by, *([rule.same_office_as] if rule.same_office_as else [])}, file, name
         )
     if wordless := [name for name, role in roles.items() if not (role.en and role.zh)]:
-        raise RulesInvalid(f"{_FOLDER}/roles: no file has the words of the role {wordless[0]}")
+        raise RulesInvalid(f"schemas/rules/roles: no file has the words of the role {wordless[0]}")
     made = {name: Role(role.en, role.zh, role.acts, role.alone) for name, role in roles.items()}
     return ActRules(MappingProxyType(acts), MappingProxyType(made), MappingProxyType(tasks))
 
 
 def _tables(catalogue: Catalogue, folder: str) -> Iterator[tuple[str, str, Any]]:
     """(file, name, table) of every table in the files of a folder."""
-    for file in catalogue.names(f"{_FOLDER}/{folder}", ".toml"):
-        try:
-            tables = tomllib.loads(catalogue.text(file))
-        except (SchemaInvalid, tomllib.TOMLDecodeError) as error:
-            raise RulesInvalid(f"{file}: {error}") from error
-        for name, table in tables.items():
-            yield posixpath.basename(file), name, table
-
-
-def _read(model: type[TableT], file: str, name: str, table: Any) -> TableT:
-    try:
-        return model.model_validate(table)
-    except ValidationError as error:
-        raise RulesInvalid(f"{file}: {name}: {error}") from error
+    for file, told in read_files(catalogue, f"rules/{folder}"):
+        yield from ((file, name, table) for name, table in told.items())
 
 
 def _require(acts: Mapping[str, Act], named: frozenset[str] | set[str], file: str, name: str) -> None:

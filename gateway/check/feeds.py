@@ -6,21 +6,19 @@ sees of a feed that it reads, the audience of each entry says (`decide.audience`
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from gateway.catalogue import SCHEMAS, Catalogue, compiled
-from gateway.errors import RulesInvalid, SchemaInvalid
+from gateway.catalogue import Catalogue, compiled
+from gateway.check.rule_files import RuleTable, read_files, read_table
+from gateway.errors import RulesInvalid
 from gateway.model import Role
 
 
-class FeedRule(BaseModel):
+class FeedRule(RuleTable):
     """Who reads one feed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: str = Field(min_length=1)
     readers: frozenset[Role]
@@ -35,13 +33,8 @@ FeedRules = Mapping[str, FeedRule]
 def load(catalogue: Catalogue) -> FeedRules:
     """The rules of every file; RulesInvalid names the file and what is wrong with it."""
     found: dict[str, FeedRule] = {}
-    for file in catalogue.names(f"{SCHEMAS}/rules/feeds", ".toml"):
-        try:
-            rules = {
-                name: FeedRule.model_validate(table) for name, table in tomllib.loads(catalogue.text(file)).items()
-            }
-        except (SchemaInvalid, tomllib.TOMLDecodeError, ValidationError) as error:
-            raise RulesInvalid(f"{file}: {error}") from error
+    for file, told in read_files(catalogue, "rules/feeds"):
+        rules = {name: read_table(FeedRule, table, f"{file}: {name}") for name, table in told.items()}
         if both := found.keys() & rules.keys():
             raise RulesInvalid(f"{file}: the feed {min(both)} is another file's already")
         found |= rules

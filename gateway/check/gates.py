@@ -6,26 +6,21 @@ A gate is about an act, and about the cases of one kind; it may be about some mo
 
 from __future__ import annotations
 
-import tomllib
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints
 
-from gateway.catalogue import SCHEMAS, Catalogue, compiled
-from gateway.errors import RulesInvalid, SchemaInvalid
+from gateway.catalogue import Catalogue, compiled
+from gateway.check.rule_files import RuleTable, read_files, read_list
 
 _Name = Annotated[str, StringConstraints(pattern=r"^[a-z_]+$")]
 
 
-class _Data(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Need(_Data):
+class Need(RuleTable):
     """That a track stands in one of some states, unless that is waived."""
 
     track: _Name
@@ -41,7 +36,7 @@ class Need(_Data):
     """What whoever asks may say that waives it, such as an officer's order."""
 
 
-class Gate(_Data):
+class Gate(RuleTable):
     """What is wanted before an act on a case."""
 
     act: _Name
@@ -68,14 +63,7 @@ class GateRules:
 def load(catalogue: Catalogue) -> GateRules:
     """The gates of every file; RulesInvalid names the file and what is wrong with it."""
     found: defaultdict[tuple[str, str], list[Gate]] = defaultdict(list)
-    for name in catalogue.names(f"{SCHEMAS}/rules/gates", ".toml"):
-        try:
-            told = tomllib.loads(catalogue.text(name))
-            if unknown := told.keys() - {"gate"}:
-                raise RulesInvalid(f"{name}: expected [[gate]] tables only, found {min(unknown)}")
-            gates = [Gate.model_validate(one) for one in told.get("gate", ())]
-        except (SchemaInvalid, TypeError, tomllib.TOMLDecodeError, ValidationError) as error:
-            raise RulesInvalid(f"{name}: {error}") from error
-        for gate in gates:
+    for file, told in read_files(catalogue, "rules/gates", {"gate"}):
+        for gate in read_list(Gate, told, "gate", file):
             found[gate.act, gate.kind].append(gate)
     return GateRules(MappingProxyType({key: tuple(gates) for key, gates in found.items()}))

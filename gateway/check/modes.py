@@ -8,23 +8,19 @@ modes, a column of the list says which one its goods have.
 
 from __future__ import annotations
 
-import posixpath
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from gateway.catalogue import SCHEMAS, Catalogue, compiled
-from gateway.errors import RulesInvalid, SchemaInvalid
+from gateway.catalogue import Catalogue, compiled
+from gateway.check.rule_files import RuleTable, read_files, read_list
+from gateway.errors import RulesInvalid
 
-_FOLDER = f"{SCHEMAS}/rules/modes"
-
-TableT = TypeVar("TableT", bound=BaseModel)
 _Direction = Literal["inbound", "outbound"]
 
 
@@ -54,11 +50,7 @@ class Duty(StrEnum):
     """口岸预防性消毒: disinfect, where that is needed."""
 
 
-class _Data(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Mode(_Data):
+class Mode(RuleTable):
     """One mode of supervision."""
 
     id: Annotated[str, StringConstraints(pattern=r"^[a-z_]+$")]
@@ -80,7 +72,7 @@ class Mode(_Data):
     """Whether another office must, may or may not be handed the consignment."""
 
 
-class Choice(_Data):
+class Choice(RuleTable):
     """Which modes the consignments of one direction have."""
 
     direction: _Direction
@@ -92,7 +84,7 @@ class Choice(_Data):
     """Of an enterprise on the blacklist, at least."""
 
 
-class _Dated(_Data):
+class _Dated(RuleTable):
     source: str = Field(min_length=1)
     valid_from: date
     valid_until: date | None = None
@@ -162,46 +154,18 @@ def load(catalogue: Catalogue) -> ModeRules:
     choices: dict[str, Choice] = {}
     goods: list[ListedGoods] = []
     enterprises: list[ListedEnterprise] = []
-    for file, kind, table in _tables(catalogue):
-        if kind == "mode":
-            mode = _read(Mode, file, table)
+    for file, told in read_files(catalogue, "rules/modes", {"mode", "choice", "goods", "enterprise"}):
+        for mode in read_list(Mode, told, "mode", file):
             if modes.setdefault(mode.id, mode) is not mode:
                 raise RulesInvalid(f"{file}: the mode {mode.id} is told of twice")
-        elif kind == "choice":
-            choice = _read(Choice, file, table)
+        for choice in read_list(Choice, told, "choice", file):
             if choices.setdefault(choice.direction, choice) is not choice:
                 raise RulesInvalid(f"{file}: the modes of {choice.direction} consignments are told of twice")
-        elif kind == "goods":
-            goods.append(_read(ListedGoods, file, table))
-        else:
-            enterprises.append(_read(ListedEnterprise, file, table))
+        goods += read_list(ListedGoods, told, "goods", file)
+        enterprises += read_list(ListedEnterprise, told, "enterprise", file)
     _judge(modes, choices, goods)
     goods.sort(key=lambda one: (-len(one.hs), one.hs))
     return ModeRules(MappingProxyType(modes), MappingProxyType(choices), tuple(goods), tuple(enterprises))
-
-
-def _tables(catalogue: Catalogue) -> Iterator[tuple[str, str, Any]]:
-    """(file, kind, table) of every table in the folder."""
-    known = {"mode", "choice", "goods", "enterprise"}
-    for name in catalogue.names(_FOLDER, ".toml"):
-        file = posixpath.basename(name)
-        try:
-            told = tomllib.loads(catalogue.text(name))
-        except (SchemaInvalid, tomllib.TOMLDecodeError) as error:
-            raise RulesInvalid(f"{name}: {error}") from error
-        if unknown := told.keys() - known:
-            raise RulesInvalid(f"{name}: expected tables of {', '.join(sorted(known))}, found {min(unknown)}")
-        for kind, tables in told.items():
-            if not isinstance(tables, list):
-                raise RulesInvalid(f"{name}: {kind} is written [[{kind}]]")
-            yield from ((file, kind, table) for table in tables)
-
-
-def _read(model: type[TableT], file: str, table: Any) -> TableT:
-    try:
-        return model.model_validate(table)
-    except ValidationError as error:
-        raise RulesInvalid(f"modes/{file}: {error}") from error
 
 
 def _judge(modes: Mapping[str, Mode], choices: Mapping[str, Choice], goods: Iterable[ListedGoods]) -> None:

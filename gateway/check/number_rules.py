@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import re
 import string
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, StringConstraints, model_validator
 from stdnum import luhn
 from stdnum.iso7064 import mod_11_2, mod_97_10
 
-from gateway.catalogue import SCHEMAS, Catalogue, compiled
-from gateway.errors import RulesInvalid, SchemaInvalid
+from gateway.catalogue import Catalogue, compiled
+from gateway.check.rule_files import RuleTable, read_files, read_list
+from gateway.errors import RulesInvalid
 
 SEQUENCE, CHECK = "sequence", "check"
 """The fields of a pattern that are made, not given."""
@@ -40,10 +40,8 @@ class _Piece:
     width: int
 
 
-class NumberRule(BaseModel):
+class NumberRule(RuleTable):
     """How one kind of numbers is made up, and our share of the range."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Annotated[str, StringConstraints(pattern=r"^[a-z_]+$")]
     source: str = Field(min_length=1)
@@ -121,15 +119,8 @@ def _pieces(pattern: str) -> list[_Piece]:
 def load(catalogue: Catalogue) -> Mapping[str, NumberRule]:
     """The rules of every file of schemas/rules/numbers, by kind of number; RulesInvalid says the file and what is wrong."""
     found: dict[str, NumberRule] = {}
-    for name in catalogue.names(f"{SCHEMAS}/rules/numbers", ".toml"):
-        try:
-            told = tomllib.loads(catalogue.text(name))
-            if unknown := told.keys() - {"number"}:
-                raise RulesInvalid(f"{name}: expected [[number]] tables only, found {', '.join(sorted(unknown))}")
-            rules = [NumberRule.model_validate(one) for one in told["number"]]
-        except (SchemaInvalid, KeyError, TypeError, tomllib.TOMLDecodeError, ValidationError) as error:
-            raise RulesInvalid(f"{name}: {error}") from error
-        for rule in rules:
+    for file, told in read_files(catalogue, "rules/numbers", {"number"}):
+        for rule in read_list(NumberRule, told, "number", file):
             if found.setdefault(rule.kind, rule) is not rule:
-                raise RulesInvalid(f"{name}: {rule.kind} numbers are told of twice")
+                raise RulesInvalid(f"{file}: {rule.kind} numbers are told of twice")
     return found

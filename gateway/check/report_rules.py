@@ -13,18 +13,17 @@ to = { scheme = "ciq-org", value = "000000" }   who gets it, or role = "bureau" 
 from __future__ import annotations
 
 import posixpath
-import tomllib
 from calendar import monthrange
 from collections.abc import Mapping
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
-from gateway.catalogue import SCHEMAS, Catalogue, compiled
+from gateway.catalogue import Catalogue, compiled
 from gateway.check.calendars import Term
-from gateway.errors import RulesInvalid, SchemaInvalid
+from gateway.check.rule_files import RuleTable, read_files, read_table
 from gateway.model import Role
 
 COUNT = "count"
@@ -65,10 +64,8 @@ class Period(StrEnum):
         return self.last(first) + timedelta(days=1)
 
 
-class Reader(BaseModel):
+class Reader(RuleTable):
     """Who gets a report: a partner by an identifier, or all partners of a role."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     role: Role | None = None
     scheme: str = ""
@@ -85,10 +82,8 @@ def _read_term(value: object) -> object:
     return Term.read(value) if isinstance(value, str) else value
 
 
-class ReportRule(BaseModel):
+class ReportRule(RuleTable):
     """What is counted into one report, and when, and for whom."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     en: str = Field(min_length=1)
     zh: str = Field(min_length=1)
@@ -118,11 +113,7 @@ class ReportRule(BaseModel):
 @compiled
 def load(catalogue: Catalogue) -> Mapping[str, ReportRule]:
     """All reports by name; RulesInvalid says the file and what is wrong with it."""
-    found: dict[str, ReportRule] = {}
-    for file in catalogue.names(f"{SCHEMAS}/reports", ".toml"):
-        name = posixpath.basename(file).removesuffix(".toml")
-        try:
-            found[name] = ReportRule.model_validate(tomllib.loads(catalogue.text(file)))
-        except (SchemaInvalid, tomllib.TOMLDecodeError, ValidationError) as error:
-            raise RulesInvalid(f"{file}: {error}") from error
-    return found
+    return {
+        posixpath.basename(file).removesuffix(".toml"): read_table(ReportRule, told, file)
+        for file, told in read_files(catalogue, "reports")
+    }

@@ -19,18 +19,18 @@ happens that any point is about costs some look-ups.
 
 from __future__ import annotations
 
-import tomllib
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
-from gateway.catalogue import SCHEMAS, Catalogue, compiled
+from gateway.catalogue import Catalogue, compiled
 from gateway.check.calendars import Term
-from gateway.errors import RulesInvalid, SchemaInvalid
+from gateway.check.rule_files import RuleTable, read_files, read_table
+from gateway.errors import RulesInvalid
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,49}$")]
 FieldName = Annotated[str, StringConstraints(pattern=r"^[a-z_]+(\.[a-z_]+)*$")]
@@ -73,10 +73,8 @@ class Level(StrEnum):
     HQ = "hq"
 
 
-class RiskCondition(BaseModel):
+class RiskCondition(RuleTable):
     """One test of what a happening tells; where a field has several values, one that meets it is enough."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     field: FieldName
     one_of: tuple[str, ...] = ()
@@ -110,10 +108,8 @@ def _read_term(value: object) -> object:
     return Term.read(value) if isinstance(value, str) else value
 
 
-class RiskPoint(BaseModel):
+class RiskPoint(RuleTable):
     """What is looked for, and what comes of it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     name: Name
     en: str = Field(min_length=1)
@@ -161,16 +157,13 @@ class RiskRules:
 def load(catalogue: Catalogue) -> RiskRules:
     """The points of every file of schemas/rules/risk_points; RulesInvalid says the file and what is wrong with it."""
     points: dict[str, RiskPoint] = {}
-    for file in catalogue.names(f"{SCHEMAS}/rules/risk_points", ".toml"):
-        try:
-            told = tomllib.loads(catalogue.text(file))
-            found = [RiskPoint.model_validate({**table, "name": name}) for name, table in told.items()]
-        except (SchemaInvalid, TypeError, tomllib.TOMLDecodeError, ValidationError) as error:
-            raise RulesInvalid(f"{file}: {error}") from error
-        for point in found:
-            if point.name in points:
-                raise RulesInvalid(f"{file}: the point {point.name} is another file's already")
-            points[point.name] = point
+    for file, told in read_files(catalogue, "rules/risk_points"):
+        for name, table in told.items():
+            if name in points:
+                raise RulesInvalid(f"{file}: the point {name} is another file's already")
+            points[name] = read_table(
+                RiskPoint, {**table, "name": name} if isinstance(table, dict) else table, f"{file}: {name}"
+            )
     return make_risk_rules(points)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import posixpath
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -17,7 +16,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, Field, StringConstraints, model_validator
 
 from gateway.catalogue import SCHEMAS, Catalogue, compiled
 from gateway.check import (
@@ -42,20 +41,17 @@ from gateway.check.modes import ModeRules
 from gateway.check.number_rules import NumberRule
 from gateway.check.report_rules import ReportRule
 from gateway.check.risk_rules import RiskRules
+from gateway.check.rule_files import RuleTable, read_file, read_files, read_list
 from gateway.check.sampling_rules import SamplingPlan
 from gateway.check.views import ViewRules
 from gateway.documents import ClearanceNotice, CustomsEntry, Declaration, Transfer
-from gateway.errors import RulesInvalid, SchemaInvalid
+from gateway.errors import RulesInvalid
 
 Code = Annotated[str, StringConstraints(min_length=1, pattern=r"^\S+$")]
 HsPrefix = Annotated[str, StringConstraints(pattern=r"^[0-9]{2,13}$")]
 CountryCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 FieldPath = Annotated[str, StringConstraints(pattern=r"^[a-z_]+(\[\])?(\.[a-z_]+(\[\])?)*$")]
 """A field of a canonical document: `transport.voyage`, `goods[].hs_code` (`[]` stands for each)."""
-
-
-class _Data(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 def _must_have(model: type[BaseModel], paths: Iterable[str], *, numeric: bool = False) -> None:
@@ -85,7 +81,7 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     return next((found for inner in get_args(annotation) if (found := _model_in(inner))), None)
 
 
-class RuleSet(_Data):
+class RuleSet(RuleTable):
     """One version of one kind of rules, in force from `valid_from` to `valid_until` (both included)."""
 
     kind: ClassVar[str] = ""
@@ -128,7 +124,7 @@ class Credit(RuleSet):
         return self.grades.get(grade, self.ungraded)
 
 
-class Condition(_Data):
+class Condition(RuleTable):
     """One test of a document's field; a condition on a field that stands in many places holds if any place meets it."""
 
     field: FieldPath
@@ -152,7 +148,7 @@ class Condition(_Data):
         return self
 
 
-class ReviewReason(_Data):
+class ReviewReason(RuleTable):
     """A reason to look at a declaration by eye; all of `when` must hold."""
 
     id: Code
@@ -181,7 +177,7 @@ class Review(RuleSet):
         return self
 
 
-class EpidemicArea(_Data):
+class EpidemicArea(RuleTable):
     """An area from which containers are locked on arrival."""
 
     country: CountryCode
@@ -267,7 +263,7 @@ class TransferRules(RuleSet):
         return self
 
 
-class MatchField(_Data):
+class MatchField(RuleTable):
     """One comparison of customs' data with the clearance notice."""
 
     name: Code
@@ -299,7 +295,7 @@ class ClearanceMatch(RuleSet):
         return self
 
 
-class MandatoryItem(_Data):
+class MandatoryItem(RuleTable):
     """A field that must be there, in the directions named, where all of `when` hold."""
 
     field: FieldPath
@@ -322,7 +318,7 @@ class DeclarationMandatory(RuleSet):
         return self
 
 
-class Headline(_Data):
+class Headline(RuleTable):
     """One word for where cases of a kind stand, shown where all of `when` hold."""
 
     rank: int
@@ -491,27 +487,20 @@ def _load(catalogue: Catalogue, models: tuple[type[RuleSet], ...]) -> RuleBook:
 def _read_headlines(catalogue: Catalogue) -> Headlines:
     """The lines of every file of schemas/rules/headline, a kind of case each: no two of one kind have one rank."""
     found: dict[str, tuple[Headline, ...]] = {}
-    for name in catalogue.names(f"{_FOLDER}/headline", ".toml"):
-        try:
-            lines = [Headline.model_validate(line) for line in tomllib.loads(catalogue.text(name))["line"]]
-        except (SchemaInvalid, KeyError, TypeError, tomllib.TOMLDecodeError, ValidationError) as error:
-            raise RulesInvalid(f"{name}: {error}") from error
+    for file, told in read_files(catalogue, "rules/headline", {"line"}):
+        lines = read_list(Headline, told, "line", file)
         if len({line.rank for line in lines}) < len(lines):
-            raise RulesInvalid(f"{name}: two lines have one rank")
-        kind = posixpath.basename(name).removesuffix(".toml")
+            raise RulesInvalid(f"{file}: two lines have one rank")
+        kind = posixpath.basename(file).removesuffix(".toml")
         found[kind] = tuple(sorted(lines, key=lambda line: line.rank))
     return found
 
 
 def _read(catalogue: Catalogue, name: str, model: type[RuleSet]) -> tuple[RuleSet, ...]:
-    try:
-        raw = tomllib.loads(catalogue.text(name))
-        unknown = raw.keys() - {"set"}
-        if unknown or not raw.get("set"):
-            raise RulesInvalid(f"{name}: expected [[set]] tables only, found {', '.join(sorted(unknown)) or 'none'}")
-        sets = sorted((model.model_validate(entry) for entry in raw["set"]), key=lambda s: s.valid_from)
-    except (SchemaInvalid, tomllib.TOMLDecodeError, ValidationError) as error:
-        raise RulesInvalid(f"{name}: {error}") from error
+    sets = read_list(model, read_file(catalogue, name, {"set"}), "set", name)
+    if not sets:
+        raise RulesInvalid(f"{name}: expected [[set]] tables, found none")
+    sets.sort(key=lambda one: one.valid_from)
     for earlier, later in itertools.pairwise(sets):
         if earlier.valid_until is None or earlier.valid_until >= later.valid_from:
             raise RulesInvalid(f"{name}: the sets from {earlier.valid_from} and {later.valid_from} overlap")

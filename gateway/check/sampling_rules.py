@@ -10,17 +10,17 @@ window_days = 30                windows follow one another; each has a key of it
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from gateway.catalogue import SCHEMAS, Catalogue, compiled
-from gateway.errors import RulesInvalid, SchemaInvalid
+from gateway.catalogue import Catalogue, compiled
+from gateway.check.rule_files import RuleTable, read_files, read_table
+from gateway.errors import RulesInvalid
 
 _BEGIN = date(2000, 1, 1)
 """From where windows are counted."""
@@ -56,10 +56,8 @@ def window_of(day: date, days: int) -> Window:
     return Window(day - timedelta(days=(day - _BEGIN).days % days), days)
 
 
-class SamplingPlan(BaseModel):
+class SamplingPlan(RuleTable):
     """How much of what is drawn is chosen."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: str = Field(min_length=1)
     stratum: tuple[Name, ...] = ()
@@ -84,15 +82,9 @@ class SamplingPlan(BaseModel):
 def load(catalogue: Catalogue) -> Mapping[str, SamplingPlan]:
     """The plans of every file of schemas/rules/sampling by name; RulesInvalid says the file and what is wrong with it."""
     found: dict[str, SamplingPlan] = {}
-    for file in catalogue.names(f"{SCHEMAS}/rules/sampling", ".toml"):
-        try:
-            plans = {
-                name: SamplingPlan.model_validate(plan) for name, plan in tomllib.loads(catalogue.text(file)).items()
-            }
-        except (SchemaInvalid, tomllib.TOMLDecodeError, ValidationError) as error:
-            raise RulesInvalid(f"{file}: {error}") from error
-        for name, plan in plans.items():
+    for file, told in read_files(catalogue, "rules/sampling"):
+        for name, table in told.items():
             if name in found:
                 raise RulesInvalid(f"{file}: the plan {name} is another file's already")
-            found[name] = plan
+            found[name] = read_table(SamplingPlan, table, f"{file}: {name}")
     return found

@@ -18,9 +18,10 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from gateway.errors import DirectoryUnreadable
 
@@ -105,19 +106,26 @@ def read_directory(archive: bytes) -> Directory:
 
 def _members(archive: bytes, depth: int, budget: list[int]) -> Iterator[tuple[str, bytes]]:
     """The files of a zip and of the zips in it."""
+    with open_archive(io.BytesIO(archive)) as opened:
+        for info in opened.infolist():
+            if info.is_dir():
+                continue
+            budget[0] -= info.file_size
+            if budget[0] < 0:
+                raise DirectoryUnreadable(f"The archive unpacks to more than {_MAX_BYTES} bytes.")
+            body = opened.read(info)
+            if info.filename.lower().endswith(".zip") and depth:
+                yield from _members(body, depth - 1, budget)
+            else:
+                yield info.filename, body
+
+
+@contextmanager
+def open_archive(file: IO[bytes]) -> Iterator[zipfile.ZipFile]:
+    """A zip; DirectoryUnreadable where it is none, or what is read of it is damaged, encrypted or packed in a strange way."""
     try:
-        with zipfile.ZipFile(io.BytesIO(archive)) as opened:
-            for info in opened.infolist():
-                if info.is_dir():
-                    continue
-                budget[0] -= info.file_size
-                if budget[0] < 0:
-                    raise DirectoryUnreadable(f"The archive unpacks to more than {_MAX_BYTES} bytes.")
-                body = opened.read(info)
-                if info.filename.lower().endswith(".zip") and depth:
-                    yield from _members(body, depth - 1, budget)
-                else:
-                    yield info.filename, body
+        with zipfile.ZipFile(file) as opened:
+            yield opened
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError) as error:
         raise DirectoryUnreadable(f"The archive cannot be unpacked: {error}") from error
 
@@ -299,7 +307,7 @@ def _without(names: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, A
 _OTHERS = ("directory", "names")
 
 
-def made(directory: Directory, messages: Sequence[str], folder: Path) -> dict[str, Mapping[str, Any]]:
+def make_files(directory: Directory, messages: Sequence[str], folder: Path) -> dict[str, Mapping[str, Any]]:
     """The files of `messages` by their names below `folder`, as d96b/CUSDEC.json, keeping what is there."""
     tables = {message: table(directory, message) for message in messages}
     target = folder / f"d{directory.release.lower()}"
@@ -311,16 +319,6 @@ def made(directory: Directory, messages: Sequence[str], folder: Path) -> dict[st
         named = _without(named, json.loads(shared.read_bytes()))
     files = {"directory": whole, "names": named, **tables}
     return {f"{target.name}/{name}.json": value for name, value in files.items()}
-
-
-def write(directory: Directory, messages: Sequence[str], folder: Path) -> list[Path]:
-    """Write the tables of `messages` to `folder`/d96b, keeping those that are there; the files written."""
-    written = []
-    for name, value in made(directory, messages, folder).items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(dump(value), "utf-8")
-        written.append(folder / name)
-    return written
 
 
 def dump(value: Mapping[str, Any]) -> str:

@@ -10,35 +10,29 @@ is used in its views by name, as `@parties`.
 
 from __future__ import annotations
 
-import posixpath
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, Field, StringConstraints
 
-from gateway.catalogue import SCHEMAS, Catalogue, compiled
+from gateway.catalogue import Catalogue, compiled
+from gateway.check.rule_files import RuleTable, read_files, read_table
 from gateway.documents import MODELS
 from gateway.documents.base import Document, Part, without_version
-from gateway.errors import RulesInvalid, SchemaInvalid
+from gateway.errors import RulesInvalid
 from gateway.model import Role
 
 _Name = Annotated[str, StringConstraints(pattern=r"^[a-z_]+$")]
 FieldName = Annotated[str, StringConstraints(pattern=r"^[a-z_0-9]+(\.[a-z_0-9]+)*$")]
 
-TableT = TypeVar("TableT", bound=BaseModel)
 PartT = TypeVar("PartT", bound=BaseModel)
 Tree = Mapping[str, "Tree | None"]
 """Fields that are seen, each with those that are seen inside it; None for all."""
 
 
-class _Data(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class NamedBy(_Data):
+class NamedBy(RuleTable):
     """A field of one of a case's documents that names a party."""
 
     path: FieldName
@@ -47,7 +41,7 @@ class NamedBy(_Data):
     """By such a field, the values with which this one names the party."""
 
 
-class View(_Data):
+class View(RuleTable):
     """What a party is to a case; one has the view where all holds that is said of it."""
 
     en: str = Field(min_length=1)
@@ -61,14 +55,14 @@ class View(_Data):
     named_by: tuple[NamedBy, ...] = ()
 
 
-class _DocumentTable(_Data):
+class _DocumentTable(RuleTable):
     like: _Name | Annotated[str, StringConstraints(max_length=0)] = ""
     """Another name of what has the views: a case keeps an amendment as it keeps a declaration."""
     groups: Mapping[_Name, tuple[FieldName, ...]] = Field(default_factory=dict)
     views: Mapping[_Name, tuple[str, ...]] = Field(default_factory=dict)
 
 
-class Shown(_Data):
+class Shown(RuleTable):
     """What a view sees of a case beside its documents."""
 
     keys: frozenset[str] = frozenset()
@@ -179,17 +173,17 @@ def load(catalogue: Catalogue) -> ViewRules:
     cases: dict[str, dict[str, Shown]] = {}
     for file, kind, name, table in _tables(catalogue):
         if kind == "view":
-            if views.setdefault(name, view := _read(View, file, name, table)) is not view:
+            if views.setdefault(name, view := read_table(View, table, f"{file}: {name}")) is not view:
                 raise RulesInvalid(f"{file}: the view {name} is another file's already")
         elif kind == "document":
-            told = _read(_DocumentTable, file, name, table)
+            told = read_table(_DocumentTable, table, f"{file}: {name}")
             tables[name] = _joined(tables.get(name), told, file, name)
         else:
             of_kind = cases.setdefault(name, {})
             for view_name, shown in table.items():
                 if view_name in of_kind:
                     raise RulesInvalid(f"{file}: what {view_name} sees of a {name} is another file's already")
-                of_kind[view_name] = _read(Shown, file, f"{name}.{view_name}", shown)
+                of_kind[view_name] = read_table(Shown, shown, f"{file}: {name}.{view_name}")
     documents = {name: _trees(name, table) for name, table in tables.items() if not table.like}
     for name, table in tables.items():
         if table.like:
@@ -202,26 +196,11 @@ def load(catalogue: Catalogue) -> ViewRules:
 
 def _tables(catalogue: Catalogue) -> Iterator[tuple[str, str, str, Any]]:
     """(file, kind, name, table) of every table in the folder."""
-    known = {"view", "document", "case"}
-    for path in catalogue.names(f"{SCHEMAS}/rules/views", ".toml"):
-        file = f"views/{posixpath.basename(path)}"
-        try:
-            told = tomllib.loads(catalogue.text(path))
-        except (SchemaInvalid, tomllib.TOMLDecodeError) as error:
-            raise RulesInvalid(f"{file}: {error}") from error
-        if unknown := told.keys() - known:
-            raise RulesInvalid(f"{file}: expected {', '.join(sorted(known))} only, found {min(unknown)}")
+    for file, told in read_files(catalogue, "rules/views", {"view", "document", "case"}):
         for kind, tables in told.items():
             if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
                 raise RulesInvalid(f"{file}: {kind} is written [{kind}.NAME]")
             yield from ((file, kind, name, table) for name, table in tables.items())
-
-
-def _read(model: type[TableT], file: str, name: str, table: Any) -> TableT:
-    try:
-        return model.model_validate(table)
-    except ValidationError as error:
-        raise RulesInvalid(f"{file}: {name}: {error}") from error
 
 
 def _joined(before: _DocumentTable | None, told: _DocumentTable, file: str, name: str) -> _DocumentTable:

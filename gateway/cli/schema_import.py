@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import re
 import zipfile
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -124,16 +122,16 @@ def _directory(source: Path, messages: Sequence[str], folder: Path) -> dict[str,
         return _service(service_directory.read_service(_files(source)), messages, folder)
     if not messages:
         output.stop("name the messages to import, such as CUSDEC GOVCBR")
-    made = unece.made(unece.read_directory(source.read_bytes()), messages, folder)
+    made = unece.make_files(unece.read_directory(source.read_bytes()), messages, folder)
     return {name: unece.dump(value).encode() for name, value in made.items()}
 
 
 def _is_service_archive(source: Path) -> bool:
-    from gateway.check import service_directory
+    from gateway.check import service_directory, unece
 
     if not zipfile.is_zipfile(source):
         return False
-    with _opened(source) as archive:
+    with source.open("rb") as file, unece.open_archive(file) as archive:
         return service_directory.is_service(dict.fromkeys(archive.namelist(), b""))
 
 
@@ -145,20 +143,9 @@ _ELSEWHERE = re.compile(r"/|[A-Za-z]:|.*\\|(?:.*/)?\.\.(?:/|$)", re.DOTALL)
 """Begins a name in an archive that may lead out of it: a root, a drive, a backslash, a step up."""
 
 
-@contextmanager
-def _opened(source: Path) -> Iterator[zipfile.ZipFile]:
-    """An archive; DirectoryUnreadable where it is none, or what is read of it is damaged or encrypted."""
-    from gateway.errors import DirectoryUnreadable
-
-    try:
-        with zipfile.ZipFile(source) as archive:
-            yield archive
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
-        raise DirectoryUnreadable(f"The archive cannot be unpacked: {error}") from error
-
-
 def _files(source: Path) -> dict[str, bytes]:
     """The XML files of a folder or an archive by name, or the one that an XSD is."""
+    from gateway.check import unece
     from gateway.errors import DirectoryUnreadable
 
     if source.is_dir():
@@ -170,7 +157,7 @@ def _files(source: Path) -> dict[str, bytes]:
         if source.stat().st_size > _MOST_BYTES:
             raise DirectoryUnreadable(f"A file is larger than {_MOST_BYTES >> 20} MiB.")
         return {source.name: source.read_bytes()}
-    with _opened(source) as archive:
+    with source.open("rb") as file, unece.open_archive(file) as archive:
         if outside := next((name for name in archive.namelist() if _ELSEWHERE.match(name)), None):
             raise DirectoryUnreadable(f"The archive holds {outside!r}, a name that may lead out of a folder.")
         if sum(info.file_size for info in archive.infolist()) > _MOST_BYTES:

@@ -19,6 +19,8 @@ REVIEW_FAILED = "1101"
 RELEASED = "2000"
 NOTICE_ISSUED = "3000"
 """The inspection service's own response codes, for those that read them."""
+MOST_REASONS = 100
+"""Reasons of the refusal of a document of many lines as a whole; each line has its own beside them."""
 _SHOWN = 1000
 """How many characters of a value a reason shows."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 
-from gateway.documents.registration import Appointment, Attributes, AuthorisedPerson, Supervision
+from gateway.documents.registration import Attributes
 from gateway.model import Registered, SubjectVersion
 
 REGISTERED, SUSPENDED, CLOSED = "registered", "suspended", "closed"
@@ -45,43 +45,12 @@ def attributes_of(registered: Registered) -> Attributes:
     return Attributes.model_validate(registered.version.attributes if registered.version is not None else {})
 
 
-def is_active(registered: Registered) -> bool:
-    """Whether the subject is registered, and neither suspended nor closed."""
-    return registered.version is not None and registered.version.state == REGISTERED
-
-
-def supervision_of(attributes: Attributes, product_group: str) -> Supervision | None:
-    """In which class a group of products is supervised; None where that is not registered."""
-    found = (one.supervision for one in attributes.supervision if one.product_group == product_group)
-    return next(found, None)
-
-
 def is_direct_through(attributes: Attributes, day: date) -> bool:
     """Whether direct-through is approved by `day`."""
     approval = attributes.direct_through
     return approval is not None and approval.approved and (approval.since is None or approval.since <= day)
 
 
-def is_fast_release(attributes: Attributes, day: date) -> bool:
-    """Whether fast release is approved by `day`."""
-    approval = attributes.fast_release
-    return approval is not None and approval.approved and (approval.since is None or approval.since <= day)
-
-
 def is_blacklisted(attributes: Attributes, day: date) -> bool:
     """Whether the subject is excluded on `day`."""
     return any(one.since <= day and (one.until is None or day <= one.until) for one in attributes.blacklist)
-
-
-def find_agent(attributes: Attributes, agent: str, day: date) -> Appointment | None:
-    """By which appointment `agent` may declare for the subject on `day`; None where by none."""
-    return next((one for one in attributes.agents if one.agent == agent and _holds(one, day)), None)
-
-
-def find_person(attributes: Attributes, number: str, day: date) -> AuthorisedPerson | None:
-    """The person of that number who may act for the subject on `day`; None where there is none."""
-    return next((one for one in attributes.persons if one.number == number and _holds(one, day)), None)
-
-
-def _holds(one: Appointment | AuthorisedPerson, day: date) -> bool:
-    return (one.since is None or one.since <= day) and (one.until is None or day <= one.until)

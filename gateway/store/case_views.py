@@ -12,35 +12,23 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Integer,
     Row,
-    ScalarSelect,
     Select,
-    and_,
     bindparam,
     func,
-    literal,
-    or_,
     select,
     tuple_,
 )
 
 from gateway.errors import NotFound
 from gateway.model import Case, CaseEvent, Receipt
-from gateway.store import facts, log, tables
+from gateway.store import facts, log, own_cases, tables
 from gateway.store.contract import CASES, CasePage, CasePlace, CaseView
 from gateway.store.deliveries import attempt_from, delivery_from
 from gateway.store.sql import among, from_json, from_time
 from gateway.store.views import BRIEF_MESSAGE, fitting, message_from
-
-_KINDS = 10
-"""Kinds of number that one value may be of in the same case; there are not so many."""
-
-STEPS = 2_000
-"""Steps that are taken through the caller's cases and those of a number for one page: some ten milliseconds. Only where a
-number has thousands of cases that lie between as many of the caller's own is there no end by then."""
 
 FINDINGS_ROOM = 2 * 1024 * 1024
 """Bytes of findings on a page of cases, in equal parts of all the messages that it may have: of a hundred messages of one
@@ -51,106 +39,29 @@ DOCUMENTS_ROOM = 256 * 1024
 
 _documents = tables.case_documents.c
 _messages, _events, _attempts = tables.messages.c, tables.case_events.c, tables.attempts.c
-_keys, _participants = tables.case_keys.c, tables.case_partners.c
 
 
 def cases(connection: Connection, key: str, partner_id: str, after: str, limit: int, test: bool) -> CasePage:
     """Cases by id or any business key, the newest first; only those `partner_id` takes part in, unless it is empty."""
-    named = [] if after else _by_id(connection, key, test)
-    if partner_id:
-        named = _taking_part(connection, named, partner_id)
-    asked = {"key": key, "test": test, "partner": partner_id, "after": after, "steps": STEPS}
-    rows = connection.execute(_NAMED[bool(partner_id), bool(after)], asked).all()
-    ids = list(dict.fromkeys([*named, *(row.id for row in rows if row.found)]))  # a value may be of several kinds
+    ids, stood = own_cases.find_ids(connection, key, partner_id, after, test=test)
     weights = _read_weights(connection, ids[:CASES])
     page = ids[: min(CASES, fitting((weights[id_] for id_ in ids[:CASES]), DOCUMENTS_ROOM))]
     found = facts.read_cases(connection, page)
     views = _read_views(connection, [found[id_] for id_ in page if id_ in found], _NEWEST, limit, weights)
     # Where the walk ended before it came to the end, the next page begins where it stood.
-    left_off = rows[-1].id if rows and rows[-1].step == STEPS else ""
-    return CasePage(views, page[-1] if len(ids) > len(page) else left_off)
-
-
-def find_own_ids(connection: Connection, key: str, partner_id: str, test: bool) -> list[str]:
-    """Ids of the newest cases of a number, or of that id, in which a partner takes part: CASES of them at most."""
-    named = _taking_part(connection, _by_id(connection, key, test), partner_id)
-    asked = {"key": key, "test": test, "partner": partner_id, "after": "", "steps": STEPS}
-    rows = connection.execute(_NAMED[True, False], asked).all()
-    return list(dict.fromkeys([*named, *(row.id for row in rows if row.found)]))[:CASES]
-
-
-def _named(*, own: bool, after: bool) -> Select[Any]:
-    """Ids of cases that a number finds, the newest first, one more than a page has; with `own` the caller's alone.
-
-    The caller's cases and those of the number stand in one order, and are walked by turns: from the newest of the
-    number to the next of the caller's that is no newer, from there to the next of the number, and so on. So cases of
-    others are passed over by the thousand in one step, however many bear the number, and the walk ends where either
-    ends, or after so many steps. It meets no row but the caller's own, so that no page can begin or end at another's.
-    The last row may be one where the walk stood without having `found` a case.
-    """
-    before = [_keys.case_id < bindparam("after")] if after else []
-    if not own:
-        all_of_it = _of_number(*before).add_columns(literal(0).label("step"), literal(1).label("found"))
-        return all_of_it.limit((CASES + 1) * _KINDS)
-    first = select(_newest_own(_of_number(*before)).label("own"), literal(1).label("step"))
-    walk = first.cte("walk", recursive=True)
-    further = select(_newest_own(_of_number(_keys.case_id < walk.c.own)), walk.c.step + 1)
-    walk = walk.union_all(further.where(walk.c.own.is_not(None), walk.c.step < bindparam("steps", type_=Integer)))
-    # Looked up for each, since PostgreSQL would read all cases of the number for an EXISTS.
-    of_number = _of_number(_keys.case_id == walk.c.own).limit(1).correlate(walk).scalar_subquery()
-    found = walk.c.own == of_number
-    stands = and_(walk.c.step == bindparam("steps", type_=Integer), walk.c.own.is_not(None))
-    return select(walk.c.own.label("id"), walk.c.step, found.label("found")).where(or_(found, stands)).limit(CASES + 1)
-
-
-def _of_number(*where: ColumnElement[bool]) -> Select[Any]:
-    number = (_keys.value == bindparam("key"), _keys.test == bindparam("test"))
-    return select(_keys.case_id.label("id")).where(*number, *where).order_by(_keys.case_id.desc())
-
-
-def _newest_own(up_to: Select[Any]) -> ScalarSelect[Any]:
-    """The newest of the caller's cases that is no newer than the first of `up_to`."""
-    first = up_to.limit(1).correlate_except(tables.case_keys).scalar_subquery()
-    own = (_participants.partner_id == bindparam("partner"), _participants.case_id <= first)
-    return (
-        select(_participants.case_id)
-        .where(*own)
-        .order_by(_participants.case_id.desc())
-        .limit(1)
-        .correlate_except(tables.case_partners)
-        .scalar_subquery()
-    )
-
-
-_NAMED = {(own, after): _named(own=own, after=after) for own in (False, True) for after in (False, True)}
+    return CasePage(views, page[-1] if len(ids) > len(page) else stood)
 
 
 def earlier(
     connection: Connection, case_id: str, partner_id: str, place: CasePlace, limit: int, test: bool
 ) -> CaseView:
     """An older piece of a case's timeline."""
-    ids = _by_id(connection, case_id, test)
-    if partner_id:
-        ids = _taking_part(connection, ids, partner_id)
+    ids = own_cases.find_by_id(connection, case_id, partner_id, test=test)
     if not ids:
         raise NotFound(case_id=case_id)
     weights = _read_weights(connection, ids)
     (view,) = _read_views(connection, list(facts.read_cases(connection, ids).values()), place, limit, weights)
     return view
-
-
-def _by_id(connection: Connection, case_id: str, test: bool) -> list[str]:
-    head = facts.read_versions(connection, [case_id]).get(case_id)
-    return [case_id] if head is not None and head.test == test else []
-
-
-def _taking_part(connection: Connection, ids: Sequence[str], partner_id: str) -> list[str]:
-    """Those of some cases that a partner takes part in, in the same order."""
-    query = select(_participants.case_id).where(
-        among(_participants.case_id, ids), _participants.partner_id == partner_id
-    )
-    own = set(connection.execute(query).scalars())
-    return [id_ for id_ in ids if id_ in own]
 
 
 _LAST = 2**62

@@ -65,7 +65,7 @@ from gateway.store import (
     exhibits,
     figures,
     ledgers,
-    participation,
+    own_cases,
     persons,
     registry,
     samples,
@@ -167,7 +167,7 @@ class _Found:
     def __init__(self, connection: Connection, queries: Collection[Query]) -> None:
         case_keys = {(*key, q.test) for q in queries if isinstance(q, CasesByKeys) for key in q.keys}
         self._cases_by_key = ids_by_key(connection, tables.case_keys, "case_id", case_keys)
-        self._own = participation.find_own(connection, {q for q in queries if isinstance(q, OwnCases)})
+        self._own = own_cases.find_own(connection, {q for q in queries if isinstance(q, OwnCases)})
         self._links = read_links(connection, {q.id for q in queries if isinstance(q, LinkedCases)})
         case_ids = {q.id for q in queries if isinstance(q, CaseById)}.union(
             *self._cases_by_key.values(), *self._links.values(), *self._own.values()

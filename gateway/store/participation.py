@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 from sqlalchemy import Connection, select
 
 from gateway.decide.audience import is_partner
-from gateway.decide.facts import MOST_OWN, OwnCases
 from gateway.decide.names import Name, case_name
 from gateway.model import MessageState
 from gateway.store import tables
@@ -36,15 +35,6 @@ def find_participants(outcome: Outcome) -> Iterator[tuple[str, str]]:
     )
     found = set(chain(owned, sent, delivered, offered))
     return ((case_id, partner_id) for case_id, partner_id in sorted(found) if case_id and partner_id)
-
-
-def find_own(connection: Connection, queries: Collection[OwnCases]) -> dict[OwnCases, list[str]]:
-    """Ids of the cases of each query, by id."""
-    from gateway.store.case_views import find_own_ids  # noqa: PLC0415 - it reads cases by way of the facts, which ask here
-
-    return {
-        query: sorted(find_own_ids(connection, query.key, query.partner, query.test)[:MOST_OWN]) for query in queries
-    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from gateway import findings
+from gateway.decide.answers import MOST_REASONS
 from gateway.decide.desk import MessageIn
 from gateway.decide.effects import Effect, Refuse, Respond
 from gateway.decide.engine import Part
@@ -23,10 +24,6 @@ from gateway.model import Finding, Place, derive_id
 
 LINES = 500
 """Lines that one transaction holds: some tens of milliseconds of the store's time, for which others wait."""
-
-
-MOST_REASONS = 100
-"""Reasons of a refusal as a whole; each line has its own beside them."""
 
 
 def split(occasion: MessageIn) -> Iterator[tuple[int, MessageIn]]:

@@ -216,18 +216,27 @@ def test_names():
     assert names.codes["2005"] == {"2": "Delivery date", "137": "Document date", "ZZZ": "Mutually defined"}
 
 
+def written_by(directory, messages, folder):
+    """The paths of the tables of `messages`, made and written below `folder`."""
+    made = unece.make_files(directory, messages, folder)
+    for name, value in made.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(unece.dump(value), "utf-8")
+    return [folder / name for name in made]
+
+
 def test_writing_keeps_the_tables_that_are_there(tmp_path):
     """A second import adds to the directory file; the tables load, the same facts give the same digest."""
     directory = unece.read_directory(archive())
     folder = tmp_path / "schemas/edifact"
-    written = unece.write(directory, ["TESTER"], folder)
+    written = written_by(directory, ["TESTER"], folder)
     names = [f"schemas/edifact/d94z/{name}.json" for name in ("directory", "names", "TESTER")]
     assert [p.relative_to(tmp_path).as_posix() for p in written] == names
     table = tables.load(over_shipped(tmp_path), names[-1])
     assert (table.syntax, table.format) == (Syntax.EDIFACT, "edifact:TESTER:D:94Z:UN")
     directory.messages["SECOND"] = OLD_MESSAGE.replace("TESTER", "SECOND").replace("LOC", "DTM")
     first = json.loads(written[0].read_text("utf-8"))
-    (again, _, second) = unece.write(directory, ["SECOND"], folder)
+    (again, _, second) = written_by(directory, ["SECOND"], folder)
     assert json.loads(again.read_text("utf-8")) == first
     catalogue = over_shipped(tmp_path)
     assert tables.load(catalogue, names[-1]).digest == table.digest

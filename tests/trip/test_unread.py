@@ -14,7 +14,7 @@ from gateway.model import Agreement, Severity
 from gateway.trip.examine import examine
 from gateway.trip.examined import ANY, Message
 from tests.catalogues import over_shipped
-from tests.check.test_unece import archive
+from tests.check.test_unece import archive, written_by
 
 BODY = b"UNB+UNOA:3+A+B+260101:0900+1'UNH+1+TESTER:D:94Z:UN'BGM+12+9'UNT+3+1'UNZ+1+1'"
 FORMAT = "edifact:TESTER:D:94Z:UN"
@@ -33,7 +33,7 @@ def test_an_agreement_takes_what_nothing_reads_by_naming_its_format(
     tmp_path: Path, agreed: Agreement, taken: bool
 ) -> None:
     """Named by an agreement, it is well-formed and kept, with a note; under one for anything it is refused by name."""
-    unece.write(unece.read_directory(archive()), ["TESTER"], tmp_path / "schemas/edifact")
+    written_by(unece.read_directory(archive()), ["TESTER"], tmp_path / "schemas/edifact")
     catalogue = over_shipped(tmp_path)
     rules = rulebook.load(shipped()).at(date(2026, 3, 4))
     found = examine(catalogue, BODY, [agreed], rules, unpacked_limit=1 << 20)

@@ -46,7 +46,6 @@ from gateway.flows.consignment.quantities import exceeding
 from gateway.flows.consignment.rules import DeclarationKinds
 from gateway.flows.consignment.tracks import CLEARANCE, Cleared, Transferred
 from gateway.flows.consignment.undeclared import (
-    Undeclared,
     begin_with,
     decide_waiting,
     give_up_waiting,
@@ -354,12 +353,7 @@ def _attach_waiting(desk: Desk, case: Case) -> list[Effect]:
 
 
 def _give_up(desk: Desk) -> list[Effect]:
-    return give_up_waiting(desk, ClearanceNotice, _subject_of)
-
-
-def _subject_of(document: Undeclared) -> Subject:
-    assert isinstance(document, ClearanceNotice)
-    return _subject(document)
+    return give_up_waiting(desk, ClearanceNotice, _subject)
 
 
 NOTICES = Flow(

@@ -16,11 +16,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from gateway.check import codes
 from gateway.check.codes import CodeList
 from gateway.check.rulebook import MatchField
 from gateway.check.rules import walk
 from gateway.decide.answers import fault
+from gateway.decide.measures import find_factor
 from gateway.documents.clearance import ClearanceNotice
 from gateway.documents.customs_entry import CustomsEntry
 from gateway.documents.parts import Amount, Quantity
@@ -59,8 +59,8 @@ class _Terms:
 
     compared: frozenset[tuple[str, str]]
     """The fields that the rules compare, ours and theirs: a unit that has a rule of its own is told by that one."""
-    kilograms: Mapping[str, Fraction]
-    """What each unit of mass weighs."""
+    masses: CodeList
+    """The units of mass, which are converted."""
 
 
 def mismatches(
@@ -73,10 +73,7 @@ def mismatches(
     groups, unpaired = _groups(notice, entry)
     yield from unpaired
     whole = _Line("", entry)
-    terms = _Terms(
-        frozenset((rule.ours, rule.theirs) for rule in fields),
-        {row[codes.CANONICAL]: Fraction(row["kg"]) for row in masses.rows},
-    )
+    terms = _Terms(frozenset((rule.ours, rule.theirs) for rule in fields), masses)
     for rule in fields:
         if not rule.theirs.startswith(_GOODS):
             yield from _compare(rule, (rule.ours, rule.theirs), notice, [whole], terms)
@@ -158,7 +155,7 @@ def _compare_sums(
     if mine is None or not given:
         return
     unit = mine.unit or next((theirs.unit for _, theirs in given if theirs.unit), None)
-    scaled = [(line, theirs, _factor(theirs.unit, unit, terms.kilograms)) for line, theirs in given]
+    scaled = [(line, theirs, find_factor(theirs.unit, unit, terms.masses)) for line, theirs in given]
     strangers = [(line, theirs) for line, theirs, factor in scaled if factor is None]
     for line, theirs in strangers:
         if mine.unit is None or not _has_rule(rule, mine.unit_path, theirs.unit_path, terms.compared):
@@ -215,15 +212,6 @@ def _measure(part: BaseModel, path: str) -> _Measure | None:
             return _Measure(Decimal(value), currency, f"{holder}.currency")
         case _:
             return _Measure(Decimal(value))
-
-
-def _factor(unit: str | None, wanted: str | None, kilograms: Mapping[str, Fraction]) -> Fraction | None:
-    """How many of `wanted` are one `unit`; None where they do not measure the same."""
-    if unit is None or unit == wanted:
-        return Fraction(1)
-    if wanted is None or unit not in kilograms or wanted not in kilograms:
-        return None
-    return kilograms[unit] / kilograms[wanted]
 
 
 def _absent(value: Any) -> bool:

@@ -7,14 +7,14 @@ measure of another unit than all of them cannot be compared, and is told: with i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Protocol
 
-from gateway.check import codes
 from gateway.check.codes import CodeList
 from gateway.decide.answers import fault
+from gateway.decide.measures import find_factor
 from gateway.documents.parts import Amount, Quantity
 from gateway.documents.values import plain
 from gateway.model import Finding
@@ -40,12 +40,14 @@ class Measured(Protocol):
         """What it is worth."""
 
 
-def exceeding(goods: Sequence[Measured], most: Sequence[Measured], masses: CodeList) -> Iterator[Finding]:
+def exceeding(
+    goods: Sequence[Measured], most: Sequence[Measured], masses: CodeList, *, values: bool = True
+) -> Iterator[Finding]:
     """Every measure of `goods` above what `most` has for the same item, and every item that is not there.
 
-    `masses` is the code list of the units of mass, which says in its column `kg` what each weighs.
+    `masses` is the code list of the units of mass (see `measures`). Without `values`, what they are worth has limits of
+    its own, and is not compared here.
     """
-    kilograms = {row[codes.CANONICAL]: Fraction(row["kg"]) for row in masses.rows}
     by_number = dict(_numbered(most))
     for index, (number, item) in enumerate(_numbered(goods)):
         at = f"goods[{index}]"
@@ -53,9 +55,10 @@ def exceeding(goods: Sequence[Measured], most: Sequence[Measured], masses: CodeL
         if base is None:
             yield fault("decide.goods.item_unknown", f"{at}.sequence_number", number)
             continue
-        yield from _above(f"{at}.quantity", item.quantity, _quantities(base), kilograms)
-        yield from _above(f"{at}.weight", item.weight, _weights(base), kilograms)
-        yield from _dearer(f"{at}.value", item.value, base.value)
+        yield from _above(f"{at}.quantity", item.quantity, _quantities(base), masses)
+        yield from _above(f"{at}.weight", item.weight, _weights(base), masses)
+        if values:
+            yield from _dearer(f"{at}.value", item.value, base.value)
 
 
 def _numbered(goods: Sequence[Measured]) -> Iterator[tuple[int, Measured]]:
@@ -73,12 +76,10 @@ def _weights(item: Measured) -> list[Quantity]:
     return [one for one in (item.weight, getattr(item, "standard_weight", None)) if one is not None]
 
 
-def _above(
-    at: str, given: Quantity | None, most: Sequence[Quantity], kilograms: Mapping[str, Fraction]
-) -> Iterator[Finding]:
+def _above(at: str, given: Quantity | None, most: Sequence[Quantity], masses: CodeList) -> Iterator[Finding]:
     if given is None or not most:
         return
-    comparable = [(one, factor) for one in most if (factor := _factor(one.unit, given.unit, kilograms)) is not None]
+    comparable = [(one, factor) for one in most if (factor := find_factor(one.unit, given.unit, masses)) is not None]
     if not comparable:
         ours = ", ".join(dict.fromkeys(one.unit or "–" for one in most))
         yield fault("decide.goods.unit", f"{at}.unit", given.unit, ours=ours)
@@ -98,19 +99,6 @@ def _dearer(at: str, given: Amount | None, most: Amount | None) -> Iterator[Find
         yield fault(
             "decide.goods.more", f"{at}.value", f"{plain(given.value)} {given.currency or ''}".rstrip(), ours=ours
         )
-
-
-_COUNTS = frozenset({"C62", "H87"})
-"""One and piece of UN/ECE Recommendation 20: each is a count of one, and offices use either for the same goods."""
-
-
-def _factor(unit: str | None, wanted: str | None, kilograms: Mapping[str, Fraction]) -> Fraction | None:
-    """How many of `wanted` are one `unit`; a unit that one side leaves out is taken to be the other's."""
-    if unit is None or wanted is None or unit == wanted or {unit, wanted} <= _COUNTS:
-        return Fraction(1)
-    if unit not in kilograms or wanted not in kilograms:
-        return None
-    return kilograms[unit] / kilograms[wanted]
 
 
 def _shown(measure: Quantity) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from gateway.check.rulebook import TransferRules
 from gateway.check.rules import walk
-from gateway.decide.answers import Subject, fault, refuse, response, tell
+from gateway.decide.answers import fault, refuse, response, tell
 from gateway.decide.cases import kept, moved, moved_on, not_allowed
 from gateway.decide.deadlines import set_deadline
 from gateway.decide.desk import Desk
@@ -47,7 +47,6 @@ from gateway.flows.consignment.transfer_changes import (
     transfer_subject,
 )
 from gateway.flows.consignment.undeclared import (
-    Undeclared,
     begin_with,
     decide_waiting,
     give_up_waiting,
@@ -256,12 +255,7 @@ def _attach_waiting(desk: Desk, case: Case) -> list[Effect]:
 
 
 def _give_up(desk: Desk) -> list[Effect]:
-    return give_up_waiting(desk, Transfer, _subject_of)
-
-
-def _subject_of(document: Undeclared) -> Subject:
-    assert isinstance(document, Transfer)
-    return transfer_subject(document)
+    return give_up_waiting(desk, Transfer, transfer_subject)
 
 
 def _let_go(_desk: Desk, case: Case) -> list[Effect]:

@@ -233,9 +233,7 @@ def _more_than_declared(desk: Desk, transfer: Transfer, case: Case) -> Iterator[
     for place, code in walk(transfer, "goods[].hs_code"):
         if code is not None and code not in codes:
             yield fault("decide.goods.not_declared", place, code)
-    for finding in exceeding(transfer.goods, declared, desk.rules.code_list("mass_unit")):
-        if not finding.place.path.rpartition(".")[0].endswith("].value"):
-            yield finding
+    yield from exceeding(transfer.goods, declared, desk.rules.code_list("mass_unit"), values=False)
 
 
 def _beyond_limits(transfer: Transfer, earlier: Transfer, issued: Transfer, rules: TransferRules) -> Iterator[Finding]:

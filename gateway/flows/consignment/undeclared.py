@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from gateway.decide.answers import Subject, fault, refuse, response, tell
 from gateway.decide.apply import apply
@@ -42,7 +43,7 @@ from gateway.flows.consignment.tracks import Declared
 from gateway.model import Case, Place, derive_id
 
 Undeclared = Transfer | ClearanceNotice
-Subjects = Callable[[Undeclared], Subject]
+U = TypeVar("U", Transfer, ClearanceNotice)
 
 
 def is_trusted(desk: Desk) -> bool:
@@ -177,7 +178,7 @@ def decide_waiting(
     return effects
 
 
-def give_up_waiting(desk: Desk, model: type[Undeclared], subject_of: Subjects) -> list[Effect]:
+def give_up_waiting(desk: Desk, model: type[U], subject_of: Callable[[U], Subject]) -> list[Effect]:
     """What comes of a document whose declaration has not come in the term: its sender learns that nothing was decided."""
     number = desk.deadline.args["declaration"]
     waits = desk.facts[Waiting(frozenset({("declaration", number)}), desk.test)]

@@ -20,8 +20,8 @@ from typing import Any
 
 from gateway.check.rulebook import RuleSet
 from gateway.decide import china
+from gateway.decide.answers import MOST_REASONS, fault, reasons, response
 from gateway.decide.answers import Subject as About
-from gateway.decide.answers import fault, reasons, response
 from gateway.decide.desk import Desk, MessageIn
 from gateway.decide.effects import Effect, Publish, Refuse, Register, Respond
 from gateway.decide.facts import Subject
@@ -88,17 +88,13 @@ def decide(desk: Desk) -> list[Effect]:
         refused += why
         told.append(_told(desk, line, index, why))
     if refused and not accepted:
-        answer = response(desk, about, Outcome.REFUSED, desk.sender.language, why=refused[:_MOST_REASONS])
+        answer = response(desk, about, Outcome.REFUSED, desk.sender.language, why=refused[:MOST_REASONS])
         return [Refuse(tuple(refused)), Respond("", answer.model_copy(update={"lines": tuple(told)}))]
     if accepted:
         published = registration.model_copy(update={"lines": tuple(accepted)})
         effects.append(Publish("registry", "", "registration", published, {"reference": registration.reference}))
     answer = response(desk, about, Outcome.ACCEPTED, desk.sender.language)
     return [*effects, Respond("", answer.model_copy(update={"lines": tuple(told)}))]
-
-
-_MOST_REASONS = 100
-"""Reasons of a refusal as a whole; each line has its own beside them."""
 
 
 def _told(desk: Desk, line: RegistrationLine, index: int, why: list[Finding]) -> Line:

@@ -97,8 +97,8 @@ def test_classes_are_no_grades() -> None:
     send(world, line(attributes={"supervision": classes}))
     attributes = subjects.attributes_of(registered(world, TODAY))
     assert attributes.credit_grade is None
-    found = [subjects.supervision_of(attributes, group) for group in ("fruit", "meat", "fish")]
-    assert found == [Supervision.I, Supervision.III, None]
+    found = {one.product_group: one.supervision for one in attributes.supervision}
+    assert found == {"fruit": Supervision.I, "meat": Supervision.III}
 
 
 def test_a_list_is_emptied_by_one_without_an_item() -> None:
@@ -316,21 +316,11 @@ def test_spans_and_approvals_end_with_their_days() -> None:
         {
             "blacklist": [{"since": "2026-11-20", "until": "2026-11-30"}],
             "direct_through": {"approved": True, "since": "2026-11-25"},
-            "fast_release": {"approved": False},
-            "agents": [{"agent": "3701000003", "since": "2026-11-20", "until": "2026-11-21"}],
-            "persons": [{"number": "P-1", "until": "2026-11-21"}],
         }
     )
     days = [date(2026, 11, day) for day in (19, 20, 21, 22, 25, 30)] + [LATER]
     assert [subjects.is_blacklisted(attributes, day) for day in days] == [False, True, True, True, True, True, False]
     assert [subjects.is_direct_through(attributes, day) for day in days] == [False] * 4 + [True] * 3
-    assert not any(subjects.is_fast_release(attributes, day) for day in days)
-    assert [subjects.find_agent(attributes, "3701000003", day) is not None for day in days[:4]] == [
-        False, True, True, False,
-    ]  # fmt: skip
-    assert [subjects.find_person(attributes, "P-1", day) is not None for day in days[:4]] == [True, True, True, False]
-    assert subjects.is_active(Registered(version(1, TODAY), 1))
-    assert not subjects.is_active(Registered())
 
 
 def test_a_refusal_of_all_says_so() -> None:
