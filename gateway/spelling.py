@@ -11,10 +11,16 @@ _SHORTEST_MISSPELT = 3
 
 def near(name: str, known: Iterable[str]) -> str:
     """What may have been meant by `name`, as a further clause; empty where nothing is like it."""
+    said = suggest(name, known)
+    return f"; {said}" if said else ""
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """The same as a clause of its own."""
     lowered = {one.lower(): one for one in known}
     found = difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=0.5)
     found = found or [one for one in sorted(lowered) if len(name) > 2 and name.lower() in one][:3]
-    return f"; near it: {', '.join(lowered[one] for one in found)}" if found else ""
+    return f"near it: {', '.join(lowered[one] for one in found)}" if found else ""
 
 
 _SIGNS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.decide.answers import fault
-from gateway.decide.apply import Applied, Ground, apply
+from gateway.decide.apply import Applied, apply
 from gateway.decide.desk import Alarm, Desk
 from gateway.decide.effects import (
     Alert,
@@ -42,6 +42,7 @@ from gateway.decide.effects import (
 from gateway.decide.facts import Query, Unknown
 from gateway.decide.flow import Flow, Flows, On
 from gateway.decide.follow import close_tasks
+from gateway.decide.ground import Ground
 from gateway.decide.watch import watch
 from gateway.errors import DecisionEndless
 

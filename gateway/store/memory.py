@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from gateway.decide.apply import Ground
 from gateway.decide.facts import (
     MOST_OWN,
     ActsOn,
@@ -43,6 +42,7 @@ from gateway.decide.facts import (
     WaitingDocument,
 )
 from gateway.decide.figures import standing_of, sums_of
+from gateway.decide.ground import Ground
 from gateway.errors import FactsMoved
 from gateway.model import (
     Account,

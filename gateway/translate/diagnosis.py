@@ -15,7 +15,7 @@ from gateway.check import codes, tables, xsd
 from gateway.check.nodes import Table
 from gateway.documents import MODELS
 from gateway.errors import MappingInvalid
-from gateway.spelling import near
+from gateway.spelling import suggest
 from gateway.translate import convert, fields, table, types
 from gateway.translate.engine import Mapping
 from gateway.translate.rows import Row
@@ -118,13 +118,13 @@ def _suggestion(catalogue: Catalogue, fault: str, lines: Sequence[str]) -> str:
     model = MODELS.get(_header("document", lines))
     format_ = _header("format", lines)
     if (found := _NO_FIELD.match(fault)) and model is not None:
-        return near(found[1], _paths(fields.shape(model))).removeprefix("; ")
+        return suggest(found[1], _paths(fields.shape(model)))
     if found := _NO_ELEMENT.match(fault):
         wanted = found[1].rpartition("/")[2]
-        return near(wanted, _elements(catalogue, format_, found[1])).removeprefix("; ")
+        return suggest(wanted, _elements(catalogue, format_, found[1]))
     if found := _NO_PART.match(fault):
         wanted = found[1].rpartition("/")[2] if "element" in fault else found[3]
-        return near(wanted, [*_elements(catalogue, format_, found[1]), *_parts(catalogue, format_)]).removeprefix("; ")
+        return suggest(wanted, [*_elements(catalogue, format_, found[1]), *_parts(catalogue, format_)])
     for pattern, known in (
         (_NO_CONVERTER, _KINDS),
         (_CODE_LIST, codes.available(catalogue)),
@@ -132,7 +132,7 @@ def _suggestion(catalogue: Catalogue, fault: str, lines: Sequence[str]) -> str:
         (_NO_DOCUMENT, MODELS),
     ):
         if found := pattern.search(fault):
-            return near(found[1], known).removeprefix("; ")
+            return suggest(found[1], known)
     if (found := _REQUIRED.match(fault)) and model is not None:
         return f'add ["{found[1]}", "PLACE", "{_converter(model, found[1])}"]'
     return ""

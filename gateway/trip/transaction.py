@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-from gateway.decide.apply import Applied, Ground
+from gateway.decide.apply import Applied
 from gateway.decide.facts import Answer, Facts, Query
+from gateway.decide.ground import Ground
 from gateway.store.contract import Answered, MessageRecord, NewReceipt
 from gateway.trip.address import Dispatch, gather_written
 from gateway.trip.examined import Message

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.decide.apply import Applied, CaseStep, Ground, Moved, apply, changed
+from gateway.decide.apply import Applied, CaseStep, Moved, apply, changed
 from gateway.decide.deadlines import find_case, name_deadline, set_deadline, undo_deadline
 from gateway.decide.desk import Actor, Alarm, Desk, MessageIn
 from gateway.decide.effects import (
@@ -46,6 +46,7 @@ from gateway.decide.facts import (
     Waiting,
     WaitingDocument,
 )
+from gateway.decide.ground import Ground
 from gateway.decide.kinds import CaseKind
 from gateway.decide.tasks import TaskKind
 from gateway.decide.tracks import NONE, Track, Tracks, make_row, to

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.decide.apply import Ground, apply
+from gateway.decide.apply import apply
 from gateway.decide.desk import Actor, Desk, MessageIn
 from gateway.decide.effects import CloseAccount, Free, Grant, Posting, Reserve, Reverse, Use
 from gateway.decide.facts import Answer, Facts, Ledger, LedgerEntry, Query
+from gateway.decide.ground import Ground
 from gateway.errors import LedgerRefused
 from gateway.model import Account, Entry, EntryState, Terms, ToleranceOf
 from tests.flows.world import FACTORY, FLOWS, NOW, RULES, outbound

@@ -17,11 +17,12 @@ from pydantic import ValidationError
 
 from gateway.check.sampling_rules import SamplingPlan, Window, window_of
 from gateway.decide import china
-from gateway.decide.apply import Ground, apply
+from gateway.decide.apply import apply
 from gateway.decide.desk import Actor, Alarm, Desk, MessageIn
 from gateway.decide.effects import Count, Disclose, Due
 from gateway.decide.facts import Answer, DrawOf, Facts, Query, TallyOf
 from gateway.decide.flow import Flow, Flows, Takes
+from gateway.decide.ground import Ground
 from gateway.decide.sampling import SampleKind, find_fraction, key_digest, redraw, window_key
 from gateway.decide.sampling_keys import DEADLINE, begin_window, first_deadlines
 from gateway.documents import Declaration

@@ -16,7 +16,7 @@ from gateway.catalogue_folders import shipped
 from gateway.check import rulebook
 from gateway.check.modes import ListedEnterprise
 from gateway.decide import engine
-from gateway.decide.apply import Applied, Ground
+from gateway.decide.apply import Applied
 from gateway.decide.desk import Act, Actor, Alarm, MessageIn, Occasion
 from gateway.decide.effects import Effect
 from gateway.decide.facts import (
@@ -50,6 +50,7 @@ from gateway.decide.facts import (
 )
 from gateway.decide.figures import sums_of
 from gateway.decide.flow import Flows
+from gateway.decide.ground import Ground
 from gateway.discovery import find_flows
 from gateway.documents import (
     ClearanceNotice,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gateway.decide import engine
-from gateway.decide.apply import Applied, Ground, apply
+from gateway.decide.apply import Applied, apply
 from gateway.decide.desk import Actor, Desk, MessageIn
 from gateway.decide.effects import (
     AddKeys,
@@ -63,6 +63,7 @@ from gateway.decide.facts import (
     Told,
     Waiting,
 )
+from gateway.decide.ground import Ground
 from gateway.decide.tasks import TaskKind
 from gateway.errors import FactsMoved
 from gateway.findings import make_finding

@@ -12,11 +12,12 @@ import pytest
 
 from gateway.check.sampling_rules import window_of
 from gateway.decide import china
-from gateway.decide.apply import Applied, Ground, apply
+from gateway.decide.apply import Applied, apply
 from gateway.decide.desk import Actor, Desk, MessageIn
 from gateway.decide.effects import AddKeys, Count, Effect, Keep, KeepReport, NewCase, Retract, Tell
 from gateway.decide.facts import DrawOf, Facts, FiguresIn, LastFigure, LastReport, Query, TallyOf, Told
 from gateway.decide.figures import sums_of
+from gateway.decide.ground import Ground
 from gateway.decide.sampling import redraw, window_key
 from gateway.decide.watch import RISK
 from gateway.errors import FactsMoved
