@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, delete, select, update
 
@@ -160,6 +160,9 @@ def outcome_names(outcome: Outcome) -> Iterable[Name]:
 _TRAFFIC = select(_payloads.id, _payloads.test).where(among.named(_payloads.id, "ids"))
 
 
+K = TypeVar("K")
+
+
 class _Judge:
     """What a wave of outcomes rests on, as it is now."""
 
@@ -182,15 +185,17 @@ class _Judge:
             connection, {change.case_id for outcome in outcomes for change in outcome.cases if not change.noted}
         )
         self._tasks = tasks.read(connection, {task.id for outcome in outcomes for task in outcome.tasks})
-        self._accounts = ledgers.read(
+        accounts = ledgers.read(
             connection, {(one.account.name, one.account.test) for outcome in outcomes for one in outcome.accounts}
         )
+        self._accounts = {key: account.version for key, account in accounts.items()}
         owners = {(one.partner_id, one.test) for outcome in outcomes for one in outcome.subscriptions}
         known = subscriptions.of_partners(connection, owners).values()
         self._subscriptions = {(one.partner_id, one.name, one.test): one.version for mine in known for one in mine}
-        self._tallies = samples.read_tallies(
+        tallies = samples.read_tallies(
             connection, {(one.plan, one.stratum, one.window, one.test) for o in outcomes for one in o.tallies}
         )
+        self._tallies = {key: tally.version for key, tally in tallies.items()}
         self._subjects = subjects.newest(
             connection, {(one.scheme, one.value, one.test) for outcome in outcomes for one in outcome.subjects}
         )
@@ -241,45 +246,24 @@ class _Judge:
         return None
 
     def _moved_account(self, outcome: Outcome) -> GatewayError | None:
-        expected: dict[tuple[str, bool], int] = {}
-        for change in outcome.accounts:
-            account = change.account
-            key = (account.name, account.test)
-            known = self._accounts.get(key)
-            # An account that several messages of the outcome draw on is changed step by step.
-            if expected.get(key, known.version if known else 0) + 1 != account.version:
-                return FactsMoved(work=outcome.work.id, account=account.name)
-            expected[key] = account.version
-        return None
+        made = [((one.account.name, one.account.test), one.account.version) for one in outcome.accounts]
+        moved = _find_moved(made, self._accounts)
+        return None if moved is None else FactsMoved(work=outcome.work.id, account=moved[0])
 
     def _moved_subscription(self, outcome: Outcome) -> GatewayError | None:
-        expected: dict[tuple[str, str, bool], int] = {}
-        for one in outcome.subscriptions:
-            name = (one.partner_id, one.name, one.test)
-            if expected.get(name, self._subscriptions.get(name, 0)) + 1 != one.version:
-                return FactsMoved(work=outcome.work.id, subscription=one.name)
-            expected[name] = one.version
-        return None
+        made = [((one.partner_id, one.name, one.test), one.version) for one in outcome.subscriptions]
+        moved = _find_moved(made, self._subscriptions)
+        return None if moved is None else FactsMoved(work=outcome.work.id, subscription=moved[1])
 
     def _moved_tally(self, outcome: Outcome) -> GatewayError | None:
-        expected: dict[samples.TallyKey, int] = {}
-        for tally in outcome.tallies:
-            key = (tally.plan, tally.stratum, tally.window, tally.test)
-            known = self._tallies.get(key)
-            # One decision may draw several times, and several messages of the outcome may.
-            if expected.get(key, known.version if known else 0) + 1 != tally.version:
-                return FactsMoved(work=outcome.work.id, plan=tally.plan, stratum=tally.stratum)
-            expected[key] = tally.version
-        return None
+        made = [((one.plan, one.stratum, one.window, one.test), one.version) for one in outcome.tallies]
+        moved = _find_moved(made, self._tallies)
+        return None if moved is None else FactsMoved(work=outcome.work.id, plan=moved[0], stratum=moved[1])
 
     def _moved_subject(self, outcome: Outcome) -> GatewayError | None:
-        expected: dict[subjects.Key, int] = {}
-        for version in outcome.subjects:
-            key = (version.scheme, version.value, version.test)
-            if expected.get(key, self._subjects.get(key, 0)) + 1 != version.version:
-                return FactsMoved(work=outcome.work.id, subject=f"{version.scheme} {version.value}")
-            expected[key] = version.version
-        return None
+        made = [((one.scheme, one.value, one.test), one.version) for one in outcome.subjects]
+        moved = _find_moved(made, self._subjects)
+        return None if moved is None else FactsMoved(work=outcome.work.id, subject=f"{moved[0]} {moved[1]}")
 
     def _used_interchange(self, outcome: Outcome) -> GatewayError | None:
         for ref, window in outcome.interchanges:
@@ -287,6 +271,19 @@ class _Judge:
             if used_before(self._interchanges.get(ref, ()), outcome.work.id, received_at, window):
                 return FactsMoved(work=outcome.work.id, reference=ref.reference)
         return None
+
+
+def _find_moved(made: Iterable[tuple[K, int]], known: Mapping[K, int]) -> K | None:
+    """The first of what is made whose version is not the next one after what is known; None where all are.
+
+    What several messages of an outcome change is changed step by step.
+    """
+    expected: dict[K, int] = {}
+    for key, version in made:
+        if expected.get(key, known.get(key, 0)) + 1 != version:
+            return key
+        expected[key] = version
+    return None
 
 
 def used_before(uses: Sequence[Row[Any]], payload_id: str, received_at: int, window: timedelta) -> str:
