@@ -46,9 +46,12 @@ def find_ids(connection: Connection, key: str, partner_id: str, after: str, *, t
 
 
 def find_by_id(connection: Connection, case_id: str, partner_id: str, *, test: bool) -> list[str]:
-    """The case of that id, where it is there, and `partner_id` takes part in it, unless that is empty."""
+    """The case of that id, where it is there, and `partner_id` takes part in it, unless that is empty.
+
+    Of a case that is not there it is asked all the same: what is foreign must not take longer than what is missing.
+    """
     found = connection.execute(select(_cases.id).where(_cases.id == case_id, _cases.test == test)).scalars().all()
-    return _taking_part(connection, found, partner_id) if found and partner_id else list(found)
+    return _taking_part(connection, found, partner_id) if partner_id else list(found)
 
 
 def find_own(connection: Connection, queries: Collection[OwnCases]) -> dict[OwnCases, list[str]]:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, event
 
 from gateway.errors import NotFound
 from gateway.model import CaseEvent, DeliveryKind, MessageState, PayloadState
-from gateway.store import case_views, tables
+from gateway.store import own_cases, tables
 from gateway.store.contract import CASES, CaseChange, CasePage, Standing
 from gateway.store.sql import insert_rows
 from gateway.store.sql_store import SqlStore
@@ -262,7 +262,7 @@ async def test_a_page_ends_after_so_many_steps_and_the_next_goes_on_there(
     store: SqlStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where one's own cases and those of a number lie between one another for long, pages may be empty; all is found."""
-    monkeypatch.setattr(case_views, "STEPS", 5)
+    monkeypatch.setattr(own_cases, "STEPS", 5)
     await with_numbers(store, range(0, FOREIGN, 700), "firm")
     mine = [f"case {n:05}" for n in range(0, FOREIGN, 700)][::-1]
     found, place, count = [], "", 0
