@@ -335,6 +335,8 @@ Headlines = Mapping[str, tuple[Headline, ...]]
 """By kind of case, in the order of their ranks."""
 UNTOLD = "open"
 """The word for a case that no line of its kind tells."""
+_MOST_TOLD = 10_000
+"""Ways to stand whose word is kept: one to two megabytes."""
 
 DOCUMENT_RULES: tuple[type[RuleSet], ...] = (DeclarationMandatory,)
 """The kinds that documents are checked by, before any flow; all others are a flow's own."""
@@ -371,6 +373,8 @@ class Rules:
     """How much of what is drawn is chosen, by plan."""
     risks: RiskRules = field(default_factory=RiskRules)
     """What the watcher looks for."""
+    _told: dict[tuple[str, frozenset[tuple[str, str]]], str] = field(default_factory=dict, compare=False, repr=False)
+    """Words that were found, by kind and tracks: a case stands in few ways, and each of its steps asks for its word."""
 
     def of(self, model: type[SetT]) -> SetT:
         """The set of that kind; KeyError for a kind that nobody brought."""
@@ -394,7 +398,12 @@ class Rules:
 
     def headline(self, kind: str, tracks: Mapping[str, str]) -> str:
         """The one word for where a case of `kind` with these tracks stands: of the lines that hold the first."""
-        return next((line.word for line in self.headlines.get(kind, ()) if line.holds(tracks)), UNTOLD)
+        stands = (kind, frozenset(tracks.items()))
+        if (told := self._told.get(stands)) is None:
+            told = next((line.word for line in self.headlines.get(kind, ()) if line.holds(tracks)), UNTOLD)
+            if len(self._told) < _MOST_TOLD:
+                self._told[stands] = told
+        return told
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,12 @@ which of the sender's segments each came.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from pydantic import BaseModel
@@ -95,22 +97,50 @@ def walk(document: BaseModel, path: str) -> Iterator[tuple[str, Any]]:
     yield from places
 
 
-@lru_cache(maxsize=1_024)
-def _steps(path: str) -> tuple[tuple[str, bool], ...]:
-    """The names of `path`, and which of them are lists."""
-    return tuple((step.removesuffix("[]"), step.endswith("[]")) for step in path.split("."))
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """Fields that stand beside one another, so that whatever holds them is looked for once."""
+
+    way: tuple[tuple[str, bool], ...]
+    """The names that lead to what holds them, each with whether it is a list."""
+    paths: tuple[str, ...]
+    get: Callable[[Any], tuple[Any, ...]]
+    """The values of all fields in one that holds them."""
 
 
-def _is_absent_anywhere(document: BaseModel, path: str) -> bool:
-    """Whether `walk` gives a place without a value, or with an empty list."""
-    values: list[Any] = [document]
-    for name, listed in _steps(path):
-        values = [getattr(value, name) for value in values]
-        if listed:
-            values = [item for items in values for item in items]
-        if any(value is None for value in values):
-            return True
-    return any(value == () for value in values)
+@lru_cache(maxsize=64)
+def _beside(paths: tuple[str, ...]) -> tuple[_Beside, ...]:
+    """Fields at `paths`, by what holds them; what ends in a list has no place where it could be absent."""
+    found: dict[tuple[tuple[str, bool], ...], dict[str, str]] = {}
+    for path in paths:
+        *way, last = ((step.removesuffix("[]"), step.endswith("[]")) for step in path.split("."))
+        if not last[1]:
+            found.setdefault(tuple(way), {})[last[0]] = path
+    return tuple(_Beside(way, tuple(names.values()), _getter(tuple(names))) for way, names in found.items())
+
+
+def _getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    get = attrgetter(*names)
+    return get if len(names) > 1 else lambda value: (get(value),)
+
+
+def _find_absent(document: BaseModel, paths: tuple[str, ...]) -> set[str]:
+    """Those of `paths` for which `walk` gives a place without a value, or with an empty list."""
+    absent: set[str] = set()
+    for beside in _beside(paths):
+        values: list[Any] = [document]
+        for name, listed in beside.way:
+            values = [getattr(value, name) for value in values]
+            if listed:
+                values = [item for items in values for item in items]
+            if None in values:
+                absent.update(beside.paths)
+                values = [value for value in values if value is not None]
+        for value in values:
+            found = beside.get(value)
+            if None in found or () in found:
+                absent.update(path for path, one in zip(beside.paths, found, strict=True) if one is None or one == ())
+    return absent
 
 
 def holds(document: BaseModel, condition: Condition) -> bool:
@@ -208,12 +238,15 @@ def _missing(document: Declaration, mandatory: DeclarationMandatory) -> Iterator
     # A change (1225 = 4) holds what changes; but a list in it is the whole list, and its items are complete.
     partial = document.function is Function.CHANGE
     told: set[str] = set()
-    holdings = {condition: _Holding(document, condition) for item in mandatory.item for condition in item.when}
+    holdings: dict[Condition, _Holding] = {}
+    wanted = tuple(item.field for item in mandatory.item)
+    absent_fields = _find_absent(document, wanted)  # as nearly always few; places take most of the time
     for item in mandatory.item:
-        if document.direction.value not in item.directions:
+        if item.field not in absent_fields or document.direction.value not in item.directions:
             continue
-        if not _is_absent_anywhere(document, item.field):  # as nearly always; places take most of the time
-            continue
+        for condition in item.when:
+            if condition not in holdings:
+                holdings[condition] = _Holding(document, condition)
         for place, value in walk(document, item.field):
             absent = value is None or value == ()
             if partial and "[" not in place:

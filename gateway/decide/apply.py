@@ -473,7 +473,7 @@ def _moved(desk: Desk, step: CaseStep, effect: Move) -> CaseStep:
     if taken.left:
         left[effect.track] = taken.left
     status = desk.rules.headline(after.kind, tracks)
-    return replace(_changed(step, tracks=tracks, left=left, status=status), moves=moves)
+    return _changed(step, {"tracks": tracks, "left": left, "status": status}, moves=moves)
 
 
 def _stepped(desk: Desk, step: CaseStep, effect: Effect) -> CaseStep:
@@ -487,19 +487,19 @@ def _stepped(desk: Desk, step: CaseStep, effect: Effect) -> CaseStep:
                 return step
             desk.kinds[after.kind].require(effect.keys)
             added = step.add_keys | effect.keys
-            return replace(_changed(step, keys=after.keys | effect.keys), add_keys=added)
+            return _changed(step, {"keys": after.keys | effect.keys}, add_keys=added)
         case Keep():
             newest = {effect.document_type: effect.document.to_kept()}
             documents = {**step.documents, **newest}
-            return replace(_changed(step, documents={**after.documents, **newest}), documents=documents)
+            return _changed(step, {"documents": {**after.documents, **newest}}, documents=documents)
         case _:
             return step
 
 
-def _changed(step: CaseStep, **values: Any) -> CaseStep:
-    """`step` with these values in its case, which has another version from then on."""
+def _changed(step: CaseStep, values: Mapping[str, Any], **noted: Any) -> CaseStep:
+    """`step` with these values in its case, which has another version from then on, and with what is `noted` beside it."""
     version = step.before.version + 1 if step.before is not None else 1
-    return replace(step, after=replace(step.after, version=version, **values))
+    return replace(step, after=replace(step.after, version=version, **values), **noted)
 
 
 def _waiting(desk: Desk, effect: Wait) -> WaitingDocument:

@@ -89,11 +89,16 @@ def decide(desk: Desk, flows: Flows) -> list[Part]:
 
     LookupError for a document or a deadline without a flow, Unknown where facts lack, DecisionEndless where reactions do not end.
     """
+    return _decide(desk, flows)[0]
+
+
+def _decide(desk: Desk, flows: Flows) -> tuple[list[Part], Applied | None]:
+    """What the occasion comes to; with what it changes where there is but one part, and that was found on the way."""
     parts = [Part((), _first(desk, flows))]
     if not any(_may_lead_on(effect, flows) for effect in parts[0].effects):
-        return parts
+        return parts, None
     ground = Ground()
-    applied = apply(desk, parts[0].effects)
+    alone = applied = apply(desk, parts[0].effects)
     ground.take(applied)
     pending = _triggered(applied, flows)
     if closed := close_tasks(desk, applied):
@@ -128,7 +133,7 @@ def decide(desk: Desk, flows: Flows) -> list[Part]:
         if added > MOST_EFFECTS:
             break
         if not following:
-            return parts
+            return parts, alone if len(parts) == 1 else None
         pending = following
     raise DecisionEndless(occasion=desk.occasion.id, reactions=len(done), effects=added)
 
@@ -150,8 +155,8 @@ def conclude(desk: Desk, flows: Flows) -> Decision:
 
     Where the watcher itself fails, the decision stands, with an alert that it was not watched.
     """
-    parts = decide(desk, flows)
-    applied = apply_all(desk, parts)
+    parts, alone = _decide(desk, flows)
+    applied = alone or apply_all(desk, parts)
     try:
         watched = watch(desk, effects_of(parts), applied)
         if not watched.effects:

@@ -266,6 +266,11 @@ def _text(cell: _Cell, value: Any, path: str, run: _Run) -> str:
     return text
 
 
+def escape_text(text: str) -> str:
+    """`text` as it stands in an element, with question marks for what XML does not allow at all."""
+    return _escaped(_ILLEGAL.sub("?", text), _TEXT)
+
+
 def _escaped(text: str, table: dict[int, str]) -> str:
     return text.translate(table)
 

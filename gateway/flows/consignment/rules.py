@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -46,7 +47,11 @@ class DeclarationKinds(RuleSet):
 
     def find(self, code: str | None) -> DeclarationKind | None:
         """The kind of that code; None where there is none, of which nothing is known."""
-        return next((one for one in self.declaration if one.code == code), None)
+        return self._by_code.get(code or "")
+
+    @cached_property
+    def _by_code(self) -> dict[str, DeclarationKind]:
+        return {one.code: one for one in self.declaration}
 
 
 class ConsignmentRules(RuleSet):
