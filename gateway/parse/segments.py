@@ -226,21 +226,30 @@ def escape(value: str, delimiters: Delimiters) -> str:
 
 def join(elements: Sequence[Sequence[str]], delimiters: Delimiters) -> str:
     """A raw segment from its elements ([0] is the tag), escaped, without trailing separators; undoes `split`."""
-    return join_repeated([[element] for element in elements], delimiters)
+    escaped, between = _escaping(delimiters), delimiters.component
+    return _join_trimmed([_join_components(element, escaped, between) for element in elements], delimiters.element)
 
 
 def join_repeated(elements: Sequence[Sequence[Sequence[str]]], delimiters: Delimiters) -> str:
     """A raw segment from its elements with their repetitions; undoes `split_repeated`."""
-    # The pattern is found once and not for each value: delimiters take longer to look up than most values to search.
-    escaped, by = partial(_service_characters(delimiters).sub, _escaper(delimiters.release)), delimiters
+    escaped, by = _escaping(delimiters), delimiters
     joined = [
-        _join_trimmed(
-            [_join_trimmed([value and escaped(value) for value in part], by.component) for part in element],
-            by.repetition,
-        )
+        _join_trimmed([_join_components(part, escaped, by.component) for part in element], by.repetition)
         for element in elements
     ]
     return _join_trimmed(joined, by.element)
+
+
+def _join_components(values: Sequence[str], escaped: Callable[[str], str], between: str) -> str:
+    if len(values) == 1:  # as most elements are
+        return values[0] and escaped(values[0])
+    return _join_trimmed([value and escaped(value) for value in values], between)
+
+
+@lru_cache(maxsize=64)
+def _escaping(delimiters: Delimiters) -> Callable[[str], str]:
+    """Puts a release character before each service character; kept, since most values are shorter than the looking up."""
+    return partial(_service_characters(delimiters).sub, _escaper(delimiters.release))
 
 
 @lru_cache(maxsize=64)
