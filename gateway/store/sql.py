@@ -278,7 +278,8 @@ def deflated(value: bytes) -> bytes:
     window, memory = (
         (WINDOW_BITS, WINDOW_MEMORY) if len(value) <= 2 << WINDOW_BITS else (zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL)
     )
-    packer = zlib.compressobj(1, zlib.DEFLATED, window, memory)  # level 1: a third of the time of 6, a tenth more bytes
+    # Level 4 takes two thirds of the time of 6 for no more bytes; 1 is a quarter faster still, and a fifteenth longer.
+    packer = zlib.compressobj(4, zlib.DEFLATED, window, memory)
     packed = packer.compress(value) + packer.flush()
     return packed if len(packed) < len(value) else value
 
