@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 
+import structlog
 from hypothesis import HealthCheck, settings
 
 # How long an example takes says how busy the machine is, and nothing about the claim.
@@ -14,3 +15,12 @@ settings.load_profile("gateway")
 # interrupt processes that they start, as people do with Ctrl-C.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Out of the box structlog draws an exception with rich, and with what every frame has in its hands: the catalogue and
+# whole messages, which took most of a minute for one line that a test provoked.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
