@@ -14,14 +14,12 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from sqlalchemy import make_url
 
 from gateway.receipt.signed import Signer
 from gateway.store import migrate, open_store
 from gateway.store.sql_store import SqlStore
+from tests.store.databases import Databases, database_url, on_server
 from tests.store.made import ORIGIN
-
-POSTGRES = make_url(os.environ.get("GATEWAY_TEST_POSTGRES", "postgresql+asyncpg://root@127.0.0.1:5432/test"))
 
 
 @dataclass
@@ -36,20 +34,6 @@ class Place:
         return open_store(
             self.url, signer=Signer(ORIGIN, self.key), payload_folder=self.folder / "payloads", anchor_file=anchor
         )
-
-
-async def on_server(statement: str) -> None:
-    """Run one statement on the PostgreSQL server's own database."""
-    address = POSTGRES.set(drivername="postgresql").render_as_string(hide_password=False)
-    connection = await asyncpg.connect(address, timeout=5)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
-
-
-def database_url(name: str) -> str:
-    return POSTGRES.set(database=name).render_as_string(hide_password=False)
 
 
 @pytest.fixture(scope="session")
@@ -77,15 +61,22 @@ def migrated_database() -> Iterator[str]:
     asyncio.run(on_server(f'DROP DATABASE "{name}" WITH (FORCE)'))
 
 
+@pytest.fixture(scope="session")
+def databases(migrated_database: str) -> Iterator[Databases]:
+    """Copies of the migrated database."""
+    made = Databases(migrated_database)
+    yield made
+    made.drop_all()
+
+
 @pytest.fixture
-def postgres_url(migrated_database: str) -> Iterator[str]:
+def postgres_url(databases: Databases) -> Iterator[str]:
     """A migrated PostgreSQL database."""
-    if not migrated_database:
+    if not databases.template:
         pytest.skip("no PostgreSQL at GATEWAY_TEST_POSTGRES")
-    name = f"{migrated_database}_{secrets.token_hex(3)}"
-    asyncio.run(on_server(f'CREATE DATABASE "{name}" TEMPLATE "{migrated_database}"'))
+    name = databases.take()
     yield database_url(name)
-    asyncio.run(on_server(f'DROP DATABASE "{name}" WITH (FORCE)'))
+    databases.give_back(name)
 
 
 @pytest.fixture
