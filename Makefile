@@ -4,6 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# Where the environment forbids bytecode to be kept, every process compiles the whole package anew, half a second of the
+# two that a gateway takes to start; the tests start hundreds of processes.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup demo test check format serve bench faults fuzz mutants lock clean help
 
 help:

@@ -146,7 +146,8 @@ def _run(copied: Path, tests: Sequence[str], patience: float | None) -> int | No
         done = subprocess.run(
             command,
             cwd=copied,
-            env={**os.environ, "PYTHONPATH": str(copied)},
+            # Of two versions of one second and one length, bytecode does not know which it was made of.
+            env={**os.environ, "PYTHONPATH": str(copied), "PYTHONDONTWRITEBYTECODE": "1"},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             timeout=patience,
