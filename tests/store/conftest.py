@@ -18,8 +18,10 @@ import pytest
 from gateway.receipt.signed import Signer
 from gateway.store import migrate, open_store
 from gateway.store.sql_store import SqlStore
-from tests.store.databases import Databases, database_url, on_server
+from tests.store.databases import Databases, database_url, on_server, pools
 from tests.store.made import ORIGIN
+
+MEMORY = "sqlite:///:memory:"
 
 
 @dataclass
@@ -48,6 +50,9 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def migrated_database() -> Iterator[str]:
     """The name of a migrated PostgreSQL database, or an empty string where no server is reachable."""
+    if pools:  # a folder that borrows this fixture has made it already
+        yield next(iter(pools))
+        return
     name = f"gateway_test_{os.getpid()}_{secrets.token_hex(3)}"
     try:
         asyncio.run(on_server(f'CREATE DATABASE "{name}"'))
@@ -57,26 +62,20 @@ def migrated_database() -> Iterator[str]:
         yield ""
         return
     migrate(database_url(name))
+    pools[name] = Databases(name)
     yield name
+    pools.pop(name).drop_all()
     asyncio.run(on_server(f'DROP DATABASE "{name}" WITH (FORCE)'))
 
 
-@pytest.fixture(scope="session")
-def databases(migrated_database: str) -> Iterator[Databases]:
-    """Copies of the migrated database."""
-    made = Databases(migrated_database)
-    yield made
-    made.drop_all()
-
-
 @pytest.fixture
-def postgres_url(databases: Databases) -> Iterator[str]:
+def postgres_url(migrated_database: str) -> Iterator[str]:
     """A migrated PostgreSQL database."""
-    if not databases.template:
+    if not migrated_database:
         pytest.skip("no PostgreSQL at GATEWAY_TEST_POSTGRES")
-    name = databases.take()
+    name = pools[migrated_database].take()
     yield database_url(name)
-    databases.give_back(name)
+    pools[migrated_database].give_back(name)
 
 
 @pytest.fixture
@@ -97,15 +96,31 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 @pytest.fixture(params=["sqlite", "memory", "postgresql"])
 def url(request: pytest.FixtureRequest) -> str:
     if request.param == "memory":
-        return "sqlite:///:memory:"
+        return MEMORY
     found: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
     return found
 
 
+@pytest.fixture(scope="session")
+def tables_made(migrated_file: Path) -> list[str]:
+    """The statements by which SQLite makes all tables as they are after the last migration, and notes their version."""
+    with contextlib.closing(sqlite3.connect(migrated_file)) as connection:
+        described = connection.execute(
+            "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY type = 'index'"
+        )
+        statements = [row[0] for row in described]
+        ((version,),) = connection.execute("SELECT version_num FROM alembic_version")
+    return [*statements, f"INSERT INTO alembic_version VALUES ('{version}')"]
+
+
 @pytest.fixture
-async def store(url: str, tmp_path: Path) -> AsyncIterator[SqlStore]:
+async def store(url: str, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[SqlStore]:
     """An open store on each engine."""
     opened = Place(url, tmp_path, secrets.token_bytes(32)).store()
+    if url == MEMORY:
+        # It would migrate itself, all steps from the first one, which takes longer than most tests.
+        statements: list[str] = request.getfixturevalue("tables_made")
+        await opened._database.write(lambda connection: [connection.exec_driver_sql(one).close() for one in statements])
     await opened.open()
     yield opened
     await opened.close()
