@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import io
 import pickle
@@ -80,18 +81,31 @@ def test_what_is_too_much_is_said(kind: Callable[[int], bytes], size: int, code:
     assert max(len(one.findings) for one in (*messages, *interchanges)) <= examining.MOST_FINDINGS + 1
 
 
+def least_seconds(work: Callable[[], object]) -> float:
+    """The processor's seconds that `work` takes, the best of three, whatever else the machine does.
+
+    Garbage is not collected meanwhile: what a whole collection takes says how much all tests before have left in memory.
+    """
+    taken = []
+    for _ in range(3):
+        gc.collect()
+        gc.disable()
+        try:
+            began = time.process_time()
+            work()
+            taken.append(time.process_time() - began)
+        finally:
+            gc.enable()
+    return min(taken)
+
+
 @pytest.mark.parametrize(
     ("kind", "size"),
     [(heavy.attributes, 50_000), (heavy.namespaces, 50_000), (heavy.siblings, 20_000), (heavy.json_names, 20_000)],
 )
 def test_what_is_wide_takes_time_in_proportion(kind: Callable[[int], bytes], size: int) -> None:
     """Twice as much takes no more than about twice as long: nothing is quadratic."""
-    taken = []
-    for count in (size, 2 * size):
-        body = kind(count)
-        began = time.process_time()
-        examined(body)
-        taken.append(time.process_time() - began)
+    taken = [least_seconds(partial(examined, kind(count))) for count in (size, 2 * size)]
     assert taken[1] < 3.2 * taken[0] + 0.3
 
 

@@ -397,8 +397,8 @@ def test_the_watcher_takes_little_time() -> None:
     applied = apply(desk, moves, world.ground.cases)
     best = 1.0
     for _ in range(20):
-        began = time.perf_counter()
+        began = time.process_time()
         for _ in range(50):
             watch(desk, moves, applied)
-        best = min(best, (time.perf_counter() - began) / 50)
+        best = min(best, (time.process_time() - began) / 50)
     assert best < 100e-6
