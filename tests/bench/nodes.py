@@ -23,7 +23,7 @@ from gateway.store import migrate
 from tests.bench.accept import PARTNER, SECONDS, SIZE
 from tests.bench.figures import ROOT, Figure
 from tests.harness import GatewayProcess, key_of
-from tests.store.conftest import database_url, on_server
+from tests.store.databases import database_url, on_server
 
 CONNECTIONS, RUNS = 32, 5
 

@@ -20,7 +20,8 @@ from sqlalchemy import make_url
 
 from tests.faults.material import declaration, partners, serial_of
 from tests.harness import GatewayProcess, Recipient
-from tests.store.conftest import migrated_database, on_server, postgres_url
+from tests.store.conftest import migrated_database, postgres_url
+from tests.store.databases import on_server
 
 __all__ = ["migrated_database", "postgres_url"]
 

@@ -15,7 +15,8 @@ import pytest
 
 from gateway.receipt.anchor import generation
 from gateway.store.sql_store import SqlStore
-from tests.store.conftest import Place, on_server
+from tests.store.conftest import Place
+from tests.store.databases import on_server
 from tests.store.made import accept
 from tests.store.setting_back import Machine, contradictions
 

@@ -136,6 +136,10 @@ class Databases:
         return True
 
 
+pools: dict[str, Databases] = {}
+"""The copies of this process, by their template."""
+
+
 async def _measured(connection: asyncpg.Connection) -> tuple[str, int]:
     """The digest of a database's description, and its size in bytes."""
     row = await connection.fetchrow(f"SELECT ({_SHAPE}), pg_database_size(current_database())")

@@ -21,7 +21,8 @@ from gateway.store.anchor_file import AnchorFile
 from gateway.store.database import SqliteDatabase
 from gateway.store.leaves import unpack_leaf
 from gateway.store.sql_store import SqlStore
-from tests.store.conftest import POSTGRES, Place, on_server
+from tests.store.conftest import Place
+from tests.store.databases import POSTGRES, on_server
 
 
 @dataclass

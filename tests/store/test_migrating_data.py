@@ -34,7 +34,7 @@ from gateway.store.contract import Outcome, Standing
 from gateway.store.database import connect
 from gateway.store.migrations import _config
 from gateway.store.sql import from_time
-from tests.store.conftest import database_url, on_server
+from tests.store.databases import database_url, on_server
 from tests.store.made import LEASE, NOW, ORIGIN, sha256
 
 SIGNER = Signer(ORIGIN, bytes(range(32)))

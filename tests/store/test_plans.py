@@ -105,7 +105,7 @@ from gateway.store.contract import (
 from gateway.store.database import PLANNER
 from gateway.store.sql_store import SqlStore
 from tests.store import filled
-from tests.store.conftest import database_url, on_server
+from tests.store.databases import database_url, on_server
 from tests.store.filled import Shape
 from tests.store.made import LEASE, NOW, accept, claim, delivery, feed_entry, message, outcome, receipt, sha256
 
