@@ -93,10 +93,14 @@ class Databases:
 
     def give_back(self, name: str) -> None:
         """Empty a database for the next test, or drop it."""
-        if asyncio.run(self._emptied(name)):
-            self._free.append(name)
-        else:
-            self._drop(name)
+        emptied = False
+        try:
+            emptied = asyncio.run(self._emptied(name))
+        finally:
+            if emptied:
+                self._free.append(name)
+            else:
+                self._drop(name)
 
     def drop_all(self) -> None:
         """Drop those that no test has."""
