@@ -120,7 +120,7 @@ async def store(url: str, tmp_path: Path, request: pytest.FixtureRequest) -> Asy
     if url == MEMORY:
         # It would migrate itself, all steps from the first one, which takes longer than most tests.
         statements: list[str] = request.getfixturevalue("tables_made")
-        await opened._database.write(lambda connection: [connection.exec_driver_sql(one).close() for one in statements])
+        await opened._database.write(lambda connection: [connection.exec_driver_sql(one) for one in statements])
     await opened.open()
     yield opened
     await opened.close()
