@@ -7,7 +7,7 @@ which of the sender's segments each came.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
@@ -39,7 +39,7 @@ _ISO_6346 = re.compile(r"[A-Z]{4}[0-9]{7}")
 
 
 def check(document: Document, rules: Rules) -> Iterator[Finding]:
-    """Everything the rules have against `document`, found as it is asked for; nothing for a type without rules.
+    """Everything the rules have against `document`, found as it is asked for, and what it says against itself.
 
     Of a document with more items than one decision may hold, only that.
     """
@@ -67,6 +67,8 @@ def check(document: Document, rules: Rules) -> Iterator[Finding]:
             yield from _release(document)
         case _:
             pass
+    yield from document.find_contradictions()
+    yield from _judge_numbers(document.find_containers())
 
 
 def _most(document: Document, name: str) -> int:
@@ -281,12 +283,16 @@ def _bill_count(manifest: Manifest) -> Iterator[Finding]:
 
 def _containers(document: Document, *paths: str) -> Iterator[Finding]:
     for path in paths:
-        for place, number in walk(document, path):
-            if number is None:
-                continue
-            # What is no ISO number, or has a wrong check digit, is told by a warning and refuses nothing.
-            if not _ISO_6346.fullmatch(number):
-                yield make_finding("rules.container.form", place=Place(path=place), value=number)
-            elif iso6346.calc_check_digit(number[:-1]) != number[-1]:
-                expected = iso6346.calc_check_digit(number[:-1])
-                yield make_finding("rules.container.check_digit", place=Place(path=place), value=number, digit=expected)
+        yield from _judge_numbers(walk(document, path))
+
+
+def _judge_numbers(places: Iterable[tuple[str, str | None]]) -> Iterator[Finding]:
+    for place, number in places:
+        if number is None:
+            continue
+        # What is no ISO number, or has a wrong check digit, is told by a warning and refuses nothing.
+        if not _ISO_6346.fullmatch(number):
+            yield make_finding("rules.container.form", place=Place(path=place), value=number)
+        elif iso6346.calc_check_digit(number[:-1]) != number[-1]:
+            expected = iso6346.calc_check_digit(number[:-1])
+            yield make_finding("rules.container.check_digit", place=Place(path=place), value=number, digit=expected)

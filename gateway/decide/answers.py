@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway import findings
 from gateway.decide.desk import Desk
@@ -39,6 +39,11 @@ class Subject:
 def fault(code: str, path: str = "", value: object = "", **args: object) -> Finding:
     """A reason at a field of the document in hand, its values as short as a response has room for."""
     return make_finding(code, Place(path=path), _shown(value), **{name: _shown(text) for name, text in args.items()})
+
+
+def without_places(why: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The same reasons for whoever has not the document in hand before them: its fields are none of theirs."""
+    return tuple(replace(reason, place=Place()) for reason in why)
 
 
 def _shown(value: object) -> str:

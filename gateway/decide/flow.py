@@ -47,6 +47,8 @@ class Takes:
     document: type[Document]
     when: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By field (`subject.kind`), the values with which the document is this flow's. A field is absent as ''."""
+    otherwise: bool = False
+    """Whether only what no other flow takes is this flow's, so that a flow for some of it needs no change here."""
     answers: Callable[[Any], tuple[str, str]] | None = None
     """Of a document that answers one of ours: the type of document it answers, and its verdict. Which one of the case's
     it was is found by whom that was sent to; None where it answers nothing."""
@@ -58,9 +60,10 @@ class Takes:
         return all(_value(document, path) in values for path, values in self.when.items())
 
     def meets(self, other: Takes) -> bool:
-        """Whether there may be a document that fits both."""
+        """Whether there may be a document that both would have: what one takes of its own is not left to the other."""
         apart = (path for path in self.when if not set(self.when[path]) & set(other.when.get(path, self.when[path])))
-        return self.document is other.document and next(apart, None) is None
+        alike = self.document is other.document and self.otherwise is other.otherwise
+        return alike and next(apart, None) is None
 
 
 def _value(document: Document, path: str) -> str:
@@ -189,7 +192,8 @@ class Flows:
 
     def find(self, document: Document) -> Flow | None:
         """The flow that takes `document`; None where it is no flow's."""
-        return next((flow for takes, flow in self._by_type.get(type(document), ()) if takes.fits(document)), None)
+        found = [(takes, flow) for takes, flow in self._by_type.get(type(document), ()) if takes.fits(document)]
+        return min(found, key=lambda pair: pair[0].otherwise)[1] if found else None
 
     def find_answered(self, document: Document) -> tuple[str, str] | None:
         """The type of our document that `document` answers, and its verdict; None where it answers none."""

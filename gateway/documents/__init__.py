@@ -17,7 +17,9 @@ from gateway.documents.customs_entry import CustomsEntry
 from gateway.documents.decision import Decision
 from gateway.documents.declaration import Declaration
 from gateway.documents.enquiry import Enquiry
+from gateway.documents.inspection_result import InspectionResult
 from gateway.documents.manifest import Manifest
+from gateway.documents.movement import MovementReport
 from gateway.documents.registration import Registration
 from gateway.documents.release import ReleaseNotice
 from gateway.documents.response import Response
@@ -70,7 +72,9 @@ __all__ = [
     "Document",
     "Enquiry",
     "FeedSubscription",
+    "InspectionResult",
     "Manifest",
+    "MovementReport",
     "Part",
     "Registration",
     "ReleaseNotice",

@@ -8,7 +8,7 @@ empty tuple, never an empty string, so that a document says each thing in one wa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache, cached_property
@@ -29,6 +29,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from gateway.documents import values
+from gateway.model import Finding
 
 
 class Unfit(ValueError):
@@ -210,6 +211,14 @@ class Document(Part):
         for name in ("extent", "_kept"):
             copied.__dict__.pop(name, None)
         return copied
+
+    def find_containers(self) -> Iterator[tuple[str, str | None]]:
+        """The places and numbers of containers in it, whose form and check digits are to be looked at."""
+        return iter(())
+
+    def find_contradictions(self) -> Iterator[Finding]:
+        """What its values say against one another, whatever the rules of the day: findings at its own paths."""
+        return iter(())
 
     def repeated(self) -> frozenset[int]:
         """The positions, in the list by which it is decided, of items about what an item before them is about."""

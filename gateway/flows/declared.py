@@ -75,4 +75,4 @@ def find_out(case: Case) -> tuple[str, ...]:
     side = case.documents.get("port_side", {})
     units = side.get("containers", ())
     assert isinstance(units, list | tuple)
-    return tuple(unit["number"] for unit in units if unit.get("state") == "out")
+    return tuple(unit["number"] for unit in units if unit.get("state") == "out" or unit.get("left_shut"))

@@ -26,14 +26,12 @@ from gateway.flows.consignment.cases import STATUS, amendment_open, keys_of, sub
 from gateway.flows.consignment.changes import find_standing
 from gateway.flows.consignment.competence import answering_offices, judging_offices
 from gateway.flows.consignment.rules import DeclarationKinds
-from gateway.flows.consignment.tracks import Cleared, Declared, Inspected
+from gateway.flows.consignment.tracks import Declared
 from gateway.flows.consignment.transfer_changes import CHANGE, WITHDRAWAL, transfer_subject
+from gateway.flows.consignment.verdicts import Happening, find_contradiction, find_out_of_customs, implied_by
 from gateway.flows.declared import INSPECTION_ORDER, InspectionOrder, declaration_of
 from gateway.flows.enterprises import enterprise_questions, tell_enterprises
 from gateway.model import Case, Finding, Role, derive_id
-
-Happening = tuple[str, str]
-"""A track, and the event on it."""
 
 _ASSIGNED: Mapping[str | None, Happening] = {"1400": ("inspection", "assign"), "1500": ("inspection", "order")}
 """The inspection service's codes for "assigned to an inspector" (施检分单) and "inspection ordered" (查验指令)."""
@@ -158,14 +156,6 @@ def _happening(answer: Response, case: Case) -> Happening | None:
     return now.get(answer.outcome) or _MEANS.get(answer.outcome)
 
 
-def _implied(happening: Happening) -> tuple[Happening, ...]:
-    """What a bureau's word says by itself: what it inspects it has accepted, what it has judged it no longer changes."""
-    if happening[0] != "inspection":
-        return ()
-    judged = happening[1] in ("pass", "fail")
-    return (("declaration", "accept"), *((("declaration", "overtake"),) if judged else ()))
-
-
 def _on_declaration(
     desk: Desk,
     answer: Response,
@@ -181,7 +171,7 @@ def _on_declaration(
     if event in ("pass", "fail") and not identified(desk.sender, BUREAU) & judging_offices(case, declaration, kind):
         elsewhere = (fault("decide.kind.elsewhere", value=declaration.kind, kind=kind.zh if kind else "–"),)
         return [Hold(case.id, elsewhere), Alert("status", elsewhere, case.id)]
-    implied = moved_on(desk, case, *_implied(happening))
+    implied = moved_on(desk, case, *implied_by(happening))
     taken = moved(desk, implied.case, track, event, why)
     stands = find_standing(case) if event == "cancellation_agreed" else ()
     if taken is None or (stands and not taken.late):
@@ -189,9 +179,7 @@ def _on_declaration(
         return [Hold(case.id, held), Alert("status", held, case.id)]
     # A bureau that lets goods pass once more, where their withdrawal was asked for since, declines that.
     if taken.late and not (event == "pass" and implied.effects):
-        passed = case.tracks.get("inspection") == Inspected.PASSED or case.tracks.get("clearance") == Cleared.RELEASED
-        contradicts = event in ("fail", "refuse") and passed
-        return [*taken.effects, *([Alert("contradiction", _reasons(taken), case.id)] if contradicts else [])]
+        return [*taken.effects, *find_contradiction(case, event, _reasons(taken))]
     effects: list[Effect] = [*implied.effects, *taken.effects]
     if track == "inspection" and event in ("assign", "order"):
         order = InspectionOrder(office=_office(desk, answer, case, declaration), assigns_only=event == "assign")
@@ -215,19 +203,12 @@ def _on_declaration(
         effects += [Keep(case.id, "declaration", numbered), AddKeys(case.id, keys_of(numbered))]
     if amendment_open(case) and event in ("pass", "fail"):
         why = (*why, fault("decide.amendment.overtaken"))
-    return [*effects, *_out_of_customs(case, event, why), *_forward(desk, answer, taken.case, numbered, why)]
+    return [*effects, *find_out_of_customs(case, event, why), *_forward(desk, answer, taken.case, numbered, why)]
 
 
 def _reasons(taken: Taken) -> tuple[Finding, ...]:
     """What a note of something late says."""
     return tuple(reason for effect in taken.effects if isinstance(effect, Note) for reason in effect.reasons)
-
-
-def _out_of_customs(case: Case, event: str, why: tuple[Finding, ...]) -> list[Effect]:
-    """An alert where goods fail that customs has let go already: they are on their way, and somebody must stop them."""
-    if event != "fail" or case.tracks.get("clearance") != Cleared.RELEASED:
-        return []
-    return [Alert("failed_after_clearance", why, case.id)]
 
 
 def _number(

@@ -1,4 +1,4 @@
-"""A transfer or a notice whose declaration is not here: halls and other gateways declare too.
+"""A transfer, a notice or a result whose declaration is not here: halls and other gateways declare too.
 
 the sender is trusted (agreement option `without_declaration`)   it opens a case of its own, and is decided
 else                                                            it waits for the declaration of its number
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from gateway.decide.answers import Subject, fault, refuse, response, tell
+from gateway.decide.answers import Subject, fault, refuse, response, tell, without_places
 from gateway.decide.apply import apply
 from gateway.decide.desk import Actor, Desk, MessageIn
 from gateway.decide.effects import (
@@ -23,6 +23,7 @@ from gateway.decide.effects import (
     Effect,
     Hold,
     Keep,
+    Move,
     NewCase,
     Note,
     Refuse,
@@ -34,16 +35,17 @@ from gateway.decide.facts import Key, PartnerById, Waiting, WaitingDocument
 from gateway.documents.base import Document
 from gateway.documents.clearance import ClearanceNotice
 from gateway.documents.declaration import Declarant, Declaration
-from gateway.documents.parts import Function
+from gateway.documents.inspection_result import InspectionResult
+from gateway.documents.parts import Function, Movement
 from gateway.documents.response import Outcome, Response
 from gateway.documents.transfer import Transfer
 from gateway.flows.consignment.cases import CONSIGNMENT, keys_of
 from gateway.flows.consignment.rules import ConsignmentRules
 from gateway.flows.consignment.tracks import Declared
-from gateway.model import Case, Place, derive_id
+from gateway.model import Case, derive_id
 
-Undeclared = Transfer | ClearanceNotice
-U = TypeVar("U", Transfer, ClearanceNotice)
+Undeclared = Transfer | ClearanceNotice | InspectionResult
+U = TypeVar("U", Transfer, ClearanceNotice, InspectionResult)
 
 
 def is_trusted(desk: Desk) -> bool:
@@ -53,7 +55,7 @@ def is_trusted(desk: Desk) -> bool:
 
 def wait_for_declaration(desk: Desk, document: Undeclared, subject: Subject) -> list[Effect]:
     """Keep the document until its declaration comes; a later one of its number takes its place, or takes it back."""
-    number = document.declaration_number
+    number = _find_number(document)
     keys = frozenset({("declaration", number)})
     earlier = [
         waiting
@@ -81,6 +83,12 @@ def wait_for_declaration(desk: Desk, document: Undeclared, subject: Subject) -> 
     ]
 
 
+def _find_number(document: Undeclared) -> str:
+    """The number of the declaration that the document is about."""
+    assert document.declaration_number is not None, "its flow looks for a declaration by it"
+    return document.declaration_number
+
+
 def _numbered(waiting: WaitingDocument) -> tuple[str, object]:
     return waiting.document_type, waiting.document.get("number")
 
@@ -102,7 +110,7 @@ def open_case(desk: Desk, document: Undeclared, office: str) -> tuple[Case, list
         NewCase(case_id, desk.sender.id, CONSIGNMENT.name, tracks={"declaration": Declared.ACCEPTED}),
         Keep(case_id, "declaration", declaration),
         AddKeys(case_id, keys_of(declaration)),
-        Note(case_id, "undeclared", (fault("decide.case.elsewhere", value=document.declaration_number),)),
+        Note(case_id, "undeclared", (fault("decide.case.elsewhere", value=declaration.number),)),
     ]
     return apply(desk, effects).cases[case_id].after, effects
 
@@ -115,6 +123,9 @@ def begin_with(opened: list[Effect], decided: list[Effect]) -> list[Effect]:
 
 
 def _declaration_from(document: Undeclared, office: str) -> Declaration:
+    """What the document says of its declaration; `office` is the bureau that sends it."""
+    if isinstance(document, InspectionResult):
+        return _declaration_of_result(document, office)
     values = document.model_dump(mode="json", exclude_none=True)
     same = ("direction", "declaration_number", "consignor", "consignee", "contract_number", "marks", "trade_mode")
     named = {name: values[name] for name in same if name in values}
@@ -136,6 +147,22 @@ def _declaration_from(document: Undeclared, office: str) -> Declaration:
             else None,
             "goods": [{name: item[name] for name in wanted if name in item} for item in values.get("goods", ())],
             "container_groups": [{"numbers": [number]} for number in containers if number],
+        }
+    )
+
+
+def _declaration_of_result(result: InspectionResult, office: str) -> Declaration:
+    """A result says nothing of the goods but what was looked at; the number says which way they go (报检号, its 7th digit)."""
+    number, subject = _find_number(result), result.subject
+    goods = {"hs_code": subject.hs_code, "name": subject.name}
+    return Declaration.model_validate(
+        {
+            "function": Function.ORIGINAL,
+            "number": number,
+            "direction": Movement.INBOUND if number[6] == "1" else Movement.OUTBOUND,
+            "declaration_organisation": number[:6],
+            "inspection_organisation": office,
+            "goods": [goods] if subject.hs_code else [],
         }
     )
 
@@ -170,9 +197,9 @@ def decide_waiting(
                     assert isinstance(effect.document, Response)
                     effects.append(tell(case.id, sender, effect.document))
                 case Refuse() | Hold():
-                    # The fields are another document's than the one in hand.
-                    why = tuple(replace(reason, place=Place()) for reason in effect.reasons)
-                    effects.append(Alert("unmatched", why, case.id))
+                    effects.append(Alert("unmatched", without_places(effect.reasons), case.id))
+                case Move() | Note() | Alert():
+                    effects.append(replace(effect, reasons=without_places(effect.reasons)))
                 case _:
                     effects.append(effect)
     return effects

@@ -18,7 +18,7 @@ from gateway.decide.effects import Effect, Keep, Party, Publish, Purpose, Send
 from gateway.decide.facts import PartnerById, PartnerByIdentifier, Query
 from gateway.decide.flow import Feed
 from gateway.decide.parties import CUSTOMS_OFFICE, bureau, bureau_questions
-from gateway.documents.base import Document, Part
+from gateway.documents.base import Document, Moment, Part
 from gateway.documents.declaration import Declaration
 from gateway.documents.manifest import Manifest
 from gateway.documents.release import ContainerAct, ContainerDecision, ReleaseNotice
@@ -50,6 +50,17 @@ class Standing(Part):
     """Marks of the reasons for which it stands so."""
     waived: tuple[str, ...] = ()
     """Marks of reasons that an officer has let pass: they shut it no more."""
+    passage: str = ""
+    """What its port told last of it: discharged, in or out by the gate."""
+    passed_at: Moment | None = None
+    """When that was."""
+    left_shut: bool = False
+    """Whether it left though it was shut: it stands as it stood, and is gone all the same."""
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it is not at its port any more, so that nobody there can shut it."""
+        return self.left_shut or self.state is ContainerStatus.OUT
 
 
 class PortSide(Document):

@@ -57,7 +57,7 @@ from gateway.flows.containers.decisions import (
     to_port,
 )
 from gateway.flows.containers.judgement import counts, rule_container
-from gateway.flows.containers.review import dispose_containers, hold_ordered, review_containers
+from gateway.flows.containers.review import dispose_containers, end_and_review, hold_ordered, review_containers
 from gateway.flows.containers.risks import find_risks_of_empty, is_discharged_here, is_empty
 from gateway.flows.containers.status import ContainerStatus
 from gateway.flows.declared import declaration_of, is_inbound
@@ -175,7 +175,7 @@ def _meet(
         before = known.get(unit.number)
         here = {"port": port, "bill": bill.number or ""}
         standing = before.model_copy(update=here) if before else _expected(unit.number, here)
-        ruling = rule_container(desk, case, declaration, part, unit, standing, at=at)
+        ruling = None if standing.is_gone else rule_container(desk, case, declaration, part, unit, standing, at=at)
         if ruling is None and before is not None and not before.port and before.state.is_shut:
             # An officer's order came before the manifest did: now somebody has the container, and must be told.
             ruling = Ruling(standing, said=_said(case, unit.number))
@@ -348,8 +348,9 @@ FLOW = Flow(
             for event in ("amend", "replace", "cancel", "cancellation_agreed")
         ),
         *(On("inspection", event, hold_ordered) for event in ("assign", "order", "reopen")),
-        *(On("inspection", event, review_containers) for event in ("pass", "waive", "fail")),
-        *(On("inspection", event, dispose_containers) for event in ("treat", "return")),
+        On("inspection", "waive", review_containers),
+        *(On("inspection", event, end_and_review) for event in ("pass", "fail")),
+        *(On("inspection", event, dispose_containers) for event in ("treat", "return", "destroy")),
         # What waited because customs or a bureau differed.
         *(On("clearance", event, review_containers) for event in ("match", "notify", "withdraw", "expire")),
         *(On("transfer", event, review_containers) for event in ("send", "withdraw")),

@@ -99,7 +99,9 @@ def _after(before: Standing, act: ContainerAct, state: ContainerStatus) -> Stand
     """Where it stands then: what an officer opens, rules do not shut again for the same reasons."""
     if act is ContainerAct.RELEASE:
         waived = tuple(dict.fromkeys((*before.waived, *before.found)))
-        return before.model_copy(update={"state": state, "waived": waived, "found": ()})
+        # What left though it was shut is out from now on, as if it had been open.
+        now = ContainerStatus.OUT if before.left_shut else state
+        return before.model_copy(update={"state": now, "waived": waived, "found": (), "left_shut": False})
     return before.model_copy(update={"state": state, "found": tuple(dict.fromkeys((*before.found, _ORDERED)))})
 
 

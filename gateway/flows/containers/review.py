@@ -3,6 +3,8 @@
 the consignment moves                  released where nothing stands against it any more, shut where something does
 an amendment takes a container out     undeclared, until another declaration covers it
 goods are treated, sent back           so are their containers, as far as they are locked
+goods are treated, and looked at       their containers are locked again, until an officer opens them
+goods are to be destroyed              their containers stay locked, and their port is told why
 what should be shut has left           an alert
 """
 
@@ -51,7 +53,7 @@ def review_containers(desk: Desk, case: Case) -> list[Effect]:
     alarming: list[Finding] = []
     for standing in known.values():
         part, unit = _find_unit(manifest, standing)
-        if standing.state is ContainerStatus.OUT:
+        if standing.is_gone:
             if why := find_alarming(desk, case, declaration, part, unit, standing):
                 alarming += [fault("decide.port.out", value=standing.number), *why]
                 out.append(standing.model_copy(update={"found": (*standing.found, *map(mark, why))}))
@@ -118,20 +120,50 @@ def hold_ordered(desk: Desk, case: Case) -> list[Effect]:
 
 
 def dispose_containers(desk: Desk, case: Case) -> list[Effect]:
-    """Failed goods are treated or sent back: so are the containers that are locked for them, and everybody is told."""
+    """Failed goods are treated, sent back or destroyed: what becomes of the containers that are locked for them."""
     event = _DISPOSED.get(case.tracks.get("inspection", ""))
-    known = standings(case) if is_inbound(case) else {}
-    if event is None or not known:
+    void = find_void(case, declaration_of(case))
+    if void is None or not is_inbound(case):
         return []
-    declaration = declaration_of(case)
-    desk.facts.require(audience_questions(case, declaration, ()))
-    void = find_void(case, declaration)
-    rulings = [
-        Ruling(standing.model_copy(update={"state": ContainerStatus(taken.state)}), (void,) if void else ())
-        for standing in known.values()
-        if (taken := container_step(standing.state, event)) is not None and not taken.late
-    ]
+    rulings: list[Ruling] = []
+    for standing in standings(case).values():
+        found = tuple(dict.fromkeys((*standing.found, mark(void))))
+        after = standing.model_copy(update={"found": found})
+        if standing.is_gone:
+            continue
+        if event is None:
+            # Destroyed goods leave theirs locked.
+            rulings += [Ruling(after, (void,))] if standing.state.is_shut else []
+        elif (taken := container_step(standing.state, event)) is not None and not taken.late:
+            rulings.append(Ruling(after.model_copy(update={"state": ContainerStatus(taken.state)}), (void,)))
+    return _announce(desk, case, rulings, "disposal")
+
+
+def end_treatment(desk: Desk, case: Case) -> list[Effect]:
+    """The goods were looked at again after their treatment: containers that were treated with them are locked, as before."""
+    if not is_inbound(case):
+        return []
+    rulings: list[Ruling] = []
+    for standing in standings(case).values():
+        was_void = any(one.startswith("decide.port.void:") for one in standing.found)
+        taken = container_step(standing.state, ContainerEvent.TREATED)
+        if was_void and not standing.is_gone and taken is not None and not taken.late:
+            over = fault("decide.port.treated", value=standing.number)
+            after = standing.model_copy(update={"state": ContainerStatus(taken.state)})
+            rulings.append(Ruling(after, (over,)))
+    why = find_locking(rulings)
+    return [*_announce(desk, case, rulings, "treated"), *([Alert("locked", why, case.id)] if why else [])]
+
+
+def _announce(desk: Desk, case: Case, rulings: list[Ruling], name: str) -> list[Effect]:
     if not rulings:
         return []
+    desk.facts.require(audience_questions(case, declaration_of(case), ()))
     said = kept(case, "manifest", Manifest) or kept(case, "release", ReleaseNotice)
-    return announce(desk, case, make_notice(desk, said, case.id, "disposal"), rulings)
+    return announce(desk, case, make_notice(desk, said, case.id, name), rulings)
+
+
+def end_and_review(desk: Desk, case: Case) -> list[Effect]:
+    """The goods passed or failed: what was treated with them is locked again, and all else is decided anew."""
+    effects = end_treatment(desk, case)
+    return [*effects, *review_containers(desk, changed(desk, case, effects))]

@@ -50,6 +50,7 @@ class ContainerEvent(StrEnum):
     UNLOCK_ORDER = "unlock_order"
     LOCK_ORDER = "lock_order"
     TREAT_ORDER = "treat_order"
+    TREATED = "treated"
     RETURN_ORDER = "return_order"
     GATE_OUT = "gate_out"
 
@@ -79,6 +80,8 @@ CONTAINER: Mapping[ContainerEvent, Row] = {
     # Ordered while it is treated, a lock says that the treatment is over.
     ContainerEvent.LOCK_ORDER: make_row(to(_C.LOCKED, _C.EXPECTED, _C.WAITING, _C.RELEASED, _C.TREATING), (_C.LOCKED,)),
     ContainerEvent.TREAT_ORDER: make_row(to(_C.TREATING, _C.LOCKED), (_C.TREATING,)),
+    # What was treated is opened by an officer, who looks at it first.
+    ContainerEvent.TREATED: make_row(to(_C.LOCKED, _C.TREATING), (_C.LOCKED, _C.RELEASED, *_GONE)),
     ContainerEvent.RETURN_ORDER: make_row(to(_C.RETURNED, _C.LOCKED), (_C.RETURNED,)),
     ContainerEvent.GATE_OUT: make_row(to(_C.OUT, _C.RELEASED), (_C.OUT,)),
 }
