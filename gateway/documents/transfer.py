@@ -64,7 +64,7 @@ class TransferGoods(Part):
     is_qualified: Flag | None = item("是否合格", "Whether the item passed.")
 
 
-class InspectionResult(Part):
+class StatedResult(Part):
     """换证凭单: the certified result that the port's bureau exchanges for certificates."""
 
     certificate_number: Reference | None = item("换证凭单号", "Number of the certified result.")
@@ -118,7 +118,7 @@ class Transfer(Document):
 
     change_reason: Text | None = item("更改原因", "Why it was changed, such as damaged packing.", source="办法 (变更)")
     exclusions: Exclusions | None = item("不适用情形", "Grounds that exclude electronic transfer.")
-    inspection: InspectionResult | None = item("换证凭单", "The certified result.")
+    inspection: StatedResult | None = item("换证凭单", "The certified result.")
     certificates: tuple[Code, ...] = item(
         "申请单证", "Certificates to be issued at the port, n2 each.", source="CIQ AppCertCode", many=True
     )

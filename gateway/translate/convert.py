@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from decimal import Decimal
 from typing import Any
 
@@ -365,6 +366,31 @@ def equipment(argument: str) -> ManyConverter:
     return ManyConverter("equipment", read, write)
 
 
+_UNIVERSAL = ("UT", "GM")
+"""Codes of X12 623 that say universal time; a time without a code, or of the code LT, is local."""
+
+
+def moment(argument: str) -> ManyConverter:
+    """`moment`: an instant in three slots, X12's date (373), time (337) and time code (623); written in local time."""
+    _no_argument("moment", argument)
+    layouts = [moments.layout("204"), moments.layout("203")]
+
+    def read(parts: Sequence[str], _widths: Sequence[int], context: Context) -> Any:
+        day, time, code = (part.strip(" ") for part in (*parts, "", "", "")[:3])
+        if code not in (*_UNIVERSAL, "LT", ""):
+            raise Unconvertible("translate.datetime", format="UT, GM, LT")
+        zone = UTC if code in _UNIVERSAL else context.zone
+        return _first(layouts, lambda layout: layout.read_instant(day + time, zone), "CCYYMMDD HHMM[SS]")
+
+    def write(value: Any, widths: Sequence[int], context: Context) -> list[str]:
+        if len(widths) != 3:
+            raise MappingInvalid("converter moment needs three elements")
+        written = layouts[0].write_instant(value, context.zone)
+        return [written[:8], written[8:], "LT"]
+
+    return ManyConverter("moment", read, write)
+
+
 FACTORIES: dict[str, Factory] = {
     "text": text,
     "cut": cut,
@@ -379,6 +405,7 @@ FACTORIES: dict[str, Factory] = {
     "datetime": datetime,
     "joined": joined,
     "equipment": equipment,
+    "moment": moment,
 }
 
 

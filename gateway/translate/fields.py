@@ -148,7 +148,9 @@ def unmapped_values(values: Mapping[str, Any], tree: Unmapped, prefix: str = "")
         value = values.get(name)
         if value is None or value in ("", [], ()):
             continue
-        if below is None:
+        if below is None and isinstance(value, list | tuple):
+            yield from ((f"{prefix}{name}[{index}]", item) for index, item in enumerate(value))
+        elif below is None:
             yield f"{prefix}{name}", value
         elif isinstance(value, list | tuple):
             for index, item in enumerate(value):

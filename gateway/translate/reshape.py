@@ -12,6 +12,7 @@ from typing import Any
 
 from gateway.documents.base import ContainerNumber, Day, Part, item
 from gateway.documents.manifest import BillOfLading, Manifest, ManifestContainer, ManifestGoods
+from gateway.documents.movement import MovementReport, Thing
 
 Values = dict[str, Any]
 
@@ -157,7 +158,38 @@ def _write_bill(bill: Values, path: str, equipment: dict[str, Values], outcome: 
     return {**{name: value for name, value in bill.items() if name != "containers"}, "goods": goods}
 
 
+class _Thing(Thing):
+    again: ContainerNumber | None = item("集装箱号", "The container's number once more, as W2 has it.")
+
+
+class _TwiceNamed(MovementReport):
+    """A report as X12 322 arranges it: N7 names a container, and W2 names it again where it says what it is."""
+
+    things: tuple[_Thing, ...] = item("通过对象", "What passed.", many=True)
+
+
+def _read_twice(values: Values) -> Reshaped:
+    """Keep the first of the two numbers, and tell where they differ."""
+    outcome = Reshaped(values)
+    for at, thing in enumerate(values.get("things", ())):
+        again, number = thing.pop("again", None), thing.get("number")
+        if again is not None and again != number:
+            words = {"first": str(number or "–")}
+            outcome.notices.append(Notice("translate.conflict", f"things[{at}].again", str(again), words))
+    return outcome
+
+
+def _write_twice(values: Values) -> Reshaped:
+    """Name a container again where there is something to say of it that stands beside its second number."""
+    things = [
+        {**thing, "again": thing["number"]} if "load_status" in thing and "number" in thing else thing
+        for thing in values.get("things", ())
+    ]
+    return Reshaped({**values, "things": things})
+
+
 RESHAPES: Mapping[str, Reshape] = {
+    "twice": Reshape(_TwiceNamed, _read_twice, _write_twice, frozenset()),
     "equipment": Reshape(_EquipmentManifest, _read_equipment, _write_equipment, frozenset({"bills[].containers[]"}))
 }
 """Every pair, by the name that tables use."""

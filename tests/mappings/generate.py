@@ -71,7 +71,8 @@ def _part(model: type[BaseModel], rows: list[Row], prefix: str, mapping: Mapping
                 made = st.lists(made, min_size=1, max_size=2)
         # A value without its unit, or an item of a list without its first field, has no meaning on the wire.
         whole = prefix.endswith(("quantity.", "weight.", "value.")) or (prefix.endswith("[].") and not required)
-        needed = model.model_fields[name].is_required() or whole
+        # UN/EDIFACT has no measure without its unit (C174.6411 is mandatory).
+        needed = model.model_fields[name].is_required() or whole or name == "unit"
         (required if needed else optional)[name] = made
     return st.fixed_dictionaries(required, optional=optional)
 

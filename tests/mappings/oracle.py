@@ -13,6 +13,7 @@ and what stands there:
 In EDI a place is the segment as it begins (behind " > " the first such segment after the one before), then the element
 by its numbers in the directory, by its position in X12; `#2` is the second of a name. In XML it is the element that
 holds the item, then the item's own name, `@` before an attribute's. What no line names must be told when it is dropped.
+Where a format has no code for what the full sample is, `sample` names another one, which fills all that the format carries.
 """
 
 from __future__ import annotations
@@ -54,6 +55,8 @@ class Carried:
     """What one format carries of a document, by hand."""
 
     document: str
+    case: Path
+    """The folder of the sample that it is about."""
     wire: Path
     lines: tuple[Line, ...]
     names: Mapping[str, str]
@@ -82,14 +85,14 @@ def carried(document: str, format_: str) -> Carried | None:
     if not path.exists():
         return None
     content = tomllib.loads(path.read_text("utf-8"))
-    wire = data.samples() / document / "full" / content["wire"]
+    case = data.samples() / document / content.get("sample", "full")
     lines = tuple(Line(*line) for line in content["carried"])
-    return Carried(document, wire, lines, content.get("names", {}), content.get("implied", {}))
+    return Carried(document, case, case / content["wire"], lines, content.get("names", {}), content.get("implied", {}))
 
 
-def full(document: str) -> tuple[Document, dict[str, Any]]:
-    """The full sample of a document, and every item of it by its path."""
-    case = data.samples() / document / "full"
+def full(document: str, case: Path | None = None) -> tuple[Document, dict[str, Any]]:
+    """The full sample of a document, or another one, and every item of it by its path."""
+    case = case or data.samples() / document / "full"
     return rig.expected_document(case), items(json.loads((case / "document.json").read_text("utf-8")))
 
 
@@ -130,8 +133,8 @@ def of_list(document: BaseModel, format_: str) -> dict[str, Any]:
 
 def complaints(mapping: engine.Mapping) -> Iterator[str]:
     """What the full sample and all others have against a mapping, and nothing where it is right."""
-    document, known = full(mapping.document)
     listed = carried(mapping.document, mapping.format)
+    document, known = full(mapping.document, listed.case if listed is not None else None)
     written = mapping.write(document, rig.BEIJING)
     told = {finding.place.path for finding in written.findings}
     yield from (f"{f.code} at {f.place.path}" for f in written.findings if f.code != "translate.dropped")
@@ -154,7 +157,7 @@ def _written_wrong(mapping: engine.Mapping, listed: Carried, body: Any) -> Itera
         found = at(body, line, mapping.format)
         if found != line.text:
             yield f"{line.item} is written as {found!r} at {line.around} {line.name}, not as {line.text!r}"
-    ours, expected = rig.written(listed.wire, full(mapping.document)[0], mapping)
+    ours, expected = rig.written(listed.wire, full(mapping.document, listed.case)[0], mapping)
     if ours != expected:
         yield f"the full sample is not written as {listed.wire.name}"
 
