@@ -50,7 +50,8 @@ def documents(draw: st.DrawFn, document: str, format_: str) -> Document:
     # The document's own JSON has no rows and carries everything.
     all_rows = mapping.rows or [Row(path, path, _kind(model, path)) for path in fields.leaves(fields.shape(model))]
     rows = [row for row in all_rows if row.field and row.place and row.kind not in ("each", "count", "total")]
-    return model.model_validate(draw(_part(model, rows, "", mapping)))
+    implied = {row.field: row.argument for row in all_rows if row.kind == "default" and not row.place}
+    return model.model_validate({**implied, **draw(_part(model, rows, "", mapping))})
 
 
 def _part(model: type[BaseModel], rows: list[Row], prefix: str, mapping: Mapping) -> st.SearchStrategy[dict[str, Any]]:

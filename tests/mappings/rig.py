@@ -163,6 +163,13 @@ def told(finding: Finding) -> dict[str, Any]:
     return {key: value for key, value in full.items() if value}
 
 
+def is_carried(document: Document, mapping: Mapping) -> bool:
+    """Whether the document has all that its message cannot be without, and the message all that it cannot be without."""
+    findings = mapping.write(document, BEIJING).findings
+    required = {name for name, info in type(document).model_fields.items() if info.is_required()}
+    return not any(one.code == "translate.required" or one.place.path in required for one in findings)
+
+
 def through(document: Document, mapping: Mapping, context: Context = BEIJING) -> Read:
     """`document`, rendered as a partner gets it and read again, over the checks that a partner's message passes."""
     frame = envelope.Frame("SENDER", "RECIPIENT", "1", at=datetime(2026, 3, 5, 12, 0, tzinfo=UTC))

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from gateway import data, findings
@@ -15,13 +15,9 @@ from gateway.translate import table
 from tests.mappings import generate, oracle, rig
 
 DOCUMENTS = sorted(path.name for path in data.samples().iterdir() if path.name in MODELS)
-SHAPED = {
-    document
-    for document, format_ in table.available(shipped())
-    if generate.is_shaped(table.load(shipped(), document, format_))
-}
-"""Documents that some wire arranges otherwise, so that not every document goes there whole: see test_manifest.py."""
-GENERATED = [key for key in table.available(shipped()) if key[0] not in SHAPED]
+GENERATED = [key for key in table.available(shipped()) if not generate.is_shaped(table.load(shipped(), *key))]
+"""Without tables whose wire arranges the document otherwise, so that not every document goes there whole: see
+test_manifest.py."""
 BY_HAND = [
     (document, case)
     for document in DOCUMENTS
@@ -76,8 +72,10 @@ def test_faulty_sample_is_told_every_fault_at_its_place(kind: str, case: Path) -
 @pytest.mark.parametrize(("case", "key"), WAYS, ids=_name)
 def test_sample_survives_the_way_through_each_format(case: Path, key: tuple[str, str]) -> None:
     """Written and read again, a sample's document is the same in every field that the format's list names."""
-    document = rig.expected_document(case)
-    read = rig.through(document, table.load(shipped(), *key))
+    document, mapping = rig.expected_document(case), table.load(shipped(), *key)
+    if not rig.is_carried(document, mapping):
+        return  # the message is about something else: that this is told is what there is to see
+    read = rig.through(document, mapping)
     assert read.document is not None, read.findings
     assert oracle.of_list(read.document, key[1]) == oracle.of_list(document, key[1])
 
@@ -89,6 +87,7 @@ def test_any_document_survives_the_way_through_each_format(key: tuple[str, str],
     """Whatever a document holds that is on the format's list comes back from it unchanged."""
     mapping = table.load(shipped(), *key)
     document = data.draw(generate.documents(mapping.document, mapping.format))
+    assume(rig.is_carried(document, mapping))
     read = rig.through(document, mapping)
     assert read.document is not None, read.findings
     assert oracle.of_list(read.document, mapping.format) == oracle.of_list(document, mapping.format)
