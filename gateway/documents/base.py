@@ -217,7 +217,10 @@ class Document(Part):
         return iter(())
 
     def find_contradictions(self) -> Iterator[Finding]:
-        """What its values say against one another, whatever the rules of the day: findings at its own paths."""
+        """What its values say against one another, whatever the rules of the day: findings at its own paths.
+
+        It is also asked of what is left of a faulty message (`partial.part_of`), where a required value may be None.
+        """
         return iter(())
 
     def repeated(self) -> frozenset[int]:

@@ -156,11 +156,12 @@ class InspectionResult(Document):
 
     def find_contradictions(self) -> Iterator[Finding]:
         """A result says whose it is; it has containers where these are its subject; and values bear its conclusion out."""
-        of_containers = self.subject.kind is SubjectKind.CONTAINER
-        if of_containers is not bool(self.containers):
+        kind = self.subject.kind if self.subject is not None else None  # what is left of a faulty message may have none
+        of_containers = kind is SubjectKind.CONTAINER
+        if kind is not None and of_containers is not bool(self.containers):
             code = "rules.containers.empty" if of_containers else "rules.result.containers"
             yield make_finding(code, place=Place(path="containers"))
-        if self.subject.kind is SubjectKind.GOODS and self.declaration_number is None and self.task is None:
+        if kind is SubjectKind.GOODS and self.declaration_number is None and self.task is None:
             yield make_finding("rules.result.whose", place=Place(path="declaration_number"))
         yield from _judge_items(self.items, "items", self.conclusion)
         for index, one in enumerate(self.containers):
@@ -191,8 +192,8 @@ def _judge_items(items: tuple[ResultItem, ...], at: str, conclusion: Conclusion)
         if is_outside(one) and one.verdict is Verdict.PASS:
             shown = plain(one.value) if one.value is not None else ""
             least, most = (plain(limit) if limit is not None else "–" for limit in (one.minimum, one.maximum))
-            place = Place(path=f"{at}[{index}].verdict")
-            yield make_finding("rules.result.limit", place=place, value=shown, item=one.code, least=least, most=most)
+            place, code = Place(path=f"{at}[{index}].verdict"), one.code or "–"
+            yield make_finding("rules.result.limit", place=place, value=shown, item=code, least=least, most=most)
         if conclusion is Conclusion.PASSED and (one.verdict is Verdict.FAIL or is_outside(one)):
             place = Place(path=f"{at}[{index}].verdict")
-            yield make_finding("rules.result.contradicts", place=place, value=one.code)
+            yield make_finding("rules.result.contradicts", place=place, value=one.code or "")

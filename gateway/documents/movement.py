@@ -118,7 +118,8 @@ class MovementReport(Document):
             yield make_finding("rules.movement.empty", place=Place(path="things"))
         for index, thing in enumerate(self.things):
             if thing.at is None and self.at is None:
-                yield make_finding("rules.movement.when", place=Place(path=f"things[{index}].at"), value=thing.number)
+                place = Place(path=f"things[{index}].at")
+                yield make_finding("rules.movement.when", place=place, value=thing.number or "")
 
     def repeated(self) -> frozenset[int]:
         """The things that a thing before them is."""
