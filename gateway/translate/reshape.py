@@ -190,6 +190,6 @@ def _write_twice(values: Values) -> Reshaped:
 
 RESHAPES: Mapping[str, Reshape] = {
     "twice": Reshape(_TwiceNamed, _read_twice, _write_twice, frozenset()),
-    "equipment": Reshape(_EquipmentManifest, _read_equipment, _write_equipment, frozenset({"bills[].containers[]"}))
+    "equipment": Reshape(_EquipmentManifest, _read_equipment, _write_equipment, frozenset({"bills[].containers[]"})),
 }
 """Every pair, by the name that tables use."""

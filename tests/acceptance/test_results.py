@@ -39,7 +39,9 @@ PARTNERS = {
     "port": 'roles = ["port"]\nidentifiers = [{ scheme = "unb", value = "QQCT3" },'
     ' { scheme = "isa-ZZ", value = "SAMPLEPORT" }]\n',
 }
-OPERATOR = '[[partners]]\nid = "operator"\nname = "Operator"\nkeys = [{{ key = "{key}", scopes = ["read", "admin"] }}]\n'
+OPERATOR = (
+    '[[partners]]\nid = "operator"\nname = "Operator"\nkeys = [{{ key = "{key}", scopes = ["read", "admin"] }}]\n'
+)
 SAMPLE_NUMBER = b"370200126000001"
 BOX, OTHER_BOX, THIRD_BOX = "CSQU3054383", "TGHU7654320", "MSKU0000011"
 
@@ -89,6 +91,7 @@ class Consignment:
             kind = sample.partition("/")[0]
             message = {"format": f"json:{kind}:1", "reference": interchange, "document": json.loads(body)}
             body = json.dumps(message).encode()
+        view: dict[str, Any]
         (view,) = self.world.send(sender, body)["messages"]
         return view
 
@@ -155,7 +158,7 @@ def cleared(world: World, name: str, *boxes: str) -> Consignment:
         if (one := json.loads(body)["document"]).get("reference") == name
     })  # fmt: skip
     containers = [{"number": box} for box in boxes]
-    bill = {"number": f"BL-{name}", "loading_port": "CLVAP", "containers": containers}
+    bill: dict[str, object] = {"number": f"BL-{name}", "loading_port": "CLVAP", "containers": containers}
     send(world, "port", manifest(bill, number=f"M-{name}"), f"M-{name}")
     handed = transfer(
         number, number=f"T-{name}", direction="inbound", from_organisation="370200", to_organisation="370100",
@@ -186,14 +189,18 @@ def test_goods_that_fail_after_customs_let_them_go_are_both_and_their_container_
     assert goods.play("inspection_result/failed", "origin-bureau", "IR1001")["state"] == "accepted"
     case = goods.case()
     assert (case["inspection"], case["clearance"]) == ("failed", "released")
-    lock = until(lambda: [one for one in goods.told("port", "release") if one["containers"][0]["decision"] == "lock"])[-1]
+    lock = until(lambda: [one for one in goods.told("port", "release") if one["containers"][0]["decision"] == "lock"])[
+        -1
+    ]
     assert [reason["code"] for reason in lock["containers"][0]["reasons"]] == ["decide.port.void"]
     assert alerted(world, "failed_after_clearance") == 1
     # The owner reads what was found wanting; customs and the transfer's other side are told.
     owner = goods.told("factory", "response")
     assert "黄曲霉毒素 B1" in json.dumps(owner, ensure_ascii=False)
     assert [one["outcome"] for one in goods.told("customs", "response") if one["document"] == "clearance"][-1] == "held"
-    assert [one["outcome"] for one in goods.told("port-bureau", "response") if one["document"] == "declaration"] == ["refused"]
+    assert [one["outcome"] for one in goods.told("port-bureau", "response") if one["document"] == "declaration"] == [
+        "refused"
+    ]
     # It leaves all the same.
     assert goods.play("movement/gate_out", "port", "MV1001")["state"] == "accepted"
     said = answer(world, "port", "MV-2026-0001")
@@ -230,7 +237,14 @@ SAMPLES = [
     ("movement/gate_ask", "port", "rejected", "ASK-2026-0001", "refused", "decide.movement.gate_ask"),
     ("movement/rejected_edifact", "port", "rejected", "", "", ""),
     ("movement/rejected_json", "port", "rejected", "", "", ""),
-    ("inspection_result/out_of_order", "origin-bureau", "rejected", "IR-2026-0004", "refused", "decide.status.not_allowed"),
+    (
+        "inspection_result/out_of_order",
+        "origin-bureau",
+        "rejected",
+        "IR-2026-0004",
+        "refused",
+        "decide.status.not_allowed",
+    ),
     ("inspection_result/contradictory", "origin-bureau", "rejected", "", "", ""),
     ("inspection_result/failed", "origin-bureau", "accepted", "IR-2026-0001", "accepted", ""),
     ("inspection_result/repeated", "origin-bureau", "accepted", "IR-2026-0001", "accepted", "decide.repeat"),

@@ -41,7 +41,7 @@ def test_what_nobody_decides_is_kept_and_told_so(document, code) -> None:
 
 def _in_chinese(document):
     chinese = replace(PORT_SIDE, language="zh")
-    return [one.document for one in of(World().send(document, chinese), Respond)][0].reasons
+    return next(one.document for one in of(World().send(document, chinese), Respond)).reasons
 
 
 @pytest.mark.parametrize("thing", ["container", "vehicle"])

@@ -429,7 +429,8 @@ def test_a_result_is_kept_with_its_case() -> None:
     """The newest is the case's; who may see it reads it there."""
     world = imported()
     world.send(result("failed", items=FAILED), PORT_SIDE)
-    assert world.case.documents["inspection_result"]["items"][0]["code"] == "PB"
+    kept = InspectionResult.from_kept(world.case.documents["inspection_result"])
+    assert [one.code for one in kept.items] == ["PB", "CD", "SALM"]
     assert not of(world.send(result("to_treat", number="IR-2"), PORT_SIDE), Hold)
 
 

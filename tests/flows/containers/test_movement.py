@@ -39,7 +39,7 @@ YARD = Partner("yard", "yard", frozenset({Role.YARD}))
 
 
 def movement(
-    kind: str = "gate_out", *numbers: str, at: str = "2026-11-20T15:30:00+08:00", **changes: Any
+    kind: str = "gate_out", *numbers: str, at: str | None = "2026-11-20T15:30:00+08:00", **changes: Any
 ) -> MovementReport:
     """A report of the port's."""
     values: dict[str, Any] = {
@@ -319,7 +319,7 @@ def test_a_long_report_is_decided_in_pieces() -> None:
     world = released()
     occasion = MessageIn("movement", report, Actor(PORT), "long", NOW)
     seen = [piece for _, piece in pieces.split(occasion)]
-    assert [len(one.document.things) for one in seen] == [pieces.LINES, 3]
+    assert [len(one.document.things) for one in seen if isinstance(one.document, MovementReport)] == [pieces.LINES, 3]
     effects = world.decide(seen[1])
     assert outcomes(effects)[1][-1] == (numbers[0], "accepted", ["decide.movement.twice"])
 
