@@ -88,12 +88,15 @@ class Answers:
         return self._number.sub(lambda found: f"{found[0][: found[0].index('[')]}[{int(found[1]) + before}]", path)
 
     def put_together(self) -> list[Effect]:
-        """The answer to the whole document: refused where every piece is."""
+        """The answer to the whole document: refused where every piece is, held where one is."""
         refused = all(response.outcome is Outcome.REFUSED for response in self._responses)
-        first = next((one for one in self._responses if refused or one.outcome is not Outcome.REFUSED), None)
+        standing = [one for one in self._responses if refused or one.outcome is not Outcome.REFUSED]
+        # What is held of any piece is what the sender must hear of the whole.
+        held = [one for one in standing if one.outcome is Outcome.HELD]
+        first = next(iter(held or standing), None)
         if first is None:
             return []
         lines = tuple(line for response in self._responses for line in response.lines)
-        reasons = tuple(reason for one in self._responses for reason in one.reasons) if refused else first.reasons
+        reasons = tuple(reason for one in (standing if refused else held or [first]) for reason in one.reasons)
         answer = Respond("", first.model_copy(update={"lines": lines, "reasons": reasons[:MOST_REASONS]}))
         return [*([Refuse(tuple(self._refused))] if refused and self._refused else ()), answer]

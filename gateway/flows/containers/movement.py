@@ -168,7 +168,9 @@ def _pass(one: _Told, thing: Thing, kind: Passage, at: datetime, place: str) -> 
     again = (kind, at) == (before.passage, before.passed_at)
     if again or (before.passed_at is not None and at < before.passed_at):
         code = "decide.movement.again" if again else "decide.movement.late"
-        return _note(one, "repeat" if again else "late", _say(code, thing, kind, at, place))
+        told = _note(one, "repeat" if again else "late", _say(code, thing, kind, at, place))
+        left = again and before.left_shut and kind in LEAVING
+        return [_say_left(before, thing, kind, at, place)] if left else told
     after = before.model_copy(update={"passage": kind.value, "passed_at": at})
     if kind not in LEAVING:
         one.changed[thing.number] = after
@@ -180,7 +182,7 @@ def _pass(one: _Told, thing: Thing, kind: Passage, at: datetime, place: str) -> 
     taken = container_step(before.state, ContainerEvent.GATE_OUT)
     if taken is None:
         one.changed[thing.number] = after.model_copy(update={"left_shut": True})
-        shut = _say("decide.movement.left_shut", thing, kind, at, place, status=before.state.value)
+        shut = _say_left(before, thing, kind, at, place)
         one.breached.append(shut)
         return [shut]
     one.changed[thing.number] = after.model_copy(update={"state": ContainerStatus(taken.state)})
@@ -198,6 +200,11 @@ def _note(one: _Told, kind: str, why: Finding) -> list[Finding]:
 def _say(code: str, thing: Thing, kind: Passage, at: datetime, place: str, **words: str) -> Finding:
     """What happened to a container, at its place in the report."""
     return fault(code, place, thing.number, event=kind.value, at=f"{at:%Y-%m-%d %H:%M%z}", **words)
+
+
+def _say_left(before: Standing, thing: Thing, kind: Passage, at: datetime, place: str) -> Finding:
+    """That it left though it was shut."""
+    return _say("decide.movement.left_shut", thing, kind, at, place, status=before.state.value)
 
 
 def _tell(desk: Desk, report: MovementReport, one: _Told) -> list[Effect]:

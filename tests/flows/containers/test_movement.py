@@ -115,7 +115,7 @@ ROWS = [
         "decide.movement.late", "released"),
     # Empty, it comes back: that does not undo that its goods have left.
     Row("back again", [OUT], movement("gate_in", at="2026-11-20T15:50:00+08:00"), "accepted", "decide.movement.passed", "out"),
-    Row("left though locked, told twice", [LOCK, OUT], OUT[0], "accepted", "decide.movement.again", "locked"),
+    Row("left though locked, told twice", [LOCK, OUT], OUT[0], "held", "decide.movement.left_shut", "locked"),
     Row("in again after it left locked", [LOCK, OUT], movement("load", at="2026-11-20T15:50:00+08:00"), "accepted",
         "decide.movement.passed", "locked"),
 ]  # fmt: skip
