@@ -230,3 +230,36 @@ def test_a_number_is_read_in_the_forms_that_the_standards_have(spec: str, wire: 
         assert caught.value.code == "translate.number"
     else:
         assert one(spec).read(wire, UN) == Decimal(expected)
+
+
+BEIJING = Context("Asia/Shanghai")
+MOMENTS = [
+    # (date, time, time code as they stand, the instant)
+    (("20260312", "142030", "LT"), datetime(2026, 3, 12, 6, 20, 30, tzinfo=UTC)),
+    (("20260312", "1420", "LT"), datetime(2026, 3, 12, 6, 20, tzinfo=UTC)),
+    (("20260312", "1420", ""), datetime(2026, 3, 12, 6, 20, tzinfo=UTC)),
+    (("20260312", "0620", "UT"), datetime(2026, 3, 12, 6, 20, tzinfo=UTC)),
+    (("20260312", "062000", "GM"), datetime(2026, 3, 12, 6, 20, tzinfo=UTC)),
+]
+
+
+@pytest.mark.parametrize(("parts", "instant"), MOMENTS)
+def test_a_moment_stands_in_three_elements(parts: tuple[str, ...], instant: datetime) -> None:
+    """Local time by the agreement's zone, universal time by its code; it is written in local time."""
+    pair = convert.make("moment", LISTS)
+    assert isinstance(pair, ManyConverter)
+    assert pair.read(parts, (8, 8, 2), BEIJING) == instant
+    written = pair.write(instant, (8, 8, 2), BEIJING)
+    assert written[2] == "LT"
+    assert pair.read(written, (8, 8, 2), BEIJING) == instant
+
+
+@pytest.mark.parametrize(
+    "parts", [("20260312", "1420", "ET"), ("20260312", "", ""), ("20261312", "1420", "LT"), ("", "", "")]
+)
+def test_a_moment_that_says_less_is_none(parts: tuple[str, ...]) -> None:
+    """A day alone, a time of another zone, or no day at all is told, and never taken for an instant."""
+    pair = convert.make("moment", LISTS)
+    assert isinstance(pair, ManyConverter)
+    with pytest.raises(Unconvertible):
+        pair.read(parts, (8, 8, 2), BEIJING)

@@ -91,8 +91,8 @@ def decide(desk: Desk) -> list[Effect]:
         return [Refuse(tuple(refused)), Respond("", answer.model_copy(update={"lines": tuple(lines)}))]
     effects = [effect for one in decided for effect in _tell(desk, result, one)]
     answer = response(desk, about, Outcome.ACCEPTED, desk.sender.language)
-    first = next((one.case.id for one in decided if one.rulings or one.noted), "")
-    return [*effects, Respond(first, answer.model_copy(update={"lines": tuple(lines)}))]
+    # A result may be of many owners' containers: its answer is the sender's alone, and no case's.
+    return [*effects, Respond("", answer.model_copy(update={"lines": tuple(lines)}))]
 
 
 def _find_faults(desk: Desk, result: InspectionResult) -> Iterator[Finding]:

@@ -101,8 +101,8 @@ def decide(desk: Desk) -> list[Effect]:
         effects.append(Alert("left_locked", tuple(loose)))
     outcome = Outcome.HELD if shut else Outcome.ACCEPTED
     answer = response(desk, about, outcome, desk.sender.language, why=shut[:MOST_REASONS])
-    first = next((one.case.id for one in told if one.changed or one.noted), "")
-    return [*effects, Respond(first, answer.model_copy(update={"lines": tuple(lines)}))]
+    # A report is of many owners' containers: its answer is the sender's alone, and no case's.
+    return [*effects, Respond("", answer.model_copy(update={"lines": tuple(lines)}))]
 
 
 def _find_faults(desk: Desk, report: MovementReport) -> Iterable[Finding]:
