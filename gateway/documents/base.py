@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache, cached_property
-from typing import Annotated, Any, ClassVar, Self, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Self, cast, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -242,13 +242,21 @@ class Document(Part):
     def from_kept(cls, values: Mapping[str, Any]) -> Self:
         """The document that `to_kept` gave `values` of, by this version of the model or by an earlier one.
 
-        ValidationError for values that are none of its.
+        ValidationError for values that are none of its. The same values, which nobody changes, are read once: a decision
+        asks for a case's document at each of its steps.
         """
-        kept = values.get(KEPT_VERSION, 1)
-        values = without_version(values)
-        for version in range(kept, cls.version):
-            values = cls.grow(values, version)
-        return cls.model_validate(values)
+        known = _READ.get((cls, id(values)))
+        if known is not None and known[0] is values:
+            return cast("Self", known[1])
+        grown: Mapping[str, Any] = without_version(values)
+        for version in range(values.get(KEPT_VERSION, 1), cls.version):
+            grown = cls.grow(grown, version)
+        document = cls.model_validate(grown)
+        if document.extent <= _SHORT:
+            if len(_READ) >= _MOST_READ:
+                _READ.clear()
+            _READ[cls, id(values)] = (values, document)
+        return document
 
     @classmethod
     def grow(cls, values: Mapping[str, Any], version: int) -> Mapping[str, Any]:  # noqa: ARG003 - for models that grew
@@ -258,3 +266,10 @@ class Document(Part):
     def to_json(self) -> dict[str, Any]:
         """The document as JSON values, absent items left out; numbers are strings, so that none is rounded."""
         return self.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+
+
+_READ: dict[tuple[type[Document], int], tuple[Mapping[str, Any], Document]] = {}
+"""Documents that were read of late, each with the values it was read of, by their identity; these are held, so that no others
+can have it."""
+_MOST_READ, _SHORT = 64, 500
+"""So many documents of so many items at most are held: some tens of megabytes, if all are of the longest."""

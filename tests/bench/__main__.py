@@ -35,6 +35,8 @@ CEILINGS = {
     "gateway_cpu_us_per_exchange": 2950,
     "latency_p99_ms": 150,
     "act_p99_ms": 300,
+    "decide_us": 900,
+    "watch_us": 100,
     "views_us": 60,
     "gates_us": 60,
     "size_kb_per_message": 14,
