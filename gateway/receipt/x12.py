@@ -329,8 +329,9 @@ class _Writer:
         grouped: dict[tuple[int, str, str], list[Finding]] = {}
         for finding, told in _noted(found, lambda entry: entry.x12_segment):
             code = self._own(self.segment_tag, 4, told)
-            if 0 < (finding.place.segment or 0) <= _MOST_COUNTED:
-                grouped.setdefault((finding.place.segment, _tag(finding.place.tag), code), []).append(finding)
+            position = finding.place.segment or 0
+            if 0 < position <= _MOST_COUNTED:
+                grouped.setdefault((position, _tag(finding.place.tag), code), []).append(finding)
         lines: list[str] = []
         for (position, tag, code), findings in sorted(grouped.items(), key=lambda item: item[0][0])[:_MOST_SEGMENTS]:
             elements = list(dict.fromkeys(line for finding in findings if (line := self._element_error(finding))))

@@ -85,9 +85,9 @@ FINDINGS = 5_000
 the others' must stay short."""
 
 
-LINES = 10_000
+LINES = 5_000
 """Segments and items of documents after which a chunk ends as well: five hundred declarations of sixty segments, with
-all that comes of them, are a hundred megabytes until they are written, and a quarter of them is written as fast."""
+all that comes of them, are a hundred megabytes until they are written, and some dozens of them are written as fast."""
 
 LONG = 1_000
 """Items of a document above which it is decided by itself, one such document after the other: what comes of three

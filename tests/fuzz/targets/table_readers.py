@@ -6,6 +6,7 @@ The first line says which file of a catalogue, or which part of a directory, the
 import contextlib
 import io
 import json
+import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
@@ -64,19 +65,20 @@ def _foreign_list(content: bytes, separator: str) -> None:
     codes.load(Catalogue({"schemas/codes/fuzzed.csv": text.encode()}), "fuzzed")
 
 
+_MESSAGE = b"UNB+UNOA:3+A+B+260304:0506+1'UNH+1+CUSDEC:D:96B:UN'BGM+1+2'DTM+3:4:5'UNT+4+1'UNZ+1+1'"
+_SET = (
+    b"ISA*00*          *00*          *ZZ*A              *ZZ*B              *260304*0506*U*00401*000000001*0*P*>~"
+    b"GS*SO*A*B*20260304*0506*1*X*004010~ST*309*0001~B4*1~N9*X*Y~SE*4*0001~GE*1*1~IEA*1*000000001~"
+)
+
+
 def _message(content: bytes, directory: str) -> None:
     """A table of a message beside a directory, in EDIFACT or X12, and a message checked by it."""
-    folder, sample, read = (
-        ("schemas/x12/004010", b"ISA*00*          *00*          *ZZ*A              *ZZ*B              *260304*0506*U*"
-         b"00401*000000001*0*P*>~GS*SO*A*B*20260304*0506*1*X*004010~ST*309*0001~B4*1~N9*X*Y~SE*4*0001~GE*1*1~IEA*1*1~",
-         x12.read)
-        if directory == "x12"
-        else ("schemas/edifact/d96b", b"UNB+UNOA:3+A+B+260304:0506+1'UNH+1+CUSDEC:D:96B:UN'BGM+1+2'DTM+3:4:5'UNT+4+1'"
-              b"UNZ+1+1'", edifact.read)
-    )  # fmt: skip
+    is_x12 = directory == "x12"
+    folder = "schemas/x12/004010" if is_x12 else "schemas/edifact/d96b"
     catalogue = _over(f"{folder}/FUZZED.json", content)
     table = tables.load(catalogue, f"{folder}/FUZZED.json")
-    for event in read((sample,)):
+    for event in x12.read((_SET,)) if is_x12 else edifact.read((_MESSAGE,)):
         if isinstance(event, MessageRead):
             structure.check(event.message, table)
 
@@ -106,6 +108,7 @@ def _rules(content: bytes, name: str) -> None:
 
 
 def _archive(content: bytes, part: str) -> None:
+    part = re.sub(r"[^\w./-]", "", part)
     files = {**directories.UNECE, part: content} if part else {}
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as file:
