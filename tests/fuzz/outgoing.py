@@ -59,7 +59,10 @@ def rendered_by(document_type: str, document: Document, agreement: Agreement, bu
     for name, format_ in table.available(shipped()):
         if name == document_type:
             mapping = table.load(shipped(), name, format_)
-            charset = "" if mapping.format.startswith("xml:") and agreement.charset in NOT_READ else agreement.charset
+            unfit = (
+                (agreement.charset in NOT_READ) if mapping.format.startswith("xml:") else agreement.charset == "utf-16"
+            )
+            charset = "" if unfit else agreement.charset  # no agreement about EDI may name what does not hold ASCII
             said = frame(charset=charset, transport_envelope="OBORMessage")
             written = envelope.render(shipped(), document, mapping, context_of(agreement), said)
             assert written.body or written.findings, format_
