@@ -145,8 +145,8 @@ class Trip:
         self._again = again
         self._messages: list[Message] = []
         self._findings = self._lines = 0
-        self._staged = [0]
-        """Number of the last message of each staged chunk, after the 0 that stands before them all."""
+        self._staged = [claimed.position]
+        """Number of the last message of each staged chunk, after the one up to which all are dealt with."""
         self._agreements: dict[str, Agreement] = {}
         """Those under which staged messages came, by id."""
         self._failed: dict[int, Failed] = {}
@@ -167,13 +167,15 @@ class Trip:
         if isinstance(item, Interchange):
             self._interchanges.append(item)
             return
+        self.changes_earlier |= getattr(item.document, "function", Function.ORIGINAL) is not Function.ORIGINAL
+        if item.number <= self._done:
+            return  # an earlier life of the payload has dealt with it
         if len(self._messages) >= self._chunk or self._findings >= FINDINGS or self._lines >= LINES:
             await self._stage(self._messages)
             self._messages, self._findings, self._lines = [], 0, 0
         self._messages.append(item)
         self._lines += _count_lines(item)
         self._findings += len(item.findings) + len(item.refusals)
-        self.changes_earlier |= getattr(item.document, "function", Function.ORIGINAL) is not Function.ORIGINAL
 
     async def finish(self) -> None:
         """Decide and commit everything; raises FactsMoved where the store has moved on since."""
@@ -186,9 +188,9 @@ class Trip:
         async for message in self._all_messages():
             await self._way.give()  # senders are answered, too, between any two
             position = message.number
-            if position > self._done and message.document is not None and message.document.extent > LONG:
+            if message.document is not None and message.document.extent > LONG:
                 await self._decide_by_itself(message)
-            elif position > self._done:
+            else:
                 await self._decide(message, self._interchange_of(message.number))
             lines = lines + _count_lines(message) if self._transaction.shares else 0
             if len(self._transaction.shares) >= self._chunk or self._transaction.findings >= FINDINGS or lines >= LINES:

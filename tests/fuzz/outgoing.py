@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from gateway.catalogue_folders import shipped
@@ -66,7 +67,7 @@ def rendered_by(document_type: str, document: Document, agreement: Agreement, bu
             said = frame(charset=charset, transport_envelope="OBORMessage")
             written = envelope.render(shipped(), document, mapping, context_of(agreement), said)
             assert written.body or written.findings, format_
-            accepted(written.body, budget, agreement)
+            accepted(written.body, budget, replace(agreement, charset=charset))
 
 
 def advised(response: Response, budget: Budget) -> None:
