@@ -5,7 +5,7 @@ canonical column (ISO and UN/ECE codes), `ciq` the inspection service's, `custom
 may have more. Lines before the header say where the facts come from and which columns are complete:
 
     # source: ISO 3166-1
-    # version: 2024-02
+    # version: 2024-02              (or `# unversioned: why there is none`)
     # complete: un alpha3
     un,alpha3,ciq,customs,en,zh
     CN,CHN,156|CHN,CHN|142,China,中国
@@ -41,6 +41,8 @@ class CodeList:
     rows: tuple[Mapping[str, str], ...]
     version: str
     """Of what its source says; empty where that has none."""
+    unversioned: str
+    """Why it has no version; empty where it has one, or does not say."""
     _to: Mapping[str, Mapping[str, str]]
     """Per column: its code -> the canonical one."""
     _from: Mapping[str, Mapping[str, str]]
@@ -127,8 +129,18 @@ def load(catalogue: Catalogue, name: str) -> CodeList:
                     to_canonical[column].setdefault(code, row[CANONICAL])
                     from_canonical[column].setdefault(row[CANONICAL], code)
     version = said.get("version", "")
-    meant = _meanings(rows, columns)
-    return CodeList(name, said["source"], columns, complete, tuple(rows), version, to_canonical, from_canonical, meant)
+    return CodeList(
+        name,
+        said["source"],
+        columns,
+        complete,
+        tuple(rows),
+        version,
+        said.get("unversioned", ""),
+        to_canonical,
+        from_canonical,
+        _meanings(rows, columns),
+    )
 
 
 def _meanings(rows: Iterable[Mapping[str, str]], columns: Iterable[str]) -> dict[str, str]:

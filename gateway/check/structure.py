@@ -101,7 +101,7 @@ def check_ends(catalogue: Catalogue, message: SegmentMessage) -> list[Finding]:
 _SECURITY_HEADER = "USH"
 _EXPONENTS = "4"
 """The syntax version of EDIFACT in which numbers may have an exponent (ISO 9735-1:1998, 10)."""
-_ENDS = frozenset({"UNH", "UNT", "UNO", "UNP"})
+_ENDS = frozenset({"UNH", "UNT", "UNO", "UNP", "UIH", "UIT"})
 """The service segments of a message's own."""
 
 

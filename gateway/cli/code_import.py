@@ -78,6 +78,8 @@ def _rows(body: bytes, separator: str) -> list[dict[str, str]]:
     except UnicodeDecodeError as error:
         raise ListInvalid(f"it is not in UTF-8: byte {error.start}") from error
     lines = itertools.dropwhile(lambda line: line.startswith("#") or not line.strip(), io.StringIO(text, newline=""))
+    if len(separator) != 1 or separator in '"\r\n':
+        raise ListInvalid(f"a separator is one sign, and neither a quotation mark nor the end of a line: {separator!r}")
     try:
         rows = list(csv.DictReader(lines, delimiter=separator, strict=True))
     except csv.Error as error:

@@ -36,7 +36,14 @@ def list_(config: output.ConfigOption = None, json: output.JsonOption = False) -
     output.table(
         ("list", "codes", "columns", "complete", "version", "source"),
         (
-            (one.name, len(one.rows), " ".join(one.columns), " ".join(sorted(one.complete)), one.version, one.source)
+            (
+                one.name,
+                len(one.rows),
+                " ".join(one.columns),
+                " ".join(sorted(one.complete)),
+                one.version or (one.unversioned and "none"),
+                one.source,
+            )
             for one in known
         ),
         empty="No code lists.",
@@ -63,11 +70,18 @@ def show(
     if json:
         output.as_json({**_as_dict(known), "rows": rows})
     else:
-        output.say(f"{known.source}{known.version and f'; {known.version}'}")
+        output.say(f"{known.source}{_edition(known)}")
         columns = [*known.columns, *(key for key in ("en", "zh") if known.rows and key in known.rows[0])]
         output.table(columns, ([row[column] for column in columns] for row in rows), empty=f"Nothing like {find}.")
     if not rows:
         raise typer.Exit(output.NO)
+
+
+def _edition(known: CodeList) -> str:
+    """The version of a list's source, or why it has none, as a further clause; empty where the list does not say."""
+    if known.version:
+        return f"; {known.version}"
+    return f"; no version: {known.unversioned}" if known.unversioned else ""
 
 
 def _as_dict(known: CodeList) -> dict[str, object]:
@@ -77,6 +91,7 @@ def _as_dict(known: CodeList) -> dict[str, object]:
         "columns": known.columns,
         "complete": sorted(known.complete),
         "version": known.version or None,
+        "unversioned": known.unversioned or None,
         "source": known.source,
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -112,6 +113,8 @@ def show(
     origin = word("origin", lang, partner=stored.partner_id, transport=stored.transport, size=stored.size, at=at)
     output.data(f"  {origin}")
     output.data(f"  sha256 {stored.sha256}")
+    if view.progress is not None:
+        output.data(f"  {word('progress', lang, staged=view.progress.staged, decided=view.progress.decided)}")
     for message in view.messages:
         case = f"  {word('case', lang, case=message.case_id)}" if message.case_id else ""
         name = f"{word('message', lang)} {message.number}"
@@ -272,6 +275,7 @@ def _payload(view: PayloadView, language: str = "en") -> dict[str, Any]:
         "deliveries": [_delivery(d) for d in view.deliveries],
         "receipts": [{"index": r.index, "stage": r.stage, "subject": r.subject_id} for r in view.receipts],
         "next": view.next,
+        "progress": asdict(view.progress) if view.progress is not None else None,
     }
 
 

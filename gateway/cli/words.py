@@ -75,6 +75,10 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "message": ("message", "报文"),
     "case": ("case {case}", "业务号 {case}"),
+    "progress": (
+        "in work: {staged} messages staged, {decided} decided",
+        "处理中：已暂存 {staged} 份报文，已办结 {decided} 份",
+    ),
     "delivery": ("delivery", "投递"),
     "handed": ("{kind} {document} as {format} to {partner}", "{kind} {document}，格式 {format}，发往 {partner}"),
     "one_attempt": ("1 attempt", "已尝试 1 次"),

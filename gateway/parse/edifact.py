@@ -22,6 +22,7 @@ from dataclasses import replace
 
 from gateway.model import Finding, Syntax
 from gateway.parse.charsets import CODECS
+from gateway.parse.edifact_interactive import HEADER, Interactive
 from gateway.parse.edifact_text import (
     ADVICE,
     LISTED,
@@ -115,8 +116,7 @@ class _Reader:
             elif not found:
                 # Nothing in it at all: an envelope that says only so.
                 self.envelope = Envelope(Syntax.EDIFACT, DEFAULT, [], charset=self.stream.codec)
-                code = "edifact.interactive" if garbage.startswith("UIB") else "edifact.unreadable"
-                yield InterchangeBegun(self.envelope, [_finding(code), *stray])
+                yield InterchangeBegun(self.envelope, [_finding("edifact.unreadable"), *stray])
                 yield InterchangeEnded(self.envelope, 0, 0)
             if not found:
                 return
@@ -148,6 +148,9 @@ class _Reader:
         self.references, self.packages, self.group_references = References(), References(), References()
         self.repertoire, self.trailer, self.mixed = "", list[list[str]](), ""
         findings += self._advice()
+        if self.stream.text.startswith(HEADER, self.stream.at):
+            yield from self._interactive(findings)
+            return
         has_header = self.stream.text.startswith("UNB", self.stream.at)
         if has_header:
             findings += self._header()
@@ -168,6 +171,25 @@ class _Reader:
         if not (self.messages or self.groups):
             self.findings.append(_finding("edifact.interchange.empty", "UNB"))
         self.ended = InterchangeEnded(self.envelope, self.messages, self.groups, self.findings, self.trailer)
+
+    def _interactive(self, findings: list[Finding]) -> Iterator[Event]:
+        """From UIB to UIZ: read once for its character set, as UNB is."""
+        stream = self.stream
+        start = split(mended(stream.text[stream.at : self._terminator(0)]), replace(self.delimiters, repetition=""))
+        self.repertoire, version = _at(start, 1, 0), _at(start, 1, 1)
+        codec = self.charset or ("utf-8" if _at(start, 1, 3) == "7" else CODECS.get(self.repertoire, ""))
+        if version != "4":  # ISO 9735-3 is a part of version 4
+            findings.append(_finding("edifact.syntax.unsupported", HEADER, version, element=1, component=2))
+        if not codec:
+            found = _finding("edifact.charset.unsupported", HEADER, self.repertoire, element=1, component=1)
+            findings.append(found)
+        stream.use(codec or "latin-1")
+        if not self.advised:
+            self.delimiters = replace(self.delimiters, repetition="*")
+        interactive = Interactive(stream, self.delimiters, self._segment, self.max_message)
+        yield from interactive.events(findings)
+        self.ended = interactive.ended
+        self.ended.findings.extend(self.findings)
 
     def _advice(self) -> list[Finding]:
         """UNA, where there is one; otherwise the default service characters."""

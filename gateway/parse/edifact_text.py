@@ -14,7 +14,7 @@ from gateway.parse.charsets import recognise, strangers
 from gateway.parse.segments import Delimiters, split_unreleased
 from gateway.parse.stream import mended, undecodable, undecoded
 
-START = re.compile(r"UNA.{6}\s*UN[BGH]|UN[BGH](?![A-Za-z0-9])", re.DOTALL)
+START = re.compile(r"UNA.{6}\s*(?:UN[BGH]|UIB)|(?:UN[BGH]|UIB)(?![A-Za-z0-9])", re.DOTALL)
 """What an interchange begins with."""
 ADVICE = re.compile(r"UNA.{6}\s*UN[BGH]", re.DOTALL)
 LISTED = 10

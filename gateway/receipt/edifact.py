@@ -51,6 +51,10 @@ _TYPE_PLACE = Place(tag="UNH", element=2, component=1)
 _MAX_MESSAGES, _MAX_SEGMENTS, _MAX_ELEMENTS = 99_999, 999, 99
 """UCM of one CONTRL, UCS of one UCM, UCD of one UCS."""
 
+_MOST_COUNTED, _MOST_PARTS = 999_999, 999
+"""Segments (0096) and repetitions (0136), and elements (0098) and components (0104), that an answer can count: what lies
+beyond is told at the next higher level."""
+
 _UNNAMED = "-"
 """Stands for what a group or message does not say of itself, or says so that it cannot be repeated; version 3 cannot
 leave it out."""
@@ -229,7 +233,7 @@ class _Writer:
         if error:
             place = _TYPE_PLACE if error.code == _NO_TABLE else error.place
             said = [[self._code(error)], [place.tag if place.tag in _SERVICE_TAGS else ""]]
-            if said[1][0] and place.element is not None:
+            if said[1][0] and _is_countable(place):
                 said.append(self._position(place))
         self.segments.append(join([[tag], *identity, [action], *said], self.delimiters))
 
@@ -281,8 +285,8 @@ class _Writer:
             by_position.setdefault(max(position, 1), []).append(error)
         for position in sorted(by_position):
             found = by_position[position]
-            whole = [self._code(e) for e in found if e.place.element is None or e.code in _MISSING]
-            parts = [e for e in found if e.place.element is not None and e.code not in _MISSING]
+            whole = [self._code(e) for e in found if not _is_countable(e.place) or e.code in _MISSING]
+            parts = [e for e in found if _is_countable(e.place) and e.code not in _MISSING]
             first = [join([["UCS"], [str(position)], whole[:1]], self.delimiters)]
             told = (
                 join([["UCD"], [self._code(error)], self._position(error.place)], self.delimiters) for error in parts
@@ -294,8 +298,9 @@ class _Writer:
 
     def _position(self, place: Place) -> list[str]:
         """S011: the tag counts as position 1 (0098), so element 1 is at 2; version 4 adds the repetition (0136)."""
-        component = "" if place.component is None else str(place.component)
-        repetition = "" if place.repetition is None or self.version == "3" else str(place.repetition)
+        component = str(place.component) if place.component is not None and place.component <= _MOST_PARTS else ""
+        said = place.repetition is not None and self.version != "3" and place.repetition <= _MOST_COUNTED
+        repetition = str(place.repetition) if said else ""
         return [str((place.element or 0) + 1), component, repetition]
 
     def _code(self, error: Finding) -> str:
@@ -317,8 +322,13 @@ def _errors(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def _is_own(error: Finding) -> bool:
-    """Whether an error is of the message as a whole, told in UCM: of UNH, UNT or of no segment."""
-    return error.place.tag in {"UNH", "UNT"} or not error.place.segment
+    """Whether an error is of the message as a whole, told in UCM: of UNH, UNT or of no segment that 0096 can count."""
+    return error.place.tag in {"UNH", "UNT"} or not 0 < (error.place.segment or 0) <= _MOST_COUNTED
+
+
+def _is_countable(place: Place) -> bool:
+    """Whether a place is at an element that 0098 can count; one beyond is told at its segment."""
+    return place.element is not None and place.element < _MOST_PARTS
 
 
 def _delimiters(envelope: Envelope) -> Delimiters:

@@ -29,6 +29,9 @@ _MOST_SEGMENTS = 1_000
 """Segments named per transaction set. A sender mends the first hundred and sends again; the standards allow more."""
 _MOST_ELEMENTS = 99
 """AK4 per AK3 (997, 004010)."""
+_MOST_COUNTED, _MOST_PARTS, _MOST_REPETITIONS = 999_999, 99, 9_999
+"""Segments (719), elements (722) and components (1528), and repetitions (1686), that an answer can count: what lies beyond
+is told at the next higher level."""
 _MOST_CODES = 5
 """AK502 to AK506, AK905 to AK909."""
 _INVALID_CONTENT = "024"
@@ -326,13 +329,14 @@ class _Writer:
         grouped: dict[tuple[int, str, str], list[Finding]] = {}
         for finding, told in _noted(found, lambda entry: entry.x12_segment):
             code = self._own(self.segment_tag, 4, told)
-            if finding.place.segment:
-                grouped.setdefault((finding.place.segment, _tag(finding.place.tag), code), []).append(finding)
+            position = finding.place.segment or 0
+            if 0 < position <= _MOST_COUNTED:
+                grouped.setdefault((position, _tag(finding.place.tag), code), []).append(finding)
         lines: list[str] = []
         for (position, tag, code), findings in sorted(grouped.items(), key=lambda item: item[0][0])[:_MOST_SEGMENTS]:
             elements = list(dict.fromkeys(line for finding in findings if (line := self._element_error(finding))))
             if elements or code != _ELEMENTS_IN_ERROR:
-                lines.append(self.line(self.segment_tag, tag, str(min(position, 999_999)), "", code))
+                lines.append(self.line(self.segment_tag, tag, str(position), "", code))
                 lines += elements[:_MOST_ELEMENTS]
         return lines
 
@@ -348,9 +352,11 @@ class _Writer:
             code = _ELEMENT_CODES_999.get(finding.code, code)
         code = self._own(self.element_tag, 3, code)
         allowed = self.allowed[self.element_tag, 3]
-        if not code or not place.element or place.element > 99 or (allowed is not None and code not in allowed):
+        if not code or not 0 < (place.element or 0) <= _MOST_PARTS or (allowed is not None and code not in allowed):
             return None
-        position = [str(place.element), str(place.component or ""), str(place.repetition or "") if self.newer else ""]
+        component = place.component if (place.component or 0) <= _MOST_PARTS else None
+        repetition = place.repetition if self.newer and (place.repetition or 0) <= _MOST_REPETITIONS else None
+        position = [str(place.element), str(component or ""), str(repetition or "")]
         while not position[-1]:
             position.pop()
         copy = plain(finding.value, self.delimiters)[:_LONGEST_COPY].rstrip(" ")

@@ -471,6 +471,17 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a payload is that is not dealt with yet."""
+
+    staged: int
+    """Its messages that are examined and wait in the store for their trailer; those of the last chunk are not among
+    them, and none of a payload that fits one transaction."""
+    decided: int
+    """Its messages that commits have dealt with: where it is resumed after a crash."""
+
+
+@dataclass(frozen=True, slots=True)
 class PayloadView:
     """A payload with what became of a page of its messages, for GET /v1/messages/{id}."""
 
@@ -485,6 +496,8 @@ class PayloadView:
     standing: Standing = Standing.NONE
     next: int | None = None
     """The number of the last message here, where more follow."""
+    progress: Progress | None = None
+    """None once all of it is dealt with."""
 
 
 @dataclass(frozen=True, slots=True)

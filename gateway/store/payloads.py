@@ -15,7 +15,7 @@ from gateway.model import Payload, Receipt, Stage
 from gateway.store import cases, tables
 from gateway.store.batch import Batch
 from gateway.store.bodies import LARGEST_ROW, BodyFiles, Wanted, bodies_there, insert_body, note_file
-from gateway.store.contract import Accepted, Claimed, NewReceipt, Standing
+from gateway.store.contract import Accepted, Claimed, NewReceipt, Progress, Standing
 from gateway.store.sql import among, from_time, matching, to_time
 from gateway.store.writer import Answers
 
@@ -319,6 +319,14 @@ _FENCES = select(tables.inbox).where(among.named(_inbox.payload_id, "ids")).with
 def read_fences(connection: Connection, payload_ids: Sequence[str]) -> dict[str, Row[Any]]:
     """Rows of the inbox by payload id, kept from being claimed until this transaction ends."""
     return {row.payload_id: row for row in connection.execute(_FENCES, {"ids": list(payload_ids)})}
+
+
+def read_progress(connection: Connection, payload_id: str) -> Progress | None:
+    """How far a payload is; None where it is dealt with."""
+    staged = tables.staged_messages.c
+    last = select(func.max(staged.number)).where(staged.payload_id == payload_id).scalar_subquery()
+    row = connection.execute(select(_inbox.position, last).where(_inbox.payload_id == payload_id)).one_or_none()
+    return Progress(staged=row[1] or 0, decided=row[0]) if row is not None else None
 
 
 def reopen(batch: Batch, payload_ids: Sequence[str]) -> Sequence[GatewayError | None]:

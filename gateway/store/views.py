@@ -53,7 +53,7 @@ from gateway.store.contract import (
     Viewer,
 )
 from gateway.store.deliveries import delivery_from
-from gateway.store.payloads import payload_from, payloads_from
+from gateway.store.payloads import payload_from, payloads_from, read_progress
 from gateway.store.sql import among, from_json, from_time, listed_in, matching, maybe_from_time, unpack_json
 
 _payloads, _messages, _feed = tables.payloads.c, tables.messages.c, tables.feed.c
@@ -126,6 +126,7 @@ def payload(
         offered=tuple(_entry_from(one, bodies.get(one.sha256, b"")) for one in offered_rows),
         standing=standing,
         next=messages[-1].number if more else None,
+        progress=read_progress(connection, payload_id) if standing is Standing.RECEIVED else None,
     )
 
 

@@ -20,6 +20,7 @@ from gateway.errors import MappingInvalid
 from gateway.spelling import nearest_code
 from gateway.translate import moments, pieces
 from gateway.translate.context import Context
+from gateway.translate.fault import Missing
 
 
 class Unconvertible(Exception):
@@ -240,7 +241,7 @@ def code(argument: str, lists: Lists) -> Converter:
     name, _, fixed = argument.partition(":")
     table = lists(name)
     if table is None:
-        raise MappingInvalid(f"converter code: there is no code list {name!r}")
+        raise MappingInvalid(f"converter code: there is no code list {name!r}", missing=Missing("code list", name))
     if fixed and fixed not in table.columns:
         raise MappingInvalid(f"converter code: {name} has no column {fixed!r}")
 
@@ -420,7 +421,7 @@ def make(spec: str, lists: Lists) -> Converter | ManyConverter:
         return coded(argument, lists)
     factory = FACTORIES.get(name)
     if factory is None:
-        raise MappingInvalid(f"there is no converter {name!r}")
+        raise MappingInvalid(f"there is no converter {name!r}", missing=Missing("converter", name))
     return factory(argument)
 
 

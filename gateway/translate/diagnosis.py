@@ -7,7 +7,7 @@ table wants them. What works one way only is found besides: a row that reads wha
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gateway.catalogue import Catalogue
@@ -16,9 +16,11 @@ from gateway.check.nodes import Table
 from gateway.documents import MODELS
 from gateway.errors import MappingInvalid
 from gateway.spelling import suggest
-from gateway.translate import convert, fields, table, types
+from gateway.translate import convert, fields, source, table, types
 from gateway.translate.engine import Mapping
+from gateway.translate.fault import Fault
 from gateway.translate.rows import Row
+from gateway.translate.toml_lines import Lines, find_lines
 
 _KINDS = frozenset(
     {*convert.FACTORIES, *convert.CODED, *convert.CONSTANTS, *convert.CONTROLS, *convert.SCOPES, "default"}
@@ -42,100 +44,73 @@ class Remark:
 
 def diagnose(catalogue: Catalogue, body: bytes, name: str) -> list[Remark]:
     """Everything wrong with the table, or partner's variation, that the TOML in `body` writes, and its one-way rows."""
-    lines = body.decode("utf-8", "replace").splitlines()
+    lines = find_lines(body.decode("utf-8", "replace"))
     try:
         mapping = table.parse(catalogue, body, name)
     except MappingInvalid as error:
         listed = error.details.get("faults")
-        faults = [str(one) for one in listed] if isinstance(listed, tuple) else [str(error).removeprefix(f"{name}: ")]
-        return [Remark(_line_of(fault, lines), fault, _suggestion(catalogue, fault, lines)) for fault in faults]
+        faults = [one for one in listed if isinstance(one, Fault)] if isinstance(listed, tuple) else [Fault.of(error)]
+        header = _header_of(catalogue, body)
+        return [Remark(_line_of(fault, lines), fault, _suggestion(catalogue, fault, header)) for fault in faults]
     found = []
     for row, text, is_fault in _one_way(catalogue, mapping):
-        found.append(Remark(_line_of(row.source or _written(row), lines), text, is_fault=is_fault))
+        found.append(Remark(_line_of(row.fault(MappingInvalid(text)), lines), text, is_fault=is_fault))
     return found
 
 
-def _written(row: Row) -> str:
-    return f"row {[row.field, row.place, row.converter]!r}"
-
-
-_INCLUDED = re.compile(r"of include '([^']+)' for '([^']*)'")
-_AT_LINE = re.compile(r"\(at line (\d+)")
-_ROW = re.compile(r"row \['([^']*)', '([^']*)', '([^']*)'\]")
-_QUOTED = re.compile(r"(?:field|place|row|include|reshape) '([^']+)'")
-_CONVERTER = re.compile(r"converter '?([a-z_]+)'?")
-_CODE_LIST = re.compile(r"code list '([^']+)'")
-_NAMED = ((_QUOTED, ('"{}"',)), (_CONVERTER, ('"{}"', '"{}:')), (_CODE_LIST, (":{}",)))
-"""What a fault names, and how that stands in the line that it is about."""
-_KEY = re.compile(r"([a-z_]+): (?:unknown|'|there is no)")
-
-
-def _line_of(fault: str, lines: Sequence[str]) -> int:
+def _line_of(fault: Fault, lines: Lines) -> int:
     """The number of the line that a fault is about."""
-    if found := _AT_LINE.search(fault):
-        return int(found[1])
-    for pattern in (_INCLUDED, _ROW):
-        if (found := pattern.search(fault)) and (
-            at := _first_with_all(lines, [f'"{part}"' for part in found.groups()])
-        ):
-            return at
-    for pattern, marks in _NAMED:
-        if (found := pattern.search(fault)) and (at := _first_with(lines, [mark.format(found[1]) for mark in marks])):
-            return at
-    key = _KEY.match(fault)
-    for begin in ([key[1]] if key else []) + ["rows", "format", "document"]:
-        for at, line in enumerate(lines, 1):
-            if line.lstrip().startswith(begin):
-                return at
-    return 1
+    if fault.line:
+        return fault.line
+    if 0 <= fault.entry < len(lines.entries):
+        return lines.entries[fault.entry]
+    return next((lines.keys[key] for key in (fault.key, "rows", "format", "document") if key in lines.keys), 1)
 
 
-def _first_with(lines: Sequence[str], marks: Sequence[str]) -> int:
-    """The number of the first line that holds one of `marks` and is no remark; 0 where none is."""
-    return next((at for at, line in _rows(lines) if any(mark in line for mark in marks)), 0)
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """What a table is for, as far as it says."""
+
+    document: str = ""
+    format: str = ""
 
 
-def _first_with_all(lines: Sequence[str], marks: Sequence[str]) -> int:
-    """The number of the first line that holds all of `marks` and is no remark; 0 where none is."""
-    return next((at for at, line in _rows(lines) if all(mark in line for mark in marks)), 0)
+def _header_of(catalogue: Catalogue, body: bytes) -> _Header:
+    """The document and the format of a table, or of the one that it extends."""
+    try:
+        content = source.toml(body, "")
+        extended = source.find_table(catalogue, str(content.get("extends", "")))
+        content = source.toml(extended, "") if extended is not None else content
+    except MappingInvalid:
+        return _Header()
+    return _Header(str(content.get("document", "")), str(content.get("format", "")))
 
 
-def _rows(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
-    return ((at, line) for at, line in enumerate(lines, 1) if not line.lstrip().startswith("#"))
-
-
-_NO_FIELD = re.compile(r"field '([^']+)': .* has no ")
-_NO_PART = re.compile(r"place '([^']+)': (\S+) has no (?:group |element )?(\S+)")
-_NO_ELEMENT = re.compile(r"place '([^']+)': there is no element (\S+)")
-_NO_CONVERTER = re.compile(r"there is no converter '([^']*)'")
-_NO_SCHEMA = re.compile(r"there is no schema for '([^']*)'")
-_NO_DOCUMENT = re.compile(r"there is no document '([^']*)'")
-_REQUIRED = re.compile(r"(\S+): is required and no row reads it")
-
-
-def _suggestion(catalogue: Catalogue, fault: str, lines: Sequence[str]) -> str:
+def _suggestion(catalogue: Catalogue, fault: Fault, header: _Header) -> str:
     """What may have been meant where a fault is about something that is not there; empty where nothing is like it."""
-    model = MODELS.get(_header("document", lines))
-    format_ = _header("format", lines)
-    if (found := _NO_FIELD.match(fault)) and model is not None:
-        return suggest(found[1], _paths(fields.shape(model)))
-    if found := _NO_ELEMENT.match(fault):
-        wanted = found[1].rpartition("/")[2]
-        return suggest(wanted, _elements(catalogue, format_, found[1]))
-    if found := _NO_PART.match(fault):
-        wanted = found[1].rpartition("/")[2] if "element" in fault else found[3]
-        return suggest(wanted, [*_elements(catalogue, format_, found[1]), *_parts(catalogue, format_)])
-    for pattern, known in (
-        (_NO_CONVERTER, _KINDS),
-        (_CODE_LIST, codes.available(catalogue)),
-        (_NO_SCHEMA, {*tables.formats(catalogue), *xsd.entries(catalogue)}),
-        (_NO_DOCUMENT, MODELS),
-    ):
-        if found := pattern.search(fault):
-            return suggest(found[1], known)
-    if (found := _REQUIRED.match(fault)) and model is not None:
-        return f'add ["{found[1]}", "PLACE", "{_converter(model, found[1])}"]'
-    return ""
+    missing, model = fault.missing, MODELS.get(header.document)
+    if missing is None:
+        return ""
+    name, known = missing.name, list[str]()
+    match missing.kind:
+        case "field" if model is not None:
+            known = [*_paths(fields.shape(model))]
+        case "row" if model is not None:
+            return f'add ["{missing.name}", "PLACE", "{_converter(model, missing.name)}"]'
+        case "element":
+            # A component is named with its composite, whichever of the two is not there.
+            name, known = fault.place.rpartition("/")[2], _elements(catalogue, header.format, fault.place)
+        case "part":
+            known = _parts(catalogue, header.format)
+        case "converter":
+            known = [*_KINDS]
+        case "code list":
+            known = [*codes.available(catalogue)]
+        case "schema":
+            known = [*tables.formats(catalogue), *xsd.entries(catalogue)]
+        case "document":
+            known = [*MODELS]
+    return suggest(name, known)
 
 
 def _converter(model: type, path: str) -> str:
@@ -143,11 +118,6 @@ def _converter(model: type, path: str) -> str:
         return "each" if path.endswith("[]") else types.likely_converter(model, path)
     except (AttributeError, KeyError):
         return "text"
-
-
-def _header(key: str, lines: Sequence[str]) -> str:
-    found = (re.match(rf'\s*{key}\s*=\s*"([^"]*)"', line) for line in lines)
-    return next((one[1] for one in found if one), "")
 
 
 def _paths(at: fields.Shape, prefix: str = "") -> Iterator[str]:

@@ -22,6 +22,7 @@ from gateway.model import Syntax
 from gateway.translate import fields, place, table, types
 from gateway.translate.edi import ENVELOPE_TAGS
 from gateway.translate.edi_wire import EdiWire
+from gateway.translate.fault import Fault
 from gateway.translate.fields import Shape
 from gateway.translate.rows import Row
 from gateway.translate.xml_outline import Outline, outline
@@ -138,11 +139,11 @@ def _steps(wire: Table, group: int, tests: dict[str, str]) -> list[str]:
     return steps
 
 
-def _compiled(catalogue: Catalogue, wire: Table, shape: Shape, rows: Sequence[Row]) -> list[str]:
+def _compiled(catalogue: Catalogue, wire: Table, shape: Shape, rows: Sequence[Row]) -> list[Fault]:
     return EdiWire(wire, shape, rows, partial(codes.find, catalogue)).faults
 
 
-def _faults(catalogue: Catalogue, wire: Table, shape: Shape, rows: Sequence[Row]) -> list[str]:
+def _faults(catalogue: Catalogue, wire: Table, shape: Shape, rows: Sequence[Row]) -> list[Fault]:
     """What is wrong with the rows themselves, and not with what they leave out."""
     return [fault for fault in _compiled(catalogue, wire, shape, rows) if "must hold" not in fault]
 

@@ -16,6 +16,7 @@ from gateway.check.values import is_numeric
 from gateway.errors import MappingInvalid
 from gateway.translate import convert, fields, place
 from gateway.translate.context import Context
+from gateway.translate.fault import Fault, Missing
 from gateway.translate.fields import FieldPath, Shape
 from gateway.translate.place import EdiPlace, ElementStep, Test
 from gateway.translate.rows import Row
@@ -142,7 +143,7 @@ class Compiler:
         self.document = document
         self.lists = lists
         self.root = GroupUse(0)
-        self.faults: list[str] = []
+        self.faults: list[Fault] = []
         self.linked: list[str] = []
         """Fields that links carry, without a row of their own."""
         self._by_field: dict[str, Cell] = {}
@@ -270,7 +271,10 @@ class Compiler:
         for step in outer:
             child = self._child(use.group, step.name)
             if child is None:
-                raise MappingInvalid(f"place {parsed.text!r}: {self._name(use.group)} has no group {step.name}")
+                raise MappingInvalid(
+                    f"place {parsed.text!r}: {self._name(use.group)} has no group {step.name}",
+                    missing=Missing("part", step.name),
+                )
             tests = self._tests(self.table.groups[child].trigger, step.tests, parsed.text)
             # Tests of the trigger select the group, wherever the place writes them.
             if step is outer[-1] and self.table.nodes[self.table.groups[child].trigger].tag == last.name:
@@ -281,7 +285,10 @@ class Compiler:
             if node is None:
                 child = self._child(use.group, last.name)
                 if child is None:
-                    raise MappingInvalid(f"place {parsed.text!r}: {self._name(use.group)} has no {last.name}")
+                    raise MappingInvalid(
+                        f"place {parsed.text!r}: {self._name(use.group)} has no {last.name}",
+                        missing=Missing("part", last.name),
+                    )
                 tests = self._tests(self.table.groups[child].trigger, last.tests, parsed.text)
                 use = self._group_use(use, child, tests)
             if whole:
@@ -351,10 +358,10 @@ class Compiler:
                 )
         return tuple(slots)
 
-    def _never_written(self, use: GroupUse) -> list[str]:
+    def _never_written(self, use: GroupUse) -> list[Fault]:
         """Mandatory segments that no row writes: such a message would always be refused."""
         faults = [
-            f"{self._name(use.group)} must hold {node.tag}, which no row writes"
+            Fault(f"{self._name(use.group)} must hold {node.tag}, which no row writes", key="rows")
             for index, node in enumerate(self.table.nodes)
             if node.group == use.group and node.minimum and node.tag not in ENVELOPE_TAGS and index not in use.segments
         ]
@@ -376,7 +383,10 @@ def slot_at(table: Table, node: int, numbers: tuple[str, ...], text: str) -> Slo
             for component, inner in enumerate(use.components):
                 if inner.number == numbers[-1]:
                     return Slot(element, component, inner)
-    raise MappingInvalid(f"place {text!r}: {table.nodes[node].tag} has no element {'.'.join(numbers)}")
+    raise MappingInvalid(
+        f"place {text!r}: {table.nodes[node].tag} has no element {'.'.join(numbers)}",
+        missing=Missing("element", ".".join(numbers)),
+    )
 
 
 def _chosen(uses: Sequence[ElementUse], step: ElementStep, text: str) -> list[tuple[int, ElementUse]]:
@@ -390,7 +400,9 @@ def _chosen(uses: Sequence[ElementUse], step: ElementStep, text: str) -> list[tu
             raise MappingInvalid(f"place {text!r}: {step.number} stands {len(run)} times only")
         run = run[first - 1 : last]
     if not run:
-        raise MappingInvalid(f"place {text!r}: there is no element {step.number}")
+        raise MappingInvalid(
+            f"place {text!r}: there is no element {step.number}", missing=Missing("element", step.number)
+        )
     return run
 
 

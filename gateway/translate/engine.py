@@ -21,6 +21,7 @@ from gateway.findings import MOST_TOLD, about, make_finding, more_findings
 from gateway.model import Finding, Place, Severity
 from gateway.translate import fields
 from gateway.translate.context import Context
+from gateway.translate.fault import Fault
 from gateway.translate.outcome import Origins, Raw, Read, Written
 from gateway.translate.reshape import Notice, Reshape
 from gateway.translate.rows import Row
@@ -30,7 +31,7 @@ class Wire(Protocol):
     """One family of wire formats, compiled for one mapping."""
 
     @property
-    def faults(self) -> Sequence[str]:
+    def faults(self) -> Sequence[Fault]:
         """What is wrong with the rows."""
 
     @property

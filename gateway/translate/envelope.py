@@ -75,7 +75,7 @@ def render(catalogue: Catalogue, document: Document, mapping: Mapping, context: 
         )
     written = mapping.write(document, context)
     found = written.findings
-    found += [_refused(fault) for fault in judge(catalogue, written.body, mapping.format, context)]
+    found += [refuse_own(fault) for fault in judge(catalogue, written.body, mapping.format, context)]
     rendered = Rendered(b"", found, MEDIA[syntax].type, frame.reference)
     if not findings.rejects(found):
         rendered.charset = frame.charset or _own_charset(syntax, written.body)
@@ -115,7 +115,7 @@ def segment_message(body: Sequence[str], format_: str, reference: str, delimiter
     return SegmentMessage(type_, reference, raws, delimiters, 1, envelope)
 
 
-def _refused(fault: Finding) -> Finding:
+def refuse_own(fault: Finding) -> Finding:
     """A fault of our own message: the recipient's findings are about what it sent, not about this."""
     words = f"{fault.place} {findings.text(fault)}".strip()
     return make_finding("translate.refused", fault.place, fault.value, fault=words)

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from gateway.errors import MappingInvalid
 from gateway.model import LONGEST_STEP, cut
+from gateway.translate.fault import Missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,9 @@ def resolve(document: Shape, text: str) -> FieldPath:
     for step in text.split("."):
         name = step.removesuffix("[]")
         if name not in at.fields:
-            raise MappingInvalid(f"field {text!r}: {'.'.join(names) or 'the document'} has no {name!r}")
+            raise MappingInvalid(
+                f"field {text!r}: {'.'.join(names) or 'the document'} has no {name!r}", missing=Missing("field", text)
+            )
         at = at.fields[name]
         if at.many != step.endswith("[]"):
             raise MappingInvalid(

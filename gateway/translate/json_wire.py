@@ -9,13 +9,14 @@ from gateway.documents import Document
 from gateway.documents.faults import pointer_step
 from gateway.model import LONGEST_STEP, Finding, Place, cut
 from gateway.translate.context import Context
+from gateway.translate.fault import Fault
 from gateway.translate.outcome import Raw
 
 
 class DocumentJson:
     """The document's own JSON: nothing to map, nothing to lose; unknown items are the document's to refuse."""
 
-    faults: tuple[str, ...] = ()
+    faults: tuple[Fault, ...] = ()
     linked: tuple[str, ...] = ()
 
     def read(self, wire: Any, context: Context, trace: dict[str, Place] | None = None) -> Raw:  # noqa: ARG002 - a Wire

@@ -6,7 +6,10 @@ import dataclasses
 from dataclasses import dataclass
 
 from gateway.errors import MappingInvalid
+from gateway.translate.fault import Fault, find_missing
 
+_EXTENDS = "extends"
+"""The key by which rows come that a table does not write itself."""
 _ROLES = frozenset({"each", "count", "total", "default"})
 """Converters that do another thing with a field than carry its value; a field may have a row of each."""
 
@@ -20,6 +23,8 @@ class Row:
     converter: str
     source: str = dataclasses.field(default="", compare=False)
     """Where it was written when that is not the table itself, in words for whoever has to mend it."""
+    entry: int = dataclasses.field(default=-1, compare=False, repr=False)
+    """Which entry of the table's own `rows` it comes from, from 0; -1 where it is a row of the table that is extended."""
 
     @property
     def kind(self) -> str:
@@ -38,17 +43,23 @@ class Row:
             return "", self.place
         return self.field, self.kind if self.kind in _ROLES else "value"
 
-    def fault(self, error: MappingInvalid) -> str:
-        """`error` in words, with the row where the words name none, and where it was written if not in the table itself."""
+    def fault(self, error: MappingInvalid) -> Fault:
+        """`error`, with the row where its words name none, and where it was written if not in the table itself."""
+        return Fault(
+            self._told(str(error)), entry=self.entry, key=_EXTENDS, missing=find_missing(error), place=self.place
+        )
+
+    def _told(self, said: str) -> str:
         if self.source:
-            return f"{error} ({self.source})"
-        if any(part and repr(part) in str(error) for part in (self.field, self.place)):
-            return str(error)
-        return f"{error} (row {[self.field, self.place, self.converter]!r})"
+            return f"{said} ({self.source})"
+        if any(part and repr(part) in said for part in (self.field, self.place)):
+            return said
+        return f"{said} (row {[self.field, self.place, self.converter]!r})"
 
 
-def parse(raw: object) -> Row:
-    """A row from its TOML array; MappingInvalid where it is not three texts."""
+def parse(raw: object, entry: int = -1) -> Row:
+    """A row from its TOML array, the `entry`th of its table; MappingInvalid where it is not three texts."""
     if not isinstance(raw, list) or len(raw) != 3 or not all(isinstance(part, str) for part in raw):
         raise MappingInvalid(f"row {raw!r}: a row is [field, place, converter]")
-    return Row(*raw)
+    field, place, converter = raw
+    return Row(field, place, converter, entry=entry)

@@ -29,6 +29,7 @@ from typing import Any
 from gateway.catalogue import MAPPINGS, Catalogue
 from gateway.errors import MappingInvalid
 from gateway.translate import rows
+from gateway.translate.fault import Fault
 from gateway.translate.rows import Row
 
 PARTS = "parts"
@@ -53,7 +54,7 @@ class Source:
     """None for the document's own JSON."""
     digest: str
     """SHA-256 of the table's text; of a table that includes or extends, also of the texts it takes rows from."""
-    faults: tuple[str, ...]
+    faults: tuple[Fault, ...]
     extends: str = ""
     """The name of the table that this is a variation of."""
 
@@ -63,7 +64,7 @@ class _Reading:
     """What comes together while a table is spelled out."""
 
     catalogue: Catalogue
-    faults: list[str] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
     digests: dict[str, str] = field(default_factory=dict)
     """Of the texts that rows were taken from, by their names."""
 
@@ -78,7 +79,8 @@ def read(catalogue: Catalogue, body: bytes, name: str) -> Source:
     try:
         source = _variation(content, reading) if "extends" in content else _table(content, reading)
     except MappingInvalid as error:
-        raise MappingInvalid(f"{name}: {'; '.join([*reading.faults, str(error)])}") from error
+        faults = (*reading.faults, Fault.of(error))
+        raise MappingInvalid(f"{name}: {'; '.join(faults)}", faults=faults) from error
     return replace(source, digest=_digest(body, reading.digests), faults=tuple(reading.faults))
 
 
@@ -87,7 +89,19 @@ def toml(body: bytes, name: str) -> dict[str, Any]:
     try:
         return tomllib.loads(body.decode())
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise MappingInvalid(f"{name}: {error}") from error
+        fault = Fault(str(error), line=_line_of(error, body))
+        raise MappingInvalid(f"{name}: {error}", faults=(fault,)) from error
+
+
+_AT_LINE = re.compile(r"\(at line (\d+)")
+
+
+def _line_of(error: ValueError, body: bytes) -> int:
+    """The line that an error of tomllib's is about, which only its words say; the last one where something is not closed."""
+    if isinstance(error, UnicodeDecodeError):
+        return body.count(b"\n", 0, error.start) + 1
+    found = _AT_LINE.search(str(error))
+    return int(found[1]) if found else body.rstrip().count(b"\n") + 1
 
 
 def _digest(body: bytes, others: Mapping[str, str]) -> str:
@@ -98,7 +112,7 @@ def _digest(body: bytes, others: Mapping[str, str]) -> str:
 
 
 def _table(content: Mapping[str, Any], reading: _Reading) -> Source:
-    reading.faults.extend(f"{key}: unknown" for key in sorted(content.keys() - _TABLE))
+    reading.faults.extend(Fault(f"{key}: unknown", key=key) for key in sorted(content.keys() - _TABLE))
     return Source(
         document=str(content.get("document", "")),
         format=str(content.get("format", "")),
@@ -114,21 +128,24 @@ def _table(content: Mapping[str, Any], reading: _Reading) -> Source:
 def _variation(content: Mapping[str, Any], reading: _Reading) -> Source:
     """The base of a variation with the variation's rows."""
     reading.faults.extend(
-        f"{key}: unknown in a variation; document, format, when and reshape are those of the table it extends"
+        Fault(
+            f"{key}: unknown in a variation; document, format, when and reshape are those of the table it extends",
+            key=key,
+        )
         for key in sorted(content.keys() - _VARIATION)
     )
     name = str(content["extends"])
-    body = _find(reading.catalogue, name)
+    body = find_table(reading.catalogue, name)
     if body is None:
-        raise MappingInvalid(f"extends: there is no table {name!r}")
+        raise MappingInvalid(f"extends: there is no table {name!r}", key="extends")
     if "extends" in toml(body, name):
-        raise MappingInvalid(f"extends: {name} is a variation itself; extend the table that it extends")
+        raise MappingInvalid(f"extends: {name} is a variation itself; extend the table that it extends", key="extends")
     base = read(reading.catalogue, body, name)
     reading.digests[name] = base.digest
     own = _all_rows(content.get("rows", []), reading)
     if base.rows is None or own is None:
-        raise MappingInvalid("extends: the document's own JSON has no variations")
-    reading.faults.extend(f"{name}: {fault}" for fault in base.faults)
+        raise MappingInvalid("extends: the document's own JSON has no variations", key="extends")
+    reading.faults.extend(Fault(f"{name}: {fault}", key="extends") for fault in base.faults)
     kept = _without(base.rows, content.get("without", []), reading)
     by_identity: dict[tuple[str, str], list[Row]] = {}
     for row in own:
@@ -137,24 +154,28 @@ def _variation(content: Mapping[str, Any], reading: _Reading) -> Source:
     for row in kept:
         if row.identity not in by_identity:
             written = f"row {[row.field, row.place, row.converter]!r}"
-            spelled.append(replace(row, source=f"{row.source or written} of {name}"))
+            spelled.append(replace(row, source=f"{row.source or written} of {name}", entry=-1))
     reading.faults.extend(_meeting(spelled, own))
     spelled.extend(own)
     return replace(base, rows=tuple(spelled), unmapped=str(content.get("unmapped", base.unmapped)), extends=name)
 
 
-def _meeting(kept: Sequence[Row], own: Sequence[Row]) -> list[str]:
+def _meeting(kept: Sequence[Row], own: Sequence[Row]) -> list[Fault]:
     """Where a row of a variation stands at the place of a field that the base keeps there: one place, two values."""
     fields = {row.place: row.field for row in kept if row.identity[1] == "value" and row.field}
     return [
-        f"row {[row.field, row.place, row.converter]!r}: {fields[row.place]} stands there in the table it extends; "
-        f"give that another place, or drop it by without"
+        Fault(
+            f"row {[row.field, row.place, row.converter]!r}: {fields[row.place]} stands there in the table it extends; "
+            f"give that another place, or drop it by without",
+            entry=row.entry,
+            place=row.place,
+        )
         for row in own
         if row.field and row.place in fields
     ]
 
 
-def _find(catalogue: Catalogue, name: str) -> bytes | None:
+def find_table(catalogue: Catalogue, name: str) -> bytes | None:
     """The text of a table, by its name below mappings/; None where there is none or the name leads elsewhere."""
     parts = name.split("/")
     if len(parts) != 2 or parts[0] == PARTS or not all(map(_NAME.fullmatch, parts)):
@@ -167,27 +188,28 @@ def _all_rows(raw: Any, reading: _Reading) -> tuple[Row, ...] | None:
     if raw == "document":
         return None
     if not isinstance(raw, list):
-        raise MappingInvalid('rows: is neither a list nor "document"')
+        raise MappingInvalid('rows: is neither a list nor "document"', key="rows")
     spelled: list[Row] = []
-    for entry in raw:
+    for at, entry in enumerate(raw):
         try:
             if isinstance(entry, dict):
-                spelled.extend(_included(entry, reading))
+                spelled.extend(_included(entry, reading, at))
             else:
-                spelled.append(rows.parse(entry))
+                spelled.append(rows.parse(entry, at))
         except MappingInvalid as error:
-            reading.faults.append(str(error))
+            reading.faults.append(Fault.of(error, entry=at))
     seen: set[Row] = set()
     for row in spelled:
         if row in seen:
             where = f" ({row.source})" if row.source else ""
-            reading.faults.append(f"row {[row.field, row.place, row.converter]!r}: stands twice{where}")
+            told = f"row {[row.field, row.place, row.converter]!r}: stands twice{where}"
+            reading.faults.append(Fault(told, entry=row.entry, place=row.place))
         seen.add(row)
     return tuple(spelled)
 
 
-def _included(entry: Mapping[str, Any], reading: _Reading) -> list[Row]:
-    """The rows of a part, at the place where the entry puts them."""
+def _included(entry: Mapping[str, Any], reading: _Reading, number: int) -> list[Row]:
+    """The rows of a part, at the place where the entry of that number puts them."""
     name, field_, at = entry.get("include"), entry.get("field"), entry.get("at")
     if entry.keys() - _INCLUDE or not (isinstance(name, str) and isinstance(field_, str) and isinstance(at, str)):
         raise MappingInvalid(f"include {entry!r}: takes include, field, at and, where it is wanted, without")
@@ -204,25 +226,28 @@ def _included(entry: Mapping[str, Any], reading: _Reading) -> list[Row]:
         try:
             written.append(rows.parse(each))
         except MappingInvalid as error:
-            reading.faults.append(f"include {name!r}: {error}")
+            reading.faults.append(Fault(f"include {name!r}: {error}", entry=number))
     placed = []
-    for row in _without(written, entry.get("without", []), reading, f"include {name!r} for {field_!r}: "):
+    for row in _without(written, entry.get("without", []), reading, f"include {name!r} for {field_!r}: ", number):
         source = f"row {[row.field, row.place, row.converter]!r} of include {name!r} for {field_!r} at {at!r}"
         canonical = ".".join(filter(None, (field_, row.field))) if row.field else ""
-        placed.append(Row(canonical, at + row.place, row.converter, source))
+        placed.append(Row(canonical, at + row.place, row.converter, source, number))
     return placed
 
 
-def _without(given: Sequence[Row], names: Any, reading: _Reading, around: str = "") -> list[Row]:
-    """The rows but those that `names` drops: fields with all below them, and places of rows without a field."""
+def _without(given: Sequence[Row], names: Any, reading: _Reading, around: str = "", entry: int = -1) -> list[Row]:
+    """The rows but those that `names` drops: fields with all below them, and places of rows without a field.
+
+    `around` says for whoever reads where the names stand, and `entry` in which entry of `rows`.
+    """
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        reading.faults.append(f"{around}without: is a list of fields and places")
+        reading.faults.append(Fault(f"{around}without: is a list of fields and places", entry=entry, key="without"))
         return list(given)
     kept = list(given)
     for name in names:
         left = [row for row in kept if not _is_named(row, name)]
         if len(left) == len(kept):
-            reading.faults.append(f"{around}without: {name!r} names no row")
+            reading.faults.append(Fault(f"{around}without: {name!r} names no row", entry=entry, key="without"))
         kept = left
     return kept
 

@@ -44,6 +44,7 @@ from gateway.translate import fields, source, when
 from gateway.translate.convert import CONTROLS
 from gateway.translate.edi_wire import EdiWire
 from gateway.translate.engine import Mapping, Wire
+from gateway.translate.fault import Fault, Missing
 from gateway.translate.json_wire import DocumentJson
 from gateway.translate.reshape import RESHAPES
 from gateway.translate.rows import Row
@@ -206,27 +207,34 @@ def parse(catalogue: Catalogue, body: bytes, name: str) -> Mapping:
     faults = list(read.faults)
     model = MODELS.get(read.document)
     if not read.document:
-        raise MappingInvalid(f"{name}: names no document; a part is judged in the tables that include it")
+        told = "names no document; a part is judged in the tables that include it"
+        raise MappingInvalid(f"{name}: {told}", faults=(*faults, Fault(told, key="document")))
     if model is None:
-        raise MappingInvalid(f"{name}: there is no document {read.document!r}")
+        told = f"there is no document {read.document!r}"
+        fault = Fault(told, key="document", missing=Missing("document", read.document))
+        raise MappingInvalid(f"{name}: {told}", faults=(*faults, fault))
     if read.unmapped not in _UNMAPPED:
-        faults.append(f"unmapped: {read.unmapped!r} is none of {', '.join(_UNMAPPED)}")
+        faults.append(Fault(f"unmapped: {read.unmapped!r} is none of {', '.join(_UNMAPPED)}", key="unmapped"))
     reshape = RESHAPES.get(read.reshape)
     if read.reshape and reshape is None:
-        faults.append(f"reshape: there is no {read.reshape!r}")
+        faults.append(Fault(f"reshape: there is no {read.reshape!r}", key="reshape"))
     shape = fields.shape(model if reshape is None else reshape.model)
     try:
         wire = _wire(catalogue, read.format, shape, read.rows)
     except (MappingInvalid, SchemaInvalid) as error:
-        raise MappingInvalid(f"{name}: {'; '.join([*faults, str(error)])}") from error
+        fault = Fault.of(error, key="format") if isinstance(error, MappingInvalid) else Fault(str(error), key="format")
+        raise MappingInvalid(f"{name}: {'; '.join([*faults, fault])}", faults=(*faults, fault)) from error
     faults.extend(wire.faults)
-    faults.extend(_when_faults(catalogue, read))
+    faults.extend(Fault(told, key="when") for told in _when_faults(catalogue, read))
     parsed = read.rows or ()
     defaults = _defaults(parsed, shape, faults)
     mapped = frozenset(row.field for row in parsed if row.kind not in CONTROLS) | frozenset(wire.linked)
     if read.rows is not None:
         missing = fields.required_without_row(shape, mapped)
-        faults.extend(f"{path}: is required and no row reads it" for path in missing)
+        faults.extend(
+            Fault(f"{path}: is required and no row reads it", key="rows", missing=Missing("row", path))
+            for path in missing
+        )
     elsewhere = frozenset[str]() if reshape is None else reshape.elsewhere
     if faults:
         raise MappingInvalid(f"{name}: {'; '.join(faults)}", faults=tuple(faults))
@@ -268,17 +276,17 @@ def _wire(catalogue: Catalogue, format_: str, shape: fields.Shape, parsed: Seque
     syntax = format_.partition(":")[0]
     if parsed is None:
         if syntax != Syntax.JSON:
-            raise MappingInvalid(f'rows = "document" is for JSON, not for {format_}')
+            raise MappingInvalid(f'rows = "document" is for JSON, not for {format_}', key="rows")
         return DocumentJson()
     lists = partial(codes.find, catalogue)
     on_wire = [row for row in parsed if row.kind != "default"]
     if syntax == Syntax.XML:
         if format_ not in xsd.entries(catalogue):
-            raise MappingInvalid(f"there is no schema for {format_!r}")
+            raise MappingInvalid(f"there is no schema for {format_!r}", missing=Missing("schema", format_))
         return XmlWire(outline(catalogue, format_), shape, on_wire, lists)
     table = tables.find(catalogue, message_type(format_)) if _is_edi(format_) else None
     if table is None:
-        raise MappingInvalid(f"there is no schema for {format_!r}")
+        raise MappingInvalid(f"there is no schema for {format_!r}", missing=Missing("schema", format_))
     return EdiWire(table, shape, on_wire, lists)
 
 
@@ -289,7 +297,7 @@ def message_type(format_: str) -> MessageType:
     return MessageType(Syntax(syntax), name, version, release, agency, association)
 
 
-def _defaults(parsed: Sequence[Row], shape: fields.Shape, faults: list[str]) -> dict[tuple[str, ...], str]:
+def _defaults(parsed: Sequence[Row], shape: fields.Shape, faults: list[Fault]) -> dict[tuple[str, ...], str]:
     found: dict[tuple[str, ...], str] = {}
     for row in parsed:
         if row.kind != "default":

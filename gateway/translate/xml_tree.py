@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from gateway.errors import MappingInvalid
 from gateway.translate import convert, fields
+from gateway.translate.fault import Fault
 from gateway.translate.fields import Shape
 from gateway.translate.rows import Row
 from gateway.translate.xml_outline import Outline
@@ -53,7 +54,7 @@ class XmlCompiler:
         self.root = XmlUse(root)
         self.document = document
         self.lists = lists
-        self.faults: list[str] = []
+        self.faults: list[Fault] = []
 
     def compile(self, rows: Sequence[Row]) -> XmlUse:
         """The tree for `rows`; scopes are laid first, so that rows may stand in any order."""
@@ -135,7 +136,7 @@ class XmlCompiler:
         """Put children in the order of the XSD, and note mandatory elements that no row writes."""
         for name, outline in use.outline.children.items():
             if outline.minimum and name not in use.children:
-                self.faults.append(f"{use.outline.name} must hold {name}, which no row writes")
+                self.faults.append(Fault(f"{use.outline.name} must hold {name}, which no row writes", key="rows"))
         use.children = {name: use.children[name] for name in use.outline.children if name in use.children}
         for child in use.children.values():
             self._order(child)

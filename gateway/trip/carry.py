@@ -44,6 +44,7 @@ from gateway.model import (
     Syntax,
     derive_id,
 )
+from gateway.parse.segments import SegmentMessage
 from gateway.receipt.notary import Notary
 from gateway.receive.unpack import sniff
 from gateway.registry.directory import Directory
@@ -83,6 +84,10 @@ FINDINGS = 5_000
 """Findings after which a chunk ends, however few its messages are: some have thousands, and a transaction that holds up
 the others' must stay short."""
 
+
+LINES = 5_000
+"""Segments and items of documents after which a chunk ends as well: five hundred declarations of sixty segments, with
+all that comes of them, are a hundred megabytes until they are written, and some dozens of them are written as fast."""
 
 LONG = 1_000
 """Items of a document above which it is decided by itself, one such document after the other: what comes of three
@@ -139,9 +144,9 @@ class Trip:
         self._one_long = one_long
         self._again = again
         self._messages: list[Message] = []
-        self._findings = 0
-        self._staged = [0]
-        """Number of the last message of each staged chunk, after the 0 that stands before them all."""
+        self._findings = self._lines = 0
+        self._staged = [claimed.position]
+        """Number of the last message of each staged chunk, after the one up to which all are dealt with."""
         self._agreements: dict[str, Agreement] = {}
         """Those under which staged messages came, by id."""
         self._failed: dict[int, Failed] = {}
@@ -162,12 +167,15 @@ class Trip:
         if isinstance(item, Interchange):
             self._interchanges.append(item)
             return
-        if len(self._messages) >= self._chunk or self._findings >= FINDINGS:
-            await self._stage(self._messages)
-            self._messages, self._findings = [], 0
-        self._messages.append(item)
-        self._findings += len(item.findings) + len(item.refusals)
         self.changes_earlier |= getattr(item.document, "function", Function.ORIGINAL) is not Function.ORIGINAL
+        if item.number <= self._done:
+            return  # an earlier life of the payload has dealt with it
+        if len(self._messages) >= self._chunk or self._findings >= FINDINGS or self._lines >= LINES:
+            await self._stage(self._messages)
+            self._messages, self._findings, self._lines = [], 0, 0
+        self._messages.append(item)
+        self._lines += _count_lines(item)
+        self._findings += len(item.findings) + len(item.refusals)
 
     async def finish(self) -> None:
         """Decide and commit everything; raises FactsMoved where the store has moved on since."""
@@ -176,16 +184,18 @@ class Trip:
         if self._done:
             for record in await self._store.failed_messages(self._payload.id, self._done):
                 self._failed[record.number] = Failed(record.format, record.reference)
-        position = 0
+        position = lines = 0
         async for message in self._all_messages():
             await self._way.give()  # senders are answered, too, between any two
             position = message.number
-            if position > self._done and message.document is not None and message.document.extent > LONG:
+            if message.document is not None and message.document.extent > LONG:
                 await self._decide_by_itself(message)
-            elif position > self._done:
+            else:
                 await self._decide(message, self._interchange_of(message.number))
-            if len(self._transaction.shares) >= self._chunk or self._transaction.findings >= FINDINGS:
+            lines = lines + _count_lines(message) if self._transaction.shares else 0
+            if len(self._transaction.shares) >= self._chunk or self._transaction.findings >= FINDINGS or lines >= LINES:
                 await self._commit(position)
+                lines = 0
         for share in await self._acknowledgements():
             self._transaction.add(share)
         await self._commit(position, finished=True)
@@ -596,6 +606,12 @@ class Trip:
             schema_digest=message.schema,
             mapping_digest=message.mapping,
         )
+
+
+def _count_lines(message: Message) -> int:
+    """How much there is of a message: its segments, where they are kept, and the items of its document."""
+    segments = len(message.sent.segments) if isinstance(message.sent, SegmentMessage) else 0
+    return segments + (message.document.extent if message.document is not None else 0)
 
 
 def _placed(parts: Sequence[Part], origins: Origins) -> list[Part]:

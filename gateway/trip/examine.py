@@ -626,7 +626,8 @@ def _required(document_type: str) -> frozenset[str]:
 def _no_table(wire: SegmentMessage) -> Finding:
     """A message for which no table is there: its envelope was checked, and nothing else."""
     format_ = wire.type.format
-    place = Place(segment=1, tag=HEADERS[wire.type.syntax])
+    tag = wire.segments[0][:3] if wire.type.syntax is Syntax.EDIFACT and wire.segments else HEADERS[wire.type.syntax]
+    place = Place(segment=1, tag=tag)
     return make_finding("edi.message.no_table", place=place, value=format_, format=format_)
 
 

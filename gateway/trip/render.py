@@ -13,12 +13,12 @@ from gateway.documents import Document
 from gateway.documents.response import Response
 from gateway.documents.statistics import Statistics
 from gateway.findings import make_finding
-from gateway.model import TIME_DIGITS, Acknowledge, Agreement, Partner, begins_with_time
-from gateway.receipt import advice
+from gateway.model import TIME_DIGITS, Acknowledge, Agreement, Partner, Syntax, begins_with_time
+from gateway.receipt import acknowledgement, advice
 from gateway.store.ports import Decisions
 from gateway.translate import statistics_csv, table
 from gateway.translate.context import context_of
-from gateway.translate.envelope import Frame, Rendered, render
+from gateway.translate.envelope import Frame, Rendered, refuse_own, render
 from gateway.trip.aside import run_aside
 
 X12_NUMBERS = 999_999_999
@@ -51,7 +51,10 @@ def write(catalogue: Catalogue, document_type: str, document: Document, agreemen
     if isinstance(document, Statistics):
         return Rendered(statistics_csv.write_file(document), [])
     assert isinstance(document, Response), "only a response and a report are written without a mapping"
-    return Rendered(advice.WRITERS[agreement.format](document, frame), [])
+    body = advice.WRITERS[agreement.format](document, frame)
+    refused = acknowledgement.errors(catalogue, body, Syntax(agreement.format.partition(":")[0]))
+    # What does not pass our own strict check does not leave.
+    return Rendered(b"" if refused else body, [refuse_own(fault) for fault in refused])
 
 
 class Renderer:

@@ -180,6 +180,13 @@ class Message(Resource):
 State = Literal["received", "accepted", "partly_accepted", "rejected", "held", "failed"]
 
 
+class Progress(Resource):
+    """How far a payload is that is not dealt with yet."""
+
+    staged: int = Field(description="Messages that are examined and wait for the end of their interchange")
+    decided: int = Field(description="Messages that are dealt with for good; after a stop of ours it goes on there")
+
+
 class Payload(Resource):
     """What was sent in one piece, and what became of it."""
 
@@ -205,6 +212,7 @@ class Payload(Resource):
         description="Cursor of the next messages, with what became of them, or of further findings of the last one here; "
         "null where these are the last",
     )
+    progress: Progress | None = Field(None, description="How far it is; null once all of it is dealt with")
 
 
 class PayloadSummary(Resource):

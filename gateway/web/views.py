@@ -215,7 +215,12 @@ def payload(
         offered=[offer(entry) for entry in view.offered],
         receipts=[receipt(r) for r in view.receipts],
         next=next_of(view, begin),
+        progress=_progress(view.progress),
     )
+
+
+def _progress(found: contract.Progress | None) -> resources.Progress | None:
+    return resources.Progress(staged=found.staged, decided=found.decided) if found is not None else None
 
 
 _ANSWERS = (model.DeliveryKind.ACKNOWLEDGEMENT, model.DeliveryKind.RESPONSE)

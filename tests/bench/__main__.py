@@ -41,6 +41,8 @@ CEILINGS = {
     "gates_us": 60,
     "size_kb_per_message": 14,
     "stream_rss_mb": 80,
+    "gateway_stream_rss_mb": 100,
+    "gateway_stream_worker_mb": 250,
     "proof_ms_at_1m": 3,
     "list_ms_at_1m": 20,
     "hostile_accept_p99_ms": 250,

@@ -18,6 +18,7 @@ def test_every_list_says_where_it_comes_from(name: str):
     known = codes.find(shipped(), name)
     assert known is not None
     assert known.source
+    assert bool(known.version) is not bool(known.unversioned), "its version, or why it has none"
     assert all(row["en"] or row["zh"] for row in known.rows)
 
 

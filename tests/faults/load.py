@@ -64,7 +64,7 @@ def assert_all_arrived(load: Load, bureau: Recipient, gateway: GatewayProcess) -
     assert wanted - set(delivered) == set(), "acknowledged, and lost"
     assert {serial for serial, count in delivered.items() if count > 1} == set(), "one declaration under two ids"
     _wait_until_settled(gateway, load.accepted)
-    _verify_log(gateway)
+    verify_log(gateway)
 
 
 def _wait_until_settled(gateway: GatewayProcess, accepted: dict[int, str]) -> None:
@@ -81,7 +81,7 @@ def _wait_until_settled(gateway: GatewayProcess, accepted: dict[int, str]) -> No
             time.sleep(0.1)
 
 
-def _verify_log(gateway: GatewayProcess) -> None:
+def verify_log(gateway: GatewayProcess) -> None:
     """The exported log verifies offline with the public key alone, from its first entry to its last."""
     exported = gateway.folder / "log.jsonl"
     gateway.cli("receipt", "export", str(exported))

@@ -21,7 +21,8 @@ LARGEST = 16 * 1024
 
 
 def names() -> list[str]:
-    """Every target: a file in targets/ with `SEEDS` (which files it begins with) and `one` (what it does with bytes)."""
+    """Every target: a file in targets/ with `one` (what it does with bytes), and `SEEDS` (which files it begins with) or
+    `begin` (which gives what it begins with)."""
     return sorted(module.name for module in pkgutil.iter_modules(targets.__path__))
 
 
@@ -37,7 +38,10 @@ def regressions(name: str) -> list[Path]:
 
 def seeds(name: str) -> Iterator[bytes]:
     """What the target begins with."""
-    patterns = target(name).SEEDS
+    begin = getattr(target(name), "begin", None)
+    if begin is not None:
+        yield from begin()
+    patterns = getattr(target(name), "SEEDS", ())
     folders = [data.samples(), foreign.material("samples"), foreign.material("cases")]
     files = [path for folder in folders for pattern in patterns for path in sorted(folder.rglob(pattern))]
     yield from (path.read_bytes() for path in files if path.stat().st_size <= LARGEST)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.findings import catalogue, text
 from gateway.model import Severity, Syntax
-from gateway.parse import edifact, edifact_text
+from gateway.parse import edifact, edifact_interactive, edifact_text
 from gateway.parse.edifact_writer import write_interchange
 from gateway.parse.segments import (
     Delimiters,
@@ -668,7 +668,9 @@ def test_messages_of_other_software(name, segments, expected):
 
 def test_every_code_of_the_reader_is_in_the_catalogue_and_used():
     """The reader's codes and schemas/findings/edifact.toml agree, both ways."""
-    source = "".join(Path(module.__file__).read_text("utf-8") for module in (edifact, edifact_text))
+    source = "".join(
+        Path(module.__file__).read_text("utf-8") for module in (edifact, edifact_interactive, edifact_text)
+    )
     listed = {code for code in catalogue() if code.startswith("edifact.")}
     assert set(re.findall(r'"(edifact\.[a-z_.]+)"', source)) == listed
     assert all(catalogue()[code].contrl for code in listed)

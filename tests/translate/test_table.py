@@ -83,7 +83,7 @@ def test_a_mandatory_segment_that_no_row_writes_is_a_fault() -> None:
 @pytest.mark.parametrize(
     ("source", "fault"),
     [
-        ("rows = [", "test.toml"),
+        ("rows = [", "at end of document"),
         ('document = "nothing"\nformat = "json:x:1"\nrows = "document"', "there is no document 'nothing'"),
         ('document = "clearance"\nformat = "edifact:NOTHIN:D:96B:UN"\nrows = []', "there is no schema"),
         ('document = "clearance"\nformat = "xml:Nothing:1"\nrows = []', "there is no schema"),

@@ -15,7 +15,7 @@ from gateway.check.rules import MOST_ITEMS
 from gateway.errors import FactsMoved
 from gateway.model import MessageState, PayloadState, derive_id
 from gateway.pipeline import Pipeline
-from gateway.store.contract import Claimed
+from gateway.store.contract import Claimed, Progress
 from gateway.trip import carry, decider
 from gateway.trip.in_force import InForce
 from tests.faults import heavy
@@ -148,6 +148,49 @@ async def test_a_crash_repeats_nothing(tmp_path: Path, migrated: Path, operation
         assert len(await gateway.acknowledgements()) == 1
         responses = [e for e in await gateway.inbox() if e.document_type == "response"]
         assert len(responses) == MESSAGES
+
+
+async def test_what_was_decided_is_not_staged_again(tmp_path: Path, migrated: Path) -> None:
+    """After a stop, how far it was can be seen, and what was decided by then is examined and left at that."""
+    async with house(tmp_path, migrated, chunk=3) as gateway:
+        accepted = await gateway.send(large())
+        (claimed,) = await gateway.claim()
+        live_again = killed_at(gateway, "commit", 2)
+        with pytest.raises(Killed):
+            await gateway.pipeline.process(claimed)
+        live_again()
+        assert (await gateway.store.payload(accepted.payload_id)).progress == Progress(staged=6, decided=3)
+        staged: list[int] = []
+        original = gateway.store.stage
+
+        async def stage(payload_id: str, fence: int, position: int, messages: Any) -> None:
+            staged.extend(message.number for message in messages)
+            await original(payload_id, fence, position, messages)
+
+        gateway.store.stage = stage
+        gateway.clock.forward(seconds=61)
+        await gateway.work()
+        view = await gateway.store.payload(accepted.payload_id)
+        assert (view.state, view.progress) == (PayloadState.PROCESSED, None)
+        assert staged == [4, 5, 6]
+        assert await lanes(gateway) == {f"TD-BIG-{n + 1}".encode(): 1 for n in range(MESSAGES)}
+
+
+async def test_a_chunk_ends_by_how_much_its_messages_hold(gateway: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many messages a transaction may hold: where they are long, it holds fewer of them."""
+    commits: list[int] = []
+    original = gateway.store.commit
+
+    async def commit(outcome: Any) -> None:
+        commits.append(len([one for one in outcome.messages if one.number > 0]))
+        await original(outcome)
+
+    gateway.store.commit = commit
+    monkeypatch.setattr(carry, "LINES", 100)
+    view = await gateway.through(large())
+    assert {m.state for m in view.messages} == {MessageState.ACCEPTED}
+    assert max(commits) <= 3
+    assert sum(commits) == MESSAGES
 
 
 async def test_facts_that_move_in_a_later_chunk_leave_the_earlier_ones(tmp_path: Path, migrated: Path) -> None:

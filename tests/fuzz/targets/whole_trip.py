@@ -2,28 +2,22 @@
 
 import zlib
 from dataclasses import asdict
-from datetime import timedelta
 
 from gateway.catalogue_folders import shipped
 from gateway.decide import effects as do
-from gateway.documents import Document
 from gateway.model import Agreement, Direction, MessageState, Payload, Strictness, Syntax
-from gateway.receipt import advice, signed
+from gateway.receipt import signed
 from gateway.receipt.signed import canonical
 from gateway.store.sql import to_json
-from gateway.translate import envelope, table
-from gateway.translate.context import Context
 from gateway.trip import answers, faults, refusals
-from gateway.trip.examine import examine
 from gateway.trip.examined import Failed, Interchange, Message
 from gateway.trip.in_hand import InHand
 from gateway.trip.origins import origins_of
-from tests.conformance import rig
 from tests.flows import world
 from tests.fuzz.invariants import Budget, worded
+from tests.fuzz.outgoing import acknowledged, advised, examined, rendered
 
 SEEDS = ("*.edi", "*.x12", "*.xml", "*.json", "*.zip")
-LIMIT = 1 << 20
 ZONES = ("UTC", "Asia/Shanghai", "Africa/Monrovia", "Asia/Kolkata")
 SENDERS = {
     "declaration": world.FACTORY,
@@ -47,8 +41,8 @@ def one(body: bytes) -> None:
         second_opinion=draw >> 3 & 15 == 0,
     )
     with Budget(body) as budget:
-        found = _examined(body, agreement)
-        assert [_said(item) for item in found] == [_said(item) for item in _examined(body, agreement)]
+        found = examined(body, agreement)
+        assert [_said(item) for item in found] == [_said(item) for item in examined(body, agreement)]
         known = world.World()
         for item in found:
             assert not item.fault, item.fault
@@ -57,10 +51,6 @@ def one(body: bytes) -> None:
                 _message(item, known, agreement, budget)
             else:
                 _interchange(item, budget)
-
-
-def _examined(body: bytes, agreement: Agreement) -> list[Message | Interchange]:
-    return list(examine(shipped(), body, [agreement], world.RULES, unpacked_limit=LIMIT))
 
 
 def _said(item: Message | Interchange) -> str:
@@ -78,9 +68,8 @@ def _message(message: Message, known: world.World, agreement: Agreement, budget:
             refusals.refusal(message, [*message.findings, *message.refusals], in_hand, language),
             refusals.fault_of_ours(message, in_hand, language),
         ):
-            _rendered("response", refused, agreement, budget)
-            for write in advice.WRITERS.values():
-                _accepted(write(refused, _frame("000000001")), budget)
+            rendered("response", refused, agreement, budget)
+            advised(refused, budget)
     found = [*message.findings, *message.refusals]
     budget.gives(to_json([asdict(finding) for finding in found]).encode())
     payload = Payload("p", "acme", "http", "", "", 0, world.NOW)
@@ -101,44 +90,19 @@ def _message(message: Message, known: world.World, agreement: Agreement, budget:
     if message.document is None:
         return
     budget.gives(canonical(message.document.to_json()))
-    _rendered(message.document_type, message.document, agreement, budget)
+    rendered(message.document_type, message.document, agreement, budget)
     if message.rejected or faults.CODE in [f.code for f in found] or world.FLOWS.find(message.document) is None:
         return
     # A second message about the same consignment meets the case that the first one made.
     for _ in range(2):
         for effect in known.send(message.document, sender):
             if isinstance(effect, do.Send | do.Respond):
-                _rendered(
+                rendered(
                     effect.document_type,
                     answers.placed(effect, origins_of(message, shipped())).document,
                     agreement,
                     budget,
                 )
-
-
-def _rendered(document_type: str, document: Document, agreement: Agreement, budget: Budget) -> None:
-    """The document in every format, as strict as a partner could be."""
-    for name, format_ in table.available(shipped()):
-        if name == document_type:
-            context = Context(time_zone=agreement.time_zone)
-            body = envelope.render(
-                shipped(), document, table.load(shipped(), name, format_), context, _frame("000000001")
-            ).body
-            _accepted(body, budget)
-
-
-def _frame(reference: str) -> envelope.Frame:
-    return envelope.Frame("ZZ:US", "ZZ:THEM", reference, at=world.NOW + timedelta(hours=8))
-
-
-def _accepted(body: bytes, budget: Budget) -> None:
-    """What goes out passes our own strict check of it."""
-    budget.gives(body)
-    if not body:
-        return
-    strict = Agreement("b", "us", Direction.IN, "*", "*", time_zone="Asia/Shanghai")
-    for item in _examined(body, strict):
-        assert not item.rejected, (body[:2000], item.findings)
 
 
 def _interchange(interchange: Interchange, budget: Budget) -> None:
@@ -149,12 +113,4 @@ def _interchange(interchange: Interchange, budget: Budget) -> None:
     message = Failed(f"{interchange.syntax or Syntax.EDIFACT}:ANY", "REFERENCE")
     every = dict.fromkeys(range(interchange.first, interchange.last + 1), message)
     for told in (interchange, interchange.failing(every)):
-        _accepted(_acknowledgement(told), budget)
-
-
-def _acknowledgement(interchange: Interchange) -> bytes:
-    """The CONTRL; or TA1, 997 and 999 together. It is written as fully as it can be, and says why it rejects."""
-    answer = rig.answered(interchange)
-    assert not answer.faults, answer.faults
-    assert not rig.bare_rejections(answer.body.decode("utf-8", "replace")), answer.body
-    return answer.body
+        acknowledged(told, budget)
