@@ -14,6 +14,8 @@ from gateway.documents.registration import Attributes
 from gateway.model import Registered, SubjectVersion
 
 REGISTERED, SUSPENDED, CLOSED = "registered", "suspended", "closed"
+CODE_LIST = "code-list"
+"""The scheme in which code lists and rule sets go by their names; only what was approved is registered in it."""
 
 
 def choose_version(versions: Iterable[SubjectVersion], day: date) -> SubjectVersion | None:

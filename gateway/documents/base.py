@@ -197,7 +197,7 @@ class Document(Part):
     each: ClassVar[str] = ""
     """The list by whose items it is decided, piece after piece, each item with an outcome of its own; empty for one that is
     decided as a whole."""
-    version: ClassVar[int] = 1
+    shape: ClassVar[int] = 1
     """Of the model: counted up where values that were kept before would no longer be read, and `grow` says how they are."""
 
     @cached_property
@@ -236,7 +236,7 @@ class Document(Part):
 
     @cached_property
     def _kept(self) -> Mapping[str, Any]:
-        return self.to_json() if self.version == 1 else {**self.to_json(), KEPT_VERSION: self.version}
+        return self.to_json() if self.shape == 1 else {**self.to_json(), KEPT_VERSION: self.shape}
 
     @classmethod
     def from_kept(cls, values: Mapping[str, Any]) -> Self:
@@ -246,7 +246,7 @@ class Document(Part):
         """
         kept = values.get(KEPT_VERSION, 1)
         values = without_version(values)
-        for version in range(kept, cls.version):
+        for version in range(kept, cls.shape):
             values = cls.grow(values, version)
         return cls.model_validate(values)
 
