@@ -18,17 +18,26 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tests.bench.figures import ROOT, Figure
-from tests.faults.material import partners
-from tests.harness import GatewayProcess
+from tests.harness import GatewayProcess, key_of
 
 LINES = int(os.environ.get("REGISTRATION_LINES", "100000"))
 RUNS = int(os.environ.get("REGISTRATION_RUNS", "3"))
+OFFICE = """
+[[partners]]
+id = "bureau"
+name = "Bureau"
+roles = ["bureau"]
+identifiers = [{{ scheme = "ciq-org", value = "370200" }}]
+agreements = [{{ direction = "in" }}]
+keys = [{{ key = "{key}", scopes = ["send", "read"] }}]
+"""
+"""Who registers; nobody else is told."""
 PATIENCE = 1800.0
 """Seconds after which the list is given up."""
 
 
 def registration(count: int, run: int) -> bytes:
-    """A list that registers `count` firms from tomorrow on."""
+    """A list that registers `count` firms from a day to come on."""
     day = f"{datetime.now(UTC) + timedelta(days=2):%Y-%m-%d}"
     lines = [
         {
@@ -53,7 +62,7 @@ def peak_mb(pid: int) -> float:
 
 
 def cpu_seconds(pid: int) -> float:
-    """What the process and those it started and waited for used so far (Linux: utime and stime)."""
+    """What the process itself used so far (Linux: utime and stime)."""
     told = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
     return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -62,14 +71,7 @@ def register(count: int, run: int = 0) -> tuple[float, float, float]:
     """Seconds, megabytes and CPU seconds that a fresh gateway takes for a list of so many lines."""
     (ROOT / "var").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=ROOT / "var") as name:
-        office = partners("http://127.0.0.1:9/").replace(
-            'id = "bureau"', 'id = "bureau"\nagreements = [{ direction = "in" }]'
-        )
-        office = office.replace(
-            '\n[[partners.agreements]]\ndirection = "out"',
-            '\n[[partners]]\nid = "other"\nname = "Other"\nroles = ["bureau"]\n\n[[partners.agreements]]\ndirection = "out"',
-        )
-        gateway = GatewayProcess(Path(name), office, {"GATEWAY_PIPELINE__WORKERS": "1"})
+        gateway = GatewayProcess(Path(name), OFFICE.format(key=key_of("bureau")), {"GATEWAY_PIPELINE__WORKERS": "1"})
         gateway.start()
         try:
             body = registration(count, run)

@@ -5,6 +5,9 @@
     proposed -> rejected       nothing comes of it
     approved -> lapsed         approved after its day or after a newer one: what was decided by then stands, and nothing changes
 
+A partner that has taken a version over says so by a response to it (`LIST@VERSION`), and which version each partner runs
+is registered under the scheme `codes-at`.
+
 A version holds from a day that is to come, so that whatever was received before it is judged by the one before. What is
 registered of a list (scheme `code-list`) is what every node's catalogue is made of.
 """
@@ -23,17 +26,17 @@ from gateway.decide.answers import Subject as About
 from gateway.decide.answers import fault, refuse, response
 from gateway.decide.cases import kept
 from gateway.decide.desk import Desk
-from gateway.decide.effects import AddKeys, Alert, Ask, Effect, Keep, Move, NewCase, Publish, Register, Respond
+from gateway.decide.effects import AddKeys, Alert, Ask, Effect, Keep, Move, NewCase, Publish, Refuse, Register, Respond
 from gateway.decide.facts import CasesByKeys, PersonById, Subject
 from gateway.decide.flow import Feed, Flow, On, Takes
 from gateway.decide.kinds import CaseKind
 from gateway.decide.parties import BUREAU, identified
 from gateway.decide.persons import judge_act
-from gateway.decide.subjects import CODE_LIST
+from gateway.decide.subjects import CODE_LIST, CODES_AT, name_copy
 from gateway.decide.tasks import TaskKind
 from gateway.decide.tracks import Track, make_row, to
 from gateway.documents.code_list import RULES, CodeListVersion
-from gateway.documents.response import Outcome
+from gateway.documents.response import Outcome, Response
 from gateway.errors import RulesInvalid, SchemaInvalid
 from gateway.model import Case, Finding, Registered, Role, SubjectVersion
 
@@ -51,6 +54,7 @@ TRACK = Track(
     },
 )
 _ANY = "*"
+_READERS = frozenset({Role.BUREAU, Role.CUSTOMS, Role.PORT})
 _NUMBERS = re.compile(r"\d+|\D+")
 
 
@@ -71,9 +75,39 @@ class CodeListRules(RuleSet):
 
 
 def decide(desk: Desk) -> list[Effect]:
+    """What becomes of a version that is proposed, or of what a partner says of one."""
+    document = desk.document
+    if isinstance(document, Response):
+        return _take_over(desk, document)
+    assert isinstance(document, CodeListVersion)
+    return _propose(desk, document)
+
+
+def codes_at(partner_id: str, name: str, day: date, *, test: bool = False) -> Subject:
+    """The question which version of a list a partner runs on `day`: the name of what is registered says it."""
+    return Subject(CODES_AT, name_copy(partner_id, name), day, test)
+
+
+def _take_over(desk: Desk, answer: Response) -> list[Effect]:
+    """A partner has taken a version over, or not; what it says is never itself answered."""
+    name, _, version = (answer.number or "").rpartition("@")
+    today = china.day(desk.occasion.at)
+    known = desk.facts[Subject(CODE_LIST, name, today, desk.test)]
+    approved = {one.name for one in (known.version, *known.later) if one is not None}
+    if desk.sender.roles.isdisjoint(_READERS) or version not in approved:
+        why = (fault("decide.code_list.not_approved", "number", answer.number),)
+        return [Refuse(why), Alert("contradiction", why)]
+    if answer.outcome is not Outcome.ACCEPTED:
+        why = (fault("decide.code_list.declined", "number", answer.number),)
+        return [Alert("declined", why)]
+    running = desk.facts[codes_at(desk.sender.id, name, today, test=desk.test)].version
+    if running is not None and running.name == version:
+        return []
+    return [Register(CODES_AT, name_copy(desk.sender.id, name), today, "running", version)]
+
+
+def _propose(desk: Desk, proposed: CodeListVersion) -> list[Effect]:
     """A version that may be proposed becomes a case, about which the office is asked."""
-    proposed = desk.document
-    assert isinstance(proposed, CodeListVersion)
     about = About(NAME, number=f"{proposed.list}@{proposed.version}")
     if why := list(_faults(desk, proposed)):
         return refuse(desk, about, why)
@@ -225,12 +259,12 @@ def _approved(desk: Desk, case: Case) -> list[Effect]:
 
 FLOW = Flow(
     NAME,
-    takes=(Takes(CodeListVersion),),
+    takes=(Takes(CodeListVersion), Takes(Response, when={"document": (NAME,)})),
     decide=decide,
     case_kind=CaseKind(NAME, frozenset({NAME})),
     tracks=(TRACK,),
     tasks=(TaskKind(APPROVAL, NAME, "approve", {"approve": "approve", "reject": "reject"}),),
-    feeds=(Feed(FEED, frozenset({Role.BUREAU, Role.CUSTOMS, Role.PORT})),),
+    feeds=(Feed(FEED, _READERS),),
     rules=(CodeListRules,),
     reacts=(On(NAME, "approve", _approved),),
 )
