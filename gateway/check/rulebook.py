@@ -473,7 +473,7 @@ def read_set(model: type[SetT], text: str, where: str) -> SetT:
     """The one set that `text` says, as TOML; RulesInvalid where it is not one that `model` has."""
     try:
         told = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise RulesInvalid(f"{where}: {error}") from error
     if strangers := sorted(told.keys() - {"set"}):
         raise RulesInvalid(f"{where}: expected one [[set]] only, found {strangers[0]}")

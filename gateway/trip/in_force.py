@@ -103,7 +103,7 @@ class InForce:
         """The catalogue by which what was received on `day`, in China, is judged."""
         if day > self._day and self._coming is not None:
             return self._coming
-        if day < self._day and self._gone is not None:
+        if day == self._day - timedelta(days=1) and self._gone is not None:
             return self._gone
         return self._catalogue
 
@@ -130,7 +130,9 @@ class InForce:
         """
         if self._read is None:
             return False
-        former, today = self._catalogue, china.day(self._clock())
+        today, yesterdays = china.day(self._clock()), self._catalogue
+        turned = self._begin(today)
+        former = self._catalogue
         try:
             catalogue, coming = await run_in_thread(lambda: self._read_next(today))
         except CatalogueInvalid as error:
@@ -141,13 +143,23 @@ class InForce:
             return False
         self._refused = ""
         self._coming = None if coming is catalogue else coming
-        if today != self._day:
-            self._day, self._gone = today, None if catalogue is former else former
-        if catalogue is former:
+        if turned:
+            self._gone = None if catalogue is yesterdays else yesterdays
+        if catalogue is former and not (turned and catalogue is not yesterdays):
             log.info("catalogue_unchanged", digest=former.digest)
             return False
         self._catalogue = catalogue
-        log.info("catalogue_in_force", digest=catalogue.digest, former=former.digest)
+        log.info("catalogue_in_force", digest=catalogue.digest, former=yesterdays.digest)
+        return True
+
+    def _begin(self, today: date) -> bool:
+        """Whether a day has begun: what was made for it takes over, whether or not another can be read now."""
+        if today == self._day:
+            return False
+        self._gone = None
+        if self._coming is not None:
+            self._gone, self._catalogue = self._catalogue, self._coming
+        self._coming, self._day = None, today
         return True
 
     async def _refuse(self, reason: str) -> None:

@@ -219,6 +219,10 @@ async def test_a_code_list_is_in_force_from_its_day_on(gateway: House, nodes: li
         ("", {}, "decide.person.none"),
         ("maker", country(without="CN"), "decide.code_list.loses"),
         ("maker", country() | {"list": "planet"}, "decide.code_list.unknown"),
+        ("maker", country({"code": "A|B"}), "decide.code_list.unreadable"),
+        ("maker", country({"code": "XX", "en": "no\nwhere"}), "decide.code_list.unreadable"),
+        ("maker", country() | {"origin": "ours\n# complete: un"}, "decide.code_list.unreadable"),
+        ("maker", country({"code": "XX", "others": [{"table": "en", "code": "X"}]}), "decide.code_list.unreadable"),
     ],
 )
 async def test_what_may_not_be_proposed(
