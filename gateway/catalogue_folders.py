@@ -14,7 +14,7 @@ import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -37,13 +37,17 @@ class Layers:
     shipped: Mapping[str, bytes]
     own: Mapping[str, bytes]
     """The operator's, each of which goes before the shipped one of its name."""
+    approved: Mapping[str, bytes] = field(default_factory=dict)
+    """Those approved in the store, which go before both: another person than the operator has answered for them."""
 
     def catalogue(self) -> Catalogue:
         """The catalogue that they make together."""
-        return Catalogue({**self.shipped, **self.own})
+        return Catalogue({**self.shipped, **self.own, **self.approved})
 
     def origin(self, name: str) -> str:
-        """`shipped`, `own`, or `overrides` for a file of the operator's in the place of a shipped one."""
+        """`shipped`, `own`, `approved`, or `overrides` for a file of the operator's in the place of a shipped one."""
+        if name in self.approved:
+            return "approved"
         if name not in self.own:
             return "shipped"
         return "overrides" if name in self.shipped else "own"

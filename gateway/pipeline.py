@@ -138,7 +138,8 @@ class Pipeline:
             elif held.is_lost:
                 await held.fail(BodyLost.of(claimed.payload.sha256))
             else:
-                with self._in_force.held() as catalogue:
+                # What was received before midnight is judged by the lists and rules of its day.
+                with self._in_force.held(china.day(claimed.payload.received_at)) as catalogue:
                     await see_through(held, partial(self._carry, held, catalogue))
 
     async def _carry(self, held: HeldPayload, catalogue: Catalogue, again: bool) -> None:
@@ -152,7 +153,12 @@ class Pipeline:
             agreements = await self._directory.agreements(payload.partner_id, Direction.IN)
             with held.under_examination():
                 async for item in self._examiners.examine(
-                    catalogue, payload, agreements, china.day(now), suspect=held.is_suspect, urgent=payload.at_once
+                    catalogue,
+                    payload,
+                    agreements,
+                    china.day(payload.received_at),
+                    suspect=held.is_suspect,
+                    urgent=payload.at_once,
                 ):
                     await trip.take(item)
             if trip.changes_earlier:
@@ -167,7 +173,7 @@ class Pipeline:
         self._observe((self._clock() - payload.received_at).total_seconds())
 
     async def _begin(self, claimed: Claimed, catalogue: Catalogue, now: datetime, way: Way, *, again: bool) -> Trip:
-        """A trip by the sender as it is now, and by the rules of `catalogue` for today."""
+        """A trip by the sender as it is now, and by the rules of `catalogue` for the day on which it was received."""
         return Trip(
             self._store,
             self._directory,
@@ -176,7 +182,7 @@ class Pipeline:
             claimed,
             await self._directory.partner(claimed.payload.partner_id),
             self._flows,
-            rulebook.load(catalogue, self._flows.rules).at(china.day(now)),
+            rulebook.load(catalogue, self._flows.rules).at(china.day(claimed.payload.received_at)),
             catalogue,
             now,
             self._chunk,

@@ -9,9 +9,10 @@ accepts and never delivers would be worse than one that is down.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
 
@@ -28,6 +29,7 @@ from gateway.deliver.confirmations import Confirmations
 from gateway.deliver.worker import DeliveryWorker
 from gateway.findings import make_finding
 from gateway.metrics import Metered, Metrics
+from gateway.model import SubjectVersion
 from gateway.pipeline import Pipeline
 from gateway.receipt.notary import Notary
 from gateway.receive.evidence import EvidenceIntake
@@ -41,6 +43,7 @@ from gateway.store.upkeep import keep_swept
 from gateway.transports.base import Sender
 from gateway.transports.plugin import Means
 from gateway.transports.spool import Spool
+from gateway.trip.approved import lay_out
 from gateway.trip.in_force import InForce
 from gateway.trip.inbox import PEAK_ARRIVALS
 from gateway.trip.judging import judge
@@ -56,8 +59,12 @@ class BackgroundEnded(Exception):
 class Process:
     """The stages of one gateway process over its opened store, and what they share."""
 
-    def __init__(self, settings: Settings, store: Store, notary: Notary) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, notary: Notary, approved: Sequence[SubjectVersion] = ()
+    ) -> None:
         """Wire everything; nothing starts yet. Must be called in the running event loop.
+
+        `approved` are the code lists and rule sets approved in the store, which are in force from the start.
 
         FlowsInvalid or TransportsInvalid where what is installed does not go together, ConfigurationInvalid where the
         settings of a transport are none, CatalogueInvalid where the operator's own tables cannot be used.
@@ -68,10 +75,12 @@ class Process:
             self.flows = self.flows.keyed(opening.sampling_secret(settings))
         self.transports = discovery.find_transports()
         self.in_force = InForce(
-            read_catalogue(settings, self.flows),
+            read_catalogue(settings, self.flows, approved=approved),
             settings.catalogue.snapshots,
-            read=lambda former: read_catalogue(settings, self.flows, former),
+            read=lambda former: self._read_for(former, china.day(datetime.now(UTC))),
+            read_for=self._read_for,
             on_refused=self._tell_refused,
+            approved=approved,
         )
         self.metrics = Metrics()
         self.spool = Spool(settings)
@@ -132,6 +141,10 @@ class Process:
                 for name, receiver in transport.open_receivers(means).items():
                     self._background[f"{transport.name} {name}"] = receiver.run
 
+    def _read_for(self, former: Catalogue, day: date) -> Catalogue:
+        """The catalogue of a day that follows `former`."""
+        return read_catalogue(self.settings, self.flows, former, self.in_force.approved, day)
+
     async def _tell_refused(self, reason: str) -> None:
         """Alert the operator that a catalogue was refused."""
         at = datetime.now(UTC)
@@ -153,14 +166,23 @@ class Process:
                 await sender.close()
 
 
-def read_catalogue(settings: Settings, flows: Flows, former: Catalogue | None = None) -> Catalogue:
-    """What ships and the operator's own folder over it, judged as a whole; takes some seconds where much has changed.
+def read_catalogue(
+    settings: Settings,
+    flows: Flows,
+    former: Catalogue | None = None,
+    approved: Sequence[SubjectVersion] = (),
+    day: date | None = None,
+) -> Catalogue:
+    """What ships, the operator's own folder over it and what was approved in the store over both, judged as a whole.
+
+    It is made for `day` in China, today where none is given, and takes some seconds where much has changed.
 
     What is the same in `former` is taken over from it. CatalogueInvalid tells every fault.
     """
-    layers = read_layers(settings.catalogue.folder)
+    day = day or china.day(datetime.now(UTC))
+    layers = replace(read_layers(settings.catalogue.folder), approved=lay_out(approved, day))
     catalogue = layers.catalogue()
-    if former is None and not layers.own:
+    if former is None and not layers.own and not layers.approved:
         # What ships is good by itself; whether the flows of installed packages go with it, only a start shows.
         book = rulebook.load(shipped(), flows.rules)
         flows.check_headlines(book.headlines)
@@ -174,7 +196,7 @@ def read_catalogue(settings: Settings, flows: Flows, former: Catalogue | None = 
         flows.check_risks(book.risks)
         return shipped()
     catalogue.succeed(shipped() if former is None else former)
-    judge(catalogue, flows, china.day(datetime.now(UTC)), least=shipped(), own=layers.own)
+    judge(catalogue, flows, day, least=shipped(), own={**layers.own, **layers.approved})
     return catalogue
 
 
@@ -206,7 +228,7 @@ async def opened(settings: Settings) -> AsyncIterator[Process]:
         async with opening.opened(settings, signer) as store:
             if taken := await store.hold_as(name, datetime.now(UTC)):
                 log.info("took_own_work_back", leases=taken)
-            yield Process(settings, store, opening.notary(store, signer))
+            yield Process(settings, store, opening.notary(store, signer), await store.approved_lists())
 
 
 async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:

@@ -17,7 +17,8 @@ wrong; elsewhere it is merely unknown to us.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping
+import io
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.catalogue import SCHEMAS, Catalogue, compiled
@@ -90,6 +91,10 @@ class CodeList:
         key = choose_language(language)
         return next((row[key] for row in self.rows if row[CANONICAL] == code and row.get(key)), code)
 
+    def codes_of(self, column: str) -> frozenset[str]:
+        """All codes of a column; none of one that the list does not have."""
+        return frozenset(self._to.get(column, ()))
+
     def _known(self, code: str) -> bool:
         return CANONICAL not in self.complete or code in self._to[CANONICAL]
 
@@ -104,11 +109,21 @@ def find(catalogue: Catalogue, name: str) -> CodeList | None:
     return load(catalogue, name) if name in available(catalogue) else None
 
 
+def file_of(name: str) -> str:
+    """The file of the code list `name` in a catalogue."""
+    return f"{_FOLDER}/{name}{_ENDING}"
+
+
 @compiled
 def load(catalogue: Catalogue, name: str) -> CodeList:
     """The code list `name`; SchemaInvalid where there is none, or its file is wrong."""
-    file = f"{_FOLDER}/{name}{_ENDING}"
-    lines = catalogue.text(file).splitlines()
+    return read(name, catalogue.text(file_of(name)))
+
+
+def read(name: str, text: str) -> CodeList:
+    """The code list `name` that `text` says; SchemaInvalid where it is wrong."""
+    file = file_of(name)
+    lines = text.splitlines()
     header = next((at for at, line in enumerate(lines) if line and not line.startswith("#")), len(lines))
     remarks = [line[1:].strip() for line in lines[:header] if line]
     said = dict(remark.split(": ", 1) for remark in remarks if ": " in remark)
@@ -141,6 +156,19 @@ def load(catalogue: Catalogue, name: str) -> CodeList:
         from_canonical,
         _meanings(rows, columns),
     )
+
+
+def write(
+    source: str, version: str, complete: Iterable[str], columns: Sequence[str], rows: Iterable[Mapping[str, str]]
+) -> str:
+    """The text of a code list, as `read` reads it; `columns` are those beside the canonical one and the words."""
+    written = io.StringIO()
+    for name, value in (("source", source), ("version", version), ("complete", " ".join(complete))):
+        written.write(f"# {name}: {value}\n")
+    table = csv.DictWriter(written, (CANONICAL, *columns, *_WORDS), restval="", lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    return written.getvalue()
 
 
 def _meanings(rows: Iterable[Mapping[str, str]], columns: Iterable[str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import posixpath
+import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -414,6 +415,8 @@ class RuleBook:
     headlines: Headlines
     calendar: Calendar
     lists: Mapping[str, CodeList] = field(default_factory=dict)
+    approved: Mapping[type[RuleSet], tuple[RuleSet, ...]] = field(default_factory=dict)
+    """Sets that were approved in the store, in the order in which each takes the place of those before it."""
     acts: ActRules = field(default_factory=ActRules)
     numbers: Mapping[str, NumberRule] = field(default_factory=dict)
     modes: ModeRules = field(default_factory=lambda: ModeRules({}, {}))
@@ -431,10 +434,10 @@ class RuleBook:
         if rules is None:
             picked = {}
             for model, sets in self.sets.items():
-                in_force = [s for s in sets if s.in_force(day)]
+                in_force = [s for s in (*sets, *self.approved.get(model, ())) if s.in_force(day)]
                 if not in_force:
                     raise RulesInvalid(f"no {model.kind} rules are in force on {day}")
-                picked[model] = in_force[0]
+                picked[model] = in_force[-1]
             rules = Rules(
                 day,
                 picked,
@@ -451,12 +454,33 @@ class RuleBook:
                 self.sampling,
                 self.risks,
             )
-            self._days.clear()  # one day at a time is in use; yesterday's rules are not needed again
+            if len(self._days) > 1:  # today is in use, and yesterday by what was received before midnight
+                self._days.clear()
             self._days[day] = rules
         return rules
 
 
 _FOLDER = f"{SCHEMAS}/rules"
+_APPROVED = f"{_FOLDER}/approved"
+
+
+def approved_file(kind: str, number: int) -> str:
+    """The file of a catalogue in which the set of `kind` stands that was approved as the `number`th of them."""
+    return f"{_APPROVED}/{kind}/{number:06}.toml"
+
+
+def read_set(model: type[SetT], text: str, where: str) -> SetT:
+    """The one set that `text` says, as TOML; RulesInvalid where it is not one that `model` has."""
+    try:
+        told = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise RulesInvalid(f"{where}: {error}") from error
+    if strangers := sorted(told.keys() - {"set"}):
+        raise RulesInvalid(f"{where}: expected one [[set]] only, found {strangers[0]}")
+    sets = read_list(model, told, "set", where)
+    if len(sets) != 1:
+        raise RulesInvalid(f"{where}: expected one [[set]], found {len(sets)}")
+    return sets[0]
 
 
 def load(catalogue: Catalogue, models: Sequence[type[RuleSet]] = ()) -> RuleBook:
@@ -481,6 +505,7 @@ def _load(catalogue: Catalogue, models: tuple[type[RuleSet], ...]) -> RuleBook:
         _read_headlines(catalogue),
         calendars.load(catalogue),
         lists,
+        {model: _read_approved(catalogue, model) for model in kinds},
         acts.load(catalogue),
         number_rules.load(catalogue),
         modes.load(catalogue),
@@ -491,6 +516,13 @@ def _load(catalogue: Catalogue, models: tuple[type[RuleSet], ...]) -> RuleBook:
         sampling_rules.load(catalogue),
         risk_rules.load(catalogue),
     )
+
+
+def _read_approved(catalogue: Catalogue, model: type[RuleSet]) -> tuple[RuleSet, ...]:
+    """The sets of that kind that were approved in the store: by their days, and of one day as they were approved."""
+    files = catalogue.names(f"{_APPROVED}/{model.kind}", ".toml")
+    sets = [read_set(model, catalogue.text(file), file) for file in files]
+    return tuple(sorted(sets, key=lambda one: one.valid_from))
 
 
 def _read_headlines(catalogue: Catalogue) -> Headlines:

@@ -9,9 +9,12 @@ import typer
 from gateway.cli import output
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gateway.catalogue import Catalogue
     from gateway.catalogue_folders import Layers
     from gateway.config import Settings
+    from gateway.model import SubjectVersion
 
 
 def register(cli: typer.Typer) -> None:
@@ -27,29 +30,39 @@ def register(cli: typer.Typer) -> None:
 
 
 def show(config: output.ConfigOption = None, json: output.JsonOption = False) -> None:
-    """Show the digest of what the folders hold now, and each file of it: shipped, your own, or overriding a shipped one."""
+    """Show the digest of what the folders hold now, and each file of it: shipped, your own, or overriding a shipped one.
+
+    Code lists and rule sets that were approved in the store are shown as well, those to come included.
+    """
     from gateway.catalogue_folders import Shelf
     from gateway.config import load
 
     settings = load(config)
-    layers, catalogue = _read(settings)
+    approved = _approved(settings)
+    layers, catalogue = _read(settings, approved)
     in_force = Shelf(settings.catalogue.snapshots).marked()
     files = [
         {"file": name, "origin": layers.origin(name), "sha256": digest} for name, digest in catalogue.files.items()
     ]
     if json:
-        output.as_json({"digest": catalogue.digest, "in_force": in_force or None, "files": files})
+        output.as_json(
+            {"digest": catalogue.digest, "in_force": in_force or None, "files": files, "approved": _told(approved)}
+        )
         return
     output.say(f"In the folders: {catalogue.digest}")
     output.say(f"In force when this node was last started or asked: {in_force or 'none'}")
     output.table(("file", "origin", "sha256"), (tuple(file.values()) for file in files), empty="No files.")
+    if approved:
+        columns = ("list", "version", "from", "standing", "sha256")
+        output.table(columns, (tuple(one.values()) for one in _told(approved)), empty="")
 
 
 def check(config: output.ConfigOption = None, json: output.JsonOption = False) -> None:
     """Load everything in the folders, as a gateway does before it puts it in force. Exit code 1 where it would refuse it."""
     from gateway.config import load
 
-    catalogue, faults = _judged(load(config))
+    settings = load(config)
+    catalogue, faults = _judged(settings, _approved(settings))
     if json:
         output.as_json({"digest": catalogue.digest if catalogue else None, "faults": faults})
     for fault in () if json else faults:
@@ -70,7 +83,7 @@ def reload_(config: output.ConfigOption = None, json: output.JsonOption = False)
     from gateway.config import load
 
     settings = load(config)
-    catalogue, faults = _judged(settings)
+    catalogue, faults = _judged(settings, _approved(settings))
     if catalogue is None:
         for fault in faults:
             output.say(f"gateway: {fault}")
@@ -82,22 +95,60 @@ def reload_(config: output.ConfigOption = None, json: output.JsonOption = False)
         output.say(f"The gateways were asked to put {catalogue.digest} in force; the log of each says whether it did.")
 
 
-def _read(settings: Settings) -> tuple[Layers, Catalogue]:
-    from gateway.catalogue_folders import read_layers
+def _approved(settings: Settings) -> Sequence[SubjectVersion]:
+    """The code lists and rule sets approved in the store; none where there is no store yet."""
+    from gateway.cli.opening import has_store, with_store_of
 
-    layers = read_layers(settings.catalogue.folder)
+    return with_store_of(settings, lambda store: store.approved_lists()) if has_store(settings) else ()
+
+
+def _told(approved: Sequence[SubjectVersion]) -> list[dict[str, str]]:
+    """Each version with where it stands today: in force, to come, or replaced."""
+    from datetime import UTC, datetime
+
+    from gateway.decide import china
+    from gateway.decide.subjects import choose_version
+
+    today = china.day(datetime.now(UTC))
+    told = []
+    for one in approved:
+        held = choose_version((other for other in approved if other.value == one.value), today)
+        standing = "to come" if one.valid_from > today else "in force" if one is held else "replaced"
+        digest = str(one.attributes["digest"])
+        told.append(
+            {
+                "list": one.value,
+                "version": one.name,
+                "from": one.valid_from.isoformat(),
+                "standing": standing,
+                "sha256": digest,
+            }
+        )
+    return told
+
+
+def _read(settings: Settings, approved: Sequence[SubjectVersion]) -> tuple[Layers, Catalogue]:
+    from dataclasses import replace
+    from datetime import UTC, datetime
+
+    from gateway.catalogue_folders import read_layers
+    from gateway.decide import china
+    from gateway.trip.approved import lay_out
+
+    files = lay_out(approved, china.day(datetime.now(UTC)))
+    layers = replace(read_layers(settings.catalogue.folder), approved=files)
     return layers, layers.catalogue()
 
 
-def _judged(settings: Settings) -> tuple[Catalogue | None, list[str]]:
-    """What the folders hold, or every fault that keeps it from being put in force."""
+def _judged(settings: Settings, approved: Sequence[SubjectVersion]) -> tuple[Catalogue | None, list[str]]:
+    """What the folders hold with what was approved over it, or every fault that keeps it from being put in force."""
     from gateway.catalogue_folders import shipped
     from gateway.discovery import find_flows
     from gateway.errors import CatalogueInvalid
     from gateway.process import read_catalogue
 
     try:
-        return read_catalogue(settings, find_flows(), shipped()), []
+        return read_catalogue(settings, find_flows(), shipped(), approved), []
     except CatalogueInvalid as error:
         told = error.details.get("faults")
         return None, [str(one) for one in told] if isinstance(told, tuple) else [str(error)]

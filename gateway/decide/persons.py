@@ -85,6 +85,17 @@ def judge_person(
     )
 
 
+def judge_act(
+    person: Person | None, partner: Partner, said_role: str, act: str, office: str, rules: ActRules, at: datetime
+) -> Permit:
+    """Whether `person`, who acts for `partner`, may do `act` in the office at that moment, whatever it is about."""
+    if person is None or not person.active or person.partner_id != partner.id:
+        return Permit("", (fault("decide.person.unknown", "", person.id if person is not None else "–"),))
+    roles = [role for role in person.roles if not said_role or role.name == said_role]
+    found = _find_role(roles, act, office, rules, at)
+    return Permit("", (found,)) if isinstance(found, Finding) else Permit(found.name, ())
+
+
 def _find_role(roles: Sequence[HeldRole], act: str, office: str, rules: ActRules, at: datetime) -> HeldRole | Finding:
     """The first role in which the act may be done in the office at that moment, or why there is none."""
     giving = [role for role in roles if rules.gives(role.name, act)]

@@ -14,6 +14,15 @@ from gateway.documents.registration import Attributes
 from gateway.model import Registered, SubjectVersion
 
 REGISTERED, SUSPENDED, CLOSED = "registered", "suspended", "closed"
+CODE_LIST = "code-list"
+"""The scheme in which code lists and rule sets go by their names; only what was approved is registered in it."""
+CODES_AT = "codes-at"
+"""The scheme in which a partner's copies of lists are registered, each by `name_copy`: which version it runs."""
+
+
+def name_copy(partner_id: str, name: str) -> str:
+    """What a partner's copy of a list goes by."""
+    return f"{partner_id} {name}"
 
 
 def choose_version(versions: Iterable[SubjectVersion], day: date) -> SubjectVersion | None:

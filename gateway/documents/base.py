@@ -197,7 +197,7 @@ class Document(Part):
     each: ClassVar[str] = ""
     """The list by whose items it is decided, piece after piece, each item with an outcome of its own; empty for one that is
     decided as a whole."""
-    version: ClassVar[int] = 1
+    shape: ClassVar[int] = 1
     """Of the model: counted up where values that were kept before would no longer be read, and `grow` says how they are."""
 
     @cached_property
@@ -236,7 +236,7 @@ class Document(Part):
 
     @cached_property
     def _kept(self) -> Mapping[str, Any]:
-        return self.to_json() if self.version == 1 else {**self.to_json(), KEPT_VERSION: self.version}
+        return self.to_json() if self.shape == 1 else {**self.to_json(), KEPT_VERSION: self.shape}
 
     @classmethod
     def from_kept(cls, values: Mapping[str, Any]) -> Self:
@@ -249,7 +249,7 @@ class Document(Part):
         if known is not None and known[0] is values:
             return cast("Self", known[1])
         grown: Mapping[str, Any] = without_version(values)
-        for version in range(values.get(KEPT_VERSION, 1), cls.version):
+        for version in range(values.get(KEPT_VERSION, 1), cls.shape):
             grown = cls.grow(grown, version)
         document = cls.model_validate(grown)
         if document.extent <= _SHORT:

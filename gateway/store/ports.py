@@ -477,6 +477,12 @@ class Subjects(Protocol):
     async def subject_versions(self, scheme: str, value: str, *, test: bool = False) -> Sequence[SubjectVersion]:
         """Every version of whoever goes by `value` in `scheme`, in order; none where nothing is registered."""
 
+    async def approved_lists(self) -> Sequence[SubjectVersion]:
+        """Every version of a code list or rule set that was approved, by list, in the order in which they were."""
+
+    async def approved_count(self) -> int:
+        """How many versions there are in `approved_lists`; none ever goes away."""
+
 
 class Registry(Protocol):
     """Partners, agreements and credentials."""

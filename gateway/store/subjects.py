@@ -51,6 +51,19 @@ def read(connection: Connection, keys: Collection[Key]) -> dict[Key, list[Subjec
     return found
 
 
+def of_scheme(connection: Connection, scheme: str) -> list[SubjectVersion]:
+    """All versions of everybody who goes by a value in `scheme` in live traffic, by value and version."""
+    query = select(tables.subjects).where(_subjects.scheme == scheme, ~_subjects.test)
+    query = query.order_by(_subjects.value, _subjects.version)
+    return [_version_from(row) for row in connection.execute(query)]
+
+
+def count_of_scheme(connection: Connection, scheme: str) -> int:
+    """How many versions `of_scheme` gives: none is ever changed or removed, so that it tells of new ones."""
+    query = select(func.count()).select_from(tables.subjects).where(_subjects.scheme == scheme, ~_subjects.test)
+    return connection.execute(query).scalar() or 0
+
+
 def newest(connection: Connection, keys: Collection[Key]) -> dict[Key, int]:
     """The number of the newest version of each of these subjects that has any."""
     if not keys:

@@ -160,7 +160,7 @@ def test_any_values_give_a_document_or_findings(values: dict[str, Any]):
 class Weighing(Document):
     """A slip of a weighbridge, whose field `mass` was once called `weight`, and before that held kilograms as a number."""
 
-    version = 3
+    shape = 3
 
     mass: Text | None = item("重量", "What it weighs.")
     lorry: Text | None = item("车辆", "Came with version 3.")

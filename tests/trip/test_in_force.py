@@ -4,18 +4,19 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
 from gateway.catalogue import Catalogue
 from gateway.catalogue_folders import read_laid_out, read_layers, shipped
+from gateway.errors import CatalogueInvalid
 from gateway.pipeline import Pipeline
 from gateway.trip import in_force as module
 from gateway.trip.in_force import InForce
 from gateway.trip.judging import judge
-from tests.trip.rig import FLOWS, House, interchange, message
+from tests.trip.rig import FLOWS, Clock, House, interchange, message
 
 MAPPING = "mappings/declaration/edifact_cusdec_d96b.toml"
 TABLE = "declaration/edifact_cusdec_d96b"
@@ -233,3 +234,39 @@ async def test_a_payload_is_taken_to_its_end_by_one_catalogue(
     assert [len(set(each)) for each in digests] == [1, 1]
     assert digests[0] != digests[1]
     force.shelf.close()
+
+
+async def test_what_was_made_for_a_day_takes_over_where_nothing_can_be_read_then(
+    tmp_path: Path, operator: Operator
+) -> None:
+    """At midnight the catalogue made beforehand is in force, and yesterday's is there for what was received before it."""
+    clock, good = Clock(datetime(2026, 3, 5, 15, 59, tzinfo=UTC)), True
+
+    def read_for(former: Catalogue, day: date) -> Catalogue:
+        if not good:
+            raise CatalogueInvalid("the folder is being edited")
+        operator.write(MAPPING, remarked(str(day)))
+        return operator.read(former)
+
+    force = InForce(
+        shipped(),
+        tmp_path / "catalogues",
+        read=operator.read,
+        read_for=read_for,
+        on_refused=operator.hear,
+        clock=clock,
+    )
+    before, after = date(2026, 3, 5), date(2026, 3, 6)
+    try:
+        assert await force.reload()
+        assert force.on(before) is force.catalogue
+        assert [force.on(day).text(MAPPING) for day in (before, after)] == [remarked(str(d)) for d in (before, after)]
+        good = False
+        clock.forward(minutes=1)
+        assert not await force.reload()
+        assert operator.told == ["the folder is being edited"]
+        assert [force.on(day).text(MAPPING) for day in (before, after)] == [remarked(str(d)) for d in (before, after)]
+        assert force.on(after) is force.catalogue
+        assert force.on(date(2026, 3, 4)) is force.catalogue
+    finally:
+        force.shelf.close()

@@ -340,7 +340,13 @@ def _names_replaced(case: Case, answer: Response, ours: Transfer | ClearanceNoti
 
 FLOW = Flow(
     "response",
-    takes=(Takes(Response, answers=lambda answer: (answer.document, answer.outcome.value)),),
+    takes=(
+        Takes(
+            Response,
+            otherwise=True,
+            answers=lambda answer: (answer.document, answer.outcome.value),
+        ),
+    ),
     decide=decide,
     feeds=(STATUS,),
 )
