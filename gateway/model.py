@@ -46,6 +46,19 @@ class Role(StrEnum):
     YARD = "yard"
 
 
+class Level(StrEnum):
+    """Where an office of an authority stands: headquarters (总局), a bureau (直属局) or a branch of one (分支机构)."""
+
+    HQ = "hq"
+    BUREAU = "bureau"
+    BRANCH = "branch"
+
+    @property
+    def rank(self) -> int:
+        """The further up, the less."""
+        return list(Level).index(self)
+
+
 class CredentialKind(StrEnum):
     """What a credential is."""
 
@@ -235,6 +248,12 @@ class Partner:
 
     A class is about products, and says nothing of the enterprise's credit.
     """
+    regions: frozenset[str] = frozenset()
+    """The regions of integration that the office is a member of: some offices are in two (schemas/rules/competence)."""
+    level: Level | None = None
+    """Of an office of the inspection service; None for everybody else."""
+    parent: str = ""
+    """Id of the office above: headquarters of a bureau, the bureau of a branch."""
 
 
 @dataclass(frozen=True, slots=True)

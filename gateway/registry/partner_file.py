@@ -151,6 +151,7 @@ def _transport(name: str, info: ValidationInfo) -> str:
 
 
 Zone = Annotated[str, AfterValidator(_zone)]
+RegionName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,40}$")]
 HsGroup = Annotated[str, StringConstraints(pattern=r"^[0-9]{2,10}$")]
 
 
@@ -281,6 +282,11 @@ class PartnerEntry(Entry):
     supervision_classes: dict[HsGroup, Literal["I", "II", "III"]] = Field(
         default_factory=dict, description="Class of e-supervision by group of goods, the digits HS codes begin with"
     )
+    regions: frozenset[RegionName] = Field(frozenset(), description="Regions that the office is a member of")
+    level: model.Level | None = Field(None, description="Of an inspection office: hq, bureau or branch")
+    parent: str = Field(
+        "", pattern=f"{ID}|^$", description="Id of the office above: headquarters of a bureau, its bureau of a branch"
+    )
     agreements: tuple[AgreementEntry, ...] = Field((), description="What it sends and gets")
     keys: tuple[KeyEntry, ...] = Field((), description="API keys of its software")
     credentials: tuple[CredentialEntry, ...] = Field((), description="Its certificates and keys, and what we show it")
@@ -293,6 +299,19 @@ class PartnerEntry(Entry):
         for person in self.persons:
             if fault := judge_roles({role.name for role in person.roles}, roles):
                 raise ValueError(f"persons: {person.id}: {fault}")
+        return self
+
+    @model_validator(mode="after")
+    def _placed(self) -> PartnerEntry:
+        """That an office says where it stands, and names an office above it where its level has one."""
+        if (self.level is not None or self.regions) and model.Role.BUREAU not in self.roles:
+            raise ValueError("level and regions are an inspection office's: its roles hold bureau")
+        if self.parent and self.level is None:
+            raise ValueError("parent: an office that has one above it says its level")
+        if self.parent and self.level is model.Level.HQ:
+            raise ValueError("parent: nothing is above headquarters")
+        if self.level is model.Level.BRANCH and not self.parent:
+            raise ValueError("parent: a branch names its bureau")
         return self
 
     def partner(self) -> model.Partner:
