@@ -155,7 +155,7 @@ def list_(
 ) -> None:
     """List partners by id; `--json` with their agreements, one partner a line."""
     from gateway.cli.opening import with_store
-    from gateway.model import Agreement, Partner
+    from gateway.model import Agreement
 
     async def work(store: Store) -> list[tuple[Partner, list[Agreement]]]:
         found = await store.partners(after, limit)

@@ -23,4 +23,7 @@ def find_misplaced(offices: Iterable[Partner], known: Mapping[str, Partner]) -> 
             yield office.id, f"parent: there is no partner {office.parent}"
         elif wanted is None or parent.level is not wanted:
             stands = parent.level.value if parent.level is not None else "no office with a level"
-            yield office.id, f"parent: {parent.id} is {stands}; above a {office.level.value} stands {wanted or 'nothing'}"
+            yield (
+                office.id,
+                f"parent: {parent.id} is {stands}; above a {office.level.value} stands {wanted or 'nothing'}",
+            )

@@ -17,7 +17,18 @@ from sqlalchemy import Connection, Row, delete, select
 
 from gateway.decide.names import Name
 from gateway.errors import GatewayError
-from gateway.model import Acknowledge, Agreement, Credential, Direction, Identifier, Level, Partner, Person, Role, Strictness
+from gateway.model import (
+    Acknowledge,
+    Agreement,
+    Credential,
+    Direction,
+    Identifier,
+    Level,
+    Partner,
+    Person,
+    Role,
+    Strictness,
+)
 from gateway.store import credentials, persons, registry_audit, tables
 from gateway.store.batch import Batch
 from gateway.store.contract import RegistryChanges
