@@ -200,6 +200,9 @@ class AgreementEntry(Entry):
     without_declaration: bool = Field(
         False, description="Whether its transfers and notices open cases of their own where no declaration is here"
     )
+    via: str = Field(
+        "", pattern=f"{ID}|^$", description="Id of the partner whose system carries it, by an agreement of its own"
+    )
     attempts: int = Field(12, gt=0, le=1000, description="How often a delivery is tried")
     attempt_timeout: float = Field(30.0, ge=0.1, le=600, description="Seconds one attempt may take")
 
@@ -215,8 +218,12 @@ class AgreementEntry(Entry):
         # Separators are found as single bytes, before anything is decoded.
         if self.charset and not self.format.startswith("xml:") and "UNB+ISA*'~".encode(self.charset) != b"UNB+ISA*'~":
             raise ValueError(f"the character set {self.charset} does not hold ASCII as it stands")
-        if self.direction is model.Direction.OUT:
+        if self.via and (self.direction is not model.Direction.OUT or self.options):
+            raise ValueError("via: an outbound agreement names it, and has no options: those of the other one's count")
+        if self.direction is model.Direction.OUT and not self.via:
             self._judge_outbound(Known.of(info).transports)
+        elif self.via and self.format == _ANY:
+            raise ValueError("an outbound agreement names its format")
         return self
 
     def _format_fits(self, catalogue: Catalogue) -> bool:
@@ -303,7 +310,9 @@ class PartnerEntry(Entry):
 
     @model_validator(mode="after")
     def _placed(self) -> PartnerEntry:
-        """That an office says where it stands, and names an office above it where its level has one."""
+        """That an office says where it stands, that nobody is served via itself, and names an office above it where its level has one."""
+        if any(agreement.via == self.id for agreement in self.agreements):
+            raise ValueError("via: a partner is served via another's system, not via its own")
         if (self.level is not None or self.regions) and model.Role.BUREAU not in self.roles:
             raise ValueError("level and regions are an inspection office's: its roles hold bureau")
         if self.parent and self.level is None:
