@@ -9,7 +9,7 @@ import pytest
 from gateway.decide.audience import name_audiences
 from gateway.decide.desk import Actor, MessageIn
 from gateway.decide.effects import Effect, Hold, Publish, Refuse, Share
-from gateway.decide.facts import Answer, Facts, PartnerByIdentifier
+from gateway.decide.facts import Answer, Facts, PartnerByIdentifier, Query
 from gateway.decide.facts import Subject as SubjectOf
 from gateway.documents.case_summary import CaseSummary
 from gateway.documents.declaration import Declaration
@@ -112,7 +112,7 @@ def desk_of(sender: Partner, *, black: bool = False, registered: Registered | No
     """A desk at which anybody may be asked about."""
     rules = blacklisting("3701000001") if black else RULES
     occasion = MessageIn("transfer", transfer(f"{ORIGIN}226000001"), Actor(sender), "m-1", NOW)
-    known = {}
+    known: dict[Query, Answer] = {}
     for one in world_module.ALL:
         for name in one.identifiers:
             known[PartnerByIdentifier(name.scheme, name.value)] = Answer(one)
