@@ -136,20 +136,24 @@ def _regions(desk: Desk, rule: Competence, mode: Mode, declaration: Declaration)
     return office.regions if office is not None else frozenset()
 
 
-def may_judge(desk: Desk, case: Case, declaration: Declaration, *, is_handed_on: bool) -> bool:
-    """Whether the sender may say that the goods passed or failed; goods that must be handed on, their destination judges."""
+def may_judge(
+    desk: Desk, case: Case, declaration: Declaration, *, is_handed_on: bool, own: Collection[str] | None = None
+) -> bool:
+    """Whether the sender may say that the goods passed or failed; goods that must be handed on, their destination judges.
+
+    `own` are the offices that it speaks for, where not all of its own.
+    """
     if is_handed_on:
-        return Competent(_named(destination_in_charge(case, declaration))).may(desk.sender)
-    return find_competent(desk, INSPECT, case, declaration).may(desk.sender)
+        return Competent(_named(destination_in_charge(case, declaration))).may(desk.sender, own)
+    return find_competent(desk, INSPECT, case, declaration).may(desk.sender, own)
 
 
-def may_answer(desk: Desk, case: Case, declaration: Declaration) -> bool:
-    """Whether the sender's answers to the declaration count, whatever they say."""
-    return any(find_competent(desk, act, case, declaration).may(desk.sender) for act in (ACCEPT, ORDER, INSPECT))
+def may_answer(desk: Desk, case: Case, declaration: Declaration, own: Collection[str] | None = None) -> bool:
+    """Whether the sender's answers to the declaration count, whatever they say; `own` as for `may_judge`."""
+    return any(find_competent(desk, act, case, declaration).may(desk.sender, own) for act in (ACCEPT, ORDER, INSPECT))
 
 
 def own_offices(desk: Desk, case: Case, declaration: Declaration) -> frozenset[str]:
-    """Those of the sender's offices that the consignment concerns; all of a member's that acts by its region."""
-    own = identified(desk.sender, BUREAU)
+    """Those of the sender's offices that the consignment concerns."""
     offices = (find_competent(desk, act, case, declaration).offices for act in (ACCEPT, ORDER, INSPECT))
-    return own & frozenset[str]().union(*offices) or own
+    return identified(desk.sender, BUREAU) & frozenset[str]().union(*offices)
