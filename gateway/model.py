@@ -46,6 +46,19 @@ class Role(StrEnum):
     YARD = "yard"
 
 
+class Level(StrEnum):
+    """Where an office of an authority stands: headquarters (总局), a bureau (直属局) or a branch of one (分支机构)."""
+
+    HQ = "hq"
+    BUREAU = "bureau"
+    BRANCH = "branch"
+
+    @property
+    def rank(self) -> int:
+        """The further up, the less."""
+        return list(Level).index(self)
+
+
 class CredentialKind(StrEnum):
     """What a credential is."""
 
@@ -235,6 +248,12 @@ class Partner:
 
     A class is about products, and says nothing of the enterprise's credit.
     """
+    regions: frozenset[str] = frozenset()
+    """The regions of integration that the office is a member of: some offices are in two (schemas/rules/competence)."""
+    level: Level | None = None
+    """Of an office of the inspection service; None for everybody else."""
+    parent: str = ""
+    """Id of the office above: headquarters of a bureau, the bureau of a branch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +330,9 @@ class Agreement:
     """The implementation guide that its messages are checked by, by its name; empty for what they themselves name."""
     without_declaration: bool = False
     """Whether a transfer or notice of the partner's opens a case of its own where its declaration is not here."""
+    via: str = ""
+    """Id of the partner whose system carries what the partner gets (an office's by headquarters' platform, 转发): it goes
+    over that one's transport, in this agreement's format and under its addresses. Empty where it goes to the partner itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,6 +191,7 @@ def read_catalogue(
         flows.check_gates(book.gates, book.modes)
         flows.check_views(book.views)
         flows.check_feeds(book.feeds)
+        flows.check_competence(book.competence, book.modes)
         flows.check_reports(book.reports)
         flows.check_sampling(book.sampling)
         flows.check_risks(book.risks)

@@ -24,6 +24,7 @@ from gateway.check import (
     acts,
     calendars,
     codes,
+    competence,
     feeds,
     gates,
     modes,
@@ -36,6 +37,7 @@ from gateway.check import (
 from gateway.check.acts import ActRules
 from gateway.check.calendars import Calendar
 from gateway.check.codes import CodeList
+from gateway.check.competence import CompetenceRules
 from gateway.check.feeds import FeedRules
 from gateway.check.gates import GateRules
 from gateway.check.modes import ModeRules
@@ -374,6 +376,8 @@ class Rules:
     """How much of what is drawn is chosen, by plan."""
     risks: RiskRules = field(default_factory=RiskRules)
     """What the watcher looks for."""
+    competence: CompetenceRules = field(default_factory=CompetenceRules)
+    """Which office may do what."""
     _told: dict[tuple[str, frozenset[tuple[str, str]]], str] = field(default_factory=dict, compare=False, repr=False)
     """Words that were found, by kind and tracks: a case stands in few ways, and each of its steps asks for its word."""
 
@@ -426,6 +430,7 @@ class RuleBook:
     reports: Mapping[str, ReportRule] = field(default_factory=dict)
     sampling: Mapping[str, SamplingPlan] = field(default_factory=dict)
     risks: RiskRules = field(default_factory=RiskRules)
+    competence: CompetenceRules = field(default_factory=CompetenceRules)
     _days: dict[date, Rules] = field(default_factory=dict, compare=False, repr=False)
 
     def at(self, day: date) -> Rules:
@@ -453,6 +458,7 @@ class RuleBook:
                 self.reports,
                 self.sampling,
                 self.risks,
+                self.competence,
             )
             if len(self._days) > 1:  # today is in use, and yesterday by what was received before midnight
                 self._days.clear()
@@ -515,6 +521,7 @@ def _load(catalogue: Catalogue, models: tuple[type[RuleSet], ...]) -> RuleBook:
         report_rules.load(catalogue),
         sampling_rules.load(catalogue),
         risk_rules.load(catalogue),
+        competence.load(catalogue),
     )
 
 

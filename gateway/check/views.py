@@ -46,6 +46,8 @@ class View(RuleTable):
 
     en: str = Field(min_length=1)
     zh: str = Field(min_length=1)
+    shared: bool = False
+    """Nobody has it for what it is to the case: it is what a decision shows to those with whom it shares the case."""
     roles: frozenset[Role] = frozenset()
     """It has one of these roles."""
     declares: bool = False

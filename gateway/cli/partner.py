@@ -12,7 +12,7 @@ import typer
 from gateway.cli import output
 
 if TYPE_CHECKING:
-    from gateway.model import Credential, Person
+    from gateway.model import Credential, Partner, Person
     from gateway.store.ports import Store
 
 _COUNTED = ("partners", "agreements", "credentials", "persons")
@@ -54,17 +54,20 @@ def import_(
 
     async def check(store: Store | None) -> Counter[str]:
         totals: Counter[str] = Counter()
+        offices: dict[str, Partner] = {}
         with output.progress("Checking", size) as step:
             entries = read(file, known)
             while chunk := list(islice(entries, _CHUNK)):
                 if store is not None:
                     await _refuse_moved_keys(store, file, [c for e, _ in chunk for c in e.model_credentials()])
                     await _refuse_moved_persons(store, file, [p for e, _ in chunk for p in e.model_persons()])
+                offices |= {e.id: e.partner() for e, _ in chunk if e.level is not None or "bureau" in e.roles}
                 for entry, read_bytes in chunk:
                     credentials = len(entry.keys) + len(entry.credentials)
                     counts = (1, len(entry.agreements), credentials, len(entry.persons))
                     totals.update(dict(zip(_COUNTED, counts, strict=True)))
                     step(read_bytes)
+        await _refuse_misplaced(store, file, offices)
         return totals
 
     # Where there is no store yet, none is made for a file that is not good.
@@ -125,6 +128,20 @@ async def _refuse_moved_persons(store: Store, file: Path, persons: list[Person])
             )
 
 
+async def _refuse_misplaced(store: Store | None, file: Path, offices: dict[str, Partner]) -> None:
+    """The end where an office of `file`, or one that stands below it in the registry, would have no office above it."""
+    from gateway.model import Role
+    from gateway.registry.offices import find_misplaced
+
+    if not offices:
+        return
+    known = {one.id: one for one in await store.partners_with_role(Role.BUREAU)} if store is not None else {}
+    known |= offices
+    concerned = [one for one in known.values() if one.id in offices or one.parent in offices]
+    for office, fault in find_misplaced(concerned, known):
+        output.stop(f"{file}: partner {office}: {fault}")
+
+
 def _noun(credential: Credential) -> str:
     """What people call it."""
     return "key" if credential.kind == "api_key" else credential.kind.replace("_", " ")
@@ -138,7 +155,7 @@ def list_(
 ) -> None:
     """List partners by id; `--json` with their agreements, one partner a line."""
     from gateway.cli.opening import with_store
-    from gateway.model import Agreement, Partner
+    from gateway.model import Agreement
 
     async def work(store: Store) -> list[tuple[Partner, list[Agreement]]]:
         found = await store.partners(after, limit)
@@ -151,19 +168,27 @@ def list_(
             output.as_json_line(_as_dict(partner, agreements))
         return
     output.table(
-        ("id", "name", "roles", "identifiers", "active"),
+        ("id", "name", "roles", "identifiers", "office", "active"),
         (
             (
                 p.id,
                 p.name,
                 " ".join(sorted(p.roles)),
                 " ".join(f"{i.scheme}:{i.value}" for i in p.identifiers),
+                _place(p),
                 "yes" if p.active else "no",
             )
             for p, _ in listed
         ),
         empty="No partners.",
     )
+
+
+def _place(partner: Partner) -> str:
+    """Where an office stands: its level, the office above, and its regions."""
+    above = f"of {partner.parent}" if partner.parent else ""
+    regions = f"in {', '.join(sorted(partner.regions))}" if partner.regions else ""
+    return " ".join(part for part in (partner.level, above, regions) if part)
 
 
 def _as_dict(partner: Any, agreements: list[Any]) -> dict[str, Any]:
@@ -173,6 +198,7 @@ def _as_dict(partner: Any, agreements: list[Any]) -> dict[str, Any]:
     value = asdict(partner)
     value["roles"] = sorted(partner.roles)
     value["acts_for"] = sorted(partner.acts_for)
+    value["regions"] = sorted(partner.regions)
     value["direct_through"] = partner.direct_through.isoformat() if partner.direct_through else None
     value["agreements"] = [{k: v for k, v in asdict(a).items() if k != "partner_id"} for a in agreements]
     return value

@@ -54,6 +54,7 @@ from gateway.decide.facts import (
     WaitingDocument,
 )
 from gateway.decide.figures import FigureBook
+from gateway.decide.parties import acting_office
 from gateway.decide.persons import name_rule
 from gateway.decide.subjects import lay_over
 from gateway.decide.tasks import (
@@ -149,6 +150,8 @@ class Applied:
     """Tallies in which was drawn, as they are then, by plan, stratum and window."""
     draws: tuple[Draw, ...] = ()
     """What was drawn, in order."""
+    office: str = ""
+    """The code of the office that acts; empty where none does."""
 
 
 def apply(desk: Desk, effects: Iterable[Effect], cases: Mapping[str, Case] = MappingProxyType({})) -> Applied:
@@ -204,6 +207,7 @@ class _Changes:
             tuple(self._reports),
             self._lots.tallies,
             tuple(self._lots.draws.values()),
+            acting_office(self._desk.sender, getattr(self._desk.occasion, "document", None)),
         )
 
     def add(self, effect: Effect) -> None:

@@ -6,6 +6,7 @@
     office              inspection offices whose code begins so: 3702 is Qingdao's with all its branches
     customs_office      customs offices whose code begins so
     port                partners at the port, by its UN/LOCODE
+    region              inspection offices that are members of the region
 
 An audience has a name, under which the store keeps the entry; a reader has the names of all audiences that it is of. So a
 page of a feed is a few walks along an index, whoever reads it.
@@ -30,6 +31,7 @@ class Scope(StrEnum):
     OFFICE = "office"
     CUSTOMS_OFFICE = "customs_office"
     PORT = "port"
+    REGION = "region"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ class Audience:
                 return Partner("", "", frozenset({Role.CUSTOMS}), (Identifier(CUSTOMS_OFFICE, self.value),))
             case Scope.PORT:
                 return Partner("", "", frozenset({Role.PORT}), (Identifier(PORT, self.value),))
+            case Scope.REGION:
+                return Partner("", "", frozenset({Role.BUREAU}), regions=frozenset({self.value}))
             case _:
                 return Partner(self.value, "")
 
@@ -85,6 +89,8 @@ def _names(partner: Partner) -> Iterator[str]:
     yield Audience(Scope.PARTNER, partner.id).name
     for role in sorted(partner.roles):
         yield Audience(Scope.ROLE, role.value).name
+    for region in sorted(partner.regions) if Role.BUREAU in partner.roles else ():
+        yield Audience(Scope.REGION, region).name
     for identifier in partner.identifiers:
         scope = _SCOPED.get(identifier.scheme)
         if scope is None:

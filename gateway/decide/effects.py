@@ -160,6 +160,27 @@ class Publish:
     partner_id: str = ""
     """Whose entry it is, where it is one partner's; empty for all who may read the feed."""
     audience: tuple[Audience, ...] = ()
+    view: str = ""
+    """As what all of them see it, where that is not what each of them is to the case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Other offices learn of the case what `view` shows of `document`, by an entry for each audience of the feed.
+
+    Of what a decision shares of one case with one audience by one view, the last counts: it tells how the case stands then.
+    """
+
+    case: str
+    document: Document
+    audience: tuple[Audience, ...]
+    view: str
+    feed: str
+
+    @property
+    def subject(self) -> tuple[object, ...]:
+        """What a later one of the same decision takes the place of."""
+        return self.feed, self.case, self.document.document_type, self.audience, self.view
 
 
 @dataclass(frozen=True, slots=True)
@@ -463,6 +484,7 @@ Effect = (
     | Refuse
     | Alert
     | Publish
+    | Share
     | Wait
     | Attach
     | Grant

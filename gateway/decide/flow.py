@@ -11,6 +11,7 @@ from itertools import combinations
 from typing import Any, TypeVar
 
 from gateway.check.acts import ActRules
+from gateway.check.competence import CompetenceRules
 from gateway.check.feeds import FeedRules
 from gateway.check.gates import GateRules
 from gateway.check.modes import ModeRules
@@ -114,6 +115,8 @@ class Flow:
     """Kinds of numbers that it gives out, by the rules in schemas/rules/numbers."""
     gates: frozenset[str] = frozenset()
     """Acts before which it asks what is still wanted, by the rules in schemas/rules/gates."""
+    competences: frozenset[str] = frozenset()
+    """Acts of which it asks which office may do them, by the rules in schemas/rules/competence."""
     figures: tuple[FigureKind, ...] = ()
     """What it counts; reports are made of it."""
     samples: tuple[SampleKind, ...] = ()
@@ -315,6 +318,19 @@ class Flows:
                     )
                 for need in gate.need:
                     self.tracks.require(who, [(need.track, need.states), *need.waived_when.items()])
+
+    def check_competence(self, rules: CompetenceRules, modes: ModeRules) -> None:
+        """FlowsInvalid where nobody may do an act that a flow asks about, or a rule is about an act or a mode that is none."""
+        asked = frozenset[str]().union(*(flow.competences for flow in self.all))
+        if untold := asked - rules.acts.keys():
+            raise FlowsInvalid(f"nothing in schemas/rules/competence says which office may do the act {min(untold)}")
+        if unasked := rules.acts.keys() - asked:
+            raise FlowsInvalid(f"schemas/rules/competence speaks of the act {min(unasked)}, which no flow asks about")
+        for rule in rules.acts.values():
+            if strangers := rule.modes - modes.modes.keys():
+                raise FlowsInvalid(
+                    f"schemas/rules/competence: {rule.act} is about the mode {min(strangers)}, which schemas/rules/modes does not name"
+                )
 
     def check_views(self, rules: ViewRules) -> None:
         """FlowsInvalid where nothing says who sees a document that a flow takes, or a case that it opens, or on which tracks."""

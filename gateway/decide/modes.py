@@ -13,16 +13,17 @@ from collections.abc import Iterable
 from gateway.check.modes import Mode, ModeRules
 
 
-def choose_mode(
-    rules: ModeRules, direction: str, hs_codes: Iterable[str | None], enterprises: Iterable[str | None]
-) -> Mode:
-    """The mode of a consignment of this direction, with goods under `hs_codes`, of `enterprises` by registration code."""
+def choose_mode(rules: ModeRules, direction: str, hs_codes: Iterable[str | None], *, excluded: bool = False) -> Mode:
+    """The mode of a consignment of this direction, with goods under `hs_codes`.
+
+    `excluded` says that one of its enterprises is on a blacklist.
+    """
     choice = rules.choices[direction]
     chosen = {choice.off}
     for hs_code in hs_codes:
         line = rules.find_listed(hs_code, direction)
         if line is not None:
             chosen.add(line.mode or choice.on[0])
-    if rules.is_blacklisted(enterprises):
+    if excluded:
         chosen.add(choice.blacklisted)
     return max((rules.modes[id_] for id_ in chosen), key=lambda mode: mode.rank)

@@ -1,7 +1,8 @@
 """What is decided once a task's term is over: the office above is asked, and somebody is told.
 
-Which office is above: 370210 -> 370200 -> 370000 -> 000000, the first of these that is a partner of ours. That follows
-how the inspection service's organisation codes are built; a kind whose tasks go elsewhere names the office in its rule.
+Which office is above: the one that the registry names (`parent`); else 370210 -> 370200 -> 370000 -> 000000, the first of
+these that is a partner of ours. That follows how the inspection service's organisation codes are built; a kind whose tasks
+go elsewhere names the office in its rule.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from collections.abc import Iterator
 from gateway.decide.answers import fault
 from gateway.decide.desk import Desk
 from gateway.decide.effects import Alert, Effect, Escalate
-from gateway.decide.facts import CaseById, TaskById
-from gateway.decide.parties import bureau, bureau_questions
+from gateway.decide.facts import CaseById, PartnerById, TaskById
+from gateway.decide.parties import BUREAU, bureau, bureau_questions, identified
 from gateway.model import Task
 
 _UP = "up"
@@ -35,9 +36,18 @@ def escalate(desk: Desk) -> list[Effect]:
 def _find_office(desk: Desk, task: Task) -> str:
     """Who is asked next; empty where nobody is."""
     named = desk.rules.acts.task(task.kind).escalate
-    wanted = list(offices_above(task.office)) if named == _UP else [named] if named else []
+    wanted = [*_registered_above(desk, task.office), *offices_above(task.office)] if named == _UP else [named]
+    wanted = [office for office in wanted if office]
     desk.facts.require(bureau_questions(*wanted))
     return next((office for office in wanted if office != task.office and bureau(desk.facts, office) is not None), "")
+
+
+def _registered_above(desk: Desk, office: str) -> Iterator[str]:
+    """The codes of the office that the registry names above one; none where it names none."""
+    desk.facts.require(bureau_questions(office))
+    own = bureau(desk.facts, office)
+    above = desk.facts[PartnerById(own.parent)] if own is not None and own.parent else None
+    yield from sorted(identified(above, BUREAU)) if above is not None else ()
 
 
 def offices_above(office: str) -> Iterator[str]:

@@ -15,12 +15,24 @@ CUSTOMS_OFFICE = "customs-office"
 """Identifier scheme of customs offices: the 4-digit office code."""
 PORT = "un-locode"
 """Identifier scheme of ports and yards: the UN/LOCODE of the port at which they are."""
+_NAMING = ("organisation", "office", "issuing_organisation", "from_organisation", "to_organisation")
+"""Fields of documents in which an office says who it is; the receiver's last, since it changes a transfer of another's."""
 _ORGANISATION = re.compile(r"[0-9]{6}")
 
 
 def identified(partner: Partner, scheme: str) -> frozenset[str]:
     """All that `partner` goes by in `scheme`."""
     return frozenset(i.value for i in partner.identifiers if i.scheme == scheme)
+
+
+def acting_office(partner: Partner, document: object) -> str:
+    """The code of the office for which `partner` acts by `document`: the one of its own that it names, else its only one.
+
+    Empty where it is no office, or has several and names none.
+    """
+    own = identified(partner, BUREAU)
+    named = (getattr(document, name, None) for name in _NAMING)
+    return next((code for code in named if code in own), "") or (min(own) if len(own) == 1 else "")
 
 
 def bureau(facts: Facts, organisation: str | None) -> Partner | None:

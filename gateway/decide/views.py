@@ -35,7 +35,7 @@ def find_views(rules: ViewRules, partner: Partner, *cases: Viewed) -> frozenset[
 
 def _has(view: View, partner: Partner, cases: Iterable[Viewed]) -> bool:
     """Whether all holds that is said of the view."""
-    if view.roles and view.roles.isdisjoint(partner.roles):
+    if view.shared or (view.roles and view.roles.isdisjoint(partner.roles)):
         return False
     if view.declares and not any(case.partner_id == partner.id for case in cases):
         return False

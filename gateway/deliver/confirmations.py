@@ -133,6 +133,9 @@ class Confirmations:
     async def _settle(self, awaited: Awaited, came: Confirmation) -> Settled:
         """Let a confirmation count."""
         delivery, verdict, detail = awaited.delivery, came.verdict, came.detail
+        if verdict == "delivered" and awaited.key[0] != delivery.partner_id:
+            # Whoever confirms it carries it for the recipient.
+            verdict = "relayed"
         if verdict in STAGES and came.digest and came.digest != delivery.sha256:
             verdict, detail = "deferred", f"The recipient confirmed another digest, {storable(came.digest)}"
         receipts: tuple[NewReceipt, ...] = ()

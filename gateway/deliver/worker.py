@@ -137,7 +137,8 @@ class DeliveryWorker:
         try:
             # As it is now: a mended URL counts for the next attempt.
             agreement = await self._directory.agreement(delivery.partner_id, delivery.agreement_id)
-            came_to = await self._send(delivery, agreement)
+            carrying = await self._find_carrying(delivery, agreement)
+            came_to = await self._send(delivery, carrying)
         except PermanentError as error:
             return self._failed(delivery, "refused", str(error), None)
         except StoreUnavailable as error:  # nothing was sent, and that is nobody's fault who is concerned
@@ -149,8 +150,22 @@ class DeliveryWorker:
             log.exception("sending_crashed", delivery=delivery.id)
             return self._deferred(delivery, agreement, f"{type(error).__name__}: {error}")
         if isinstance(came_to, Awaiting):
-            return self._handed_over(delivery, agreement, came_to)
+            return self._handed_over(delivery, carrying, came_to)
+        if carrying is not agreement and came_to.outcome == "delivered":
+            # The system that serves the addressee has it; whether the addressee has, its own answer will say.
+            came_to = replace(came_to, outcome="relayed")
         return await self._done(delivery, came_to)
+
+    async def _find_carrying(self, delivery: Delivery, agreement: Agreement | None) -> Agreement | None:
+        """The agreement whose transport carries it: the recipient's own, or that of the partner that serves it."""
+        if agreement is None or not agreement.via:
+            return agreement
+        carrying = await self._directory.wanted(agreement.via, delivery.document_type)
+        if carrying is None or carrying.via:
+            raise DeliveryRefused(
+                f"It goes via {agreement.via}, which has no agreement of its own to get a {delivery.document_type}."
+            )
+        return carrying
 
     def _deferred(
         self, delivery: Delivery, agreement: Agreement | None, detail: str, asked: float = 0.0
@@ -194,7 +209,7 @@ class DeliveryWorker:
     def _handed_over(self, delivery: Delivery, agreement: Agreement | None, awaiting: Awaiting) -> AttemptResult:
         """A result that is no delivery yet: the recipient will say by itself whether it has it."""
         assert agreement is not None, "nothing is sent without one"
-        awaits = Awaits(delivery.partner_id, agreement.transport, awaiting.reference, awaiting.until)
+        awaits = Awaits(agreement.partner_id, agreement.transport, awaiting.reference, awaiting.until)
         log.info("delivery_awaits", delivery=delivery.id, partner=delivery.partner_id, until=awaiting.until.isoformat())
         return AttemptResult(
             delivery.id,

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gateway.check.modes import Mode, OfficeKind
-from gateway.check.rulebook import Rules
-from gateway.decide.modes import choose_mode
+from gateway.check.modes import OfficeKind
 from gateway.documents.base import Document
 from gateway.documents.declaration import Declaration
 from gateway.documents.parts import Movement
@@ -34,12 +32,6 @@ def enterprises_of(declaration: Declaration) -> frozenset[str]:
     """The registration codes of the goods' owner and of whoever declares them, as far as they are told."""
     declarant = declaration.declarant.registration_number if declaration.declarant else None
     return frozenset(code for code in (owner_code(declaration)[1], declarant) if code)
-
-
-def mode_of(rules: Rules, declaration: Declaration) -> Mode:
-    """The mode of supervision that what is declared has: which office inspects, what the port does, who may notify."""
-    codes = (goods.hs_code for goods in declaration.goods)
-    return choose_mode(rules.modes, declaration.direction.value, codes, enterprises_of(declaration))
 
 
 def offices_of(declaration: Declaration, kinds: Iterable[OfficeKind]) -> frozenset[str]:

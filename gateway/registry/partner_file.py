@@ -151,6 +151,7 @@ def _transport(name: str, info: ValidationInfo) -> str:
 
 
 Zone = Annotated[str, AfterValidator(_zone)]
+RegionName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,40}$")]
 HsGroup = Annotated[str, StringConstraints(pattern=r"^[0-9]{2,10}$")]
 
 
@@ -199,6 +200,9 @@ class AgreementEntry(Entry):
     without_declaration: bool = Field(
         False, description="Whether its transfers and notices open cases of their own where no declaration is here"
     )
+    via: str = Field(
+        "", pattern=f"{ID}|^$", description="Id of the partner whose system carries it, by an agreement of its own"
+    )
     attempts: int = Field(12, gt=0, le=1000, description="How often a delivery is tried")
     attempt_timeout: float = Field(30.0, ge=0.1, le=600, description="Seconds one attempt may take")
 
@@ -214,8 +218,12 @@ class AgreementEntry(Entry):
         # Separators are found as single bytes, before anything is decoded.
         if self.charset and not self.format.startswith("xml:") and "UNB+ISA*'~".encode(self.charset) != b"UNB+ISA*'~":
             raise ValueError(f"the character set {self.charset} does not hold ASCII as it stands")
-        if self.direction is model.Direction.OUT:
+        if self.via and (self.direction is not model.Direction.OUT or self.options):
+            raise ValueError("via: an outbound agreement names it, and has no options: those of the other one's count")
+        if self.direction is model.Direction.OUT and not self.via:
             self._judge_outbound(Known.of(info).transports)
+        elif self.via and self.format == _ANY:
+            raise ValueError("an outbound agreement names its format")
         return self
 
     def _format_fits(self, catalogue: Catalogue) -> bool:
@@ -281,6 +289,11 @@ class PartnerEntry(Entry):
     supervision_classes: dict[HsGroup, Literal["I", "II", "III"]] = Field(
         default_factory=dict, description="Class of e-supervision by group of goods, the digits HS codes begin with"
     )
+    regions: frozenset[RegionName] = Field(frozenset(), description="Regions that the office is a member of")
+    level: model.Level | None = Field(None, description="Of an inspection office: hq, bureau or branch")
+    parent: str = Field(
+        "", pattern=f"{ID}|^$", description="Id of the office above: headquarters of a bureau, its bureau of a branch"
+    )
     agreements: tuple[AgreementEntry, ...] = Field((), description="What it sends and gets")
     keys: tuple[KeyEntry, ...] = Field((), description="API keys of its software")
     credentials: tuple[CredentialEntry, ...] = Field((), description="Its certificates and keys, and what we show it")
@@ -293,6 +306,21 @@ class PartnerEntry(Entry):
         for person in self.persons:
             if fault := judge_roles({role.name for role in person.roles}, roles):
                 raise ValueError(f"persons: {person.id}: {fault}")
+        return self
+
+    @model_validator(mode="after")
+    def _placed(self) -> PartnerEntry:
+        """That an office says where it stands, that nobody is served via itself, and names an office above it where its level has one."""
+        if any(agreement.via == self.id for agreement in self.agreements):
+            raise ValueError("via: a partner is served via another's system, not via its own")
+        if (self.level is not None or self.regions) and model.Role.BUREAU not in self.roles:
+            raise ValueError("level and regions are an inspection office's: its roles hold bureau")
+        if self.parent and self.level is None:
+            raise ValueError("parent: an office that has one above it says its level")
+        if self.parent and self.level is model.Level.HQ:
+            raise ValueError("parent: nothing is above headquarters")
+        if self.level is model.Level.BRANCH and not self.parent:
+            raise ValueError("parent: a branch names its bureau")
         return self
 
     def partner(self) -> model.Partner:

@@ -17,7 +17,18 @@ from sqlalchemy import Connection, Row, delete, select
 
 from gateway.decide.names import Name
 from gateway.errors import GatewayError
-from gateway.model import Acknowledge, Agreement, Credential, Direction, Identifier, Partner, Person, Role, Strictness
+from gateway.model import (
+    Acknowledge,
+    Agreement,
+    Credential,
+    Direction,
+    Identifier,
+    Level,
+    Partner,
+    Person,
+    Role,
+    Strictness,
+)
 from gateway.store import credentials, persons, registry_audit, tables
 from gateway.store.batch import Batch
 from gateway.store.contract import RegistryChanges
@@ -108,6 +119,9 @@ def _import_partners(batch: Batch, entries: Sequence[Partner]) -> None:
                 entry.active,
                 entry.direct_through.isoformat() if entry.direct_through else "",
                 to_json(dict(entry.supervision_classes)),
+                to_json(sorted(entry.regions)),
+                entry.level.value if entry.level else "",
+                entry.parent,
             ),
             "replace",
         )
@@ -205,6 +219,9 @@ def _partner_from(row: Row[Any]) -> Partner:
         active=row.active,
         direct_through=date.fromisoformat(row.direct_through) if row.direct_through else None,
         supervision_classes=from_json(row.supervision_classes),
+        regions=frozenset(from_json(row.regions)),
+        level=Level(row.level) if row.level else None,
+        parent=row.parent,
     )
 
 

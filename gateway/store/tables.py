@@ -866,6 +866,9 @@ partners = Table(
     _flag("active"),
     _text("direct_through"),
     _text("supervision_classes"),
+    _text("regions"),
+    _text("level"),
+    _text("parent"),
 )
 
 partner_identifiers = Table(

@@ -122,6 +122,10 @@ class Dispatch:
         """Those in hand, by id, for the timeline."""
         self._entries: Mapping[tuple[str, str], Entry] = {}
         """The same of accounts' entries."""
+        self._office = ""
+        """The code of the office that acts, of the decision in hand."""
+        self._shared: Mapping[tuple[object, ...], do.Share] = {}
+        """What of it is shared in the end."""
         self.alerts: list[tuple[do.Alert, InHand]] = []
         """For the log, once they stand: a message that is decided again rings once."""
 
@@ -172,6 +176,10 @@ class Dispatch:
             AccountChange(account, tuple(e for (of, _), e in applied.entries.items() if of == name))
             for name, account in applied.accounts.items()
         )
+        parts = list(parts)
+        self._office = applied.office
+        shared = (effect for part in parts for effect in part.effects if isinstance(effect, do.Share))
+        self._shared = {one.subject: one for one in shared}
         state = MessageState.ACCEPTED
         placed = (pair for part in parts for pair in part.placed())
         for number, (position, effect) in enumerate(placed, 1):
@@ -232,6 +240,8 @@ class Dispatch:
                 )
             case do.Publish():
                 await self._publish(effect, position, message)
+            case do.Share() if self._shared.get(effect.subject) is effect:
+                await self._publish(_published(effect), position, message)
             case do.Attach():
                 if effect.case:
                     self._event(effect.case, message, "attached", details={"waiting": effect.waiting_id})
@@ -259,6 +269,8 @@ class Dispatch:
             details = {"track": moved.track, "from": moved.before, "to": moved.step.state, "event": moved.event}
             if by:
                 details["person"] = by
+            if self._office:
+                details["office"] = self._office
             self._event(case_id, message, "status", reasons, details)
 
     async def _send(self, effect: do.Send, position: str, message: InHand) -> None:
@@ -554,6 +566,21 @@ class Dispatch:
                 details={**(details or {}), **({"reasons": [reason_json(r) for r in reasons]} if reasons else {})},
             )
         )
+
+
+def _published(effect: do.Share) -> do.Publish:
+    """What is shared, as the entry of a feed that it is."""
+    number = getattr(effect.document, "number", None)
+    keys = {"declaration": number} if number else {}
+    return do.Publish(
+        effect.feed,
+        effect.case,
+        effect.document.document_type,
+        effect.document,
+        keys,
+        audience=effect.audience,
+        view=effect.view,
+    )
 
 
 def gather_written(dispatches: Iterable[Dispatch]) -> dict[str, Any]:

@@ -53,6 +53,7 @@ def _faults(catalogue: Catalogue, flows: Flows, day: date, least: Catalogue) -> 
         flows.check_gates(book.gates, book.modes)
         flows.check_views(book.views)
         flows.check_feeds(book.feeds)
+        flows.check_competence(book.competence, book.modes)
         flows.check_reports(book.reports)
         flows.check_sampling(book.sampling)
         flows.check_risks(book.risks)

@@ -60,7 +60,7 @@ def cut_entries(
 
 def _cut(effect: Publish, rules: ViewRules, name: str, reader: Partner, cases: Sequence[Viewed]) -> Cut:
     """What `reader` sees of it."""
-    names = find_views(rules, reader, *cases)
+    names = frozenset({effect.view}) if effect.view else find_views(rules, reader, *cases)
     keys = rules.cut_keys(cases[-1].kind, effect.keys, names) if cases else effect.keys
     return Cut(name, rules.cut(effect.document, names), keys)
 

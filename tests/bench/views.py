@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable
 
 from gateway.decide.gates import find_missing
+from gateway.decide.modes import choose_mode
 from gateway.decide.views import find_views
-from gateway.flows.declared import declaration_of, mode_of
+from gateway.flows.declared import declaration_of, enterprises_of
 from tests.bench.figures import Figure
 from tests.flows.world import BUREAU, FACTORY, PORT, PORT_SIDE, RULES, World, outbound, transfer
 
@@ -31,7 +32,10 @@ def measure() -> dict[str, Figure]:
             RULES.views.cut(declaration, find_views(RULES.views, reader, case, case))
 
     def gates() -> None:
-        find_missing(RULES.gates, "notify", case, mode_of(RULES, declaration).id)
+        codes = [goods.hs_code for goods in declaration.goods]
+        excluded = RULES.modes.is_blacklisted(enterprises_of(declaration))
+        mode = choose_mode(RULES.modes, declaration.direction.value, codes, excluded=excluded)
+        find_missing(RULES.gates, "notify", case, mode.id)
 
     return {"views_us": measure_microseconds(views, each=2), "gates_us": measure_microseconds(gates)}
 

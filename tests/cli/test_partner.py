@@ -321,3 +321,52 @@ def test_toml_with_anything_else_is_refused(tmp_path):
     path.write_text(f"{FILE}\n[[partner]]\n", "utf-8")
     with pytest.raises(ConfigurationInvalid, match="nothing else"):
         list(partner_file.read(path, partner_file.Known(find_transports().options, shipped())))
+
+
+HQ = '[[partners]]\nid = "hq"\nname = "HQ"\nroles = ["bureau"]\nlevel = "hq"\n'
+OFFICE = '[[partners]]\nid = "{id}"\nname = "x"\nroles = ["bureau"]\nregions = ["bohai"]\n{more}\n'
+
+
+def office(id_: str, level: str = "", parent: str = "") -> str:
+    more = [f'{name} = "{value}"' for name, value in (("level", level), ("parent", parent)) if value]
+    return OFFICE.format(id=id_, more="\n".join(more))
+
+
+MISPLACED = [
+    (office("a", "branch"), "a branch names its bureau"),
+    (office("a", "hq", "b"), "nothing is above headquarters"),
+    (office("a", parent="hq"), "says its level"),
+    (office("a", "branch", "nobody"), "there is no partner nobody"),
+    # A branch of headquarters, a bureau of a bureau.
+    (HQ + office("a", "branch", "hq"), "above a branch stands bureau"),
+    (office("b", "bureau") + office("a", "bureau", "b"), "above a bureau stands hq"),
+    # Circles, of one and of two.
+    (office("a", "bureau", "a"), "above a bureau stands hq"),
+    (office("a", "branch", "b") + office("b", "branch", "a"), "above a branch stands bureau"),
+    (office("a").replace('["bureau"]', '["enterprise"]'), "inspection office"),
+]
+
+
+@pytest.mark.parametrize(("file", "why"), MISPLACED)
+def test_an_office_stands_below_one_of_the_level_above(run, tmp_path, file, why):
+    """Whatever is wrong with where an office stands is told, and nothing is imported; circles are a case of it."""
+    (tmp_path / "offices.toml").write_text(file)
+    result = run("partner", "import", tmp_path / "offices.toml")
+    assert result.code != 0
+    assert why in " ".join(result.err.split())
+
+
+def test_offices_are_listed_with_where_they_stand(run, tmp_path):
+    """Levels, offices above and regions come back as they were imported, and an office below keeps its level's parent."""
+    good = HQ + office("qingdao", "bureau", "hq") + office("huangdao", "branch", "qingdao")
+    (tmp_path / "offices.toml").write_text(good)
+    assert run("partner", "import", tmp_path / "offices.toml").code == 0
+    listed = run("partner", "list", "--json").lines
+    assert [(one["id"], one["level"], one["parent"], one["regions"]) for one in listed] == [
+        ("hq", "hq", "", []),
+        ("huangdao", "branch", "qingdao", ["bohai"]),
+        ("qingdao", "bureau", "hq", ["bohai"]),
+    ]
+    # The bureau cannot become a branch while one stands below it.
+    (tmp_path / "moved.toml").write_text(HQ + office("qingdao", "branch", "hq"))
+    assert run("partner", "import", tmp_path / "moved.toml").code != 0

@@ -168,3 +168,22 @@ async def test_a_slow_sending_keeps_its_lease(store: SqlStore) -> None:
         await asyncio.gather(*running, return_exceptions=True)
         await sender.close()
     assert (came, most, (await store.delivery("one")).attempts) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("served", [True, False])
+async def test_what_goes_via_another_is_relayed(store: SqlStore, served: bool) -> None:
+    """A branch's delivery goes to its platform's address, stays the branch's, and is never called delivered by that."""
+    async with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as (url, came):
+        carrying = Agreement("hq-out", "hq", Direction.OUT, "*", "json:x:1", options={"url": url})
+        own = Agreement("ag", "customs", Direction.OUT, "*", "json:x:1", attempts=ATTEMPTS, via="hq")
+        partners = [Partner(one, one, frozenset({Role.BUREAU})) for one in ("hq", "customs")]
+        await store.import_partners(partners, (own, *((carrying,) if served else ())), ())
+        await deliver_later(store, delivery("one", agreement_id="ag"))
+        sender = HttpSender(allow_private=True)
+        found = await rounds(store, sender)
+        await sender.close()
+    stages = [receipt.stage for receipt in await store.receipts_of(["one"])]
+    assert found.partner_id == "customs"
+    # A platform that takes no such documents carries none: the delivery is an operator's then.
+    expected = (1, DeliveryState.RELAYED, [Stage.RELAYED]) if served else (0, DeliveryState.DEAD, [])
+    assert (len(came), found.state, stages) == expected

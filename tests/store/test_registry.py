@@ -18,6 +18,7 @@ from gateway.model import (
     Direction,
     HeldRole,
     Identifier,
+    Level,
     Partner,
     Person,
     Role,
@@ -40,6 +41,9 @@ FIRM = Partner(
     frozenset({"other"}),
     direct_through=date(2026, 1, 1),
     supervision_classes={"2008": "II", "04": "III"},
+    regions=frozenset({"bohai", "rim"}),
+    level=Level.BRANCH,
+    parent="other",
 )
 AGREEMENT = Agreement(
     "firm-in",

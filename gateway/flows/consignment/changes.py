@@ -20,9 +20,9 @@ from gateway.documents.decision import Decision
 from gateway.documents.declaration import Declaration
 from gateway.documents.response import Outcome
 from gateway.documents.transfer import Transfer
+from gateway.flows.competence import inspecting_office
 from gateway.flows.consignment.acceptance import party_of
 from gateway.flows.consignment.cases import keys_of, subject_of
-from gateway.flows.consignment.competence import inspecting_office
 from gateway.flows.consignment.rules import ConsignmentRules
 from gateway.flows.consignment.tracks import Cleared, Inspected, Transferred
 from gateway.flows.declared import declaration_of, find_out

@@ -38,9 +38,9 @@ from gateway.documents.parts import Function
 from gateway.documents.response import Outcome, Response
 from gateway.documents.transfer import Transfer
 from gateway.findings import rejects
+from gateway.flows.competence import ISSUE, find_competent
 from gateway.flows.consignment import validity
 from gateway.flows.consignment.cases import STATUS, find_declared, subject_of
-from gateway.flows.consignment.competence import notifying_offices
 from gateway.flows.consignment.matching import mismatches
 from gateway.flows.consignment.quantities import exceeding
 from gateway.flows.consignment.rules import DeclarationKinds
@@ -53,8 +53,9 @@ from gateway.flows.consignment.undeclared import (
     open_case,
     wait_for_declaration,
 )
-from gateway.flows.declared import declaration_of, is_inbound, mode_of
+from gateway.flows.declared import declaration_of, is_inbound
 from gateway.flows.enterprises import enterprise_questions, tell_enterprises
+from gateway.flows.standing import mode_of
 from gateway.model import Case, Finding, Partner, Role
 
 NOTIFY = "notify"
@@ -148,7 +149,7 @@ def _is_used(case: Case) -> bool:
 def _notice_faults(desk: Desk, notice: ClearanceNotice, case: Case) -> Iterator[Finding]:
     """Why a notice cannot stand: not its bureau's to issue, or more than what was declared and passed."""
     declaration = declaration_of(case)
-    yield from _issuer_faults(desk, notice, declaration)
+    yield from _issuer_faults(desk, notice, case, declaration)
     if _withdrawn(notice):
         return
     if notice.direction is not declaration.direction:
@@ -166,25 +167,27 @@ def _notice_faults(desk: Desk, notice: ClearanceNotice, case: Case) -> Iterator[
     yield from exceeding(notice.goods, most or declaration.goods, desk.rules.code_list("mass_unit"))
     # The notice of an export says by itself that the goods have passed.
     passed = case if is_inbound(case) else moved_on(desk, case, ("inspection", "pass")).case
-    yield from find_missing(desk.rules.gates, NOTIFY, passed, mode_of(desk.rules, declaration).id)
+    yield from find_missing(desk.rules.gates, NOTIFY, passed, mode_of(desk, declaration).id)
 
 
-def _issuer_faults(desk: Desk, notice: ClearanceNotice, declaration: Declaration) -> Iterator[Finding]:
-    """A notice is issued by an office of the consignment that may, in its own name."""
+def _issuer_faults(desk: Desk, notice: ClearanceNotice, case: Case, declaration: Declaration) -> Iterator[Finding]:
+    """A notice is issued by an office that may, in its own name."""
     bureaus = identified(desk.sender, BUREAU)
-    allowed = notifying_offices(declaration, desk.rules)
     concerned = {
         declaration.declaration_organisation,
         declaration.inspection_organisation,
         declaration.purpose_organisation,
     }
     issuing = notice.issuing_organisation
-    if issuing is not None and (issuing not in bureaus or issuing not in concerned):
-        yield fault("decide.sender.not_concerned", "issuing_organisation", issuing)
-    elif issuing is None and bureaus.isdisjoint(concerned):
-        yield fault("decide.sender.not_concerned", value=desk.sender.id)
-    elif allowed.isdisjoint({issuing} if issuing is not None else bureaus):
-        offices = ", ".join(sorted(allowed)) or "–"
+    acting = bureaus if issuing is None else bureaus & {issuing}
+    competent = find_competent(desk, ISSUE, case, declaration)
+    if acting and competent.may(desk.sender, acting):
+        return
+    if acting.isdisjoint(concerned):
+        path = "issuing_organisation" if issuing is not None else ""
+        yield fault("decide.sender.not_concerned", path, issuing or desk.sender.id)
+    else:
+        offices = ", ".join(sorted(competent.offices)) or "–"
         yield fault("decide.clearance.issuer", "issuing_organisation", issuing or "", offices=offices)
 
 
@@ -363,6 +366,7 @@ NOTICES = Flow(
     feeds=(Feed("clearance", frozenset({Role.CUSTOMS})), STATUS),
     tracks=(CLEARANCE,),
     gates=frozenset({NOTIFY}),
+    competences=frozenset({ISSUE}),
     deadlines={validity.NOTICE_ENDS: validity.expire_notice, "undeclared_clearance": _give_up},
     reacts=(On("declaration", "accept", _attach_waiting),),
 )

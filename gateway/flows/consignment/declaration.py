@@ -49,11 +49,11 @@ from gateway.flows.consignment.changes import (
     tell_officers_word,
 )
 from gateway.flows.consignment.kinds import find_kind_faults
-from gateway.flows.consignment.rules import DeclarationKinds
-from gateway.flows.consignment.standing import Standing, find_standing_of, standing_questions
+from gateway.flows.consignment.rules import ConsignmentRules, DeclarationKinds
 from gateway.flows.consignment.tracks import DECLARATION, INSPECTION, Declared
 from gateway.flows.declared import declaration_of, owner_code
 from gateway.flows.enterprises import find_owner, tell_enterprise
+from gateway.flows.standing import Standing, find_halted, find_standing_of, standing_questions
 from gateway.model import Case, Finding, Partner
 
 _OUTCOMES = {
@@ -78,7 +78,7 @@ def decide(desk: Desk) -> list[Effect]:
     desk.facts.require(_questions(desk, declaration))
     owner = find_owner(declaration, desk.facts)
     case, faults = _earlier(desk, declaration)
-    faults = [*_sender_faults(desk, declaration, owner), *faults]
+    faults = [*_sender_faults(desk, declaration, owner), *faults, *_halted_faults(desk, declaration, case)]
     if rejects(faults):
         return refuse(desk, subject_of(declaration), faults)
     match declaration.function, case:
@@ -120,6 +120,22 @@ def _sender_faults(desk: Desk, declaration: Declaration, owner: Partner | None) 
         field, code = owner_code(declaration)
         faults.append(fault("decide.enterprise.not_appointed", field, code))
     return faults
+
+
+def _halted_faults(desk: Desk, declaration: Declaration, case: Case | None) -> list[Finding]:
+    """What an enterprise whose registration is suspended or closed may not do any more: by rule, declare."""
+    if declaration.function is Function.CANCELLATION:
+        act = "cancel"
+    elif case is not None and case.tracks["declaration"] != Declared.REFUSED:
+        act = "change" if declaration.function is not Function.ORIGINAL else ""
+    else:
+        act = "declare"
+    may = desk.rules.of(ConsignmentRules).may_while
+    return [
+        fault("decide.enterprise.halted", "", code, state=state, act=act)
+        for code, state in find_halted(desk, declaration)
+        if act and act not in may[state]
+    ]
 
 
 def _earlier(desk: Desk, declaration: Declaration) -> tuple[Case | None, list[Finding]]:

@@ -35,8 +35,8 @@ from gateway.documents.parts import Function
 from gateway.documents.response import Outcome
 from gateway.documents.values import plain
 from gateway.findings import rejects
+from gateway.flows.competence import INSPECT, may_answer, may_judge
 from gateway.flows.consignment.cases import STATUS, amendment_open, find_declared, subject_of
-from gateway.flows.consignment.competence import answering_offices, judging_offices
 from gateway.flows.consignment.rules import DeclarationKinds
 from gateway.flows.consignment.undeclared import (
     begin_with,
@@ -110,8 +110,7 @@ def _decide_in(desk: Desk, result: InspectionResult, case: Case, task: Task | No
         return refuse(desk, about, [fault("decide.result.other_case", "task", result.task)], case.id)
     declaration = declaration_of(case)
     desk.facts.require(enterprise_questions(case))
-    offices = answering_offices(case, declaration)
-    if result.office not in identified(desk.sender, BUREAU) or result.office not in offices:
+    if not may_answer(desk, case, declaration, {result.office}):
         why = [fault("decide.sender.not_concerned", "office", result.office)]
         return [*refuse(desk, about, why, case.id), Alert("sender", tuple(why), case.id)]
     seen = ("response", derive_id(desk.sender.id, result.document_type, result.number))
@@ -167,7 +166,8 @@ def _find_faults(desk: Desk, result: InspectionResult, case: Case, task: Task | 
     if result.conclusion in _UNDER_WAY:
         return
     kind = desk.rules.of(DeclarationKinds).find(declaration.kind)
-    if result.office not in judging_offices(case, declaration, kind):
+    is_handed_on = kind is not None and kind.transfer == "must"
+    if not may_judge(desk, case, declaration, is_handed_on=is_handed_on, own={result.office}):
         names = {"declared": declaration.kind, "kind": kind.zh if kind else "–"}
         yield fault("decide.result.elsewhere", "office", result.office, **names)
     if not result.inspector and not desk.occasion.actor.person:
@@ -234,6 +234,7 @@ FLOW = Flow(
     ),
     decide=decide,
     feeds=(STATUS,),
+    competences=frozenset({INSPECT}),
     deadlines={"undeclared_inspection_result": _give_up},
     reacts=(On("declaration", "accept", _attach_waiting),),
 )

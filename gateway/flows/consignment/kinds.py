@@ -10,7 +10,7 @@ from gateway.decide.desk import Desk
 from gateway.decide.facts import CasesByKeys
 from gateway.documents.declaration import Declaration
 from gateway.documents.parts import Movement
-from gateway.flows.consignment.competence import receiving_office
+from gateway.flows.competence import receiving_office
 from gateway.flows.consignment.rules import DeclarationKinds
 from gateway.flows.consignment.tracks import Transferred
 from gateway.model import Finding

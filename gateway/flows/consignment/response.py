@@ -21,10 +21,10 @@ from gateway.documents.parts import Movement
 from gateway.documents.response import Outcome, Response
 from gateway.documents.transfer import Transfer
 from gateway.findings import rejects
+from gateway.flows.competence import ACCEPT, INSPECT, ORDER, find_competent, may_answer, may_judge, own_offices
 from gateway.flows.consignment.acceptance import accept_declaration, issue_number
 from gateway.flows.consignment.cases import STATUS, amendment_open, keys_of, subject_of
 from gateway.flows.consignment.changes import find_standing
-from gateway.flows.consignment.competence import answering_offices, judging_offices
 from gateway.flows.consignment.rules import DeclarationKinds
 from gateway.flows.consignment.tracks import Declared
 from gateway.flows.consignment.transfer_changes import CHANGE, WITHDRAWAL, transfer_subject
@@ -125,7 +125,7 @@ def _concerned(desk: Desk, answer: Response, case: Case, declaration: Declaratio
     """Whether the sender is one that the document was sent to."""
     bureaus = identified(desk.sender, BUREAU)
     if answer.document == "declaration":
-        return bool(bureaus & answering_offices(case, declaration))
+        return may_answer(desk, case, declaration)
     if answer.document == "transfer":
         transfer = kept(case, "transfer", Transfer)
         if transfer is None:
@@ -167,9 +167,7 @@ def _on_declaration(
     if happening is None:
         return [Note(case.id, "answered", why)]
     track, event = happening
-    kind = desk.rules.of(DeclarationKinds).find(declaration.kind)
-    if event in ("pass", "fail") and not identified(desk.sender, BUREAU) & judging_offices(case, declaration, kind):
-        elsewhere = (fault("decide.kind.elsewhere", value=declaration.kind, kind=kind.zh if kind else "–"),)
+    if elsewhere := _find_elsewhere(desk, case, declaration, track, event):
         return [Hold(case.id, elsewhere), Alert("status", elsewhere, case.id)]
     implied = moved_on(desk, case, *implied_by(happening))
     taken = moved(desk, implied.case, track, event, why)
@@ -204,6 +202,26 @@ def _on_declaration(
     if amendment_open(case) and event in ("pass", "fail"):
         why = (*why, fault("decide.amendment.overtaken"))
     return [*effects, *find_out_of_customs(case, event, why), *_forward(desk, answer, taken.case, numbered, why)]
+
+
+def _find_elsewhere(desk: Desk, case: Case, declaration: Declaration, track: str, event: str) -> tuple[Finding, ...]:
+    """Why what an office says is another office's to say; nothing where it is its own."""
+    kind = desk.rules.of(DeclarationKinds).find(declaration.kind)
+    is_handed_on = kind is not None and kind.transfer == "must"
+    if event in ("pass", "fail"):
+        if may_judge(desk, case, declaration, is_handed_on=is_handed_on):
+            return ()
+        if is_handed_on:
+            return (fault("decide.kind.elsewhere", value=declaration.kind, kind=kind.zh if kind else "–"),)
+        act = INSPECT
+    else:
+        act = ORDER if track == "inspection" else ACCEPT
+    competent = find_competent(desk, act, case, declaration)
+    if act is not INSPECT and competent.may(desk.sender):
+        return ()
+    rule = desk.rules.competence.acts[act]
+    offices = ", ".join(sorted(competent.offices)) or "–"
+    return (fault("decide.competence.elsewhere", value=desk.sender.id, act=rule.en, act_zh=rule.zh, offices=offices),)
 
 
 def _reasons(taken: Taken) -> tuple[Finding, ...]:
@@ -255,7 +273,7 @@ def _forward(
 
 def _office(desk: Desk, answer: Response, case: Case, declaration: Declaration) -> str:
     """Which of the sender's offices answers: the one that the answer names, else the first that has a part in the case."""
-    own = identified(desk.sender, BUREAU) & answering_offices(case, declaration)
+    own = own_offices(desk, case, declaration)
     return answer.organisation if answer.organisation in own else min(own, default="")
 
 
@@ -349,4 +367,5 @@ FLOW = Flow(
     ),
     decide=decide,
     feeds=(STATUS,),
+    competences=frozenset({ACCEPT, ORDER, INSPECT}),
 )

@@ -15,13 +15,13 @@ from gateway.decide.desk import Alarm, Desk
 from gateway.decide.effects import Ask, Effect
 from gateway.decide.facts import PartnerByIdentifier
 from gateway.decide.flow import Flow, On
-from gateway.decide.parties import BUREAU, CUSTOMS_OFFICE, bureau, bureau_questions, identified
+from gateway.decide.parties import CUSTOMS_OFFICE, bureau, bureau_questions
 from gateway.decide.tasks import TaskKind
 from gateway.documents.clearance import ClearanceNotice
 from gateway.documents.response import Outcome
 from gateway.documents.transfer import Transfer
+from gateway.flows.competence import destination_in_charge, inspecting_office, own_offices
 from gateway.flows.consignment.cases import STATUS, subject_of
-from gateway.flows.consignment.competence import answering_offices, destination_in_charge, inspecting_office
 from gateway.flows.consignment.tracks import Cleared, Transferred
 from gateway.flows.declared import declaration_of
 from gateway.flows.enterprises import enterprise_questions, tell_enterprises
@@ -49,7 +49,7 @@ def tell_failed(desk: Desk, case: Case) -> list[Effect]:
     """The other office and customs learn that they did not; the office that inspects decides what becomes of them."""
     declaration = declaration_of(case)
     why = (fault("decide.inspection.failed", value=declaration.number),)
-    own = identified(desk.sender, BUREAU) & answering_offices(case, declaration)
+    own = own_offices(desk, case, declaration)
     office = destination_in_charge(case, declaration) or min(own, default="") or inspecting_office(declaration) or ""
     asked = Ask(desk.derive("task", FAILED_GOODS.name), FAILED_GOODS.name, case.id, office, reasons=why)
     return [asked, *_tell_offices(desk, case, Outcome.REFUSED, why), *_tell_customs(desk, case, why)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Literal
 
@@ -9,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from gateway.check.calendars import Term
 from gateway.check.rulebook import Code, RuleSet
+from gateway.decide.subjects import CLOSED, SUSPENDED
 from gateway.documents.declaration import Declaration
 
 
@@ -66,8 +68,16 @@ class ConsignmentRules(RuleSet):
     """So many digits of the goods' HS codes no amendment changes once the goods have passed."""
     undeclared_term: TermText
     """How long a transfer or a notice waits for its declaration."""
+    may_while: Mapping[str, frozenset[Literal["declare", "change", "cancel"]]]
+    """By state of an enterprise's registration in which it is not registered, what it may do about declarations."""
     untaken_term: TermText
     """After which both offices are told that a transfer was not taken."""
+
+    @model_validator(mode="after")
+    def _states_told(self) -> ConsignmentRules:
+        if self.may_while.keys() != {SUSPENDED, CLOSED}:
+            raise ValueError(f"may_while says what enterprises may do that are {SUSPENDED}, and that are {CLOSED}")
+        return self
 
     @model_validator(mode="after")
     def _fields_exist(self) -> ConsignmentRules:

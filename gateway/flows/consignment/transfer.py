@@ -25,9 +25,9 @@ from gateway.documents.parts import Function, Movement
 from gateway.documents.response import Outcome
 from gateway.documents.transfer import Transfer
 from gateway.findings import rejects
+from gateway.flows.competence import HAND_ON, find_competent, receiving_office
 from gateway.flows.consignment import validity
 from gateway.flows.consignment.cases import STATUS, find_declared, subject_of
-from gateway.flows.consignment.competence import inspecting_office, receiving_office
 from gateway.flows.consignment.quantities import exceeding
 from gateway.flows.consignment.rules import ConsignmentRules, DeclarationKinds
 from gateway.flows.consignment.tracks import TRANSFER, Transferred
@@ -54,8 +54,9 @@ from gateway.flows.consignment.undeclared import (
     open_case,
     wait_for_declaration,
 )
-from gateway.flows.declared import declaration_of, mode_of
+from gateway.flows.declared import declaration_of
 from gateway.flows.enterprises import enterprise_questions, tell_enterprises
+from gateway.flows.standing import mode_of
 from gateway.model import Case, Finding, Partner, Role
 
 
@@ -92,9 +93,10 @@ def _decide_in(desk: Desk, transfer: Transfer, case: Case) -> list[Effect]:
         why = [fault("decide.sender.not_concerned", "from_organisation", transfer.from_organisation)]
         return refuse(desk, subject, why, case.id)
     declaration = declaration_of(case)
-    issuing = inspecting_office(declaration)
-    if transfer.from_organisation != issuing:
-        why = [fault("decide.transfer.issuer", "from_organisation", transfer.from_organisation, ours=issuing or "–")]
+    handing = find_competent(desk, HAND_ON, case, declaration)
+    if not handing.may(desk.sender, {transfer.from_organisation}):
+        ours = ", ".join(sorted(handing.offices)) or "–"
+        why = [fault("decide.transfer.issuer", "from_organisation", transfer.from_organisation, ours=ours)]
         return refuse(desk, subject, why, case.id)
     if transfer.function is not Function.ORIGINAL and (earlier is None or earlier.number != transfer.number):
         return refuse(desk, subject, [fault("decide.transfer.unknown", "number", transfer.number)], case.id)
@@ -141,7 +143,7 @@ def _disagreements(desk: Desk, transfer: Transfer, declaration: Declaration) -> 
     """Where the transfer does not fit its declaration, or is out of date."""
     if transfer.direction is not declaration.direction:
         yield fault("decide.differs", "direction", transfer.direction, ours=declaration.direction)
-    mode = mode_of(desk.rules, declaration)
+    mode = mode_of(desk, declaration)
     if mode.transfer == "excluded":
         yield fault("decide.mode.no_transfer", mode=mode.en, mode_zh=mode.zh)
     if validity.is_over(desk, transfer.valid_until):
@@ -271,6 +273,7 @@ FLOW = Flow(
     rules=(TransferRules, ConsignmentRules),
     feeds=(Feed("transfer", frozenset({Role.BUREAU})), STATUS),
     tasks=(CHANGE, WITHDRAWAL),
+    competences=frozenset({HAND_ON}),
     deadlines={
         validity.TRANSFER_ENDS: validity.expire_transfer,
         validity.TRANSFER_UNTAKEN: validity.alert_untaken,

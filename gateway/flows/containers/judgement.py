@@ -2,7 +2,7 @@
 
     void     its declaration is withdrawn, or its goods failed                     locked, until an officer opens it
     risk     where it comes from, what is in it, whose it is                       locked, until an officer opens it
-    open     an inspection stands, a change is open, customs or a bureau differs   waits, and is released by itself
+    open     what the gates before a release want, a change that is open           waits, and is released by itself
     clean    none of these                                                         released
 
 What an officer has let pass is no reason any more, until another one is found.
@@ -16,16 +16,24 @@ from gateway.check.rulebook import PortInspection
 from gateway.decide.answers import fault
 from gateway.decide.cases import kept
 from gateway.decide.desk import Desk
+from gateway.decide.gates import find_missing
 from gateway.documents.declaration import Declaration
 from gateway.documents.manifest import Manifest, ManifestContainer
 from gateway.flows.containers.decisions import Ruling, Standing, mark
 from gateway.flows.containers.risks import find_risks
 from gateway.flows.containers.status import ContainerEvent, ContainerStatus, container_step
 from gateway.flows.declared import INSPECTION_ORDER, InspectionOrder
+from gateway.flows.standing import mode_of
 from gateway.model import Case, Finding
 
+RELEASE_CONTAINER = "release_container"
+"""The act before which schemas/rules/gates say what must hold, be it a rule that releases or an officer."""
+ELSEWHERE = "elsewhere"
+"""The waiver that an inspection is which is done elsewhere than at the port."""
 _OVER = ("cancelled", "refused")
 _FAILED = ("failed", "treating", "returned", "destroyed")
+_DIFFERING = ("mismatched", "declined")
+"""States of a notice and of a transfer in which customs, or a bureau, does not agree."""
 _UNDER_WAY = ("ordered", "sampled", "testing")
 
 
@@ -92,9 +100,21 @@ def _find_open(desk: Desk, case: Case, declaration: Declaration, standing: Stand
     order = _find_order(case, declaration, rules)
     if order is not None:
         yield order
-    differs = case.tracks.get("clearance") == "mismatched" or case.tracks.get("transfer") == "declined"
-    if differs and not released:
+    if not released:
+        yield from _find_wanting(desk, case, declaration, told=order is not None)
+
+
+def _find_wanting(desk: Desk, case: Case, declaration: Declaration, *, told: bool) -> Iterator[Finding]:
+    """What the gates want before a rule releases under the mode; of an inspection that is `told` already, nothing more."""
+    waivers = () if told else (ELSEWHERE,)
+    wanting = find_missing(desk.rules.gates, RELEASE_CONTAINER, case, mode_of(desk, declaration).id, waivers=waivers)
+    differs = [one for one in wanting if one.value in _DIFFERING]
+    if differs:
         yield fault("decide.port.differs", value=declaration.number)
+    for finding in wanting:
+        track = finding.args["track"]
+        if not (finding in differs or track == "declaration" or (track == "inspection" and told)):
+            yield finding
 
 
 def _find_order(case: Case, declaration: Declaration, rules: PortInspection) -> Finding | None:

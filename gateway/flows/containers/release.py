@@ -16,6 +16,7 @@ from gateway.decide.parties import BUREAU, identified
 from gateway.documents.release import ContainerAct, ContainerDecision, ReleaseNotice
 from gateway.documents.response import Outcome
 from gateway.findings import rejects
+from gateway.flows.competence import CONTROL, RELEASE, find_competent
 from gateway.flows.containers.decisions import (
     RELEASES,
     Ruling,
@@ -24,8 +25,10 @@ from gateway.flows.containers.decisions import (
     audience_questions,
     standings,
 )
+from gateway.flows.containers.judgement import RELEASE_CONTAINER
 from gateway.flows.containers.status import ContainerEvent, ContainerStatus, container_step
-from gateway.flows.declared import declaration_of, is_inbound, mode_of
+from gateway.flows.declared import declaration_of, is_inbound
+from gateway.flows.standing import mode_of
 from gateway.model import Case, Finding
 
 _ORDERS = {
@@ -34,8 +37,6 @@ _ORDERS = {
     ContainerAct.TREAT: ContainerEvent.TREAT_ORDER,
     ContainerAct.RETURN: ContainerEvent.RETURN_ORDER,
 }
-RELEASE_CONTAINER = "release_container"
-"""The act before which schemas/rules/gates say what must hold."""
 _ORDERED = "order"
 """The mark of an officer's lock, for which no rule has a reason."""
 
@@ -65,7 +66,8 @@ def decide(desk: Desk) -> list[Effect]:
         for case in covering:
             before = _standing(case, unit)
             taken = container_step(before.state, _ORDERS[unit.decision])
-            if notice.organisation != declaration_of(case).port_organisation:
+            act = RELEASE if unit.decision is ContainerAct.RELEASE else CONTROL
+            if not find_competent(desk, act, case, declaration_of(case)).may(desk.sender, {notice.organisation}):
                 place = f"containers[{index}].number"
                 why.append(fault("decide.sender.not_concerned", place, notice.organisation))
             elif taken is None:
@@ -107,7 +109,7 @@ def _after(before: Standing, act: ContainerAct, state: ContainerStatus) -> Stand
 
 def _wanting(desk: Desk, case: Case) -> tuple[Finding, ...]:
     """What even an officer's order does not go past, such as a declaration that is not in force."""
-    mode = mode_of(desk.rules, declaration_of(case))
+    mode = mode_of(desk, declaration_of(case))
     return find_missing(desk.rules.gates, RELEASE_CONTAINER, case, mode.id, waivers={OFFICER})
 
 
@@ -129,4 +131,5 @@ FLOW = Flow(
     decide=decide,
     feeds=(RELEASES,),
     gates=frozenset({RELEASE_CONTAINER}),
+    competences=frozenset({RELEASE, CONTROL}),
 )

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from gateway.check.rulebook import Credit, Epidemic, EpidemicArea, PortInspection
+from gateway.check.rulebook import Epidemic, EpidemicArea, PortInspection
 from gateway.decide import china
 from gateway.decide.answers import fault
 from gateway.decide.desk import Desk
@@ -18,7 +18,7 @@ from gateway.decide.parties import identified
 from gateway.documents.declaration import Declaration
 from gateway.documents.manifest import BillOfLading, Manifest, ManifestContainer
 from gateway.flows.declared import owner_code
-from gateway.flows.enterprises import find_owner
+from gateway.flows.standing import find_standing_of
 from gateway.model import Finding, Partner
 
 PLACE = "un-locode"
@@ -67,11 +67,9 @@ def find_risks(
             for goods in declaration.goods
             if listed.find_listed(goods.hs_code, declaration.direction.value)
         ]
-    _, code = owner_code(declaration)
-    owner = find_owner(declaration, desk.facts)
-    treatment = desk.rules.of(Credit).treatment(owner.credit_grade if owner else "")
-    if listed.is_blacklisted([code]) or treatment in setting.lock_treatments:
-        found.append(fault("decide.port.enterprise", value=code))
+    standing = find_standing_of(desk, declaration)
+    if standing.is_listed or standing.by_grade in setting.lock_treatments:
+        found.append(fault("decide.port.enterprise", value=owner_code(declaration)[1]))
     return tuple(found)
 
 

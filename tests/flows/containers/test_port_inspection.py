@@ -78,7 +78,7 @@ JUDGED = [
         ["decide.port.epidemic"],
     ),
     # Meat is on the import negative list.
-    ({"goods": [{"hs_code": "0202300010"}]}, bill(), "lock", ["decide.port.negative_list"]),
+    ({"goods": [{"hs_code": "0202300010"}]}, bill(), "lock", ["decide.port.negative_list", "decide.gate.wanting"]),
     # Nobody says where it comes from.
     ({"departure_country": None}, bill("BL-1", "53201"), "lock", ["decide.port.origin_unknown"]),
     # A declaration that names no containers covers all of its bill.
@@ -344,7 +344,7 @@ def test_the_blacklist_is_checked_at_the_gate():
     """An enterprise blacklisted after its declaration was accepted does not get its containers."""
     world = declared()
     world.rules = blacklisting("3701000001")
-    assert decisions(world.send(manifest(), PORT)) == {BOX: ("lock", ["decide.port.enterprise"])}
+    assert decisions(world.send(manifest(), PORT)) == {BOX: ("lock", ["decide.port.enterprise", "decide.gate.wanting"])}
 
 
 def test_test_manifests_meet_test_declarations_only():
