@@ -231,6 +231,8 @@ class PortInspection(RuleSet):
     """Empty containers from no epidemic area: released without a declaration, or to be declared as others are."""
     empty_codes: frozenset[str]
     """How manifests say that a container is empty (UN/EDIFACT 8169)."""
+    aboard_codes: frozenset[str] = frozenset()
+    """How manifests say that a container stays on its conveyance (UN/EDIFACT 8249); it is not decided."""
     holding_orders: frozenset[Literal["port", "declared_to", "destination"]]
     """Whose inspection orders (查验指令) hold a container at the port until the goods have passed."""
     holding_assignments: frozenset[Literal["port", "declared_to", "destination"]]

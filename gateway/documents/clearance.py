@@ -35,6 +35,13 @@ class NoticeStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Paper(StrEnum):
+    """What becomes of the paper notice beside the electronic one."""
+
+    CIRCULATED = "circulated"
+    KEPT = "kept"
+
+
 class NoticeGoods(Part):
     """货物: one item of goods that may be released."""
 
@@ -62,6 +69,11 @@ class ClearanceNotice(Document):
     direction: Movement = item("出入境类别", "Inbound or outbound.", source="CIQ AplKind", required=True)
     declaration_number: DeclarationNumber = item("报检号", "Number of the declaration, n15.", required=True)
     status: NoticeStatus = item("状态", "Issued, used or cancelled.", required=True)
+    paper: Paper | None = item(
+        "纸质通关单",
+        "Whether a paper notice circulates beside this one (纸质流转), or is kept (不流转).",
+        source="S0, 8",
+    )
     issued_at: Moment | None = item("签发时间", "When it was issued.", source="UN/EDIFACT 2005=137")
     valid_until: Day | None = item("有效期至", "Last day on which it is valid.", source="UN/EDIFACT 2005=36")
     issuing_organisation: Code | None = item("签发机构", "Bureau that issued it, n6.", source="CIQ OrgCode")

@@ -79,6 +79,11 @@ class ManifestContainer(Part):
     height: Number | None = item("高", "Height, as the sender measures.", source="X12 VID07")
     width: Number | None = item("宽", "Width, as the sender measures.", source="X12 VID08")
     load_status: Code | None = item("重空状态", "Loaded or empty.", source="X12 VID11; UN/EDIFACT 8169")
+    equipment_status: Code | None = item(
+        "设备状态",
+        "What is done with it at the port: discharged, shifted, or it remains on board.",
+        source="UN/EDIFACT 8249",
+    )
     service: Code | None = item("服务方式", "Type of service, such as pier to pier.", source="X12 VID12; TSR")
     goods: tuple[ManifestGoods, ...] = item("货物", "Goods in it.", source="X12 N10", many=True)
 

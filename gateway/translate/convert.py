@@ -236,6 +236,19 @@ def mapped(argument: str) -> Converter:
     return Converter(f"map:{argument}", read, write)
 
 
+def mapped_only(argument: str) -> Converter:
+    """`only:11=release`: as `map`, in a format that is for these values alone; a document with another is not written."""
+    like = mapped(argument)
+
+    def write(value: Any, context: Context) -> str:
+        try:
+            return like.write(value, context)
+        except Unconvertible as error:
+            raise Unconvertible("translate.only", **error.words) from error
+
+    return Converter(f"only:{argument}", like.read, write)
+
+
 def code(argument: str, lists: Lists) -> Converter:
     """`code:country` or `code:country:numeric`: a code list, by the partner's own tables or a fixed column."""
     name, _, fixed = argument.partition(":")
@@ -401,6 +414,7 @@ FACTORIES: dict[str, Factory] = {
     "digits": digits,
     "flag": flag,
     "map": mapped,
+    "only": mapped_only,
     "list": separated,
     "date": date,
     "datetime": datetime,

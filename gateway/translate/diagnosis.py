@@ -157,7 +157,7 @@ def _table(catalogue: Catalogue, format_: str) -> Table | None:
 def _one_way(catalogue: Catalogue, mapping: Mapping) -> Iterator[tuple[Row, str, bool]]:
     """Rows that read what they never write, or cannot write what a document may hold: (row, in words, is a fault)."""
     for row in mapping.rows:
-        if row.kind == "map" and row.field:
+        if row.kind in ("map", "only") and row.field:
             yield from ((row, text, is_fault) for text, is_fault in _map_remarks(mapping, row))
         elif row.kind == "code":
             name, _, column = row.argument.partition(":")
@@ -167,6 +167,10 @@ def _one_way(catalogue: Catalogue, mapping: Mapping) -> Iterator[tuple[Row, str,
                 if without:
                     text = f"{row.converter}: {without} of {len(known.rows)} codes of {name} have none here, and are not written"
                     yield row, text, False
+
+
+_UNWRITTEN = {"map": "is reported where it is dropped", "only": "a document that holds it is not written"}
+"""What becomes of a value that a short list has no code for, by the kind of row."""
 
 
 def _map_remarks(mapping: Mapping, row: Row) -> Iterator[tuple[str, bool]]:
@@ -186,11 +190,11 @@ def _map_remarks(mapping: Mapping, row: Row) -> Iterator[tuple[str, bool]]:
         written = {
             value
             for other in mapping.rows
-            if other.field == row.field and other.kind == "map"
+            if other.field == row.field and other.kind in ("map", "only")
             for value in (pair.partition("=")[2] for pair in other.argument.split(","))
         }
         missing = [value for value in allowed if value not in written]
         if missing and not any(
-            other.field == row.field and other.kind not in ("map", "count") for other in mapping.rows
+            other.field == row.field and other.kind not in ("map", "only", "count") for other in mapping.rows
         ):
-            yield f"{row.field}: {', '.join(missing)} cannot be written, and is reported where it is dropped", False
+            yield f"{row.field}: {', '.join(missing)} cannot be written, and {_UNWRITTEN[row.kind]}", False

@@ -66,6 +66,8 @@ class _Group:
     link: Link | None
     maximum: int
     members: tuple[_Member, ...]
+    stands: bool
+    """Whether it is written without any value: the message must have it, and a row of its own fills what opens it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -162,7 +164,7 @@ def _write_members(group: _Group, values: Values, prefix: str, position: int, ru
             filled |= _write_group(inner, values, prefix, run)
         if member.required and len(run.body) == before:
             run.find("translate.required", prefix.rstrip("."), "", target=member.name)
-    if not filled and group.name:
+    if not filled and group.name and not group.stands:
         # Only its absence is silent: values that were lost in it stay told.
         del run.body[start:]
         run.findings[found:] = [f for f in run.findings[found:] if f.code != "translate.required"]
@@ -391,7 +393,8 @@ def _compile_group(table: Table, use: GroupUse) -> _Group:
     places: dict[int, _Member] = {}
     for index, segments in use.segments.items():
         node = table.nodes[index]
-        compiled = tuple(_compile_segment(table, segment, use) for segment in sorted(segments, key=lambda s: s.first))
+        ordered = sorted(segments, key=lambda segment: segment.first)
+        compiled = tuple(_compile_segment(table, segment, use, alone=len(ordered) == 1) for segment in ordered)
         places[index] = _Member(
             node.tag, compiled, (), node.minimum > 0 and node.tag not in ENVELOPE_TAGS, node.maximum
         )
@@ -400,10 +403,19 @@ def _compile_group(table: Table, use: GroupUse) -> _Group:
         compiled_groups = tuple(_compile_group(table, candidate) for candidate in inner)
         places[group.trigger] = _Member(group.name, (), compiled_groups, group.minimum > 0, group.maximum)
     members = tuple(places[index] for index in sorted(places))
-    return _Group(table.groups[use.group].name, use.list_path, use.link, table.groups[use.group].maximum, members)
+    schema = table.groups[use.group]
+    stands = schema.minimum > 0 and any(
+        cell.kind == "constant" and not _companions(cell, segment)
+        for segments in use.segments.values()
+        for segment in segments
+        if segment.trigger
+        for cell in segment.cells
+    )
+    return _Group(schema.name, use.list_path, use.link, schema.maximum, members, stands)
 
 
-def _compile_segment(table: Table, use: SegmentUse, group: GroupUse) -> _Segment:
+def _compile_segment(table: Table, use: SegmentUse, group: GroupUse, *, alone: bool) -> _Segment:
+    """`alone`: no other use of the group stands at the same place, and could be what a mandatory segment asks for."""
     fixed: dict[tuple[int, int], str] = {}
     for test in (*use.tests, *(group.tests if use.trigger else ())):
         fixed[test.element, test.component] = test.values[0]
@@ -430,8 +442,8 @@ def _compile_segment(table: Table, use: SegmentUse, group: GroupUse) -> _Segment
         width = max((component for at, component in {*fixed, *slots} if at == element), default=0)
         template.append([fixed.get((element, component), "") for component in range(width + 1)])
     node = table.nodes[use.node]
-    alone = not any(need.always for need in required) and (bool(fixed) or not node.elements)
-    constant = use.trigger or (node.minimum > 0 and alone)
+    whole = not any(need.always for need in required) and (bool(fixed) or not node.elements)
+    constant = use.trigger or (node.minimum > 0 and whole and (alone or not cells))
     return _Segment(use, node.tag, template, tuple(cells), tuple(following), tuple(required), constant)
 
 

@@ -42,6 +42,13 @@ BRIEFLY = settings(
 )
 
 
+NEEDED = {
+    "edifact:COREOR:D:99B:UN": frozenset({"containers[].bill_of_lading"}),
+    "edifact:COHAOR:D:99B:UN": frozenset({"containers[]"}),
+}
+"""Fields without which a message has nothing to put where it must have something, though the document may lack them."""
+
+
 @st.composite
 def documents(draw: st.DrawFn, document: str, format_: str) -> Document:
     """Documents whose every value has a place in the format."""
@@ -72,8 +79,9 @@ def _part(model: type[BaseModel], rows: list[Row], prefix: str, mapping: Mapping
                 made = st.lists(made, min_size=1, max_size=2)
         # A value without its unit, or an item of a list without its first field, has no meaning on the wire.
         whole = prefix.endswith(("quantity.", "weight.", "value.")) or (prefix.endswith("[].") and not required)
+        wanted = f"{prefix}{step}" in NEEDED.get(mapping.format, ())
         # UN/EDIFACT has no measure without its unit (C174.6411 is mandatory).
-        needed = model.model_fields[name].is_required() or whole or name == "unit"
+        needed = model.model_fields[name].is_required() or whole or wanted or name == "unit"
         (required if needed else optional)[name] = made
     return st.fixed_dictionaries(required, optional=optional)
 
@@ -123,7 +131,7 @@ def _leaf(row: Row, annotation: Any, mapping: Mapping) -> st.SearchStrategy[Any]
     kind, argument = row.kind, row.argument
     if kind == "code":
         return st.sampled_from(_codes(argument))
-    if kind == "map":
+    if kind in ("map", "only"):
         return st.sampled_from(sorted({pair.partition("=")[2] for pair in argument.split(",")}))
     if kind == "flag":
         return st.booleans()

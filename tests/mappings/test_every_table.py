@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 from gateway import data, findings
 from gateway.catalogue_folders import shipped
 from gateway.documents import MODELS
+from gateway.documents.release import ContainerAct, ReleaseNotice
 from gateway.model import Severity
-from gateway.translate import table
+from gateway.translate import envelope, table
 from tests.mappings import generate, oracle, rig
 
 DOCUMENTS = sorted(path.name for path in data.samples().iterdir() if path.name in MODELS)
@@ -26,7 +28,17 @@ BY_HAND = [
 ]
 REJECTED = [(document, case) for document in DOCUMENTS for case in rig.cases(document, rejected=True)]
 WRITTEN = [(document, path) for document, case in BY_HAND for path in sorted(case.glob("out.*"))]
-WAYS = [(case, key) for document, case in BY_HAND for key in GENERATED if key[0] == document]
+EVERY_WAY = [(case, key) for document, case in BY_HAND for key in GENERATED if key[0] == document]
+CLOSED = [
+    (case, key)
+    for case, key in EVERY_WAY
+    if any(
+        finding.code == "translate.only"
+        for finding in table.load(shipped(), *key).write(rig.expected_document(case), rig.BEIJING).findings
+    )
+]
+"""Documents that say what a format must not be sent with."""
+WAYS = [way for way in EVERY_WAY if way not in CLOSED]
 
 
 def _name(value: object) -> str:
@@ -78,6 +90,25 @@ def test_sample_survives_the_way_through_each_format(case: Path, key: tuple[str,
     read = rig.through(document, mapping)
     assert read.document is not None, read.findings
     assert oracle.of_list(read.document, key[1]) == oracle.of_list(document, key[1])
+
+
+def test_a_release_order_never_lists_what_is_not_released() -> None:
+    """A notice with one container that stays is not written as COREOR at all, and the container is named."""
+    assert [(case.name, key[1]) for case, key in CLOSED] == [
+        (name, "edifact:COREOR:D:99B:UN") for name in ("full", "treatment")
+    ]
+    frame = envelope.Frame("SENDER", "RECIPIENT", "1", at=datetime(2026, 3, 5, tzinfo=UTC))
+    for case, key in CLOSED:
+        document = rig.expected_document(case)
+        rendered = envelope.render(shipped(), document, table.load(shipped(), *key), rig.BEIJING, frame)
+        assert rendered.body == b""
+        only = {(f.place.path, f.value) for f in rendered.findings if f.code == "translate.only"}
+        assert isinstance(document, ReleaseNotice)
+        assert only == {
+            (f"containers[{at}].decision", unit.decision.value)
+            for at, unit in enumerate(document.containers)
+            if unit.decision is not ContainerAct.RELEASE
+        }
 
 
 @pytest.mark.parametrize("key", GENERATED, ids=_name)

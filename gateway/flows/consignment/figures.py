@@ -50,6 +50,7 @@ _DIMS = frozenset(
         "country",
         "transport",
         "agency",
+        "paper",
     }
 )
 _MEASURES = frozenset({"value_usd", "items", "containers"})
@@ -80,6 +81,7 @@ def _dims(case: Case, declaration: Declaration) -> dict[str, str]:
         "country": declaration.departure_country if inbound else declaration.trade_country,
         "transport": declaration.transport.mode if declaration.transport is not None else None,
         "agency": _agency(declaration),
+        "paper": notice.paper.value if notice is not None and notice.paper is not None else None,
     }
     return {name: value for name, value in found.items() if value}
 

@@ -58,7 +58,7 @@ from gateway.flows.containers.decisions import (
 )
 from gateway.flows.containers.judgement import counts, rule_container
 from gateway.flows.containers.review import dispose_containers, end_and_review, hold_ordered, review_containers
-from gateway.flows.containers.risks import find_risks_of_empty, is_discharged_here, is_empty
+from gateway.flows.containers.risks import find_risks_of_empty, is_discharged_here, is_empty, stays_aboard
 from gateway.flows.containers.status import ContainerStatus
 from gateway.flows.declared import declaration_of, is_inbound
 from gateway.model import Case, Finding, Role
@@ -105,7 +105,11 @@ def decide(desk: Desk) -> list[Effect]:
                 fault("decide.port.through", f"{at}.discharge_port", bill.discharge_port, bill=bill.number or "–")
             )
             continue
-        part = manifest.model_copy(update={"bills": (bill,), "function": Function.ORIGINAL})
+        ashore, left_aboard = _without_aboard(desk, bill, at)
+        told += left_aboard
+        if ashore is None:
+            continue
+        part = manifest.model_copy(update={"bills": (ashore,), "function": Function.ORIGINAL})
         matched = list(dict.fromkeys(id_ for key in ordered_keys(bill) for id_ in by_key.get(key, ())))
         valid = [id_ for id_ in matched if counts(declared[id_][0])]
         for case_id in valid:
@@ -199,6 +203,22 @@ def _said(case: Case, number: str) -> tuple[Reason, ...]:
     notice = kept(case, "release", ReleaseNotice)
     units = notice.containers if notice else ()
     return next((unit.reasons for unit in units if unit.number == number), ())
+
+
+def _without_aboard(desk: Desk, bill: BillOfLading, at: str) -> tuple[BillOfLading | None, list[Finding]]:
+    """What of a bill is put ashore here, None where nothing is; and each container that stays on the conveyance, told."""
+    rules = desk.rules.of(PortInspection)
+    aboard = [
+        fault("decide.port.aboard", f"{at}.containers[{n}].equipment_status", unit.number, bill=bill.number or "–")
+        for n, unit in enumerate(bill.containers)
+        if stays_aboard(unit, rules)
+    ]
+    if not aboard:
+        return bill, []
+    left = tuple(unit for unit in bill.containers if not stays_aboard(unit, rules))
+    if not left and not bill.goods:
+        return None, aboard
+    return bill.model_copy(update={"containers": left}), aboard
 
 
 def _without_empties(desk: Desk, part: Manifest, at: str) -> tuple[Manifest | None, list[Ruling]]:

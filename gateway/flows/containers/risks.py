@@ -44,6 +44,11 @@ def is_discharged_here(bill: BillOfLading, port: Partner, rules: PortInspection)
     return to in own if own else to.startswith(rules.home_country)
 
 
+def stays_aboard(unit: ManifestContainer, rules: PortInspection) -> bool:
+    """Whether the container is not put ashore, as the manifest says."""
+    return unit.equipment_status in rules.aboard_codes
+
+
 def is_empty(unit: ManifestContainer, rules: PortInspection) -> bool:
     """Whether nothing is in the container."""
     return unit.load_status in rules.empty_codes and not unit.goods

@@ -68,6 +68,18 @@ def test_each_step_of_an_export_is_counted_once() -> None:
     assert cleared.measures == {"items": 1, "containers": 1, "value_usd": Decimal(5000)}
 
 
+def test_notices_are_counted_by_what_becomes_of_their_paper() -> None:
+    """A notice whose paper circulates and one whose paper is kept are told apart, until their clearance; others say nothing."""
+    for paper in ("circulated", "kept", None):
+        world = World()
+        world.send(outbound(), FACTORY)
+        world.send(transfer(NUMBER), BUREAU)
+        world.send(notice(NUMBER, paper=paper), PORT_SIDE)
+        world.send(entry(NUMBER), CUSTOMS)
+        told = {figure.kind: figure.dims.get("paper") for figure in world.figures}
+        assert told == {"accepted": None, "passed": None, "transferred": None, "notified": paper, "cleared": paper}
+
+
 def test_a_consignment_that_is_cancelled_counts_as_nothing_else() -> None:
     """All that was counted of it is taken back, each fact with its own day; that it was cancelled is counted."""
     world = World()

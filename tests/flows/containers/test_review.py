@@ -9,7 +9,8 @@ import pytest
 
 from gateway.check import rulebook
 from gateway.check.rulebook import EpidemicArea
-from gateway.decide.effects import Alert, Effect, Publish, Send
+from gateway.decide.effects import Alert, Effect, Publish, Respond, Send, Wait
+from gateway.documents import Manifest, Response
 from gateway.flows.containers.decisions import keep_standings, standings, states
 from gateway.flows.containers.status import ContainerStatus
 from gateway.model import Identifier, Role
@@ -313,6 +314,42 @@ def test_what_is_discharged_elsewhere_is_nobodys_undeclared_goods(port, discharg
     assert bool(told(effects)) is ours
     assert bool(of(effects, Alert)) is ours
     assert bool(world.waiting) is ours
+
+
+ABOARD = [
+    # (equipment status by 8249, whether the container is put ashore)
+    ("4", False),  # remains on board
+    ("5", False),  # is shifted on board
+    ("3", True),  # import
+    ("6", True),  # transhipment: ashore until the next vessel has it
+    (None, True),
+]
+
+
+@pytest.mark.parametrize(("status", "ashore"), ABOARD)
+def test_what_remains_on_board_is_nobodys_undeclared_goods(status, ashore) -> None:
+    """A container that stays on the vessel is neither locked nor alerted, and does not wait; those beside it do."""
+    world = World()
+    containers = [{"number": BOX, "equipment_status": status}, {"number": OTHER_BOX}]
+    effects = world.send(manifest(bill("BL-1", "DEHAM") | {"containers": containers}), PORT)
+    assert told(effects).keys() == ({BOX, OTHER_BOX} if ashore else {OTHER_BOX})
+    (waits,) = [effect.document for effect in of(effects, Wait)]
+    assert isinstance(waits, Manifest)
+    assert waits.container_numbers == ((BOX, OTHER_BOX) if ashore else (OTHER_BOX,))
+
+
+def test_a_bill_that_stays_aboard_whole_does_not_wait_and_is_told() -> None:
+    """Nothing of it is decided, though a declaration has it; a manifest that says so forgets what waited."""
+    world = World()
+    aboard = manifest(bill("BL-1", "DEHAM") | {"containers": [{"number": BOX, "equipment_status": "4"}]})
+    world.send(manifest(bill("BL-1", "DEHAM") | {"containers": [{"number": BOX}]}), PORT)
+    assert world.waiting
+    effects = world.send(aboard, PORT)
+    assert not told(effects)
+    assert not world.waiting
+    (answered,) = [effect.document for effect in of(effects, Respond)]
+    assert isinstance(answered, Response)
+    assert [(reason.code, reason.value) for reason in answered.reasons] == [("decide.port.aboard", BOX)]
 
 
 def empty(number: str = BOX) -> dict[str, Any]:
