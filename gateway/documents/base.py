@@ -92,6 +92,10 @@ Text = Annotated[
     ),
 ]
 """Text of any script, without the control characters that XML cannot carry; blanks around it are dropped."""
+Lines = Annotated[
+    str, StringConstraints(min_length=1, max_length=1 << 20, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f\u{fffe}\u{ffff}]*$")
+]
+"""Lines of a file that a program reads, such as TOML: a megabyte of them, as they are."""
 Code = Annotated[
     str, StringConstraints(min_length=1, max_length=35, pattern=r"^[^\s\x00-\x1f\x7f-\x9f\u{fffe}\u{ffff}]+$")
 ]

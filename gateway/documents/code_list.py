@@ -6,18 +6,10 @@ Who maintains a list for all offices proposes a version, another person approves
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import StringConstraints
-
-from gateway.documents.base import Code, Day, Document, Part, Text, item
+from gateway.documents.base import Code, Day, Document, Lines, Part, Text, item
 
 RULES = "rules/"
 """How the name of a list begins that is a set of rules; the name of their kind follows."""
-RuleText = Annotated[
-    str, StringConstraints(min_length=1, max_length=1 << 20, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f\u{fffe}\u{ffff}]*$")
-]
-"""Lines of TOML."""
 
 
 class OtherCode(Part):
@@ -49,7 +41,7 @@ class CodeListVersion(Document):
     complete: tuple[Code, ...] = item("完整代码表", "Tables that the list has all codes of.", many=True)
     codes: tuple[ListedCode, ...] = item("代码", "All codes of the version.", many=True)
     withdrawn: tuple[Code, ...] = item("停用代码", "Codes of the version before that are no more.", many=True)
-    rules: RuleText | None = item("规则内容", "Of a set of rules: what it says, as TOML with one [[set]].")
+    rules: Lines | None = item("规则内容", "Of a set of rules: what it says, as TOML with one [[set]].")
 
     @property
     def rule_kind(self) -> str:

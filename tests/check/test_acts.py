@@ -27,7 +27,7 @@ def test_what_ships_names_the_acts_of_the_trade() -> None:
     """Each in both languages, and each in some role's bundle but what no post does by itself."""
     assert {name: act.zh for name, act in RULES.acts.acts.items()} == {
         "accept": "受理", "review": "审单", "assign": "分派", "inspect": "施检", "draft": "拟证", "make": "缮制",
-        "sign": "签证", "release": "放行", "charge": "计费", "approve": "审批", "supervise": "监督", "audit": "审计",
+        "sign": "签证", "release": "放行", "charge": "计费", "approve": "审批", "propose": "拟订规则及代码表", "supervise": "监督", "audit": "审计",
     }  # fmt: skip
     assert set().union(*(role.acts for role in RULES.acts.roles.values())) == set(RULES.acts.acts)
     FLOWS.check_acts(RULES.acts)

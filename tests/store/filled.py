@@ -283,7 +283,10 @@ def _registry(d: _Dialect, count: int) -> Iterator[str]:
 
     true = d.flag("1 = 1")
     false = d.flag("1 = 0")
-    yield rows("partners", f"{name}, 'Enterprise', '[\"enterprise\"]', '[]', 'en', 'UTC', '', '[]', {true}, '', '{{}}'")
+    yield rows(
+        "partners",
+        f"{name}, 'Enterprise', '[\"enterprise\"]', '[]', 'en', 'UTC', '', '[]', {true}, '', '{{}}', '[]', '', ''",
+    )
     yield rows("partner_identifiers", f"'ciq-registration', {d.hex('i', 10)}, {name}")
     yield rows("partner_roles", f"'enterprise', {name}")
     terms = (

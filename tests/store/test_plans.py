@@ -518,6 +518,7 @@ async def keep_the_registry(store: SqlStore) -> None:
     await store.partner_by(Identifier("ciq-org", "370200"))
     await store.partners("e00000100", 100)
     await store.partners_with_role("customs")
+    assert len(await store.approved_lists()) == await store.approved_count()
     await store.agreements("p-new")
     await store.agreements_of(["p-new", "e00000007"])
     await store.shown_credential("0" * 64)

@@ -31,6 +31,8 @@ _VOID = (Cleared.WITHDRAWN, Cleared.EXPIRED)
 
 def share_summary(desk: Desk, case: Case) -> list[Effect]:
     """The case as it stands now, for the members of its home office's regions; nothing before it has a number."""
+    if "declaration" not in case.documents:  # tracks are named by the trade, and cases of others may stand in them too
+        return []
     declaration = declaration_of(case)
     if not declaration.number:
         return []
