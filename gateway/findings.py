@@ -150,9 +150,12 @@ def read_labels(catalogue: Catalogue) -> Labels:
 
 @cache
 def labels() -> Labels:
-    """The labels that ship, and the words of installed packages. ImportError for a word that is there twice."""
+    """The labels that ship, and the words of installed packages.
+
+    A word that ships stays as it is: what the gateway learns in a new version must not stop a package that had it before.
+    """
     known = read_labels(shipped())
-    return replace(known, words={**known.words, **dict(_brought(WORDS, known.words))})
+    return replace(known, words={**dict(_brought(WORDS, {})), **known.words})
 
 
 _PATH = re.compile(r"[a-z][a-z0-9_]*(\[[0-9]{0,9}\])?(\.[a-z][a-z0-9_]*(\[[0-9]{0,9}\])?)*")

@@ -117,7 +117,7 @@ def test_a_package_and_a_folder_bring_a_system(gateway: GatewayProcess) -> None:
     assert (status, answer["state"]) == (200, "accepted")
     case = case_of(gateway, view)
     assert (case["status"], case["tracks"][0]["state"]) == ("approved", "approved")
-    assert "已批准" in case["tracks"][0]["text"]
+    assert "已核准" in case["tracks"][0]["text"]
     (entry,) = gateway.get("office", "/v1/feeds/fumigations")[1]["items"]
     assert entry["keys"] == {"fumigation": "F-7", "status": "approved"}
     assert gateway.get("office", "/v1/tasks")[1]["items"] == []

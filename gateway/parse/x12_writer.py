@@ -9,14 +9,15 @@ from datetime import datetime
 
 from gateway.errors import ConfigurationInvalid
 from gateway.parse.segments import Delimiters
+from gateway.parse.x12_envelope import GROUPS
 
 DELIMITERS = Delimiters(terminator="~", element="*", component=">", repetition="^")
 """What we write with. X12 has no release character, so what is written must not contain them."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
-FUNCTIONAL_GROUPS = {"309": "AQ", "824": "AG", "997": "FA", "999": "FA"}
-"""GS01 by transaction set; partners differ (309 travels under SO as well), so an agreement may name another."""
+FUNCTIONAL_GROUPS = {name: min(groups) for name, groups in GROUPS.items()}
+"""GS01 by transaction set, as readers take it; of the two under which 309 travels AQ. An agreement may name another."""
 
 
 @dataclass(frozen=True, slots=True)

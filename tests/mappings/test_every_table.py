@@ -94,11 +94,12 @@ def test_sample_survives_the_way_through_each_format(case: Path, key: tuple[str,
 
 def test_a_release_order_never_lists_what_is_not_released() -> None:
     """A notice with one container that stays is not written as COREOR at all, and the container is named."""
-    assert [(case.name, key[1]) for case, key in CLOSED] == [
+    orders = [(case, key) for case, key in CLOSED if key[0] == "release"]
+    assert [(case.name, key[1]) for case, key in orders] == [
         (name, "edifact:COREOR:D:99B:UN") for name in ("full", "treatment")
     ]
     frame = envelope.Frame("SENDER", "RECIPIENT", "1", at=datetime(2026, 3, 5, tzinfo=UTC))
-    for case, key in CLOSED:
+    for case, key in orders:
         document = rig.expected_document(case)
         rendered = envelope.render(shipped(), document, table.load(shipped(), *key), rig.BEIJING, frame)
         assert rendered.body == b""
