@@ -20,26 +20,30 @@ def judge(case: Case, found: Evidence, house: House) -> Iterator[str]:
     """Everything wrong with what became of `case`; nothing where all is as planned."""
     if case.status and found.status != case.status:
         yield f"the consignment is {found.status or 'unknown'}, not {case.status}"
+    for track, state in case.tracks.items():
+        if (stands := found.tracks.get(track, "not begun")) != state:
+            yield f"its {track} is {stands}, not {state}"
+    for kind in case.alerts:
+        if kind not in {alert["alert"] for alert in found.alerts}:
+            yield f"the operator has no alert {kind}"
     for step, payload in zip(case.steps, found.payloads, strict=False):
         if payload["state"] != step.verdict:
             yield f"{step.sample.path} was {payload['state']}, not {step.verdict}"
         yield from _acknowledged(step, payload, house)
     for expected in case.expect:
-        if not any(_is(expected, d, house) for d in found.deliveries.values()):
+        said = list(_said(expected, found, house))
+        if expected.which == "last":
+            said = said[-1:]
+        if not any(expected.says in ("", word) for word in said):
             yield f"no {expected}"
     yield from _proven(found, house)
 
 
-def _is(expected: Expected, delivery: Mapping[str, Any], house: House) -> bool:
-    """Whether `delivery` is what was expected, by what its recipient read in it."""
-    if (expected.partner, expected.document, expected.format) != (
-        delivery["recipient"],
-        delivery["document"],
-        delivery["format"],
-    ):
-        return False
-    held = house.got(expected.partner).get(delivery["id"])
-    return held is not None and expected.says in ("", held["says"])
+def _said(expected: Expected, found: Evidence, house: House) -> Iterator[str]:
+    """What each delivery of the expected kind says, by what its recipient read in it, in order of arrival."""
+    kind = (expected.partner, expected.document, expected.format)
+    wanted = {d["id"] for d in found.deliveries.values() if (d["recipient"], d["document"], d["format"]) == kind}
+    yield from (line["says"] for delivery, line in house.got(expected.partner).items() if delivery in wanted)
 
 
 def _acknowledged(step: Step, payload: Mapping[str, Any], house: House) -> Iterator[str]:

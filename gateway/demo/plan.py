@@ -53,10 +53,13 @@ class Expected:
     format: str
     says: str = ""
     """What it must say, as the partner's own reader found it: a response's outcome, a release's decision."""
+    which: str = ""
+    """`last` where nothing of its kind may have come after it: what the partner goes by in the end."""
 
     def __str__(self) -> str:
         says = f" that says {self.says}" if self.says else ""
-        return f"{self.document} as {self.format}{says} at {self.partner}"
+        which = f" as the {self.which} of its kind" if self.which else ""
+        return f"{self.document} as {self.format}{says} at {self.partner}{which}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,10 @@ class Case:
     status: str = ""
     """Where the consignment must end; empty where none begins."""
     expect: tuple[Expected, ...] = ()
+    tracks: Mapping[str, str] = field(default_factory=dict)
+    """Where tracks of the consignment must stand, beside its status."""
+    alerts: tuple[str, ...] = ()
+    """Kinds of alerts that the operator must have about it."""
 
     @property
     def key(self) -> str:
@@ -164,6 +171,8 @@ def _case(values: Mapping[str, Any], known: Mapping[str, Sample]) -> Case:
         steps=tuple(steps),
         status=values.get("status", ""),
         expect=tuple(Expected(*entry) for entry in values.get("expect", ())),
+        tracks=values.get("tracks", {}),
+        alerts=tuple(values.get("alerts", ())),
     )
 
 

@@ -160,7 +160,7 @@ async def _until(one: Played, watcher: Watcher, house: House, deadline: float, s
         return
     seen, seen_at = -1, 0.0
     while True:
-        one.found = await evidence(watcher, one.case.key, one.payload_ids)
+        one.found = await evidence(watcher, one.case.key, one.payload_ids, alerted=bool(one.case.alerts))
         if len(one.found.receipts) != seen:
             seen, seen_at = len(one.found.receipts), time.monotonic()
         if step is None and not any(judge(one.case, one.found, house)):
@@ -210,6 +210,8 @@ def _report(played: Sequence[Played], figures: dict[str, Any], problems: list[st
                 "title": one.case.title,
                 "number": one.found.number or None,
                 "status": one.found.status or None,
+                "tracks": one.found.tracks,
+                "alerts": [alert["alert"] for alert in one.found.alerts],
                 "payloads": [{"id": p["id"], "state": p["state"]} for p in one.found.payloads],
                 "deliveries": [
                     {name: d[name] for name in ("recipient", "document", "format", "state", "attempts")}

@@ -131,6 +131,8 @@ def timeline(console: Console, case: Case, found: Evidence, problems: Sequence[s
     console.print(Text.assemble("  ", (visible(number), "cyan"), "  ", (visible(state), "bold"), test))
     for row in moved:
         _print(console, row, (row.at - moved[0].at).total_seconds())
+    for alert in found.alerts:
+        console.print(Padding(Text(visible(_alert(alert)), style="yellow"), (0, 0, 0, 2), expand=False))
     for problem in problems:
         console.print(Padding(Text(visible(problem), style="red"), (0, 0, 0, 2), expand=False))
 
@@ -154,6 +156,12 @@ def _print(console: Console, row: Row, seconds: float) -> None:
     if len(row.findings) > _FINDINGS:
         more = f"and {len(row.findings) - _FINDINGS} more"
         console.print(Padding(Text(more, style="yellow"), (0, 0, 0, _MARGIN), expand=False))
+
+
+def _alert(alert: Mapping[str, Any]) -> str:
+    """What the operator is told about the case."""
+    reasons = " ".join(reason["text"] for reason in alert["reasons"])
+    return f"alert to the operator, {alert['alert']}: {reasons}"
 
 
 def _line(finding: Mapping[str, Any]) -> str:

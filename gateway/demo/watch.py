@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
@@ -21,6 +21,9 @@ class Watcher:
         """`key` has the scope `admin`."""
         self._url = url
         self._session = aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"})
+        self._alerts: dict[str, dict[str, Any]] = {}
+        """By the link of their entry on the feed; what stands on a feed stays as it is."""
+        self._read = ""
 
     async def __aenter__(self) -> Self:
         """Nothing is opened before it is needed."""
@@ -41,6 +44,15 @@ class Watcher:
         assert found is not None, "what was answered 202 can be read"
         return found
 
+    async def alerts(self, case_id: str) -> list[dict[str, Any]]:
+        """The operator's alerts about a case, in order, with their reasons in words."""
+        page = await self._get(f"/v1/feeds/alerts?limit=1000&after={self._read}")
+        assert page is not None, "the operator's feed is there, if empty"
+        self._read = page["next"]
+        for entry in page["items"]:
+            self._alerts[entry["link"]] = await self._get(entry["link"]) or {}
+        return [alert for alert in self._alerts.values() if alert.get("case") == case_id]
+
     async def _get(self, path: str) -> dict[str, Any] | None:
         async with self._session.get(f"{self._url}{path}") as answer:
             if answer.status == 404:
@@ -56,6 +68,8 @@ class Evidence:
 
     case: Mapping[str, Any] | None
     payloads: list[Mapping[str, Any]]
+    alerts: Sequence[Mapping[str, Any]] = ()
+    """The operator's alerts about it, where they were asked for."""
     receipts: list[dict[str, Any]] = field(init=False)
     """Receipts as they were written, in log order, with their `index`."""
     deliveries: dict[str, Mapping[str, Any]] = field(init=False)
@@ -75,6 +89,11 @@ class Evidence:
         return str(self.case["status"]) if self.case else ""
 
     @property
+    def tracks(self) -> dict[str, str]:
+        """Where each track of the consignment stands that anything has moved."""
+        return {track["name"]: track["state"] for track in self.case["tracks"]} if self.case else {}
+
+    @property
     def number(self) -> str:
         """The declaration number; empty before it is issued."""
         numbers = self.case["keys"].get("declaration", []) if self.case else []
@@ -90,10 +109,11 @@ class Evidence:
         return datetime.fromisoformat(receipt["at"])
 
 
-async def evidence(watcher: Watcher, key: str, payload_ids: list[str]) -> Evidence:
-    """What is known by now."""
+async def evidence(watcher: Watcher, key: str, payload_ids: list[str], *, alerted: bool = False) -> Evidence:
+    """What is known by now; with the operator's alerts where the case is one that must be `alerted`."""
     case = await watcher.case(key) if key else None
-    return Evidence(case, [await watcher.payload(p) for p in payload_ids])
+    alerts = await watcher.alerts(case["id"]) if case and alerted else ()
+    return Evidence(case, [await watcher.payload(p) for p in payload_ids], alerts)
 
 
 def _deliveries(view: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -23,6 +23,8 @@ class Behaviour(Enum):
     """The bureau refuses: in review the declaration, later the goods."""
     EXCLUDE = "EXC"
     """The bureau hands over what the rules exclude from electronic transfer."""
+    DESTINATION = "DST"
+    """The port's bureau hands an import over to the destination's, which will examine it."""
     MISMATCH = "MIS"
     """Customs reports goods that differ from the notice."""
     CORRECT = "COR"

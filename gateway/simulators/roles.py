@@ -76,19 +76,26 @@ class Bureau:
             await self._respond(partner, declaration, "received", INSPECTION_ORDERED, "ordered")
         if asked is Behaviour.HOLD:
             return
+        if asked is Behaviour.DESTINATION:
+            # Customs may let the goods in before they are examined where they are going.
+            await self._hand_over(partner, declaration)
+            await self._notify(partner, declaration)
+            return
         await self._respond(partner, declaration, "released", RELEASED)
         if declaration["direction"] == "inbound":
             await self._notify(partner, declaration)
         else:
-            number = f"T{declaration['number']}"
-            own = self._own(partner, declaration["inspection_organisation"])
-            excluded = asked is Behaviour.EXCLUDE
-            await partner.report_json(
-                number, "transfer", transfer_document(declaration, number, own, excluded=excluded)
-            )
+            await self._hand_over(partner, declaration)
+
+    async def _hand_over(self, partner: Partner, declaration: Values) -> None:
+        """Hand a consignment over to the bureau that it goes to."""
+        number = f"T{declaration['number']}"
+        own = self._own(partner, declaration["inspection_organisation"])
+        excluded = behaviour(declaration["contract_number"]) is Behaviour.EXCLUDE
+        await partner.report_json(number, "transfer", transfer_document(declaration, number, own, excluded=excluded))
 
     async def _take_over(self, partner: Partner, transfer: Values) -> None:
-        """Take a transferred consignment over, and issue its clearance notice."""
+        """Take a transferred consignment over; an export is let out by whom it is handed to, with a clearance notice."""
         number = f"taken-{transfer['number']}"
         answer = {
             "id": number,
@@ -98,7 +105,8 @@ class Bureau:
             "outcome": "accepted",
         }
         await partner.report_json(number, "response", answer)
-        await self._notify(partner, {**transfer, "number": transfer["declaration_number"]})
+        if transfer["direction"] == "outbound":
+            await self._notify(partner, {**transfer, "number": transfer["declaration_number"]})
 
     async def _respond(
         self, partner: Partner, declaration: Values, outcome: str, code: str, what: str = "", why: str = ""

@@ -51,9 +51,11 @@ def declaration_values(values: Values) -> Values:
 
 
 def transfer_values(values: Values) -> Values:
-    """A transfer as a port's bureau got it, from XML or JSON."""
+    """A transfer as the bureau that it goes to got it, from XML, JSON or SANCRT."""
     if _is_json(values):
         return {**values, "goods": [_json_goods(item) for item in values.get("goods", [])]}
+    if values["kind"] == "SANCRT":
+        return _sancrt_values(values)
     return {
         "number": find(values, "Number"),
         "function": find(values, "Function"),
@@ -70,6 +72,34 @@ def transfer_values(values: Values) -> Values:
             for n, item in enumerate(_listed(values.get("Goods")), 1)
         ],
     }
+
+
+def _sancrt_values(values: Values) -> Values:
+    """A transfer as SANCRT: goods from LIN on, and before them what is about all of it."""
+    transfer: Values = {
+        "number": values.get("number", ""),
+        "function": "",
+        "declaration_number": values["references"].get("AAE", ""),
+        "direction": "",
+        "contract_number": values["references"].get("CT", ""),
+        "goods": [],
+    }
+    goods = transfer["goods"]
+    for segment in values["segments"]:
+        match segment:
+            case [["BGM"], _, _, [function, *_], *_]:
+                transfer["function"] = function
+            case [["CST"], _, [("22" | "23") as code, "109", *_], *_] if not goods:
+                transfer["direction"] = _DIRECTIONS[code]
+            case [["LIN"], [number], *_]:
+                goods.append({"sequence_number": int(number), "hs_code": None, "name": None, "quantity": None})
+            case [["CST"], _, [hs_code, *_], *_] if goods:
+                goods[-1]["hs_code"] = hs_code
+            case [["IMD"], *_, [_, _, _, name, *_]] if goods:
+                goods[-1]["name"] = name
+            case [["QTY"], ["1", value, unit, *_], *_] if goods:
+                goods[-1]["quantity"] = {"value": value, "unit": unit}
+    return transfer
 
 
 def notice_values(values: Values) -> Values:

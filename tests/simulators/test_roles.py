@@ -15,7 +15,7 @@ from gateway.simulators.partner import Partner, Settings
 from gateway.simulators.readers import summary
 from gateway.simulators.roles import answer_of
 from gateway.simulators.ways import Take
-from gateway.simulators.wire import notice_values
+from gateway.simulators.wire import notice_values, transfer_values
 
 DECLARATION = {
     "direction": "outbound",
@@ -123,6 +123,36 @@ async def test_port_bureau_takes_over_and_notifies(played: Any) -> None:
     assert (taken["document"], taken["number"], taken["outcome"]) == ("transfer", "T1", "accepted")
     assert notice["kind"] == "ClearanceNotice"
     assert (notice["Number"], notice["CustomsOffice"]) == ("370800226000001000", "4227")
+
+
+async def test_destination(played: Any) -> None:
+    """DST hands an import over to its destination's bureau, and customs has the notice before anything is examined."""
+    document = {**DECLARATION, "direction": "inbound", "contract_number": "DST-1", "customs_office": "4227"}
+    accepted, transfer, notice = await played("bureau", "declaration", document)
+    assert (accepted["outcome"], notice["kind"]) == ("accepted", "ClearanceNotice")
+    assert (transfer["direction"], transfer["to_organisation"]) == ("inbound", "370200")
+
+
+async def test_destination_takes_over_without_a_notice(played: Any) -> None:
+    """Who gets an import by transfer only takes it over: its notice was issued at the port."""
+    transfer = {**DECLARATION, "number": "T1", "declaration_number": "370200126000001", "direction": "inbound"}
+    (taken,) = await played("bureau", "transfer", {**transfer, "contract_number": "DST-1"})
+    assert (taken["document"], taken["outcome"]) == ("transfer", "accepted")
+
+
+SANCRT = sorted(data.samples().glob("transfer/*/out.edi"))
+
+
+@pytest.mark.skipif(not SANCRT, reason="no sample shows a transfer as SANCRT")
+@pytest.mark.parametrize("path", SANCRT, ids=lambda p: p.parent.name)
+def test_a_bureau_reads_sancrt_as_the_document_says(path: Path) -> None:
+    """From SANCRT the stranger's reader finds the same transfer and goods as the canonical document holds."""
+    found = transfer_values(summary(path.read_bytes()))
+    document = json.loads((path.parent / "document.json").read_bytes())
+    for name in ("number", "function", "direction", "declaration_number"):
+        assert found[name] == document[name], name
+    wanted = [(g["hs_code"], g.get("name"), g.get("quantity")) for g in document["goods"]]
+    assert [(g["hs_code"], g["name"], g["quantity"]) for g in found["goods"]] == wanted
 
 
 @pytest.mark.parametrize(
