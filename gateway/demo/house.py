@@ -144,6 +144,7 @@ class House:
             "folder": str(folder),
             "gateway": self.url,
             "key": self.key_of(name),
+            "officer_key": next((key["key"] for key in partner.get("keys", ()) if key.get("person_id")), ""),
             "exchange": str(self.folder / "exchange" / name),
             "organisations": [i["value"] for i in partner.get("identifiers", ()) if i["scheme"] in _CODES],
             **SIMULATED[name],

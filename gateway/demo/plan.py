@@ -70,7 +70,10 @@ class Step:
     sender: str
     file: Path
     when: str = ""
-    """Sent once the case has this status, or `delivered`: once all before it is; at once where empty."""
+    """Sent once the case has this status, or a track this state (`transfer=taken`); `delivered`: once all before it is.
+
+    At once where empty.
+    """
     verdict: str = "accepted"
     """What the gateway must make of it: accepted, rejected or held."""
     replace: Mapping[str, str] = field(default_factory=dict)

@@ -195,7 +195,8 @@ def _ready(one: Played, step: Step) -> bool:
     """Whether the time for `step` has come."""
     if step.when == "delivered":
         return one.found.complete and all(p["state"] != "received" for p in one.found.payloads)
-    return one.found.status == step.when
+    track, _, state = step.when.rpartition("=")
+    return (one.found.tracks.get(track) if track else one.found.status) == state
 
 
 def _report(played: Sequence[Played], figures: dict[str, Any], problems: list[str], house: House) -> dict[str, Any]:

@@ -25,6 +25,8 @@ class Behaviour(Enum):
     """The bureau hands over what the rules exclude from electronic transfer."""
     DESTINATION = "DST"
     """The port's bureau hands an import over to the destination's, which will examine it."""
+    CHANGE = "CHG"
+    """The port's bureau takes a transfer over, and waits for a change of it before it issues the notice."""
     MISMATCH = "MIS"
     """Customs reports goods that differ from the notice."""
     CORRECT = "COR"

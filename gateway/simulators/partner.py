@@ -37,6 +37,8 @@ class Settings:
     """`pushed` (HTTP both ways), `fetching` (HTTP, reads its inbox feed) or `folders`."""
     gateway: str = ""
     key: str = ""
+    officer_key: str = ""
+    """The key of its officer, who decides what is asked of its office; no system may."""
     port: int = 0
     """Where `pushed` listens; 0 takes a free one."""
     exchange: Path | None = None
@@ -71,6 +73,7 @@ class Partner:
         self.settings = settings
         self._answer = answer
         self._way = way_of(settings)
+        self._officer = Client(settings.gateway, settings.officer_key) if settings.officer_key else None
         self._got = 0
         self._work: set[asyncio.Task[None]] = set()
 
@@ -78,9 +81,13 @@ class Partner:
         """Serve until cancelled; the address to be pushed to is the one line of output."""
         for box in ("outgoing", "sent", "receipts", "inbox"):
             (self.settings.folder / box).mkdir(parents=True, exist_ok=True)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._way.run(self._take, _announce))
-            group.create_task(self._send_outgoing())
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._way.run(self._take, _announce))
+                group.create_task(self._send_outgoing())
+        finally:
+            if self._officer is not None:
+                await self._officer.close()
 
     def _take(self, arrival: Arrival) -> None:
         """Keep one arrival, and begin to answer it."""
@@ -155,6 +162,22 @@ class Partner:
             "document": {k: v for k, v in document.items() if v not in (None, "", [])},
         }
         await self.report(name, json.dumps(message, ensure_ascii=False).encode())
+
+    async def decide(self, kind: str, option: str) -> None:
+        """Let its officer decide, by `option`, every task of a kind that waits for its office."""
+        if self._officer is None:
+            return
+        page = await self._officer.get("/v1/tasks")
+        for task in page["items"] if page else ():
+            if task["kind"] != kind:
+                continue
+            document = {"task": task["id"], "option": option, "task_version": task["version"], "office": task["office"]}
+            message = {"format": "json:decision:1", "reference": f"{option}-{task['id'][-20:]}", "document": document}
+            body = json.dumps(message).encode()
+            file = self.keep("sent", f"{kind}-{task['id']}", body)
+            accepted = await self._officer.post(file.name, body)
+            self.keep("receipts", file.name, json.dumps(accepted, ensure_ascii=False).encode())
+            await self._officer.settled(accepted["id"])
 
 
 def way_of(settings: Settings) -> Way:

@@ -18,6 +18,7 @@ from gateway.simulators.wire import (
     entry_document,
     notice_values,
     notice_xml,
+    response_values,
     transfer_document,
     transfer_values,
 )
@@ -25,7 +26,7 @@ from gateway.simulators.wire import (
 REVIEW_PASSED, REVIEW_FAILED, INSPECTION_ORDERED, RELEASED = "1100", "1101", "1500", "2000"
 """The inspection service's response codes."""
 
-CANCELLATION, REPLACEMENT, ORIGINAL = "1", "5", "9"
+CANCELLATION, CHANGE, REPLACEMENT, ORIGINAL = "1", "4", "5", "9"
 """Message functions, UN/EDIFACT 1225."""
 
 CHINA = timezone(timedelta(hours=8))
@@ -43,6 +44,8 @@ class Bureau:
         """The number of each consignment whose declaration it has dealt with, by the declarer's own reference."""
         self._issued = 900_000
         """Its own numbers begin here, far above those that the gateway gives out."""
+        self._unchanged: dict[str, Values] = {}
+        """What it has taken over and waits for a change of, by the transfer's number."""
 
     async def __call__(self, partner: Partner, values: Values) -> None:
         """Answer one document."""
@@ -51,6 +54,8 @@ class Bureau:
                 await self._judge(partner, declaration_values(values))
             case "transfer":
                 await self._take_over(partner, transfer_values(values))
+            case "response":
+                await self._go_on(partner, response_values(values))
 
     async def _judge(self, partner: Partner, declaration: Values) -> None:
         """Accept or refuse a declaration; accepted goods are inspected, released and handed on."""
@@ -96,6 +101,8 @@ class Bureau:
 
     async def _take_over(self, partner: Partner, transfer: Values) -> None:
         """Take a transferred consignment over; an export is let out by whom it is handed to, with a clearance notice."""
+        if transfer.get("function") == CHANGE:
+            return  # it has agreed to that
         number = f"taken-{transfer['number']}"
         answer = {
             "id": number,
@@ -104,8 +111,20 @@ class Bureau:
             "declaration_number": transfer["declaration_number"],
             "outcome": "accepted",
         }
+        waits = behaviour(transfer["contract_number"]) is Behaviour.CHANGE
+        if waits:
+            self._unchanged[transfer["number"]] = transfer
         await partner.report_json(number, "response", answer)
-        if transfer["direction"] == "outbound":
+        if transfer["direction"] == "outbound" and not waits:
+            await self._notify(partner, {**transfer, "number": transfer["declaration_number"]})
+
+    async def _go_on(self, partner: Partner, told: Values) -> None:
+        """Agree to another bureau's change of a transfer; let out what it waited to change itself."""
+        if told["document"] != "transfer":
+            return
+        if told["outcome"] == "held":
+            await partner.decide("transfer_change", "agree")
+        elif told["outcome"] == "accepted" and (transfer := self._unchanged.pop(told["number"], None)):
             await self._notify(partner, {**transfer, "number": transfer["declaration_number"]})
 
     async def _respond(

@@ -74,6 +74,13 @@ def transfer_values(values: Values) -> Values:
     }
 
 
+def response_values(values: Values) -> Values:
+    """What a response is about and says, from XML or JSON."""
+    if _is_json(values):
+        return {name: values.get(name, "") for name in ("document", "number", "outcome")}
+    return {name: find(values, name.capitalize()) for name in ("document", "number", "outcome")}
+
+
 def _sancrt_values(values: Values) -> Values:
     """A transfer as SANCRT: goods from LIN on, and before them what is about all of it."""
     transfer: Values = {

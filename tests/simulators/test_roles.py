@@ -46,7 +46,7 @@ class Memory:
 
 @pytest.fixture
 def played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """What a role reports when it gets a document."""
+    """What a role reports when it gets documents of a type, or of the type that each of them names."""
 
     async def play(role: str, document_type: str, *documents: dict[str, Any], **settings: Any) -> list[dict[str, Any]]:
         way = Memory()
@@ -56,8 +56,9 @@ def played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any
         answer = answer_of(role)
         one = Partner(Settings(role, role, tmp_path, organisations=("370800",), **settings), answer)
         for document in documents:
-            body = json.dumps({"format": f"json:{document_type}:1", "document": document}).encode()
-            await answer(one, {**summary(body), "document_type": document_type})
+            kind = document.get("document_type", document_type)
+            body = json.dumps({"format": f"json:{kind}:1", "document": document}).encode()
+            await answer(one, {**summary(body), "document_type": kind})
         return way.sent
 
     return play
@@ -138,6 +139,20 @@ async def test_destination_takes_over_without_a_notice(played: Any) -> None:
     transfer = {**DECLARATION, "number": "T1", "declaration_number": "370200126000001", "direction": "inbound"}
     (taken,) = await played("bureau", "transfer", {**transfer, "contract_number": "DST-1"})
     assert (taken["document"], taken["outcome"]) == ("transfer", "accepted")
+
+
+async def test_a_change_is_waited_for(played: Any) -> None:
+    """CHG takes a transfer over, and lets the goods out only when its change was accepted, once."""
+    transfer = {**DECLARATION, "document_type": "transfer", "function": "9", "number": "T1", "contract_number": "CHG-1"}
+    told: dict[str, Any] = {"document_type": "response", "document": "transfer", "number": "T1"}
+    documents = [
+        transfer,
+        {**told, "outcome": "held"},
+        {**told, "outcome": "accepted"},
+        {**told, "outcome": "accepted"},
+    ]
+    sent = await played("bureau", "", *({**one, "declaration_number": "370800226000001"} for one in documents))
+    assert [str(one["kind"]) for one in sent] == ["json:response:1", "ClearanceNotice"]
 
 
 SANCRT = sorted(data.samples().glob("transfer/*/out.edi"))
