@@ -94,6 +94,8 @@ class Case:
     expect: tuple[Expected, ...] = ()
     tracks: Mapping[str, str] = field(default_factory=dict)
     """Where tracks of the consignment must stand, beside its status."""
+    zh: str = ""
+    """Its title in Chinese."""
     alerts: tuple[str, ...] = ()
     """Kinds of alerts that the operator must have about it."""
 
@@ -175,6 +177,7 @@ def _case(values: Mapping[str, Any], known: Mapping[str, Sample]) -> Case:
         status=values.get("status", ""),
         expect=tuple(Expected(*entry) for entry in values.get("expect", ())),
         tracks=values.get("tracks", {}),
+        zh=values["zh"],
         alerts=tuple(values.get("alerts", ())),
     )
 
@@ -187,7 +190,7 @@ def _alone(path: str, known: Mapping[str, Sample]) -> Case:
     verdict = "rejected" if faulty else "accepted"
     name = path.partition("/")[2].replace("_", "-")
     step = Step(sample, sample.sender, sample.file, verdict=verdict)
-    return Case(name, f"Sample {path}, as it stands", "", (step,))
+    return Case(name, f"Sample {path}, as it stands", "", (step,), zh=f"样例 {path}，原样发送")
 
 
 def _digits(text: str, name: str) -> str:

@@ -177,7 +177,7 @@ def _write_index(house: House, played: Sequence[Played]) -> None:
     """Say in the folder itself what lies where."""
     cases = [
         f"| {one.case.name} | {one.found.number or '–'} | "
-        f"{one.found.status or ', '.join(p['state'] for p in one.found.payloads)} | {one.case.title} |"
+        f"{one.found.status or ', '.join(p['state'] for p in one.found.payloads)} | {one.case.title} {one.case.zh} |"
         for one in played
     ]
     (house.folder / INDEX).write_text(_INDEX.format(folder=house.folder, cases="\n".join(cases)), "utf-8")
@@ -209,6 +209,7 @@ def _report(played: Sequence[Played], figures: dict[str, Any], problems: list[st
             {
                 "name": one.case.name,
                 "title": one.case.title,
+                "title_zh": one.case.zh,
                 "number": one.found.number or None,
                 "status": one.found.status or None,
                 "tracks": one.found.tracks,

@@ -125,6 +125,8 @@ def timeline(console: Console, case: Case, found: Evidence, problems: Sequence[s
     title.add_column()
     mark = Text("✘", style="bold red") if problems else Text("✔", style="bold green")
     title.add_row(mark, Text(case.title, style="bold"))
+    if case.zh:
+        title.add_row("", Text(case.zh))
     console.print()
     console.print(title)
     test = f"   test number {case.test}" if case.test else ""

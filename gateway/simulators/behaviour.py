@@ -27,6 +27,8 @@ class Behaviour(Enum):
     """The port's bureau hands an import over to the destination's, which will examine it."""
     CHANGE = "CHG"
     """The port's bureau takes a transfer over, and waits for a change of it before it issues the notice."""
+    LISTED = "LST"
+    """The producing area's bureau issues a notice for goods that are the port's to let out, before it hands them over."""
     MISMATCH = "MIS"
     """Customs reports goods that differ from the notice."""
     CORRECT = "COR"

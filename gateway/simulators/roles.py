@@ -87,9 +87,9 @@ class Bureau:
             await self._notify(partner, declaration)
             return
         await self._respond(partner, declaration, "released", RELEASED)
-        if declaration["direction"] == "inbound":
+        if declaration["direction"] == "inbound" or asked is Behaviour.LISTED:
             await self._notify(partner, declaration)
-        else:
+        if declaration["direction"] == "outbound":
             await self._hand_over(partner, declaration)
 
     async def _hand_over(self, partner: Partner, declaration: Values) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,12 +12,16 @@ import pytest
 from rich.console import Console
 
 from gateway.demo.house import Fetched, Held
-from gateway.demo.plan import Case
+from gateway.demo.plan import Case, load
 from gateway.demo.show import WIDE, plural, timeline
 from gateway.demo.watch import Evidence
 
 CASE = Case(
-    "c", "A case with a title that is rather long, so that it does not stand on one line of a terminal", "ACC", ()
+    "c",
+    "A case with a title that is rather long, so that it does not stand on one line of a terminal",
+    "ACC",
+    (),
+    zh="案例的中文标题，同样相当长，在终端上一行放不下，因此须折行显示，且不得超出屏幕的宽度，也不得遗漏任何字",
 )
 
 
@@ -78,6 +83,19 @@ def test_a_wide_screen_has_a_row_on_one_line() -> None:
     assert "json:clearance:1" in line
     assert "1000 ms" in line
     assert line.endswith("delivered #2 at attempt 2")
+
+
+def test_a_case_is_told_in_both_languages() -> None:
+    """Under the title in English stands the one in Chinese."""
+    lines = shown(WIDE)
+    assert next(n for n, line in enumerate(lines) if "案例的中文标题" in line) > next(
+        n for n, line in enumerate(lines) if "A case with a title" in line
+    )
+
+
+def test_every_case_has_a_title_in_chinese() -> None:
+    """No case, of the scenarios or of a sample by itself, is told in English alone."""
+    assert [case.name for case in load() if not re.search("[\u4e00-\u9fff]", case.zh)] == []
 
 
 def test_a_rejection_shows_its_first_findings() -> None:

@@ -82,6 +82,11 @@ def outcomes(sent: list[dict[str, Any]]) -> list[tuple[str, str]]:
         ),
         ("REJ-1", "", [("json:response:1", "refused")]),
         ("HOL-1", "", [("json:response:1", "accepted")]),
+        (
+            "LST-1",
+            "370800226000001",
+            [("json:response:1", "released"), ("ClearanceNotice", ""), ("json:transfer:1", "")],
+        ),
         ("SIL-1", "", []),
     ],
 )
