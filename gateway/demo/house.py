@@ -32,6 +32,7 @@ SIMULATED: Mapping[str, Mapping[str, Any]] = {
     "exporter": {},
     "factory": {"way": "fetching"},
     "agent": {"way": "folders"},
+    "importer": {"way": "fetching"},
     "origin-bureau": {},
     "port-bureau": {"options": {"customs_office": "4227"}},
     "customs": {"trouble": ["refuse", "hang", "refuse"]},
@@ -238,6 +239,11 @@ class House:
             sent={id_: said for name in SIMULATED for id_, said in self._said(name)},
             fetched=[self._fetched(name, line) for name in fetching for line in inboxes[name].values()],
         )
+
+    def fetched(self, name: str) -> list[Fetched]:
+        """What a simulated partner fetched from its inbox feed, in order; nothing where it is delivered to."""
+        fetches = SIMULATED[name].get("way") == "fetching"
+        return [self._fetched(name, line) for line in self.got(name).values()] if fetches else []
 
     def _said(self, name: str) -> Iterator[tuple[str, str]]:
         """What each message that a partner sent says in one word, by payload."""

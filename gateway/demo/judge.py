@@ -23,6 +23,8 @@ def judge(case: Case, found: Evidence, house: House) -> Iterator[str]:
     for track, state in case.tracks.items():
         if (stands := found.tracks.get(track, "not begun")) != state:
             yield f"its {track} is {stands}, not {state}"
+    if case.owner and (seen := found.owned["status"] if found.owned else "nothing") != case.status:
+        yield f"{case.owner}, who owns it, sees {seen}, not {case.status}"
     for kind in case.alerts:
         if kind not in {alert["alert"] for alert in found.alerts}:
             yield f"the operator has no alert {kind}"
@@ -41,6 +43,9 @@ def judge(case: Case, found: Evidence, house: House) -> Iterator[str]:
 
 def _said(expected: Expected, found: Evidence, house: House) -> Iterator[str]:
     """What each delivery of the expected kind says, by what its recipient read in it, in order of arrival."""
+    for one in house.fetched(expected.partner):
+        if (one.document, one.kind) == (expected.document, expected.format) and found.number in one.names:
+            yield one.says
     kind = (expected.partner, expected.document, expected.format)
     wanted = {d["id"] for d in found.deliveries.values() if (d["recipient"], d["document"], d["format"]) == kind}
     yield from (line["says"] for delivery, line in house.got(expected.partner).items() if delivery in wanted)

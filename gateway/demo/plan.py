@@ -96,6 +96,8 @@ class Case:
     """Where tracks of the consignment must stand, beside its status."""
     zh: str = ""
     """Its title in Chinese."""
+    owner: str = ""
+    """Who does not send anything, but owns the goods, and must see where they stand."""
     alerts: tuple[str, ...] = ()
     """Kinds of alerts that the operator must have about it."""
 
@@ -178,6 +180,7 @@ def _case(values: Mapping[str, Any], known: Mapping[str, Sample]) -> Case:
         expect=tuple(Expected(*entry) for entry in values.get("expect", ())),
         tracks=values.get("tracks", {}),
         zh=values["zh"],
+        owner=values.get("owner", ""),
         alerts=tuple(values.get("alerts", ())),
     )
 

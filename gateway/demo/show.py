@@ -109,7 +109,7 @@ def _fetched(found: Evidence, held: Held) -> Iterator[Row]:
     names = {m["interchange"] for m in found.messages.values()} | {m["reference"] for m in found.messages.values()}
     names = {name for name in names if len(name) >= _SHORTEST}
     names |= {number for numbers in (found.case or {"keys": {}})["keys"].values() for number in numbers}
-    senders = {r["sender"] for r in found.receipts if r["stage"] == "received"}
+    senders = {r["sender"] for r in found.receipts if r["stage"] == "received"} | {found.owner}
     for one in held.fetched:
         if one.partner in senders and names & one.names:
             yield Row(one.at, "gateway", one.partner, one.document, one.says, one.kind, "fetched from its inbox")
@@ -122,7 +122,7 @@ def timeline(console: Console, case: Case, found: Evidence, problems: Sequence[s
     state = found.status or ", ".join(p["state"] for p in found.payloads)
     title = Table.grid(padding=0)
     title.add_column(width=2)
-    title.add_column()
+    title.add_column(overflow="fold")  # Chinese has no spaces to break at
     mark = Text("✘", style="bold red") if problems else Text("✔", style="bold green")
     title.add_row(mark, Text(case.title, style="bold"))
     if case.zh:

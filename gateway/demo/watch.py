@@ -10,6 +10,8 @@ from typing import Any, Self
 
 import aiohttp
 
+from gateway.demo.plan import Case
+
 DONE = ("delivered", "relayed", "answered")
 """States of a delivery that its recipient has."""
 
@@ -33,9 +35,9 @@ class Watcher:
         """Close the connections."""
         await self._session.close()
 
-    async def case(self, key: str) -> dict[str, Any] | None:
-        """The case that `key` finds; None where there is none yet."""
-        found = await self._get(f"/v1/cases/{key}")
+    async def case(self, key: str, reader_key: str = "") -> dict[str, Any] | None:
+        """The case that `key` finds, as whoever has `reader_key` may see it; None where there is none yet."""
+        found = await self._get(f"/v1/cases/{key}", reader_key)
         return found["items"][0] if found else None
 
     async def payload(self, payload_id: str) -> dict[str, Any]:
@@ -53,8 +55,9 @@ class Watcher:
             self._alerts[entry["link"]] = await self._get(entry["link"]) or {}
         return [alert for alert in self._alerts.values() if alert.get("case") == case_id]
 
-    async def _get(self, path: str) -> dict[str, Any] | None:
-        async with self._session.get(f"{self._url}{path}") as answer:
+    async def _get(self, path: str, reader_key: str = "") -> dict[str, Any] | None:
+        headers = {"Authorization": f"Bearer {reader_key}"} if reader_key else {}
+        async with self._session.get(f"{self._url}{path}", headers=headers) as answer:
             if answer.status == 404:
                 return None
             answer.raise_for_status()
@@ -70,6 +73,9 @@ class Evidence:
     payloads: list[Mapping[str, Any]]
     alerts: Sequence[Mapping[str, Any]] = ()
     """The operator's alerts about it, where they were asked for."""
+    owner: str = ""
+    owned: Mapping[str, Any] | None = None
+    """The case as its owner sees it, where there is one who follows it."""
     receipts: list[dict[str, Any]] = field(init=False)
     """Receipts as they were written, in log order, with their `index`."""
     deliveries: dict[str, Mapping[str, Any]] = field(init=False)
@@ -109,11 +115,13 @@ class Evidence:
         return datetime.fromisoformat(receipt["at"])
 
 
-async def evidence(watcher: Watcher, key: str, payload_ids: list[str], *, alerted: bool = False) -> Evidence:
-    """What is known by now; with the operator's alerts where the case is one that must be `alerted`."""
-    case = await watcher.case(key) if key else None
-    alerts = await watcher.alerts(case["id"]) if case and alerted else ()
-    return Evidence(case, [await watcher.payload(p) for p in payload_ids], alerts)
+async def evidence(watcher: Watcher, case: Case, payload_ids: list[str], owner_key: str = "") -> Evidence:
+    """What is known by now of `case`: the operator's alerts where it must have some, its owner's view where it has one."""
+    found = await watcher.case(case.key) if case.key else None
+    alerts = await watcher.alerts(found["id"]) if found and case.alerts else ()
+    numbers = found["keys"].get("declaration") if found else None
+    owned = await watcher.case(numbers[0], owner_key) if numbers and owner_key else None
+    return Evidence(found, [await watcher.payload(p) for p in payload_ids], alerts, case.owner, owned)
 
 
 def _deliveries(view: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -82,7 +82,7 @@ def test_everything_is_left_to_look_at(ran: tuple[int, dict[str, Any], Path, str
     evidence = folder / "demo" / "evidence"
     assert len((evidence / "log.jsonl").read_bytes().splitlines()) == report["receipts"]
     assert list(evidence.glob("*.zip"))
-    for name in ("exporter", "agent", "origin-bureau", "port-bureau", "customs", "port", "strict-port"):
+    for name in ("exporter", "agent", "importer", "origin-bureau", "port-bureau", "customs", "port", "strict-port"):
         assert list((folder / "demo" / "partners" / name / "inbox").iterdir()), name
 
 

@@ -85,9 +85,11 @@ def test_a_wide_screen_has_a_row_on_one_line() -> None:
     assert line.endswith("delivered #2 at attempt 2")
 
 
-def test_a_case_is_told_in_both_languages() -> None:
-    """Under the title in English stands the one in Chinese."""
-    lines = shown(WIDE)
+@pytest.mark.parametrize("width", [60, WIDE])
+def test_a_case_is_told_in_both_languages(width: int) -> None:
+    """Under the title in English stands the one in Chinese, whole."""
+    lines = shown(width)
+    assert CASE.zh in "".join(line.strip() for line in lines)
     assert next(n for n, line in enumerate(lines) if "案例的中文标题" in line) > next(
         n for n, line in enumerate(lines) if "A case with a title" in line
     )
