@@ -161,7 +161,14 @@ async def _until(one: Played, watcher: Watcher, house: House, deadline: float, s
     owner_key = house.key_of(one.case.owner) if one.case.owner else ""
     seen, seen_at = -1, 0.0
     while True:
-        one.found = await evidence(watcher, one.case, one.payload_ids, owner_key)
+        one.found = await evidence(
+            watcher,
+            one.case.key,
+            one.payload_ids,
+            alerted=bool(one.case.alerts),
+            owner=one.case.owner,
+            owner_key=owner_key,
+        )
         if len(one.found.receipts) != seen:
             seen, seen_at = len(one.found.receipts), time.monotonic()
         if step is None and not any(judge(one.case, one.found, house)):

@@ -10,8 +10,6 @@ from typing import Any, Self
 
 import aiohttp
 
-from gateway.demo.plan import Case
-
 DONE = ("delivered", "relayed", "answered")
 """States of a delivery that its recipient has."""
 
@@ -115,13 +113,15 @@ class Evidence:
         return datetime.fromisoformat(receipt["at"])
 
 
-async def evidence(watcher: Watcher, case: Case, payload_ids: list[str], owner_key: str = "") -> Evidence:
-    """What is known by now of `case`: the operator's alerts where it must have some, its owner's view where it has one."""
-    found = await watcher.case(case.key) if case.key else None
-    alerts = await watcher.alerts(found["id"]) if found and case.alerts else ()
-    numbers = found["keys"].get("declaration") if found else None
+async def evidence(
+    watcher: Watcher, key: str, payload_ids: list[str], *, alerted: bool = False, owner: str = "", owner_key: str = ""
+) -> Evidence:
+    """What is known by now; with the operator's alerts where it is `alerted`, with the view of its owner where it has one."""
+    case = await watcher.case(key) if key else None
+    alerts = await watcher.alerts(case["id"]) if case and alerted else ()
+    numbers = case["keys"].get("declaration") if case else None
     owned = await watcher.case(numbers[0], owner_key) if numbers and owner_key else None
-    return Evidence(found, [await watcher.payload(p) for p in payload_ids], alerts, case.owner, owned)
+    return Evidence(case, [await watcher.payload(p) for p in payload_ids], alerts, owner, owned)
 
 
 def _deliveries(view: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
