@@ -29,6 +29,8 @@ class Behaviour(Enum):
     """The port's bureau takes a transfer over, and waits for a change of it before it issues the notice."""
     LISTED = "LST"
     """The producing area's bureau issues a notice for goods that are the port's to let out, before it hands them over."""
+    REPLACE = "RPL"
+    """The bureau replaces its notice by one for half of the goods, and customs waits for that one."""
     MISMATCH = "MIS"
     """Customs reports goods that differ from the notice."""
     CORRECT = "COR"

@@ -149,6 +149,11 @@ class Bureau:
         office = consignment.get("customs_office") or partner.settings.options.get("customs_office", "")
         own = self._own(partner, consignment.get("inspection_organisation", ""))
         await partner.report(f"notice-{consignment['number']}", notice_xml(consignment, own, office))
+        if behaviour(consignment.get("contract_number") or "") is Behaviour.REPLACE:
+            first, *others = consignment["goods"]
+            halved = {**first["quantity"], "value": str(Decimal(first["quantity"]["value"]) / 2)}
+            less = {**consignment, "goods": [{**first, "quantity": halved}, *others]}
+            await partner.report(f"notice-{consignment['number']}-2", notice_xml(less, own, office, REPLACEMENT))
 
     def _number(self, declaration: Values) -> str:
         """A declaration number of its own: organisation 6, direction 1, year 2, sequence 6."""
@@ -170,6 +175,8 @@ async def customs(partner: Partner, values: Values) -> None:
     notice = notice_values(values)
     asked = behaviour(notice["contract_number"])
     if asked is Behaviour.SILENCE or notice["status"] == "cancelled":
+        return
+    if asked is Behaviour.REPLACE and notice.get("function") != REPLACEMENT:
         return
     goods = notice["goods"]
     number = f"{partner.settings.organisations[0]}{notice['number'][-14:]}"

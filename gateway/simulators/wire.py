@@ -115,11 +115,19 @@ def notice_values(values: Values) -> Values:
         return {**values, "goods": [_json_goods(item) for item in values.get("goods", [])]}
     if values["kind"] != "CUSRES":
         raise ValueError(f"customs does not read {values['kind']}")
-    notice: Values = {"number": values.get("number", ""), "status": "issued", "direction": "", "goods": []}
+    notice: Values = {
+        "number": values.get("number", ""),
+        "function": "",
+        "status": "issued",
+        "direction": "",
+        "goods": [],
+    }
     notice["declaration_number"] = values["references"].get("ABT", "")
     notice["contract_number"] = values["references"].get("CT", "")
     for segment in values["segments"]:
         match segment:
+            case [["BGM"], _, _, [function, *_], *_]:
+                notice["function"] = function
             case [["GIS"], [code, "148", *_], *_]:
                 notice["status"] = {"1": "issued", "2": "used", "3": "cancelled"}[code]
             case [["GIS"], [("22" | "23") as code], *_]:
@@ -150,7 +158,7 @@ def transfer_document(declaration: Values, number: str, from_organisation: str, 
     }
 
 
-def notice_xml(consignment: Values, organisation: str, customs_office: str) -> bytes:
+def notice_xml(consignment: Values, organisation: str, customs_office: str, function: str = "9") -> bytes:
     """A clearance notice as XML, written as text, as a bureau's own software would."""
     goods = "".join(
         "<Goods>"
@@ -164,7 +172,7 @@ def notice_xml(consignment: Values, organisation: str, customs_office: str) -> b
     )
     head = (
         _element("Number", f"{consignment['number']}000")
-        + "<Function>9</Function>"
+        + _element("Function", function)
         + _element("Direction", consignment["direction"])
         + _element("DeclarationNumber", consignment["number"])
         + "<Status>issued</Status>"

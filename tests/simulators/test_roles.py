@@ -160,6 +160,18 @@ async def test_a_change_is_waited_for(played: Any) -> None:
     assert [str(one["kind"]) for one in sent] == ["json:response:1", "ClearanceNotice"]
 
 
+async def test_a_notice_is_replaced(played: Any) -> None:
+    """RPL replaces its notice by one for half of the goods; customs waits for that one, and reports what it says."""
+    transfer = {**DECLARATION, "number": "T1", "declaration_number": "370800226000001", "contract_number": "RPL-1"}
+    transfer["goods"] = [{"sequence_number": 1, "hs_code": "0712200000", "quantity": {"value": "18000", "unit": "KGM"}}]
+    _, first, second = await played("bureau", "transfer", transfer, options={"customs_office": "4227"})
+    assert [(one["Function"], one["Goods"]["Quantity"]) for one in (first, second)] == [("9", "18000"), ("5", "9000")]
+    notice: dict[str, Any] = {"number": "370800226000001000", "declaration_number": "370800226000001"}
+    notice |= {"direction": "outbound", "status": "issued", "contract_number": "RPL-1", "goods": transfer["goods"]}
+    (entry,) = await played("customs", "clearance", {**notice, "function": "9"}, {**notice, "function": "5"})
+    assert entry["notice_number"] == "370800226000001000"
+
+
 SANCRT = sorted(data.samples().glob("transfer/*/out.edi"))
 
 
