@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -20,7 +21,8 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 class Metrics:
     """One registry for each application, so that several in one process do not meet."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._clock = clock
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "gateway_http_requests",
@@ -78,7 +80,7 @@ class Metrics:
         """All series, the queues as `pressure` says."""
         self._payloads_waiting.set(pressure.payloads_waiting)
         oldest = pressure.oldest_payload_at
-        self._oldest.set(max(0.0, (datetime.now(UTC) - oldest).total_seconds()) if oldest else 0)
+        self._oldest.set(max(0.0, (self._clock() - oldest).total_seconds()) if oldest else 0)
         self._deliveries_waiting.set(pressure.deliveries_waiting)
         self._deliveries_dead.set(pressure.deliveries_dead)
         self._payloads_held.set(pressure.payloads_held)

@@ -330,6 +330,8 @@ class Agreement:
     """The implementation guide that its messages are checked by, by its name; empty for what they themselves name."""
     without_declaration: bool = False
     """Whether a transfer or notice of the partner's opens a case of its own where its declaration is not here."""
+    push_answers: bool = False
+    """Whether an answer that went back in the exchange which asked for it is pushed as well."""
     via: str = ""
     """Id of the partner whose system carries what the partner gets (an office's by headquarters' platform, 转发): it goes
     over that one's transport, in this agreement's format and under its addresses. Empty where it goes to the partner itself."""

@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import partial
 from typing import Any
 
@@ -70,6 +70,7 @@ class Process:
         settings of a transport are none, CatalogueInvalid where the operator's own tables cannot be used.
         """
         self.settings, self.store, self.notary = settings, store, notary
+        clock = settings.clock.now
         self.flows = discovery.find_flows()
         if self.flows.samples:
             self.flows = self.flows.keyed(opening.sampling_secret(settings))
@@ -77,24 +78,26 @@ class Process:
         self.in_force = InForce(
             read_catalogue(settings, self.flows, approved=approved),
             settings.catalogue.snapshots,
-            read=lambda former: self._read_for(former, china.day(datetime.now(UTC))),
+            read=lambda former: self._read_for(former, china.day(clock())),
             read_for=self._read_for,
             on_refused=self._tell_refused,
             approved=approved,
+            clock=clock,
         )
-        self.metrics = Metrics()
+        self.metrics = Metrics(clock)
         self.spool = Spool(settings)
         own = self.transports.read_settings(settings)
         registry = Directory(store)
         self._senders: dict[str, Sender] = {}
-        worker = DeliveryWorker(store, self._senders, settings.deliver, notary)
-        confirmations = Confirmations(store, registry, notary, settings.deliver, on_settled=worker.ring)
+        worker = DeliveryWorker(store, self._senders, settings.deliver, notary, clock=clock)
+        confirmations = Confirmations(store, registry, notary, settings.deliver, on_settled=worker.ring, clock=clock)
         pipeline = Pipeline(
             store,
             settings,
             notary,
             self.flows,
             self.in_force,
+            clock=clock,
             on_committed=worker.ring,
             arrivals=lambda: intake.in_flight,
             observe=lambda seconds: self.metrics.observe_stage("process", seconds),
@@ -103,6 +106,7 @@ class Process:
             store,
             settings,
             notary,
+            clock=clock,
             on_accepted=pipeline.ring,
             is_at_once=self.flows.is_at_once,
             begin_at_once=pipeline.begin_at_once,
@@ -110,7 +114,7 @@ class Process:
             may_go_first=pipeline.precedence.may_go_first,
         )
         self.intake = intake.accept
-        self.evidence = EvidenceIntake(store, notary, intake.refuse_under_pressure)
+        self.evidence = EvidenceIntake(store, notary, intake.refuse_under_pressure, clock=clock)
         self.wait_until_decided = pipeline.wait_until_decided
         """Waits until a payload that came to be decided at once is, for so many seconds at most."""
         watch = LogWatch(
@@ -147,7 +151,7 @@ class Process:
 
     async def _tell_refused(self, reason: str) -> None:
         """Alert the operator that a catalogue was refused."""
-        at = datetime.now(UTC)
+        at = self.settings.clock.now()
         found = make_finding("catalogue.refused", reason=reason)
         await self.store.raise_alert(Alert("catalogue_refused", f"catalogue {at.isoformat()}", (found,), at))
 
@@ -179,7 +183,7 @@ def read_catalogue(
 
     What is the same in `former` is taken over from it. CatalogueInvalid tells every fault.
     """
-    day = day or china.day(datetime.now(UTC))
+    day = day or china.day(settings.clock.now())
     layers = replace(read_layers(settings.catalogue.folder), approved=lay_out(approved, day))
     catalogue = layers.catalogue()
     if former is None and not layers.own and not layers.approved:
@@ -227,7 +231,7 @@ async def opened(settings: Settings) -> AsyncIterator[Process]:
     signer = opening.signer(settings.receipts)
     with node_file.named(settings.store.node_file) as name:
         async with opening.opened(settings, signer) as store:
-            if taken := await store.hold_as(name, datetime.now(UTC)):
+            if taken := await store.hold_as(name, settings.clock.now()):
                 log.info("took_own_work_back", leases=taken)
             yield Process(settings, store, opening.notary(store, signer), await store.approved_lists())
 

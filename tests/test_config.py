@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tomllib
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,30 @@ def test_faults_are_named(tmp_path, text, told):
     with pytest.raises(ConfigurationInvalid) as caught:
         load(path, {})
     assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "origin", ["gateway.example/log", "log.test", "localhost/log", "LOCALHOST:8080/log", "a.b.invalid./x"]
+)
+def test_a_rehearsal_may_have_a_clock_of_its_own(tmp_path, origin):
+    """Where no real log can have the name, the gateway's clock may be ahead."""
+    path = tmp_path / "gateway.toml"
+    path.write_text(f'[receipts]\norigin = "{origin}"\n[clock]\nahead_seconds = 3600\n', "utf-8")
+    ahead = load(path, {}).clock.now() - datetime.now(UTC)
+    assert timedelta(minutes=59) < ahead <= timedelta(minutes=60)
+
+
+@pytest.mark.parametrize("origin", ["ciq.gov.cn/log", "example.com/log", "gateway.example.cn/log", "log"])
+def test_no_real_log_has_false_times(tmp_path, origin):
+    """A clock that is ahead is refused with a name that a real log may have, with the name, the reason and the ways out."""
+    path = tmp_path / "gateway.toml"
+    path.write_text(f'[receipts]\norigin = "{origin}"\n', "utf-8")
+    assert load(path, {}).clock.ahead_seconds == 0
+    with pytest.raises(ConfigurationInvalid) as caught:
+        load(path, {"GATEWAY_CLOCK__AHEAD_SECONDS": "5"})
+    said = str(caught.value)
+    assert said.startswith(f"{path}: clock.ahead_seconds would put a false time into every receipt of {origin}: ")
+    assert ".example, .test, .invalid or localhost" in said
 
 
 def test_all_faults_are_told_at_once(tmp_path):

@@ -1,4 +1,4 @@
-"""Working days and holidays of a country, and terms counted in them: "3 working days", "60 days", "12 hours".
+"""Working days and holidays of a country, and terms counted in them: "3 working days", "60 days", "12 hours", "8 seconds".
 
 A calendar is data (schemas/rules/calendar), a file for each country with a table for each year.
 """
@@ -41,8 +41,8 @@ class Calendar:
         The day of the start is not counted (期间开始之日不计算在期间内); a last day that is no working day does not
         put the end off, since the papers that have terms in days are valid on holidays too.
         """
-        if term.unit is Unit.HOURS:
-            return start + timedelta(hours=term.count)
+        if term.unit in _LENGTHS:
+            return start + term.count * _LENGTHS[term.unit]
         day = start.astimezone(self.zone).date()
         if term.unit is Unit.DAYS:
             return self.end_of(day + timedelta(days=term.count))
@@ -60,19 +60,22 @@ class Calendar:
 class Unit(StrEnum):
     """What a term is counted in."""
 
+    SECONDS = "seconds"
     HOURS = "hours"
     DAYS = "days"
     WORKING_DAYS = "working days"
 
 
-_TERM = re.compile(r"([0-9]{1,4}) (hour|day|working day)s?")
-_MOST = {Unit.HOURS: 9_999, Unit.DAYS: 9_999, Unit.WORKING_DAYS: 999}
+_LENGTHS = {Unit.SECONDS: timedelta(seconds=1), Unit.HOURS: timedelta(hours=1)}
+"""Units that are counted from the very moment; seconds are for rehearsals."""
+_TERM = re.compile(r"([0-9]{1,4}) (second|hour|day|working day)s?")
+_MOST = {Unit.SECONDS: 9_999, Unit.HOURS: 9_999, Unit.DAYS: 9_999, Unit.WORKING_DAYS: 999}
 """Beyond these a term is a slip of the pen; working days are counted one by one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """So many hours, days or working days."""
+    """So many seconds, hours, days or working days."""
 
     count: int
     unit: Unit

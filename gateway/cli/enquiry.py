@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from gateway.cli import output, remote
+from gateway.cli.words import word
 from gateway.signs import shown
 
 _ABOUT = ("progress", "business")
@@ -34,12 +35,13 @@ def enquiry(
         output.stop(f"--about is one of {', '.join(_ABOUT)}")
     remote.require_address(url, key)
     reference = f"ENQ-{secrets.token_hex(8)}"
-    document = {"reference": reference, "about": about, "key": number}
+    language = output.language(lang)
+    document = {"reference": reference, "about": about, "key": number, "language": language}
     body = codec.dumps({"format": "json:enquiry:1", "reference": reference, "document": document}, ensure_ascii=False)
     headers = {
         "Authorization": f"Bearer {key}",
         "Content-Type": "application/json",
-        "Accept-Language": output.language(lang),
+        "Accept-Language": language,
     }
     try:
         view = remote.ask(f"{url.rstrip('/')}/v1/messages?document=enquiry", headers, body.encode())
@@ -48,13 +50,15 @@ def enquiry(
     response = _find_response(view)
     if response is None:
         # Nothing was decided within the time that the gateway waits, or nobody may answer this caller.
-        told = "no answer yet" if view.get("state") == "received" else "decided, and answered by other ways"
-        output.as_json(view) if json else output.say(f"{told}: {view.get('id', '')}")
+        if json:
+            output.as_json(view)
+        else:
+            _report_unanswered(view, language)
         raise typer.Exit(output.NO)
     if json:
         output.as_json(response)
     else:
-        _report(response)
+        _report(response, language)
     if response["outcome"] != "accepted":
         raise typer.Exit(output.NO)
 
@@ -83,15 +87,26 @@ def _read(body: str) -> dict[str, Any] | None:
     return None
 
 
-def _report(response: dict[str, Any]) -> None:
-    """Say what a response says: the answer on stdout, reasons on stderr."""
+def _report_unanswered(view: dict[str, Any], language: str) -> None:
+    """Say why there is no answer to show: it is not decided yet, or what is against the message itself."""
+    told = "no_answer_yet" if view.get("state") == "received" else "answered_otherwise"
+    output.say(word(told, language, id=view.get("id", "")))
+    for message in view.get("messages", ()):
+        for finding in message.get("findings", ()):
+            output.say(shown(finding["text"]))
+
+
+def _report(response: dict[str, Any], language: str) -> None:
+    """Say what a response says: the answer on stdout, reasons on stderr; of a refusal, the reasons are all there is."""
     for reason in response.get("reasons", ()):
         output.say(shown(reason.get("text") or reason["code"]))
+    if response["outcome"] != "accepted":
+        return
     output.table(
-        ("number", "what", "value", "in words"),
+        [word(name, language) for name in ("number", "what", "value", "in_words")],
         (
             (shown(line.get("number") or ""), line["name"], shown(line["value"]), shown(line.get("text") or ""))
             for line in response.get("answer", ())
         ),
-        empty="Nothing to tell.",
+        empty=word("nothing_to_tell", language),
     )

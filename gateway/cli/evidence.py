@@ -47,13 +47,19 @@ def send(
     headers = {
         "Authorization": f"Bearer {key}",
         "Content-Type": known,
-        "Idempotency-Key": f"evidence:{hashlib.sha256(body).hexdigest()}",
+        # The same picture with the same words about it is the same sending; what is said anew is sent anew.
+        "Idempotency-Key": f"evidence:{_digest(body, known, said)}",
     }
     try:
         kept = remote.ask(f"{url.rstrip('/')}/v1/evidence{'?' if said else ''}{said}", headers, body)
     except remote.Refused as refusal:
         refusal.stop(json=json)
     output.as_json(kept) if json else output.data(kept["id"])
+
+
+def _digest(body: bytes, *said: str) -> str:
+    """A digest over the bytes and what is said of them."""
+    return hashlib.sha256(b"\n".join([hashlib.sha256(body).digest(), *(one.encode() for one in said)])).hexdigest()
 
 
 def list_(

@@ -68,6 +68,14 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     # send
     "stored": ("stored as {id}", "已接收，编号 {id}"),
     "stored_before": ("stored as {id} (it was there already)", "已接收，编号 {id}（此前已收到，未重复登记）"),
+    # enquiry
+    "no_answer_yet": ("no answer yet: {id}", "尚无答复：{id}"),
+    "answered_otherwise": ("decided, and answered by other ways: {id}", "已办结，答复另经其他途径送达：{id}"),
+    "number": ("number", "号码"),
+    "what": ("what", "项目"),
+    "value": ("value", "值"),
+    "in_words": ("in words", "说明"),
+    "nothing_to_tell": ("Nothing to tell.", "没有可告知的内容。"),
     # message show
     "origin": (
         "from {partner} over {transport}, {size} bytes, {at}",

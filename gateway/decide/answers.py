@@ -97,10 +97,10 @@ def response(
     )
 
 
-def refuse(desk: Desk, subject: Subject, why: Sequence[Finding], case: str = "") -> list[Effect]:
-    """Nothing comes of the message; its sender learns why."""
+def refuse(desk: Desk, subject: Subject, why: Sequence[Finding], case: str = "", language: str = "") -> list[Effect]:
+    """Nothing comes of the message; its sender learns why, in its own `language` where no other is given."""
     code = REVIEW_FAILED if subject.document_type == "declaration" else None
-    answer = response(desk, subject, Outcome.REFUSED, desk.sender.language, why=why, code=code)
+    answer = response(desk, subject, Outcome.REFUSED, language or desk.sender.language, why=why, code=code)
     return [Refuse(tuple(why), case), Respond(case, answer)]
 
 

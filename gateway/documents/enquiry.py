@@ -19,6 +19,13 @@ class About(StrEnum):
     """By which numbers it goes, and which documents there are of it."""
 
 
+class Language(StrEnum):
+    """A language that we answer in (ISO 639-1)."""
+
+    ENGLISH = "en"
+    CHINESE = "zh"
+
+
 class Enquiry(Document):
     """查询: where a consignment stands, asked by whoever takes part in it."""
 
@@ -41,5 +48,8 @@ class Enquiry(Document):
         "查询说明",
         "The question in words, for people: it is kept, and answers itself by no rule.",
         source="UN/EDIFACT 4440",
+    )
+    language: Language | None = item(
+        "答复语种", "In which language the answer is worded; as the asker is known to read where it says nothing."
     )
     asked_at: Moment | None = item("查询时间", "When it was asked.", source="UN/EDIFACT 2005=137")

@@ -4,7 +4,7 @@
     business    by which numbers it goes, and which documents there are of it
     unknown     no case of that number in which the asker takes part: what is another's is unknown, in the same words
 
-What is told is what the asker sees of it (schemas/rules/views). Nothing changes by it, and no case's timeline tells of it: an answer is not for those who look at the case.
+It is worded in the language that the enquiry asks for, else in the asker's. What is told is what the asker sees of it (schemas/rules/views). Nothing changes by it, and no case's timeline tells of it: an answer is not for those who look at the case.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ def decide(desk: Desk) -> list[Effect]:
     assert isinstance(enquiry, Enquiry)
     subject = Subject("enquiry", reference=enquiry.reference)
     cases = desk.facts[OwnCases(desk.sender.id, enquiry.key, desk.test)]
+    language = enquiry.language.value if enquiry.language is not None else desk.sender.language
     if not cases:
-        return refuse(desk, subject, [fault("decide.enquiry.unknown", "key", enquiry.key)])
-    language = desk.sender.language
+        return refuse(desk, subject, [fault("decide.enquiry.unknown", "key", enquiry.key)], language=language)
     tell = _tell_business if enquiry.about is About.BUSINESS else _tell_progress
     told = tuple(line for case in reversed(cases) for line in tell(_Seen.of(desk, case), language))
     answer = response(desk, subject, Outcome.ACCEPTED, language)

@@ -200,6 +200,9 @@ class AgreementEntry(Entry):
     without_declaration: bool = Field(
         False, description="Whether its transfers and notices open cases of their own where no declaration is here"
     )
+    push_answers: bool = Field(
+        False, description="Whether answers that went back in the exchange which asked are pushed as well"
+    )
     via: str = Field(
         "", pattern=f"{ID}|^$", description="Id of the partner whose system carries it, by an agreement of its own"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, exists, or_, select
@@ -19,12 +20,19 @@ from gateway.store.writer import Answers
 
 _exhibits, _receipts = tables.exhibits.c, tables.receipts.c
 _TransportKey = tuple[str, str, bool]
+_Content = tuple[str, str, str, datetime | None]
+_NONE: tuple[_Content | None, ExhibitKept | None] = (None, None)
 _TRANSPORT_KEY = (_exhibits.partner_id, _exhibits.transport_id, _exhibits.test)
 
 
 def _transport_key(exhibit: Exhibit) -> _TransportKey:
     """What a sender's id is unique within: one partner's evidence, that of test traffic apart."""
     return exhibit.partner_id, exhibit.transport_id, exhibit.test
+
+
+def _content(exhibit: Exhibit) -> _Content:
+    """What makes two sendings the same: the bytes, and what is said of them."""
+    return exhibit.sha256, exhibit.media_type, exhibit.device, exhibit.taken_at
 
 
 def arrival_names(arrival: ExhibitArrival) -> Iterable[Name]:
@@ -35,7 +43,10 @@ def arrival_names(arrival: ExhibitArrival) -> Iterable[Name]:
 
 
 def keep(batch: Batch, arrivals: Sequence[ExhibitArrival]) -> Callable[[], Answers[ExhibitKept]]:
-    """Keep evidence. The same sending with the same digest gets the stored receipt again, with another it is refused."""
+    """Keep evidence. The same sending gets the stored receipt again; with other bytes, or said to be another thing, it is refused.
+
+    What is said of it stands in the receipt, which cannot say two things.
+    """
     known = _known(batch.connection, [arrival.exhibit for arrival in arrivals])
     for arrival in arrivals:
         exhibit = arrival.exhibit
@@ -48,13 +59,13 @@ def keep(batch: Batch, arrivals: Sequence[ExhibitArrival]) -> Callable[[], Answe
         answers: list[ExhibitKept | GatewayError] = []
         for arrival in arrivals:
             exhibit = arrival.exhibit
-            sha256, before = known.get(_transport_key(exhibit), ("", None)) if exhibit.transport_id else ("", None)
+            earlier, before = known.get(_transport_key(exhibit), _NONE) if exhibit.transport_id else _NONE
             if before is None:
                 kept = ExhibitKept(exhibit.id, batch.append(arrival.receipt))
                 _insert(batch, exhibit, kept.receipt.index)
-                known[_transport_key(exhibit)] = (exhibit.sha256, kept)
+                known[_transport_key(exhibit)] = (_content(exhibit), kept)
                 answers.append(kept)
-            elif sha256 == exhibit.sha256:
+            elif earlier == _content(exhibit):
                 answers.append(ExhibitKept(before.exhibit_id, before.receipt, duplicate=True))
             else:
                 answers.append(TransportIdReused(exhibit_id=before.exhibit_id, transport_id=exhibit.transport_id))
@@ -63,8 +74,10 @@ def keep(batch: Batch, arrivals: Sequence[ExhibitArrival]) -> Callable[[], Answe
     return finish
 
 
-def _known(connection: Connection, exhibits: Sequence[Exhibit]) -> dict[_TransportKey, tuple[str, ExhibitKept | None]]:
-    """What came before under the senders' ids of these, with its digest."""
+def _known(
+    connection: Connection, exhibits: Sequence[Exhibit]
+) -> dict[_TransportKey, tuple[_Content | None, ExhibitKept | None]]:
+    """What came before under the senders' ids of these, with its content."""
     keys = {_transport_key(exhibit) for exhibit in exhibits if exhibit.transport_id}
     if not keys:
         return {}
@@ -76,7 +89,7 @@ def _known(connection: Connection, exhibits: Sequence[Exhibit]) -> dict[_Transpo
     )
     return {
         (row.partner_id, row.transport_id, row.test): (
-            row.sha256,
+            _content(_exhibit_from(row)),
             ExhibitKept(row.id, Receipt(row.log_index, Stage(row.stage), row.id, row.body)),
         )
         for row in connection.execute(query)

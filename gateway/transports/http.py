@@ -318,5 +318,9 @@ async def keep_waiting(_request: web.Request) -> None:
 TRANSPORT = Transport(
     "http",
     options=HttpOptions,
-    open_sender=lambda means: HttpSender(means.registry, allow_private=means.settings.deliver.allow_private_addresses),
+    open_sender=lambda means: HttpSender(
+        means.registry,
+        allow_private=means.settings.deliver.allow_private_addresses,
+        clock=means.settings.clock.now,
+    ),
 )

@@ -337,11 +337,15 @@ class Dispatch:
     ) -> None:
         """One document to one recipient: pushed under its agreement, or put into its inbox to be fetched.
 
-        What is fetched is the JSON message that would be pushed, so that software may change from one to the other.
+        What is fetched is the JSON message that would be pushed, so that software may change from one to the other. An
+        answer that its asker waits for is offered in the format that is agreed, and pushed only where that is agreed, too.
         """
         self._handed.add((recipient.id, document_type, case_id))
-        pushed = await self._directory.wanted(recipient.id, document_type) if push else None
-        agreement = pushed or make_fetched(recipient, document_type)
+        wanted = await self._directory.wanted(recipient.id, document_type) if push else None
+        agreement = wanted or make_fetched(recipient, document_type)
+        # Who waits for the answer has it from the exchange itself: nobody need be there to be pushed to.
+        has_it = message.is_answered and kind is DeliveryKind.RESPONSE and recipient.id == message.sender.id
+        pushed = None if has_it and not agreement.push_answers else wanted
         delivery_id = derive_id(message.message_id, "delivery", position, recipient.id)
         rendered, reference = await self._renderer.render(
             document_type, document, agreement, recipient, delivery_id, message.at, test=message.test

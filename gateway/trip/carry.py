@@ -572,7 +572,7 @@ class Trip:
 
     def _in_hand(self, message_id: str, interchange: Interchange | None) -> InHand:
         syntax = interchange.syntax if interchange is not None else None
-        return InHand(message_id, self._sender, self._now, self._is_test(interchange), syntax)
+        return InHand(message_id, self._sender, self._now, self._is_test(interchange), syntax, self._payload.at_once)
 
     def _is_test(self, interchange: Interchange | None) -> bool:
         """Test traffic comes with a test key, or says so itself (UNB 0035, ISA15)."""

@@ -20,3 +20,5 @@ class InHand:
     test: bool = False
     syntax: Syntax | None = None
     """In which it came, and may be answered; None for what was no message."""
+    is_answered: bool = False
+    """Whether its sender waits for the answer in the exchange by which it came."""

@@ -92,6 +92,8 @@ _CHINESE: tuple[tuple[Pattern[str], str], ...] = tuple(
         (r"Evidence is kept as it comes, and not unpacked\.", "证据按原样留存，不作解压。"),
         (r"The Content-Type is no media type\.", "Content-Type 不是有效的媒体类型。"),
         (r"(\w+) must be written (\S+)\.", r"\1 应写作 \2。"),
+        (r"(\w+) is in the future\.", r"\1 晚于当前时间。"),
+        (r"The evidence is empty\.", "未收到任何证据内容。"),
         (r"The content does not have the Content-Digest it came with\.", "内容与所附 Content-Digest 不符。"),
         (r"Content-Digest must be written (\S+) as RFC 9530 says\.", r"Content-Digest 应按 RFC 9530 写作 \1"),
         (r"Too much is on its way already; try again later\.", "正在接收的内容过多，请稍后重试。"),

@@ -26,7 +26,7 @@ class Services:
         self.metrics = process.metrics
         self.flows = process.flows
         self.spool = process.spool
-        self.gate = Gate(process.store, process.settings.limits.requests_per_second)
+        self.gate = Gate(process.store, process.settings.limits.requests_per_second, clock=process.settings.clock.now)
         self.stopping = asyncio.Event()
         """Set when the process is asked to end: whoever waits for news answers at once."""
         self.news = News(process.store, process.settings.limits.waiting_readers)

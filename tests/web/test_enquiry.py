@@ -8,10 +8,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from typer.testing import CliRunner
 
 from gateway.cli import build
-from gateway.model import Stage
+from gateway.model import Agreement, Direction, Stage
 from gateway.store.contract import CaseChange, NewReceipt, Outcome
 from tests.store.made import payload
 from tests.web.conftest import Client, Quiet, key_of
@@ -81,8 +82,62 @@ async def test_the_command_line_asks_and_shows(quiet: Quiet, tmp_path: Path) -> 
     assert (await run("enquiry", NUMBER, as_="rival")).exit_code == 1
     assert (await run("enquiry", NUMBER, "--about", "gossip")).exit_code == 2
     sent = await run("evidence", "send", str(picture), "--device", "CAM-7")
-    again = await run("evidence", "send", str(picture))
+    again = await run("evidence", "send", str(picture), "--device", "CAM-7")
     assert sent.exit_code == again.exit_code == 0
     assert sent.stdout == again.stdout
-    (kept,) = await client.services.store.exhibits_of("acme", "", 9)
-    assert (kept.id, kept.media_type, kept.device) == (sent.stdout.strip(), "image/png", "CAM-7")
+    await run("evidence", "send", str(picture), "--device", "CAM-8")  # the same picture, said to be of another camera
+    first, second = await client.services.store.exhibits_of("acme", "", 9)
+    assert (first.id, first.media_type, first.device) == (sent.stdout.strip(), "image/png", "CAM-7")
+    assert second.device == "CAM-8"
+
+
+async def test_the_command_line_answers_in_the_language_asked_for(quiet: Quiet) -> None:
+    """`--lang zh` words the answer, its headings and a refusal in Chinese, whatever the partner's own language is."""
+    client = quiet.client
+    await open_case(client)
+
+    async def run(*words: str) -> Any:
+        runner = CliRunner(env={"GATEWAY_KEY": key_of("acme")})
+        return await asyncio.to_thread(runner.invoke, build(), [*words, "--url", client.url])
+
+    for lang, words in (("en", "accepted"), ("zh", "已受理")):
+        shown = await run("enquiry", NUMBER, "--lang", lang)
+        assert f"{NUMBER}\tstatus\taccepted\t{words}" in shown.stdout
+    refused = await run("enquiry", "370200126999999", "--lang", "zh")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "370200126999999" in refused.stderr
+    assert "Nothing to tell" not in refused.stderr
+    assert any("\u4e00" <= letter <= "\u9fff" for letter in refused.stderr)
+
+
+@pytest.mark.parametrize(
+    ("path", "asks", "pushed"),
+    [
+        ("/v1/messages?document=enquiry", False, 0),
+        ("/v1/messages?document=enquiry", True, 1),
+        ("/v1/messages", False, 1),  # whoever does not wait is answered as agreed
+    ],
+)
+async def test_what_was_answered_is_pushed_only_where_that_is_agreed(
+    client: Client, path: str, asks: bool, pushed: int
+) -> None:
+    """Whoever has the answer from the exchange is not pushed it: nobody need listen there, and no delivery can die."""
+    await open_case(client)
+    agreement = Agreement(
+        "acme-answers",
+        "acme",
+        Direction.OUT,
+        "response",
+        "xml:Response:1",
+        options={"url": "http://127.0.0.1:9/inbox"},
+        push_answers=asks,
+    )
+    await client.services.store.import_partners((), (agreement,), ())
+    await asyncio.sleep(1)  # directories look twice a second
+    document = {"reference": "E-1", "about": "progress", "key": NUMBER}
+    body = json.dumps({"format": "json:enquiry:1", "reference": "E-1", "document": document}).encode()
+    answer = await client.ask("POST", path, headers={"Content-Type": "application/json"}, data=body)
+    view = await client.processed(answer.json["id"])
+    told = [one for one in (*view["acknowledgements"], *view["offered"]) if one["document"] == "response"]
+    assert [one["format"] for one in told] == ["xml:Response:1"]
+    assert len(view["acknowledgements"]) == pushed

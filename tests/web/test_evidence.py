@@ -7,6 +7,7 @@ import io
 import json
 import zipfile
 from base64 import b64encode
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -70,6 +71,10 @@ async def test_a_repeat_gets_the_same_receipt_and_other_bytes_are_refused(quiet:
         first.json["id"], first.json["receipt"], True,
     )  # fmt: skip
     assert (await post(quiet.client, b"another", Idempotency_Key="photo-1")).status == 409
+    # The receipt says what took it and when: one that says otherwise is no repeat, and nothing of it is dropped.
+    for said in ("?device=CAM-7", "?taken_at=2026-03-05T09:58:30%2B08:00"):
+        assert (await post(quiet.client, said=said, Idempotency_Key="photo-1")).status == 409, said
+    assert (await post(quiet.client, Idempotency_Key="photo-1", Content_Type="image/jpeg")).status == 409
     other = await post(quiet.client, as_="rival", Idempotency_Key="photo-1")
     assert (other.status, other.json["duplicate"]) == (201, False)
 
@@ -80,6 +85,7 @@ async def test_a_repeat_gets_the_same_receipt_and_other_bytes_are_refused(quiet:
         (b"", "", {}, 415),  # nothing
         (PICTURE, "?taken_at=yesterday", {}, 400),  # no moment
         (PICTURE, "?taken_at=2026-03-05T09:58:30", {}, 400),  # of no offset
+        (PICTURE, "?taken_at=2099-03-05T09:58:30Z", {}, 400),  # not yet
         (PICTURE, "?device=" + "x" * 71, {}, 400),
         (PICTURE, "", {"Content_Type": "image png"}, 400),
         (PICTURE, "", {"Content_Encoding": "gzip"}, 415),
@@ -94,6 +100,16 @@ async def test_what_is_wrong_is_refused(
     answer = await post(quiet.client, body, said=said, **headers)
     assert (answer.status, answer.headers["Content-Type"].partition(";")[0]) == (status, "application/problem+json")
     assert await quiet.client.services.store.exhibits_of("acme", "", 9) == []
+
+
+@pytest.mark.parametrize(("ahead", "status"), [(4, 201), (6, 400)])
+async def test_a_clock_may_differ_by_five_minutes(quiet: Quiet, ahead: int, status: int) -> None:
+    """What took it may have a clock that is a little ahead of ours; a later time is none at which it can have been taken."""
+    taken_at = (datetime.now(UTC) + timedelta(minutes=ahead)).isoformat(timespec="seconds").replace("+00:00", "Z")
+    answer = await post(quiet.client, said=f"?taken_at={taken_at}", Accept_Language="zh")
+    assert answer.status == status, answer.body
+    if status == 400:
+        assert answer.json["detail"] == "taken_at 晚于当前时间。"
 
 
 async def add_office(client: Client, id_: str, office: str) -> None:

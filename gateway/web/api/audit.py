@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 
 from aiohttp import web
 
@@ -50,5 +49,5 @@ def _may_audit(service: Services, caller: Caller) -> bool:
         return False
     with service.process.in_force.held() as catalogue:
         rules = acts.load(catalogue)
-    now = datetime.now(UTC)
+    now = service.settings.clock.now()
     return any(role.is_held(now) and rules.gives(role.name, _AUDIT) for role in caller.person.roles)

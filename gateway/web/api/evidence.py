@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 
 from aiohttp import web
 
@@ -25,6 +25,8 @@ from gateway.web.services import services
 DEVICE = Text("device", "What took it: a camera, a scale, a reader", longest=70)
 TAKEN_AT = Text("taken_at", "When it was taken: RFC 3339, with its offset", longest=40)
 
+CLOCK_SKEW = timedelta(minutes=5)
+"""How far the clock of what took it may be ahead of ours: as far as Kerberos lets clocks differ (RFC 4120, 7.2.1)."""
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,63}/[A-Za-z0-9!#$&^_.+-]{1,63}")
 """A type and a subtype (RFC 6838, 4.2); parameters are not kept."""
 UNKNOWN = "application/octet-stream"
@@ -42,7 +44,11 @@ async def post(request: web.Request) -> web.Response:
     if request.headers.get("Content-Encoding", "").lower() not in ("", "identity"):
         raise PayloadUnreadable("Evidence is kept as it comes, and not unpacked.")
     judge = digest_judge(request)
-    media_type, device, taken_at = _media_type(request), DEVICE.of(request), _taken_at(request)
+    media_type, device, taken_at = (
+        _media_type(request),
+        DEVICE.of(request),
+        _taken_at(request, service.settings.clock.now()),
+    )
     async with http.taking_in(request, caller.partner.id, service.spool) as received:
         judge(received.sha256)
         shown = Exhibit(
@@ -51,7 +57,7 @@ async def post(request: web.Request) -> web.Response:
             received.sha256.hex(),
             received.size,
             media_type,
-            datetime.now(UTC),
+            service.settings.clock.now(),
             taken_at,
             device,
             caller.key.person_id,
@@ -110,7 +116,7 @@ def _media_type(request: web.Request) -> str:
     return said.lower() or UNKNOWN
 
 
-def _taken_at(request: web.Request) -> datetime | None:
+def _taken_at(request: web.Request, now: datetime) -> datetime | None:
     said = TAKEN_AT.of(request)
     if not said:
         return None
@@ -118,6 +124,9 @@ def _taken_at(request: web.Request) -> datetime | None:
     if not values.is_moment(said):
         raise wrong
     try:
-        return values.known_moment(datetime.fromisoformat(said))
+        taken_at = values.known_moment(datetime.fromisoformat(said))
     except ValueError:
         raise wrong from None
+    if taken_at > now + CLOCK_SKEW:
+        raise BadRequest("taken_at is in the future.")
+    return taken_at

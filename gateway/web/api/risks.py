@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from aiohttp import web
 
@@ -88,5 +87,5 @@ def _may_supervise(service: Services, caller: Caller) -> bool:
         return False
     with service.process.in_force.held() as catalogue:
         rules = acts.load(catalogue)
-    now = datetime.now(UTC)
+    now = service.settings.clock.now()
     return any(role.is_held(now) and rules.gives(role.name, _SUPERVISE) for role in caller.person.roles)

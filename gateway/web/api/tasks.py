@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from aiohttp import web
 
@@ -41,7 +41,7 @@ async def list_(request: web.Request) -> web.Response:
     offices = sorted(identified(caller.partner, BUREAU))
     test = caller.key.test or TEST.of(request)
     found = await service.store.open_tasks(offices, place, limit + 1, test=test)
-    page, now = found[:limit], datetime.now(UTC)
+    page, now = found[:limit], service.settings.clock.now()
     language = preferred(request, caller.partner.language)
     permits = await _permits(service, caller, page, now)
     items = [
