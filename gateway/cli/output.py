@@ -93,6 +93,10 @@ def stop(text: str, code: int = USAGE) -> NoReturn:
     raise typer.Exit(code)
 
 
+_UNBOUNDED = 1_000_000
+"""Columns of a terminal that is wider than any table; the table itself takes what it needs."""
+
+
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
     """Print rows under headings; tab-separated where a program reads; `empty` is said where there are none."""
     listed = [[shown(cell) for cell in row] for row in rows]
@@ -108,10 +112,21 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: st
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(*columns, box=box.SIMPLE_HEAD)
+    drawn = Table(box=box.SIMPLE_HEAD)
+    for place, name in enumerate(columns):
+        drawn.add_column(name, no_wrap=all(_is_whole(row[place]) for row in listed))
     for row in listed:
         drawn.add_row(*(Text(cell) for cell in row))  # no markup: a value may look like some
-    Console().print(drawn)
+    console = Console()
+    # Where the terminal is too narrow it breaks the line itself, so that what is copied from it is whole.
+    unbounded = console.options.update(max_width=_UNBOUNDED)
+    console.width = max(console.width, console.measure(drawn, options=unbounded).minimum)
+    console.print(drawn)
+
+
+def _is_whole(cell: str) -> bool:
+    """Whether a cell is one word without blanks, as ids, digests and times are: half of one is of no use."""
+    return cell.isascii() and len(cell.split()) <= 1
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from pathlib import Path
 
@@ -52,6 +53,20 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     write(tmp_path / "link")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "real").read_bytes() == b"content"
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 200])
+def test_ids_stay_whole_in_a_table_of_any_width(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is copied from a narrow terminal is an id, and not the half of one; words of people are wrapped."""
+    ids = [f"01a2b3c4-d5e6-7890-abcd-ef012345678{digit}" for digit in range(3)]
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(width))
+    rows = [(id_, "acme", id_[::-1], "报检 accepted and waiting for a decision") for id_ in ids]
+    output.table(("id", "partner", "case", "in words"), rows, empty="")
+    printed = capsys.readouterr().out
+    assert all(id_ in printed and id_[::-1] in printed for id_ in ids)
 
 
 def test_a_pipe_is_written_into(tmp_path: Path) -> None:
