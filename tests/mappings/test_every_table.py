@@ -96,7 +96,7 @@ def test_a_release_order_never_lists_what_is_not_released() -> None:
     """A notice with one container that stays is not written as COREOR at all, and the container is named."""
     orders = [(case, key) for case, key in CLOSED if key[0] == "release"]
     assert [(case.name, key[1]) for case, key in orders] == [
-        (name, "edifact:COREOR:D:99B:UN") for name in ("full", "treatment")
+        (name, "edifact:COREOR:D:99B:UN") for name in ("full", "treat", "treatment")
     ]
     frame = envelope.Frame("SENDER", "RECIPIENT", "1", at=datetime(2026, 3, 5, tzinfo=UTC))
     for case, key in orders:
