@@ -39,7 +39,7 @@ from gateway.decide.effects import (
     Settle,
     Use,
 )
-from gateway.decide.facts import Query, Unknown
+from gateway.decide.facts import Facts, Query, Unknown
 from gateway.decide.flow import Flow, Flows, On
 from gateway.decide.follow import close_tasks
 from gateway.decide.ground import Ground
@@ -105,6 +105,7 @@ def _decide(desk: Desk, flows: Flows) -> tuple[list[Part], Applied | None]:
         parts.append(Part(("tasks",), closed))
         ground.take(apply(desk, closed, ground.cases))
     done: set[tuple[str, ...]] = set()
+    laid: Facts | None = None
     added = 0
     for _ in range(ROUNDS):
         missing: list[Query] = []
@@ -114,15 +115,20 @@ def _decide(desk: Desk, flows: Flows) -> tuple[list[Part], Applied | None]:
             if origin in done:
                 continue
             done.add(origin)
-            here = replace(desk, facts=ground.over(desk.facts), origin=origin)
+            if laid is None:
+                laid = ground.over(desk.facts)
+            here = replace(desk, facts=laid, origin=origin)
             try:
                 effects = one.on.react(here, ground.cases[one.case_id])
             except Unknown as unknown:
                 missing += unknown.queries
                 continue
+            if not effects:  # as most reactions come to, which look first whether they are meant
+                continue
             parts.append(Part(origin, effects))
             applied = apply(here, effects, ground.cases)
             ground.take(applied)
+            laid = None
             if closed := close_tasks(here, applied):
                 parts.append(Part(("tasks", *origin), closed))
                 ground.take(apply(here, closed, ground.cases))

@@ -31,8 +31,10 @@ def acting_office(partner: Partner, document: object) -> str:
     Empty where it is no office, or has several and names none.
     """
     own = identified(partner, BUREAU)
+    if len(own) < 2:
+        return min(own, default="")
     named = (getattr(document, name, None) for name in _NAMING)
-    return next((code for code in named if code in own), "") or (min(own) if len(own) == 1 else "")
+    return next((code for code in named if code in own), "")
 
 
 def bureau(facts: Facts, organisation: str | None) -> Partner | None:

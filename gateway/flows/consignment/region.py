@@ -31,11 +31,10 @@ _VOID = (Cleared.WITHDRAWN, Cleared.EXPIRED)
 
 def share_summary(desk: Desk, case: Case) -> list[Effect]:
     """The case as it stands now, for the members of its home office's regions; nothing before it has a number."""
-    if "declaration" not in case.documents:  # tracks are named by the trade, and cases of others may stand in them too
+    # Tracks are named by the trade, and cases of others, which begin with no declaration, may stand in them too.
+    if not case.documents.get("declaration", {}).get("number"):
         return []
     declaration = declaration_of(case)
-    if not declaration.number:
-        return []
     home = home_office(desk, declaration)
     desk.facts.require(bureau_questions(home))
     office = bureau(desk.facts, home)
