@@ -140,6 +140,11 @@ class Desk:
             raise TypeError("no document comes with a deadline")
         return self.occasion.document
 
+    def find_repeated(self) -> frozenset[int]:
+        """Positions of the document's items about what an item before them is about; of a piece, as the whole has them."""
+        known = self.occasion.repeated if isinstance(self.occasion, MessageIn) else None
+        return self.document.repeated() if known is None else known
+
     @property
     def deadline(self) -> Deadline:
         """The deadline that is over. TypeError where the occasion is none."""

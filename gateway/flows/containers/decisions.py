@@ -20,6 +20,7 @@ from gateway.decide.flow import Feed
 from gateway.decide.parties import CUSTOMS_OFFICE, bureau, bureau_questions
 from gateway.documents.base import Document, Moment, Part
 from gateway.documents.declaration import Declaration
+from gateway.documents.inspection_result import InspectionResult
 from gateway.documents.manifest import Manifest
 from gateway.documents.release import ContainerAct, ContainerDecision, ReleaseNotice
 from gateway.documents.response import Outcome, Reason
@@ -192,11 +193,12 @@ def to_port(notice: ReleaseNotice, case_id: str, partner_id: str) -> list[Effect
 
 
 def _tell_authorities(desk: Desk, case: Case, notice: ReleaseNotice, rulings: Sequence[Ruling]) -> list[Effect]:
-    """The bureau of the port has all of it; customs what is shut."""
+    """The bureau of the port has all of it, unless it is its own order or finding; customs has what is shut."""
     declaration = declaration_of(case)
     effects: list[Effect] = []
     in_charge = bureau(desk.facts, declaration.port_organisation)
-    if in_charge is not None and in_charge.id != desk.sender.id:
+    ordered = isinstance(getattr(desk.occasion, "document", None), ReleaseNotice | InspectionResult)
+    if in_charge is not None and not (ordered and in_charge.id == desk.sender.id):
         units = _decisions(declaration, rulings, in_charge.language)
         party = Party(Role.BUREAU, partner_id=in_charge.id)
         told = notice.model_copy(update={"containers": units})

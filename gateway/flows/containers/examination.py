@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from gateway.check.modes import OfficeKind
 from gateway.decide.answers import MOST_REASONS, Subject, fault, reasons, refuse, response, without_places
 from gateway.decide.apply import changed
-from gateway.decide.desk import Desk, MessageIn
+from gateway.decide.desk import Desk
 from gateway.decide.effects import Alert, Effect, Note, Refuse, Respond
 from gateway.decide.facts import CasesByKeys, Key
 from gateway.decide.flow import Flow, Takes
@@ -81,8 +81,9 @@ def decide(desk: Desk) -> list[Effect]:
     decided = [_Decided(case, standings(case)) for case in cases if _may(result, case)]
     lines: list[Line] = []
     refused: list[Finding] = []
+    repeated = desk.find_repeated()
     for index, one in enumerate(result.containers):
-        outcome, why = _decide_container(desk, result, index, decided)
+        outcome, why = _decide_container(result, index, decided, is_repeated=index in repeated)
         refused += why if outcome is Outcome.REFUSED else []
         said = reasons(why, desk.sender.language)
         lines.append(Line(number=index + 1, reference=one.number, outcome=outcome, reasons=said))
@@ -115,12 +116,12 @@ def _may(result: InspectionResult, case: Case) -> bool:
 
 
 def _decide_container(
-    desk: Desk, result: InspectionResult, index: int, decided: list[_Decided]
+    result: InspectionResult, index: int, decided: list[_Decided], *, is_repeated: bool
 ) -> tuple[Outcome, list[Finding]]:
     """What becomes of one container in every case of the office's; its line's outcome and reasons."""
     one = result.containers[index]
     place = f"containers[{index}]"
-    if _is_repeated(desk, result, index):
+    if is_repeated:
         return Outcome.REFUSED, [fault("decide.result.twice", f"{place}.number", one.number)]
     held = [case for case in decided if one.number in case.known]
     if not held:
@@ -130,12 +131,6 @@ def _decide_container(
     outcomes = [_conclude(result, one, case, place) for case in here]
     refused = [why for outcome, why in outcomes if outcome is Outcome.REFUSED]
     return (Outcome.REFUSED, refused) if refused else (Outcome.ACCEPTED, [])
-
-
-def _is_repeated(desk: Desk, result: InspectionResult, index: int) -> bool:
-    """Whether the result names the container before."""
-    known = desk.occasion.repeated if isinstance(desk.occasion, MessageIn) else None
-    return index in (result.repeated() if known is None else known)
 
 
 def _conclude(result: InspectionResult, one: ExaminedContainer, case: _Decided, place: str) -> tuple[Outcome, Finding]:

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 
 from gateway.check.rulebook import RuleSet
 from gateway.decide.answers import MOST_REASONS, Subject, fault, reasons, refuse, response, tell, without_places
-from gateway.decide.desk import Desk, MessageIn
+from gateway.decide.desk import Desk
 from gateway.decide.effects import Alert, Effect, Note, Refuse, Respond
 from gateway.decide.facts import CasesByKeys, Key, Waiting
 from gateway.decide.flow import Flow, Takes
@@ -83,8 +83,9 @@ def decide(desk: Desk) -> list[Effect]:
     lines: list[Line] = []
     refused: list[Finding] = []
     shut: list[Finding] = []
+    repeated = desk.find_repeated()
     for index, thing in enumerate(report.things):
-        outcome, why = _decide_thing(desk, report, index, told, undeclared)
+        outcome, why = _decide_thing(desk, report, index, told, undeclared, is_repeated=index in repeated)
         if outcome is Outcome.REFUSED:
             refused += why
             effects += _alert_foreign(report, thing, told, why)
@@ -115,7 +116,7 @@ def _find_faults(desk: Desk, report: MovementReport) -> Iterable[Finding]:
 
 
 def _decide_thing(
-    desk: Desk, report: MovementReport, index: int, told: list[_Told], undeclared: set[str]
+    desk: Desk, report: MovementReport, index: int, told: list[_Told], undeclared: set[str], *, is_repeated: bool
 ) -> tuple[Outcome, list[Finding]]:
     """What becomes of one container in every case that has it at the sender's; its line's outcome and reasons."""
     thing = report.things[index]
@@ -124,7 +125,7 @@ def _decide_thing(
     assert at is not None, "the rules see to that"
     if at > desk.occasion.at + timedelta(minutes=desk.rules.of(MovementRules).clock_minutes):
         return Outcome.REFUSED, [fault("decide.movement.future", f"things[{index}].at", at.isoformat())]
-    if _is_repeated(desk, report, index):
+    if is_repeated:
         return Outcome.ACCEPTED, [fault("decide.movement.twice", place, thing.number)]
     held = [one for one in told if _holds(desk, one, thing)]
     if not held and thing.number in undeclared:
@@ -140,12 +141,6 @@ def _decide_thing(
         why += _pass(one, thing, report.kind, at, place)
     breached = [finding for finding in why if finding.code == "decide.movement.left_shut"]
     return (Outcome.HELD, breached) if breached else (Outcome.ACCEPTED, why)
-
-
-def _is_repeated(desk: Desk, report: MovementReport, index: int) -> bool:
-    """Whether the report names the container before."""
-    known = desk.occasion.repeated if isinstance(desk.occasion, MessageIn) else None
-    return index in (report.repeated() if known is None else known)
 
 
 def _standing(one: _Told, thing: Thing) -> Standing:

@@ -22,7 +22,7 @@ from gateway.check.rulebook import RuleSet
 from gateway.decide import china
 from gateway.decide.answers import MOST_REASONS, fault, reasons, response
 from gateway.decide.answers import Subject as About
-from gateway.decide.desk import Desk, MessageIn
+from gateway.decide.desk import Desk
 from gateway.decide.effects import Effect, Publish, Refuse, Register, Respond
 from gateway.decide.facts import Subject
 from gateway.decide.flow import Feed, Flow, Takes
@@ -74,8 +74,7 @@ def decide(desk: Desk) -> list[Effect]:
     effects: list[Effect] = []
     told: list[Line] = []
     accepted: list[RegistrationLine] = []
-    repeated = desk.occasion.repeated if isinstance(desk.occasion, MessageIn) else None
-    repeated = registration.repeated() if repeated is None else repeated
+    repeated = desk.find_repeated()
     refused: list[Finding] = []
     for index, (line, question) in enumerate(zip(lines, questions, strict=True)):
         known = desk.facts[question]

@@ -460,7 +460,10 @@ def test_what_came_during_a_cancellation_waits_for_its_end(outcome, expected):
 
 @pytest.mark.parametrize(("happens", "word"), [("refused", "failed"), ("cancelled", "cancelled")])
 def test_what_was_released_on_a_consignment_that_is_void_is_locked_again(happens, word):
-    """Goods that fail at their destination, or are withdrawn: the port that has the containers must stop them."""
+    """Goods that fail at their destination, or are withdrawn: the port that has the containers must stop them.
+
+    Which containers its word has locked, the port's bureau learns as well.
+    """
     world = World()
     world.send(inbound(), FACTORY)
     world.send(manifest(), PORT)
@@ -468,9 +471,9 @@ def test_what_was_released_on_a_consignment_that_is_void_is_locked_again(happens
     effects = world.send(answer(happens, "R-9"), PORT_SIDE)
     assert world.case.status == word
     assert states(world.case) == {"CSQU3054383": ContainerStatus.LOCKED}
-    (told,) = [send for send in of(effects, Send) if send.document_type == "release"]
-    assert told.to.partner_id == "port"
-    assert [reason.code for reason in told.document.containers[0].reasons] == ["decide.port.void"]
+    told = {send.to.partner_id: send.document for send in of(effects, Send) if send.document_type == "release"}
+    assert told.keys() == {"port", "port-bureau"}
+    assert [reason.code for reason in told["port"].containers[0].reasons] == ["decide.port.void"]
     assert [alert.kind for alert in of(effects, Alert)] == ["locked"]
     # The manifest again releases nothing: only an officer opens the lock, or another declaration covers it.
     world.send(manifest(), PORT)

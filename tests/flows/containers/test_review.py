@@ -207,7 +207,7 @@ def test_nothing_that_has_left_is_withdrawn() -> None:
     ("option", "state", "act"), [("treat", "treating", "treat"), ("send_back", "returned", "return")]
 )
 def test_failed_goods_are_treated_or_sent_back(option, state, act) -> None:
-    """The officer's decision on the failed goods moves their containers; port, customs and owner are told."""
+    """The officer's decision on the failed goods moves their containers; port, its bureau, customs and owner are told."""
     world = released(customs_office="4200")
     world.send(answer("refused", "R-1"), PORT_SIDE)
     (task,) = world.ground.tasks.values()
@@ -215,7 +215,7 @@ def test_failed_goods_are_treated_or_sent_back(option, state, act) -> None:
     effects = world.act(task.id, option, PORT_SIDE, "port-inspector")
     assert states(world.case) == {BOX: state}
     assert told(effects) == {BOX: (act, ["decide.port.void"])}
-    assert {send.to.partner_id for send in of(effects, Send)} == {"port", "customs", "factory"}
+    assert {send.to.partner_id for send in of(effects, Send)} == {"port", "port-bureau", "customs", "factory"}
 
 
 def test_who_is_told_of_a_container_and_nobody_else() -> None:
