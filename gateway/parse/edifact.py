@@ -28,8 +28,10 @@ from gateway.parse.edifact_text import (
     LISTED,
     START,
     boundary,
+    component_at,
     empty_segments,
     interruption,
+    is_count,
     mend,
     needless_releases,
 )
@@ -174,22 +176,32 @@ class _Reader:
 
     def _interactive(self, findings: list[Finding]) -> Iterator[Event]:
         """From UIB to UIZ: read once for its character set, as UNB is."""
-        stream = self.stream
-        start = split(mended(stream.text[stream.at : self._terminator(0)]), replace(self.delimiters, repetition=""))
-        self.repertoire, version = _at(start, 1, 0), _at(start, 1, 1)
-        codec = self.charset or ("utf-8" if _at(start, 1, 3) == "7" else CODECS.get(self.repertoire, ""))
+        start = self._peek_header()
+        version = component_at(start, 1, 1)
         if version != "4":  # ISO 9735-3 is a part of version 4
             findings.append(_finding("edifact.syntax.unsupported", HEADER, version, element=1, component=2))
-        if not codec:
-            found = _finding("edifact.charset.unsupported", HEADER, self.repertoire, element=1, component=1)
-            findings.append(found)
-        stream.use(codec or "latin-1")
+        self._use_charset(start, HEADER, findings)
         if not self.advised:
             self.delimiters = replace(self.delimiters, repetition="*")
-        interactive = Interactive(stream, self.delimiters, self._segment, self.max_message)
+        interactive = Interactive(self.stream, self.delimiters, self._segment, self.max_message)
         yield from interactive.events(findings)
         self.ended = interactive.ended
         self.ended.findings.extend(self.findings)
+
+    def _peek_header(self) -> list[list[str]]:
+        """The segment that an interchange begins with, read before its character set is known."""
+        raw = self.stream.text[self.stream.at : self._terminator(0)]
+        return split(mended(raw), replace(self.delimiters, repetition=""))
+
+    def _use_charset(self, start: Sequence[Sequence[str]], tag: str, findings: list[Finding]) -> None:
+        """Go on in the character set that S001 names, or that was agreed."""
+        self.repertoire = component_at(start, 1, 0)
+        # 0133, character encoding: 7 is UTF-8.
+        named = "utf-8" if component_at(start, 1, 3) == "7" else CODECS.get(self.repertoire, "")
+        codec = self.charset or named
+        if not codec:
+            findings.append(_finding("edifact.charset.unsupported", tag, self.repertoire, element=1, component=1))
+        self.stream.use(codec or "latin-1")
 
     def _advice(self) -> list[Finding]:
         """UNA, where there is one; otherwise the default service characters."""
@@ -218,9 +230,8 @@ class _Reader:
     def _header(self) -> list[Finding]:
         """UNB: read once for its character set, and once more in it."""
         stream = self.stream
-        end = self._terminator(0)
-        start = split(mended(stream.text[stream.at : end]), replace(self.delimiters, repetition=""))
-        repertoire, version = _at(start, 1, 0), _at(start, 1, 1)
+        start = self._peek_header()
+        version = component_at(start, 1, 1)
         findings = []
         if version not in {"1", "2", "3", "4"}:
             findings.append(_finding("edifact.syntax.unsupported", "UNB", version, element=1, component=2))
@@ -239,14 +250,7 @@ class _Reader:
             # ISO 9735-1:1998, 10.1: comma and point are both decimal marks; the recipient ignores what UNA says.
             self.delimiters = replace(self.delimiters, decimal=".")
         self.delimiters = replace(self.delimiters, repetition=repetition)
-        codec = self.charset or CODECS.get(repertoire, "")
-        # 0133, character encoding: 7 is UTF-8.
-        if not self.charset and _at(start, 1, 3) == "7":
-            codec = "utf-8"
-        if not codec:
-            findings.append(_finding("edifact.charset.unsupported", "UNB", repertoire, element=1, component=1))
-        stream.use(codec or "latin-1")
-        self.repertoire = repertoire
+        self._use_charset(start, "UNB", findings)
         header = split(self._segment(findings), replace(self.delimiters, repetition=""))
         if header[0] != ["UNB"]:
             findings.append(_finding("edifact.unb.tag", "UNB", ":".join(header[0])[:40]))
@@ -254,19 +258,19 @@ class _Reader:
             Syntax.EDIFACT,
             self.delimiters,
             header,
-            sender=_at(header, 2, 0),
-            sender_qualifier=_at(header, 2, 1),
-            recipient=_at(header, 3, 0),
-            recipient_qualifier=_at(header, 3, 1),
-            reference=_at(header, 5, 0),
+            sender=component_at(header, 2, 0),
+            sender_qualifier=component_at(header, 2, 1),
+            recipient=component_at(header, 3, 0),
+            recipient_qualifier=component_at(header, 3, 1),
+            reference=component_at(header, 5, 0),
             version=version,
             charset=stream.codec,
-            repertoire=repertoire,
-            date=_at(header, 4, 0),
-            time=_at(header, 4, 1),
-            acknowledgement_requested=_at(header, 9, 0) == "1",
-            test=_at(header, 11, 0) == "1",
-            application_reference=_at(header, 7, 0),
+            repertoire=self.repertoire,
+            date=component_at(header, 4, 0),
+            time=component_at(header, 4, 1),
+            acknowledgement_requested=component_at(header, 9, 0) == "1",
+            test=component_at(header, 11, 0) == "1",
+            application_reference=component_at(header, 7, 0),
         )
         return findings
 
@@ -309,15 +313,21 @@ class _Reader:
         """UNZ (ISO 9735-1, 8.1 and 0036: the count is of groups where there are any, else of messages and packages)."""
         trailer = self.trailer = self._service(self.findings)
         self.closed = True
-        if self.envelope.header and _at(trailer, 2, 0) != self.envelope.reference:
+        if self.envelope.header and component_at(trailer, 2, 0) != self.envelope.reference:
             self.findings.append(
                 _finding(
-                    "edifact.unz.reference", "UNZ", _at(trailer, 2, 0), reference=self.envelope.reference, element=2
+                    "edifact.unz.reference",
+                    "UNZ",
+                    component_at(trailer, 2, 0),
+                    reference=self.envelope.reference,
+                    element=2,
                 )
             )
         count = self.groups or self.messages
-        if not self.mixed and not _counts(_at(trailer, 1, 0), count):
-            self.findings.append(_finding("edifact.unz.count", "UNZ", _at(trailer, 1, 0), count=count, element=1))
+        if not self.mixed and not is_count(component_at(trailer, 1, 0), count):
+            self.findings.append(
+                _finding("edifact.unz.count", "UNZ", component_at(trailer, 1, 0), count=count, element=1)
+            )
 
     # Groups.
 
@@ -328,10 +338,10 @@ class _Reader:
             self.mixed = "UNG"
         self.group = Group(
             header,
-            identifier=_at(header, 1, 0),
-            sender=_at(header, 2, 0),
-            recipient=_at(header, 3, 0),
-            reference=_at(header, 5, 0),
+            identifier=component_at(header, 1, 0),
+            sender=component_at(header, 2, 0),
+            recipient=component_at(header, 3, 0),
+            reference=component_at(header, 5, 0),
             version=":".join(header[7]) if len(header) > 7 else "",
         )
         if self.group.reference and self.group_references.repeats(self.group.reference):
@@ -344,13 +354,15 @@ class _Reader:
     def _close_group(self, group: Group) -> GroupEnded:
         findings = list[Finding]()
         trailer = self._service(findings)
-        if not _counts(_at(trailer, 1, 0), self.group_messages):
+        if not is_count(component_at(trailer, 1, 0), self.group_messages):
             findings.append(
-                _finding("edifact.une.count", "UNE", _at(trailer, 1, 0), count=self.group_messages, element=1)
+                _finding("edifact.une.count", "UNE", component_at(trailer, 1, 0), count=self.group_messages, element=1)
             )
-        if _at(trailer, 2, 0) != group.reference:
+        if component_at(trailer, 2, 0) != group.reference:
             findings.append(
-                _finding("edifact.une.reference", "UNE", _at(trailer, 2, 0), reference=group.reference, element=2)
+                _finding(
+                    "edifact.une.reference", "UNE", component_at(trailer, 2, 0), reference=group.reference, element=2
+                )
             )
         return self._end_group(findings, trailer)
 
@@ -392,8 +404,8 @@ class _Reader:
         elif not ended:
             findings.append(_finding("edifact.unt.missing", "UNT"))
         else:
-            findings += self._trailer(_at(header, 1, 0), segments)
-        return self._read(type_, _at(header, 1, 0), segments, findings, access=_at(header, 3, 0))
+            findings += self._trailer(component_at(header, 1, 0), segments)
+        return self._read(type_, component_at(header, 1, 0), segments, findings, access=component_at(header, 3, 0))
 
     def _cut(self) -> tuple[str, bool, bool]:
         """The text of a message without its last terminator; whether UNT ends it; whether it is all there."""
@@ -443,11 +455,11 @@ class _Reader:
         """UNT against UNH and the count of segments."""
         trailer = split(segments[-1], self.delimiters)
         at = len(segments)
-        if not _counts(_at(trailer, 1, 0), at):
-            yield _finding("edifact.unt.count", "UNT", _at(trailer, 1, 0), count=at, segment=at, element=1)
-        if _at(trailer, 2, 0) != reference:
+        if not is_count(component_at(trailer, 1, 0), at):
+            yield _finding("edifact.unt.count", "UNT", component_at(trailer, 1, 0), count=at, segment=at, element=1)
+        if component_at(trailer, 2, 0) != reference:
             yield _finding(
-                "edifact.unt.reference", "UNT", _at(trailer, 2, 0), reference=reference, segment=at, element=2
+                "edifact.unt.reference", "UNT", component_at(trailer, 2, 0), reference=reference, segment=at, element=2
             )
 
     def _characters(self, text: str, segments: list[str], first: int) -> Iterator[Finding]:
@@ -508,7 +520,7 @@ class _Reader:
         findings = list[Finding]()
         opening = self._segment(findings, 1)
         header = split(opening, self.delimiters)
-        reference, stated = _at(header, 1, 0), _at(header, 4, 0)
+        reference, stated = component_at(header, 1, 0), component_at(header, 4, 0)
         length = int(stated) if stated.isascii() and stated.isdigit() and len(stated) < 12 else 0
         kept = min(length, self.max_message)
         content = self.stream.take_bytes(kept)
@@ -526,7 +538,7 @@ class _Reader:
         elif len(content) == min(length, self.max_message) and self.stream.text.startswith("UNP", self.stream.at):
             segments.append(self._segment(findings, 2))
             trailer = split(segments[1], self.delimiters)
-            if [_at(trailer, 1, 0), _at(trailer, 2, 0)] != [stated, reference]:
+            if [component_at(trailer, 1, 0), component_at(trailer, 2, 0)] != [stated, reference]:
                 said = " ".join(map("".join, trailer[1:3]))
                 findings.append(_finding("edifact.package.reference", "UNP", said, reference=f"{stated} {reference}"))
         else:
@@ -624,14 +636,3 @@ def _known(charset: str) -> str:
         return codecs.lookup(charset).name if charset else ""
     except LookupError:
         return ""
-
-
-def _at(elements: Sequence[Sequence[str]], element: int, component: int) -> str:
-    """A component, or nothing where the segment is shorter."""
-    if element < len(elements) and component < len(elements[element]):
-        return elements[element][component]
-    return ""
-
-
-def _counts(stated: str, count: int) -> bool:
-    return stated.isascii() and stated.isdigit() and len(stated) < 12 and int(stated) == count

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from gateway.model import Finding, Syntax
-from gateway.parse.edifact_text import LISTED, START, finding
+from gateway.parse.edifact_text import LISTED, START, component_at, finding, is_count
 from gateway.parse.references import References
 from gateway.parse.segments import (
     Delimiters,
@@ -53,17 +53,17 @@ class Interactive:
             Syntax.EDIFACT,
             self._delimiters,
             header,
-            sender=_at(header, 6, 0),
-            sender_qualifier=_at(header, 6, 1),
-            recipient=_at(header, 7, 0),
-            recipient_qualifier=_at(header, 7, 1),
-            reference=_at(header, 2, 0),
-            version=_at(header, 1, 1),
+            sender=component_at(header, 6, 0),
+            sender_qualifier=component_at(header, 6, 1),
+            recipient=component_at(header, 7, 0),
+            recipient_qualifier=component_at(header, 7, 1),
+            reference=component_at(header, 2, 0),
+            version=component_at(header, 1, 1),
             charset=self._stream.codec,
-            repertoire=_at(header, 1, 0),
-            date=_at(header, 8, 0),
-            time=_at(header, 8, 1),
-            test=_at(header, 10, 0) == "1",
+            repertoire=component_at(header, 1, 0),
+            date=component_at(header, 8, 0),
+            time=component_at(header, 8, 1),
+            test=component_at(header, 10, 0) == "1",
         )
         yield InterchangeBegun(self.envelope, [finding("edifact.interactive", HEADER), *begun])
         found: list[Finding] = []
@@ -114,7 +114,7 @@ class Interactive:
             whole = whole and size <= self._max_message
             if whole:
                 segments.append(raw)
-        reference = _at(header, 2, 0)
+        reference = component_at(header, 2, 0)
         if not whole:
             found.append(finding("edifact.message.too_large", "UIH", max=self._max_message))
         elif not ended:
@@ -132,27 +132,16 @@ class Interactive:
     def _judge_end(self, reference: str, segments: Sequence[str]) -> Iterator[Finding]:
         """UIT against UIH and the segments; both of its elements may be left out."""
         trailer, at = split(segments[-1], self._delimiters), len(segments)
-        said, count = _at(trailer, 1, 0), _at(trailer, 2, 0)
+        said, count = component_at(trailer, 1, 0), component_at(trailer, 2, 0)
         if said and said != reference:
             yield finding("edifact.uit.reference", "UIT", said, reference=reference, segment=at, element=1)
-        if count and not _is(count, at):
+        if count and not is_count(count, at):
             yield finding("edifact.uit.count", "UIT", count, count=at, segment=at, element=2)
 
     def _judge_trailer(self, trailer: Sequence[Sequence[str]]) -> Iterator[Finding]:
         """UIZ against UIB and the messages; all of its elements may be left out."""
-        said, count = _at(trailer, 1, 0), _at(trailer, 2, 0)
+        said, count = component_at(trailer, 1, 0), component_at(trailer, 2, 0)
         if said and said != self.envelope.reference:
             yield finding("edifact.uiz.reference", "UIZ", said, reference=self.envelope.reference, element=1)
-        if count and not _is(count, self._messages):
+        if count and not is_count(count, self._messages):
             yield finding("edifact.uiz.count", "UIZ", count, count=self._messages, element=2)
-
-
-def _at(elements: Sequence[Sequence[str]], element: int, component: int) -> str:
-    """A component, or nothing where the segment is shorter."""
-    if element < len(elements) and component < len(elements[element]):
-        return elements[element][component]
-    return ""
-
-
-def _is(stated: str, count: int) -> bool:
-    return stated.isascii() and stated.isdigit() and len(stated) < 12 and int(stated) == count

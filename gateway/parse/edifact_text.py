@@ -168,3 +168,15 @@ def finding(
     """A finding of the reader, at a place within the interchange."""
     place = Place("", segment, tag, element, component)
     return make_finding(code, place, value, **args)
+
+
+def component_at(elements: Sequence[Sequence[str]], element: int, component: int) -> str:
+    """A component of a segment, or nothing where it is shorter."""
+    if element < len(elements) and component < len(elements[element]):
+        return elements[element][component]
+    return ""
+
+
+def is_count(stated: str, count: int) -> bool:
+    """Whether a trailer states that count."""
+    return stated.isascii() and stated.isdigit() and len(stated) < 12 and int(stated) == count
