@@ -10,6 +10,7 @@ from gateway.cli import output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
 
     from gateway.catalogue import Catalogue
     from gateway.catalogue_folders import Layers
@@ -39,6 +40,7 @@ def show(config: output.ConfigOption = None, json: output.JsonOption = False) ->
 
     settings = load(config)
     approved = _approved(settings)
+    standing = tell_standing(approved, _today(settings))
     layers, catalogue = _read(settings, approved)
     in_force = Shelf(settings.catalogue.snapshots).marked()
     files = [
@@ -46,7 +48,12 @@ def show(config: output.ConfigOption = None, json: output.JsonOption = False) ->
     ]
     if json:
         output.as_json(
-            {"digest": catalogue.digest, "in_force": in_force or None, "files": files, "approved": _told(approved)}
+            {
+                "digest": catalogue.digest,
+                "in_force": in_force or None,
+                "files": files,
+                "approved": standing,
+            }
         )
         return
     output.say(f"In the folders: {catalogue.digest}")
@@ -54,7 +61,7 @@ def show(config: output.ConfigOption = None, json: output.JsonOption = False) ->
     output.table(("file", "origin", "sha256"), (tuple(file.values()) for file in files), empty="No files.")
     if approved:
         columns = ("list", "version", "from", "standing", "sha256")
-        output.table(columns, (tuple(one.values()) for one in _told(approved)), empty="")
+        output.table(columns, (tuple(one.values()) for one in standing), empty="")
 
 
 def check(config: output.ConfigOption = None, json: output.JsonOption = False) -> None:
@@ -102,14 +109,16 @@ def _approved(settings: Settings) -> Sequence[SubjectVersion]:
     return with_store_of(settings, lambda store: store.approved_lists()) if has_store(settings) else ()
 
 
-def _told(approved: Sequence[SubjectVersion]) -> list[dict[str, str]]:
-    """Each version with where it stands today: in force, to come, or replaced."""
-    from datetime import UTC, datetime
-
+def _today(settings: Settings) -> date:
     from gateway.decide import china
+
+    return china.day(settings.clock.now())
+
+
+def tell_standing(approved: Sequence[SubjectVersion], today: date) -> list[dict[str, str]]:
+    """Each version with where it stands today, a day in China: in force, to come, or replaced."""
     from gateway.decide.subjects import choose_version
 
-    today = china.day(datetime.now(UTC))
     told = []
     for one in approved:
         held = choose_version((other for other in approved if other.value == one.value), today)
@@ -129,13 +138,11 @@ def _told(approved: Sequence[SubjectVersion]) -> list[dict[str, str]]:
 
 def _read(settings: Settings, approved: Sequence[SubjectVersion]) -> tuple[Layers, Catalogue]:
     from dataclasses import replace
-    from datetime import UTC, datetime
 
     from gateway.catalogue_folders import read_layers
-    from gateway.decide import china
     from gateway.trip.approved import lay_out
 
-    files = lay_out(approved, china.day(datetime.now(UTC)))
+    files = lay_out(approved, _today(settings))
     layers = replace(read_layers(settings.catalogue.folder), approved=files)
     return layers, layers.catalogue()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from gateway.cli.catalogue import _told
+from gateway.cli.catalogue import tell_standing
 from gateway.decide import china
 from gateway.model import SubjectVersion
 
@@ -19,7 +19,7 @@ def test_each_approved_version_is_told_with_where_it_stands() -> None:
         )
         for number, (name, day) in enumerate(days.items(), 1)
     ]
-    told = [(one["list"], one["version"], one["standing"], one["sha256"]) for one in _told(versions)]
+    told = [(one["list"], one["version"], one["standing"], one["sha256"]) for one in tell_standing(versions, today)]
     assert told == [
         ("country", "1", "replaced", "1" * 64),
         ("country", "2", "in force", "2" * 64),
