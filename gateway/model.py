@@ -53,11 +53,6 @@ class Level(StrEnum):
     BUREAU = "bureau"
     BRANCH = "branch"
 
-    @property
-    def rank(self) -> int:
-        """The further up, the less."""
-        return list(Level).index(self)
-
 
 class CredentialKind(StrEnum):
     """What a credential is."""
