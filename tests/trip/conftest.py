@@ -20,6 +20,12 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def where(request: pytest.FixtureRequest, migrated: Path) -> Path | str:
+    """A migrated database of each engine."""
+    return migrated if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
+
+
 @pytest.fixture
 async def gateway(tmp_path: Path, migrated: Path) -> AsyncIterator[House]:
     """A gateway's middle with the partners of the rig."""

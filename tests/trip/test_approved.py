@@ -46,12 +46,6 @@ class Node:
     pipeline: Pipeline
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def where(request: pytest.FixtureRequest, migrated: Path) -> Path | str:
-    """A migrated database of each engine."""
-    return migrated if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
-
-
 @pytest.fixture
 async def gateway(where: Path | str, tmp_path: Path) -> AsyncIterator[House]:
     """A gateway's middle, and the bureau's persons."""

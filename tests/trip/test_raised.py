@@ -87,12 +87,6 @@ RAISING = Flow(
 EVERY = Flows([*FLOWS.all, RAISING])
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def where(request: pytest.FixtureRequest, migrated: Path) -> Path | str:
-    """A migrated database of each engine."""
-    return migrated if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
-
-
 @pytest.fixture
 async def raising(where: Path | str, tmp_path: Path) -> AsyncIterator[House]:
     """A gateway's middle in which acceptance raises something."""

@@ -22,12 +22,6 @@ from tests.trip.test_answers import as_json
 DAY = "2026-03-05"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def where(request: pytest.FixtureRequest, migrated: Path) -> Path | str:
-    """A migrated database of each engine."""
-    return migrated if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
-
-
 @pytest.fixture
 async def registry(where: Path | str, tmp_path: Path) -> AsyncIterator[House]:
     """A gateway's middle."""

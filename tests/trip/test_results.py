@@ -23,12 +23,6 @@ BOXES = ["CSQU3054383", "TGHU7654320", "MSKU0000011", "MSCU6639870", "HLXU123456
 BILL = "SMPL26010077"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def where(request: pytest.FixtureRequest, migrated: Path) -> Path | str:
-    """A migrated database of each engine."""
-    return migrated if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
-
-
 @pytest.fixture
 async def harbour(where: Path | str, tmp_path: Path) -> AsyncIterator[House]:
     """A gateway's middle, in which an import of five containers is declared, accepted and in its port's manifest."""
