@@ -28,6 +28,7 @@ from gateway.decide.flow import Flows
 from gateway.deliver.confirmations import Confirmations
 from gateway.deliver.worker import DeliveryWorker
 from gateway.findings import make_finding
+from gateway.journal import Journal
 from gateway.metrics import Metered, Metrics
 from gateway.model import SubjectVersion
 from gateway.pipeline import Pipeline
@@ -89,7 +90,10 @@ class Process:
         own = self.transports.read_settings(settings)
         registry = Directory(store)
         self._senders: dict[str, Sender] = {}
-        worker = DeliveryWorker(store, self._senders, settings.deliver, notary, clock=clock)
+        journal = Journal(self.metrics)
+        worker = DeliveryWorker(
+            store, self._senders, settings.deliver, notary, clock=clock, on_recorded=journal.tell_attempt
+        )
         confirmations = Confirmations(store, registry, notary, settings.deliver, on_settled=worker.ring, clock=clock)
         pipeline = Pipeline(
             store,
@@ -101,6 +105,7 @@ class Process:
             on_committed=worker.ring,
             arrivals=lambda: intake.in_flight,
             observe=lambda seconds: self.metrics.observe_stage("process", seconds),
+            on_judged=journal.tell_judged,
         )
         intake = Intake(
             store,
@@ -108,6 +113,7 @@ class Process:
             notary,
             clock=clock,
             on_accepted=pipeline.ring,
+            tell=journal.tell_received,
             is_at_once=self.flows.is_at_once,
             begin_at_once=pipeline.begin_at_once,
             announced=pipeline.precedence.announced,
