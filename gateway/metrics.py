@@ -28,7 +28,7 @@ class Metrics:
     def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._clock = clock
         # A second series beside each counter that tells when it was made: nobody asks for it.
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         build = Gauge("gateway_build_info", "The version that runs; always 1", ("version",), registry=self.registry)
         build.labels(__version__).set(1)

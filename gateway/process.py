@@ -19,6 +19,8 @@ from typing import Any
 import structlog
 
 from gateway import discovery, opening
+from gateway.alerting.lookout import Lookout
+from gateway.alerting.notifier import Notifier
 from gateway.catalogue import Catalogue
 from gateway.catalogue_folders import read_layers, shipped
 from gateway.check import rulebook
@@ -137,6 +139,11 @@ class Process:
             "confirmations": confirmations.run,
             "log audit": watch.run,
             "upkeep": lambda: keep_swept(store),
+            "lookout": Lookout(store, settings, clock=clock).run,
+            **{
+                f"notice {notice.name}": Notifier(store, settings.mail, notice, clock=clock).run
+                for notice in settings.alerts.notices
+            },
         }
         self.means: Mapping[str, Means] = {
             name: Means(settings, section, self.intake, self.spool, registry, partial(confirmations.confirm, name))

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from structlog.testing import capture_logs
 from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
 from gateway.web.request_ids import HEADER
 from tests.web.conftest import Client
