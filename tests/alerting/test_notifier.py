@@ -159,7 +159,7 @@ async def test_a_notice_comes_by_mail(store: SqlStore, tmp_path: Path, language:
     """A mail server takes the notice from who is configured, with a password from a file, in the reader's language."""
     box = Mailbox()
     loop = asyncio.get_running_loop()
-    login = {"authenticator": knows_the_password, "auth_require_tls": False}
+    login: dict[str, Any] = {"authenticator": knows_the_password, "auth_require_tls": False}
     server = await loop.create_server(lambda: SMTP(box, hostname="mail.example", loop=loop, **login), "127.0.0.1", 0)
     try:
         port = server.sockets[0].getsockname()[1]
@@ -304,4 +304,4 @@ async def test_a_closed_way_is_tried_again_after_a_pause(store: SqlStore, monkey
 def test_a_notice_that_could_reach_nobody_is_refused(notice: dict[str, str], said: str):
     """What a notice lacks is told when the settings are read."""
     with pytest.raises(ValueError, match=said):
-        Settings(alerts=Alerts(notices=(Notice(**notice),)))  # type: ignore[arg-type]
+        Settings(alerts=Alerts(notices=(Notice(**notice),)))
