@@ -167,7 +167,7 @@ async def test_a_relay_only_relays(tmp_path: Path):
     """What a relay takes is relayed and never called delivered; we log in there with the password of a file."""
     (tmp_path / "password").write_text("hush\n")
     async with exchanger() as (peer, port):
-        relay = {"relay": "localhost", "relay_port": int(port), "relay_security": "none", "user": "gate"}
+        relay: dict[str, Any] = {"relay": "localhost", "relay_port": int(port), "relay_security": "none", "user": "gate"}
         evidence = await send({}, allow_private=False, **relay, password=f"file:{tmp_path / 'password'}")
         assert evidence.outcome == "relayed"
         (tmp_path / "password").write_text("wrong")
@@ -236,7 +236,7 @@ async def test_what_is_too_large_for_mail_is_refused():
 
 
 @pytest.mark.parametrize("own", [{"sender": ""}, {}])
-async def test_what_is_not_configured_waits_for_the_operator(own: dict[str, str]):
+async def test_what_is_not_configured_waits_for_the_operator(own: dict[str, Any]):
     """Without an address to send from, or a server to send by, a delivery is deferred and says why."""
     with pytest.raises(DeliveryDeferred, match="configured"):
         await send({}, **own)
