@@ -40,6 +40,8 @@ DIGESTS: dict[str, type[hashes.HashAlgorithm]] = {
     "sha512": hashes.SHA512,
 }
 """The digests of signatures that are made and taken; SHA-1 and MD5 have been forged (RFC 8551, 2.1)."""
+_OAEP: dict[str, type[hashes.HashAlgorithm]] = {**DIGESTS, "sha1": hashes.SHA1}
+"""Digests of OAEP; SHA-1 is its default, and safe in it (RFC 8017, B.1)."""
 CIPHERS = {
     "aes128-cbc": ("aes128_cbc", 16),
     "aes256-cbc": ("aes256_cbc", 32),
@@ -363,9 +365,9 @@ def _find_key(infos: Any, own: Sequence[Own], size: int) -> bytes:
             scheme: Any = rsa_padding.PKCS1v15()
             if chosen["key_encryption_algorithm"]["algorithm"].native == "rsaes_oaep":
                 parameters = chosen["key_encryption_algorithm"]["parameters"]
-                hash_ = {**DIGESTS, "sha1": hashes.SHA1}[parameters["hash_algorithm"]["algorithm"].native]
+                named = parameters["hash_algorithm"]["algorithm"].native
                 mask = parameters["mask_gen_algorithm"]["parameters"]["algorithm"].native
-                scheme = rsa_padding.OAEP(rsa_padding.MGF1({**DIGESTS, "sha1": hashes.SHA1}[mask]()), hash_(), None)
+                scheme = rsa_padding.OAEP(rsa_padding.MGF1(_OAEP[mask]()), _OAEP[named](), None)
             try:
                 key = one.key.decrypt(chosen["encrypted_key"].native, scheme)
             except ValueError:

@@ -98,9 +98,22 @@ async def confirm_nothing(*_: object) -> None:
     raise AssertionError("nothing is confirmed here")
 
 
+class MemoryReplies:
+    """What partners were answered, until the test ends."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], bytes] = {}
+
+    async def find(self, partner_id: str, transport_id: str) -> bytes | None:
+        return self._kept.get((partner_id, transport_id))
+
+    async def keep(self, partner_id: str, transport_id: str, reply: bytes) -> bytes:
+        return self._kept.setdefault((partner_id, transport_id), reply)
+
+
 def means_of(settings: Settings, own: object, intake: Intake) -> Means:
     """What the gateway would give a transport; nothing is looked up in the registry here."""
-    return Means(settings, own, intake, Spool(settings), Directory(None), confirm_nothing)  # type: ignore[arg-type]
+    return Means(settings, own, intake, Spool(settings), Directory(None), confirm_nothing, MemoryReplies())  # type: ignore[arg-type]
 
 
 # HTTP.
