@@ -36,6 +36,8 @@ LAYERS = 5
 """Envelopes in one another: encryption, signature and compression are three, and compression may stand at two places."""
 _NAMES = {"sha256": "sha-256", "sha384": "sha-384", "sha512": "sha-512"}
 """Digests as `micalg` writes them (RFC 5751, 3.4.3.2)."""
+_OF_MIME = frozenset({"content-type", "content-transfer-encoding", "content-disposition"})
+"""Headers of HTTP that are the outermost entity's."""
 _HEADER_END = re.compile(rb"\r\n\r\n|\n\n")
 
 
@@ -73,7 +75,7 @@ def read_entity(raw: bytes) -> Entity:
 
 def entity_of(headers: Mapping[str, str], body: bytes) -> Entity:
     """The entity that an HTTP request or answer is: those of its headers that are MIME's, and its body."""
-    lines = [f"{name}: {value}" for name, value in headers.items() if name.lower().startswith("content-t")]
+    lines = [f"{name}: {value}" for name, value in headers.items() if name.lower() in _OF_MIME]
     return read_entity("\r\n".join(lines).encode("utf-8", "surrogateescape") + b"\r\n\r\n" + body)
 
 

@@ -65,7 +65,18 @@ def test_openssl_takes_our_signature(tmp_path: Path, kind: str, digest: str):
     chain, _ = written(tmp_path, mine)
     (tmp_path / "p7s").write_bytes(cms.sign(CONTENT, mine, digest, NOW))
     (tmp_path / "content").write_bytes(CONTENT)
-    verify = ["-verify", "-binary", "-inform", "DER", "-in", tmp_path / "p7s", "-CAfile", chain, "-purpose", "any"]
+    verify: list[str | Path] = [
+        "-verify",
+        "-binary",
+        "-inform",
+        "DER",
+        "-in",
+        tmp_path / "p7s",
+        "-CAfile",
+        chain,
+        "-purpose",
+        "any",
+    ]
     assert openssl(*verify, "-content", tmp_path / "content") == CONTENT
     (tmp_path / "content").write_bytes(CONTENT + b" ")
     with pytest.raises(subprocess.CalledProcessError):
