@@ -9,6 +9,7 @@ the registry; what is not signed is refused.
 from __future__ import annotations
 
 import asyncio
+import io
 import ssl
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -36,7 +37,7 @@ from gateway.transports.as2_message import Entity, Made, Mdn, Security, entity_o
 from gateway.transports.as2_receive import authenticate, receive
 from gateway.transports.base import Awaiting, Evidence
 from gateway.transports.guard import PublicResolver, allowed, public_socket
-from gateway.transports.http import ANSWER_LENGTH, DETAIL_LENGTH
+from gateway.transports.http import ANSWER_LENGTH, AT_ONCE, DETAIL_LENGTH
 from gateway.transports.plugin import Means, Options, Route, Transport
 from gateway.transports.sessions import Sessions
 
@@ -105,7 +106,7 @@ class As2Sender:
                 self._sessions.of(agreement.partner_id) as session,
                 session.post(
                     url,
-                    data=made.body,
+                    data=made.body if len(made.body) <= AT_ONCE else io.BytesIO(made.body),
                     headers=headers,
                     allow_redirects=False,
                     timeout=aiohttp.ClientTimeout(total=agreement.attempt_timeout),
@@ -171,6 +172,8 @@ class As2Sender:
 
 def _find_faults(own: As2Settings) -> Iterator[str]:
     """What is wrong with our keys, as this machine has them."""
+    if own.name and not own.keys:
+        yield "keys: a name needs a certificate and its key, with which MDNs are signed"
     for number, files in enumerate(own.keys):
         try:
             read_own(files)

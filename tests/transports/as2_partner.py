@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import io
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -213,8 +214,6 @@ async def post(url: str, made: Made, message_id: str, **headers: str) -> tuple[i
     }
     async with (
         aiohttp.ClientSession() as session,
-        session.post(url, data=made.body, headers={name: v for name, v in sent.items() if v}) as answer,
+        session.post(url, data=io.BytesIO(made.body), headers={name: v for name, v in sent.items() if v}) as answer,
     ):
         return answer.status, dict(answer.headers), await answer.read()
-
-
