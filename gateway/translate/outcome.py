@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from gateway.model import Finding, Place
+from gateway.translate.weight import Weight
 
 
 class Origins(Mapping[str, Place]):
@@ -65,6 +66,15 @@ def _around(path: str) -> str:
     return path[: max(path.rfind("."), path.rfind("["), 0)]
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A piece of a message that no row mentions, and how much is lost with it."""
+
+    place: Place
+    text: str
+    weight: Weight
+
+
 @dataclass(slots=True)
 class Read:
     """A message, read. `document` is None where the findings hold an error; `kept` is what no row mentions."""
@@ -73,7 +83,7 @@ class Read:
     values: dict[str, Any]
     findings: list[Finding]
     origins: Origins
-    kept: list[tuple[Place, str]] = field(default_factory=list)
+    kept: list[Unread] = field(default_factory=list)
     partial: BaseModel | None = None
     """Where there is no document, what is right of it: for the rules to judge, and nobody else."""
 
@@ -92,4 +102,4 @@ class Raw:
 
     values: dict[str, Any]
     findings: list[Finding] = field(default_factory=list)
-    kept: list[tuple[Place, str]] = field(default_factory=list)
+    kept: list[Unread] = field(default_factory=list)

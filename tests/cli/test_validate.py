@@ -140,3 +140,12 @@ def test_any_checked_format_can_be_expected(run, tmp_path, format_):
     """--format takes each format that is checked, be it translated or not."""
     (tmp_path / "f").write_bytes(SMALL)
     assert run("validate", "f", "--format", format_).code == 1
+
+
+@pytest.mark.parametrize("verb", [["validate"], ["translate", "--to", "json"], ["mapping", "explain"]], ids=" ".join)
+@pytest.mark.parametrize(("option", "value"), [("--time-zone", "Asia/Nowhere"), ("--code-tables", "usa")])
+def test_what_an_agreement_says_must_be_there(run, verb, option, value):
+    """A time zone or code tables that there are not end each verb that reads messages, with the option named."""
+    done = run(*verb, option, value, data.samples() / "declaration/import_sea_container/in.edi")
+    assert done.code == 2
+    assert option in done.err
