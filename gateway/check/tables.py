@@ -179,7 +179,7 @@ def formats(catalogue: Catalogue) -> frozenset[str]:
     return frozenset(_by_format(catalogue))
 
 
-_FRAME = ("UNH", "UNS", "UNT")
+_FRAME = ("UNH", "UNS", "UNT", "UIH", "UIT")
 SECURITY = ("USA", "USB", "USC", "USD", "USE", "USF", "USH", "USL", "USR", "UST", "USU", "USX", "USY")
 """The segments of ISO 9735-5, 6 and 9 that secure a message."""
 
@@ -213,7 +213,7 @@ def _resolved(catalogue: Catalogue, name: str, format_: str) -> Table:
 
 
 def framed(catalogue: Catalogue, table: Table) -> Table:
-    """`table` with UNH, UNS, UNT and what secures messages as each syntax version of EDIFACT has them; X12's as it is."""
+    """`table` with UNH, UNS, UNT (UIH, UIT) and what secures messages as each syntax version of EDIFACT has them; X12's as it is."""
     if table.syntax is not Syntax.EDIFACT:
         return table
     frames = {

@@ -289,12 +289,23 @@ def _take(segment: _Segment, instance: _Instance, elements: list[list[str]], num
                 if fault.kept is not None:
                     _store(values, cell, fault.kept)
             if trace is not None:
-                trace.setdefault(prefix + cell.field_within, _place(run, elements, number, position, component))
+                trace.setdefault(_traced(cell, values, prefix), _place(run, elements, number, position, component))
     for cell in segment.many:
         if segment.limit == 1:
             _take_many(cell, values, prefix, elements, number, run)
         else:
             _gather(cell, values, prefix, elements, number, run)
+
+
+def _traced(cell: Cell, values: dict[str, Any], prefix: str) -> str:
+    """The path of what was stored last for `cell`; of a list, of its last item."""
+    path = prefix + cell.field_within
+    if not cell.is_list:
+        return path
+    *outer, name = cell.path
+    for step in outer:
+        values = values.get(step, {})
+    return f"{path}[{max(len(values.get(name, ())) - 1, 0)}]"
 
 
 def _place(run: _Run, elements: list[list[str]], number: int, element: int, component: int) -> Place:

@@ -80,7 +80,7 @@ class Mapping:
             raw.values, moved = reshaped.values, reshaped.moved
             if reshaped.notices:
                 found.extend(_noticed(reshaped.notices, self._trace(wire, context)))
-        origins = Origins(lambda: _moved(self._trace(wire, context), moved))
+        origins = Origins(lambda: _moved(self._trace(wire, context), moved), moved)
         document: Document | None = None
         partial: Document | None = None
         try:

@@ -18,7 +18,9 @@ class Origins(Mapping[str, Place]):
     Nobody asks while all is well, so the places are traced by a second reading when first asked for.
     """
 
-    def __init__(self, trace: Callable[[], Mapping[str, Place]]) -> None:
+    def __init__(self, trace: Callable[[], Mapping[str, Place]], moved: Mapping[str, str] | None = None) -> None:
+        """`moved` says where a reshaping found parts of the document: document path -> wire path."""
+        self._moved = moved or {}
         self._trace: Callable[[], Mapping[str, Place]] = trace
         self._places: Mapping[str, Place] | None = None
         self._around: Mapping[str, Place] | None = None
@@ -36,6 +38,13 @@ class Origins(Mapping[str, Place]):
 
     def __len__(self) -> int:
         return len(self._known())
+
+    def on_wire(self, path: str) -> str:
+        """What the rows of the mapping call the value at `path`."""
+        around = path
+        while around and around not in self._moved:
+            around = _around(around)
+        return self._moved[around] + path[len(around) :] if around else path
 
     def nearest(self, path: str) -> Place:
         """The place of `path`, or of the nearest value around it that has one."""
