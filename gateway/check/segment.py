@@ -84,6 +84,11 @@ class Reader:
     presence: dict[tuple[bool, ...], bool] = field(default_factory=dict, compare=False)
     """Whether the notes are kept, by which elements are there."""
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether the match alone says that a segment is right, for delimiters without a release character."""
+        return not (self.codes or self.judges_apart or self.delimiters.release)
+
     def accepts(self, raw: str) -> bool:
         """Whether `raw` has no fault; False also where only `explain` can tell."""
         found = self.match(raw)

@@ -133,7 +133,9 @@ def _in_dialogue(table: Table) -> Table:
     """`table` between UIH and UIT, as an interactive interchange has its messages."""
     own = table.frames.get("4", {})
     frame = {tag: own[other] for tag, other in _IN_DIALOGUE.items() if other in own}
-    nodes = [replace(n, tag=f.tag, elements=f.elements, notes=f.notes) if (f := frame.get(n.tag)) else n for n in table.nodes]
+    nodes = [
+        replace(n, tag=f.tag, elements=f.elements, notes=f.notes) if (f := frame.get(n.tag)) else n for n in table.nodes
+    ]
     return replace(table, nodes=tuple(nodes))
 
 
@@ -265,14 +267,18 @@ class _Compiled:
                         begun[group] += 1
                         run = 1
                     break
-                for piece, allowed in known.get(shape, UNKNOWN):
-                    if raw[piece] not in allowed:
-                        right = self._judge(node, raw, shape, known)
-                        if right is None:
-                            return None
-                        if not right:
-                            suspects.append(len(nodes))
-                        break
+                looks = known.get(shape)
+                if looks is None and known.accepts is not None and known.accepts(raw):
+                    known.miss()
+                else:
+                    for piece, allowed in UNKNOWN if looks is None else looks:
+                        if raw[piece] not in allowed:
+                            right = self._judge(node, raw, shape, known)
+                            if right is None:
+                                return None
+                            if not right:
+                                suspects.append(len(nodes))
+                            break
                 give(node)
                 state = node
         except KeyError:

@@ -135,7 +135,9 @@ def _left_totals(consignment: Values, bills: Sequence[Values], wire: str) -> Ite
     for name in _TOTALS:
         if name in consignment and not _is_sum(consignment[name], [bill.get(name, {}) for bill in bills]):
             goods = [bill.get("goods", ()) for bill in bills]
-            own = all(name in bill or (of and all(name in one for one in of)) for bill, of in zip(bills, goods, strict=True))
+            own = all(
+                name in bill or (of and all(name in one for one in of)) for bill, of in zip(bills, goods, strict=True)
+            )
             code = "translate.unread" if own else "translate.unread.element"
             yield Notice(code, f"{wire}.{name}.value", str(consignment[name].get("value", "")))
 

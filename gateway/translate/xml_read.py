@@ -105,7 +105,11 @@ def _read(reading: _Reading, element: etree._Element, values: dict[str, Any], pr
 def _take(
     cell: XmlCell | None,
     numeric: bool,
-    element: etree._Element, text: str, values: dict[str, Any], prefix: str, run: _Run
+    element: etree._Element,
+    text: str,
+    values: dict[str, Any],
+    prefix: str,
+    run: _Run,
 ) -> None:
     if cell is None:
         run.raw.kept.append(Unread(run.places.place_of(element), text, _leaf_weight(numeric)))

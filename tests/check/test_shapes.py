@@ -218,6 +218,26 @@ def test_a_full_memory_begins_anew_after_many_misses():
         send("GOODS")
     send("GOODS"), send("GOODS")
     assert set(known) == {wanted}
+    for length in range(1, shapes.MOST):
+        send("-" * length), send("-" * length)
+    other = send("STEEL?-")
+    assert known.left == 2 * shapes.REST - 1  # what fills it again is free text, and rests for longer
+    assert other not in known
+
+
+@pytest.mark.parametrize("faulty", ["N10*X*STEEL", "N10*4*STEEL*Y\x07", "N10*1*STEEL*", "N1Z*4*STEEL"])
+def test_a_full_memory_lets_nothing_wrong_pass(faulty):
+    """Once a tag's memory is full, the reader alone says what is right of it, and a fault is told as ever."""
+    table = tables.load(shipped(), "schemas/x12/004010/309.json")
+    compiled = structure._Compiled(table, Delimiters("~", "*", ">"), exponents=False)
+    read = compiled.reader(next(i for i, node in enumerate(table.nodes) if node.tag == "N10"))
+    known = compiled.shapes.known("N10")
+    for length in range(1, 2 * shapes.MOST):
+        for raw in [f"N10*{4 * 10 ** (length % 9)}*{'STEEL ' * (length // 9)}COILS"] * 2:
+            compiled.shapes.learn(known, read, raw, compiled.shapes.of([raw])[0])
+    assert known.accepts is not None
+    assert known.accepts("N10*4*STEEL")
+    assert not known.accepts(faulty)
 
 
 @pytest.mark.parametrize(

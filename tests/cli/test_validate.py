@@ -157,6 +157,12 @@ def test_codes_are_judged_by_the_tables_that_are_named(run, tmp_path, tables, co
     message = (data.samples() / "declaration/import_sea_container/in.edi").read_text("utf-8")
     file = tmp_path / "in.edi"
     file.write_text(message.replace("LOC+35+CL", f"LOC+35+{code}"), "utf-8")
-    found = [f for line in run("validate", file, "--json", "--code-tables", tables).lines for f in line.get("findings", [])]
-    departure = [f for f in found if f["place"].get("tag") == "LOC" and f["value"] == code and f["code"].startswith("translate.code")]
+    found = [
+        f for line in run("validate", file, "--json", "--code-tables", tables).lines for f in line.get("findings", [])
+    ]
+    departure = [
+        f
+        for f in found
+        if f["place"].get("tag") == "LOC" and f["value"] == code and f["code"].startswith("translate.code")
+    ]
     assert (departure == []) is right
