@@ -91,7 +91,14 @@ def find(catalogue: Catalogue, message_type: MessageType, guide: str = "") -> Ta
         name = known.get(format_)
     if name is None:
         return None
-    for narrowing in (guide and f"{GUIDES}/{guide}{_ENDING}", _guides(catalogue).get(_guided(message_type), "")):
+    own = _guides(catalogue).get(_guided(message_type), "")
+    return _narrowed(catalogue, name, format_, guide and f"{GUIDES}/{guide}{_ENDING}", own)
+
+
+@compiled
+def _narrowed(catalogue: Catalogue, name: str, format_: str, *narrowings: str) -> Table:
+    """The table of a message file in one of its formats, or what the first guide that narrows this format makes of it."""
+    for narrowing in narrowings:
         if narrowing and narrows(catalogue, narrowing) == format_:
             return load_guide(catalogue, narrowing)
     return load_as(catalogue, name, format_)
