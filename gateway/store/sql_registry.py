@@ -86,6 +86,11 @@ class SqlRegistry(SqlAccess, ports.Registry):
     async def credentials(self, partner_id: str) -> Sequence[Credential]:
         return await self._read(lambda connection: credentials.of_partner(connection, partner_id))
 
+    async def ending_credentials(
+        self, after: datetime, until: datetime, limit: int, from_id: str = ""
+    ) -> Sequence[Credential]:
+        return await self._read(lambda connection: credentials.ending(connection, after, until, limit, from_id))
+
     async def revoke_credential(self, credential_id: str, at: datetime) -> None:
         await self._writer.do(credentials.revoke, credentials.Revocation(credential_id, at))
 
