@@ -167,7 +167,12 @@ async def test_a_relay_only_relays(tmp_path: Path):
     """What a relay takes is relayed and never called delivered; we log in there with the password of a file."""
     (tmp_path / "password").write_text("hush\n")
     async with exchanger() as (peer, port):
-        relay: dict[str, Any] = {"relay": "localhost", "relay_port": int(port), "relay_security": "none", "user": "gate"}
+        relay: dict[str, Any] = {
+            "relay": "localhost",
+            "relay_port": int(port),
+            "relay_security": "none",
+            "user": "gate",
+        }
         evidence = await send({}, allow_private=False, **relay, password=f"file:{tmp_path / 'password'}")
         assert evidence.outcome == "relayed"
         (tmp_path / "password").write_text("wrong")
