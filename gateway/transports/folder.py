@@ -79,7 +79,7 @@ class FolderSender:
             raise DeliveryRefused("The agreement names no folder.")
         name = f"{delivery.document_type or delivery.kind}-{delivery.id}.{find_medium(delivery.format).extension}"
         try:
-            await asyncio.to_thread(_write, Path(folder) / "InBox", name, delivery.body)
+            await asyncio.to_thread(write_into, Path(folder) / "InBox", name, delivery.body)
         except OSError as error:
             raise DeliveryDeferred(f"{type(error).__name__}: {error.strerror}") from error
         return Evidence("delivered", "folder_rename", name, b"", hashlib.sha256(delivery.body).hexdigest())
@@ -114,14 +114,19 @@ class FolderReceiver:
         poll_seconds: float,
         test: bool = False,
         spool: Spool | None = None,
+        transport: str = "folder",
     ) -> None:
-        """`folder` holds (or gets) OutBox, SentBox, FailBox and InBox; `spool` keeps large files out of memory."""
+        """`folder` holds (or gets) OutBox, SentBox, FailBox and InBox; `spool` keeps large files out of memory.
+
+        `transport` is by what the files come into the folder, as receipts name it.
+        """
         self._folder = folder
         self._partner_id = partner_id
         self._intake = intake
         self._poll_seconds = poll_seconds
         self._test = test
         self._spool = spool
+        self._transport = transport
         self._seen: dict[str, _Look] = {}
         self._taken: list[_Taken] | None = None
         """Files that are taken and not dealt with yet; None until those of an earlier process are looked for."""
@@ -133,7 +138,7 @@ class FolderReceiver:
         while True:
             try:
                 if self._taken is None:
-                    await asyncio.to_thread(_make_boxes, self._folder)
+                    await asyncio.to_thread(make_boxes, self._folder)
                 await self.poll()
             except TemporaryError as error:
                 log.warning("folder_deferred", partner=self._partner_id, reason=str(error))
@@ -198,7 +203,7 @@ class FolderReceiver:
             # A crash between commit and move finds the file again: its name and digest make it the same sending.
             arrival = Arrival(
                 self._partner_id,
-                "folder",
+                self._transport,
                 received.body,
                 f"{name}:{received.sha256.hex()}",
                 filename=name,
@@ -228,7 +233,8 @@ class FolderReceiver:
         await asyncio.to_thread(_move, taken, self._folder / "FailBox", ".reason.json", said)
 
 
-def _make_boxes(folder: Path) -> None:
+def make_boxes(folder: Path) -> None:
+    """Make a partner's boxes where they are missing; what crashes have left in those that are ours to write is removed."""
     for name in ("OutBox", "SentBox", "FailBox", "InBox"):
         make_folder(folder / name)
     for name in ("SentBox", "FailBox", "InBox"):
@@ -316,7 +322,7 @@ _NOT_PLAIN = {errno.ELOOP, errno.EACCES, errno.EPERM, errno.ENXIO}
 
 def _move(taken: _Taken, box: Path, suffix: str, beside: bytes) -> None:
     """Move a taken file to `box`, with `beside` written next to it first; both are durable when this returns."""
-    _write(box, _beside(taken.name, suffix), beside)
+    write_into(box, _beside(taken.name, suffix), beside)
     with _opened(taken.outbox, taken.folder) as source, _opened(box) as target:
         move(taken.name, source, target)
     with suppress(OSError), _opened(taken.outbox) as outbox:  # an empty one that stays is removed at the next start
@@ -332,7 +338,7 @@ def _beside(name: str, suffix: str) -> str:
     return whole[: _LONGEST_NAME - len(end)].decode("utf-8", "ignore") + end
 
 
-def _write(box: Path, name: str, body: bytes) -> None:
+def write_into(box: Path, name: str, body: bytes) -> None:
     """Put a file into a box, whole and durable with the box when this returns."""
     make_folder(box)
     with _opened(box) as folder:

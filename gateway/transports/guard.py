@@ -7,9 +7,11 @@ about to be connected to, however it came about.
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import ipaddress
 import socket
+from collections.abc import Callable
 from typing import TypeAlias
 
 from aiohttp import AddrInfoType, DefaultResolver
@@ -87,6 +89,35 @@ def public_socket(target: AddrInfoType) -> socket.socket:
     if not public:
         raise PermissionError(errno.EACCES, "The agreement's URL leads into a private network.")
     return socket.socket(family, kind, protocol)
+
+
+def any_socket(target: AddrInfoType) -> socket.socket:
+    """A socket for one connection to the address of `target`, wherever that is."""
+    return socket.socket(*target[:3])
+
+
+async def connect_socket(host: str, port: int, make: Callable[[AddrInfoType], socket.socket]) -> socket.socket:
+    """A socket that is connected to the first address of `host` that answers; OSError of the last where none does."""
+    loop = asyncio.get_running_loop()
+    last = OSError(f"{host} has no address")
+    for found in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        try:
+            made = make(found)
+        except OSError as error:
+            last = error
+            continue
+        try:
+            made.setblocking(False)
+            await loop.sock_connect(made, found[4])
+        except OSError as error:
+            made.close()
+            last = error
+        except BaseException:
+            made.close()
+            raise
+        else:
+            return made
+    raise last
 
 
 class PublicResolver(AbstractResolver):

@@ -24,7 +24,6 @@ from functools import partial
 from typing import Annotated, Literal, Self
 
 import aiosmtplib
-from aiohttp import AddrInfoType
 from pydantic import AfterValidator, Field, model_validator
 
 from gateway.config import MIB, MaybePath, Reference, Section
@@ -35,7 +34,7 @@ from gateway.registry.credentials import read_reference
 from gateway.signs import shown
 from gateway.store.contract import storable
 from gateway.transports.base import Evidence
-from gateway.transports.guard import public_socket
+from gateway.transports.guard import any_socket, connect_socket, public_socket
 from gateway.transports.plugin import Means, Options, Transport
 from gateway.transports.smtp_server import Bounds, MailReceiver
 
@@ -182,7 +181,7 @@ class SmtpSender:
             connected = await self._connect(host, port)
         elif own.relay:
             host, security, user = own.relay, own.relay_security, own.user
-            connected = await _connected(host, own.relay_port, _any_socket)
+            connected = await connect_socket(host, own.relay_port, any_socket)
         else:
             raise DeliveryDeferred("The agreement names no mail server, and no relay is configured.")
         client = aiosmtplib.SMTP(
@@ -202,43 +201,14 @@ class SmtpSender:
     async def _connect(self, host: str, port: int) -> socket.socket:
         """A connection to a partner's server; DeliveryRefused where it is in a private network alone."""
         if self._allow_private:
-            return await _connected(host, port, _any_socket)
+            return await connect_socket(host, port, any_socket)
         try:
-            return await _connected(host, port, public_socket)
+            return await connect_socket(host, port, public_socket)
         except PermissionError as error:
             raise DeliveryRefused("The agreement's mail server is in a private network.") from error
 
     async def close(self) -> None:
         """Nothing is kept open."""
-
-
-def _any_socket(target: AddrInfoType) -> socket.socket:
-    """A socket for one connection to the address of `target`, wherever that is."""
-    return socket.socket(*target[:3])
-
-
-async def _connected(host: str, port: int, make: Callable[[AddrInfoType], socket.socket]) -> socket.socket:
-    """A socket that is connected to the first address of `host` that answers; OSError of the last where none does."""
-    loop = asyncio.get_running_loop()
-    last = OSError(f"{host} has no address")
-    for found in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-        try:
-            made = make(found)
-        except OSError as error:
-            last = error
-            continue
-        try:
-            made.setblocking(False)
-            await loop.sock_connect(made, found[4])
-        except OSError as error:
-            made.close()
-            last = error
-        except BaseException:
-            made.close()
-            raise
-        else:
-            return made
-    raise last
 
 
 def write_mail(delivery: Delivery, to: str, sender: str, at: datetime) -> bytes:

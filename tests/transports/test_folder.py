@@ -68,7 +68,7 @@ async def test_drafts_that_a_crash_left_are_removed(tmp_path: Path, monkeypatch:
     assert len(drafts_in(box)) == 2  # it has looked today
     for name in ("OutBox", "SentBox", "FailBox", "InBox"):
         leave_drafts(tmp_path / "in" / name)
-    boxes._make_boxes(tmp_path / "in")
+    boxes.make_boxes(tmp_path / "in")
     left = [len(drafts_in(tmp_path / "in" / name)) for name in ("OutBox", "SentBox", "FailBox", "InBox")]
     assert left == [2, 1, 1, 1]
 

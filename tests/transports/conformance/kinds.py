@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 import aiohttp
 import aiosmtplib
+import asyncssh
 from aiohttp import web
 from aiosmtpd.smtp import SMTP, Envelope
 
@@ -29,7 +30,7 @@ from gateway.model import Credential, Partner, Role
 from gateway.registry.directory import Directory
 from gateway.registry.keys import hash_key
 from gateway.store.contract import Accepted
-from gateway.transports import as2, folder, http, smtp
+from gateway.transports import as2, folder, http, sftp, smtp
 from gateway.transports.base import Arrival, Intake, Sender
 from gateway.transports.plugin import Means, Transport
 from gateway.transports.spool import Spool
@@ -583,7 +584,117 @@ async def as2_inlet(settings: Settings, intake: Intake, place: Path) -> AsyncIte
     await inlet.close()
 
 
+# SFTP.
+
+
+@dataclass
+class SftpPeer:
+    """A partner's server; it defers while a folder stands where its inbox would be."""
+
+    folder: Path
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def answer(self, outcome: str) -> None:
+        if outcome == DEFERRED and self.folder.exists():
+            self.folder.rename(self.folder.with_name("away"))
+        elif outcome == DELIVERED and not self.folder.exists():
+            self.folder.with_name("away").rename(self.folder)
+
+    def got(self) -> list[tuple[str, bytes]]:
+        files = sorted(self.folder.iterdir()) if self.folder.exists() else []
+        return [(file.stem.rpartition("-")[2], file.read_bytes()) for file in files]
+
+
+@asynccontextmanager
+async def sftp_peer(place: Path) -> AsyncIterator[SftpPeer]:
+    from tests.transports.test_sftp import partner
+
+    async with partner(place) as (options, folder):
+        yield SftpPeer(folder, options)
+
+
+def sftp_sender() -> Sender:
+    from tests.transports.test_sftp import sender
+
+    return sender(Path(tempfile.mkdtemp()))
+
+
+class Uploading:
+    """Uploads to our server, and looks for the receipts in SentBox."""
+
+    def __init__(self, settings: Settings, intake: Intake, place: Path) -> None:
+        from tests.transports.test_sftp import Known
+
+        self._root = place / "sftp"
+        own = sftp.SftpSettings(
+            listen_port=free_port(), folder=self._root, host_key_file=place / "host.key", poll_seconds=0.01
+        )
+        self._port = own.listen_port
+        self._means = replace(means_of(settings, own, intake), registry=Known())
+        self._running: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        assert sftp.TRANSPORT.open_receivers is not None
+        self._running = [asyncio.create_task(one.run()) for one in sftp.TRANSPORT.open_receivers(self._means).values()]
+        while True:
+            with suppress(OSError):
+                (await asyncio.open_connection("127.0.0.1", self._port))[1].close()
+                return
+            await asyncio.sleep(0.01)
+
+    async def stop(self) -> None:
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def put(self, id_: str, body: bytes) -> None:
+        for name in (id_, f"{id_}.receipt.json"):
+            (self._box("SentBox") / name).unlink(missing_ok=True)
+        async with (
+            asyncssh.connect(
+                "127.0.0.1",
+                self._port,
+                username=PARTNER,
+                password="hush",
+                client_keys=None,
+                known_hosts=None,
+                config=None,
+            ) as connection,
+            connection.start_sftp_client() as client,
+            client.open(f"/OutBox/{id_}", "wb") as file,
+        ):
+            await file.write(body)
+
+    def acknowledged(self, id_: str) -> bool:
+        return any((self._box("SentBox") / name).exists() for name in (id_, f"{id_}.receipt.json"))
+
+    def _box(self, name: str) -> Path:
+        return sftp.folder_of(self._root, PARTNER, test=False) / name
+
+
+@asynccontextmanager
+async def sftp_inlet(settings: Settings, intake: Intake, place: Path) -> AsyncIterator[Uploading]:
+    inlet = Uploading(settings, intake, place)
+    await inlet.start()
+    yield inlet
+    await inlet.stop()
+
+
 KINDS = (
+    Kind(
+        sftp.TRANSPORT,
+        wrong=(
+            ({"host": "h"}, "host needs"),
+            ({"host": "h", "user": "u", "host_key": "ssh-ed25519 no", "password": "p"}, "options.host_key"),
+            ({"user": "u"}, "those of host"),
+            ({"port": "far"}, "options.port"),
+            ({"url": "x"}, "url is no option"),
+        ),
+        outcomes=frozenset({DELIVERED, DEFERRED}),
+        peer=sftp_peer,
+        sender=sftp_sender,
+        inlet=sftp_inlet,
+    ),
     Kind(
         as2.TRANSPORT,
         wrong=(
