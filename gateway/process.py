@@ -87,7 +87,7 @@ class Process:
         self.metrics = Metrics(clock)
         self.spool = Spool(settings)
         own = self.transports.read_settings(settings)
-        registry = Directory(store)
+        registry = Directory(store, now=clock)
         self._senders: dict[str, Sender] = {}
         worker = DeliveryWorker(store, self._senders, settings.deliver, notary, clock=clock)
         confirmations = Confirmations(store, registry, notary, settings.deliver, on_settled=worker.ring, clock=clock)
