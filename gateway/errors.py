@@ -28,7 +28,7 @@ GatewayError
     ├── ExaminationFatal      a payload ends whatever process examines it
     ├── DirectoryUnreadable   a UN/EDIFACT directory archive cannot be imported
     ├── NotFound              no such thing in the store (HTTP 404)
-    ├── InUse                 what is to be removed is in use (HTTP 409)
+    ├── RegistryRefused       a change of the registry is not allowed as things stand (HTTP 409)
     ├── NotAuthenticated      no valid credentials (HTTP 401)
     ├── NotPermitted          the credentials do not allow it (HTTP 403)
     ├── TransportIdReused     a transport id came again with other bytes (HTTP 409)
@@ -172,8 +172,8 @@ class NotFound(PermanentError):
     """There is no such thing."""
 
 
-class InUse(PermanentError):
-    """What is to be removed is in use."""
+class RegistryRefused(PermanentError):
+    """The registry does not allow this change."""
 
 
 class NotAuthenticated(PermanentError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from gateway.languages import CHINESE, choose_language
 from gateway.signs import shown
@@ -145,7 +145,73 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "now_released": ("{count} payloads are decided now.", "{count} 个报文包将继续处理。"),
     "now_moved": ("Counters of document numbers were moved on by {count}.", "单证号计数器已前移 {count}。"),
     "nothing_held": ("Nothing is held.", "没有待人工处理的内容。"),
+    # partner
+    "yes": ("yes", "是"),
+    "no": ("no", "否"),
+    "agreement": ("agreement", "协议"),
+    "credential": ("credential", "凭证"),
+    "person": ("person", "人员"),
+    "valid": ("valid", "有效"),
+    "future": ("not valid yet", "尚未生效"),
+    "expired": ("expired", "已过期"),
+    "revoked": ("revoked", "已吊销"),
+    "checking": ("Checking", "正在检查"),
+    "importing": ("Importing", "正在导入"),
+    "no_partners_in": ("{file}: holds no partners", "{file}：其中没有合作方"),
+    "no_partners": ("No partners.", "没有合作方。"),
+    "of_each": (
+        "{partners}, {agreements}, {credentials}, {persons}",
+        "{partners}，{agreements}，{credentials}，{persons}",
+    ),
+    "imported": ("{counts}.", "已导入：{counts}。"),
+    "all_good": ("{counts}: all good; nothing was imported.", "{counts}：全部正确，未导入任何内容。"),
+    "import_refused": ("faults: {count}; nothing was imported.", "错误 {count} 处，未导入任何内容。"),
+    "exported": ("{counts} exported.", "已导出 {counts}。"),
+    "now_disabled": (
+        "{id} may do nothing any more; a running gateway knows within a second.",
+        "{id} 已停用，运行中的网关一秒内生效。",
+    ),
+    "now_enabled": (
+        "{id} may do again what it may; a running gateway knows within a second.",
+        "{id} 已恢复使用，运行中的网关一秒内生效。",
+    ),
+    "now_removed": ("{id} is removed.", "{id} 已删除。"),
+    # credential
+    "no_credentials": ("No credentials.", "没有凭证。"),
+    "key_ends": (
+        "{id} ends at {at}, or before if it had an end.",
+        "{id} 于 {at} 失效；原定期限更早的，以原定期限为准。",
+    ),
+    "now_revoked": (
+        "{id} of {partner} is revoked; a running gateway knows within a second.",
+        "{partner} 的 {id} 已吊销，运行中的网关一秒内生效。",
+    ),
+    "key_made": (
+        "{id} of {partner}; the key is not kept, and cannot be told again.",
+        "{partner} 的 {id}；密钥不予保存，此后无法再次显示。",
+    ),
 }
+
+_HEADINGS: Mapping[str, str] = {
+    "id": "编号",
+    "name": "名称",
+    "roles": "角色",
+    "identifiers": "标识号",
+    "office": "机构",
+    "active": "启用",
+    "grade": "信用等级",
+    "classes": "监管类别",
+    "acts for": "代理",
+    "person": "人员",
+    "kind": "种类",
+    "use": "用途",
+    "label": "说明",
+    "scopes": "权限",
+    "from": "起",
+    "until": "止",
+    "is": "状态",
+}
+"""Headings of tables in Chinese, by their English."""
 
 
 def word(name: str, language: str, **values: object) -> str:
@@ -153,6 +219,11 @@ def word(name: str, language: str, **values: object) -> str:
     return _WORDS[name][choose_language(language) == CHINESE].format(
         **{key: shown(value) for key, value in values.items()}
     )
+
+
+def headings(names: Sequence[str], language: str) -> list[str]:
+    """Headings of a table in `language`."""
+    return [_HEADINGS[name] if choose_language(language) == CHINESE else name for name in names]
 
 
 def state(name: str, language: str) -> str:

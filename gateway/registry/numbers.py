@@ -10,14 +10,14 @@ from stdnum.exceptions import ValidationError
 
 
 def _judge_gln(value: str) -> str:
-    if len(value) != 13:  # noqa: PLR2004 - GS1 General Specifications, 3.4.8
+    if len(value) != 13:
         raise ValidationError
     return str(ean.validate(value))
 
 
 def _judge_duns(value: str) -> str:
     """Nine digits; those given out since 2006 have no check digit."""
-    if len(value) != 9 or not value.isdigit():  # noqa: PLR2004
+    if len(value) != 9 or not value.isdigit():
         raise ValidationError
     return value
 

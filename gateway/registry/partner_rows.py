@@ -32,7 +32,13 @@ class Form(StrEnum):
     CSV = "csv"
 
 
-_SUFFIXES = {".toml": Form.TOML, ".json": Form.JSON, ".jsonl": Form.JSON_LINES, ".ndjson": Form.JSON_LINES, ".csv": Form.CSV}
+_SUFFIXES = {
+    ".toml": Form.TOML,
+    ".json": Form.JSON,
+    ".jsonl": Form.JSON_LINES,
+    ".ndjson": Form.JSON_LINES,
+    ".csv": Form.CSV,
+}
 
 
 def form_of(name: str) -> Form:

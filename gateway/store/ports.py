@@ -506,7 +506,7 @@ class Registry(Protocol):
     async def remove_partner(self, partner_id: str, by: Changer = OPERATOR) -> None:
         """Take a partner out, with its agreements and persons, and end its credentials, which stay known.
 
-        NotFound where there is none. InUse where it has sent or got anything, or takes part in a case: its id is in what
+        NotFound where there is none. RegistryRefused where it has sent or got anything, or takes part in a case: its id is in what
         is kept, and nobody else may come to it.
         """
 
@@ -535,7 +535,7 @@ class Registry(Protocol):
         """Who goes by each of several names; those that nobody goes by are left out."""
 
     async def ids_beginning(self, noun: str, beginning: str, limit: int) -> Sequence[str]:
-        """Ids of a noun (`partners`, `agreements`, `credentials`, `persons`) that begin so, at most `limit` of them."""
+        """Ids of a noun (`partners`, `agreements`, `credentials`, `persons`) that begin so, at most `limit` of them; one that is all of `beginning`, alone."""
 
     async def partner(self, partner_id: str) -> Partner:
         """NotFound where there is none."""

@@ -265,12 +265,16 @@ def agreements_by_id(connection: Connection, ids: Collection[str]) -> dict[str, 
 
 
 def ids_beginning(connection: Connection, noun: str, beginning: str, limit: int) -> list[str]:
-    """Ids of a table of the registry that begin so, at most `limit`."""
+    """Ids of a table of the registry that begin so, at most `limit`; one that is all of `beginning` is alone."""
     id_ = tables.metadata.tables[noun].c.id
+    if itself := connection.execute(select(id_).where(id_ == beginning)).scalar():
+        return [itself]
     after = f"{beginning}\U0010ffff"
     if connection.dialect.name == "postgresql":
         # In the order of bytes, as the index for it has them; a database's own order may pass over hyphens.
-        query = select(id_).where(id_.op("~>=~", is_comparison=True)(beginning), id_.op("~<~", is_comparison=True)(after))
+        query = select(id_).where(
+            id_.op("~>=~", is_comparison=True)(beginning), id_.op("~<~", is_comparison=True)(after)
+        )
     else:
         query = select(id_).where(id_ >= beginning, id_ < after)
     return list(connection.execute(query.limit(limit)).scalars())

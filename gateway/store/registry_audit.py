@@ -99,9 +99,7 @@ def _told(entry: Entry) -> dict[str, str]:
     return said
 
 
-_TOLD = {
-    kind: sorted({field.name for field in fields(kind)} - _UNTOLD - {"id"}) for kind in _KINDS
-}
+_TOLD = {kind: sorted({field.name for field in fields(kind)} - _UNTOLD - {"id"}) for kind in _KINDS}
 
 
 def _text(value: object) -> str:

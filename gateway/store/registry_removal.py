@@ -14,7 +14,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, exists, select, union_all, update
 
 from gateway.decide.names import Name
-from gateway.errors import GatewayError, InUse, NotFound
+from gateway.errors import GatewayError, NotFound, RegistryRefused
 from gateway.model import Agreement, Changer, Partner
 from gateway.store import registry, registry_audit, tables
 from gateway.store.batch import Batch
@@ -26,7 +26,7 @@ from gateway.store.sql import to_time
 class Removal:
     """An order to take something out of the registry."""
 
-    kind: type[Partner] | type[Agreement]
+    kind: type[Partner | Agreement]
     id: str
     at: datetime
     by: Changer
@@ -38,7 +38,7 @@ def removal_names(_order: Removal) -> Iterable[Name]:
 
 
 def remove(batch: Batch, orders: Sequence[Removal]) -> Sequence[GatewayError | None]:
-    """Take out partners and agreements. NotFound where there is none, InUse for a partner of whom something is kept."""
+    """Take out partners and agreements. NotFound where there is none, RegistryRefused for a partner of whom something is kept."""
     return [_remove_partner(batch, one) if one.kind is Partner else _remove_agreement(batch, one) for one in orders]
 
 
@@ -48,7 +48,7 @@ def _remove_partner(batch: Batch, order: Removal) -> GatewayError | None:
     if partner is None:
         return NotFound(partner_id=order.id)
     if _is_known_elsewhere(connection, order.id):
-        return InUse("It has sent or got something, or takes part in a case; it can be disabled.")
+        return RegistryRefused("It has sent or got something, or takes part in a case; it can be disabled.")
     owned = (tables.agreements, tables.persons, tables.partner_identifiers, tables.partner_roles)
     _count_change(batch, partner.id)
     batch.tell(registry_audit.entry_of_removal(partner, order.at, order.by))

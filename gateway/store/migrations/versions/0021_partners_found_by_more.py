@@ -17,9 +17,7 @@ def upgrade() -> None:
     """Indexes alone: what a store holds stays as it is."""
     inactive, graded = sa.text("NOT active"), sa.text("credit_grade <> ''")
     op.create_index("partners_inactive", "partners", ["id"], sqlite_where=inactive, postgresql_where=inactive)
-    op.create_index(
-        "partners_grade", "partners", ["credit_grade", "id"], sqlite_where=graded, postgresql_where=graded
-    )
+    op.create_index("partners_grade", "partners", ["credit_grade", "id"], sqlite_where=graded, postgresql_where=graded)
     if op.get_bind().dialect.name == "postgresql":
         for table in _NAMED:
             op.create_index(f"{table}_beginnings", table, ["id"], postgresql_ops={"id": "text_pattern_ops"})
