@@ -94,7 +94,7 @@ def _told(entry: Entry) -> dict[str, str]:
     said: dict[str, str] = {}
     for name in _TOLD[type(entry)]:
         value = getattr(entry, name)
-        if value not in (None, "", (), [], {}, frozenset()):
+        if value or value == 0:  # a number or a flag always says something
             said[name] = value if isinstance(value, str) else _text(value)
     return said
 
@@ -103,6 +103,8 @@ _TOLD = {kind: sorted({field.name for field in fields(kind)} - _UNTOLD - {"id"})
 
 
 def _text(value: object) -> str:
+    if isinstance(value, str | int | float):
+        return str(value)
     if isinstance(value, frozenset):
         return " ".join(sorted(map(_text, value)))
     if isinstance(value, tuple | list):

@@ -112,7 +112,6 @@ _CHINESE: tuple[tuple[Pattern[str], str], ...] = tuple(
         (r"(\S+) is (future|expired|revoked); .+", r"\1 当前不在有效期内，请另发新密钥。"),
         (r"(\S+) is a (\w+); only API keys are made here: .+", r"\1 不是 API 密钥，请先导入新凭证，再吊销原凭证。"),
         (r"(\S+) has no person (\S+)", r"\1 没有人员 \2。"),
-        (r"there is no scope (.+); there are (.+)", r"没有权限 \1，可用的有 \2。"),
         (r"The body is no such object: (.+)\.", r"请求内容有误：\1。"),
         # The log
         (r"the log has no such receipt", "日志中没有该回执。"),

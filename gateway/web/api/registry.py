@@ -113,7 +113,7 @@ async def issue_key(request: web.Request) -> web.Response:
     try:
         issued = await operations.issue_key(service.store, _id(request), terms, by, now)
     except ConfigurationInvalid as error:
-        raise BadRequest(str(error)) from error
+        raise BadRequest(f"The body is no such object: {error}.") from error
     return answer(resources.KeyIssued(key=issued.key, credential=_credential(issued.credential, now)), status=201)
 
 
