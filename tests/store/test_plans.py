@@ -541,8 +541,9 @@ async def keep_the_registry(store: SqlStore) -> None:
     await store.agreements_by_id(["customs-out"])
     await store.credentials_by_id(["k-new"])
     await store.partners_by_identifiers([Identifier("ciq-org", "370200")])
+    await store.import_partners([replace(partner, id="acme", identifiers=())], [], [])
     with pytest.raises(RegistryRefused):
-        await store.remove_partner("customs")
+        await store.remove_partner("acme")
     await store.import_partners([replace(partner, id="p-mistake", identifiers=())], [], [])
     await store.remove_agreement(AGREEMENT.id)
     await store.remove_partner("p-mistake")
