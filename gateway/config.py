@@ -267,6 +267,80 @@ class Deliver(Section):
     )
 
 
+Reference = Annotated[str, Field(pattern=r"^(file:.+|env:[A-Za-z_][A-Za-z0-9_]*)?$")]
+"""Where a secret is read from: `file:` and a path, or `env:` and the name of a variable; empty for none."""
+
+
+class Mail(Section):
+    """The mail server by which notices go."""
+
+    host: str = Field("", description="Its name; notices by mail need it")
+    port: int = Field(587, description="Its port: 587 with STARTTLS, 465 with TLS from the start", gt=0, le=65535)
+    security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="starttls, tls, or none: for a relay on this machine alone"
+    )
+    user: str = Field("", description="Name to log in with; no login where empty")
+    password: Reference = Field(
+        "", description="Where its password is read from: file: and a path, or env: and a variable"
+    )
+    sender: str = Field("", description="Address that notices come from; notices by mail need it")
+
+
+class Notice(Section):
+    """Who is told of which alerts, and how."""
+
+    name: str = Field(
+        description="Its own name, by which it is remembered how far it has told", pattern=r"^[a-z0-9-]{1,40}$"
+    )
+    by: Literal["mail", "webhook", "wecom"] = Field(description="mail, webhook, or wecom (a group robot of WeCom)")
+    to: str = Field(
+        description="Mail addresses with commas between them, or the address that is posted to", min_length=1
+    )
+    kinds: tuple[str, ...] = Field((), description="Kinds of alerts that are told; all where there are none")
+    language: Annotated[Literal["en", "zh"], BeforeValidator(lambda tag: maybe_language(str(tag)) or tag)] = Field(
+        "en", description="Language of its words: en or zh"
+    )
+    secret: Reference = Field(
+        "",
+        description="Of a webhook: where the secret is read from by which it is signed (Standard Webhooks, whsec_...)",
+    )
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if self.by == "mail" and not all(_MAIL_ADDRESS.fullmatch(one.strip()) for one in self.to.split(",")):
+            raise ValueError("a notice by mail goes to mail addresses, with commas between them")
+        if self.by != "mail" and not self.to.startswith(("https://", "http://")):
+            raise ValueError("a notice by webhook or WeCom goes to an address that begins with https:// or http://")
+        return self
+
+
+def _listed(value: object) -> object:
+    """A variable of the environment gives a list with commas between its values."""
+    return value.split(",") if isinstance(value, str) else value
+
+
+_MAIL_ADDRESS = re.compile(r"[^@\s,<>]+@[^@\s,<>]+")
+
+
+class Alerts(Section):
+    """What is looked for that no message tells, and who is told of alerts."""
+
+    look_seconds: float = Field(60.0, description="How often disk and certificates are looked at", gt=0, le=DAY)
+    ending_days: Annotated[tuple[Annotated[int, Field(gt=0, le=365)], ...], BeforeValidator(_listed)] = Field(
+        (30, 14, 7, 1), description="Days before the end of a certificate or key at which each of them is an alert"
+    )
+    disk_bytes: int = Field(
+        1024 * MIB, description="Free disk space below which an alert says so, well before senders are refused", ge=0
+    )
+    notices: tuple[Notice, ...] = Field((), description="Who is told")
+
+    @model_validator(mode="after")
+    def _told_apart(self) -> Self:
+        if len({notice.name for notice in self.notices}) < len(self.notices):
+            raise ValueError("each notice has a name of its own")
+        return self
+
+
 class Logging(Section):
     """What the operator reads."""
 
@@ -292,10 +366,19 @@ class Settings(Section):
     limits: Limits = Limits()
     pipeline: Pipeline = Pipeline()
     deliver: Deliver = Deliver()
+    alerts: Alerts = Alerts()
+    mail: Mail = Mail()
     logging: Logging = Logging()
     transports: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="A table for each transport, which says what stands there"
     )
+
+    @model_validator(mode="after")
+    def _can_mail(self) -> Self:
+        """What goes by mail has a server to go by."""
+        if any(notice.by == "mail" for notice in self.alerts.notices) and not (self.mail.host and self.mail.sender):
+            raise ValueError("notices by mail need mail.host and mail.sender")
+        return self
 
     @model_validator(mode="after")
     def _keep_true_time(self) -> Self:

@@ -12,6 +12,7 @@ GatewayError
 │   ├── ExaminerLost          a worker process ended while it examined a payload
 │   ├── EarlierUndecided      what the sender sent before must be decided first
 │   ├── SecretUnreadable      a secret that the registry refers to is not there just now
+│   ├── NoticeNotTaken        alerts could not be taken to the people who are told of them
 │   └── DeliveryDeferred      the recipient did not take the delivery this time
 └── PermanentError            trying again cannot succeed
     ├── ConfigurationInvalid  gateway.toml or an environment variable is wrong
@@ -106,6 +107,10 @@ class EarlierUndecided(TemporaryError):
 
 class SecretUnreadable(TemporaryError):
     """A secret that the registry refers to cannot be read."""
+
+
+class NoticeNotTaken(TemporaryError):
+    """A notice of alerts was not taken."""
 
 
 class DeliveryDeferred(TemporaryError):

@@ -25,7 +25,7 @@ from gateway.errors import BodyLost, FactsMoved, TemporaryError
 from gateway.model import Direction
 from gateway.receipt.notary import Notary
 from gateway.registry.directory import Directory
-from gateway.store.contract import Claimed, Outcome
+from gateway.store.contract import Claimed, MessageRecord, Outcome
 from gateway.store.ports import Store
 from gateway.trip.alarms import Alarms
 from gateway.trip.carry import Trip
@@ -55,12 +55,14 @@ class Pipeline:
         on_committed: Callable[[], None] = lambda: None,
         arrivals: Callable[[], int] = lambda: 0,
         observe: Callable[[float], None] = lambda _seconds: None,
+        on_judged: Callable[[Sequence[MessageRecord]], None] = lambda _records: None,
     ) -> None:
         """`in_force` has the catalogue that each payload is taken on its trip by, from its examination to its last commit.
 
         `on_committed` is called after each commit 2, to wake the deliveries; `arrivals` counts what is being accepted.
 
-        `observe` is told how many seconds a payload took from its arrival to its last commit.
+        `observe` is told how many seconds a payload took from its arrival to its last commit, and `on_judged` after
+        each commit which messages have their verdicts by it.
         """
         lease = timedelta(seconds=settings.pipeline.lease_seconds)
         limits = settings.limits
@@ -74,6 +76,7 @@ class Pipeline:
         self._clock = clock
         self._on_committed = on_committed
         self._observe = observe
+        self._on_judged = on_judged
         self._directory = Directory(store, now=clock)
         self._examiners = Examiners(
             settings.pipeline.workers,
@@ -189,6 +192,7 @@ class Pipeline:
             way=way,
             one_long=self._one_long,
             again=again,
+            on_judged=self._on_judged,
         )
 
     async def _tell_fault(self, claimed: Claimed, reason: str) -> None:

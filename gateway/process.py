@@ -19,6 +19,8 @@ from typing import Any
 import structlog
 
 from gateway import discovery, opening
+from gateway.alerting.lookout import Lookout
+from gateway.alerting.notifier import Notifier
 from gateway.catalogue import Catalogue
 from gateway.catalogue_folders import read_layers, shipped
 from gateway.check import rulebook
@@ -28,6 +30,7 @@ from gateway.decide.flow import Flows
 from gateway.deliver.confirmations import Confirmations
 from gateway.deliver.worker import DeliveryWorker
 from gateway.findings import make_finding
+from gateway.journal import Journal
 from gateway.metrics import Metered, Metrics
 from gateway.model import SubjectVersion
 from gateway.pipeline import Pipeline
@@ -89,7 +92,10 @@ class Process:
         own = self.transports.read_settings(settings)
         registry = Directory(store, now=clock)
         self._senders: dict[str, Sender] = {}
-        worker = DeliveryWorker(store, self._senders, settings.deliver, notary, clock=clock)
+        journal = Journal(self.metrics)
+        worker = DeliveryWorker(
+            store, self._senders, settings.deliver, notary, clock=clock, on_recorded=journal.tell_attempt
+        )
         confirmations = Confirmations(store, registry, notary, settings.deliver, on_settled=worker.ring, clock=clock)
         pipeline = Pipeline(
             store,
@@ -101,6 +107,7 @@ class Process:
             on_committed=worker.ring,
             arrivals=lambda: intake.in_flight,
             observe=lambda seconds: self.metrics.observe_stage("process", seconds),
+            on_judged=journal.tell_judged,
         )
         intake = Intake(
             store,
@@ -108,6 +115,7 @@ class Process:
             notary,
             clock=clock,
             on_accepted=pipeline.ring,
+            tell=journal.tell_received,
             is_at_once=self.flows.is_at_once,
             begin_at_once=pipeline.begin_at_once,
             announced=pipeline.precedence.announced,
@@ -131,6 +139,11 @@ class Process:
             "confirmations": confirmations.run,
             "log audit": watch.run,
             "upkeep": lambda: keep_swept(store),
+            "lookout": Lookout(store, settings, clock=clock).run,
+            **{
+                f"notice {notice.name}": Notifier(store, settings.mail, notice, clock=clock).run
+                for notice in settings.alerts.notices
+            },
         }
         self.means: Mapping[str, Means] = {
             name: Means(settings, section, self.intake, self.spool, registry, partial(confirmations.confirm, name))

@@ -29,10 +29,12 @@ def test_the_documentation_holds_the_example():
 
 def test_the_example_is_the_default_configuration():
     """The example, all of its settings taken in, is a configuration that equals the defaults."""
-    lines = []
+    lines, in_list = [], False
     for line in config_text.example().splitlines():
-        if line.startswith("# [["):
-            break  # what follows is a list, which is empty by default
+        if line.startswith(("[", "# [[")):
+            in_list = line.startswith("# ")
+        if in_list:
+            continue  # a list is empty by default
         setting = line.startswith("# ") and " = " in line and not line.startswith("# Environment")
         name, _, value = line.removeprefix("# ").partition(" = ")
         # An empty text stands for "not set" where a path is expected.
@@ -132,9 +134,28 @@ def test_each_variable_named_in_the_example_is_read(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for setting in config_text.settings():
         if setting.variable and isinstance(setting.default, str):
-            changed = {"url": "sqlite:///changed.db", "level": "error"}.get(setting.name, "changed")
+            fitting = {
+                "url": "sqlite:///changed.db",
+                "level": "error",
+                "security": "tls",
+                "relay_security": "tls",
+                "password": "env:CHANGED",
+                "sender": "changed@x.example",
+                "mailbox": "changed@x.example",
+            }
+            changed = fitting.get(setting.name, "changed")
             settings = load(environment={setting.variable: changed})
-            assert getattr(getattr(settings, setting.section), setting.name) == changed
+            own = {f"transports.{name}": table for name, table in find_transports().read_settings(settings).items()}
+            section = own[setting.section] if setting.section in own else getattr(settings, setting.section)
+            assert getattr(section, setting.name) == changed
+
+
+def test_a_variable_holds_a_list_with_commas(tmp_path, monkeypatch):
+    """Of several numbers a variable gives them with commas between them."""
+    monkeypatch.chdir(tmp_path)
+    assert load(environment={"GATEWAY_ALERTS__ENDING_DAYS": "60, 5"}).alerts.ending_days == (60, 5)
+    with pytest.raises(ConfigurationInvalid, match="GATEWAY_ALERTS__ENDING_DAYS"):
+        load(environment={"GATEWAY_ALERTS__ENDING_DAYS": "60, soon"})
 
 
 def test_a_password_is_not_shown():

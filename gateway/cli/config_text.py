@@ -89,6 +89,8 @@ def _value(default: Any) -> str:
     """A default as TOML writes it; of a setting without one, an empty text."""
     if isinstance(default, bool | int | float):
         return json.dumps(default)
+    if isinstance(default, tuple):
+        return json.dumps(default, ensure_ascii=False)
     return json.dumps("" if default is None else str(default), ensure_ascii=False)
 
 

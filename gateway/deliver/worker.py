@@ -49,13 +49,18 @@ class DeliveryWorker:
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         draw: Callable[[], float] = random.random,
+        on_recorded: Callable[[Delivery, AttemptResult], None] = lambda _delivery, _result: None,
     ) -> None:
-        """`senders` by transport name; `notary` writes the receipts; `draw` gives the jitter."""
+        """`senders` by transport name; `notary` writes the receipts; `draw` gives the jitter.
+
+        `on_recorded` is told of each attempt, once its result is in the store.
+        """
         self._store = store
         self._senders = senders
         self._notary = notary
         self._clock = clock
         self._draw = draw
+        self._on_recorded = on_recorded
         self._backoff = Backoff(settings.first_delay, settings.longest_delay)
         self._directory = Directory(store, now=clock)
         self._lease = timedelta(seconds=settings.lease_seconds)
@@ -83,7 +88,9 @@ class DeliveryWorker:
         holding = asyncio.create_task(self._hold(delivery))
         self._under_way[delivery.partner_id] += 1
         try:
-            await self._record(await self._attempt(delivery))
+            result = await self._attempt(delivery)
+            await self._record(result)
+            self._on_recorded(delivery, result)
         except LeaseLost:
             log.info("lease_lost", delivery=delivery.id)
         except asyncio.CancelledError:

@@ -58,6 +58,7 @@ class Intake:
         *,
         clock: Callable[[], datetime] = now,
         on_accepted: Callable[[], None] = lambda: None,
+        tell: Callable[[Payload, Accepted, float], None] = lambda _payload, _accepted, _seconds: None,
         is_at_once: Callable[[str], bool] = lambda _document_type: False,
         begin_at_once: Callable[[Claimed], None] = lambda _claimed: None,
         announced: Callable[[], AbstractContextManager[None]] = nullcontext,
@@ -65,6 +66,7 @@ class Intake:
     ) -> None:
         """`on_accepted` is called after each commit, to wake the pipeline.
 
+        `tell` is told of each arrival that has its receipt, what commit 1 made of it, and how many seconds that took.
         A document whose type `is_at_once` is claimed with its arrival, and handed to `begin_at_once`; while it is taken
         in it is `announced`. Which of them `may_go_first` is asked by partner and size; the others take their turn.
         """
@@ -73,6 +75,7 @@ class Intake:
         self._notary = notary
         self._clock = clock
         self._on_accepted = on_accepted
+        self._tell = tell
         self._is_at_once = is_at_once
         self._begin_at_once = begin_at_once
         self._announced = announced
@@ -125,10 +128,13 @@ class Intake:
         """Commit 1; with a `lease` the payload is claimed in it."""
         receipt = self._notary.received(payload)
         self.in_flight += 1
+        began = time.perf_counter()
         try:
-            return await self._store.accept(payload, NewReceipt(Stage.RECEIVED, payload.id, receipt), lease)
+            accepted = await self._store.accept(payload, NewReceipt(Stage.RECEIVED, payload.id, receipt), lease)
         finally:
             self.in_flight -= 1
+        self._tell(payload, accepted, time.perf_counter() - began)
+        return accepted
 
     async def refuse_under_pressure(self) -> None:
         """Raise what keeps anything more from being taken in: what the last reading of queue and disk calls for.

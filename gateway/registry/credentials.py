@@ -73,7 +73,12 @@ def read_secret(credential: Credential) -> str:
 
     SecretUnreadable where it is not there; what is said names the credential, and never the secret.
     """
-    scheme, _, place = credential.reference.partition(":")
+    return read_reference(credential.reference, f"The secret of {credential.id}")
+
+
+def read_reference(reference: str, what: str) -> str:
+    """The secret behind `file:` and a path, or `env:` and the name of a variable. SecretUnreadable names `what` it is."""
+    scheme, _, place = reference.partition(":")
     try:
         if scheme == "env":
             secret = os.environ[place]
@@ -81,11 +86,9 @@ def read_secret(credential: Credential) -> str:
             with Path(place).open("rb") as file:
                 secret = file.read(LONGEST_SECRET).decode("utf-8")
     except (KeyError, OSError, UnicodeDecodeError) as error:
-        raise SecretUnreadable(
-            f"The secret of {credential.id} cannot be read.", reference=credential.reference, reason=str(error)
-        ) from error
+        raise SecretUnreadable(f"{what} cannot be read.", reference=reference, reason=str(error)) from error
     if not (secret := secret.strip()):
-        raise SecretUnreadable(f"The secret of {credential.id} is empty.", reference=credential.reference)
+        raise SecretUnreadable(f"{what} is empty.", reference=reference)
     return secret
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, select, text, union_all, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, select, text, tuple_, union_all, update
 
 from gateway.decide.names import Name
 from gateway.errors import GatewayError, NotFound
@@ -20,7 +20,8 @@ from gateway.store.sql import among, from_json, from_time, maybe_from_time, mayb
 
 _columns = tables.credentials.c
 _SHOWN = text("use = 'in'")
-"""As the index has it, so that both engines see that it serves."""
+_ENDS = text("valid_until IS NOT NULL")
+"""As the indexes have them, so that both engines see that these serve."""
 
 
 def _same(entries: Sequence[Credential]) -> ColumnElement[bool]:
@@ -142,6 +143,19 @@ def of_partners(connection: Connection, partner_ids: Collection[str]) -> dict[st
     for row in connection.execute(query.order_by(_columns.partner_id, _columns.id)):
         found[row.partner_id].append(_credential_from(row))
     return found
+
+
+def ending(connection: Connection, after: datetime, until: datetime, limit: int, from_id: str = "") -> list[Credential]:
+    """Credentials that end within a time and are not revoked, by their end and id; those behind `from_id` at `after`."""
+    place = tuple_(_columns.valid_until, _columns.id)
+    query = select(tables.credentials).where(
+        _ENDS,
+        place > tuple_(to_time(after), from_id),
+        _columns.valid_until <= to_time(until),
+        _columns.revoked_at.is_(None),
+    )
+    rows = connection.execute(query.order_by(_columns.valid_until, _columns.id).limit(limit))
+    return [_credential_from(row) for row in rows]
 
 
 def _credential_from(row: Row[Any]) -> Credential:

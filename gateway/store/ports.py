@@ -348,6 +348,15 @@ class Alerts(Protocol):
     async def raise_alert(self, alert: Alert) -> None:
         """Put an alert that no message raises on the operator's feed and its case's timeline; once per subject."""
 
+    async def claim_notice(self, name: str, now: datetime, lease: timedelta) -> int | None:
+        """Hold a notice until `lease` is over: the place on the feed of alerts up to which it has told them.
+
+        None where another node holds it. One that is new has told all there are.
+        """
+
+    async def return_notice(self, name: str, place: int) -> None:
+        """Note how far a held notice has told the alerts, and let any node go on."""
+
 
 class Log(Protocol):
     """The receipt log. A checkpoint is handed out only when the anchor holds it, or one that extends it."""
@@ -566,6 +575,14 @@ class Registry(Protocol):
 
     async def credentials(self, partner_id: str) -> Sequence[Credential]:
         """All credentials of a partner, by id, valid or not."""
+
+    async def ending_credentials(
+        self, after: datetime, until: datetime, limit: int, from_id: str = ""
+    ) -> Sequence[Credential]:
+        """Credentials that end within a time and are not revoked, by the moment of their end and id, `limit` at most.
+
+        `after` may be the end of the one with the id `from_id`: those that come behind it are given then.
+        """
 
     async def revoke_credential(self, credential_id: str, at: datetime, by: Changer = OPERATOR) -> None:
         """End a credential from `at` on, or from an earlier end that was set before; NotFound where there is none."""

@@ -16,6 +16,7 @@ from gateway.store import (
     alerts,
     deadlines,
     facts,
+    notices,
     outcome,
     ports,
     tasks,
@@ -89,3 +90,9 @@ class SqlAlerts(SqlAccess, ports.Alerts):
 
     async def raise_alert(self, alert: Alert) -> None:
         alerts.tell(await self._writer.do(alerts.raise_alerts, alert))
+
+    async def claim_notice(self, name: str, now: datetime, lease: timedelta) -> int | None:
+        return await self._trusted(self._database.write, lambda connection: notices.claim(connection, name, now, lease))
+
+    async def return_notice(self, name: str, place: int) -> None:
+        await self._trusted(self._database.write, lambda connection: notices.give_back(connection, name, place))

@@ -132,6 +132,11 @@ class SqlRegistry(SqlAccess, ports.Registry):
         asked = list(credential_ids)
         return await self._read(lambda connection: credentials.by_ids(connection, asked))
 
+    async def ending_credentials(
+        self, after: datetime, until: datetime, limit: int, from_id: str = ""
+    ) -> Sequence[Credential]:
+        return await self._read(lambda connection: credentials.ending(connection, after, until, limit, from_id))
+
     async def revoke_credential(self, credential_id: str, at: datetime, by: Changer = OPERATOR) -> None:
         await self._writer.do(credentials.revoke, credentials.Revocation(credential_id, at, by))
 

@@ -942,6 +942,13 @@ credentials = Table(
         sqlite_where=text("use = 'in'"),
         postgresql_where=text("use = 'in'"),
     ),
+    Index(
+        "credentials_ending",
+        "valid_until",
+        "id",
+        sqlite_where=text("valid_until IS NOT NULL"),
+        postgresql_where=text("valid_until IS NOT NULL"),
+    ),
 )
 """Keys, certificates and tokens, and never a secret: of what is shown to us its digest, which one partner has alone; of
 what we show, where it is read from. One certificate may sign for several partners."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -117,8 +117,11 @@ class Trip:
         way: Way,
         one_long: asyncio.Lock,
         again: bool = False,
+        on_judged: Callable[[Sequence[MessageRecord]], None] = lambda _records: None,
     ) -> None:
         """`chunk` is how many messages one transaction holds at most; `now` is the time of all that is decided.
+
+        `on_judged` is told after each commit which messages have their verdicts by it.
 
         `rules` are those of `catalogue`, by which the payload is examined, that are in force.
 
@@ -143,6 +146,7 @@ class Trip:
         self._way = way
         self._one_long = one_long
         self._again = again
+        self._on_judged = on_judged
         self._messages: list[Message] = []
         self._findings = self._lines = 0
         self._staged = [claimed.position]
@@ -555,6 +559,7 @@ class Trip:
             )
         )
         for share in shares:
+            self._on_judged(share.records)
             share.dispatch.log_alerts()
             if share.fault:
                 log.error("message_failed", payload=self._payload.id, number=share.number, fault=share.fault)

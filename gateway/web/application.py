@@ -14,6 +14,7 @@ from gateway.web.api.description import DESCRIPTION
 from gateway.web.openapi import build as describe
 from gateway.web.plugged import routes_of
 from gateway.web.problems import problems
+from gateway.web.request_ids import name_request
 from gateway.web.routes import ROUTES, Handler, Route
 from gateway.web.services import SERVICES, Services
 
@@ -22,6 +23,7 @@ def application(services: Services) -> web.Application:
     """The application for `services`."""
     app = web.Application(middlewares=[problems], client_max_size=services.settings.limits.payload_bytes)
     app[SERVICES] = services
+    app.on_response_prepare.append(name_request)
     routes = (*ROUTES, *routes_of(services.process.transports))
     description = describe(tuple(documents.MODELS.values()), routes)
     app[DESCRIPTION] = json.dumps(description, ensure_ascii=False).encode()

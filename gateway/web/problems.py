@@ -15,6 +15,7 @@ from aiohttp import web
 from gateway import errors
 from gateway.languages import CHINESE, choose_language
 from gateway.web.language import preferred
+from gateway.web.request_ids import named
 
 CONTENT_TYPE = "application/problem+json"
 _log = structlog.get_logger(__name__)
@@ -186,7 +187,18 @@ def in_chinese(detail: str) -> str:
 async def problems(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Turn whatever a handler raises into a problem; the only middleware, so that the way in stays short."""
+    """Give the request its id, and turn whatever its handler raises into a problem.
+
+    It is the only middleware, so that the way in stays short.
+    """
+    with named(request):
+        return await _answer_request(request, handler)
+
+
+async def _answer_request(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """The handler's answer, or the problem that it raised."""
     try:
         return await handler(request)
     except errors.GatewayError as error:

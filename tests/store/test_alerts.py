@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from datetime import timedelta
 
 from gateway.findings import make_finding
 from gateway.store.alerts import ALERTS, OPERATOR
@@ -45,3 +47,23 @@ async def test_another_subject_alerts_again_and_a_test_apart(store: SqlStore) ->
     await store.raise_alert(Alert("unreachable", "d2:1", (UNKNOWN,), NOW, test=True))
     assert [entry.sequence for entry in await store.feed(ALERTS, OPERATOR, 0, 9)] == [1, 2]
     assert [entry.sequence for entry in await store.feed(ALERTS, OPERATOR, 0, 9, test=True)] == [1]
+
+
+async def test_a_notice_is_held_by_one_at_a_time(store: SqlStore) -> None:
+    """Of many that ask at once one gets the notice; it is free when it was given back, or its time is over."""
+    minute = timedelta(minutes=1)
+    got = await asyncio.gather(*(store.claim_notice("duty", NOW, minute) for _ in range(8)))
+    assert sorted(got, key=str) == [0, *[None] * 7]
+    assert await store.claim_notice("night", NOW, minute) == 0
+    await store.return_notice("duty", 17)
+    assert await store.claim_notice("duty", NOW, minute) == 17
+    assert await store.claim_notice("duty", NOW + minute / 2, minute) is None
+    assert await store.claim_notice("duty", NOW + minute, minute) == 17
+
+
+async def test_a_new_notice_begins_at_the_end_of_the_feed(store: SqlStore) -> None:
+    """What stood on the feed before a notice was made is not told by it; the feed of tests counts apart."""
+    for number in range(3):
+        await store.raise_alert(Alert("unreachable", str(number), (UNKNOWN,), NOW))
+    await store.raise_alert(Alert("unreachable", "test", (UNKNOWN,), NOW, test=True))
+    assert await store.claim_notice("duty", NOW, timedelta(minutes=1)) == 3

@@ -486,6 +486,8 @@ async def take_back(store: SqlStore) -> None:
     await store.probe()
     await store.feed_end("status")
     for case_id in ("", SHAPE.huge_case):
+        assert await store.claim_notice("duty", LATER, LEASE) is not None
+        await store.return_notice("duty", 1)
         await store.raise_alert(
             Alert("kind", f"subject {case_id}", (make_finding("decide.repeat"),), NOW, case_id=case_id)
         )
@@ -520,6 +522,7 @@ async def keep_the_registry(store: SqlStore) -> None:
     await store.partners("e00000100", 100)
     await store.partners_with_role("customs")
     assert len(await store.approved_lists()) == await store.approved_count()
+    await store.ending_credentials(NOW, NOW + timedelta(days=30), 100)
     await store.agreements("p-new")
     await store.agreements_of(["p-new", "e00000007"])
     await store.shown_credential("0" * 64)

@@ -240,8 +240,10 @@ async def test_what_is_the_operators_is_refused_to_others_whatever_is_there(made
 
 
 def plain(answer: Answer) -> tuple[int, list[tuple[str, str]], bytes]:
-    """All of an answer but when it was given."""
-    headers = sorted((name, value) for name, value in answer.headers.items() if name != "Date")
+    """All of an answer but when it was given, and the id that is each request's own."""
+    headers = sorted(
+        (name, value) for name, value in answer.headers.items() if name.lower() not in ("date", "x-request-id")
+    )
     return answer.status, headers, answer.body
 
 

@@ -7,20 +7,27 @@ out of `outcomes`, and of a transport that only sends there is no inlet.
 from __future__ import annotations
 
 import asyncio
+import base64
+import email
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 import aiohttp
+import aiosmtplib
 from aiohttp import web
+from aiosmtpd.smtp import SMTP, Envelope
 
 from gateway.config import Settings
-from gateway.model import Credential
+from gateway.model import Credential, Partner, Role
 from gateway.registry.directory import Directory
-from gateway.transports import folder, http
+from gateway.registry.keys import hash_key
+from gateway.transports import folder, http, smtp
 from gateway.transports.base import Intake, Sender
 from gateway.transports.plugin import Means, Transport
 from gateway.transports.spool import Spool
@@ -71,6 +78,8 @@ class Kind:
     peer: Callable[[Path], AbstractAsyncContextManager[PeerEnd]]
     sender: Callable[[], Sender]
     inlet: Callable[[Settings, Intake, Path], AbstractAsyncContextManager[Inlet]] | None
+    most: int = 16 << 20
+    """Bytes of the largest body that is sent over it: 16 MiB are far more than sockets and pipes hold."""
     spools: bool = True
     """Whether what is large comes in a file."""
 
@@ -357,7 +366,153 @@ async def courier_inlet(settings: Settings, intake: Intake, _folder: Path) -> As
     await inlet.stop()
 
 
+# Mail.
+
+
+@dataclass
+class MailPeer:
+    """A mail server that answers as it is told."""
+
+    options: Mapping[str, str] = field(default_factory=dict)
+    word: str = "250 OK"
+    taken: list[tuple[str, bytes]] = field(default_factory=list)
+
+    def answer(self, outcome: str) -> None:
+        self.word = {
+            DELIVERED: "250 2.0.0 OK: queued as 4bX",
+            DEFERRED: "451 4.7.1 Greylisted",
+            REFUSED: "554 5.6.0 Never",
+        }[outcome]
+
+    def got(self) -> list[tuple[str, bytes]]:
+        return self.taken
+
+    async def handle_DATA(self, _server: object, _session: object, envelope: Envelope) -> str:  # noqa: N802
+        if self.word.startswith("250"):
+            assert isinstance(envelope.content, bytes)
+            mail = await asyncio.to_thread(email.message_from_bytes, envelope.content)
+            content = mail.get_payload(decode=True)
+            assert isinstance(content, bytes)
+            self.taken.append((mail["Message-ID"].strip("<>").partition("@")[0], content))
+        return self.word
+
+
+@asynccontextmanager
+async def mail_peer(_folder: Path) -> AsyncIterator[MailPeer]:
+    """A mail server in a thread of its own, as the partner's is on a machine of its own."""
+    peer = MailPeer()
+    begun: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[object], int]] = Future()
+
+    async def listen() -> None:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        server = await loop.create_server(
+            lambda: SMTP(peer, hostname="mail.example", data_size_limit=1 << 27, loop=loop), "127.0.0.1", 0
+        )
+        begun.set_result((loop, task, server.sockets[0].getsockname()[1]))
+        async with server:
+            with suppress(asyncio.CancelledError):
+                await server.serve_forever()
+
+    thread = threading.Thread(target=lambda: asyncio.run(listen()))
+    thread.start()
+    loop, task, port = await asyncio.wrap_future(begun)
+    peer.options = {"to": "in@acme.example", "host": "127.0.0.1", "port": str(port), "security": "none"}
+    try:
+        yield peer
+    finally:
+        loop.call_soon_threadsafe(task.cancel)
+        await asyncio.to_thread(thread.join)
+
+
+class OneKey(Directory):
+    """A registry with one partner and its key."""
+
+    def __init__(self, partner: Partner, key: Credential) -> None:
+        super().__init__(None)  # type: ignore[arg-type]
+        self._partner, self._key = partner, key
+
+    async def shown_credential(self, hash_: str) -> Credential | None:
+        return self._key if hash_ == self._key.hash else None
+
+    async def partner(self, _partner_id: str) -> Partner:
+        return self._partner
+
+
+class Mailing:
+    """Mails, each over a connection of its own, to a mailbox that can be stopped and started again."""
+
+    def __init__(self, settings: Settings, intake: Intake) -> None:
+        own = smtp.SmtpSettings(listen_port=free_port(), mailbox="in@gateway.example", plain_login=True)
+        key = Credential("k", PARTNER, hash_key("gwk_mail"))
+        registry = OneKey(Partner(PARTNER, "Acme", frozenset({Role.ENTERPRISE})), key)
+        self._port = own.listen_port
+        self._means = replace(means_of(settings, own, intake), registry=registry)
+        self._running: list[asyncio.Task[None]] = []
+        self._answers: dict[str, str] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        assert smtp.TRANSPORT.open_receivers is not None
+        self._running = [asyncio.create_task(one.run()) for one in smtp.TRANSPORT.open_receivers(self._means).values()]
+        await asyncio.sleep(0.02)
+
+    async def stop(self) -> None:
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def put(self, id_: str, body: bytes) -> None:
+        self._answers.pop(id_, None)
+        task = asyncio.create_task(self._send(id_, body))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _send(self, id_: str, body: bytes) -> None:
+        mail = (
+            f"Message-ID: <{id_}@acme.example>\r\nMIME-Version: 1.0\r\nContent-Type: application/edifact\r\n"
+            "Content-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename=a.edi\r\n\r\n"
+        ).encode() + base64.encodebytes(body).replace(b"\n", b"\r\n")
+        with suppress(aiosmtplib.SMTPException, OSError):
+            client = aiosmtplib.SMTP(
+                hostname="127.0.0.1", port=self._port, start_tls=False, username=PARTNER, password="gwk_mail"
+            )
+            async with client:
+                _, self._answers[id_] = await client.sendmail("out@acme.example", ["in@gateway.example"], mail)
+
+    def acknowledged(self, id_: str) -> bool:
+        return "Kept as" in self._answers.get(id_, "")
+
+    async def close(self) -> None:
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def mail_inlet(settings: Settings, intake: Intake, _folder: Path) -> AsyncIterator[Mailing]:
+    inlet = Mailing(settings, intake)
+    await inlet.start()
+    yield inlet
+    await inlet.stop()
+    await inlet.close()
+
+
 KINDS = (
+    Kind(
+        smtp.TRANSPORT,
+        wrong=(
+            ({}, "to"),
+            ({"to": "Acme <in@acme.example>"}, "options.to"),
+            ({"to": "in@acme.example", "host": "h", "port": "far"}, "options.port"),
+            ({"to": "in@acme.example", "host": "h", "security": "some"}, "options.security"),
+            ({"to": "in@acme.example", "port": "25"}, "port and security"),
+            ({"to": "in@acme.example", "cc": "x"}, "cc is no option"),
+        ),
+        outcomes=frozenset({DELIVERED, DEFERRED, REFUSED}),
+        peer=mail_peer,
+        sender=lambda: smtp.SmtpSender(smtp.SmtpSettings(sender="out@gateway.example"), allow_private=True),
+        inlet=mail_inlet,
+        most=smtp.MOST_BYTES,
+    ),
     Kind(
         http.TRANSPORT,
         wrong=(
