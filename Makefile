@@ -76,4 +76,4 @@ lock: $(READY)
 	var/lock-venv/bin/uv pip $(LOCK) --upgrade --constraint requirements.lock pyproject.toml -o requirements.runtime.lock
 
 clean:
-	rm -rf $(VENV) .bench-venv var build dist
+	rm -rf $(VENV) .bench-venv .interop-venv var build dist

@@ -89,18 +89,21 @@ def _own(folder: Path) -> Iterator[tuple[str, bytes]]:
 def _contents(folder: Path, name: str, *, strict: bool) -> Iterator[tuple[str, bytes]]:
     """The files in `folder`, which is called `name`, and in those below it; `strict` about what else lies there."""
     try:
-        for entry in sorted(folder.iterdir()):
-            inner = f"{name}/{entry.name}"
+        # Every process that reads messages begins with this, so what the folder says of its entries is not asked again.
+        with os.scandir(folder) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+        for entry in found:
+            inner, path = f"{name}/{entry.name}", Path(entry.path)
             if _is_passed_over(entry.name):
                 continue
             if entry.is_dir():
-                yield from _contents(entry, inner, strict=strict)
-            elif entry.suffix in _ENDINGS and entry.is_file():
+                yield from _contents(path, inner, strict=strict)
+            elif path.suffix in _ENDINGS and entry.is_file():
                 if entry.stat().st_size > MOST_BYTES:
-                    raise CatalogueInvalid(f"{entry}: is larger than {MOST_BYTES >> 20} MiB")
-                yield inner, entry.read_bytes()
+                    raise CatalogueInvalid(f"{path}: is larger than {MOST_BYTES >> 20} MiB")
+                yield inner, path.read_bytes()
             elif strict:
-                raise CatalogueInvalid(f"{entry}: is none of {', '.join(sorted(_ENDINGS))}")
+                raise CatalogueInvalid(f"{path}: is none of {', '.join(sorted(_ENDINGS))}")
     except OSError as error:
         raise CatalogueInvalid(f"{error.filename or folder}: {error.strerror or error}") from error
 

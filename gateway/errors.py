@@ -37,6 +37,7 @@ GatewayError
     ├── PayloadUnreadable     the bytes cannot be unpacked (HTTP 415)
     ├── TransitionRefused     the status table has no such transition
     ├── DeliveryRefused       the recipient refused the delivery for good
+    ├── CmsInvalid            a message that is signed, encrypted or compressed does not hold
     ├── ReceiptInvalid        a receipt, proof or checkpoint does not verify
     ├── BodyLost              the file of a stored body is not in the payload folder any more
     └── LogDamaged            the receipt log disagrees with its anchor or its own tree
@@ -207,6 +208,15 @@ class TransitionRefused(PermanentError):
 
 class DeliveryRefused(PermanentError):
     """The recipient refused the delivery for good."""
+
+
+class CmsInvalid(PermanentError):
+    """A message that is signed, encrypted or compressed does not hold."""
+
+    def __init__(self, message: str = "", *, failure: str) -> None:
+        """`failure` is the word by which AS2 tells its sender why, such as `authentication-failed` (RFC 4130, 7.4.3)."""
+        super().__init__(message)
+        self.failure = failure
 
 
 class ReceiptInvalid(PermanentError):

@@ -45,6 +45,7 @@ from gateway.store.ports import Store
 from gateway.store.upkeep import keep_swept
 from gateway.transports.base import Sender
 from gateway.transports.plugin import Means
+from gateway.transports.replies import KeptReplies
 from gateway.transports.spool import Spool
 from gateway.trip.approved import lay_out
 from gateway.trip.in_force import InForce
@@ -146,7 +147,15 @@ class Process:
             },
         }
         self.means: Mapping[str, Means] = {
-            name: Means(settings, section, self.intake, self.spool, registry, partial(confirmations.confirm, name))
+            name: Means(
+                settings,
+                section,
+                self.intake,
+                self.spool,
+                registry,
+                partial(confirmations.confirm, name),
+                KeptReplies(store, name, clock),
+            )
             for name, section in own.items()
         }
         """What each transport works with, by its name."""

@@ -276,7 +276,7 @@ def _notice_of(notice: str, declaration: str, path: str) -> Iterator[Finding]:
 
 def _bill_count(manifest: Manifest) -> Iterator[Finding]:
     """What the sender counts (UN/EDIFACT 6069 code 10, X12 M10-08) against the bills of lading that are there."""
-    stated, count = manifest.bill_count, len(manifest.bills)
+    stated, count = manifest.bill_count, sum(not bill.is_none for bill in manifest.bills)
     if stated is not None and stated != count:
         yield make_finding("rules.manifest.bill_count", Place(path="bill_count"), str(stated), count=count)
 

@@ -84,6 +84,21 @@ class Reader:
     presence: dict[tuple[bool, ...], bool] = field(default_factory=dict, compare=False)
     """Whether the notes are kept, by which elements are there."""
 
+    @property
+    def at_once(self) -> Callable[[str], object]:
+        """As `accepts`, for many segments, with what is true or false as a value: by the match alone where it can be."""
+        match, together, accepts = self.match, self.together, self.accepts
+        if self.judges_apart:
+            return accepts
+        if not (self.codes or self.delimiters.release):
+            return match
+
+        def accepts_codes(raw: str) -> bool:
+            found = match(raw)
+            return (found is not None and found.groups() in together) or accepts(raw)
+
+        return accepts_codes
+
     def accepts(self, raw: str) -> bool:
         """Whether `raw` has no fault; False also where only `explain` can tell."""
         found = self.match(raw)

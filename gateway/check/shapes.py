@@ -8,14 +8,15 @@ two of them, the shape is kept with the places to look at, and a further one cos
 that fails says nothing: the reader judges that segment.
 
 Shapes come from the wire, and anyone can send new ones on purpose; free text makes new ones without a purpose. So the
-memory is bounded, and so is the work: a tag whose memory is full learns nothing more for as long as it takes many
-segments to miss, and then begins anew.
+memory is bounded, and so is the work: a tag whose memory is full, or that has tried for long to fill it, learns nothing
+more for as long as it takes many segments to miss, and then begins anew, the next time after twice as many. Meanwhile
+what misses is read at once.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate
 
@@ -31,8 +32,12 @@ UNKNOWN: tuple[Look, ...] = ((slice(0), frozenset()),)
 """The looks of a shape that is not known: one that always fails."""
 MOST = 128
 """Shapes kept of one tag. Codes, references and amounts make a few dozen; a tag with more holds free text."""
+MOST_TRIES = 8 * MOST
+"""Segments of one tag that are looked at to learn their shapes: what comes in shapes fills its memory with a quarter of it."""
 REST = 8_192
-"""Segments that miss before a tag whose memory is full begins anew: learning is then a small part of reading them."""
+"""Segments that miss before a tag whose memory is closed begins anew: learning is then a small part of reading them."""
+LONGEST_REST = 64 * REST
+"""The most that it waits: after it, a sender whose segments come in few shapes has them known again."""
 MOST_ONCE = 512
 """Shapes that came once so far and are waited for, over all tags of a table."""
 LONGEST = 256
@@ -73,8 +78,26 @@ def signs(delimiters: Delimiters) -> bytes | None:
 class Known(dict[bytes, tuple[Look, ...]]):
     """The looks that are left of each shape that is right, for the segments of one tag."""
 
-    missed = 0
-    """How many segments missed since it was full."""
+    tries = 0
+    """How many segments were looked at to learn from since it began."""
+    accepts: Callable[[str], object] | None = None
+    """Once it is closed: says of a segment whether it is right, at once; what comes back is true or false as a value is."""
+    left = 0
+    """How many segments more may miss before it begins anew."""
+    rest = REST
+    """How many may when it closes next; twice as many each time, since what closes it again and again is free text."""
+
+    def close(self, read: Reader) -> None:
+        """Learn nothing more for a while: `read` judges what misses, by the match alone where nothing else counts."""
+        self.left, self.rest = self.rest, min(self.rest * 2, LONGEST_REST)
+        self.accepts = read.at_once
+
+    def miss(self) -> None:
+        """One segment more has missed; at last the memory begins anew."""
+        self.left -= 1
+        if not self.left:
+            self.clear()
+            self.tries, self.accepts = 0, None
 
 
 class Shapes:
@@ -103,17 +126,18 @@ class Shapes:
 
     def learn(self, known: Known, read: Reader, raw: str, shape: bytes) -> None:
         """Keep `shape`, that of `raw`, which `read` has accepted, in `known` if it came before."""
-        if len(known) >= MOST:
-            known.missed += 1
-            if known.missed > REST:
-                known.clear()
-                known.missed = 0
-        elif shape not in self._once:
+        if known.accepts is not None:
+            known.miss()
+            return
+        known.tries += 1
+        if shape not in self._once:
             if len(self._once) >= MOST_ONCE:
                 self._once.clear()
             self._once.add(shape)
         elif shape not in known and self._can_keep(read, raw, shape):
             known[shape] = tuple(_looks(read, raw))
+        if len(known) >= MOST or known.tries >= MOST_TRIES:
+            known.close(read)
 
     def _can_keep(self, read: Reader, raw: str, shape: bytes) -> bool:
         """Whether the shape tells enough: not where values hold released characters or perhaps controls of C1."""

@@ -41,6 +41,8 @@ def check(message: SegmentMessage, table: Table) -> Checked:
 
     By a guide, the nodes are those of the table that it narrows.
     """
+    if message.segments and message.segments[0].startswith(_DIALOGUE_HEADER):
+        table = _in_dialogue(table)
     compiled = _compiled(table, message.delimiters, message.envelope.version)
     if compiled.may_be_secured and message.segments[1:2] and message.segments[1].startswith(_SECURITY_HEADER):
         return _check_secured(message, compiled)
@@ -99,6 +101,9 @@ def check_ends(catalogue: Catalogue, message: SegmentMessage) -> list[Finding]:
 
 
 _SECURITY_HEADER = "USH"
+_DIALOGUE_HEADER = "UIH"
+"""What opens a message of an interactive interchange (ISO 9735-3)."""
+_IN_DIALOGUE = {"UNH": "UIH", "UNT": "UIT"}
 _EXPONENTS = "4"
 """The syntax version of EDIFACT in which numbers may have an exponent (ISO 9735-1:1998, 10)."""
 _ENDS = frozenset({"UNH", "UNT", "UNO", "UNP", "UIH", "UIT"})
@@ -120,6 +125,17 @@ def _in_syntax(table: Table, version: str) -> Table:
     # What a guide says of them goes before.
     changed = [node if node.definition else own.get(node.tag, node) for node in table.nodes]
     nodes = [replace(n, elements=as_.elements, notes=as_.notes) for n, as_ in zip(table.nodes, changed, strict=True)]
+    return replace(table, nodes=tuple(nodes))
+
+
+@lru_cache(maxsize=64)
+def _in_dialogue(table: Table) -> Table:
+    """`table` between UIH and UIT, as an interactive interchange has its messages."""
+    own = table.frames.get("4", {})
+    frame = {tag: own[other] for tag, other in _IN_DIALOGUE.items() if other in own}
+    nodes = [
+        replace(n, tag=f.tag, elements=f.elements, notes=f.notes) if (f := frame.get(n.tag)) else n for n in table.nodes
+    ]
     return replace(table, nodes=tuple(nodes))
 
 
@@ -251,14 +267,18 @@ class _Compiled:
                         begun[group] += 1
                         run = 1
                     break
-                for piece, allowed in known.get(shape, UNKNOWN):
-                    if raw[piece] not in allowed:
-                        right = self._judge(node, raw, shape, known)
-                        if right is None:
-                            return None
-                        if not right:
-                            suspects.append(len(nodes))
-                        break
+                looks = known.get(shape)
+                if looks is None and known.accepts is not None and known.accepts(raw):
+                    known.miss()
+                else:
+                    for piece, allowed in UNKNOWN if looks is None else looks:
+                        if raw[piece] not in allowed:
+                            right = self._judge(node, raw, shape, known)
+                            if right is None:
+                                return None
+                            if not right:
+                                suspects.append(len(nodes))
+                            break
                 give(node)
                 state = node
         except KeyError:

@@ -91,7 +91,14 @@ def find(catalogue: Catalogue, message_type: MessageType, guide: str = "") -> Ta
         name = known.get(format_)
     if name is None:
         return None
-    for narrowing in (guide and f"{GUIDES}/{guide}{_ENDING}", _guides(catalogue).get(_guided(message_type), "")):
+    own = _guides(catalogue).get(_guided(message_type), "")
+    return _narrowed(catalogue, name, format_, guide and f"{GUIDES}/{guide}{_ENDING}", own)
+
+
+@compiled
+def _narrowed(catalogue: Catalogue, name: str, format_: str, *narrowings: str) -> Table:
+    """The table of a message file in one of its formats, or what the first guide that narrows this format makes of it."""
+    for narrowing in narrowings:
         if narrowing and narrows(catalogue, narrowing) == format_:
             return load_guide(catalogue, narrowing)
     return load_as(catalogue, name, format_)
@@ -179,7 +186,7 @@ def formats(catalogue: Catalogue) -> frozenset[str]:
     return frozenset(_by_format(catalogue))
 
 
-_FRAME = ("UNH", "UNS", "UNT")
+_FRAME = ("UNH", "UNS", "UNT", "UIH", "UIT")
 SECURITY = ("USA", "USB", "USC", "USD", "USE", "USF", "USH", "USL", "USR", "UST", "USU", "USX", "USY")
 """The segments of ISO 9735-5, 6 and 9 that secure a message."""
 
@@ -213,7 +220,7 @@ def _resolved(catalogue: Catalogue, name: str, format_: str) -> Table:
 
 
 def framed(catalogue: Catalogue, table: Table) -> Table:
-    """`table` with UNH, UNS, UNT and what secures messages as each syntax version of EDIFACT has them; X12's as it is."""
+    """`table` with UNH, UNS, UNT (UIH, UIT) and what secures messages as each syntax version of EDIFACT has them; X12's as it is."""
     if table.syntax is not Syntax.EDIFACT:
         return table
     frames = {

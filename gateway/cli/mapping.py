@@ -145,7 +145,7 @@ def explain(
 
     Exit code 1 where a message is not read into a document; `gateway validate` says why.
     """
-    from dataclasses import asdict, replace
+    from dataclasses import asdict
 
     from gateway.cli import mapping_explain
     from gateway.cli.examining import examined, named_files
@@ -157,7 +157,7 @@ def explain(
 
     language = output.language(lang)
     catalogue = find_catalogue(config)
-    agreement = replace(expectation("*", lenient=lenient), time_zone=time_zone, code_tables=code_tables)
+    agreement = expectation("*", lenient=lenient, time_zone=time_zone, code_tables=code_tables)
     unread = False
     with named_files([file]) as named:
         for item, _ in (one for _, path in named for one in examined(catalogue, path, agreement, lambda _bytes: None)):

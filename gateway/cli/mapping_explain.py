@@ -12,7 +12,7 @@ from gateway.translate import table
 from gateway.translate.convert import CONTROLS
 from gateway.translate.rows import Row
 from gateway.trip.examined import ANY, Message
-from gateway.trip.origins import origins_of
+from gateway.trip.origins import trace
 
 _INDEX = re.compile(r"\[\d+\]")
 
@@ -40,11 +40,12 @@ def explain(catalogue: Catalogue, message: Message) -> list[Explained]:
     for row in mapping.rows:
         if row.field and row.kind not in (*CONTROLS, "each"):
             by_field.setdefault(row.field, []).append(row)
-    origins = origins_of(message, catalogue)
+    origins = trace(message, catalogue)
     found = []
     for path, value in _leaves(message.document.to_json(), ""):
         place = origins.get(path)
-        rows = by_field.get(_INDEX.sub("[]", path), ()) or by_field.get(_INDEX.sub("", path), ())
+        on_wire = origins.on_wire(path)
+        rows = by_field.get(_INDEX.sub("[]", on_wire), ()) or by_field.get(_INDEX.sub("", on_wire), ())
         read = next((row for row in rows if place is None or place.tag in row.place), rows[0] if rows else None)
         found.append(
             Explained(

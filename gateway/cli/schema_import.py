@@ -120,9 +120,10 @@ def _directory(source: Path, messages: Sequence[str], folder: Path) -> dict[str,
 
     if source.is_dir() or _is_service_archive(source):
         return _service(service_directory.read_service(_files(source)), messages, folder)
+    directory = unece.read_directory(source.read_bytes())
     if not messages:
         output.stop("name the messages to import, such as CUSDEC GOVCBR")
-    made = unece.make_files(unece.read_directory(source.read_bytes()), messages, folder)
+    made = unece.make_files(directory, messages, folder)
     return {name: unece.dump(value).encode() for name, value in made.items()}
 
 

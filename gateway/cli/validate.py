@@ -38,6 +38,8 @@ def validate(
     lenient: Annotated[
         bool, typer.Option("--lenient", help="Tolerate what a lenient agreement tolerates: it is a warning then.")
     ] = False,
+    time_zone: Annotated[str, typer.Option(help="Of times without offset.", metavar="IANA")] = "UTC",
+    code_tables: Annotated[str, typer.Option(help="Of coded values.", metavar="un|ciq|customs")] = "un",
     explain: Annotated[
         bool, typer.Option("--explain", help="Say what usually brings a fault about, and what to do about it.")
     ] = False,
@@ -62,7 +64,7 @@ def validate(
     language = output.language(lang)
     catalogue = find_catalogue(config)
     require_format(catalogue, format_)
-    agreement = expectation(format_, lenient=lenient)
+    agreement = expectation(format_, lenient=lenient, time_zone=time_zone, code_tables=code_tables)
     errors = 0
     with named_files(files) as named, _page(language, html=html):
         make = _maker(language, json=json, html=html, named=len(named) > 1, whole=whole, explain=explain)
@@ -114,11 +116,19 @@ def require_format(catalogue: Catalogue, format_: str) -> None:
         output.stop(f"there is no such format {format_}{near(format_, every)}; `gateway schema list` names them")
 
 
-def expectation(format_: str, *, lenient: bool) -> Agreement:
-    """An agreement that takes messages in `format_` (`*` for any)."""
+def expectation(format_: str, *, lenient: bool, time_zone: str = "UTC", code_tables: str = "un") -> Agreement:
+    """An agreement that takes messages in `format_` (`*` for any); the end where zone or tables are none of ours."""
     from dataclasses import replace
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
     from gateway.model import Strictness
     from gateway.trip.examined import ANY
 
-    return replace(ANY, format=format_, strictness=Strictness.LENIENT if lenient else Strictness.STRICT)
+    if code_tables not in ("un", "ciq", "customs"):
+        output.stop(f"--code-tables is un, ciq or customs, not {code_tables}")
+    try:
+        ZoneInfo(time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        output.stop(f"--time-zone: there is no time zone {time_zone}")
+    strictness = Strictness.LENIENT if lenient else Strictness.STRICT
+    return replace(ANY, format=format_, strictness=strictness, time_zone=time_zone, code_tables=code_tables)

@@ -113,6 +113,11 @@ class BillOfLading(Part):
     )
     goods: tuple[ManifestGoods, ...] = item("货物", "Goods outside containers.", source="X12 N10; GID", many=True)
 
+    @property
+    def is_none(self) -> bool:
+        """Whether it only holds containers that no bill of the manifest names."""
+        return self.model_fields_set <= {"containers"} and not any(unit.goods for unit in self.containers)
+
 
 class Manifest(Document):
     """舱单: the manifest of one conveyance's call."""

@@ -93,12 +93,17 @@ class _Reader:
         control = {tag + element for tag in ("ST", "SE", "GS", "GE")} | {"ST", "SE", "GS", "GE", "IEA", "TA1"}
         body = None
         for segments in self._spans():
-            for raw in segments:
-                if body is None or raw[:3] in control:
-                    yield from self._control(raw.split(element), raw)
-                    body = self._body
+            begin = 0
+            for at in [*(at for at, raw in enumerate(segments) if raw[:3] in control), len(segments)]:
+                if body is not None:
+                    body.extend(segments[begin:at])
                 else:
-                    body.append(raw)
+                    for raw in segments[begin:at]:
+                        yield from self._control(raw.split(element), raw)
+                if at < len(segments):
+                    yield from self._control(segments[at].split(element), segments[at])
+                    body = self._body
+                begin = at + 1
             if body is not None and len(body) > _MOST_SEGMENTS:
                 self._truncate(body)
         if not self._ended:

@@ -622,6 +622,16 @@ class CatalogueCalls(Protocol):
         """How often they were asked so far."""
 
 
+class Replies(Protocol):
+    """What senders were answered over transports whose repeats get the same answer, to the byte."""
+
+    async def find_reply(self, partner_id: str, transport: str, transport_id: str) -> bytes | None:
+        """The answer to a sending, None where there was none yet."""
+
+    async def keep_reply(self, partner_id: str, transport: str, transport_id: str, body: bytes, at: datetime) -> bytes:
+        """Keep an answer before it is given; the one that is to be given, which is an earlier one where there was one."""
+
+
 class Upkeep(Protocol):
     """What keeps the store healthy."""
 
@@ -655,6 +665,7 @@ class Store(
     LogAudit,
     Registry,
     CatalogueCalls,
+    Replies,
     Upkeep,
     Protocol,
 ):

@@ -18,6 +18,7 @@ from gateway.store import (
     outcome,
     payloads,
     ports,
+    replies,
     staging,
 )
 from gateway.store.contract import (
@@ -92,3 +93,16 @@ class SqlInbox(SqlAccess, ports.Inbox):
     async def hold_as(self, node: str, now: datetime) -> int:
         self._node = node
         return await self._writer.do(nodes.take_back, nodes.Return(node, now))
+
+
+class SqlReplies(SqlAccess, ports.Replies):
+    """`ports.Replies` on SQLite and PostgreSQL."""
+
+    async def find_reply(self, partner_id: str, transport: str, transport_id: str) -> bytes | None:
+        return await self._read(lambda connection: replies.find(connection, partner_id, transport, transport_id))
+
+    async def keep_reply(self, partner_id: str, transport: str, transport_id: str, body: bytes, at: datetime) -> bytes:
+        return await self._trusted(
+            self._database.write,
+            lambda connection: replies.keep(connection, partner_id, transport, transport_id, body, at),
+        )

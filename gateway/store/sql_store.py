@@ -36,7 +36,7 @@ from gateway.store.sql_audit import SqlAudit
 from gateway.store.sql_decisions import SqlAlerts, SqlDeadlines, SqlDecisions, SqlTasks
 from gateway.store.sql_exhibits import SqlExhibits
 from gateway.store.sql_figures import SqlFigures, SqlSamples
-from gateway.store.sql_inbox import SqlInbox
+from gateway.store.sql_inbox import SqlInbox, SqlReplies
 from gateway.store.sql_ledgers import SqlLedgers
 from gateway.store.sql_log import SqlLog, SqlLogAudit
 from gateway.store.sql_outbox import SqlOutbox, SqlReconciling
@@ -102,6 +102,7 @@ class SqlStore(
     SqlLogAudit,
     SqlRegistry,
     SqlCatalogueCalls,
+    SqlReplies,
     SqlUpkeep,
     Store,
 ):

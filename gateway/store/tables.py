@@ -545,6 +545,18 @@ counters = Table(
 )
 """Last number given out by name: document numbers, the registry's version."""
 
+replies = Table(
+    "replies",
+    metadata,
+    _text("partner_id"),
+    _text("transport"),
+    _text("transport_id"),
+    Column("body", LargeBinary, nullable=False),
+    _time("at"),
+    PrimaryKeyConstraint("partner_id", "transport", "transport_id"),
+)
+"""What a sender was answered, where a repeat must get the same to the byte: the MDNs of AS2 messages."""
+
 reservations = Table(
     "reservations",
     metadata,

@@ -19,7 +19,8 @@ from gateway.translate import controls
 from gateway.translate.context import Context
 from gateway.translate.convert import ManyConverter, Unconvertible
 from gateway.translate.edi import ENVELOPE_TAGS, Cell, GroupUse, Link, SegmentUse, SlotTest
-from gateway.translate.outcome import Raw
+from gateway.translate.outcome import Raw, Unread
+from gateway.translate.weight import Weight, weigh_element, weigh_groups, weigh_segment
 
 Take = Callable[[dict[str, Any], str, Sequence[str], Context], None]
 """Stores one slot's text: (values, text, the components of its element, context)."""
@@ -34,6 +35,8 @@ Handler = tuple[Take | None, Cell]
 @dataclass(slots=True, eq=False)
 class _Segment:
     """A compiled SegmentUse. `handlers[element][component]`: None is unmapped, False is passed over."""
+
+    node: int
 
     tests: tuple[SlotTest, ...]
     further: tuple[SlotTest, ...]
@@ -107,6 +110,7 @@ class _Pieces:
 class _Run:
     """One reading under way."""
 
+    table: Table
     context: Context
     raw: Raw
     message: str
@@ -120,12 +124,20 @@ class _Run:
         """Report a value that could not be read."""
         self.raw.findings.append(make_finding(fault.code, place, text, **fault.words))
 
+    def keep(self, node: int, place: Place, text: str, component: int = 0) -> None:
+        """Keep what no row mentions of an element of a segment."""
+        table = self.table
+        weight = weigh_element(table.syntax, table.nodes[node].elements, place.element or 0, component)
+        self.raw.kept.append(Unread(place, text, weight))
+
 
 class EdiReader:
     """The reading half of an EDI mapping."""
 
     def __init__(self, table: Table, root: GroupUse) -> None:
+        self._table = table
         self._root = _compile_group(root, 0)
+        self._weights = weigh_groups(table)
         self._parents = [group.parent for group in table.groups]
         triggers = {group.trigger for group in table.groups[1:]}
         # node -> (its group, whether it opens it); None for the frame, which is the envelope's
@@ -139,7 +151,7 @@ class EdiReader:
     ) -> Raw:
         """The values of `message`, whose segments stand at `nodes`; fills `trace` with their places where given."""
         raw = Raw({})
-        run = _Run(context, raw, message.reference, trace)
+        run = _Run(self._table, context, raw, message.reference, trace)
         delimiters = message.delimiters
         release, element, component = delimiters.release, delimiters.element, delimiters.component
         repetition = delimiters.repetition
@@ -150,12 +162,12 @@ class EdiReader:
             if node < 0 or (kind := kinds[node]) is None:
                 continue
             if (release and release in text) or (repetition and repetition in text):
-                elements = _split_slowly(text, delimiters, number, run)
+                elements = _split_slowly(text, delimiters, number, node, run)
             else:
                 elements = [part.split(component) for part in text.split(element)]
             group, opens = kind
+            around = current[parents[group]] if opens else None
             if opens:
-                around = current[parents[group]]
                 current[group] = None if around is None else _open(around, group, elements, run)
             instance = current[group]
             if instance is not None:
@@ -166,9 +178,12 @@ class EdiReader:
                         _take(segment, instance, elements, number, run)
                         break
                 else:
-                    raw.kept.append((Place(run.message, number, elements[0][0]), text))
+                    weight = weigh_segment(self._table.syntax, self._table.nodes[node])
+                    raw.kept.append(Unread(Place(run.message, number, elements[0][0]), text, weight))
             else:
-                raw.kept.append((Place(run.message, number, elements[0][0]), text))
+                # Of a group that is not read, what opens it is told.
+                weight = Weight.WITHIN if around is None else self._weights[group]
+                raw.kept.append(Unread(Place(run.message, number, elements[0][0]), text, weight))
         for gathered in run.pieces.values():
             _complete(gathered, gathered.cell.widths * (len(gathered.parts) // len(gathered.cell.slots)), run)
         for item, around_it, link in run.links:
@@ -179,13 +194,13 @@ class EdiReader:
         return raw
 
 
-def _split_slowly(text: str, delimiters: Delimiters, number: int, run: _Run) -> list[list[str]]:
+def _split_slowly(text: str, delimiters: Delimiters, number: int, node: int, run: _Run) -> list[list[str]]:
     """A segment with releases or repetitions; of what repeats, rows read the first, and the rest is unmapped."""
     elements = wire.split_repeated(text, delimiters)
     for position, repetitions in enumerate(elements):
         for at, components in enumerate(repetitions[1:], 2):
             place = Place(run.message, number, elements[0][0][0], position, repetition=at)
-            run.raw.kept.append((place, delimiters.component.join(components)))
+            run.keep(node, place, delimiters.component.join(components))
     return [repetitions[0] for repetitions in elements]
 
 
@@ -261,7 +276,7 @@ def _take(segment: _Segment, instance: _Instance, elements: list[list[str]], num
             if handler is False:
                 continue
             if handler is None:
-                run.raw.kept.append((_place(run, elements, number, position, component), text))
+                run.keep(segment.node, _place(run, elements, number, position, component), text, component)
                 continue
             take, cell = handler
             if take is None:
@@ -274,12 +289,23 @@ def _take(segment: _Segment, instance: _Instance, elements: list[list[str]], num
                 if fault.kept is not None:
                     _store(values, cell, fault.kept)
             if trace is not None:
-                trace.setdefault(prefix + cell.field_within, _place(run, elements, number, position, component))
+                trace.setdefault(_traced(cell, values, prefix), _place(run, elements, number, position, component))
     for cell in segment.many:
         if segment.limit == 1:
             _take_many(cell, values, prefix, elements, number, run)
         else:
             _gather(cell, values, prefix, elements, number, run)
+
+
+def _traced(cell: Cell, values: dict[str, Any], prefix: str) -> str:
+    """The path of what was stored last for `cell`; of a list, of its last item."""
+    path = prefix + cell.field_within
+    if not cell.is_list:
+        return path
+    *outer, name = cell.path
+    for step in outer:
+        values = values.get(step, {})
+    return f"{path}[{max(len(values.get(name, ())) - 1, 0)}]"
 
 
 def _place(run: _Run, elements: list[list[str]], number: int, element: int, component: int) -> Place:
@@ -441,7 +467,7 @@ def _compile_segment(use: SegmentUse, group: GroupUse, counter: int) -> _Segment
         rows.append(tuple(handlers.get((element, component)) for component in range(width + 1)))
     # Where a group may be continued, its trigger occurs as often as it likes within one instance.
     limit = 1_000_000_000 if use.trigger and group.starts is not None else use.limit
-    return _Segment(use.tests, use.tests, use.list_path, counter, limit, tuple(rows), tuple(many))
+    return _Segment(use.node, use.tests, use.tests, use.list_path, counter, limit, tuple(rows), tuple(many))
 
 
 def _handler(cell: Cell) -> Handler | Literal[False]:

@@ -25,6 +25,7 @@ from gateway.translate.fault import Fault
 from gateway.translate.outcome import Origins, Raw, Read, Written
 from gateway.translate.reshape import Notice, Reshape
 from gateway.translate.rows import Row
+from gateway.translate.weight import Weight
 
 
 class Wire(Protocol):
@@ -56,7 +57,7 @@ class Mapping:
     format: str
     digest: str
     unmapped: str
-    """`keep`, `report` or `ignore` what no row mentions."""
+    """`keep`, `report` or `ignore` text that no row mentions; what weighs more is told in any case."""
     rows: Sequence[Row]
     model: type[Document]
     wire: Wire
@@ -79,7 +80,7 @@ class Mapping:
             raw.values, moved = reshaped.values, reshaped.moved
             if reshaped.notices:
                 found.extend(_noticed(reshaped.notices, self._trace(wire, context)))
-        origins = Origins(lambda: _moved(self._trace(wire, context), moved))
+        origins = Origins(lambda: _moved(self._trace(wire, context), moved), moved)
         document: Document | None = None
         partial: Document | None = None
         try:
@@ -88,8 +89,11 @@ class Mapping:
             found.extend(_faults_told(error, origins))
             if error.error_count() <= MOST_TOLD:
                 partial = part_of(self.model, raw.values)
-        if self.unmapped == "report":
-            found.extend(make_finding("translate.unmapped", place, text) for place, text in raw.kept)
+        found.extend(
+            make_finding(one.weight.value, one.place, one.text)
+            for one in raw.kept
+            if one.weight is not Weight.WITHIN and (one.weight is not Weight.TEXT or self.unmapped == "report")
+        )
         kept = raw.kept if self.unmapped == "keep" else []
         return Read(document, raw.values, found, origins, kept, partial)
 
@@ -105,7 +109,7 @@ class Mapping:
         lost = [make_finding("translate.dropped", Place(path=path), value) for path, value in self._unimplied(values)]
         if self.reshape is not None:
             reshaped = self.reshape.write(values)
-            values, moved = reshaped.values, {wire: document for document, wire in reshaped.moved.items()}
+            values, moved = reshaped.values, reshaped.moved
             lost.extend(make_finding(n.code, Place(path=n.path), n.value, **n.words) for n in reshaped.notices)
         body, found = self.wire.write(document, values, context)
         found.extend(lost)
@@ -154,11 +158,12 @@ def _moved(places: dict[str, Place], moved: MappingType[str, str]) -> dict[str, 
         documents.setdefault(wire_path, []).append(document_path)
     kept: dict[str, Place] = {}
     for path, place in places.items():
-        found = [(path[:end], path[end:]) for end in _ends(path) if path[:end] in documents]
-        if not found:
+        # The nearest that moved counts: goods of a container stand elsewhere than the bill they belong to.
+        ends = [end for end in _ends(path) if path[:end] in documents]
+        if not ends:
             kept[path] = place
-        for wire_path, rest in found:
-            kept.update((document_path + rest, place) for document_path in documents[wire_path])
+            continue
+        kept.update((document_path + path[ends[-1] :], place) for document_path in documents[path[: ends[-1]]])
     return kept
 
 

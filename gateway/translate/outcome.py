@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from gateway.model import Finding, Place
+from gateway.translate.weight import Weight
 
 
 class Origins(Mapping[str, Place]):
@@ -17,7 +18,9 @@ class Origins(Mapping[str, Place]):
     Nobody asks while all is well, so the places are traced by a second reading when first asked for.
     """
 
-    def __init__(self, trace: Callable[[], Mapping[str, Place]]) -> None:
+    def __init__(self, trace: Callable[[], Mapping[str, Place]], moved: Mapping[str, str] | None = None) -> None:
+        """`moved` says where a reshaping found parts of the document: document path -> wire path."""
+        self._moved = moved or {}
         self._trace: Callable[[], Mapping[str, Place]] = trace
         self._places: Mapping[str, Place] | None = None
         self._around: Mapping[str, Place] | None = None
@@ -35,6 +38,13 @@ class Origins(Mapping[str, Place]):
 
     def __len__(self) -> int:
         return len(self._known())
+
+    def on_wire(self, path: str) -> str:
+        """What the rows of the mapping call the value at `path`."""
+        around = path
+        while around and around not in self._moved:
+            around = _around(around)
+        return self._moved[around] + path[len(around) :] if around else path
 
     def nearest(self, path: str) -> Place:
         """The place of `path`, or of the nearest value around it that has one."""
@@ -65,6 +75,15 @@ def _around(path: str) -> str:
     return path[: max(path.rfind("."), path.rfind("["), 0)]
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A piece of a message that no row mentions, and how much is lost with it."""
+
+    place: Place
+    text: str
+    weight: Weight
+
+
 @dataclass(slots=True)
 class Read:
     """A message, read. `document` is None where the findings hold an error; `kept` is what no row mentions."""
@@ -73,7 +92,7 @@ class Read:
     values: dict[str, Any]
     findings: list[Finding]
     origins: Origins
-    kept: list[tuple[Place, str]] = field(default_factory=list)
+    kept: list[Unread] = field(default_factory=list)
     partial: BaseModel | None = None
     """Where there is no document, what is right of it: for the rules to judge, and nobody else."""
 
@@ -92,4 +111,4 @@ class Raw:
 
     values: dict[str, Any]
     findings: list[Finding] = field(default_factory=list)
-    kept: list[tuple[Place, str]] = field(default_factory=list)
+    kept: list[Unread] = field(default_factory=list)

@@ -6,13 +6,14 @@ wire arranges it. `read` turns values so arranged into the document's, `write` t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.documents.base import ContainerNumber, Day, Part, item
+from gateway.documents.base import ContainerNumber, Count, Day, Part, Reference, item
 from gateway.documents.manifest import BillOfLading, Manifest, ManifestContainer, ManifestGoods
 from gateway.documents.movement import MovementReport, Thing
+from gateway.documents.parts import Quantity
 
 Values = dict[str, Any]
 
@@ -29,7 +30,7 @@ class Notice:
 
 @dataclass(slots=True)
 class Reshaped:
-    """Rearranged values. `moved` says where parts of the document stand on the wire: document path -> wire path."""
+    """Rearranged values. `moved` says where parts of them stood before: path after -> path before."""
 
     values: Values
     notices: list[Notice] = field(default_factory=list)
@@ -55,36 +56,101 @@ class _Bill(BillOfLading):
     goods: tuple[_Goods, ...] = item("货物", "All goods of the bill.", many=True)
 
 
-class _EquipmentManifest(Manifest):
-    """A manifest as CUSCAR arranges it: equipment first, then bills whose goods name the equipment they are in."""
+class _Consignment(Part):
+    """One consignment, which is of one bill of lading or of several."""
 
-    bills: tuple[_Bill, ...] = item("提单", "Bills of lading.", many=True)
+    sequence_number: Count | None = item("序号", "Line number, from 1.")
+    master_number: Reference | None = item("总提单号", "Master bill of its bills.")
+    quantity: Quantity | None = item("件数", "Number and kind of packages.")
+    weight: Quantity | None = item("毛重", "Gross weight.")
+    volume: Quantity | None = item("体积", "Volume.")
+    bills: tuple[_Bill, ...] = item("提单", "Its bills of lading.", many=True)
+
+
+class _EquipmentManifest(Manifest):
+    """A manifest as CUSCAR arranges it: equipment first, then consignments with bills whose goods name what they are in."""
+
+    consignments: tuple[_Consignment, ...] = item("托运货物", "Consignments.", many=True)
     equipment: tuple[ManifestContainer, ...] = item("集装箱", "Every container, once.", many=True)
     arrival_date: Day | None = item("到港日期", "Date of arrival at the only port of discharge.")
 
 
+_OF_CONSIGNMENT = ("sequence_number", "master_number")
+"""What all bills of a consignment have in common."""
+_TOTALS = ("quantity", "weight", "volume")
+"""What is a bill's own where it is the only one, and a sum where a consignment has several."""
+
+
 def _read_equipment(values: Values) -> Reshaped:
-    """Put each container where its goods are: into the bills that name it."""
+    """Put each container where its goods are, into the bills that name it; those that none names, into a bill without a number."""
     outcome = Reshaped(values)
     equipment = {unit.get("number"): (at, unit) for at, unit in enumerate(values.pop("equipment", ()))}
     used: set[Any] = set()
-    for at, bill in enumerate(values.get("bills", ())):
-        _read_bill(bill, f"bills[{at}]", equipment, outcome)
-        used.update(unit.get("number") for unit in bill.get("containers", ()))
-    for number, (at, _) in equipment.items():
+    consignments = values.pop("consignments", ())
+    bills: list[Values] = []
+    for at, consignment in enumerate(consignments):
+        for bill, wire in _bills_of(consignment, f"consignments[{at}]", len(bills), outcome):
+            path = f"bills[{len(bills)}]"
+            outcome.moved[path] = wire
+            _read_bill(bill, path, wire, equipment, outcome)
+            used.update(unit.get("number") for unit in bill.get("containers", ()))
+            bills.append(bill)
+    if values.get("bill_count") == len(consignments) != len(bills):
+        values["bill_count"] = len(bills)  # UN/EDIFACT 6069 code 10 counts consignments
+    loose: list[Values] = []
+    for number, (at, unit) in equipment.items():
         if number not in used:
-            outcome.notices.append(Notice("translate.unmapped", f"equipment[{at}]", str(number or "")))
+            outcome.moved[f"bills[{len(bills)}].containers[{len(loose)}]"] = f"equipment[{at}]"
+            loose.append(unit)
+    if loose:
+        bills.append({"containers": loose})
+    if bills:
+        values["bills"] = bills
     arrival = values.pop("arrival_date", None)
     calls = values.get("calls", ())
     if arrival is not None and len(calls) == 1:
         calls[0].setdefault("date", arrival)
         outcome.moved["calls[0].date"] = "arrival_date"
     elif arrival is not None:
-        outcome.notices.append(Notice("translate.unmapped", "arrival_date", str(arrival)))
+        outcome.notices.append(Notice("translate.unread", "arrival_date", str(arrival)))
     return outcome
 
 
-def _read_bill(bill: Values, path: str, equipment: Mapping[Any, tuple[int, Values]], outcome: Reshaped) -> None:
+def _bills_of(consignment: Values, wire: str, first: int, outcome: Reshaped) -> Iterator[tuple[Values, str]]:
+    """The bills of a consignment with what it says of all of them, and where each stands; `first` is the first one's place."""
+    bills = consignment.get("bills") or [{}]
+    shared = [*_OF_CONSIGNMENT, *(_TOTALS if len(bills) == 1 else ())]
+    if len(bills) > 1:
+        outcome.notices.extend(_left_totals(consignment, bills, wire))
+    for at, bill in enumerate(bills):
+        for name in shared:
+            if name in consignment:
+                bill[name] = consignment[name]
+                outcome.moved[f"bills[{first + at}].{name}"] = f"{wire}.{name}"
+        yield bill, f"{wire}.bills[{at}]" if "bills" in consignment else wire
+
+
+def _left_totals(consignment: Values, bills: Sequence[Values], wire: str) -> Iterator[Notice]:
+    """The totals over several bills that no bill can take; they weigh less where each bill, or its goods, says its own."""
+    for name in _TOTALS:
+        if name in consignment and not _is_sum(consignment[name], [bill.get(name, {}) for bill in bills]):
+            goods = [bill.get("goods", ()) for bill in bills]
+            own = all(
+                name in bill or (of and all(name in one for one in of)) for bill, of in zip(bills, goods, strict=True)
+            )
+            code = "translate.unread" if own else "translate.unread.element"
+            yield Notice(code, f"{wire}.{name}.value", str(consignment[name].get("value", "")))
+
+
+def _is_sum(total: Values, parts: Sequence[Values]) -> bool:
+    """Whether the parts say all that the total says."""
+    same = all(part.get("unit") == total.get("unit") and "value" in part for part in parts)
+    return same and sum(part["value"] for part in parts) == total.get("value")
+
+
+def _read_bill(
+    bill: Values, path: str, wire: str, equipment: Mapping[Any, tuple[int, Values]], outcome: Reshaped
+) -> None:
     containers: list[Values] = []
     loose: list[Values] = []
     index: dict[str, int] = {}
@@ -99,14 +165,14 @@ def _read_bill(bill: Values, path: str, equipment: Mapping[Any, tuple[int, Value
             if known_at is not None:
                 outcome.moved[f"{path}.containers[{index[number]}]"] = f"equipment[{known_at}]"
         if not numbers:
-            outcome.moved[f"{path}.goods[{len(loose)}]"] = f"{path}.goods[{at}]"
+            outcome.moved[f"{path}.goods[{len(loose)}]"] = f"{wire}.goods[{at}]"
             loose.append(goods)
         elif goods:
             inside = containers[index[numbers[0]]].setdefault("goods", [])
-            outcome.moved[f"{path}.containers[{index[numbers[0]]}].goods[{len(inside)}]"] = f"{path}.goods[{at}]"
+            outcome.moved[f"{path}.containers[{index[numbers[0]]}].goods[{len(inside)}]"] = f"{wire}.goods[{at}]"
             inside.append(goods)
             if len(numbers) > 1:
-                outcome.notices.append(Notice("translate.spread", f"{path}.goods[{at}]", ", ".join(numbers)))
+                outcome.notices.append(Notice("translate.spread", f"{wire}.goods[{at}]", ", ".join(numbers)))
     if containers:
         bill["containers"] = containers
     if loose:
@@ -114,13 +180,19 @@ def _read_bill(bill: Values, path: str, equipment: Mapping[Any, tuple[int, Value
 
 
 def _write_equipment(values: Values) -> Reshaped:
-    """List each container once, and let the goods name the one they are in."""
+    """List each container once, and let the goods name the one they are in; each bill is a consignment."""
     outcome = Reshaped(dict(values))
     equipment: dict[str, Values] = {}
-    bills = []
-    for at, bill in enumerate(values.get("bills", ())):
-        bills.append(_write_bill(bill, f"bills[{at}]", equipment, outcome))
-    outcome.values["bills"] = bills
+    consignments: list[Values] = []
+    for at, bill in enumerate(outcome.values.pop("bills", ())):
+        wire = f"consignments[{len(consignments)}]"
+        written = _write_bill(bill, f"bills[{at}]", f"{wire}.bills[0]", equipment, outcome)
+        if _is_bare(bill):
+            continue  # its containers stand among the equipment, and no goods name them
+        outcome.moved[wire] = outcome.moved[f"{wire}.bills[0]"] = f"bills[{at}]"
+        of_all = {name: written.pop(name) for name in (*_OF_CONSIGNMENT, *_TOTALS) if name in written}
+        consignments.append({**of_all, "bills": [written]})
+    outcome.values["consignments"] = consignments
     outcome.values["equipment"] = list(equipment.values())
     calls = values.get("calls", ())
     if len(calls) == 1 and "date" in calls[0]:
@@ -129,7 +201,14 @@ def _write_equipment(values: Values) -> Reshaped:
     return outcome
 
 
-def _write_bill(bill: Values, path: str, equipment: dict[str, Values], outcome: Reshaped) -> Values:
+def _is_bare(bill: Values) -> bool:
+    """Whether a bill says nothing but the numbers of containers without goods."""
+    named = {name for name, value in bill.items() if value not in (None, (), [])}
+    units = bill.get("containers", ())
+    return named == {"containers"} and all(unit.get("number") and not unit.get("goods") for unit in units)
+
+
+def _write_bill(bill: Values, path: str, wire: str, equipment: dict[str, Values], outcome: Reshaped) -> Values:
     goods: list[Values] = []
     for at, container in enumerate(bill.get("containers", ())):
         number = container.get("number")
@@ -138,22 +217,22 @@ def _write_bill(bill: Values, path: str, equipment: dict[str, Values], outcome: 
             # Without a number nothing can name it; its goods go on without it.
             outcome.notices.append(Notice("translate.unplaced", f"{path}.containers[{at}]"))
             for index, one in enumerate(inside):
-                outcome.moved[f"{path}.containers[{at}].goods[{index}]"] = f"{path}.goods[{len(goods)}]"
+                outcome.moved[f"{wire}.goods[{len(goods)}]"] = f"{path}.containers[{at}].goods[{index}]"
                 goods.append(one)
             continue
         unit = {name: value for name, value in container.items() if name != "goods"}
         if number not in equipment:
-            outcome.moved[f"{path}.containers[{at}]"] = f"equipment[{len(equipment)}]"
+            outcome.moved[f"equipment[{len(equipment)}]"] = f"{path}.containers[{at}]"
         if equipment.setdefault(number, unit) != unit:
             words = {"first": "an earlier bill"}
             outcome.notices.append(Notice("translate.conflict", f"{path}.containers[{at}]", number, words))
         # Goods that say nothing but their container keep an empty container in its bill.
         contents: Sequence[Values] = inside or ({},)
         for index, one in enumerate(contents):
-            outcome.moved[f"{path}.containers[{at}].goods[{index}]"] = f"{path}.goods[{len(goods)}]"
+            outcome.moved[f"{wire}.goods[{len(goods)}]"] = f"{path}.containers[{at}].goods[{index}]"
             goods.append({**one, "containers": [number]})
     for index, one in enumerate(bill.get("goods", ())):
-        outcome.moved[f"{path}.goods[{index}]"] = f"{path}.goods[{len(goods)}]"
+        outcome.moved[f"{wire}.goods[{len(goods)}]"] = f"{path}.goods[{index}]"
         goods.append(one)
     return {**{name: value for name, value in bill.items() if name != "containers"}, "goods": goods}
 
@@ -190,6 +269,6 @@ def _write_twice(values: Values) -> Reshaped:
 
 RESHAPES: Mapping[str, Reshape] = {
     "twice": Reshape(_TwiceNamed, _read_twice, _write_twice, frozenset()),
-    "equipment": Reshape(_EquipmentManifest, _read_equipment, _write_equipment, frozenset({"bills[].containers[]"})),
+    "equipment": Reshape(_EquipmentManifest, _read_equipment, _write_equipment, frozenset({"bills[]"})),
 }
 """Every pair, by the name that tables use."""

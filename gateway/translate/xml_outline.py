@@ -26,6 +26,7 @@ class Outline:
     minimum: int
     maximum: int | None
     max_length: int | None = None
+    numeric: bool = False
     children: Mapping[str, Outline] = field(default_factory=dict)
     """By local name, in the order of the XSD."""
     attributes: Mapping[str, bool] = field(default_factory=dict)
@@ -58,10 +59,16 @@ def _outline(element: Any, occurs: tuple[int, int | None], depth: int) -> Outlin
         minimum=occurs[0],
         maximum=occurs[1],
         max_length=None if content is not None else getattr(simple, "max_length", None),
+        numeric=content is None and _is_numeric(simple),
         children=children,
         attributes=attributes,
         any_attribute=None in element.attributes,
     )
+
+
+def _is_numeric(simple: Any) -> bool:
+    """Whether an XSD's simple type holds numbers."""
+    return getattr(simple.primitive_type, "local_name", "") in {"decimal", "double", "float"}
 
 
 def _particles(group: Any, around: tuple[int, int | None]) -> Iterator[tuple[Any, tuple[int, int | None]]]:

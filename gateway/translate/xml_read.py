@@ -13,7 +13,9 @@ from gateway.parse import xml
 from gateway.translate import controls
 from gateway.translate.context import Context
 from gateway.translate.convert import Unconvertible
-from gateway.translate.outcome import Raw
+from gateway.translate.outcome import Raw, Unread
+from gateway.translate.weight import Weight
+from gateway.translate.xml_outline import Outline
 from gateway.translate.xml_tree import XmlCell, XmlUse
 
 
@@ -43,6 +45,7 @@ class _Reading:
     """A compiled XmlUse for reading; `children` by tag, with the namespace of the XSD and without one."""
 
     name: str
+    outline: Outline
     list_path: tuple[str, ...]
     text: XmlCell | None
     attributes: dict[str, XmlCell]
@@ -57,6 +60,7 @@ class _Reading:
             children[name] = children[child.outline.tag] = cls.of(child)
         return cls(
             name=use.outline.name,
+            outline=use.outline,
             list_path=use.list_path,
             text=use.text[0] if use.text else None,
             attributes=use.attributes,
@@ -81,16 +85,16 @@ def _read(reading: _Reading, element: etree._Element, values: dict[str, Any], pr
     """Store what `reading` maps within `element`; anything else in it is kept as unmapped."""
     if reading.has_attributes:
         for name, text in element.attrib.items():
-            _take(reading.attributes.get(str(name)), element, str(text), values, prefix, run)
+            _take(reading.attributes.get(str(name)), False, element, str(text), values, prefix, run)
     if reading.leaf:
         if text := (element.text or "").strip():
-            _take(reading.text, element, text, values, prefix, run)
+            _take(reading.text, reading.outline.numeric, element, text, values, prefix, run)
         return
     children = reading.children
     for child in element:
         inner = children.get(child.tag)
         if inner is None:
-            _keep(child, run)
+            _keep(child, reading.outline, run)
         elif inner.list_path:
             item, path = _new_item(values, inner.list_path, prefix, run)
             _read(inner, child, item, path, run)
@@ -99,10 +103,16 @@ def _read(reading: _Reading, element: etree._Element, values: dict[str, Any], pr
 
 
 def _take(
-    cell: XmlCell | None, element: etree._Element, text: str, values: dict[str, Any], prefix: str, run: _Run
+    cell: XmlCell | None,
+    numeric: bool,
+    element: etree._Element,
+    text: str,
+    values: dict[str, Any],
+    prefix: str,
+    run: _Run,
 ) -> None:
     if cell is None:
-        run.raw.kept.append((run.places.place_of(element), text))
+        run.raw.kept.append(Unread(run.places.place_of(element), text, _leaf_weight(numeric)))
         return
     if cell.kind != "value":
         if cell.kind in ("count", "total"):
@@ -137,15 +147,25 @@ def _take(
         run.trace.setdefault(f"{prefix}{cell.field_within}{index}", run.places.place_of(element))
 
 
-def _keep(element: etree._Element, run: _Run) -> None:
-    """Keep every leaf of an element that no row mentions."""
+def _keep(element: etree._Element, around: Outline, run: _Run) -> None:
+    """Keep every leaf of an element that no row mentions; one with others in it is told as a whole."""
     if not isinstance(element.tag, str):
         return
+    known = around.children.get(xml.local_name(element))
+    weight = _leaf_weight(known is not None and known.numeric)
+    if len(element):
+        run.raw.kept.append(Unread(run.places.place_of(element), xml.local_name(element), Weight.PART))
+        weight = Weight.WITHIN
     run.raw.kept.extend(
-        (run.places.place_of(leaf), leaf.text.strip())
+        Unread(run.places.place_of(leaf), leaf.text.strip(), weight)
         for leaf in element.iter(etree.Element)
         if not len(leaf) and leaf.text and leaf.text.strip()
     )
+
+
+def _leaf_weight(numeric: bool) -> Weight:
+    """The weight of a value: an XSD says of numbers what they are, of others not whether they are only text."""
+    return Weight.ELEMENT if numeric else Weight.VALUE
 
 
 def _new_item(values: dict[str, Any], path: tuple[str, ...], prefix: str, run: _Run) -> tuple[dict[str, Any], str]:

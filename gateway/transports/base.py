@@ -94,6 +94,16 @@ same is to be said again then, and counts once. ValueError for an outcome that i
 """
 
 
+class Replies(Protocol):
+    """What partners were answered over one transport, where a repeat gets the same, to the byte."""
+
+    async def find(self, partner_id: str, transport_id: str) -> bytes | None:
+        """The answer to a sending, None where there was none yet."""
+
+    async def keep(self, partner_id: str, transport_id: str, reply: bytes) -> bytes:
+        """Keep an answer before it is given; the one that is to be given, which is an earlier one where there was one."""
+
+
 class Receiver(Protocol):
     """Receives in the background."""
 

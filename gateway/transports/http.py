@@ -47,7 +47,7 @@ ANSWER_LENGTH = 64 * 1024
 """Bytes of a peer's answer that are read, and that `answer_sha256` is the digest of: a recipient answers with a
 receipt or with a few words, and a longer answer must not fill our memory, sixty-four at once."""
 
-_AT_ONCE = 64 * 1024
+AT_ONCE = 64 * 1024
 """Bytes of a body that are handed to the socket at once. A larger one goes piece by piece, as its recipient reads it,
 and the event loop goes on meanwhile."""
 
@@ -146,7 +146,7 @@ class HttpSender:
                 self._sessions.of(agreement.partner_id) as session,
                 session.post(
                     url,
-                    data=delivery.body if len(delivery.body) <= _AT_ONCE else io.BytesIO(delivery.body),
+                    data=delivery.body if len(delivery.body) <= AT_ONCE else io.BytesIO(delivery.body),
                     headers=headers,
                     allow_redirects=False,  # a redirect would carry the bytes to where no agreement sends them
                     timeout=aiohttp.ClientTimeout(total=agreement.attempt_timeout),

@@ -18,7 +18,7 @@ from gateway.config import Section, Settings
 from gateway.errors import ConfigurationInvalid, TransportsInvalid
 from gateway.registry.directory import Directory
 from gateway.spelling import near
-from gateway.transports.base import Confirm, Intake, Receiver, Sender
+from gateway.transports.base import Confirm, Intake, Receiver, Replies, Sender
 from gateway.transports.spool import Spool
 
 _NAME = re.compile(r"[a-z][a-z0-9]*")
@@ -46,6 +46,8 @@ class Means:
     """Partners, and their credentials by what is shown and by what is to be shown."""
     confirm: Confirm
     """Tells that a partner has confirmed, or refused, what its sender came back from with `Awaiting`."""
+    replies: Replies
+    """Keeps what a repeat of a sending must be answered again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,10 @@ class Transport:
     open_receivers: Callable[[Means], Mapping[str, Receiver]] | None = None
     """What receives in the background, each under a name for the log; all run as long as the gateway does."""
     routes: tuple[Route, ...] = ()
-    authenticate: Callable[[web.Request, Means], Awaitable[Peer]] | None = None
-    """Tells who calls one of the routes, or raises NotAuthenticated; where None, the API keys of the registry do."""
+    authenticate: Callable[[web.Request, Means], Awaitable[Peer | web.StreamResponse]] | None = None
+    """Tells who calls one of the routes, or raises NotAuthenticated; where None, the API keys of the registry do.
+
+    An answer in place of a peer goes to whoever is not let in, where the transport's protocol has words for that."""
     find_faults: Callable[[Any], Iterable[str]] = field(default=lambda _own: ())
     """What only this machine shows about its settings, each fault beginning with the setting's name in its table."""
 

@@ -6,13 +6,12 @@ the decision. So a message carries what was sent, through processes and the stor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from gateway.catalogue import Catalogue
 from gateway.check import structure, tables, xsd
-from gateway.model import Place, Syntax
+from gateway.model import Syntax
 from gateway.parse import json as json_reader
 from gateway.parse import xml as xml_reader
 from gateway.parse.segments import SegmentMessage
@@ -24,12 +23,13 @@ from gateway.trip.examined import ANY, Message
 
 def origins_of(message: Message, catalogue: Catalogue) -> Origins:
     """The origins of an examined message's values, by the catalogue that it was examined by; none of what is no document."""
-    return Origins(partial(_trace, message, catalogue))
+    return Origins(partial(trace, message, catalogue))
 
 
-def _trace(message: Message, catalogue: Catalogue) -> Mapping[str, Place]:
+def trace(message: Message, catalogue: Catalogue) -> Origins:
+    """The same, read at once."""
     if message.document is None or message.sent is None:
-        return {}
+        return Origins(dict)
     agreement = message.agreement or ANY
     mapping = mappings.load(catalogue, message.document_type, message.format, agreement.mapping)
     return mapping.read(_wire(message.sent, message.syntax, catalogue), context_of(agreement)).origins

@@ -27,7 +27,10 @@ def _route(transport: Transport, added: plugin.Route) -> Route:
             caller = await service.gate.admit(request, SEND)
             peer = Peer(caller.partner.id, caller.key.test)
         else:
-            peer = await transport.authenticate(request, means)
+            came = await transport.authenticate(request, means)
+            if isinstance(came, web.StreamResponse):
+                return came
+            peer = came
             await service.gate.admit_partner(peer.partner_id)
         return await added.receive(request, peer, means)
 

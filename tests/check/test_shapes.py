@@ -218,6 +218,55 @@ def test_a_full_memory_begins_anew_after_many_misses():
         send("GOODS")
     send("GOODS"), send("GOODS")
     assert set(known) == {wanted}
+    for length in range(1, shapes.MOST):
+        send("-" * length), send("-" * length)
+    other = send("STEEL?-")
+    assert known.left == 2 * shapes.REST - 1  # what fills it again is free text, and rests for longer
+    assert other not in known
+
+
+def test_a_tag_of_free_text_is_not_learned_from_for_ever():
+    """Where no segment comes in the shape of another, its tag is read at once after so many tries."""
+    compiled = structure._Compiled(CUSDEC, DEFAULT, exponents=False)
+    read = compiled.reader(next(i for i, node in enumerate(CUSDEC.nodes) if node.tag == "FTX"))
+    known = compiled.shapes.known("FTX")
+    rng = random.Random(4)
+    for tried in range(shapes.MOST_TRIES):
+        assert known.accepts is None, tried
+        raw = "FTX+AAA+++" + "".join(rng.choice("A1a-") for _ in range(60))
+        compiled.shapes.learn(known, read, raw, compiled.shapes.of([raw])[0])
+    assert known.accepts is not None
+    assert len(known) < shapes.MOST
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(0, 2**48))
+def test_what_is_read_at_once_is_what_the_reader_accepts(seed):
+    """Of every segment of every table, right or wrong, the quick word is the reader's own."""
+    rng = random.Random(seed)
+    table = tables.load(shipped(), rng.choice(tables.available(shipped())))
+    delimiters = DEFAULT if table.syntax is Syntax.EDIFACT else Delimiters("~", "*", ":")
+    for node in rng.sample(table.nodes, min(6, len(table.nodes))):
+        read = reader(node, delimiters)
+        at_once = read.at_once
+        for _ in range(4):
+            raw = random_segment(rng, node, delimiters)
+            assert bool(at_once(raw)) is read.accepts(raw), raw
+
+
+@pytest.mark.parametrize("faulty", ["N10*X*STEEL", "N10*4*STEEL*Y\x07", "N10*1*STEEL*", "N1Z*4*STEEL"])
+def test_a_full_memory_lets_nothing_wrong_pass(faulty):
+    """Once a tag's memory is full, the reader alone says what is right of it, and a fault is told as ever."""
+    table = tables.load(shipped(), "schemas/x12/004010/309.json")
+    compiled = structure._Compiled(table, Delimiters("~", "*", ">"), exponents=False)
+    read = compiled.reader(next(i for i, node in enumerate(table.nodes) if node.tag == "N10"))
+    known = compiled.shapes.known("N10")
+    for length in range(1, 2 * shapes.MOST):
+        for raw in [f"N10*{4 * 10 ** (length % 9)}*{'STEEL ' * (length // 9)}COILS"] * 2:
+            compiled.shapes.learn(known, read, raw, compiled.shapes.of([raw])[0])
+    assert known.accepts is not None
+    assert known.accepts("N10*4*STEEL")
+    assert not known.accepts(faulty)
 
 
 @pytest.mark.parametrize(

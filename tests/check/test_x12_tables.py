@@ -2,8 +2,11 @@
 
 import json
 import re
+from pathlib import Path
+from xml.etree.ElementTree import parse
 
 import pytest
+import pyx12
 
 from gateway import data
 from gateway.catalogue_folders import shipped
@@ -186,3 +189,34 @@ def test_the_envelope_itself_is_a_table():
     kind = MessageType(Syntax.X12, "ISA")
     message = SegmentMessage(kind, "", segments, delimiters, 1, Envelope(Syntax.X12, delimiters, []))
     assert structure.check(message, find("ISA", "")).findings == []
+
+
+NUMBERED = {"PWK": 8, "SE": 2, "K3": 2, "PID": 5, "MEA": 9, "LIN": 31, "CTT": 2}
+"""Segments whose elements pyx12's maps of 004010 number, and how many of their elements."""
+
+
+def test_element_numbers_are_those_of_an_independent_map():
+    """What pyx12's own maps of 004010 number, type and bound, our directory numbers, types and bounds alike."""
+    folder = Path(pyx12.__file__).parent / "map"
+    facts = {one.get("ele_num"): one.attrib for one in parse(folder / "dataele.xml").iter("data_ele")}
+    said: dict[str, set[str]] = {}
+    for path in folder.glob("*.4010*.xml"):
+        for segment in parse(path).iter("segment"):
+            for element in segment.findall("element"):
+                said.setdefault(element.get("xid", ""), set()).add(element.findtext("data_ele", ""))
+    directory = json.loads((X12 / "004010" / "directory.json").read_text())
+    for tag, count in NUMBERED.items():
+        numbered = {}
+        for position, use in enumerate(directory["segments"][tag], 1):
+            if (number := use.split(" ")[0]).isdigit():
+                numbered[position] = number
+                assert said[f"{tag}{position:02}"] == {number}
+                kind, _, size = directory["elements"][number].partition(" ")
+                shortest, _, longest = size.partition("..")
+                theirs = facts[number]
+                assert (kind, shortest, longest or shortest) == (
+                    theirs["data_type"],
+                    theirs["min_len"],
+                    theirs["max_len"],
+                ), (tag, position)
+        assert len(numbered) == count

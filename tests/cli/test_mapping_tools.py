@@ -170,6 +170,15 @@ def test_each_value_is_explained(run):
     assert "启运国家" in run("mapping", "explain", path, "--lang", "zh").out
 
 
+def test_what_the_wire_arranges_otherwise_is_explained_by_its_rows(run):
+    """Each value of a manifest has its row, also where the message lists containers beside the bills."""
+    done = run("mapping", "explain", data.samples() / "manifest/feeder/out.edi", "--json")
+    values = {value["field"]: value for value in done.lines[0]["values"]}
+    assert all(value["row"] and value["place"] for value in values.values())
+    assert values["bills[0].containers[1].number"]["row"] == "SG2[8053=CN].EQD/C237.8260"
+    assert values["bills[1].sequence_number"]["row"] == "SG4.CNI/1490"
+
+
 def test_what_is_not_read_is_not_explained(run):
     """Of a message that is rejected there is nothing to explain: exit code 1, and where to ask."""
     done = run("mapping", "explain", data.samples() / "declaration/rejected_edifact/in.edi")

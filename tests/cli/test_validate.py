@@ -140,3 +140,29 @@ def test_any_checked_format_can_be_expected(run, tmp_path, format_):
     """--format takes each format that is checked, be it translated or not."""
     (tmp_path / "f").write_bytes(SMALL)
     assert run("validate", "f", "--format", format_).code == 1
+
+
+@pytest.mark.parametrize("verb", [["validate"], ["translate", "--to", "json"], ["mapping", "explain"]], ids=" ".join)
+@pytest.mark.parametrize(("option", "value"), [("--time-zone", "Asia/Nowhere"), ("--code-tables", "usa")])
+def test_what_an_agreement_says_must_be_there(run, verb, option, value):
+    """A time zone or code tables that there are not end each verb that reads messages, with the option named."""
+    done = run(*verb, option, value, data.samples() / "declaration/import_sea_container/in.edi")
+    assert done.code == 2
+    assert option in done.err
+
+
+@pytest.mark.parametrize(("tables", "code", "right"), [("un", "CL", True), ("ciq", "CL", False), ("ciq", "152", True)])
+def test_codes_are_judged_by_the_tables_that_are_named(run, tmp_path, tables, code, right):
+    """A country is right by the partner's own tables, and wrong by others."""
+    message = (data.samples() / "declaration/import_sea_container/in.edi").read_text("utf-8")
+    file = tmp_path / "in.edi"
+    file.write_text(message.replace("LOC+35+CL", f"LOC+35+{code}"), "utf-8")
+    found = [
+        f for line in run("validate", file, "--json", "--code-tables", tables).lines for f in line.get("findings", [])
+    ]
+    departure = [
+        f
+        for f in found
+        if f["place"].get("tag") == "LOC" and f["value"] == code and f["code"].startswith("translate.code")
+    ]
+    assert (departure == []) is right

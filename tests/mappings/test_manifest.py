@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from gateway import data, findings
 from gateway.catalogue_folders import shipped
-from gateway.check import structure, tables
+from gateway.check import rulebook, rules, structure, tables
 from gateway.documents import Manifest
-from gateway.model import Strictness
+from gateway.model import Severity, Strictness
 from gateway.parse import x12
 from gateway.parse.segments import MessageRead
 from gateway.translate import envelope, table
@@ -70,14 +70,60 @@ def test_goods_in_several_containers_stand_in_the_first_and_say_so() -> None:
     assert [f.code for f in read.findings] == ["translate.spread"]
 
 
-def test_a_container_that_no_goods_name_is_reported() -> None:
-    """A container of the message that no bill claims is told at its own segment."""
+def test_a_container_that_no_goods_name_belongs_to_the_manifest() -> None:
+    """A container that no bill claims stands in a bill without a number, counts as no bill, and comes back the same way."""
     body = (data.samples() / "manifest/barge/in.edi").read_bytes()
     body = body.replace(b"GID'\nSGP+MSKU0000011'\n", b"").replace(b"UNT+29", b"UNT+27")
     read = rig.read_bytes(body, DOCUMENT)
-    assert [(f.code, str(f.place), f.value) for f in read.findings] == [
-        ("translate.unmapped", "EQD 13, 2", "MSKU0000011")
+    assert isinstance(read.document, Manifest)
+    assert read.findings == []
+    assert [(bill.number, [unit.number for unit in bill.containers]) for bill in read.document.bills] == [
+        ("BRG-0001", ["CSQU3054383"]),
+        (None, ["MSKU0000011"]),
     ]
+    assert str(read.origins["bills[1].containers[0].number"]) == "EQD 13, 2"
+    found = rules.check(read.document, rulebook.load(shipped()).at(date(2026, 3, 4)))
+    assert [one.code for one in found if one.severity is Severity.ERROR] == []
+    assert rig.through(read.document, table.load(shipped(), DOCUMENT, CUSCAR)).document == read.document
+
+
+CONSIGNMENT = """CNI+1+::MASTER-9'
+CNT+11:{total}:PX'
+RFF+BM:BRG-0001'
+NAD+CZ+++A'
+GID+1+40:PX'
+SGP+CSQU3054383'
+RFF+BM:BRG-0002'
+NAD+CZ+++B'
+GID{own}'
+FTX+AAA+++SECOND BILL'
+"""
+
+
+@pytest.mark.parametrize(
+    ("total", "own", "told"),
+    [
+        ("50", "+1+10:PX", [("translate.unread", "CNT 17, 1.2", "50")]),  # the goods say theirs
+        ("50", "", [("translate.unread.element", "CNT 17, 1.2", "50")]),  # only the total says how much the second is
+    ],
+)
+def test_a_consignment_of_two_bills_is_two_bills(total: str, own: str, told: list[tuple[str, str, str]]) -> None:
+    """Each bill of a CNI is read with its parties and goods; a total over both is told, since no bill can take it."""
+    body = (data.samples() / "manifest/barge/in.edi").read_text("utf-8")
+    head, _, tail = body.partition("CNI+1")
+    text = head + CONSIGNMENT.format(total=total, own=own) + tail[tail.index("UNT+") :]
+    text = text.replace("UNT+29", f"UNT+{text[text.index('UNH') : text.index('UNZ')].count(chr(10))}")
+    read = rig.read_bytes(text.encode(), DOCUMENT)
+    assert isinstance(read.document, Manifest)
+    first, second, _ = read.document.bills
+    assert [(f.code, str(f.place), f.value) for f in read.findings] == told
+    assert [(bill.number, bill.master_number, bill.shipper and bill.shipper.name) for bill in (first, second)] == [
+        ("BRG-0001", "MASTER-9", "A"),
+        ("BRG-0002", "MASTER-9", "B"),
+    ]
+    assert read.document.bill_count == 2
+    assert str(read.origins["bills[1].goods[0].description"]).startswith("FTX")
+    assert str(read.origins["bills[1].master_number"]).startswith("CNI")
 
 
 def _ocean() -> tuple[list[Any], Any]:

@@ -522,6 +522,8 @@ async def keep_the_registry(store: SqlStore) -> None:
     await store.partners("e00000100", 100)
     await store.partners_with_role("customs")
     assert len(await store.approved_lists()) == await store.approved_count()
+    assert await store.keep_reply("p-new", "as2", "<1@x>", b"mdn", NOW) == b"mdn"
+    assert await store.find_reply("p-new", "as2", "<1@x>") == b"mdn"
     await store.ending_credentials(NOW, NOW + timedelta(days=30), 100)
     await store.agreements("p-new")
     await store.agreements_of(["p-new", "e00000007"])

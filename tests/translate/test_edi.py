@@ -46,28 +46,32 @@ def spliced(*extra: str) -> list[str]:
 
 
 def test_what_no_row_mentions_is_reported_where_it_stands() -> None:
-    """An unknown qualifier, a second occurrence and an unused element are each told, none silently lost."""
-    segments = spliced("DTM+999:20260304:102", "LOC+22+4227:162:5+B", "LOC+22+4201")
-    segments[1] = "DTM+171:20260304:102"
+    """An unknown qualifier, a second occurrence and an unused element are each told at their weight, none silently lost."""
+    segments = spliced("DTM+171:20260304:102", "FTX+AAB+++A WORD", "LOC+22+4227:162:5+B", "LOC+22+4201")
+    segments[-1:] = ["EQD+CN+CSQU3054383++1", segments[-1], "RFF+AAK:1", "RFF+ABT:2"]
     found = read(segments).findings
-    assert [(f.code, str(f.place), f.value) for f in found] == [
-        ("translate.unmapped", "DTM 3", "DTM+171:20260304:102"),
-        ("translate.unmapped", "LOC 4, 2.2", "162"),
-        ("translate.unmapped", "LOC 4, 2.3", "5"),
-        ("translate.unmapped", "LOC 4, 3", "B"),
-        ("translate.unmapped", "LOC 5", "LOC+22+4201"),
+    assert [(f.severity, f.code, str(f.place), f.value) for f in found] == [
+        (Severity.WARNING, "translate.unread", "DTM 3", "DTM+171:20260304:102"),
+        (Severity.NOTE, "translate.unmapped", "FTX 4", "FTX+AAB+++A WORD"),
+        (Severity.NOTE, "translate.unmapped", "LOC 5, 2.2", "162"),
+        (Severity.NOTE, "translate.unmapped", "LOC 5, 2.3", "5"),
+        (Severity.WARNING, "translate.unread", "LOC 5, 3", "B"),
+        (Severity.WARNING, "translate.unread", "LOC 6", "LOC+22+4201"),
+        (Severity.WARNING, "translate.unread", "EQD 9, 4", "1"),
+        (Severity.ERROR, "translate.unread.group", "RFF 11", "RFF+AAK:1"),
+        (Severity.ERROR, "translate.unread.group", "RFF 12", "RFF+ABT:2"),
     ]
-    assert {f.severity for f in found} == {Severity.NOTE}
 
 
 @pytest.mark.parametrize(("unmapped", "found", "kept"), [("report", 1, 0), ("keep", 0, 1), ("ignore", 0, 0)])
-def test_a_table_says_what_becomes_of_the_unmapped(unmapped: str, found: int, kept: int) -> None:
-    """keep, report or ignore, as the table says."""
+def test_a_table_says_what_becomes_of_unmapped_text(unmapped: str, found: int, kept: int) -> None:
+    """keep, report or ignore, as the table says; what weighs more is told whatever the table says."""
     source = shipped().text(table.file_of(shipped(), "clearance", FORMAT))
     mapping = table.parse(
         shipped(), source.replace('unmapped = "report"', f'unmapped = "{unmapped}"').encode(), "test.toml"
     )
-    outcome = read(spliced("DTM+171:20260304:102"), mapping=mapping)
+    assert [f.code for f in read(spliced("DTM+171:20260304:102"), mapping=mapping).findings] == ["translate.unread"]
+    outcome = read(spliced("FTX+AAB+++A WORD"), mapping=mapping)
     assert (len(outcome.findings), len(outcome.kept)) == (found, kept)
 
 

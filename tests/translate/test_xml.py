@@ -44,14 +44,12 @@ def test_blanks_comments_and_empty_elements_are_no_values() -> None:
 
 
 def test_what_no_row_mentions_is_reported_where_it_stands() -> None:
-    """An element the table does not know is told leaf by leaf, with line and path."""
-    (found,) = read(f"{FIXED}<Extra><Inner>7</Inner></Extra>").findings
-    assert (found.code, found.value, found.place.path, found.place.line) == (
-        "translate.unmapped",
-        "7",
-        "/ClearanceNotice/Extra/Inner",
-        2,
-    )
+    """An element the table does not know is told with line and path, one with others in it as a whole."""
+    found = read(f"{FIXED}<Extra><Inner>7</Inner></Extra><More>8</More>").findings
+    assert [(one.code, one.value, one.place.path, one.place.line) for one in found] == [
+        ("translate.unread.part", "Extra", "/ClearanceNotice/Extra", 2),
+        ("translate.unread", "8", "/ClearanceNotice/More", 2),
+    ]
 
 
 def test_attributes_and_text_of_one_element_are_two_values() -> None:

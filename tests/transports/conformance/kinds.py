@@ -10,13 +10,14 @@ import asyncio
 import base64
 import email
 import socket
+import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import aiohttp
 import aiosmtplib
@@ -27,8 +28,9 @@ from gateway.config import Settings
 from gateway.model import Credential, Partner, Role
 from gateway.registry.directory import Directory
 from gateway.registry.keys import hash_key
-from gateway.transports import folder, http, smtp
-from gateway.transports.base import Intake, Sender
+from gateway.store.contract import Accepted
+from gateway.transports import as2, folder, http, smtp
+from gateway.transports.base import Arrival, Intake, Sender
 from gateway.transports.plugin import Means, Transport
 from gateway.transports.spool import Spool
 from tests.transports import courier
@@ -98,9 +100,22 @@ async def confirm_nothing(*_: object) -> None:
     raise AssertionError("nothing is confirmed here")
 
 
+class MemoryReplies:
+    """What partners were answered, until the test ends."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], bytes] = {}
+
+    async def find(self, partner_id: str, transport_id: str) -> bytes | None:
+        return self._kept.get((partner_id, transport_id))
+
+    async def keep(self, partner_id: str, transport_id: str, reply: bytes) -> bytes:
+        return self._kept.setdefault((partner_id, transport_id), reply)
+
+
 def means_of(settings: Settings, own: object, intake: Intake) -> Means:
     """What the gateway would give a transport; nothing is looked up in the registry here."""
-    return Means(settings, own, intake, Spool(settings), Directory(None), confirm_nothing)  # type: ignore[arg-type]
+    return Means(settings, own, intake, Spool(settings), Directory(None), confirm_nothing, MemoryReplies())  # type: ignore[arg-type]
 
 
 # HTTP.
@@ -496,7 +511,94 @@ async def mail_inlet(settings: Settings, intake: Intake, _folder: Path) -> Async
     await inlet.close()
 
 
+# AS2.
+
+
+@dataclass
+class As2Peer:
+    """A partner's AS2 server, which answers with MDNs."""
+
+    inbox: Any
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def answer(self, outcome: str) -> None:
+        self.inbox.status = 503 if outcome == DEFERRED else 200
+        self.inbox.disposition = "error: decryption-failed" if outcome == REFUSED else "processed"
+        self.options = self.inbox.options | ({"mode": "async"} if outcome == AWAITING else {})
+
+    def got(self) -> list[tuple[str, bytes]]:
+        taken: list[tuple[str, bytes]] = self.inbox.taken
+        return taken
+
+
+@asynccontextmanager
+async def as2_peer(_folder: Path) -> AsyncIterator[As2Peer]:
+    from tests.transports.as2_partner import inbox  # it takes the means of this module
+
+    async with inbox() as one:
+        yield As2Peer(one, one.options)
+
+
+async def take_nothing(_arrival: Arrival) -> Accepted:
+    """For senders."""
+    raise AssertionError("nothing comes in here")
+
+
+def as2_sender() -> Sender:
+    from tests.transports.as2_partner import means
+
+    return as2.As2Sender(means(Path(tempfile.mkdtemp()), take_nothing), allow_private=True)
+
+
+class As2Posting(Posting):
+    """Posts signed and encrypted messages, each in a task of its own."""
+
+    def __init__(self, settings: Settings, intake: Intake, place: Path) -> None:
+        from tests.transports.as2_partner import means
+
+        super().__init__(settings, intake)
+        self._means = replace(means(place / "keys", intake), spool=Spool(settings), settings=settings)
+
+    async def start(self) -> None:
+        from tests.transports.as2_partner import endpoint
+
+        self._server = endpoint(self._means, self._port)
+        self._url = await self._server.__aenter__()
+
+    async def _post(self, id_: str, body: bytes) -> None:
+        from tests.transports.as2_partner import make, post
+
+        made = await asyncio.to_thread(make, body)
+        with suppress(aiohttp.ClientError):
+            status, _, said = await post(self._url, made, f"<{id_}@acme>")
+            self._answers[id_] = status if b"MDN-sent-automatically; processed\r\n" in said else 500
+
+
+@asynccontextmanager
+async def as2_inlet(settings: Settings, intake: Intake, place: Path) -> AsyncIterator[Posting]:
+    inlet = As2Posting(settings, intake, place)
+    await inlet.start()
+    yield inlet
+    await inlet.stop()
+    await inlet.close()
+
+
 KINDS = (
+    Kind(
+        as2.TRANSPORT,
+        wrong=(
+            ({}, "url"),
+            ({"url": "https://acme.example/as2"}, "to"),
+            ({"url": "https://acme.example/as2", "to": 'a"b'}, "options.to"),
+            ({"url": "https://acme.example/as2", "to": "acme", "sign": "sha1"}, "options.sign"),
+            ({"url": "https://acme.example/as2", "to": "acme", "encrypt": "3des"}, "options.encrypt"),
+            ({"url": "https://acme.example/as2", "to": "acme", "cc": "x"}, "cc is no option"),
+        ),
+        outcomes=frozenset({DELIVERED, DEFERRED, REFUSED, AWAITING}),
+        peer=as2_peer,
+        sender=as2_sender,
+        inlet=as2_inlet,
+    ),
     Kind(
         smtp.TRANSPORT,
         wrong=(
