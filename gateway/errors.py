@@ -29,6 +29,7 @@ GatewayError
     ├── ExaminationFatal      a payload ends whatever process examines it
     ├── DirectoryUnreadable   a UN/EDIFACT directory archive cannot be imported
     ├── NotFound              no such thing in the store (HTTP 404)
+    ├── RegistryRefused       a change of the registry is not allowed as things stand (HTTP 409)
     ├── NotAuthenticated      no valid credentials (HTTP 401)
     ├── NotPermitted          the credentials do not allow it (HTTP 403)
     ├── TransportIdReused     a transport id came again with other bytes (HTTP 409)
@@ -175,6 +176,10 @@ class DirectoryUnreadable(PermanentError):
 
 class NotFound(PermanentError):
     """There is no such thing."""
+
+
+class RegistryRefused(PermanentError):
+    """The registry does not allow this change."""
 
 
 class NotAuthenticated(PermanentError):

@@ -282,6 +282,16 @@ class Person:
     active: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Changer:
+    """Who changes the registry, as the audit tells it."""
+
+    partner_id: str = ""
+    person_id: str = "operator"
+    """A person of the partner's, or the credential that was shown; the operator, by the gateway's own command line."""
+
+
+OPERATOR = Changer()
 GATEWAY = Partner("", "")
 """The gateway itself, which sends nothing and is sent nothing: who acts where a term is over."""
 
@@ -330,6 +340,17 @@ class Agreement:
     via: str = ""
     """Id of the partner whose system carries what the partner gets (an office's by headquarters' platform, 转发): it goes
     over that one's transport, in this agreement's format and under its addresses. Empty where it goes to the partner itself."""
+    version: str = ""
+    """What the parties call this version of what they agreed."""
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    """The first moment at which nothing comes or is made under it any more; what was made by then still goes."""
+
+    def is_valid(self, at: datetime) -> bool:
+        """Whether it is in force at that moment."""
+        return (self.valid_from is None or self.valid_from <= at) and (
+            self.valid_until is None or at < self.valid_until
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -593,8 +614,8 @@ class AuditEntry:
     at: datetime
     action: str
     """`task.claim`, `task.return`, `task.decide`, `task.override`, `task.withdraw`, `task.escalate` or `task.expire`;
-    `registry.partner`, `registry.agreement`, `registry.credential`, `registry.person`, `registry.revoke`, or
-    `registry.import` of many at once; `sampling.key` and `sampling.reveal`, of the key of a window before it is used and
+    `registry.partner`, `registry.agreement`, `registry.credential`, `registry.person`, `registry.revoke`, `registry.remove`,
+    or `registry.import` of many at once; `sampling.key` and `sampling.reveal`, of the key of a window before it is used and
     after that."""
     result: str
     """`done` or `refused`."""

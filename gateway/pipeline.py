@@ -77,7 +77,7 @@ class Pipeline:
         self._on_committed = on_committed
         self._observe = observe
         self._on_judged = on_judged
-        self._directory = Directory(store)
+        self._directory = Directory(store, now=clock)
         self._examiners = Examiners(
             settings.pipeline.workers,
             limits.unpacked_bytes,
@@ -153,7 +153,7 @@ class Pipeline:
         trip = await self._begin(held.claimed, catalogue, now, way, again=again)
         # A payload whose facts moved shared a case with another: one by one, they do not meet again.
         async with self._once_more if again else nullcontext():
-            agreements = await self._directory.agreements(payload.partner_id, Direction.IN)
+            agreements = await self._directory.agreements(payload.partner_id, Direction.IN, payload.received_at)
             with held.under_examination():
                 async for item in self._examiners.examine(
                     catalogue,

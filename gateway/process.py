@@ -91,7 +91,7 @@ class Process:
         self.metrics = Metrics(clock)
         self.spool = Spool(settings)
         own = self.transports.read_settings(settings)
-        registry = Directory(store)
+        registry = Directory(store, now=clock)
         self._senders: dict[str, Sender] = {}
         journal = Journal(self.metrics)
         worker = DeliveryWorker(

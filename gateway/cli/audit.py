@@ -65,7 +65,7 @@ def list_(
 
 def verify(
     config: output.ConfigOption = None,
-    lang: output.LanguageOption = "en",
+    lang: output.LanguageOption = "",
     json: output.JsonOption = False,
 ) -> None:
     """Look at every entry of the stored audit, for gaps and changed rows. Exit code 1 where there are any."""

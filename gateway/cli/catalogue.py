@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from gateway.cli import output
+from gateway.cli.words import headings, word
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,7 @@ def register(cli: typer.Typer) -> None:
     cli.add_typer(noun, name="catalogue")
 
 
-def show(config: output.ConfigOption = None, json: output.JsonOption = False) -> None:
+def show(config: output.ConfigOption = None, lang: output.LanguageOption = "", json: output.JsonOption = False) -> None:
     """Show the digest of what the folders hold now, and each file of it: shipped, your own, or overriding a shipped one.
 
     Code lists and rule sets that were approved in the store are shown as well, those to come included.
@@ -56,15 +57,17 @@ def show(config: output.ConfigOption = None, json: output.JsonOption = False) ->
             }
         )
         return
-    output.say(f"In the folders: {catalogue.digest}")
-    output.say(f"In force when this node was last started or asked: {in_force or 'none'}")
-    output.table(("file", "origin", "sha256"), (tuple(file.values()) for file in files), empty="No files.")
+    output.say(word("in_folders", lang, digest=catalogue.digest))
+    output.say(word("in_force", lang, digest=in_force) if in_force else word("none_in_force", lang))
+    output.table(("file", "origin", "sha256"), (tuple(file.values()) for file in files), empty=word("no_files", lang))
     if approved:
-        columns = ("list", "version", "from", "standing", "sha256")
+        columns = headings(("list", "version", "from", "standing", "sha256"), lang)
         output.table(columns, (tuple(one.values()) for one in standing), empty="")
 
 
-def check(config: output.ConfigOption = None, json: output.JsonOption = False) -> None:
+def check(
+    config: output.ConfigOption = None, lang: output.LanguageOption = "", json: output.JsonOption = False
+) -> None:
     """Load everything in the folders, as a gateway does before it puts it in force. Exit code 1 where it would refuse it."""
     from gateway.config import load
 
@@ -77,10 +80,12 @@ def check(config: output.ConfigOption = None, json: output.JsonOption = False) -
     if faults:
         raise typer.Exit(output.NO)
     if not json and catalogue:
-        output.say(f"The catalogue {catalogue.digest} is good.")
+        output.say(word("catalogue_good", lang, digest=catalogue.digest))
 
 
-def reload_(config: output.ConfigOption = None, json: output.JsonOption = False) -> None:
+def reload_(
+    config: output.ConfigOption = None, lang: output.LanguageOption = "", json: output.JsonOption = False
+) -> None:
     """Check the folders, and have all running gateways on this store read theirs again within a second or two.
 
     Each puts what it finds in force for the payloads it takes up from then on. What is not good is put in force
@@ -99,7 +104,7 @@ def reload_(config: output.ConfigOption = None, json: output.JsonOption = False)
     if json:
         output.as_json({"digest": catalogue.digest})
     else:
-        output.say(f"The gateways were asked to put {catalogue.digest} in force; the log of each says whether it did.")
+        output.say(word("catalogue_asked", lang, digest=catalogue.digest))
 
 
 def _approved(settings: Settings) -> Sequence[SubjectVersion]:

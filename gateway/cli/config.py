@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from gateway.cli import output
+from gateway.cli.words import word
 
 if TYPE_CHECKING:
     from gateway.config import Settings
@@ -21,7 +22,11 @@ def register(cli: typer.Typer) -> None:
     cli.add_typer(noun, name="config")
 
 
-def check(config: output.ConfigOption = None, json: output.JsonOption = False) -> None:
+def check(
+    config: output.ConfigOption = None,
+    lang: output.LanguageOption = "",
+    json: output.JsonOption = False,
+) -> None:
     """Check the configuration: names, values, the store, and the files and folders it points to.
 
     Nothing is made by asking.
@@ -45,14 +50,11 @@ def check(config: output.ConfigOption = None, json: output.JsonOption = False) -
         for fault in found:
             output.say(f"gateway: {fault}")
         if not found:
-            output.say("The configuration is good.")
+            output.say(word("config_good", lang))
         if origin:
-            output.say(f"The receipt log goes by the name {origin}.")
+            output.say(word("log_named", lang, origin=origin))
         if breaks:
-            output.say(
-                f"The store was set back, and {output.many(breaks, 'break')} of the log not reconciled:"
-                " see `gateway store reconcile`."
-            )
+            output.say(word("breaks_open" if breaks > 1 else "break_open", lang, count=breaks))
     if found:
         raise typer.Exit(output.USAGE)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway.cli import output
+from gateway.cli.words import headings, word
 
 if TYPE_CHECKING:
     from gateway.model import Deadline
@@ -25,6 +26,7 @@ def register(cli: typer.Typer) -> None:
 def dead(
     limit: Annotated[int, typer.Option(help="How many.", min=1)] = 50,
     config: output.ConfigOption = None,
+    lang: output.LanguageOption = "",
     json: output.JsonOption = False,
 ) -> None:
     """List deadlines that were left to the operator, the oldest first."""
@@ -39,15 +41,16 @@ def dead(
             output.as_json_line({"id": one.id, "kind": one.kind, "case": one.case_id, "at": one.at.isoformat()})
         return
     output.table(
-        ("id", "kind", "case", "was over"),
+        headings(("id", "kind", "case", "was over"), lang),
         ((one.id, one.kind, one.case_id, f"{one.at:%Y-%m-%d %H:%M:%S}") for one in found),
-        empty="No dead deadlines.",
+        empty=word("no_deadlines", lang),
     )
 
 
 def retry(
     deadline: Annotated[str, typer.Argument(help="Id of a dead deadline.", metavar="ID")],
     config: output.ConfigOption = None,
+    lang: output.LanguageOption = "",
 ) -> None:
     """Have a dead deadline decided, once what kept it from that is mended."""
     from gateway.cli.opening import with_store
@@ -60,4 +63,4 @@ def retry(
             output.stop(f"there is no dead deadline {deadline}", output.NO)
 
     with_store(config, work)
-    output.say(f"Deadline {deadline} will be decided.")
+    output.say(word("deadline_revived", lang, id=deadline))

@@ -27,7 +27,7 @@ def enquiry(
     about: Annotated[str, typer.Option(help="What is asked: progress or business.", metavar="ABOUT")] = "progress",
     url: remote.UrlOption = remote.LOCAL,
     key: remote.KeyOption = "",
-    lang: output.LanguageOption = "en",
+    lang: output.LanguageOption = "",
     json: output.JsonOption = False,
 ) -> None:
     """Ask a gateway about a consignment you take part in. Exit code 1 where there is none of that number."""

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import typer
 
 from gateway.cli import output, remote
+from gateway.cli.words import headings, word
 from gateway.signs import shown
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def send(
     media_type: Annotated[str, typer.Option(help="What it is; from the file's name where absent.")] = "",
     url: remote.UrlOption = remote.LOCAL,
     key: remote.KeyOption = "",
+    lang: output.LanguageOption = "",
     json: output.JsonOption = False,
 ) -> None:
     """Send FILE to a gateway as evidence, and print the id by which a decision names it."""
@@ -47,6 +49,7 @@ def send(
     headers = {
         "Authorization": f"Bearer {key}",
         "Content-Type": known,
+        "Accept-Language": lang,
         # The same picture with the same words about it is the same sending; what is said anew is sent anew.
         "Idempotency-Key": f"evidence:{_digest(body, known, said)}",
     }
@@ -63,18 +66,22 @@ def _digest(body: bytes, *said: str) -> str:
 
 
 def list_(
-    partner: Annotated[str, typer.Argument(help="Whose evidence.", metavar="PARTNER")],
+    partner: Annotated[
+        str, typer.Argument(help="Whose evidence: a partner's id, or how it alone begins.", metavar="PARTNER")
+    ],
     after: Annotated[str, typer.Option(help="Begin after this id.")] = "",
     limit: Annotated[int, typer.Option(help="How many.", min=1)] = 100,
     test: Annotated[bool, typer.Option("--test", help="That of test traffic.")] = False,
     config: output.ConfigOption = None,
+    lang: output.LanguageOption = "",
     json: output.JsonOption = False,
 ) -> None:
     """List a partner's evidence, the oldest first."""
     from gateway.cli.opening import with_store
+    from gateway.registry.operations import find_id
 
     async def work(store: Store) -> list[Exhibit]:
-        return list(await store.exhibits_of(partner, after, limit, test=test))
+        return list(await store.exhibits_of(await find_id(store, "partners", partner), after, limit, test=test))
 
     found = with_store(config, work)
     if json:
@@ -82,7 +89,7 @@ def list_(
             output.as_json_line(_as_dict(one))
         return
     output.table(
-        ("id", "media type", "size", "device", "taken", "received"),
+        headings(("id", "media type", "size", "device", "taken", "received"), lang),
         (
             (
                 one.id,
@@ -94,7 +101,7 @@ def list_(
             )
             for one in found
         ),
-        empty="No evidence.",
+        empty=word("no_evidence", lang),
     )
 
 
@@ -102,6 +109,7 @@ def show(
     id_: Annotated[str, typer.Argument(help="Id of a piece of evidence.", metavar="ID")],
     body: Annotated[Path | None, typer.Option(help="Write its bytes to this file.", metavar="FILE")] = None,
     config: output.ConfigOption = None,
+    lang: output.LanguageOption = "",
     json: output.JsonOption = False,
 ) -> None:
     """Show what a piece of evidence is, and write its bytes where they are asked for."""
@@ -119,7 +127,7 @@ def show(
         return
     for name, value in told.items():
         if value not in (None, ""):
-            output.data(f"{name}: {shown(str(value))}")
+            output.data(f"{headings((name,), lang)[0]}: {shown(str(value))}")
 
 
 def _as_dict(exhibit: Exhibit) -> dict[str, object]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway.cli import output
+from gateway.cli.words import headings, state, word
 
 if TYPE_CHECKING:
     from gateway.model import Account, Entry
@@ -29,6 +30,7 @@ def list_(
     limit: Annotated[int, typer.Option(help="How many.", min=1)] = 100,
     test: _TestOption = False,
     config: output.ConfigOption = None,
+    lang: output.LanguageOption = "",
     json: output.JsonOption = False,
 ) -> None:
     """List accounts by name, with their sums."""
@@ -43,7 +45,7 @@ def list_(
             output.as_json_line(_account_dict(one))
         return
     output.table(
-        ("name", "holder", "granted", "reserved", "used", "available", "unit"),
+        headings(("name", "holder", "granted", "reserved", "used", "available", "unit"), lang),
         (
             (
                 one.name,
@@ -56,7 +58,7 @@ def list_(
             )
             for one in found
         ),
-        empty="No accounts.",
+        empty=word("no_accounts", lang),
     )
 
 
@@ -66,6 +68,7 @@ def show(
     limit: Annotated[int, typer.Option(help="How many entries.", min=1)] = 100,
     test: _TestOption = False,
     config: output.ConfigOption = None,
+    lang: output.LanguageOption = "",
     json: output.JsonOption = False,
 ) -> None:
     """Show an account with its terms, and its entries by id."""
@@ -83,14 +86,20 @@ def show(
         return
     told = {key: value for key, value in _account_dict(account).items() if value not in (None, "", [], False)}
     for key, value in told.items():
-        output.data(f"{key}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
+        output.data(f"{headings((key,), lang)[0]}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
     output.table(
-        ("entry", "state", "amount", "case", "at"),
+        headings(("entry", "state", "amount", "case", "at"), lang),
         (
-            (one.id, one.state.value, f"{one.amount:f}", one.case_id, f"{one.at:%Y-%m-%d %H:%M:%S}" if one.at else "")
+            (
+                one.id,
+                state(one.state.value, lang),
+                f"{one.amount:f}",
+                one.case_id,
+                f"{one.at:%Y-%m-%d %H:%M:%S}" if one.at else "",
+            )
             for one in entries
         ),
-        empty="No entries.",
+        empty=word("no_entries", lang),
     )
 
 

@@ -137,7 +137,7 @@ def explain(
     lenient: Annotated[bool, typer.Option("--lenient", help="Tolerate what a lenient agreement tolerates.")] = False,
     time_zone: Annotated[str, typer.Option(help="Of times without offset.", metavar="IANA")] = "UTC",
     code_tables: Annotated[str, typer.Option(help="Of coded values.", metavar="un|ciq|customs")] = "un",
-    lang: output.LanguageOption = "en",
+    lang: output.LanguageOption = "",
     config: output.ConfigOption = None,
     json: output.JsonOption = False,
 ) -> None:

@@ -87,7 +87,7 @@ def show(
     after: Annotated[int | None, typer.Option(help="Begin after the message of this number.", min=0)] = None,
     limit: Annotated[int, typer.Option(help="How many messages.", min=1)] = 100,
     config: output.ConfigOption = None,
-    lang: output.LanguageOption = "en",
+    lang: output.LanguageOption = "",
     json: output.JsonOption = False,
 ) -> None:
     """Show a payload: its messages with all findings, its deliveries, its receipts."""

@@ -13,7 +13,7 @@ from typing import Annotated, Any, BinaryIO, NoReturn
 
 import typer
 
-from gateway.languages import maybe_language
+from gateway.languages import CHINESE, choose_language, maybe_language
 from gateway.signs import escaped_json, shown, visible, visible_lines
 
 NO = 1
@@ -25,7 +25,29 @@ _BAR_FROM = 4_000_000
 """Bytes (or steps) from which work is long enough for a bar: about a second's reading."""
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-LanguageOption = Annotated[str, typer.Option("--lang", help="Language of the words: en or zh.", metavar="en|zh")]
+
+
+def language(name: str = "") -> str:
+    """`en` or `zh`, as the tag `name` means it (`zh-CN` is Chinese), or the end; as the environment says where it is empty."""
+    if not name:
+        said = (os.environ.get(variable) for variable in ("LC_ALL", "LC_MESSAGES", "LANG"))
+        return choose_language(next(filter(None, said), ""))
+    found = maybe_language(name)
+    if found is None:
+        stop(f"--lang is en or zh, not {name}")
+    return found
+
+
+LanguageOption = Annotated[
+    str,
+    typer.Option(
+        "--lang",
+        help="Language of the words: en or zh; as LANG says where absent.",
+        metavar="en|zh",
+        callback=language,
+        show_default=False,
+    ),
+]
 ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", "-c", help="Configuration file; gateway.toml where there is one.", metavar="FILE"),
@@ -75,6 +97,14 @@ def moment(at: datetime) -> str:
 def many(count: int, noun: str) -> str:
     """`count` of `noun`, such as `1 partner` or `2 partners`."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+_NOUNS = {"partner": "个合作方", "agreement": "份协议", "credential": "项凭证", "person": "名人员"}
+
+
+def counted(count: int, noun: str, language: str) -> str:
+    """As `many`, in either language."""
+    return f"{count} {_NOUNS[noun]}" if language == CHINESE else many(count, noun)
 
 
 def reason(error: OSError) -> str:
@@ -174,11 +204,3 @@ def existing_file(path: Path) -> Path:
     if not os.access(path, os.R_OK):  # not by opening it: it may be a pipe, which is read once
         stop(f"{path} may not be read")
     return path
-
-
-def language(name: str) -> str:
-    """`en` or `zh`, as the tag `name` means it (`zh-CN` is Chinese), or the end."""
-    found = maybe_language(name)
-    if found is None:
-        stop(f"--lang is en or zh, not {name}")
-    return found

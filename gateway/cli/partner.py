@@ -1,174 +1,234 @@
-"""`gateway partner` fills the registry and lists it."""
+"""`gateway partner` fills the registry, shows it, and changes what one partner may do."""
 
 from __future__ import annotations
 
-from collections import Counter
-from itertools import islice
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
 from gateway.cli import output
+from gateway.cli.words import headings, word
 
 if TYPE_CHECKING:
-    from gateway.model import Credential, Partner, Person
+    from gateway.config import Settings
+    from gateway.model import Partner
+    from gateway.registry.exporting import Whole
+    from gateway.registry.partner_rows import Form
     from gateway.store.ports import Store
 
-_COUNTED = ("partners", "agreements", "credentials", "persons")
-"""What an import counts."""
-_CHUNK = 1000
-"""Partners imported in one transaction: bounded memory, and few commits."""
+_FormOption = Annotated[
+    str, typer.Option("--form", help="toml, json, jsonl or csv; as the file's name says where absent.", metavar="FORM")
+]
+_PartnerArgument = Annotated[str, typer.Argument(help="Id of a partner, or how it alone begins.", metavar="PARTNER")]
+_RoleOption = Annotated[str, typer.Option(help="Only those with this role.", metavar="ROLE")]
+_GradeOption = Annotated[str, typer.Option(help="Only those of this credit grade.", metavar="GRADE")]
+_StandardInput = "-"
 
 
 def register(cli: typer.Typer) -> None:
     """Add the commands."""
     noun = typer.Typer(help="The registry of partners, agreements and credentials.", no_args_is_help=True)
     noun.command("import")(import_)
+    noun.command()(export)
     noun.command("list")(list_)
-    noun.command("key")(key)
+    noun.command()(show)
+    noun.command()(disable)
+    noun.command()(enable)
+    noun.command()(remove)
+    noun.command()(key)
     cli.add_typer(noun, name="partner")
 
 
 def import_(
     file: Annotated[
-        Path, typer.Argument(help="TOML, or JSON Lines (.jsonl) for bulk; see docs/cli.md.", metavar="FILE")
+        Path,
+        typer.Argument(
+            help="TOML, JSON, JSON Lines (.jsonl) or CSV; - for standard input. See docs/cli.md.", metavar="FILE"
+        ),
     ],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check the file.")] = False,
+    form: _FormOption = "",
+    update: Annotated[
+        bool,
+        typer.Option(
+            "--update", help="Leave what a partner's row does not name, such as all but its grade, as it is registered."
+        ),
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check the file, and tell all its faults.")] = False,
     config: output.ConfigOption = None,
+    lang: output.LanguageOption = "",
     json: output.JsonOption = False,
 ) -> None:
     """Add or replace partners with their agreements, credentials and persons; nothing is imported unless all of FILE is good."""
-    import asyncio
-
     from gateway.cli.in_use import catalogue_of
     from gateway.cli.opening import has_store, with_store_of
     from gateway.config import load
     from gateway.discovery import find_transports
-    from gateway.registry.partner_file import Known, read
+    from gateway.registry.importing import NOUNS, Judge
+    from gateway.registry.partner_file import Known
+    from gateway.registry.partner_rows import Fault, read_rows
 
-    output.existing_file(file)
     settings = load(config)
     known = Known(find_transports().options, catalogue_of(settings))
-    size = file.stat().st_size
-
-    async def check(store: Store | None) -> Counter[str]:
-        totals: Counter[str] = Counter()
-        offices: dict[str, Partner] = {}
-        with output.progress("Checking", size) as step:
-            entries = read(file, known)
-            while chunk := list(islice(entries, _CHUNK)):
-                if store is not None:
-                    await _refuse_moved_keys(store, file, [c for e, _ in chunk for c in e.model_credentials()])
-                    await _refuse_moved_persons(store, file, [p for e, _ in chunk for p in e.model_persons()])
-                offices |= {e.id: e.partner() for e, _ in chunk if e.level is not None or "bureau" in e.roles}
-                for entry, read_bytes in chunk:
-                    credentials = len(entry.keys) + len(entry.credentials)
-                    counts = (1, len(entry.agreements), credentials, len(entry.persons))
-                    totals.update(dict(zip(_COUNTED, counts, strict=True)))
-                    step(read_bytes)
-        await _refuse_misplaced(store, file, offices)
-        return totals
-
+    chosen = _form(form, file.name)
     # Where there is no store yet, none is made for a file that is not good.
-    checked = with_store_of(settings, check) if has_store(settings) else asyncio.run(check(None))
-    if dry_run:
-        _told(checked, imported=False, json=json)
-        return
+    there = has_store(settings)
 
-    async def work(store: Store) -> Counter[str]:
-        totals: Counter[str] = Counter()
-        with output.progress("Importing", size) as step:
-            entries = read(file, known)
-            while chunk := list(islice(entries, _CHUNK)):
-                done = await store.import_partners(
-                    [e.partner() for e, _ in chunk],
-                    [a for e, _ in chunk for a in e.model_agreements()],
-                    [c for e, _ in chunk for c in e.model_credentials()],
-                )
-                persons = await store.import_persons(p for e, _ in chunk for p in e.model_persons())
-                totals.update(dict(zip(_COUNTED, (*done, persons), strict=True)))
-                step(sum(read_bytes for _, read_bytes in chunk))
-        return totals
+    def tell(fault: Fault) -> None:
+        if json:
+            output.as_json_line(asdict(fault))
+        else:
+            output.say(f"gateway: {fault}")
 
-    _told(with_store_of(settings, work, make=True), imported=True, json=json)
+    with _opened(file) as (source, size), Judge(known, tell, update=update, keep=not dry_run) as judge:
 
+        async def check(store: Store | None) -> None:
+            with output.progress(word("checking", lang), size) as step:
+                await judge.judge(read_rows(source, str(file), chosen), store, step)
 
-def _told(counts: Counter[str], *, imported: bool, json: bool) -> None:
-    """Say what a file holds, and whether that is in the registry now."""
+        async def work(store: Store) -> None:
+            with output.progress(word("importing", lang), size) as step:
+                await judge.write(store, step=step)
+
+        _with_store_if(there, settings, check)
+        judged = judge.judged
+        if not judged.rows:
+            output.stop(word("no_partners_in", lang, file=file))
+        if judged.faults:
+            output.say(word("import_refused", lang, count=judged.faults))
+            raise typer.Exit(output.USAGE)
+        if not dry_run:
+            with_store_of(settings, work, make=True)
     if json:
-        output.as_json({**{noun: counts[noun] for noun in _COUNTED}, "imported": imported})
+        output.as_json_line({**{noun: judged.counts[noun] for noun in NOUNS}, "imported": not dry_run})
         return
-    words = ", ".join(output.many(counts[noun], noun.removesuffix("s")) for noun in _COUNTED)
-    output.say(f"{words}." if imported else f"{words}: all good; nothing was imported.")
+    output.say(word("all_good" if dry_run else "imported", lang, counts=_as_told(judged.counts, lang)))
 
 
-async def _refuse_moved_keys(store: Store, file: Path, credentials: list[Credential]) -> None:
-    """The end where a key of `file` is another partner's in the registry: it would open the other's door."""
-    shown = [one for one in credentials if one.use == "in"]
-    known = await store.shown_credentials(one.hash for one in shown)
-    for one in shown:
-        present = known.get(one.hash)
-        if present is not None and present.partner_id != one.partner_id:
-            output.stop(
-                f"{file}: partner {one.partner_id}: {_noun(one)} {one.id} is already {present.partner_id}'s, as "
-                f"{present.id}; a {_noun(one)} belongs to one partner"
-            )
+def _as_told(counts: Any, lang: str) -> str:
+    """How many of each noun, in words."""
+    from gateway.registry.importing import NOUNS
+
+    return word("of_each", lang, **{noun: output.counted(counts[noun], noun.removesuffix("s"), lang) for noun in NOUNS})
 
 
-async def _refuse_moved_persons(store: Store, file: Path, persons: list[Person]) -> None:
-    """The end where a person of `file` acts for another partner in the registry: an id is one person's for good."""
-    known = await store.persons_by_id(person.id for person in persons)
-    for one in persons:
-        present = known.get(one.id)
-        if present is not None and present.partner_id != one.partner_id:
-            output.stop(
-                f"{file}: partner {one.partner_id}: person {one.id} acts for {present.partner_id} already; "
-                "`gateway person add` moves a person"
-            )
+def _form(form: str, name: str) -> Form:
+    """The form that is asked for, or that the file's name says; the end where there is none such."""
+    from gateway.registry.partner_rows import Form, form_of
+
+    if form and form not in tuple(Form):
+        output.stop(f"--form is one of {', '.join(Form)}, not {form}")
+    return Form(form) if form else form_of(name)
 
 
-async def _refuse_misplaced(store: Store | None, file: Path, offices: dict[str, Partner]) -> None:
-    """The end where an office of `file`, or one that stands below it in the registry, would have no office above it."""
-    from gateway.model import Role
-    from gateway.registry.offices import find_misplaced
-
-    if not offices:
+@contextmanager
+def _opened(file: Path) -> Iterator[tuple[BinaryIO, int]]:
+    """A file to read, or standard input, with its size; 0 where that is not known."""
+    if str(file) == _StandardInput:
+        yield sys.stdin.buffer, 0
         return
-    known = {one.id: one for one in await store.partners_with_role(Role.BUREAU)} if store is not None else {}
-    known |= offices
-    concerned = [one for one in known.values() if one.id in offices or one.parent in offices]
-    for office, fault in find_misplaced(concerned, known):
-        output.stop(f"{file}: partner {office}: {fault}")
+    with output.existing_file(file).open("rb") as source:
+        yield source, file.stat().st_size
 
 
-def _noun(credential: Credential) -> str:
-    """What people call it."""
-    return "key" if credential.kind == "api_key" else credential.kind.replace("_", " ")
+def _with_store_if(there: bool, settings: Settings, work: Callable[[Store | None], Awaitable[None]]) -> None:
+    """Run `work` with the store, or with None where there is none yet."""
+    import asyncio
+
+    from gateway.cli.opening import with_store_of
+
+    if there:
+        with_store_of(settings, work)
+    else:
+        asyncio.run(_as_coroutine(work(None)))
+
+
+async def _as_coroutine(work: Awaitable[None]) -> None:
+    await work
+
+
+def export(
+    file: Annotated[Path, typer.Argument(help="Where to; - for standard output.", metavar="FILE")] = Path(
+        _StandardInput
+    ),
+    form: Annotated[
+        str, typer.Option("--form", help="json, jsonl or csv; as the file's name says, else jsonl.", metavar="FORM")
+    ] = "",
+    credentials: Annotated[
+        bool, typer.Option("--credentials", help="With certificates, and the hashes of keys, never a secret.")
+    ] = False,
+    role: _RoleOption = "",
+    grade: _GradeOption = "",
+    config: output.ConfigOption = None,
+    lang: output.LanguageOption = "",
+) -> None:
+    """Write the registry, or the partners that are asked for, as a file that `import` reads."""
+    from gateway.cli.opening import with_store
+    from gateway.registry.exporting import WRITTEN
+    from gateway.registry.exporting import export as write
+    from gateway.registry.partner_rows import Form, form_of
+    from gateway.store.contract import PartnersWanted
+
+    said = form or form_of(file.name)
+    chosen = Form.JSON_LINES if not form and said is Form.TOML else said
+    if chosen not in WRITTEN:
+        output.stop(f"--form is one of {', '.join(WRITTEN)}, not {chosen}")
+
+    async def work(store: Store) -> int:
+        count = -1
+        target: Any
+        with output.new_file(file) if str(file) != _StandardInput else _standard_output() as target:
+            pieces = write(store, Form(chosen), credentials=credentials, wanted=PartnersWanted(role, grade))
+            async for piece in pieces:
+                target.write(piece)
+                count += 1
+        return count - 1
+
+    exported = with_store(config, work)
+    output.say(word("exported", lang, counts=output.counted(exported, "partner", lang)))
+
+
+@contextmanager
+def _standard_output() -> Iterator[BinaryIO]:
+    yield sys.stdout.buffer
+    sys.stdout.buffer.flush()
 
 
 def list_(
     after: Annotated[str, typer.Option(help="Begin after this id.")] = "",
     limit: Annotated[int, typer.Option(help="How many.", min=1)] = 100,
+    role: _RoleOption = "",
+    grade: _GradeOption = "",
+    inactive: Annotated[bool, typer.Option("--inactive", help="Only those that may do nothing.")] = False,
     config: output.ConfigOption = None,
+    lang: output.LanguageOption = "",
     json: output.JsonOption = False,
 ) -> None:
     """List partners by id; `--json` with their agreements, one partner a line."""
     from gateway.cli.opening import with_store
     from gateway.model import Agreement
+    from gateway.registry.exporting import Whole, write_whole
+    from gateway.store.contract import PartnersWanted
+
+    wanted = PartnersWanted(role, grade, False if inactive else None)
 
     async def work(store: Store) -> list[tuple[Partner, list[Agreement]]]:
-        found = await store.partners(after, limit)
+        found = await store.partners(after, limit, wanted)
         of_each = await store.agreements_of([p.id for p in found]) if json else {}
         return [(p, list(of_each.get(p.id, ()))) for p in found]
 
     listed = with_store(config, work)
     if json:
         for partner, agreements in listed:
-            output.as_json_line(_as_dict(partner, agreements))
+            told = write_whole(Whole(partner, agreements), credentials=False)
+            output.as_json_line({name: value for name, value in told.items() if name != "persons"})
         return
     output.table(
-        ("id", "name", "roles", "identifiers", "office", "active"),
+        headings(("id", "name", "roles", "identifiers", "office", "active"), lang),
         (
             (
                 p.id,
@@ -176,11 +236,11 @@ def list_(
                 " ".join(sorted(p.roles)),
                 " ".join(f"{i.scheme}:{i.value}" for i in p.identifiers),
                 _place(p),
-                "yes" if p.active else "no",
+                word("yes" if p.active else "no", lang),
             )
             for p, _ in listed
         ),
-        empty="No partners.",
+        empty=word("no_partners", lang),
     )
 
 
@@ -191,17 +251,118 @@ def _place(partner: Partner) -> str:
     return " ".join(part for part in (partner.level, above, regions) if part)
 
 
-def _as_dict(partner: Any, agreements: list[Any]) -> dict[str, Any]:
-    """A partner as a line of a file that `import` reads (its credentials are not told, not even their hashes)."""
-    from dataclasses import asdict
+def show(
+    partner: _PartnerArgument,
+    config: output.ConfigOption = None,
+    lang: output.LanguageOption = "",
+    json: output.JsonOption = False,
+) -> None:
+    """Show a partner with its agreements, credentials and persons. No secret is told, and no hash of one."""
+    from datetime import UTC, datetime
 
-    value = asdict(partner)
-    value["roles"] = sorted(partner.roles)
-    value["acts_for"] = sorted(partner.acts_for)
-    value["regions"] = sorted(partner.regions)
-    value["direct_through"] = partner.direct_through.isoformat() if partner.direct_through else None
-    value["agreements"] = [{k: v for k, v in asdict(a).items() if k != "partner_id"} for a in agreements]
-    return value
+    from gateway.cli.opening import with_store
+    from gateway.registry.credentials import judge
+    from gateway.registry.exporting import write_whole
+    from gateway.registry.operations import find_id, show_partner
+
+    async def work(store: Store) -> Whole:
+        return await show_partner(store, await find_id(store, "partners", partner))
+
+    whole, now = with_store(config, work), datetime.now(UTC)
+    validities = [(one, judge(one, now).value) for one in whole.credentials]
+    if json:
+        from gateway.cli.credential import as_dict
+
+        told = write_whole(whole, credentials=False)
+        output.as_json({**told, "credentials": [as_dict(one, validity) for one, validity in validities]})
+        return
+    own = whole.partner
+    output.data(f"{own.id}  {own.name}  {' '.join(sorted(own.roles))}")
+    for name, value in (
+        ("identifiers", " ".join(f"{one.scheme}:{one.value}" for one in own.identifiers)),
+        ("office", _place(own)),
+        ("grade", own.credit_grade),
+        ("classes", " ".join(f"{group}={grade}" for group, grade in own.supervision_classes.items())),
+        ("acts for", " ".join(sorted(own.acts_for))),
+        ("active", word("yes" if own.active else "no", lang)),
+    ):
+        if value:
+            output.data(f"  {headings((name,), lang)[0]}: {value}")
+    for agreement in whole.agreements:
+        term = " .. ".join(output.moment(at) if at else "" for at in (agreement.valid_from, agreement.valid_until))
+        said = (agreement.id, agreement.direction, agreement.document, agreement.format, agreement.transport)
+        output.data(f"{word('agreement', lang)} {'  '.join((*said, agreement.version, term.strip(' .'))).rstrip()}")
+    for one, validity in validities:
+        output.data(f"{word('credential', lang)} {one.id}  {one.kind}  {one.use}  {one.label}  {word(validity, lang)}")
+    for person in whole.persons:
+        roles = " ".join(role.name for role in person.roles)
+        output.data(f"{word('person', lang)} {person.id}  {person.name}  {roles}")
+
+
+def disable(
+    partner: _PartnerArgument,
+    config: output.ConfigOption = None,
+    lang: output.LanguageOption = "",
+    json: output.JsonOption = False,
+) -> None:
+    """Let a partner do nothing any more; what is on its way to it still goes. `enable` takes it back."""
+    _set_active(partner, config, lang, active=False, json=json)
+
+
+def enable(
+    partner: _PartnerArgument,
+    config: output.ConfigOption = None,
+    lang: output.LanguageOption = "",
+    json: output.JsonOption = False,
+) -> None:
+    """Let a partner that was disabled do again what it may."""
+    _set_active(partner, config, lang, active=True, json=json)
+
+
+def _set_active(partner: str, config: Path | None, lang: str, *, active: bool, json: bool) -> None:
+    from gateway.cli.opening import with_store
+    from gateway.model import OPERATOR
+    from gateway.registry.operations import find_id, set_active
+
+    async def work(store: Store) -> Partner:
+        return await set_active(store, await find_id(store, "partners", partner), OPERATOR, active=active)
+
+    changed = with_store(config, work)
+    if json:
+        output.as_json({"id": changed.id, "active": changed.active})
+    else:
+        output.say(word("now_enabled" if active else "now_disabled", lang, id=changed.id))
+
+
+def remove(
+    partner: _PartnerArgument,
+    agreement: Annotated[
+        str, typer.Option(help="Only this agreement of the partner's, or the one that begins so.", metavar="ID")
+    ] = "",
+    config: output.ConfigOption = None,
+    lang: output.LanguageOption = "",
+    json: output.JsonOption = False,
+) -> None:
+    """Take out a partner that has sent and got nothing, or an agreement. A partner of whom something is kept is disabled."""
+    from gateway.cli.opening import with_store
+    from gateway.registry.operations import find_id
+
+    async def work(store: Store) -> str:
+        owner = await find_id(store, "partners", partner)
+        if not agreement:
+            await store.remove_partner(owner)
+            return owner
+        id_ = await find_id(store, "agreements", agreement)
+        if (await store.agreement(id_)).partner_id != owner:
+            output.stop(f"{id_} is no agreement of {owner}", output.NO)
+        await store.remove_agreement(id_)
+        return id_
+
+    removed = with_store(config, work)
+    if json:
+        output.as_json({"id": removed, "removed": True})
+    else:
+        output.say(word("now_removed", lang, id=removed))
 
 
 def key() -> None:

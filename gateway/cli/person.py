@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.cli import output
+from gateway.cli.words import headings, word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from gateway.model import HeldRole, Person
     from gateway.store.ports import Store
 
-_PartnerArgument = Annotated[str, typer.Argument(help="Id of a partner.", metavar="PARTNER")]
+_PartnerArgument = Annotated[str, typer.Argument(help="Id of a partner, or how it alone begins.", metavar="PARTNER")]
 _IdArgument = Annotated[str, typer.Argument(help="Id of a person.", metavar="ID")]
 _OfficeOption = Annotated[str, typer.Option(help="Office in which it is held; all of the partner's where absent.")]
 _FromOption = Annotated[datetime | None, typer.Option("--from", help="When it begins, in UTC.")]
@@ -44,13 +45,14 @@ def add(
     language: Annotated[str, typer.Option(help="en or zh.")] = "en",
     inactive: Annotated[bool, typer.Option("--inactive", help="Let the person do nothing any more.")] = False,
     config: output.ConfigOption = None,
+    lang: output.LanguageOption = "",
     json: output.JsonOption = False,
 ) -> None:
     """Add a person to a partner, or replace one; a key is given by `gateway credential add PARTNER --person ID`."""
     from gateway.cli.opening import with_store
-    from gateway.errors import NotFound
     from gateway.languages import maybe_language
     from gateway.model import HeldRole, Person
+    from gateway.registry.operations import find_id
 
     known = _roles_there_are(config)
     held = tuple(HeldRole(one, office, _in_utc(begin), _in_utc(until)) for one in role)
@@ -59,56 +61,61 @@ def add(
         output.stop("--language: must be en or zh")
 
     async def work(store: Store) -> Person:
-        try:
-            await store.partner(partner)
-        except NotFound:
-            output.stop(f"there is no partner {partner}", output.NO)
-        made = Person(id_, partner, name or id_, held, spoken, not inactive)
+        made = Person(id_, await find_id(store, "partners", partner), name or id_, held, spoken, not inactive)
         await store.import_persons([made])
         return made
 
-    _told([with_store(config, work)], known, json=json)
+    _told([with_store(config, work)], known, lang, json=json)
 
 
-def list_(partner: _PartnerArgument, config: output.ConfigOption = None, json: output.JsonOption = False) -> None:
+def list_(
+    partner: _PartnerArgument,
+    config: output.ConfigOption = None,
+    lang: output.LanguageOption = "",
+    json: output.JsonOption = False,
+) -> None:
     """List a partner's persons with the roles they hold or held."""
     from gateway.cli.opening import with_store
+    from gateway.registry.operations import find_id
 
     async def work(store: Store) -> list[Person]:
-        return list(await store.persons_of(partner))
+        return list(await store.persons_of(await find_id(store, "partners", partner)))
 
-    _told(with_store(config, work), _roles_there_are(config), json=json)
+    _told(with_store(config, work), _roles_there_are(config), lang, json=json)
 
 
 def roles(
-    id_: Annotated[str, typer.Argument(help="Id of a person; the roles there are where absent.", metavar="[ID]")] = "",
+    id_: Annotated[
+        str,
+        typer.Argument(
+            help="Id of a person, or how it alone begins; the roles there are where absent.", metavar="[ID]"
+        ),
+    ] = "",
     give: Annotated[list[str], typer.Option(help="A role that the person holds from now on; once for each.")] = [],  # noqa: B006 -- as above
     take: Annotated[list[str], typer.Option(help="A role that the person holds no more; once for each.")] = [],  # noqa: B006 -- as above
     office: _OfficeOption = "",
     begin: _FromOption = None,
     until: _UntilOption = None,
     config: output.ConfigOption = None,
+    lang: output.LanguageOption = "",
     json: output.JsonOption = False,
 ) -> None:
     """Give roles to a person and take them, or tell which roles there are, and the acts that each bundles."""
     from dataclasses import replace
 
     from gateway.cli.opening import with_store
-    from gateway.errors import NotFound
     from gateway.model import HeldRole
+    from gateway.registry.operations import find_id
 
     known = _roles_there_are(config)
     if not id_:
-        _told_roles(known, json=json)
+        _told_roles(known, lang, json=json)
         return
 
     async def work(store: Store) -> Person:
-        try:
-            person = await store.person(id_)
-        except NotFound:
-            output.stop(f"there is no person {id_}", output.NO)
+        person = await store.person(await find_id(store, "persons", id_))
         if missing := set(take) - {held.name for held in person.roles}:
-            output.stop(f"{id_} does not hold {min(missing)}", output.NO)
+            output.stop(f"{person.id} does not hold {min(missing)}", output.NO)
         kept = [held for held in person.roles if held.name not in take and (held.name, held.office) not in given]
         changed = replace(person, roles=(*kept, *given.values()))
         _judge(changed.roles, known)
@@ -117,7 +124,7 @@ def roles(
         return changed
 
     given = {(one, office): HeldRole(one, office, _in_utc(begin), _in_utc(until)) for one in give}
-    _told([with_store(config, work)], known, json=json)
+    _told([with_store(config, work)], known, lang, json=json)
 
 
 def _roles_there_are(config: Path | None) -> Mapping[str, Role]:
@@ -142,14 +149,14 @@ def _in_utc(at: datetime | None) -> datetime | None:
     return at.replace(tzinfo=UTC) if at is not None else None
 
 
-def _told(persons: list[Person], known: Mapping[str, Role], *, json: bool) -> None:
+def _told(persons: list[Person], known: Mapping[str, Role], lang: str, *, json: bool) -> None:
     now = datetime.now(UTC)
     if json:
         for person in persons:
             output.as_json_line(_as_dict(person, known, now))
         return
     output.table(
-        ("id", "name", "role", "office", "from", "until", "is"),
+        headings(("id", "name", "role", "office", "from", "until", "is"), lang),
         (
             (
                 person.id,
@@ -158,19 +165,19 @@ def _told(persons: list[Person], known: Mapping[str, Role], *, json: bool) -> No
                 role.office if role else "",
                 output.moment(role.valid_from) if role and role.valid_from else "",
                 output.moment(role.valid_until) if role and role.valid_until else "",
-                _standing(person, role, now),
+                word(_standing(person, role, now), lang),
             )
             for person in persons
             for role in (person.roles or (None,))
         ),
-        empty="No persons.",
+        empty=word("no_persons", lang),
     )
 
 
 def _standing(person: Person, role: HeldRole | None, now: datetime) -> str:
     if not person.active:
         return "inactive"
-    return "active" if role is None else "held" if role.is_held(now) else "not held"
+    return "active" if role is None else "role_held" if role.is_held(now) else "not_held_now"
 
 
 def _as_dict(person: Person, known: Mapping[str, Role], now: datetime) -> dict[str, Any]:
@@ -194,7 +201,7 @@ def _as_dict(person: Person, known: Mapping[str, Role], now: datetime) -> dict[s
     }
 
 
-def _told_roles(known: Mapping[str, Role], *, json: bool) -> None:
+def _told_roles(known: Mapping[str, Role], lang: str, *, json: bool) -> None:
     if json:
         for name, role in sorted(known.items()):
             output.as_json_line(
@@ -202,10 +209,10 @@ def _told_roles(known: Mapping[str, Role], *, json: bool) -> None:
             )
         return
     output.table(
-        ("role", "zh", "acts", ""),
+        headings(("role", "zh", "acts", ""), lang),
         (
-            (name, role.zh, " ".join(sorted(role.acts)), "alone" if role.alone else "")
+            (name, role.zh, " ".join(sorted(role.acts)), word("alone", lang) if role.alone else "")
             for name, role in sorted(known.items())
         ),
-        empty="No roles.",
+        empty=word("no_roles", lang),
     )

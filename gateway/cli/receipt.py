@@ -151,7 +151,7 @@ def export(
 
 def audit(
     config: output.ConfigOption = None,
-    lang: output.LanguageOption = "en",
+    lang: output.LanguageOption = "",
     json: output.JsonOption = False,
 ) -> None:
     """Look at every entry of the stored log, for gaps and changed rows. Exit code 1 where there are any."""
@@ -207,7 +207,7 @@ def verify(
         typer.Argument(help="An evidence bundle (zip), a proof file, or an exported log (JSON Lines).", metavar="FILE"),
     ],
     key: Annotated[str, typer.Option(help="The log's public key, or a file that holds it.", metavar="VKEY|FILE")],
-    lang: output.LanguageOption = "en",
+    lang: output.LanguageOption = "",
     json: output.JsonOption = False,
 ) -> None:
     """Verify evidence offline, by the log's public key alone. Exit code 1 where it does not hold."""

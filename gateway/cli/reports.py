@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway.cli import output
+from gateway.cli.words import headings, word
+from gateway.languages import CHINESE
 
 if TYPE_CHECKING:
     from gateway.model import MadeReport
@@ -30,13 +32,14 @@ def list_(
     limit: Annotated[int, typer.Option(help="How many.", min=1)] = 50,
     test: _TestOption = False,
     config: output.ConfigOption = None,
+    lang: output.LanguageOption = "",
     json: output.JsonOption = False,
 ) -> None:
     """List which reports are made; or those of a NAME that were made, the newest first."""
     from gateway.cli.opening import with_store
 
     if not name:
-        _list_rules(config, json=json)
+        _list_rules(config, lang, json=json)
         return
 
     async def work(store: Store) -> list[MadeReport]:
@@ -48,17 +51,17 @@ def list_(
             output.as_json_line(_head(one))
         return
     output.table(
-        ("period", "until", "made", "last fact", "total", "corrections"),
+        headings(("period", "until", "made", "last fact", "total", "corrections"), lang),
         (
             (one.first, one.last, f"{one.at:%Y-%m-%d %H:%M:%S}", one.seen, told["total"], told["corrections"])
             for one in found
             for told in (_head(one),)
         ),
-        empty="No reports were made.",
+        empty=word("no_reports_made", lang),
     )
 
 
-def _list_rules(config: output.ConfigOption, *, json: bool) -> None:
+def _list_rules(config: output.ConfigOption, lang: str, *, json: bool) -> None:
     from gateway.check import report_rules
     from gateway.cli.in_use import find_catalogue
 
@@ -70,9 +73,12 @@ def _list_rules(config: output.ConfigOption, *, json: bool) -> None:
             )
         return
     output.table(
-        ("report", "period", "due", "title"),
-        ((name, rule.period, f"{rule.due.count} {rule.due.unit}", rule.en) for name, rule in rules.items()),
-        empty="No reports.",
+        headings(("report", "period", "due", "title"), lang),
+        (
+            (name, rule.period, f"{rule.due.count} {rule.due.unit}", rule.zh if lang == CHINESE else rule.en)
+            for name, rule in rules.items()
+        ),
+        empty=word("no_reports", lang),
     )
 
 
@@ -85,6 +91,7 @@ def show(
     csv: Annotated[bool, typer.Option("--csv", help="As CSV.")] = False,
     test: _TestOption = False,
     config: output.ConfigOption = None,
+    lang: output.LanguageOption = "",
     json: output.JsonOption = False,
 ) -> None:
     """Show a report as it was made, with the corrections of earlier ones."""
@@ -107,15 +114,20 @@ def show(
     if json:
         output.as_json(statistics.to_json())
         return
-    output.data(f"{statistics.title}: {statistics.first_day} to {statistics.last_day}, {statistics.measure}")
+    span = word("from_to", lang, first=statistics.first_day, last=statistics.last_day)
+    output.data(f"{statistics.title}: {span}, {statistics.measure}")
     columns = (*statistics.rows, *statistics.columns, "value")
     rows = [(*line.row, *line.column, f"{line.value:f}") for line in statistics.lines]
     blank = [""] * (len(columns) - 2)
-    output.table(columns, [*rows, ("total", *blank, f"{statistics.total:f}")], empty="Nothing.")
+    output.table(
+        headings(columns, lang),
+        [*rows, (word("sum", lang), *blank, f"{statistics.total:f}")],
+        empty=word("nothing", lang),
+    )
     if statistics.corrections:
-        output.data("Corrections of earlier reports:")
+        output.data(word("corrections", lang))
         output.table(
-            ("period", *columns),
+            headings(("period", *columns), lang),
             ((one.period, *one.row, *one.column, f"{one.value:f}") for one in statistics.corrections),
             empty="",
         )

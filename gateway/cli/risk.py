@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway.cli import output
+from gateway.cli.words import headings, word
 
 if TYPE_CHECKING:
     from gateway.model import Case
@@ -28,6 +29,7 @@ def list_(
     limit: Annotated[int, typer.Option(help="How many are looked at.", min=1)] = 100,
     test: Annotated[bool, typer.Option("--test", help="Those of test traffic.")] = False,
     config: output.ConfigOption = None,
+    lang: output.LanguageOption = "",
     json: output.JsonOption = False,
 ) -> None:
     """List risk records, the newest first."""
@@ -47,7 +49,7 @@ def list_(
             output.as_json_line({"risk": case.id, "status": case.status, **record_of(case).to_json()})
         return
     output.table(
-        ("id", "found", "point", "grade", "office", "status", "stopped", "case", "person"),
+        headings(("id", "found", "point", "grade", "office", "status", "stopped", "case", "person"), lang),
         (
             (
                 case.id,
@@ -56,14 +58,14 @@ def list_(
                 record.grade,
                 record.office or "",
                 case.status,
-                "yes" if record.stopped else "",
+                word("yes", lang) if record.stopped else "",
                 record.case_id or "",
                 record.person or "",
             )
             for case in found
             for record in (record_of(case),)
         ),
-        empty="No records.",
+        empty=word("no_records", lang),
     )
 
 
@@ -72,6 +74,7 @@ def rate(
     until: Annotated[str, typer.Argument(help="Last day.", metavar="DAY")],
     test: Annotated[bool, typer.Option("--test", help="Of test traffic.")] = False,
     config: output.ConfigOption = None,
+    lang: output.LanguageOption = "",
     json: output.JsonOption = False,
 ) -> None:
     """Tell the interception rate of records found from one day to another.
@@ -98,4 +101,4 @@ def rate(
     if json:
         output.as_json({"found_true": true, "intercepted": stopped, "rate": share if true else None})
         return
-    output.table(("found true", "intercepted", "rate"), [(true, stopped, share)], empty="")
+    output.table(headings(("found true", "intercepted", "rate"), lang), [(true, stopped, share)], empty="")

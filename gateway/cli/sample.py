@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.cli import output
+from gateway.cli.words import headings, word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -35,6 +36,7 @@ def list_(
     window: _Window,
     test: _TestOption = False,
     config: output.ConfigOption = None,
+    lang: output.LanguageOption = "",
     json: output.JsonOption = False,
 ) -> None:
     """List what was drawn by a plan in a window, by stratum and number; as lines of JSON it can be checked elsewhere."""
@@ -49,12 +51,20 @@ def list_(
             output.as_json_line(_draw_dict(draw))
         return
     output.table(
-        ("stratum", "number", "item", "chosen", "reason", "chosen before", "fraction"),
+        headings(("stratum", "number", "item", "chosen", "reason", "chosen before", "fraction"), lang),
         (
-            (d.stratum, d.number, d.item, "yes" if d.chosen else "no", d.reason, d.chosen_before, d.fraction[:12])
+            (
+                d.stratum,
+                d.number,
+                d.item,
+                word("yes" if d.chosen else "no", lang),
+                d.reason,
+                d.chosen_before,
+                d.fraction[:12],
+            )
             for d in found
         ),
-        empty="Nothing was drawn.",
+        empty=word("nothing_drawn", lang),
     )
 
 
@@ -69,6 +79,7 @@ def check(
     ] = None,
     test: _TestOption = False,
     config: output.ConfigOption = None,
+    lang: output.LanguageOption = "",
     json: output.JsonOption = False,
 ) -> None:
     """Repeat each draw by the window's key, and name those that came out otherwise. Exit code 1 where there are any."""
@@ -105,8 +116,12 @@ def check(
             {"draws": len(draws), "wrong": [{"item": d.item, "stratum": d.stratum, "what": why} for d, why in wrong]}
         )
     else:
-        output.table(("item", "stratum", "what is wrong"), [(d.item, d.stratum, why) for d, why in wrong], empty="")
-        output.say(f"{output.many(len(draws), 'draw')} repeated, {len(wrong)} came out otherwise")
+        output.table(
+            headings(("item", "stratum", "what is wrong"), lang),
+            [(d.item, d.stratum, why) for d, why in wrong],
+            empty="",
+        )
+        output.say(word("redrawn_one" if len(draws) == 1 else "redrawn", lang, count=len(draws), wrong=len(wrong)))
     if wrong:
         raise typer.Exit(output.NO)
 

@@ -94,7 +94,7 @@ def show(
     codes: Annotated[
         str, typer.Option("--codes", help="The codes of this element with their names.", metavar="ELEMENT")
     ] = "",
-    lang: output.LanguageOption = "en",
+    lang: output.LanguageOption = "",
     config: output.ConfigOption = None,
     json: output.JsonOption = False,
 ) -> None:
@@ -142,7 +142,7 @@ def _table(catalogue: Catalogue, format_: str) -> Table:
 def diff(
     before: Annotated[str, typer.Argument(help="A format, a guide, or a directory such as d96b.", metavar="BEFORE")],
     after: Annotated[str, typer.Argument(help="What it is compared with, of the same kind.", metavar="AFTER")],
-    lang: output.LanguageOption = "en",
+    lang: output.LanguageOption = "",
     config: output.ConfigOption = None,
     json: output.JsonOption = False,
 ) -> None:

@@ -35,7 +35,7 @@ def send(
         ),
     ] = "",
     wait: Annotated[float, typer.Option(help="Seconds to wait for the verdict; 0 does not wait.", min=0)] = 0,
-    lang: output.LanguageOption = "en",
+    lang: output.LanguageOption = "",
     json: output.JsonOption = False,
 ) -> None:
     """Send FILE to a gateway. Exit code 1 where it is refused, or rejected within --wait."""

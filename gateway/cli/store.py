@@ -71,7 +71,7 @@ def reconcile(
     skip_numbers: Annotated[int, typer.Option(help="Move all counters of document numbers on by so many.", min=0)] = 0,
     limit: Annotated[int, typer.Option(help="How many to show of each kind.", min=1)] = 100,
     config: output.ConfigOption = None,
-    lang: output.LanguageOption = "en",
+    lang: output.LanguageOption = "",
     json: output.JsonOption = False,
 ) -> None:
     """Show what is held since the store was set back, and let it go. Exit code 1 where an id is none that is held."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway.cli import output
+from gateway.cli.words import headings, state, word
 
 if TYPE_CHECKING:
     from gateway.model import SubjectVersion
@@ -26,6 +27,7 @@ def show(
     value: Annotated[str, typer.Argument(help="The subject's number.", metavar="VALUE")],
     test: Annotated[bool, typer.Option("--test", help="What test traffic registered.")] = False,
     config: output.ConfigOption = None,
+    lang: output.LanguageOption = "",
     json: output.JsonOption = False,
 ) -> None:
     """Show every version of what is registered of a subject. Exit code 1 where nothing is."""
@@ -52,17 +54,17 @@ def show(
             )
         return
     output.table(
-        ("version", "from", "state", "name", "by", "attributes"),
+        headings(("version", "from", "state", "name", "by", "attributes"), lang),
         (
             (
                 str(one.version),
                 one.valid_from.isoformat(),
-                one.state,
+                state(one.state, lang),
                 one.name,
                 one.partner_id,
                 codec.dumps(one.attributes, ensure_ascii=False),
             )
             for one in found
         ),
-        empty="Nothing is registered.",
+        empty=word("nothing_registered", lang),
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway.cli import output
+from gateway.cli.words import headings, word
 
 if TYPE_CHECKING:
     from gateway.model import Subscription
@@ -21,16 +22,18 @@ def register(cli: typer.Typer) -> None:
 
 
 def list_(
-    partner: Annotated[str, typer.Argument(help="Id of a partner.", metavar="PARTNER")],
+    partner: Annotated[str, typer.Argument(help="Id of a partner, or how it alone begins.", metavar="PARTNER")],
     test: Annotated[bool, typer.Option("--test", help="Those of test traffic.")] = False,
     config: output.ConfigOption = None,
+    lang: output.LanguageOption = "",
     json: output.JsonOption = False,
 ) -> None:
     """List a partner's subscriptions by name, those included that it has ended."""
     from gateway.cli.opening import with_store
+    from gateway.registry.operations import find_id
 
     async def work(store: Store) -> list[Subscription]:
-        return list(await store.subscriptions_of(partner, test=test))
+        return list(await store.subscriptions_of(await find_id(store, "partners", partner), test=test))
 
     found = with_store(config, work)
     if json:
@@ -48,17 +51,17 @@ def list_(
             )
         return
     output.table(
-        ("id", "feed", "keys", "handing", "since", "state"),
+        headings(("id", "feed", "keys", "handing", "since", "state"), lang),
         (
             (
                 one.name,
                 one.feed,
-                ", ".join(f"{kind}: {len(values)}" for kind, values in sorted(one.keys.items())) or "all",
-                "push" if one.push else "fetch",
+                ", ".join(f"{kind}: {len(values)}" for kind, values in sorted(one.keys.items())) or word("all", lang),
+                word("push" if one.push else "fetch", lang),
                 output.moment(one.since) if one.since else "",
-                "ended" if one.ended else "served",
+                word("ended" if one.ended else "served", lang),
             )
             for one in found
         ),
-        empty="No subscriptions.",
+        empty=word("no_subscriptions", lang),
     )

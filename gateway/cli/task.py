@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway.cli import output
+from gateway.cli.words import headings, state, word
 
 if TYPE_CHECKING:
     from gateway.model import Task
@@ -26,6 +27,7 @@ def list_(
     limit: Annotated[int, typer.Option(help="How many.", min=1)] = 50,
     test: Annotated[bool, typer.Option("--test", help="Those of test traffic.")] = False,
     config: output.ConfigOption = None,
+    lang: output.LanguageOption = "",
     json: output.JsonOption = False,
 ) -> None:
     """List the tasks of an office that wait, the oldest first."""
@@ -55,18 +57,18 @@ def list_(
             )
         return
     output.table(
-        ("id", "kind", "act", "state", "person", "asked", "due"),
+        headings(("id", "kind", "act", "state", "person", "asked", "due"), lang),
         (
             (
                 task.id,
                 task.kind,
                 task.act,
-                task.state.value,
+                state(task.state.value, lang),
                 task.person_id,
                 output.moment(task.opened_at),
                 output.moment(task.due_at) if task.due_at else "",
             )
             for task in found
         ),
-        empty="No tasks wait.",
+        empty=word("no_tasks", lang),
     )

@@ -46,7 +46,7 @@ def translate(
     ] = "un",
     sender: Annotated[str, typer.Option(help="Sender in the envelope written.", metavar="ID")] = "SENDER",
     recipient: Annotated[str, typer.Option(help="Recipient in the envelope written.", metavar="ID")] = "RECIPIENT",
-    lang: output.LanguageOption = "en",
+    lang: output.LanguageOption = "",
     config: output.ConfigOption = None,
     json: Annotated[bool, typer.Option("--json", help="Tell findings as lines of JSON, on stderr.")] = False,
 ) -> None:

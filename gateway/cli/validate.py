@@ -44,7 +44,7 @@ def validate(
         bool, typer.Option("--explain", help="Say what usually brings a fault about, and what to do about it.")
     ] = False,
     whole: Annotated[bool, typer.Option("--whole", help="Show whole messages, not only what is near a fault.")] = False,
-    lang: output.LanguageOption = "en",
+    lang: output.LanguageOption = "",
     config: output.ConfigOption = None,
     json: output.JsonOption = False,
     html: Annotated[

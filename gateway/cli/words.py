@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from gateway.languages import CHINESE, choose_language
 from gateway.signs import shown
@@ -145,7 +145,197 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "now_released": ("{count} payloads are decided now.", "{count} 个报文包将继续处理。"),
     "now_moved": ("Counters of document numbers were moved on by {count}.", "单证号计数器已前移 {count}。"),
     "nothing_held": ("Nothing is held.", "没有待人工处理的内容。"),
+    # partner
+    "yes": ("yes", "是"),
+    "no": ("no", "否"),
+    "agreement": ("agreement", "协议"),
+    "credential": ("credential", "凭证"),
+    "person": ("person", "人员"),
+    "valid": ("valid", "有效"),
+    "future": ("not valid yet", "尚未生效"),
+    "expired": ("expired", "已过期"),
+    "revoked": ("revoked", "已吊销"),
+    "checking": ("Checking", "正在检查"),
+    "importing": ("Importing", "正在导入"),
+    "no_partners_in": ("{file}: holds no partners", "{file}：其中没有合作方"),
+    "no_partners": ("No partners.", "没有合作方。"),
+    "of_each": (
+        "{partners}, {agreements}, {credentials}, {persons}",
+        "{partners}，{agreements}，{credentials}，{persons}",
+    ),
+    "imported": ("{counts}.", "已导入：{counts}。"),
+    "all_good": ("{counts}: all good; nothing was imported.", "{counts}：全部正确，未导入任何内容。"),
+    "import_refused": ("faults: {count}; nothing was imported.", "错误 {count} 处，未导入任何内容。"),
+    "exported": ("{counts} exported.", "已导出 {counts}。"),
+    "now_disabled": (
+        "{id} may do nothing any more; a running gateway knows within a second.",
+        "{id} 已停用，运行中的网关一秒内生效。",
+    ),
+    "now_enabled": (
+        "{id} may do again what it may; a running gateway knows within a second.",
+        "{id} 已恢复使用，运行中的网关一秒内生效。",
+    ),
+    "now_removed": ("{id} is removed.", "{id} 已删除。"),
+    # credential
+    "no_credentials": ("No credentials.", "没有凭证。"),
+    "key_ends": (
+        "{id} ends at {at}, or before if it had an end.",
+        "{id} 于 {at} 失效；原定期限更早的，以原定期限为准。",
+    ),
+    "now_revoked": (
+        "{id} of {partner} is revoked; a running gateway knows within a second.",
+        "{partner} 的 {id} 已吊销，运行中的网关一秒内生效。",
+    ),
+    "key_made": (
+        "{id} of {partner}; the key is not kept, and cannot be told again.",
+        "{partner} 的 {id}；密钥不予保存，此后无法再次显示。",
+    ),
+    # task, risk, deadline, subject, subscription, ledger, reports, evidence, sample, catalogue, config, person
+    "no_tasks": ("No tasks wait.", "没有待办事项。"),
+    "no_records": ("No records.", "没有风险记录。"),
+    "no_deadlines": ("No dead deadlines.", "没有未能处理的期限。"),
+    "deadline_revived": ("Deadline {id} will be decided.", "期限 {id} 将重新处理。"),
+    "nothing_registered": ("Nothing is registered.", "没有登记内容。"),
+    "no_subscriptions": ("No subscriptions.", "没有订阅。"),
+    "push": ("push", "推送"),
+    "fetch": ("fetch", "自取"),
+    "ended": ("ended", "已终止"),
+    "served": ("served", "有效"),
+    "all": ("all", "全部"),
+    "no_accounts": ("No accounts.", "没有账户。"),
+    "no_entries": ("No entries.", "没有记录。"),
+    "no_reports_made": ("No reports were made.", "尚未生成报表。"),
+    "no_reports": ("No reports.", "没有报表。"),
+    "sum": ("total", "合计"),
+    "nothing": ("Nothing.", "没有内容。"),
+    "corrections": ("Corrections of earlier reports:", "对以前报表的更正："),
+    "from_to": ("{first} to {last}", "{first} 至 {last}"),
+    "no_evidence": ("No evidence.", "没有证据。"),
+    "nothing_drawn": ("Nothing was drawn.", "没有抽取记录。"),
+    "redrawn": ("{count} draws repeated, {wrong} came out otherwise", "已复核抽取 {count} 次，结果不符 {wrong} 次"),
+    "redrawn_one": ("{count} draw repeated, {wrong} came out otherwise", "已复核抽取 {count} 次，结果不符 {wrong} 次"),
+    "no_files": ("No files.", "没有文件。"),
+    "in_folders": ("In the folders: {digest}", "文件夹中：{digest}"),
+    "in_force": (
+        "In force when this node was last started or asked: {digest}",
+        "本节点最近一次启动或重读时生效：{digest}",
+    ),
+    "none_in_force": ("In force when this node was last started or asked: none", "本节点最近一次启动或重读时生效：无"),
+    "catalogue_good": ("The catalogue {digest} is good.", "目录 {digest} 检查通过。"),
+    "catalogue_asked": (
+        "The gateways were asked to put {digest} in force; the log of each says whether it did.",
+        "已要求各网关启用 {digest}，是否启用见各网关日志。",
+    ),
+    "config_good": ("The configuration is good.", "配置检查通过。"),
+    "log_named": ("The receipt log goes by the name {origin}.", "回执日志名称为 {origin}。"),
+    "break_open": (
+        "The store was set back, and {count} break of the log not reconciled: see `gateway store reconcile`.",
+        "数据曾回退，日志有 {count} 处断点尚未处理，请用 `gateway store reconcile`。",
+    ),
+    "breaks_open": (
+        "The store was set back, and {count} breaks of the log not reconciled: see `gateway store reconcile`.",
+        "数据曾回退，日志有 {count} 处断点尚未处理，请用 `gateway store reconcile`。",
+    ),
+    "no_persons": ("No persons.", "没有人员。"),
+    "no_roles": ("No roles.", "没有角色。"),
+    "active": ("active", "启用"),
+    "inactive": ("inactive", "停用"),
+    "role_held": ("held", "任职中"),
+    "not_held_now": ("not held", "未任职"),
+    "alone": ("alone", "不得兼任"),
 }
+
+_HEADINGS: Mapping[str, str] = {
+    "id": "编号",
+    "name": "名称",
+    "roles": "角色",
+    "identifiers": "标识号",
+    "office": "机构",
+    "active": "启用",
+    "grade": "信用等级",
+    "classes": "监管类别",
+    "acts for": "代理",
+    "person": "人员",
+    "kind": "种类",
+    "use": "用途",
+    "label": "说明",
+    "scopes": "权限",
+    "from": "起",
+    "until": "止",
+    "is": "状态",
+    "act": "办理事项",
+    "state": "状态",
+    "asked": "提出时间",
+    "due": "期限",
+    "found": "发现时间",
+    "point": "风险点",
+    "status": "状态",
+    "stopped": "已拦截",
+    "case": "业务",
+    "found true": "属实",
+    "intercepted": "已拦截",
+    "rate": "拦截率",
+    "was over": "到期时间",
+    "version": "版本",
+    "by": "登记方",
+    "attributes": "内容",
+    "feed": "信息流",
+    "keys": "号码",
+    "handing": "取得方式",
+    "since": "起",
+    "holder": "持有人",
+    "granted": "核准",
+    "reserved": "预留",
+    "used": "已用",
+    "available": "可用",
+    "unit": "单位",
+    "entry": "记录",
+    "amount": "数量",
+    "at": "时间",
+    "period": "期间",
+    "made": "生成时间",
+    "last fact": "末条事实",
+    "total": "合计",
+    "corrections": "更正",
+    "report": "报表",
+    "title": "标题",
+    "value": "值",
+    "media type": "媒体类型",
+    "size": "大小",
+    "device": "设备",
+    "taken": "采集时间",
+    "received": "收到时间",
+    "stratum": "层",
+    "number": "序号",
+    "item": "对象",
+    "chosen": "抽中",
+    "reason": "原因",
+    "chosen before": "此前抽中",
+    "fraction": "随机数",
+    "what is wrong": "问题",
+    "file": "文件",
+    "origin": "来源",
+    "sha256": "摘要",
+    "list": "清单",
+    "standing": "状态",
+    "role": "角色",
+    "zh": "中文",
+    "acts": "办理事项",
+    "partner": "合作方",
+    "media_type": "媒体类型",
+    "taken_at": "采集时间",
+    "received_at": "收到时间",
+    "test": "测试",
+    "draws": "使用次数",
+    "closed": "已关闭",
+    "valid_from": "生效",
+    "valid_until": "失效",
+    "draws_max": "最多使用次数",
+    "tolerance_percent": "允差百分比",
+    "tolerance_of": "允差基准",
+    "places": "使用地点",
+}
+"""Headings of tables in Chinese, by their English."""
 
 
 def word(name: str, language: str, **values: object) -> str:
@@ -153,6 +343,11 @@ def word(name: str, language: str, **values: object) -> str:
     return _WORDS[name][choose_language(language) == CHINESE].format(
         **{key: shown(value) for key, value in values.items()}
     )
+
+
+def headings(names: Sequence[str], language: str) -> list[str]:
+    """Headings of a table in `language`; a name that is data, such as a measure's, stays as it is."""
+    return [_HEADINGS.get(name, name) if choose_language(language) == CHINESE else name for name in names]
 
 
 def state(name: str, language: str) -> str:

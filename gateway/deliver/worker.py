@@ -62,7 +62,7 @@ class DeliveryWorker:
         self._draw = draw
         self._on_recorded = on_recorded
         self._backoff = Backoff(settings.first_delay, settings.longest_delay)
-        self._directory = Directory(store)
+        self._directory = Directory(store, now=clock)
         self._lease = timedelta(seconds=settings.lease_seconds)
         self._share = settings.share
         self._under_way = Counter[str]()

@@ -10,7 +10,7 @@ import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TypeVar, cast
 
 from gateway.errors import NotFound
@@ -36,6 +36,8 @@ CACHED = 20_000
 VERSION_AGE = 0.5
 """Seconds after which the registry's version is looked at again, and a change is seen at the latest."""
 
+_ALWAYS = datetime.min.replace(tzinfo=UTC)
+
 _Subject = tuple[str, Hashable]
 """What an answer is about: a partner's id, a name, or a role, each with its kind."""
 
@@ -53,8 +55,19 @@ class _Answer:
 class Directory:
     """A read-through cache over the registry, by partner and version."""
 
-    def __init__(self, store: Registry, *, kept: int = CACHED, clock: Callable[[], float] = time.monotonic) -> None:
-        """`kept` answers are kept, those that were asked for last; `clock` gives seconds that only rise."""
+    def __init__(
+        self,
+        store: Registry,
+        *,
+        kept: int = CACHED,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """`kept` answers are kept, those that were asked for last; `clock` gives seconds that only rise.
+
+        `now` is the moment at which agreements must be in force.
+        """
+        self._now = now
         self._store = store
         self._kept = kept
         self._clock = clock
@@ -91,9 +104,16 @@ class Directory:
             lambda found: [("role", role), *(("partner", one.id) for one in found)],
         )
 
-    async def agreements(self, partner_id: str, direction: Direction) -> Sequence[Agreement]:
-        """A partner's agreements in one direction."""
-        return [a for a in await self._agreements(partner_id) if a.direction is direction]
+    async def agreements(
+        self, partner_id: str, direction: Direction, at: datetime | None = None
+    ) -> Sequence[Agreement]:
+        """A partner's agreements in one direction that are in force at a moment, now where none is given.
+
+        Where two overlap, the one that came into force last comes first: it is the next version.
+        """
+        moment = at or self._now()
+        found = [a for a in await self._agreements(partner_id) if a.direction is direction and a.is_valid(moment)]
+        return sorted(found, key=lambda a: a.valid_from or _ALWAYS, reverse=True)
 
     async def wanted(self, partner_id: str, document_type: str) -> Agreement | None:
         """The agreement under which a partner gets `document_type`: one that names it, else one that takes all."""
@@ -102,7 +122,7 @@ class Directory:
         return named or next((a for a in outbound if a.document == "*"), None)
 
     async def agreement(self, partner_id: str, agreement_id: str) -> Agreement | None:
-        """One agreement of a partner; None where it is gone."""
+        """One agreement of a partner, in force or not: what was made under it still goes; None where it is gone."""
         return next((a for a in await self._agreements(partner_id) if a.id == agreement_id), None)
 
     async def person(self, person_id: str) -> Person | None:

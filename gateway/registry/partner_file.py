@@ -27,13 +27,12 @@
     label = "inbox"                      # as agreements name it
     reference = "file:/run/secrets/acme" # or env: and a variable; the secret itself stands in no partner file
 
-In JSON Lines each line is one partner with the same names.
+In JSON Lines each line is one partner with the same names, in JSON they are an array, and in CSV the names are headings
+(`partner_rows`).
 """
 
 from __future__ import annotations
 
-import json
-import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -60,7 +59,9 @@ from gateway.check import acts, tables
 from gateway.errors import ConfigurationInvalid
 from gateway.receipt import advice
 from gateway.registry.credential_entry import ID, CredentialEntry, Entry, KeyEntry
-from gateway.registry.person_entry import Language, PersonEntry, judge_roles
+from gateway.registry.numbers import judge_number
+from gateway.registry.partner_rows import Fault, Row, form_of, read_rows
+from gateway.registry.person_entry import Language, Moment, PersonEntry, judge_roles
 from gateway.spelling import near
 from gateway.translate import statistics_csv, table
 
@@ -161,6 +162,13 @@ class IdentifierEntry(Entry):
     scheme: str = Field(min_length=1, description="unb, isa, ciq-org, ciq-registration, customs-office, uscc, ...")
     value: str = Field(min_length=1, description="The identifier itself")
 
+    @model_validator(mode="after")
+    def _checked(self) -> IdentifierEntry:
+        """That its check digit holds, where its scheme has one."""
+        if fault := judge_number(self.scheme, self.value):
+            raise ValueError(fault)
+        return self
+
 
 class AgreementEntry(Entry):
     """What the partner may send (`in`) or gets (`out`), and how."""
@@ -206,12 +214,17 @@ class AgreementEntry(Entry):
     via: str = Field(
         "", pattern=f"{ID}|^$", description="Id of the partner whose system carries it, by an agreement of its own"
     )
+    version: str = Field("", max_length=40, description="What the parties call this version of it")
+    valid_from: Moment = Field(None, description="When it comes into force; with offset")
+    valid_until: Moment = Field(None, description="When it ends, and what was made by then still goes; with offset")
     attempts: int = Field(12, gt=0, le=1000, description="How often a delivery is tried")
     attempt_timeout: float = Field(30.0, ge=0.1, le=600, description="Seconds one attempt may take")
 
     @model_validator(mode="after")
     def _fitting(self, info: ValidationInfo) -> AgreementEntry:
         """That what is named one by one also fits together."""
+        if self.valid_from is not None and self.valid_until is not None and self.valid_from >= self.valid_until:
+            raise ValueError("it ends before it begins")
         if self.format != _ANY and not self._format_fits(Known.of(info).catalogue):
             raise ValueError(
                 f"no {self.document} can be exchanged as {self.format}; `gateway mapping list` says what can"
@@ -356,83 +369,79 @@ def read(path: Path, known: Known) -> Iterator[tuple[PartnerEntry, int]]:
     `known` is what agreements may name.
 
     ConfigurationInvalid names the line (or the partner) and every fault of the first bad one, and says where
-    two of the file have one name.
+    two of the file have one name. `importing.check` tells the faults of all.
     """
-    taken = _Taken()
+    taken = Taken()
     found = False
-    for entry, size, place in _lines(path, known) if path.suffix in (".jsonl", ".ndjson") else _tables(path, known):
-        taken.add(entry, place)
-        found = True
-        yield entry, size
+    with path.open("rb") as file:
+        for row in read_rows(file, str(path), form_of(path.name)):
+            found = True
+            entry, faults = judge(row, known)
+            if entry is not None:
+                faults = list(taken.add(entry, row.place))
+            if entry is None or faults:
+                told = "; ".join(f"{one.field}: {one.text}" if one.field else one.text for one in faults)
+                raise ConfigurationInvalid(f"{row.place}: {told}")
+            yield entry, row.size
     if not found:
         raise ConfigurationInvalid(f"{path}: holds no partners")
 
 
-class _Taken:
+class Taken:
     """The names that a file has used so far: a second use would silently replace the first."""
 
     def __init__(self) -> None:
         self._owners: defaultdict[str, dict[str, str]] = defaultdict(dict)
 
-    def add(self, entry: PartnerEntry, place: str) -> None:
-        """Take the names of `entry`; ConfigurationInvalid where one is taken."""
-        self._take("partner", entry.id, entry.id, place)
+    @property
+    def partners(self) -> Mapping[str, str]:
+        """The partners of the file, by id."""
+        return self._owners["partner"]
+
+    def add(self, entry: PartnerEntry, place: str) -> Iterator[Fault]:
+        """Take the names of `entry`; a fault for each that is taken already."""
+        yield from self._take("partner", entry.id, entry.id, place)
+        defaults: set[str] = set()
         for agreement, named in zip(entry.model_agreements(), entry.agreements, strict=True):
             # What an agreement is called by default holds its partner's id, so it need only be kept within the partner.
-            self._take("agreement" if named.id else f"agreement of {entry.id}", agreement.id, entry.id, place)
-        self._owners.pop(f"agreement of {entry.id}", None)
+            if named.id:
+                yield from self._take("agreement", agreement.id, entry.id, place)
+            elif agreement.id in defaults:
+                yield Fault(place, entry.id, "", f"agreement of {entry.id} {agreement.id} is there twice")
+            defaults.add(agreement.id)
         for person in entry.persons:
-            self._take("person", person.id, entry.id, place)
+            yield from self._take("person", person.id, entry.id, place)
         given: tuple[KeyEntry | CredentialEntry, ...] = (*entry.keys, *entry.credentials)
         for credential, written in zip(entry.model_credentials(), given, strict=True):
             if credential.use is model.CredentialUse.IN:
-                self._take("key with the hash", credential.hash, entry.id, place)
+                yield from self._take("key with the hash", credential.hash, entry.id, place)
             # What one that is shown is called by default holds its hash, so that need not be kept twice.
             if written.id or credential.use is not model.CredentialUse.IN:
-                self._take("key", credential.id, entry.id, place)
+                yield from self._take("key", credential.id, entry.id, place)
 
-    def _take(self, kind: str, name: str, owner: str, place: str) -> None:
+    def _take(self, kind: str, name: str, owner: str, place: str) -> Iterator[Fault]:
         owners = self._owners[kind]
         if name in owners:
             by = f", first with partner {owners[name]}" if owners[name] != owner else ""
-            raise ConfigurationInvalid(f"{place}: {kind} {name} is there twice{by}")
+            yield Fault(place, owner, "", f"{kind} {name} is there twice{by}")
+            return
         owners[name] = owner
 
 
-def _tables(path: Path, known: Known) -> Iterator[tuple[PartnerEntry, int, str]]:
+def judge(row: Row, known: Known) -> tuple[PartnerEntry | None, list[Fault]]:
+    """The partner of a row, or every fault that keeps it from being one."""
+    if row.unreadable:
+        return None, [Fault(row.place, "", "", row.unreadable)]
     try:
-        values = tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationInvalid(f"{path}: {error}") from error
-    partners = values.pop("partners", [])
-    if not isinstance(partners, list) or values:
-        raise ConfigurationInvalid(f"{path}: a partner file holds [[partners]] and nothing else")
-    for position, value in enumerate(partners, 1):
-        name = value.get("id", position) if isinstance(value, dict) else position
-        place = f"{path}: partner {name}"
-        yield _entry(value, place, known), 0, place
-
-
-def _lines(path: Path, known: Known) -> Iterator[tuple[PartnerEntry, int, str]]:
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                value = json.loads(line)
-            except ValueError as error:
-                raise ConfigurationInvalid(f"{path}: line {number}: {error}") from error
-            place = f"{path}: line {number}"
-            yield _entry(value, place, known), len(line), place
-
-
-def _entry(value: object, place: str, known: Known) -> PartnerEntry:
-    try:
-        return PartnerEntry.model_validate(value, context=known)
+        return PartnerEntry.model_validate(row.value, context=known), []
     except ValidationError as error:
         # The faulty input is not repeated: it may be a key.
-        faults = "; ".join(
-            f"{'.'.join(str(p) for p in e['loc'])}: {e['msg'].removeprefix('Value error, ')}"
-            for e in error.errors(include_input=False)
-        )
-        raise ConfigurationInvalid(f"{place}: {faults}") from error
+        return None, [
+            Fault(
+                row.place,
+                row.partner,
+                ".".join(str(part) for part in one["loc"]),
+                one["msg"].removeprefix("Value error, "),
+            )
+            for one in error.errors(include_input=False)
+        ]

@@ -704,6 +704,18 @@ class RegistryChanges:
 
 
 @dataclass(frozen=True, slots=True)
+class PartnersWanted:
+    """Which partners are asked for; empty fields ask for any."""
+
+    role: str = ""
+    grade: str = ""
+    active: bool | None = None
+
+
+ANY_PARTNERS = PartnersWanted()
+
+
+@dataclass(frozen=True, slots=True)
 class Viewer:
     """Who looks: what is another's is not there for it, by the same query that does not find what is not there at all."""
 

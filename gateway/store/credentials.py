@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, select, text, tup
 
 from gateway.decide.names import Name
 from gateway.errors import GatewayError, NotFound
-from gateway.model import Credential, CredentialKind, CredentialUse
+from gateway.model import OPERATOR, Changer, Credential, CredentialKind, CredentialUse
 from gateway.store import registry_audit, tables
 from gateway.store.batch import Batch
 from gateway.store.counters import REGISTRY
@@ -31,7 +32,7 @@ def _same(entries: Sequence[Credential]) -> ColumnElement[bool]:
     return _columns.id.in_(union_all(of_these, select(_columns.id).where(_SHOWN, among(_columns.hash, shown))))
 
 
-def _secret(one: Any) -> tuple[str, str, str]:
+def secret_of(one: Any) -> tuple[str, str, str]:
     """What tells secrets apart, of a credential or its row: one that is shown is one credential; what signs or encrypts may be several partners'."""
     return one.hash, one.use, "" if one.use == CredentialUse.IN else one.id
 
@@ -50,10 +51,10 @@ def replace(batch: Batch, entries: Sequence[Credential]) -> None:
         return
     by_secret: dict[tuple[str, str, str], Credential] = {}
     for entry in {entry.id: entry for entry in entries}.values():
-        by_secret[_secret(entry)] = entry
+        by_secret[secret_of(entry)] = entry
     query = select(_columns.id, _columns.hash, _columns.use, _columns.revoked_at).where(_same(entries))
     ended = batch.connection.execute(query.where(_columns.revoked_at.is_not(None), _columns.hash != ""))
-    revoked = {_secret(row): from_time(row.revoked_at) for row in ended}
+    revoked = {secret_of(row): from_time(row.revoked_at) for row in ended}
     # One that comes again under its id has a new secret: the old hash must not open anything.
     batch.connection.execute(delete(tables.credentials).where(_same(entries)))
     for secret, entry in by_secret.items():
@@ -86,6 +87,7 @@ class Revocation:
 
     id: str
     at: datetime
+    by: Changer = OPERATOR
 
 
 def revocation_names(_order: Revocation) -> Iterable[Name]:
@@ -109,7 +111,7 @@ def revoke(batch: Batch, orders: Sequence[Revocation]) -> Sequence[GatewayError 
         answers.append(None)
     for order in orders:
         if (ended := by_id(batch.connection, order.id)) is not None:
-            batch.tell(registry_audit.entry_of_revocation(ended, order.at))
+            batch.tell(registry_audit.entry_of_revocation(ended, order.at, order.by))
     for id_, row in found.items():
         batch.connection.execute(update(tables.credentials).where(_columns.id == id_).values(revoked_at=ends[id_]))
         batch.insert(tables.registry_changes, (row.partner_id, batch.next_number(REGISTRY)), "replace")
@@ -128,10 +130,19 @@ def by_id(connection: Connection, id_: str) -> Credential | None:
     return None if row is None else _credential_from(row)
 
 
-def of_partner(connection: Connection, partner_id: str) -> list[Credential]:
-    """All credentials of a partner by id, those too that are over."""
-    query = select(tables.credentials).where(_columns.partner_id == partner_id).order_by(_columns.id)
-    return [_credential_from(row) for row in connection.execute(query)]
+def by_ids(connection: Connection, ids: Collection[str]) -> dict[str, Credential]:
+    """Credentials by id; those that are not there are left out."""
+    rows = connection.execute(select(tables.credentials).where(among(_columns.id, ids)))
+    return {row.id: _credential_from(row) for row in rows}
+
+
+def of_partners(connection: Connection, partner_ids: Collection[str]) -> dict[str, list[Credential]]:
+    """All credentials of some partners, each partner's by id, those too that are over."""
+    found: dict[str, list[Credential]] = defaultdict(list)
+    query = select(tables.credentials).where(among(_columns.partner_id, partner_ids))
+    for row in connection.execute(query.order_by(_columns.partner_id, _columns.id)):
+        found[row.partner_id].append(_credential_from(row))
+    return found
 
 
 def ending(connection: Connection, after: datetime, until: datetime, limit: int, from_id: str = "") -> list[Credential]:

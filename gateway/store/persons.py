@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -41,10 +42,13 @@ def by_id(connection: Connection, ids: Collection[str]) -> dict[str, Person]:
     return {row.id: _person_from(row) for row in rows}
 
 
-def of_partner(connection: Connection, partner_id: str) -> list[Person]:
-    """All persons of a partner by id, those too that are not active."""
-    query = select(tables.persons).where(_persons.partner_id == partner_id).order_by(_persons.id)
-    return [_person_from(row) for row in connection.execute(query)]
+def of_partners(connection: Connection, partner_ids: Collection[str]) -> dict[str, list[Person]]:
+    """All persons of some partners, each partner's by id, those too that are not active."""
+    found: dict[str, list[Person]] = defaultdict(list)
+    query = select(tables.persons).where(among(_persons.partner_id, partner_ids))
+    for row in connection.execute(query.order_by(_persons.partner_id, _persons.id)):
+        found[row.partner_id].append(_person_from(row))
+    return found
 
 
 def _person_from(row: Row[Any]) -> Person:

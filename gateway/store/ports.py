@@ -14,9 +14,11 @@ from typing import Protocol
 
 from gateway.decide.facts import Facts, FiguresIn, Query
 from gateway.model import (
+    OPERATOR,
     Account,
     Agreement,
     Case,
+    Changer,
     Credential,
     Deadline,
     Delivery,
@@ -38,6 +40,7 @@ from gateway.model import (
 )
 from gateway.receipt.stored import StoredLog
 from gateway.store.contract import (
+    ANY_PARTNERS,
     ANYONE,
     LONGEST_PAGE,
     ORPHAN_SECONDS,
@@ -60,6 +63,7 @@ from gateway.store.contract import (
     MessageRecord,
     NewReceipt,
     Outcome,
+    PartnersWanted,
     PayloadLine,
     PayloadView,
     Pressure,
@@ -497,9 +501,50 @@ class Registry(Protocol):
     """Partners, agreements and credentials."""
 
     async def import_partners(
-        self, partners: Iterable[Partner], agreements: Iterable[Agreement], credentials: Iterable[Credential]
+        self,
+        partners: Iterable[Partner],
+        agreements: Iterable[Agreement],
+        credentials: Iterable[Credential],
+        by: Changer = OPERATOR,
     ) -> tuple[int, int, int]:
-        """Add or replace in bulk; how many partners, agreements and credentials. What was revoked stays so."""
+        """Add or replace in bulk; how many partners, agreements and credentials. What was revoked stays so.
+
+        What is in the registry already as it is given changes nothing, and the audit says nothing of it.
+        """
+
+    async def remove_partner(self, partner_id: str, by: Changer = OPERATOR) -> None:
+        """Take a partner out, with its agreements and persons, and end its credentials, which stay known.
+
+        NotFound where there is none. RegistryRefused where it has sent or got anything, or takes part in a case: its id is in what
+        is kept, and nobody else may come to it.
+        """
+
+    async def remove_agreement(self, agreement_id: str, by: Changer = OPERATOR) -> None:
+        """Take an agreement out; NotFound where there is none. A delivery that was made under it is dead at its next attempt."""
+
+    async def agreement(self, agreement_id: str) -> Agreement:
+        """One agreement; NotFound where there is none."""
+
+    async def agreements_by_id(self, agreement_ids: Iterable[str]) -> Mapping[str, Agreement]:
+        """Several agreements by id; those that are not there are left out."""
+
+    async def credentials_by_id(self, credential_ids: Iterable[str]) -> Mapping[str, Credential]:
+        """Several credentials by id; those that are not there are left out."""
+
+    async def credentials_of(self, partner_ids: Iterable[str]) -> Mapping[str, Sequence[Credential]]:
+        """All credentials of several partners, by partner."""
+
+    async def persons_of_partners(self, partner_ids: Iterable[str]) -> Mapping[str, Sequence[Person]]:
+        """All persons of several partners, by partner."""
+
+    async def partners_by_id(self, partner_ids: Iterable[str]) -> Mapping[str, Partner]:
+        """Several partners by id; those that are not there are left out."""
+
+    async def partners_by_identifiers(self, identifiers: Iterable[Identifier]) -> Mapping[Identifier, Partner]:
+        """Who goes by each of several names; those that nobody goes by are left out."""
+
+    async def ids_beginning(self, noun: str, beginning: str, limit: int) -> Sequence[str]:
+        """Ids of a noun (`partners`, `agreements`, `credentials`, `persons`) that begin so, at most `limit` of them; one that is all of `beginning`, alone."""
 
     async def partner(self, partner_id: str) -> Partner:
         """NotFound where there is none."""
@@ -507,8 +552,8 @@ class Registry(Protocol):
     async def partner_by(self, identifier: Identifier) -> Partner | None:
         """The partner that goes by `identifier`."""
 
-    async def partners(self, after: str, limit: int) -> Sequence[Partner]:
-        """Partners by id, for a cursor."""
+    async def partners(self, after: str, limit: int, wanted: PartnersWanted = ANY_PARTNERS) -> Sequence[Partner]:
+        """Partners that are asked for, by id, for a cursor."""
 
     async def partners_with_role(self, role: str) -> Sequence[Partner]:
         """Active partners that have `role` (few: customs, ports, bureaus)."""
@@ -539,7 +584,7 @@ class Registry(Protocol):
         `after` may be the end of the one with the id `from_id`: those that come behind it are given then.
         """
 
-    async def revoke_credential(self, credential_id: str, at: datetime) -> None:
+    async def revoke_credential(self, credential_id: str, at: datetime, by: Changer = OPERATOR) -> None:
         """End a credential from `at` on, or from an earlier end that was set before; NotFound where there is none."""
 
     async def registry_version(self) -> int:
@@ -548,8 +593,8 @@ class Registry(Protocol):
     async def registry_changes(self, since: int) -> RegistryChanges:
         """What has changed in the registry after a version; whoever remembers partners forgets these, and no others."""
 
-    async def import_persons(self, persons: Iterable[Person]) -> int:
-        """Add or replace in bulk; how many persons."""
+    async def import_persons(self, persons: Iterable[Person], by: Changer = OPERATOR) -> int:
+        """Add or replace in bulk, as `import_partners` does; how many persons."""
 
     async def person(self, person_id: str) -> Person:
         """One person; NotFound where there is none."""

@@ -7,19 +7,21 @@ its own, so that memory stays flat and the writers' lock is never held for long.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, delete, select
+from sqlalchemy import Connection, Row, delete, select, text
 
 from gateway.decide.names import Name
 from gateway.errors import GatewayError
 from gateway.model import (
+    OPERATOR,
     Acknowledge,
     Agreement,
+    Changer,
     Credential,
     Direction,
     Identifier,
@@ -31,9 +33,9 @@ from gateway.model import (
 )
 from gateway.store import credentials, persons, registry_audit, tables
 from gateway.store.batch import Batch
-from gateway.store.contract import RegistryChanges
+from gateway.store.contract import ANY_PARTNERS, PartnersWanted, RegistryChanges
 from gateway.store.counters import REGISTRY
-from gateway.store.sql import among, from_json, matching, to_json
+from gateway.store.sql import among, from_json, matching, maybe_from_time, maybe_to_time, to_json
 
 CHUNK = 1000
 """Partners, agreements or credentials in one transaction of an import."""
@@ -48,6 +50,8 @@ _partners, _identifiers, _roles = tables.partners.c, tables.partner_identifiers.
 _agreements, _changes = tables.agreements.c, tables.registry_changes.c
 T = TypeVar("T")
 Entry = registry_audit.Entry
+_GRADED, _INACTIVE = text("credit_grade <> ''"), text("NOT active")
+"""As the indexes have it, so that both engines see that they serve."""
 
 
 def chunks(entries: Iterable[T]) -> Iterator[list[T]]:
@@ -57,19 +61,33 @@ def chunks(entries: Iterable[T]) -> Iterator[list[T]]:
         yield chunk
 
 
-def import_names(_entries: Sequence[Entry]) -> Iterable[Name]:
+@dataclass(frozen=True, slots=True)
+class Import:
+    """What is added or replaced in one transaction, and by whom."""
+
+    entries: Sequence[Entry]
+    by: Changer = OPERATOR
+
+
+def import_names(_import: Import) -> Iterable[Name]:
     """What an import touches: the registry as a whole, since its version counts every import."""
     yield ("counter", REGISTRY)
 
 
-def import_entries(batch: Batch, imports: Sequence[Sequence[Entry]]) -> Sequence[GatewayError | None]:
-    """Add or replace partners, agreements, credentials and persons; what comes later in an import wins."""
-    number = batch.next_number(REGISTRY)
-    for entries in imports:
+def import_entries(batch: Batch, imports: Sequence[Import]) -> Sequence[GatewayError | None]:
+    """Add or replace partners, agreements, credentials and persons; what comes later in an import wins.
+
+    What is there already as it is given is left alone: the registry's version, and the audit, tell changes.
+    """
+    for one in imports:
+        before = _read_present(batch.connection, one.entries)
+        entries = [entry for entry in _last_of_each(one.entries) if not _is_present(entry, before)]
+        if not entries:
+            continue
+        number = batch.next_number(REGISTRY)
         for partner_id in _owners(batch.connection, entries):
             batch.insert(tables.registry_changes, (partner_id, number), "replace")
-        before = partners_by_id(batch.connection, [entry.id for entry in entries if isinstance(entry, Partner)])
-        for told in registry_audit.entries_of_import(batch.connection, entries, before, number, datetime.now(UTC)):
+        for told in registry_audit.entries_of_import(entries, before, number, datetime.now(UTC), one.by):
             batch.tell(told)
         _import_partners(batch, [entry for entry in entries if isinstance(entry, Partner)])
         for entry in entries:
@@ -80,6 +98,38 @@ def import_entries(batch: Batch, imports: Sequence[Sequence[Entry]]) -> Sequence
         credentials.replace(batch, [entry for entry in entries if isinstance(entry, Credential)])
         batch.flush()
     return [None] * len(imports)
+
+
+def _last_of_each(entries: Sequence[Entry]) -> list[Entry]:
+    """Of entries with one id, or one secret, the last."""
+    by_id = {(type(entry), entry.id): entry for entry in entries}
+    secrets = {credentials.secret_of(one): one.id for one in by_id.values() if isinstance(one, Credential)}
+    return [
+        entry
+        for entry in by_id.values()
+        if not isinstance(entry, Credential) or secrets[credentials.secret_of(entry)] == entry.id
+    ]
+
+
+def _read_present(connection: Connection, entries: Sequence[Entry]) -> registry_audit.Present:
+    """What the registry holds under the ids of `entries`."""
+    ids: dict[type[Entry], list[str]] = defaultdict(list)
+    for entry in entries:
+        ids[type(entry)].append(entry.id)
+    found: dict[tuple[type[Entry], str], Entry] = {}
+    for kind, read in _READERS.items():
+        if ids[kind]:
+            found |= {(kind, id_): entry for id_, entry in read(connection, ids[kind]).items()}
+    return found
+
+
+def _is_present(entry: Entry, present: registry_audit.Present) -> bool:
+    """Whether the registry holds the entry as it is given; a credential that was ended stays so, whatever is given."""
+    held = present.get((type(entry), entry.id))
+    if isinstance(entry, Credential) and isinstance(held, Credential):
+        ends = [end for end in (entry.revoked_at, held.revoked_at) if end is not None]
+        return replace(entry, revoked_at=min(ends, default=None)) == held
+    return held == entry
 
 
 def _owners(connection: Connection, entries: Sequence[Entry]) -> set[str]:
@@ -180,9 +230,20 @@ def partners_by(connection: Connection, identifiers: Collection[Identifier]) -> 
     return {Identifier(row.scheme, row.value): _partner_from(row) for row in connection.execute(query)}
 
 
-def partners(connection: Connection, after: str, limit: int) -> list[Partner]:
-    """Partners with id > `after`, by id."""
-    query = select(tables.partners).where(_partners.id > after).order_by(_partners.id).limit(limit)
+def partners(connection: Connection, after: str, limit: int, wanted: PartnersWanted = ANY_PARTNERS) -> list[Partner]:
+    """Partners that are asked for with id > `after`, by id."""
+    query = select(tables.partners).where(_partners.id > after)
+    if wanted.role:
+        query = query.join(tables.partner_roles, _roles.partner_id == _partners.id)
+        # By the roles' own column, so that both engines walk that index.
+        query = query.where(_roles.role == wanted.role, _roles.partner_id > after).order_by(_roles.partner_id)
+    if wanted.grade:
+        query = query.where(_GRADED, _partners.credit_grade == wanted.grade)
+    if wanted.active is not None:
+        query = query.where(_partners.active if wanted.active else _INACTIVE)
+    if not wanted.role:
+        query = query.order_by(_partners.id)
+    query = query.limit(limit)
     return [_partner_from(row) for row in connection.execute(query)]
 
 
@@ -195,6 +256,28 @@ def partners_with_role(connection: Connection, role: str) -> list[Partner]:
         .order_by(_roles.partner_id)
     )
     return [_partner_from(row) for row in connection.execute(query)]
+
+
+def agreements_by_id(connection: Connection, ids: Collection[str]) -> dict[str, Agreement]:
+    """Agreements by id; those that are not there are left out."""
+    query = select(_agreements.id, _agreements.terms).where(among(_agreements.id, ids))
+    return {row.id: _agreement_from(row.terms) for row in connection.execute(query)}
+
+
+def ids_beginning(connection: Connection, noun: str, beginning: str, limit: int) -> list[str]:
+    """Ids of a table of the registry that begin so, at most `limit`; one that is all of `beginning` is alone."""
+    id_ = tables.metadata.tables[noun].c.id
+    if itself := connection.execute(select(id_).where(id_ == beginning)).scalar():
+        return [itself]
+    after = f"{beginning}\U0010ffff"
+    if connection.dialect.name == "postgresql":
+        # In the order of bytes, as the index for it has them; a database's own order may pass over hyphens.
+        query = select(id_).where(
+            id_.op("~>=~", is_comparison=True)(beginning), id_.op("~<~", is_comparison=True)(after)
+        )
+    else:
+        query = select(id_).where(id_ >= beginning, id_ < after)
+    return list(connection.execute(query.limit(limit)).scalars())
 
 
 def agreements_of(connection: Connection, partner_ids: Iterable[str]) -> dict[str, list[Agreement]]:
@@ -225,13 +308,28 @@ def _partner_from(row: Row[Any]) -> Partner:
     )
 
 
+_MOMENTS = ("valid_from", "valid_until")
+_TERMS = tuple(field.name for field in fields(Agreement))
+
+
 def _terms(agreement: Agreement) -> str:
-    return to_json(asdict(agreement))
+    terms = {name: getattr(agreement, name) for name in _TERMS}
+    return to_json(terms | {name: maybe_to_time(terms[name]) for name in _MOMENTS})
 
 
 def _agreement_from(terms: str) -> Agreement:
-    fields = from_json(terms)
-    fields["direction"] = Direction(fields["direction"])
-    fields["strictness"] = Strictness(fields["strictness"])
-    fields["acknowledge"] = Acknowledge(fields["acknowledge"])
-    return Agreement(**fields)
+    said = from_json(terms)
+    said["direction"] = Direction(said["direction"])
+    said["strictness"] = Strictness(said["strictness"])
+    said["acknowledge"] = Acknowledge(said["acknowledge"])
+    for name in _MOMENTS:
+        said[name] = maybe_from_time(said.get(name))
+    return Agreement(**said)
+
+
+_READERS: Mapping[type[Entry], Callable[[Connection, Collection[str]], Mapping[str, Entry]]] = {
+    Partner: partners_by_id,
+    Agreement: agreements_by_id,
+    Credential: credentials.by_ids,
+    Person: persons.by_id,
+}

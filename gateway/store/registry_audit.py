@@ -9,19 +9,14 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import datetime
 
-from sqlalchemy import Connection
-
-from gateway.model import Agreement, AuditEntry, Credential, Partner, Person
-from gateway.store import persons
+from gateway.model import Agreement, AuditEntry, Changer, Credential, HeldRole, Identifier, Partner, Person
 from gateway.store.sql import to_json
 
 ONE_BY_ONE = 50
 """Entries of one import that are told one by one: what a person types or looks through."""
-OPERATOR = "operator"
-"""Who changes the registry by the gateway's own command line."""
 
 Entry = Partner | Agreement | Credential | Person
 _KINDS: Mapping[type[Entry], str] = {
@@ -32,14 +27,14 @@ _KINDS: Mapping[type[Entry], str] = {
 }
 
 
+Present = Mapping[tuple[type[Entry], str], Entry]
+"""What the registry holds, by kind and id."""
+
+
 def entries_of_import(
-    connection: Connection,
-    imported: Sequence[Entry],
-    partners: Mapping[str, Partner],
-    number: int,
-    at: datetime,
+    imported: Sequence[Entry], present: Present, number: int, at: datetime, by: Changer
 ) -> Iterator[AuditEntry]:
-    """What is told of an import, read before it is written; `partners` are those there are by now, of those in it.
+    """What is told of an import; `present` is what there is by now under its ids, before it is written.
 
     `number` is the version of the registry that it makes.
     """
@@ -47,25 +42,28 @@ def entries_of_import(
         counts = Counter(_KINDS[type(one)] for one in imported)
         said = {f"{kind}s": str(count) for kind, count in sorted(counts.items())}
         digest = hashlib.sha256(to_json([_told(one) for one in imported]).encode()).hexdigest()
-        yield _entry("import", str(number), at, after={**said, "sha256": digest})
+        yield _entry("import", str(number), at, by, after={**said, "sha256": digest})
         return
-    known = persons.by_id(connection, [one.id for one in imported if isinstance(one, Person)])
     for one in imported:
-        before: Entry | None = partners.get(one.id) if isinstance(one, Partner) else None
-        if isinstance(one, Person):
-            before = known.get(one.id)
-        yield _entry(_KINDS[type(one)], one.id, at, before=_told(before) if before else {}, after=_told(one))
+        before = present.get((type(one), one.id))
+        yield _entry(_KINDS[type(one)], one.id, at, by, before=_told(before) if before else {}, after=_told(one))
 
 
-def entry_of_revocation(credential: Credential, at: datetime) -> AuditEntry:
+def entry_of_revocation(credential: Credential, at: datetime, by: Changer) -> AuditEntry:
     """What is told of a credential that is ended."""
-    return _entry("revoke", credential.id, at, before=_told(credential), after={"valid_until": at.isoformat()})
+    return _entry("revoke", credential.id, at, by, before=_told(credential), after={"valid_until": at.isoformat()})
+
+
+def entry_of_removal(removed: Partner | Agreement, at: datetime, by: Changer) -> AuditEntry:
+    """What is told of a partner or an agreement that is taken out."""
+    return _entry("remove", removed.id, at, by, before={"kind": _KINDS[type(removed)], **_told(removed)})
 
 
 def _entry(
     kind: str,
     subject: str,
     at: datetime,
+    by: Changer,
     *,
     before: Mapping[str, str] | None = None,
     after: Mapping[str, str] | None = None,
@@ -74,8 +72,8 @@ def _entry(
         at,
         f"registry.{kind}",
         "done",
-        partner_id="",
-        person_id=OPERATOR,
+        partner_id=by.partner_id,
+        person_id=by.person_id,
         role="",
         task_id="",
         case_id="",
@@ -94,17 +92,25 @@ _UNTOLD = frozenset({"hash", "material", "reference"})
 def _told(entry: Entry) -> dict[str, str]:
     """An entry as the audit says it: every field that has a value and is no secret, as text."""
     said: dict[str, str] = {}
-    for name, value in sorted(asdict(entry).items()):
-        if name != "id" and name not in _UNTOLD and value not in (None, "", (), [], {}, frozenset()):
-            said[name] = _text(value)
+    for name in _TOLD[type(entry)]:
+        value = getattr(entry, name)
+        if value or value == 0:  # a number or a flag always says something
+            said[name] = value if isinstance(value, str) else _text(value)
     return said
 
 
+_TOLD = {kind: sorted({field.name for field in fields(kind)} - _UNTOLD - {"id"}) for kind in _KINDS}
+
+
 def _text(value: object) -> str:
+    if isinstance(value, str | int | float):
+        return str(value)
     if isinstance(value, frozenset):
         return " ".join(sorted(map(_text, value)))
     if isinstance(value, tuple | list):
         return "; ".join(map(_text, value))
+    if isinstance(value, Identifier | HeldRole):
+        value = {field.name: getattr(value, field.name) for field in fields(value)}
     if isinstance(value, Mapping):
         return " ".join(f"{name}={_text(one)}" for name, one in sorted(value.items()) if one not in (None, ""))
     return value.isoformat() if isinstance(value, datetime) else str(value)

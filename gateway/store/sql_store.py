@@ -25,6 +25,7 @@ from gateway.store import (
     payloads,
     probe,
     registry,
+    registry_removal,
     sendings,
     staging,
 )
@@ -71,6 +72,7 @@ _HANDLERS: Mapping[Handler[Any, Any], Names[Any]] = {
     log_audit.mark: log_audit.mark_names,
     registry.import_entries: registry.import_names,
     credentials.revoke: credentials.revocation_names,
+    registry_removal.remove: registry_removal.removal_names,
     probe.write: probe.names,
     # Last, so that they find what the same batch has just made. Rows that are claimed are locked one by one.
     payloads.claims: lambda _wanted: (),

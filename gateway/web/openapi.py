@@ -42,6 +42,18 @@ _EVIDENCE: dict[str, Any] = {
     "content": {"*/*": {"schema": {}}},
 }
 
+_PARTNERS: dict[str, Any] = {
+    "required": True,
+    "description": "A partner file; `form` says how it is written, JSON Lines where it does not",
+    "content": {"*/*": {"schema": {}}},
+}
+
+_BODIES: dict[type[BaseModel] | None, dict[str, Any]] = {
+    resources.EvidenceKept: _EVIDENCE,
+    resources.ImportDone: _PARTNERS,
+}
+"""What is taken in, by what is answered; a message of some kind where it is not here."""
+
 _KEPT = (resources.Accepted, resources.EvidenceKept)
 """What answers to bytes that are durably stored by then."""
 
@@ -83,7 +95,7 @@ def build(documents: tuple[type[BaseModel], ...] = (), routes: tuple[Route, ...]
     """The description of `routes` as a JSON-ready dict; `documents` are the canonical documents, described as schemas."""
     models: set[type[BaseModel]] = {resources.Problem, *documents}
     for route in routes:
-        models.update(m for m in (route.answers, *route.also.values()) if m is not None)
+        models.update(m for m in (route.answers, route.takes, *route.also.values()) if m is not None)
     ordered = sorted(models, key=lambda model: (model.__module__, model.__name__))
     references, schemas = models_json_schema([(m, "serialization") for m in ordered], ref_template=_REFERENCE)
 
@@ -137,9 +149,16 @@ def _operation(route: Route, schema_of: SchemaOf) -> dict[str, Any]:
     }
     if route.scope:
         operation["description"] = f"Needs a key with the scope `{route.scope}`."
-    if route.method == "POST":
-        operation["requestBody"] = _EVIDENCE if route.answers is resources.EvidenceKept else _REQUEST
+    if route.method == "POST" and not route.bodiless:
+        operation["requestBody"] = _body(route, schema_of)
     return operation
+
+
+def _body(route: Route, schema_of: SchemaOf) -> dict[str, Any]:
+    """What a POST takes."""
+    if route.takes is not None:
+        return {"required": False, "content": {"application/json": {"schema": schema_of(route.takes)}}}
+    return _BODIES.get(route.answers, _REQUEST)
 
 
 def _parameters(route: Route) -> list[dict[str, Any]]:

@@ -60,6 +60,10 @@ KINDS: tuple[tuple[type[errors.GatewayError], Kind], ...] = (
         Kind(503, "storage-full", "The gateway's storage is full; try again later.", "网关存储已满，请稍后重试。"),
     ),
     (
+        errors.RegistryRefused,
+        Kind(409, "not-as-things-stand", "The registry does not allow this change.", "登记资料不允许该变更。"),
+    ),
+    (
         errors.TemporaryError,
         Kind(503, "unavailable", "This did not work now; try again later.", "暂时无法处理，请稍后重试。", tell=False),
     ),
@@ -101,6 +105,15 @@ _CHINESE: tuple[tuple[Pattern[str], str], ...] = tuple(
         (r"Too many wait already; try again later\.", "同时等待的请求过多，请稍后重试。"),
         (r"At most (\d+) bytes are taken in one payload\.", r"一次最多接收 \1 字节。"),
         (r"The payload is empty\.", "未收到任何内容。"),
+        # The registry
+        (
+            r"It has sent or got something, or takes part in a case; it can be disabled\.",
+            "该合作方已有收发记录或业务往来，不能删除，可予停用。",
+        ),
+        (r"(\S+) is (future|expired|revoked); .+", r"\1 当前不在有效期内，请另发新密钥。"),
+        (r"(\S+) is a (\w+); only API keys are made here: .+", r"\1 不是 API 密钥，请先导入新凭证，再吊销原凭证。"),
+        (r"(\S+) has no person (\S+)", r"\1 没有人员 \2。"),
+        (r"The body is no such object: (.+)\.", r"请求内容有误：\1。"),
         # The log
         (r"the log has no such receipt", "日志中没有该回执。"),
         (r"the log has never had that size", "日志从未达到该条数。"),

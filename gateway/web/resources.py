@@ -520,3 +520,119 @@ class Readiness(Resource):
 
     ready: bool
     checks: dict[str, bool] = Field(description="store answers, schema is current, disk is above its watermark")
+
+
+class PartnerName(Resource):
+    """A name that a partner goes by."""
+
+    scheme: str = Field(examples=["uscc"])
+    value: str
+
+
+class Partner(Resource):
+    """A partner of the registry."""
+
+    id: str
+    name: str
+    roles: list[str]
+    identifiers: list[PartnerName]
+    language: str
+    time_zone: str
+    credit_grade: str
+    acts_for: list[str] = Field(description="Ids of the enterprises that appointed this agent")
+    active: bool
+    direct_through: date | None = None
+    supervision_classes: dict[str, str] = Field(description="Class of e-supervision by group of goods")
+    regions: list[str]
+    level: str | None = None
+    parent: str
+
+
+class PartnerPage(Resource):
+    """Partners, by id."""
+
+    items: list[Partner]
+    next: str | None = Field(None, description="Cursor of the next page; null at the end")
+
+
+class RegisteredCredential(Resource):
+    """A key, certificate or token; no secret, and no hash of one."""
+
+    id: str
+    partner: str
+    person: str
+    kind: str
+    use: str
+    label: str
+    scopes: list[str]
+    test: bool
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    revoked_at: datetime | None = None
+    validity: str = Field(description="valid, future, expired or revoked")
+
+
+class PartnerWhole(Resource):
+    """A partner with all that the registry holds of it."""
+
+    partner: Partner
+    agreements: list[dict[str, Any]] = Field(description="By the names of partner files (docs/cli.md)")
+    credentials: list[RegisteredCredential]
+    persons: list[dict[str, Any]] = Field(description="By the names of partner files (docs/cli.md)")
+
+
+class Removed(Resource):
+    """What was taken out of the registry."""
+
+    id: str
+    removed: bool = True
+
+
+class KeyWanted(Resource):
+    """What a new API key is for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scopes: list[str] = Field(["send", "read"], description="send, read, admin")
+    label: str = Field("", max_length=100, description="What it is for")
+    test: bool = Field(False, description="Whether all that comes under it is test traffic")
+    days: int = Field(0, ge=0, le=36500, description="Days that it is valid; 0 for no end")
+    person: str = Field(
+        "", max_length=100, description="Id of the partner's person whose it is; of its systems where empty"
+    )
+
+
+class RotationWanted(Resource):
+    """How a key is replaced by the next one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    overlap_hours: float = Field(168.0, ge=0, le=87600, description="Hours for which the old key stays valid")
+
+
+class KeyIssued(Resource):
+    """A key that was made: it is told now and never again."""
+
+    key: str
+    credential: RegisteredCredential
+
+
+class ImportFault(Resource):
+    """One thing that is wrong with a partner file."""
+
+    place: str = Field(description="The line or partner of the file")
+    partner: str = Field(description="The partner's id, where it is known")
+    field: str = Field(description="What is wrong, by the names of the file")
+    text: str
+
+
+class ImportDone(Resource):
+    """What a partner file came to; with a fault, nothing of it is imported."""
+
+    imported: bool
+    partners: int
+    agreements: int
+    credentials: int
+    persons: int
+    faults: list[ImportFault] = Field(description="All faults of all partners, up to ten thousand")
+    faults_count: int

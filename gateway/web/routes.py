@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 from pydantic import BaseModel
 
-from gateway.registry.keys import READ, SEND
+from gateway.registry.keys import ADMIN, READ, SEND
 from gateway.web import resources
 from gateway.web.api import (
     audit,
@@ -21,6 +21,7 @@ from gateway.web.api import (
     log,
     messages,
     operations,
+    registry,
     reports,
     risks,
     subjects,
@@ -52,6 +53,10 @@ class Route:
     """Statuses of the problems that may be answered, apart from those every route has."""
     also: dict[int, type[BaseModel]] = field(default_factory=dict)
     """Other statuses that answer with a resource."""
+    takes: type[BaseModel] | None = None
+    """What a POST takes as JSON, where that is no message."""
+    bodiless: bool = False
+    """Whether a POST takes nothing."""
     waits: bool = False
     """Whether a sender that asks first (`Expect: 100-continue`) is answered only once it is known."""
     head: bool = False
@@ -295,6 +300,117 @@ ROUTES: tuple[Route, ...] = (
         scope=READ,
         parameters=(log.FROM,),
         problems=(400, 404),
+    ),
+    Route(
+        "GET",
+        "/v1/partners",
+        "listPartners",
+        registry.list_,
+        answers=resources.PartnerPage,
+        scope=ADMIN,
+        parameters=(registry.CURSOR, registry.LIMIT, registry.ROLE, registry.GRADE, registry.ACTIVE),
+        problems=(400,),
+    ),
+    Route(
+        "GET",
+        "/v1/partners/{id}",
+        "getPartner",
+        registry.get,
+        answers=resources.PartnerWhole,
+        scope=ADMIN,
+        problems=(404,),
+    ),
+    Route(
+        "POST",
+        "/v1/partners/{id}/disable",
+        "disablePartner",
+        registry.disable,
+        answers=resources.Partner,
+        scope=ADMIN,
+        bodiless=True,
+        problems=(404,),
+    ),
+    Route(
+        "POST",
+        "/v1/partners/{id}/enable",
+        "enablePartner",
+        registry.enable,
+        answers=resources.Partner,
+        scope=ADMIN,
+        bodiless=True,
+        problems=(404,),
+    ),
+    Route(
+        "POST",
+        "/v1/partners/{id}/keys",
+        "issueKey",
+        registry.issue_key,
+        status=201,
+        answers=resources.KeyIssued,
+        scope=ADMIN,
+        takes=resources.KeyWanted,
+        problems=(400, 404),
+    ),
+    Route(
+        "DELETE",
+        "/v1/partners/{id}",
+        "removePartner",
+        registry.remove,
+        answers=resources.Removed,
+        scope=ADMIN,
+        problems=(404, 409),
+    ),
+    Route(
+        "DELETE",
+        "/v1/agreements/{id}",
+        "removeAgreement",
+        registry.remove_agreement,
+        answers=resources.Removed,
+        scope=ADMIN,
+        problems=(404,),
+    ),
+    Route(
+        "POST",
+        "/v1/credentials/{id}/rotate",
+        "rotateKey",
+        registry.rotate_key,
+        status=201,
+        answers=resources.KeyIssued,
+        scope=ADMIN,
+        takes=resources.RotationWanted,
+        problems=(400, 404, 409),
+    ),
+    Route(
+        "POST",
+        "/v1/credentials/{id}/revoke",
+        "revokeCredential",
+        registry.revoke,
+        answers=resources.RegisteredCredential,
+        scope=ADMIN,
+        bodiless=True,
+        problems=(404,),
+    ),
+    Route(
+        "POST",
+        "/v1/partner-files",
+        "importPartners",
+        registry.import_,
+        answers=resources.ImportDone,
+        also={422: resources.ImportDone},
+        scope=ADMIN,
+        parameters=(registry.FORM, registry.DRY_RUN, registry.UPDATE),
+        waits=True,
+        problems=(400, 413),
+    ),
+    Route(
+        "GET",
+        "/v1/partner-files",
+        "exportPartners",
+        registry.export_,
+        media_type="*/*",
+        scope=ADMIN,
+        parameters=(registry.FORM_WRITTEN, registry.ROLE, registry.GRADE),
+        problems=(400,),
     ),
     Route("GET", "/v1/openapi.json", "getDescription", description.get),
     Route("GET", "/healthz", "getHealth", operations.health, answers=resources.Health, head=True),

@@ -49,6 +49,8 @@ CEILINGS = {
     "hostile_accept_p99_ms": 250,
     "hostile_growth_mb": 200,
     "registry_import_rss_mb": 400,
+    "registry_import_s": 120,
+    "registry_lookup_us": 400,
     "registry_queries_per_edit": 4.5,
     "registry_cache_mb": 20,
     "registration_rss_mb": 700,

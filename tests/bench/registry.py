@@ -4,6 +4,8 @@
     registry_import_rss_mb      the most memory that the import held
     registry_lookups_per_s      look-ups of a busy gateway's partners (partner, agreements, key, name) with an edit meanwhile
     registry_queries_per_edit   what those asked the store for, for each edit: about the one that was edited, and no other
+    registry_lookup_us          sender and agreement of a message, of partners whose answers the directory holds
+    registry_lookup_missed_us   the same of partners that it has never been asked about, from a store that is warm
     registry_cache_mb           memory by which a directory grows over look-ups of far more partners than it keeps
 
 GATEWAY_BENCH_PARTNERS makes the registry smaller for a first look.
@@ -128,9 +130,13 @@ async def _look_up(folder: Path) -> dict[str, Figure]:
     receipts = settings.receipts.model_copy(update={"signing_key_file": folder / "var/signing.key"})
     settings = settings.model_copy(update={"store": store_settings, "receipts": receipts})
     async with opening.opened(settings, opening.signer(settings.receipts)) as store:
+        kept, missed = await _by_message(store)
         rate, per_edit, edits = await _while_edited(store)
         grown = await _among_strangers(store)
+    asked = f"sender by its identifier, and its inbound agreements; {PARTNERS:,} partners"
     return {
+        "registry_lookup_us": Figure.of(kept, asked),
+        "registry_lookup_missed_us": Figure.of(missed, asked),
         "registry_lookups_per_s": Figure.of([rate], f"{BUSY:,} partners of {PARTNERS:,}, {edits} edits meanwhile"),
         "registry_queries_per_edit": Figure.of([per_edit], "store queries, of 4 answers about each partner"),
         "registry_cache_mb": Figure.of([grown], f"{STRANGERS:,} partners looked up, {CACHED:,} answers kept"),
@@ -144,6 +150,31 @@ async def _ask_all(directory: Directory, number: int) -> None:
     assert await directory.agreements(id_, Direction.IN)
     assert await directory.shown_credential(hash_key(key_of(number))) is not None
     assert await directory.partner_by("ciq-registration", f"{number:010}") is not None
+
+
+async def _by_message(store: Store) -> tuple[list[float], list[float]]:
+    """Microseconds to find sender and agreement of a message: of known partners, and of partners asked about first."""
+    draw = random.Random(11)
+    numbers = draw.sample(range(PARTNERS), min(2 * BUSY, PARTNERS))
+    strangers, busy = numbers[: len(numbers) // 2], numbers[len(numbers) // 2 :]
+    for number in strangers:
+        await _find_sender(Directory(store), number)  # so that the store has read their pages
+    directory = Directory(store)
+    missed = [await _find_sender(directory, number) for number in strangers]
+    for number in busy:
+        await _find_sender(directory, number)
+    return [await _find_sender(directory, number) for number in busy], missed
+
+
+async def _find_sender(directory: Directory, number: int) -> float:
+    """Microseconds that it took."""
+    began = time.perf_counter()
+    sender = await directory.partner_by("ciq-registration", f"{number:010}")
+    assert sender is not None
+    found = await directory.agreements(sender.id, Direction.IN)
+    took = time.perf_counter() - began
+    assert (sender.id, len(found)) == (id_of(number), 1)
+    return took * 1e6
 
 
 async def _while_edited(store: Store) -> tuple[float, float, int]:

@@ -23,7 +23,14 @@ from tests.store.made import LEASE, NOW, claim, delivery, outcome
 
 
 def differences(connection: Connection) -> list[object]:
-    return compare_metadata(MigrationContext.configure(connection), metadata)
+    """What compares as different; an index that is the other engine's alone is no part of this one's tables."""
+    found = compare_metadata(MigrationContext.configure(connection), metadata)
+    others = {
+        one.name for table in metadata.tables.values() for one in table.indexes if one.name.endswith("_beginnings")
+    }
+    return [
+        one for one in found if connection.dialect.name == "postgresql" or getattr(one[1], "name", "") not in others
+    ]
 
 
 async def test_migrations_make_the_tables(place: Place) -> None:

@@ -53,7 +53,7 @@ from gateway.decide.facts import (
     Told,
     Waiting,
 )
-from gateway.errors import GatewayError, NotFound
+from gateway.errors import GatewayError, NotFound, RegistryRefused
 from gateway.findings import make_finding
 from gateway.model import (
     Agreement,
@@ -96,6 +96,7 @@ from gateway.store.contract import (
     CaseLink,
     Confirmation,
     Outcome,
+    PartnersWanted,
     Settlement,
     Share,
     StagedMessage,
@@ -537,6 +538,20 @@ async def keep_the_registry(store: SqlStore) -> None:
     await store.revoke_credential("k-new", NOW)
     await store.import_partners([], [], [Credential("k-new", "p-new", "0" * 64)])
     await store.registry_changes(await store.registry_version() - 1)
+    for wanted in (PartnersWanted("enterprise"), PartnersWanted(grade="A"), PartnersWanted(active=False)):
+        await store.partners("e00000100", 100, wanted)
+    for noun in ("partners", "agreements", "credentials", "persons"):
+        await store.ids_beginning(noun, "p-new", 6)
+        await store.ids_beginning(noun, "p-n", 6)
+    await store.agreements_by_id(["customs-out"])
+    await store.credentials_by_id(["k-new"])
+    await store.partners_by_identifiers([Identifier("ciq-org", "370200")])
+    await store.import_partners([replace(partner, id="acme", identifiers=())], [], [])
+    with pytest.raises(RegistryRefused):
+        await store.remove_partner("acme")
+    await store.import_partners([replace(partner, id="p-mistake", identifiers=())], [], [])
+    await store.remove_agreement(AGREEMENT.id)
+    await store.remove_partner("p-mistake")
 
 
 ELSEWHERE = {

@@ -108,7 +108,11 @@ class Client:
             method, self.url + path, headers={**authorization, **(headers or {})}, **more
         ) as response:
             body = await response.read()
-            json = await response.json(content_type=None) if "json" in response.content_type else None
+            json = (
+                await response.json(content_type=None)
+                if response.content_type.endswith("json") and "nd" not in response.content_type
+                else None
+            )
             return Answer(response.status, response.headers, body, json)
 
     async def send(self, body: bytes, **more: Any) -> Answer:

@@ -192,6 +192,22 @@ NOBODYS = {
     "getLogKey": "the log's key is everybody's",
     "getCheckpoint": "the log's head is everybody's",
     "getConsistency": "a size is of the log, which is everybody's",
+    **dict.fromkeys(
+        (
+            "listPartners",
+            "getPartner",
+            "disablePartner",
+            "enablePartner",
+            "issueKey",
+            "removePartner",
+            "removeAgreement",
+            "rotateKey",
+            "revokeCredential",
+            "importPartners",
+            "exportPartners",
+        ),
+        OPERATORS := "it is the operator's: whoever else asks is refused before anything is looked for",
+    ),
     "getDescription": "no key is asked for",
     "getHealth": "no key is asked for",
     "getReadiness": "no key is asked for",
@@ -206,7 +222,21 @@ def test_every_route_has_its_case() -> None:
     naming = re.compile(r"\{")
     for route in ROUTES:
         names_something = naming.search(route.path) or any(p.name in {"cursor", "after"} for p in route.parameters)
-        assert bool(names_something) == (route.operation in CASES), route.operation
+        told = route.operation in CASES or NOBODYS[route.operation] is OPERATORS
+        assert bool(names_something) <= told, route.operation
+
+
+async def test_what_is_the_operators_is_refused_to_others_whatever_is_there(made: Made) -> None:
+    """Somebody's own id and one that is nobody's are answered alike: 403."""
+    for route in ROUTES:
+        if NOBODYS.get(route.operation) is not OPERATORS:
+            continue
+        answers = [
+            await made.client.ask(route.method, route.path.format(id=id_), as_="acme")
+            for id_ in ("acme", "acme-1", "none")
+        ]
+        assert {one.status for one in answers} == {403}, route.operation
+        assert len({one.body for one in answers}) == 1, route.operation
 
 
 def plain(answer: Answer) -> tuple[int, list[tuple[str, str]], bytes]:

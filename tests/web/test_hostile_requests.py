@@ -108,7 +108,8 @@ async def test_a_number_is_digits_within_its_bounds(filled: Filled, route: Route
     )
     most, least = parameter.maximum, parameter.minimum
     # Not everybody may read the audit, what is counted, and whom risks concern.
-    as_ = "operator" if route.operation in ("listAudit", "listMadeReports", "listRisks") else "acme"
+    closed = ("listAudit", "listMadeReports", "listRisks", "listPartners")
+    as_ = "operator" if route.operation in closed else "acme"
     for text in (
         "0" * 20 + "1", "0" * 19 + str(most), "0" * 19 + str(most) + "9", "9" * 30, "9" * 19, "9" * 20, "9" * 5000,
         str(most + 1), str(least - 1), "-1", "+1", "1_0", "1 ", " 1", "", "1.0", "1e1", "0x1", "٣", "１", "²", "\x00", "1\n",
@@ -143,6 +144,7 @@ LISTS = {
     "readFeed": ("/v1/feeds/status?after={}", "status"),
     "listMadeReports": ("/v1/reports/accepted_by_office?cursor={}", "reports accepted_by_office"),
     "listRisks": ("/v1/risks?cursor={}", "risks"),
+    "listPartners": ("/v1/partners?cursor={}", "partners"),
 }
 
 
@@ -162,7 +164,9 @@ async def test_a_cursor_that_nobody_was_given_is_refused_or_leads_nowhere(everyw
                 answer = await everywhere.client.ask(
                     "GET", path.format(written, payload=everywhere.payload_id), as_=as_
                 )
-                own = any(name in path for name in ("audit", "reports", "risks"))  # not everybody may read those
+                own = any(
+                    name in path for name in ("audit", "reports", "risks", "partners")
+                )  # not everybody may read those
                 refused = (403,) if own else ()
                 assert answer.status in (200, 400, 404, *refused), (path, place, answer.body)
                 assert "\0" not in place or answer.status in (400, *refused), (path, place)
