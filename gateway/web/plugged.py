@@ -43,5 +43,5 @@ def _route(transport: Transport, added: plugin.Route) -> Route:
         status=added.status,
         media_type=added.media_type,
         scope="" if transport.authenticate is not None else SEND,
-        problems=(400, 413, 429, 503) if transport.authenticate is None else (400, 401, 413, 429, 503),
+        problems=(400, 413, 429, 503) if transport.authenticate is None else (400, 401, 404, 413, 429, 503),
     )
