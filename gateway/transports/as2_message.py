@@ -245,17 +245,34 @@ def split_signed(entity: Entity) -> tuple[bytes, bytes]:
     boundary = entity.headers.get_param("boundary")
     if not isinstance(boundary, str) or not boundary:
         raise CmsInvalid("The signed message has no boundary.", failure=cms.AUTHENTICATION)
-    # The line end before a boundary is the boundary's (RFC 2046, 5.1.1): the content may end with one of its own.
-    marks = list(
-        re.finditer(rb"(?:^|\r?\n)--" + re.escape(boundary.encode()) + rb"(?:--)?[ \t]*(?:\r?\n|$)", entity.body)
-    )
+    marks = _find_marks(entity.body, boundary.encode(), most=3)
     if len(marks) < 3:
         raise CmsInvalid("The signed message has not two parts.", failure=cms.AUTHENTICATION)
-    content = entity.body[marks[0].end() : marks[1].start()]
-    part = read_entity(entity.body[marks[1].end() : marks[2].start()])
+    content = entity.body[marks[0][1] : marks[1][0]]
+    part = read_entity(entity.body[marks[1][1] : marks[2][0]])
     if part.headers.get_content_type() not in ("application/pkcs7-signature", "application/x-pkcs7-signature"):
         raise CmsInvalid("The second part is no signature.", failure=cms.AUTHENTICATION)
     return content, _content_of(part)
+
+
+_AFTER_BOUNDARY = re.compile(rb"(?:--)?[ \t]*(?:\r?\n|\Z)")
+
+
+def _find_marks(body: bytes, boundary: bytes, *, most: int) -> list[tuple[int, int]]:
+    """Where the lines of a boundary begin and end, the first of them.
+
+    The line end before a boundary is the boundary's (RFC 2046, 5.1.1): the content may end with one of its own. They are
+    searched for as bytes: a pattern that tries each line end takes a hundred times as long.
+    """
+    found: list[tuple[int, int]] = []
+    mark, place = b"--" + boundary, -1
+    while len(found) < most and (place := body.find(mark, place + 1)) >= 0:
+        after = _AFTER_BOUNDARY.match(body, place + len(mark))
+        if after is None or (place and body[place - 1] != 0x0A):
+            continue
+        before = place - (place > 0) - (place > 1 and body[place - 2] == 0x0D)
+        found.append((before, after.end()))
+    return found
 
 
 # MDNs.

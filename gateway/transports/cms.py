@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from asn1crypto import algos, cms, core
@@ -174,7 +175,7 @@ def sign(content: bytes, own: Own, digest: str, at: datetime) -> bytes:
     signer = cms.SignerInfo(
         {
             "version": "v1",
-            "sid": cms.SignerIdentifier({"issuer_and_serial_number": _issuer_and_serial(certificate)}),
+            "sid": cms.SignerIdentifier({"issuer_and_serial_number": _issuer_and_serial(own.certificate)}),
             "digest_algorithm": {"algorithm": digest},
             "signed_attrs": attributes,
             "signature_algorithm": algorithm,
@@ -243,11 +244,7 @@ def _check_signature(certificate: x509.Certificate, signer: Any, digest: str, si
 def _find_signer(identifier: Any, pinned: Sequence[x509.Certificate]) -> x509.Certificate:
     """The pinned certificate that the signer names; what certificates the message brings is nobody's word but its own."""
     for one in pinned:
-        certificate = _asn1(one)
-        if identifier.name == "issuer_and_serial_number":
-            if identifier.chosen.dump() == _issuer_and_serial(certificate).dump():
-                return one
-        elif certificate.key_identifier is not None and identifier.chosen.native == certificate.key_identifier:
+        if _is_named(identifier, one):
             return one
     raise CmsInvalid("The signer's certificate is none of the partner's.", failure=AUTHENTICATION)
 
@@ -263,7 +260,7 @@ def encrypt(content: bytes, recipient: x509.Certificate, cipher: str) -> bytes:
             "ktri": cms.KeyTransRecipientInfo(
                 {
                     "version": "v0",
-                    "rid": cms.RecipientIdentifier({"issuer_and_serial_number": _issuer_and_serial(_asn1(recipient))}),
+                    "rid": cms.RecipientIdentifier({"issuer_and_serial_number": _issuer_and_serial(recipient)}),
                     "key_encryption_algorithm": {"algorithm": "rsaes_pkcs1v15"},
                     "encrypted_key": public.encrypt(key, rsa_padding.PKCS1v15()),
                 }
@@ -354,13 +351,7 @@ def _find_key(infos: Any, own: Sequence[Own], size: int) -> bytes:
             continue
         chosen = info.chosen
         for one in own:
-            certificate = _asn1(one.certificate)
-            identifier = chosen["rid"]
-            if identifier.name == "issuer_and_serial_number":
-                meant = identifier.chosen.dump() == _issuer_and_serial(certificate).dump()
-            else:
-                meant = identifier.chosen.native == certificate.key_identifier
-            if not meant or not isinstance(one.key, rsa.RSAPrivateKey):
+            if not _is_named(chosen["rid"], one.certificate) or not isinstance(one.key, rsa.RSAPrivateKey):
                 continue
             scheme: Any = rsa_padding.PKCS1v15()
             if chosen["key_encryption_algorithm"]["algorithm"].native == "rsaes_oaep":
@@ -418,9 +409,25 @@ def _read(der: bytes, type_: str, spec: Any, failure: str) -> Any:
         raise CmsInvalid("It is no CMS message.", failure=failure) from error
 
 
+def _is_named(identifier: Any, certificate: x509.Certificate) -> bool:
+    """Whether a signer's or recipient's identifier means that certificate."""
+    name, key_identifier = _named(certificate)
+    if identifier.name == "issuer_and_serial_number":
+        return bool(identifier.chosen.dump() == name)
+    return key_identifier is not None and bool(identifier.chosen.native == key_identifier)
+
+
+@lru_cache(maxsize=1024)
+def _named(certificate: x509.Certificate) -> tuple[bytes, bytes | None]:
+    """How a message names a certificate: issuer and serial number as DER, and the key's identifier."""
+    parsed = _asn1(certificate)
+    name = cms.IssuerAndSerialNumber({"issuer": parsed.issuer, "serial_number": parsed.serial_number})
+    return bytes(name.dump()), parsed.key_identifier
+
+
 def _asn1(certificate: x509.Certificate) -> asn1_x509.Certificate:
     return asn1_x509.Certificate.load(certificate.public_bytes(Encoding.DER))
 
 
-def _issuer_and_serial(certificate: asn1_x509.Certificate) -> cms.IssuerAndSerialNumber:
-    return cms.IssuerAndSerialNumber({"issuer": certificate.issuer, "serial_number": certificate.serial_number})
+def _issuer_and_serial(certificate: x509.Certificate) -> cms.IssuerAndSerialNumber:
+    return cms.IssuerAndSerialNumber.load(_named(certificate)[0])

@@ -31,6 +31,9 @@ FLOORS = {
     "exchange_per_s": 265,
     "exchange_at_1m": 0.9,
     "registration_lines_per_s": 1000,
+    "as2_vs_pyas2lib_10k": 4,
+    "as2_vs_pyas2lib_10m": 8,
+    "as2_exchanges_per_s": 60,
 }
 CEILINGS = {
     "gateway_cpu_us_per_exchange": 2950,

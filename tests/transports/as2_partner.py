@@ -31,6 +31,7 @@ from gateway.transports.plugin import Means
 from tests.transports.conformance.kinds import free_port, means_of
 from tests.transports.test_cms import own, written
 
+NOW = datetime.now(UTC)
 US, THEM = "GATEWAY AS2", "acme"
 LIMITS = {"most": 1 << 28, "ratio": 10_000}
 
