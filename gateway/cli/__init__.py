@@ -31,6 +31,7 @@ COMMANDS = (
     "validate",
     "translate",
     "message",
+    "alert",
     "deadline",
     "ledger",
     "reports",
