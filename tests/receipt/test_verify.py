@@ -449,6 +449,7 @@ def test_a_cut_log_is_found():
     """A log that ends before what was signed is found, whatever its last checkpoint."""
     problems = verify_log(LINES[:10], TREE.checkpoints, VKEY)
     assert named(problems) == [("receipt.log.cut", 10)]
+    assert problems[0].args == {"size": "11"}
 
 
 def test_a_run_of_missing_entries_is_named():

@@ -1,5 +1,6 @@
 """The X12 acknowledgements: TA1, 997, 999, 824."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -237,6 +238,17 @@ def test_the_reply_goes_back_to_the_sender():
     assert (back.sender, back.recipient, back.reference) == ("RECIPIENT", "SENDER", "000000042")
     assert back.test
     assert not back.acknowledgement_requested
+
+
+@pytest.mark.parametrize(
+    ("version", "answered"),
+    [("00304", "00401"), ("00401", "00401"), ("00500", "00401"), ("00501", "00501"), ("00602", "00501")],
+)
+def test_the_reply_is_of_a_version_that_the_sender_knows(version, answered):
+    """The newer of the two that are written, from the sender's own 00501 on; else the older."""
+    envelope, _, _ = read(GOOD)
+    back = next(iter(reader.read(reply(replace(envelope, version=version), "42", AT)))).envelope
+    assert back.version == answered
 
 
 def test_the_reply_is_in_the_senders_charset():
