@@ -135,3 +135,13 @@ def test_every_phony_target_has_a_rule() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
     phony = re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)[0].split()
     assert sorted(set(phony) - set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))) == []
+
+
+def test_the_tests_that_show_a_defence_are_there() -> None:
+    """docs/security.md names no test that does not exist; a bare name stands in the folder of the one before it."""
+    for line in (ROOT / "docs" / "security.md").read_text("utf-8").splitlines():
+        folder = ROOT
+        for name in re.findall(r"tests/[\w/]+(?:\.py)?|test_\w+\.py", line):
+            path = ROOT / name if name.startswith("tests/") else folder / name
+            assert path.exists(), (line, name)
+            folder = path.parent

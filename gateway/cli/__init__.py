@@ -24,6 +24,7 @@ from gateway.errors import CatalogueInvalid, ConfigurationInvalid, GatewayError
 
 COMMANDS = (
     "serve",
+    "ready",
     "demo",
     "send",
     "enquiry",
@@ -31,6 +32,7 @@ COMMANDS = (
     "validate",
     "translate",
     "message",
+    "alert",
     "deadline",
     "ledger",
     "reports",

@@ -11,7 +11,7 @@ from gateway.cli import build
 
 NOUNS = (
     "task", "risk", "partner", "deadline", "reports", "evidence", "sample", "subject", "subscription", "ledger",
-    "catalogue", "config", "person", "credential", "send", "enquiry", "validate", "translate",
+    "alert", "catalogue", "config", "person", "credential", "send", "enquiry", "validate", "translate",
 )  # fmt: skip
 SILENT = {
     ("config", "show"): "prints gateway.toml, and no word of its own",
@@ -24,6 +24,7 @@ SAYS = [
     (("risk", "list"), "没有风险记录"),
     (("risk", "rate", "2026-01-01", "2026-01-02"), ""),
     (("deadline", "dead"), "没有未能处理的期限"),
+    (("alert", "list"), "没有告警"),
     (("reports", "list", "accepted_by_office"), "尚未生成报表"),
     (("evidence", "list", "acme"), "没有证据"),
     (("sample", "list", "plan", "2026-11-13/30"), "没有抽取记录"),
