@@ -84,7 +84,7 @@ def _went(found: Evidence, held: Held) -> Iterator[Row]:
     for delivered in (r for r in found.receipts if r["stage"] in ("delivered", "relayed")):
         delivery = found.deliveries.get(delivered["delivery"])
         begun = decided.get(delivered["message"])
-        if delivery is None or begun is None:
+        if delivery is None:
             continue
         receipts = f"{delivered['stage']} #{delivered['index']}"
         if delivery["attempts"] > 1:
@@ -93,14 +93,15 @@ def _went(found: Evidence, held: Held) -> Iterator[Row]:
             receipts += f", answered #{answer['index']} {answer['verdict']}"
         line = held.got.get(delivered["delivery"], {})
         yield Row(
-            found.at(begun),
+            # What a deadline sends came of no message: nothing tells when that was decided.
+            found.at(begun or delivered),
             "gateway",
             delivery["recipient"],
             delivery["document"],
             line.get("says", ""),
             delivery["format"],
             receipts,
-            (found.at(delivered) - found.at(begun)).total_seconds(),
+            (found.at(delivered) - found.at(begun)).total_seconds() if begun else None,
         )
 
 
@@ -176,8 +177,8 @@ def _line(finding: Mapping[str, Any]) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """`1 finding`, `2 findings`, `2 retries`."""
-    many = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    """`1 finding`, `2 findings`, `2 retries`, `2 days`."""
+    many = f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{noun}s"
     return f"{count} {noun if count == 1 else many}"
 
 
