@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from gateway.demo.house import Held
+from gateway.demo.house import DAY_SECONDS, Held
 from gateway.demo.plan import Case
 from gateway.demo.proof import Proof
 from gateway.demo.watch import Evidence
@@ -144,7 +144,9 @@ def _print(console: Console, row: Row, seconds: float) -> None:
     """Print one row, on one line or two."""
     says = _ACTIONS.get(row.says, row.says) if row.document == "acknowledgement" else row.says
     what = f"{row.document}: {says}" if says else row.document
-    head = f"  {seconds:6.2f} s  {f'{row.sender} → {row.recipient}':<24} "
+    days, within = divmod(seconds, DAY_SECONDS)
+    later = f"  +{days:.0f} d " if days else "  "
+    head = f"{later}{within:6.2f} s  {f'{row.sender} → {row.recipient}':<24} "
     took = "" if row.seconds is None else f"{row.seconds * 1000:.0f} ms"
     if console.width >= WIDE:
         console.print(

@@ -134,7 +134,7 @@ def test_the_office_that_acted_is_told_with_its_act(as_, language, text, office)
         "c-1", NOW, "status", "", "bureau", "m-1",
         details={"track": "declaration", "from": "in_review", "to": "accepted", "event": "accept", "office": "370200"},
     )  # fmt: skip
-    view = CaseView("c-1", 1, "released", "acme", False, frozenset(), {}, (event,), (), (), (), ())
+    view = CaseView("c-1", 1, "accepted", as_, False, frozenset(), {}, (event,), (), (), (), ())
     partner = next(p for p in PARTNERS if p.id == "acme")
     caller = Caller(replace(partner, id=as_), replace(KEYS[0], partner_id=as_))
     (shown,) = views.case(view, caller, language, {}, RULES).events
