@@ -7,6 +7,7 @@ import hmac
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from email import message_from_bytes
 from email.policy import default
@@ -305,3 +306,32 @@ def test_a_notice_that_could_reach_nobody_is_refused(notice: dict[str, str], sai
     """What a notice lacks is told when the settings are read."""
     with pytest.raises(ValueError, match=said):
         Settings(alerts=Alerts(notices=(Notice(**notice),)))
+
+
+async def test_an_alert_that_cannot_be_read_keeps_no_other_back(store: SqlStore, monkeypatch: pytest.MonkeyPatch):
+    """It is told as unreadable, by notices of chosen kinds too, and those before and after it as they are."""
+    sent = Sent()
+    told = await begin(store, WECOM.model_copy(update={"kinds": ("delivery_dead",)}), sent)
+    await ring(store, "one", "two", "three")
+    kept = store.feed_entry
+
+    async def broken(name: str, partner_id: str, sequence: int) -> Any:
+        entry = await kept(name, partner_id, sequence)
+        return replace(entry, body=entry.body[:10]) if b'"two"' in entry.body else entry
+
+    monkeypatch.setattr(store, "feed_entry", broken)
+    await told.tell()
+    assert [[one.kind for one in notice] for notice in sent.notices] == [
+        ["delivery_dead", "unreadable", "delivery_dead"]
+    ]
+
+
+async def test_a_place_beyond_the_feed_keeps_nothing_back(store: SqlStore):
+    """Where the feed was set back, what comes next is told, whatever place was noted before."""
+    sent = Sent()
+    told = await begin(store, sent=sent)
+    await store.return_notice(WECOM.name, 1000)
+    await told.tell()
+    await ring(store, "one")
+    await told.tell()
+    assert [len(one) for one in sent.notices] == [1]
