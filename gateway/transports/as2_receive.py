@@ -179,8 +179,9 @@ async def receive(request: web.Request, peer: Peer, means: Means) -> web.StreamR
     sender = unquoted(request.headers.get("AS2-From", ""))
     async with taking_in(request, peer.partner_id, means.spool) as received:
         body = received.body if received.path is None else await asyncio.to_thread(received.path.read_bytes)
-        entity = entity_of(request.headers, body)
-        if is_mdn(entity):
+        # Large messages are copied and searched: in a thread, while others are answered.
+        entity = await asyncio.to_thread(entity_of, request.headers, body)
+        if await asyncio.to_thread(is_mdn, entity):
             return await _take_mdn(endpoint, peer, entity)
         try:
             reply = await _take_message(endpoint, peer, asked, sender, entity)

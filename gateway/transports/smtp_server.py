@@ -15,6 +15,7 @@ import asyncio
 import email
 import io
 import logging
+import re
 import ssl
 import threading
 from collections.abc import Coroutine
@@ -22,6 +23,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from email.message import Message
 from email.policy import compat32
+from itertools import islice
 from typing import Any, TypeVar
 
 import structlog
@@ -37,6 +39,7 @@ from gateway.errors import (
     StorageFull,
     TemporaryError,
 )
+from gateway.media import filename_of
 from gateway.model import Credential, CredentialKind
 from gateway.registry.credentials import Validity, judge
 from gateway.registry.keys import SEND, hash_key
@@ -56,6 +59,9 @@ _LOOK_SECONDS = 0.2
 """How often it is looked whether the server's thread has ended by itself."""
 MOST_PARTS = 100
 """Attachments of one mail: each is a payload with a receipt."""
+MOST_BOUNDARIES = 16
+"""Boundaries of one mail: attachments need one, words in two forms beside them another, and forwarding brings some more."""
+_BOUNDARY = re.compile(rb"boundary[*0-9]{0,8}[ \t]*=", re.IGNORECASE)
 _TEXT = frozenset({"text/plain", "text/html"})
 """What stands beside attachments for people, and is a payload only where there is nothing else."""
 
@@ -77,6 +83,18 @@ class Part:
     filename: str
 
 
+def read_mail(content: bytes) -> tuple[Message, list[Part]]:
+    """A mail and what it brings; PayloadTooLarge where it has more parts within one another than any mail needs."""
+    # Each line is compared with every boundary that it may end: lines times boundaries is the work that a mail makes.
+    if sum(1 for _ in islice(_BOUNDARY.finditer(content), MOST_BOUNDARIES + 1)) > MOST_BOUNDARIES:
+        raise PayloadTooLarge(f"At most {MOST_BOUNDARIES} boundaries are taken in one mail.")
+    try:
+        mail = email.message_from_bytes(content, policy=compat32)
+        return mail, find_parts(mail)
+    except RecursionError:
+        raise PayloadTooLarge("The mail has too many mails within one another.") from None
+
+
 def find_parts(mail: Message) -> list[Part]:
     """What a mail brings: its attachments, or, where it has none, its text. Transfer encodings are undone, nothing else is."""
     leaves = [(part, part.get_payload(decode=True)) for part in mail.walk() if not part.is_multipart()]
@@ -86,7 +104,7 @@ def find_parts(mail: Message) -> list[Part]:
         if part.get_content_disposition() == "attachment" or part.get_content_type() not in _TEXT
     ]
     return [
-        Part(content, storable(part.get_content_type()), storable(part.get_filename("") or ""))
+        Part(content, storable(part.get_content_type()), storable(filename_of(part)))
         for part, content in attached or leaves
         if isinstance(content, bytes) and (content if attached else content.strip())
     ]
@@ -311,8 +329,7 @@ class Handler:
     async def _keep(self, key: Credential, content: bytes) -> list[str]:
         """Keep every attachment; the ids of the payloads. Raises what the intake raises, and leaves nothing in the spool."""
         with self._means.spool.reserved(key.partner_id, len(content)):
-            mail = await asyncio.to_thread(email.message_from_bytes, content, policy=compat32)
-            parts = await asyncio.to_thread(find_parts, mail)
+            mail, parts = await asyncio.to_thread(read_mail, content)
             if len(parts) > MOST_PARTS:
                 raise PayloadTooLarge(f"At most {MOST_PARTS} attachments are taken in one mail.")
             message_id = storable(str(mail.get("Message-ID", "")).strip())

@@ -5,6 +5,7 @@ import base64
 import hashlib
 import itertools
 import subprocess
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,6 +37,7 @@ from gateway.transports.as2_message import (
     make_mdn,
     make_message,
     open_message,
+    read_entity,
     read_mdn,
     split_signed,
 )
@@ -618,3 +620,34 @@ def test_base64_of_a_mic_is_read_with_blanks_in_it():
     )
     mdn = read_mdn(entity_of({"Content-Type": "multipart/report; boundary=b"}, report.encode()), [], signed=False)
     assert (mdn.mic, mdn.digest) == (mic, "sha256")
+
+
+@pytest.mark.parametrize("said", ["failed", "failed/warning: late", "failed/processed", "Failed/Warning"])
+def test_what_failed_is_no_delivery_whatever_is_said_beside_it(said: str):
+    """A disposition of type `failed` refuses, also where its modifier is one of those that deliver."""
+    report = f"--b\r\nContent-Type: message/disposition-notification\r\n\r\nDisposition: a/b; {said}\r\n--b--\r\n"
+    mdn = read_mdn(entity_of({"Content-Type": "multipart/report; boundary=b"}, report.encode()), [], signed=False)
+    assert not mdn.has_it
+
+
+@pytest.mark.parametrize("line_end", [b"\r\n", b"\n"])
+def test_an_entity_without_headers_is_all_body(line_end: bytes):
+    """Nothing of a payload is taken for headers where an empty line says that there are none."""
+    assert read_entity(line_end + b"UNA\r\n\r\nUNZ").body == b"UNA\r\n\r\nUNZ"
+    assert entity_of({}, b"\r\nUNA\r\n\r\nUNZ").body == b"\r\nUNA\r\n\r\nUNZ"
+
+
+@pytest.mark.parametrize(("boundary", "body"), [("-", b"-" * 20_000_000), ("b", b"\n--bX" * 4_000_000)])
+def test_what_only_looks_like_a_boundary_costs_little(boundary: str, body: bytes):
+    """Twenty megabytes of beginnings of boundaries are given up in a moment: whoever sends them has shown no signature yet."""
+    entity = entity_of({"Content-Type": f'multipart/signed; boundary="{boundary}"'}, body)
+    began = time.process_time()
+    with pytest.raises(CmsInvalid):
+        split_signed(entity)
+    assert time.process_time() - began < 0.5
+
+
+def test_a_file_name_in_no_character_set_is_none():
+    """A name that cannot be decoded stops no payload."""
+    raw = b"Content-Type: text/plain\r\nContent-Disposition: attachment; filename*=\0''abc\r\n\r\nUNA"
+    assert open_message(read_entity(raw), [], [], **LIMITS).filename == ""

@@ -244,3 +244,10 @@ def test_no_bytes_crash_a_reader(data: bytes):
     ):
         with pytest.raises(CmsInvalid):
             read()
+
+
+@pytest.mark.parametrize("type_", ["06092a864886f70d010702", "06092a864886f70d010703", "060b2a864886f70d0109100109"])
+@pytest.mark.parametrize("content", ["", "a000", "a080" + 3000 * "3080" + 3001 * "0000", "a080" + 3000 * "2480"])
+def test_what_is_not_there_or_within_itself_is_refused(type_: str, content: str):
+    """A message that says what it is and holds nothing, or three thousand envelopes, is refused by name as well."""
+    test_no_bytes_crash_a_reader.hypothesis.inner_test(bytes.fromhex(f"3080{type_}{content}0000"))
