@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import email
+import hashlib
 import io
 import logging
 import re
@@ -59,6 +60,8 @@ _LOOK_SECONDS = 0.2
 """How often it is looked whether the server's thread has ended by itself."""
 MOST_PARTS = 100
 """Attachments of one mail: each is a payload with a receipt."""
+LONGEST_ID = 500
+"""Characters of a Message-ID that is kept as it is: PostgreSQL's indexes take some 2,700 bytes."""
 MOST_BOUNDARIES = 16
 """Boundaries of one mail: attachments need one, words in two forms beside them another, and forwarding brings some more."""
 _BOUNDARY = re.compile(rb"boundary[*0-9]{0,8}[ \t]*=", re.IGNORECASE)
@@ -333,6 +336,8 @@ class Handler:
             if len(parts) > MOST_PARTS:
                 raise PayloadTooLarge(f"At most {MOST_PARTS} attachments are taken in one mail.")
             message_id = storable(str(mail.get("Message-ID", "")).strip())
+            if len(message_id) > LONGEST_ID:  # by its digest it is the same each time, and has room in an index
+                message_id = hashlib.sha256(message_id.encode()).hexdigest()
             return [
                 await self._keep_part(key, part, f"{message_id} {number}" if message_id else "")
                 for number, part in enumerate(parts, 1)

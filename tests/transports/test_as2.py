@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import itertools
+import socket
 import subprocess
 import time
 from dataclasses import replace
@@ -27,6 +28,7 @@ from gateway.errors import (
 )
 from gateway.model import Agreement, CredentialUse, Delivery, DeliveryKind, Direction, Receipt, Stage
 from gateway.store.contract import Accepted, Settled
+from gateway.transports import as2_receive
 from gateway.transports.as2 import As2Sender
 from gateway.transports.as2_message import (
     Made,
@@ -651,3 +653,32 @@ def test_a_file_name_in_no_character_set_is_none():
     """A name that cannot be decoded stops no payload."""
     raw = b"Content-Type: text/plain\r\nContent-Disposition: attachment; filename*=\0''abc\r\n\r\nUNA"
     assert open_message(read_entity(raw), [], [], **LIMITS).filename == ""
+
+
+async def test_an_mdn_of_a_strangers_is_answered_by_none(tmp_path: Path):
+    """What asks for no MDN gets none, also where it names nobody: two gateways would answer one another for ever."""
+    headers, body = make_mdn(Mdn("<1@x>", "processed"), THEM, "acme", theirs(), "sha256", datetime.now(UTC))
+    async with endpoint(means(tmp_path, Taking())) as url:
+        status, _, said = await post(
+            url, Made(headers, body, "sha256", b""), "<1@x>", AS2_From="nobody", Disposition_Notification_To=""
+        )
+    assert status == 400
+    assert b"disposition-notification" not in said
+
+
+async def test_mdns_for_later_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Messages that nobody has vouched for hold no more of the gateway than so many MDNs, each of which is tried once."""
+    monkeypatch.setattr(as2_receive, "MOST_UNDER_WAY", 3)
+    silent = socket.create_server(("127.0.0.1", 0))  # takes connections, and answers none
+    later = f"http://127.0.0.1:{silent.getsockname()[1]}/mdn"
+    before = set(as2_receive._UNDER_WAY)
+    async with endpoint(means(tmp_path, Taking())) as url:
+        for number in range(6):
+            forged = replace(make(BODY), body=b"forged")
+            assert (await post(url, forged, f"<{number}@acme>", Receipt_Delivery_Option=later))[0] == 200
+        begun = as2_receive._UNDER_WAY - before
+    assert len(begun) <= 3
+    for task in begun:
+        task.cancel()
+    await asyncio.gather(*begun, return_exceptions=True)
+    silent.close()

@@ -495,3 +495,14 @@ async def test_a_file_name_in_no_character_set_is_none(tmp_path: Path):
     async with mailbox(tmp_path) as (taking, port):
         assert await post(port, content.replace(b"\1", b"idna")) == "250 2.0.0 Kept as payload1"
     assert not taking.arrivals[0].filename
+
+
+async def test_a_long_message_id_is_known_by_its_digest(tmp_path: Path):
+    """An id longer than any line is the same when it comes again, and fits the index by which it is found."""
+    content = b"Message-ID: <" + b"\r\n ".join([b"a" * 900] * 9) + b"@x>\r\n\r\nUNA\r\n"
+    async with mailbox(tmp_path) as (taking, port):
+        for _ in range(2):
+            assert (await post(port, content)).startswith("250")
+    first, second = (arrival.transport_id for arrival in taking.arrivals)
+    assert first == second
+    assert len(first) < 100
