@@ -191,7 +191,7 @@ async def receive(request: web.Request, peer: Peer, means: Means) -> web.StreamR
         entity = await asyncio.to_thread(entity_of, request.headers, body)
         if await asyncio.to_thread(is_mdn, entity):
             return await _take_mdn(endpoint, peer, entity)
-        tries = MDN_TRIES
+        tries: Sequence[float] = MDN_TRIES
         try:
             reply = await _take_message(endpoint, peer, asked, sender, entity)
         except CmsInvalid as error:

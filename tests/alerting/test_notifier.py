@@ -20,7 +20,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
 from gateway.alerting import notifier
 from gateway.alerting.notifier import Notifier
-from gateway.alerting.words import SHOWN, Told
+from gateway.alerting.words import SHOWN, Told, say_alerts, write_json
 from gateway.config import Alerts, Mail, Notice, Settings
 from gateway.errors import NoticeNotTaken
 from gateway.findings import make_finding
@@ -335,3 +335,10 @@ async def test_a_place_beyond_the_feed_keeps_nothing_back(store: SqlStore):
     await ring(store, "one")
     await told.tell()
     assert [len(one) for one in sent.notices] == [1]
+
+
+def test_half_a_sign_keeps_no_alert_back():
+    """What partners wrote may hold half of a pair, which no UTF-8 has; each way's words can be sent all the same."""
+    alert = Told(1, "x\ud800", "", "p\ud800", "", {"alert": "x\ud800"})
+    assert json.loads(write_json([alert], "en"))["data"][0]["alert"] == "x?"
+    assert say_alerts([alert], "en").encode()
