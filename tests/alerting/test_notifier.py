@@ -18,7 +18,7 @@ import pytest
 from aiohttp import web
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
-from gateway.alerting import notifier
+from gateway.alerting import notifier, ways
 from gateway.alerting.notifier import Notifier
 from gateway.alerting.words import SHOWN, Told, say_alerts, write_json
 from gateway.config import Alerts, Mail, Notice, Settings
@@ -342,3 +342,11 @@ def test_half_a_sign_keeps_no_alert_back():
     alert = Told(1, "x\ud800", "", "p\ud800", "", {"alert": "x\ud800"})
     assert json.loads(write_json([alert], "en"))["data"][0]["alert"] == "x?"
     assert say_alerts([alert], "en").encode()
+
+
+@pytest.mark.parametrize("to", ["http://[::1/send?key=SECRET", "http://127.0.0.1:99999/?key=SECRET"])
+async def test_an_address_that_cannot_be_used_is_not_told(to: str):
+    """The key of a group's robot stands in its address, and no log may have it."""
+    with pytest.raises(NoticeNotTaken) as raised:
+        await ways.send(Notice(name="duty", by="wecom", to=to), Mail(), [Told(1, "x", "", "", "", {})], NOW)
+    assert "SECRET" not in str(raised.value)
