@@ -12,7 +12,7 @@ import io
 import json
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import aiohttp
@@ -120,17 +120,17 @@ class _Endpoint:
         self.keys = OwnKeys(self.own, self.clock)
         self._allow_private = means.settings.deliver.allow_private_addresses
 
-    def send_later(self, url: str, reply: bytes, tries: Sequence[float] = MDN_TRIES) -> None:
+    def send_later(self, url: str, reply: bytes) -> None:
         """POST an MDN in the background; a few times, where it is not taken. Not at all where too many are under way."""
         if len(_UNDER_WAY) >= MOST_UNDER_WAY:
             log.warning("mdn_not_sent", reason="too many are under way")
             return
-        task = asyncio.create_task(self._send(url, reply, tries))
+        task = asyncio.create_task(self._send(url, reply))
         _UNDER_WAY.add(task)
         task.add_done_callback(_UNDER_WAY.discard)
 
-    async def _send(self, url: str, reply: bytes, tries: Sequence[float]) -> None:
-        for pause in tries:
+    async def _send(self, url: str, reply: bytes) -> None:
+        for pause in MDN_TRIES:
             await asyncio.sleep(pause)
             try:
                 status = await self._post(url, reply)
@@ -191,12 +191,12 @@ async def receive(request: web.Request, peer: Peer, means: Means) -> web.StreamR
         entity = await asyncio.to_thread(entity_of, request.headers, body)
         if await asyncio.to_thread(is_mdn, entity):
             return await _take_mdn(endpoint, peer, entity)
-        tries: Sequence[float] = MDN_TRIES
+        vouched = True
         try:
             reply = await _take_message(endpoint, peer, asked, sender, entity)
         except CmsInvalid as error:
             log.warning("as2_refused", partner=peer.partner_id, failure=error.failure, reason=str(error))
-            tries = MDN_TRIES[:1]  # nobody has vouched for the address
+            vouched = False
             kind = "failure" if error.failure == _NO_MIC else "error"
             reply = await _mdn(endpoint, asked, sender, f"{kind}: {error.failure}", str(error))
         except PermanentError as error:
@@ -204,8 +204,10 @@ async def receive(request: web.Request, peer: Peer, means: Means) -> web.StreamR
             reply = await _mdn(endpoint, asked, sender, f"error: {UNEXPECTED}", str(error))
     if not asked.wants_mdn:
         return web.Response(status=200)
-    if asked.later:
-        endpoint.send_later(asked.later, reply, tries)
+    # Of a message that does not hold nobody has vouched for the address: whoever knows a partner's name could have us
+    # knock at any door. Its MDN is the answer.
+    if asked.later and vouched:
+        endpoint.send_later(asked.later, reply)
         return web.Response(status=200)
     return _answer(reply)
 

@@ -551,6 +551,17 @@ async def test_an_mdn_goes_where_it_is_asked_to(tmp_path: Path):
     assert b"disposition-notification" in came[0]
 
 
+async def test_nobody_is_knocked_at_for_a_stranger(tmp_path: Path):
+    """Whoever only claims a partner's name gets the MDN as the answer, and has us post to no address."""
+    async with inbox() as peer, endpoint(means(tmp_path, Taking())) as url:
+        stranger = make(BODY, Security("sha256"), signer=own("stranger"))
+        mdn = mdn_of(*await post(url, stranger, "<1@acme>", Receipt_Delivery_Option=peer.url))
+        await asyncio.sleep(0.1)
+        assert mdn.disposition == "error: authentication-failed"
+        assert not peer.headers
+        assert not peer.opened
+
+
 async def test_payloads_that_are_refused_are_told(tmp_path: Path):
     """What the intake refuses for good is the partner's to know."""
     taking = Taking()
