@@ -31,6 +31,7 @@ USER gateway
 WORKDIR /data
 VOLUME /data
 EXPOSE 8080
-HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
-  CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8080/readyz', timeout=2)"]
-CMD ["gateway", "serve"]
+# With the image's own settings: under TLS, and at whatever port, too.
+HEALTHCHECK --interval=30s --timeout=10s --start-period=30s CMD ["gateway", "ready"]
+# A database of an earlier version, or an empty one, is brought to this version first; several nodes may do so at once.
+CMD ["sh", "-c", "gateway migrate && exec gateway serve"]

@@ -213,9 +213,9 @@ class DeliveryRefused(PermanentError):
 class CmsInvalid(PermanentError):
     """A message that is signed, encrypted or compressed does not hold."""
 
-    def __init__(self, message: str = "", *, failure: str) -> None:
+    def __init__(self, message: str = "", *, failure: str = "unexpected-processing-error", **details: object) -> None:
         """`failure` is the word by which AS2 tells its sender why, such as `authentication-failed` (RFC 4130, 7.4.3)."""
-        super().__init__(message)
+        super().__init__(message, **details)
         self.failure = failure
 
 

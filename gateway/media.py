@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.message import Message
 
 from gateway.model import Syntax
 
@@ -32,3 +33,11 @@ def find_medium(format_: str) -> Medium:
     """The medium of a wire format such as `edifact:CUSDEC:D:96B:UN`; plain bytes where it names no syntax of ours."""
     name = format_.partition(":")[0]
     return MEDIA[_SYNTAXES.get(name, Syntax.UNKNOWN)]
+
+
+def filename_of(headers: Message) -> str:
+    """The file name in headers; none where it is written in a character set that there is not (RFC 2231)."""
+    try:
+        return headers.get_filename() or ""
+    except ValueError:
+        return ""

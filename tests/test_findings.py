@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
@@ -179,6 +180,70 @@ def test_codes_have_words_in_both_languages() -> None:
         assert findings.word(str(code), "en"), code
         assert not ENGLISH.search(findings.word(str(code), "zh")), code
     assert findings.labels().lists.keys() >= set(codes.available(shipped()))
+
+
+HALF_WIDTH = re.compile(r"[\u4e00-\u9fff）”》][,;:!?]\s*(?:[\u4e00-\u9fff（“《{]|$)")
+"""Punctuation of Latin text where Chinese text goes on, or ends."""
+
+
+def texts(content: Any, where: str = "") -> Iterator[tuple[str, str]]:
+    """Every text in what a file holds, with where it stands."""
+    if isinstance(content, str):
+        yield where, content
+    elif isinstance(content, dict):
+        for name, inner in content.items():
+            yield from texts(inner, f"{where}.{name}")
+    elif isinstance(content, list):
+        for number, inner in enumerate(content):
+            yield from texts(inner, f"{where}[{number}]")
+
+
+def test_chinese_text_is_punctuated_as_chinese() -> None:
+    """No text of ours, in words, rules or mappings, has half-width punctuation between Chinese characters."""
+    catalogue = shipped()
+    files = [name for folder in ("schemas", "mappings") for name in catalogue.names(folder, ".toml")]
+    found = [
+        (file, where, text)
+        for file in files
+        for where, text in texts(tomllib.loads(catalogue.text(file)), "")
+        if HALF_WIDTH.search(text)
+    ]
+    assert {"schemas/labels.toml", "schemas/findings/decide.toml", "schemas/rules/epidemic.toml"} <= set(files)
+    assert any(file.startswith("mappings/") for file in files)
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("text", "faulty"),
+    [
+        ("报检单,发票", True),
+        ("状态: 已放行", True),
+        ("请核对!", True),
+        ("{value}（“甲”）;乙", True),
+        ("报检单，发票；状态：已放行！", False),
+        ("电子转单: between the offices", False),
+        ("比例 1:2, UNB;UNH", False),
+    ],
+)
+def test_half_width_punctuation_is_seen(text: str, faulty: bool) -> None:
+    """What is looked for is seen where Chinese goes on or ends, and nowhere else."""
+    assert bool(HALF_WIDTH.search(text)) is faulty
+
+
+def test_a_disease_is_named_in_the_language_of_its_reader() -> None:
+    """Every disease of the epidemic list has its name in both languages; one that an operator adds is told as written."""
+    rules = tomllib.loads(shipped().text("schemas/rules/epidemic.toml"))
+    named = {area["disease"] for rule_set in rules["set"] for area in rule_set["area"]}
+    for disease in named:
+        found = make_finding("decide.port.epidemic", value="NG", disease=disease)
+        assert disease not in findings.text(found, "zh")
+        assert not re.search(r"[a-z]{3,}", findings.text(found, "zh"))
+        assert "_" not in findings.text(found, "en")
+    yellow = make_finding("decide.port.epidemic", value="NG", disease="yellow_fever")
+    assert findings.text(yellow, "zh") == "来自疫区 NG（黄热病）。"
+    assert findings.text(yellow, "en") == "Comes from NG, an epidemic area (yellow fever)."
+    own = make_finding("decide.port.epidemic", value="NG", disease="禽流感")
+    assert findings.text(own, "zh") == "来自疫区 NG（禽流感）。"
 
 
 def test_words_are_rendered_whatever_is_missing() -> None:

@@ -30,6 +30,9 @@ LEASE = timedelta(seconds=60)
 LONGEST_PAUSE = 600.0
 """Seconds between two tries at most, where a notice is not taken."""
 
+UNREADABLE = "unreadable"
+"""The kind that an alert is told under whose own cannot be read; every notice tells it."""
+
 Send = Callable[[Notice, Sequence[Told], datetime], Awaitable[None]]
 
 
@@ -72,6 +75,18 @@ class Notifier:
                     continue
             await asyncio.sleep(pause)
 
+    def _wants(self, alert: Told) -> bool:
+        return not self._notice.kinds or alert.kind in (*self._notice.kinds, UNREADABLE)
+
+    async def _read(self, sequence: int) -> Told:
+        """The alert at a place of the feed. One that cannot be read is told as such: it would keep all later ones back."""
+        entry = await self._store.feed_entry(ALERTS, "", sequence)
+        try:
+            return read_alert(entry)
+        except (ValueError, TypeError, AttributeError):
+            log.exception("alert_unreadable", sequence=sequence)
+            return Told(sequence, UNREADABLE, "", "", entry.case_id, {})
+
     async def tell(self) -> bool:
         """Tell what has come since; whether there may be more. NoticeNotTaken where it is not taken: it stays to be told."""
         place = await self._store.claim_notice(self._notice.name, self._clock(), LEASE)
@@ -80,8 +95,8 @@ class Notifier:
         told = place
         try:
             entries = await self._store.feed(ALERTS, "", place, TOGETHER)
-            alerts = [read_alert(await self._store.feed_entry(ALERTS, "", entry.sequence)) for entry in entries]
-            wanted = [alert for alert in alerts if not self._notice.kinds or alert.kind in self._notice.kinds]
+            alerts = [await self._read(entry.sequence) for entry in entries]
+            wanted = [alert for alert in alerts if self._wants(alert)]
             if wanted:
                 await self._send(self._notice, wanted, self._clock())
                 log.info("notice_told", notice=self._notice.name, alerts=len(wanted))

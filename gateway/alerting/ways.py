@@ -42,6 +42,8 @@ async def send(notice: Notice, mail: Mail, alerts: Sequence[Told], at: datetime)
                     await _post_signed(notice, alerts, at)
                 case "wecom":
                     await _tell_group(notice, alerts)
+    except aiohttp.InvalidURL as error:  # its words are the address, in which the key of a group's robot stands
+        raise NoticeNotTaken(f"The address of the notice {notice.name} cannot be used.") from error
     except (OSError, TimeoutError, aiohttp.ClientError, aiosmtplib.SMTPException, SecretUnreadable) as error:
         raise NoticeNotTaken(f"{type(error).__name__}: {error}") from error
 

@@ -87,4 +87,4 @@ def write_json(alerts: Sequence[Told], language: str) -> bytes:
         reasons = maybe_read_reasons(alert.body.get("reasons")) or ()
         texts = [findings.text(reason, language) for reason in reasons]
         items.append({"sequence": alert.sequence, "at": alert.at, **alert.body, "texts": texts})
-    return json.dumps({"type": "alerts", "data": items}, ensure_ascii=False).encode()
+    return json.dumps({"type": "alerts", "data": items}, ensure_ascii=False).encode("utf-8", "replace")

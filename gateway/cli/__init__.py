@@ -24,6 +24,7 @@ from gateway.errors import CatalogueInvalid, ConfigurationInvalid, GatewayError
 
 COMMANDS = (
     "serve",
+    "ready",
     "demo",
     "send",
     "enquiry",

@@ -193,6 +193,8 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     # task, risk, deadline, subject, subscription, ledger, reports, evidence, sample, catalogue, config, person
     "no_tasks": ("No tasks wait.", "没有待办事项。"),
     "no_records": ("No records.", "没有风险记录。"),
+    "ready": ("{url} takes messages in.", "{url} 可接收报文。"),
+    "not_ready": ("{url} takes nothing in: {reason}", "{url} 不接收报文：{reason}"),
     "no_alerts": ("No alerts.", "没有告警。"),
     "no_deadlines": ("No dead deadlines.", "没有未能处理的期限。"),
     "deadline_revived": ("Deadline {id} will be decided.", "期限 {id} 将重新处理。"),

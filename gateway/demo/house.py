@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from gateway.demo.guard import Guard
 from gateway.simulators.partner import said
@@ -27,6 +28,7 @@ MARK = ".gateway-demo"
 """Stands in a folder that the demo may empty."""
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
+DAY_SECONDS = 86_400
 
 SIMULATED: Mapping[str, Mapping[str, Any]] = {
     "exporter": {},
@@ -116,13 +118,23 @@ class House:
 
     async def _start(self) -> None:
         self._empty()
-        self.config.write_text(_CONFIG.format(folder=self.folder), "utf-8")
+        self.config.write_text(_CONFIG.format(folder=self.folder, port=0, ahead=0), "utf-8")
         self.url = await self._run("gateway", "gateway", "serve", "--config", str(self.config))
         addresses = dict(zip(SIMULATED, await asyncio.gather(*map(self._simulate, SIMULATED)), strict=True))
         file = self.folder / "partners.jsonl"
         lines = [json.dumps(self._placed(partner, addresses), ensure_ascii=False) for partner in self._partners]
         file.write_text("\n".join(lines) + "\n", "utf-8")
         await self.command("partner", "import", str(file))
+
+    async def put_clock_on(self, days: int) -> None:
+        """Start the gateway anew at its address, with a clock that is so many days ahead of the machine's.
+
+        The partners keep running, on the machine's time: what they cannot send or fetch meanwhile they try again.
+        """
+        await _end(self._processes["gateway"])
+        port = urlsplit(self.url).port
+        self.config.write_text(_CONFIG.format(folder=self.folder, port=port, ahead=days * DAY_SECONDS), "utf-8")
+        await self._run("gateway", "gateway", "serve", "--config", str(self.config))
 
     def _empty(self) -> None:
         """Begin anew; DemoFailed rather than empty a folder in which no demo has been."""
@@ -309,7 +321,10 @@ origin = "demo.example/log"
 signing_key_file = "{folder}/signing.key"
 
 [http]
-port = 0
+port = {port}
+
+[clock]
+ahead_seconds = {ahead}
 
 [pipeline]
 workers = 0                             # the samples are small

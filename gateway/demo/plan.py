@@ -100,6 +100,10 @@ class Case:
     """Who does not send anything, but owns the goods, and must see where they stand."""
     alerts: tuple[str, ...] = ()
     """Kinds of alerts that the operator must have about it."""
+    days: int = 0
+    """So many days must pass, by the gateway's clock, before it ends; 0 where it ends at once."""
+    days_from: str = ""
+    """Where it must stand when they begin to pass, as `when` of a step says it."""
 
     @property
     def key(self) -> str:
@@ -182,6 +186,8 @@ def _case(values: Mapping[str, Any], known: Mapping[str, Sample]) -> Case:
         zh=values["zh"],
         owner=values.get("owner", ""),
         alerts=tuple(values.get("alerts", ())),
+        days=values.get("days", 0),
+        days_from=values.get("days_from", ""),
     )
 
 

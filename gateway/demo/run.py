@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,7 @@ async def run(folder: Path, *, keep: bool, as_json: bool) -> list[str]:
             watcher = await stack.enter_async_context(Watcher(house.url, house.key_of("operator")))
             words.print(f"The gateway is at {house.url}, with {len(SIMULATED)} simulated partners.", highlight=False)
             played = await _play_all(cases, house, watcher, words)
+            await _let_days_pass([one for one in played if one.case.days], house, watcher, words)
             problems = [f"{p.case.name}: {problem}" for p in played for problem in p.problems]
             with _doing(words, "Verifying the receipts"):
                 proof = await prove(house, _any_payload(played))
@@ -149,9 +150,27 @@ async def _play(case: Case, house: House, watcher: Watcher) -> Played:
             one.problems.append(f"{step.sender} could not send {name}")
             return one
         one.payload_ids.append(payload_id)
+    if case.days:
+        # What is still under way when the days pass would be given up for its age.
+        for when in (case.days_from, "delivered"):
+            await _until(one, watcher, house, deadline, replace(case.steps[-1], when=when))
+        return one
     await _until(one, watcher, house, deadline)
     one.problems += judge(case, one.found, house)
     return one
+
+
+async def _let_days_pass(waiting: Sequence[Played], house: House, watcher: Watcher, words: Console) -> None:
+    """Put the gateway's clock on for the cases that wait for it, once all others are over, and judge these."""
+    if not waiting:
+        return
+    days = max(one.case.days for one in waiting)
+    with _doing(words, f"Letting {plural(days, 'day')} pass"):
+        await house.put_clock_on(days)
+        deadline = time.monotonic() + CASE_SECONDS
+        for one in waiting:
+            await _until(one, watcher, house, deadline)
+            one.problems += judge(one.case, one.found, house)
 
 
 async def _until(one: Played, watcher: Watcher, house: House, deadline: float, step: Step | None = None) -> None:

@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from gateway.demo.house import Held
+from gateway.demo.house import DAY_SECONDS, Held
 from gateway.demo.plan import Case
 from gateway.demo.proof import Proof
 from gateway.demo.watch import Evidence
@@ -84,7 +84,7 @@ def _went(found: Evidence, held: Held) -> Iterator[Row]:
     for delivered in (r for r in found.receipts if r["stage"] in ("delivered", "relayed")):
         delivery = found.deliveries.get(delivered["delivery"])
         begun = decided.get(delivered["message"])
-        if delivery is None or begun is None:
+        if delivery is None:
             continue
         receipts = f"{delivered['stage']} #{delivered['index']}"
         if delivery["attempts"] > 1:
@@ -93,14 +93,15 @@ def _went(found: Evidence, held: Held) -> Iterator[Row]:
             receipts += f", answered #{answer['index']} {answer['verdict']}"
         line = held.got.get(delivered["delivery"], {})
         yield Row(
-            found.at(begun),
+            # What a deadline sends came of no message: nothing tells when that was decided.
+            found.at(begun or delivered),
             "gateway",
             delivery["recipient"],
             delivery["document"],
             line.get("says", ""),
             delivery["format"],
             receipts,
-            (found.at(delivered) - found.at(begun)).total_seconds(),
+            (found.at(delivered) - found.at(begun)).total_seconds() if begun else None,
         )
 
 
@@ -143,7 +144,9 @@ def _print(console: Console, row: Row, seconds: float) -> None:
     """Print one row, on one line or two."""
     says = _ACTIONS.get(row.says, row.says) if row.document == "acknowledgement" else row.says
     what = f"{row.document}: {says}" if says else row.document
-    head = f"  {seconds:6.2f} s  {f'{row.sender} → {row.recipient}':<24} "
+    days, within = divmod(seconds, DAY_SECONDS)
+    later = f"  +{days:.0f} d " if days else "  "
+    head = f"{later}{within:6.2f} s  {f'{row.sender} → {row.recipient}':<24} "
     took = "" if row.seconds is None else f"{row.seconds * 1000:.0f} ms"
     if console.width >= WIDE:
         console.print(
@@ -176,8 +179,8 @@ def _line(finding: Mapping[str, Any]) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """`1 finding`, `2 findings`, `2 retries`."""
-    many = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    """`1 finding`, `2 findings`, `2 retries`, `2 days`."""
+    many = f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{noun}s"
     return f"{count} {noun if count == 1 else many}"
 
 

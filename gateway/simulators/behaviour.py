@@ -31,6 +31,8 @@ class Behaviour(Enum):
     """The producing area's bureau issues a notice for goods that are the port's to let out, before it hands them over."""
     REPLACE = "RPL"
     """The bureau replaces its notice by one for half of the goods, and customs waits for that one."""
+    EXPIRE = "EXP"
+    """The bureau's notice is valid until tomorrow, and customs says nothing to it."""
     MISMATCH = "MIS"
     """Customs reports goods that differ from the notice."""
     CORRECT = "COR"

@@ -148,8 +148,10 @@ class Bureau:
         """Issue a clearance notice for goods that have passed."""
         office = consignment.get("customs_office") or partner.settings.options.get("customs_office", "")
         own = self._own(partner, consignment.get("inspection_organisation", ""))
-        await partner.report(f"notice-{consignment['number']}", notice_xml(consignment, own, office))
-        if behaviour(consignment.get("contract_number") or "") is Behaviour.REPLACE:
+        asked = behaviour(consignment.get("contract_number") or "")
+        last_day = _tomorrow() if asked is Behaviour.EXPIRE else ""
+        await partner.report(f"notice-{consignment['number']}", notice_xml(consignment, own, office, last_day=last_day))
+        if asked is Behaviour.REPLACE:
             first, *others = consignment["goods"]
             halved = {**first["quantity"], "value": str(Decimal(first["quantity"]["value"]) / 2)}
             less = {**consignment, "goods": [{**first, "quantity": halved}, *others]}
@@ -174,7 +176,7 @@ async def customs(partner: Partner, values: Values) -> None:
         return
     notice = notice_values(values)
     asked = behaviour(notice["contract_number"])
-    if asked is Behaviour.SILENCE or notice["status"] == "cancelled":
+    if asked in (Behaviour.SILENCE, Behaviour.EXPIRE) or notice["status"] == "cancelled":
         return
     if asked is Behaviour.REPLACE and notice.get("function") != REPLACEMENT:
         return
@@ -214,3 +216,8 @@ def answer_of(role: str) -> Answer:
 def _year() -> str:
     """The two digits of the year in China, where the bureaus are."""
     return f"{datetime.now(CHINA):%y}"
+
+
+def _tomorrow() -> str:
+    """The next day in China: not today, which may end before the notice has arrived."""
+    return f"{datetime.now(CHINA) + timedelta(days=1):%Y-%m-%d}"

@@ -158,8 +158,10 @@ def transfer_document(declaration: Values, number: str, from_organisation: str, 
     }
 
 
-def notice_xml(consignment: Values, organisation: str, customs_office: str, function: str = "9") -> bytes:
-    """A clearance notice as XML, written as text, as a bureau's own software would."""
+def notice_xml(
+    consignment: Values, organisation: str, customs_office: str, function: str = "9", last_day: str = ""
+) -> bytes:
+    """A clearance notice as XML, written as text, as a bureau's own software would; `last_day` is until when it is valid."""
     goods = "".join(
         "<Goods>"
         + _element("SequenceNumber", item["sequence_number"])
@@ -176,6 +178,7 @@ def notice_xml(consignment: Values, organisation: str, customs_office: str, func
         + _element("Direction", consignment["direction"])
         + _element("DeclarationNumber", consignment["number"])
         + "<Status>issued</Status>"
+        + _element("ValidUntil", last_day)
         + _element("IssuingOrganisation", organisation)
         + _element("CustomsOffice", customs_office)
         + _element("ContractNumber", consignment.get("contract_number"))

@@ -35,10 +35,10 @@ def claim(connection: Connection, name: str, now: datetime, lease: timedelta) ->
     held = connection.execute(update(tables.counters).where(free).values(value=to_time(now + lease)))
     if held.rowcount != 1:
         return None
-    insert_rows(
-        connection, tables.counters, [(_place(name), _read(connection, feed_counter(ALERTS, test=False)))], "ignore"
-    )
-    return _read(connection, _place(name))
+    end = _read(connection, feed_counter(ALERTS, test=False))
+    insert_rows(connection, tables.counters, [(_place(name), end)], "ignore")
+    # A place beyond the feed's end would keep back what comes until the feed is that long.
+    return min(_read(connection, _place(name)), end)
 
 
 def give_back(connection: Connection, name: str, place: int) -> None:

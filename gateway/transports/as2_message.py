@@ -23,6 +23,7 @@ from email.policy import compat32
 from cryptography import x509
 
 from gateway.errors import CmsInvalid, DeliveryDeferred, DeliveryRefused
+from gateway.media import filename_of
 from gateway.signs import shown
 from gateway.store.contract import storable
 from gateway.transports import cms
@@ -38,7 +39,10 @@ _NAMES = {"sha256": "sha-256", "sha384": "sha-384", "sha512": "sha-512"}
 """Digests as `micalg` writes them (RFC 5751, 3.4.3.2)."""
 _OF_MIME = frozenset({"content-type", "content-transfer-encoding", "content-disposition"})
 """Headers of HTTP that are the outermost entity's."""
-_HEADER_END = re.compile(rb"\r\n\r\n|\n\n")
+_HEADER_END = re.compile(rb"\A\r?\n|\r\n\r\n|\n\n")
+"""The empty line, before which there may be no header at all (RFC 2045, 5.2)."""
+_TRIES = 10_000
+"""Lines that begin as a boundary and are none, after which nobody looks on: whoever writes so many wants us to look."""
 
 
 def digest_named(name: str) -> str:
@@ -75,8 +79,8 @@ def read_entity(raw: bytes) -> Entity:
 
 def entity_of(headers: Mapping[str, str], body: bytes) -> Entity:
     """The entity that an HTTP request or answer is: those of its headers that are MIME's, and its body."""
-    lines = [f"{name}: {value}" for name, value in headers.items() if name.lower() in _OF_MIME]
-    return read_entity("\r\n".join(lines).encode("utf-8", "surrogateescape") + b"\r\n\r\n" + body)
+    lines = [f"{name}: {value}\r\n" for name, value in headers.items() if name.lower() in _OF_MIME]
+    return read_entity("".join(lines).encode("utf-8", "surrogateescape") + b"\r\n" + body)
 
 
 def _write_entity(headers: Sequence[tuple[str, str]], body: bytes) -> bytes:
@@ -222,7 +226,7 @@ def open_message(
             over = over if signed is not None else raw
         else:
             payload = _content_of(entity)
-            named = entity.headers.get_filename() or ""
+            named = filename_of(entity.headers)
             return Opened(payload, kind, named, payload if over is None else over, signed, encrypted, compressed)
     raise CmsInvalid("The message has too many envelopes.", failure=UNEXPECTED)
 
@@ -265,12 +269,16 @@ def _find_marks(body: bytes, boundary: bytes, *, most: int) -> list[tuple[int, i
     searched for as bytes: a pattern that tries each line end takes a hundred times as long.
     """
     found: list[tuple[int, int]] = []
-    mark, place = b"--" + boundary, -1
-    while len(found) < most and (place := body.find(mark, place + 1)) >= 0:
-        after = _AFTER_BOUNDARY.match(body, place + len(mark))
-        if after is None or (place and body[place - 1] != 0x0A):
+    mark = b"--" + boundary
+    place = 0 if body.startswith(mark) else body.find(b"\n" + mark) + 1 or -1
+    for _ in range(_TRIES):
+        if place < 0 or len(found) == most:
+            break
+        here, place = place, body.find(b"\n" + mark, place) + 1 or -1
+        after = _AFTER_BOUNDARY.match(body, here + len(mark))
+        if after is None:
             continue
-        before = place - (place > 0) - (place > 1 and body[place - 2] == 0x0D)
+        before = here - (here > 0) - (here > 1 and body[here - 2] == 0x0D)
         found.append((before, after.end()))
     return found
 
@@ -369,7 +377,9 @@ def _mdn_of(fields: Message) -> Mdn:
     type_, _, modifier = said.strip().partition("/")
     if not mode or type_.strip().lower() not in ("processed", "failed", "displayed"):
         raise CmsInvalid("The MDN has no disposition.", failure=UNEXPECTED)
-    disposition = modifier.strip().lower() or ("processed" if type_.strip().lower() != "failed" else "failure")
+    disposition = modifier.strip().lower() or "processed"
+    if type_.strip().lower() == "failed" and not disposition.startswith(("failure", "error")):
+        disposition = "failure"  # whatever else is said of it, a warning too
     value, _, name = str(fields.get("Received-Content-MIC", "")).partition(",")
     try:
         mic = base64.b64decode("".join(value.split()), validate=True)

@@ -67,6 +67,8 @@ AGENT = "edi-gateway AS2"
 MDN_TRIES = (0.0, 5.0, 30.0, 300.0)
 """Seconds before each try to send an MDN that was asked for later. What none of them brings, the sender asks for by
 sending its message again: it gets the MDN that was kept."""
+MOST_UNDER_WAY = 256
+"""MDNs that are being sent later at once: who asks for one need not have shown who it is."""
 _MESSAGE_ID = re.compile(r"<[\x21-\x3b\x3d\x3f-\x7e]{1,250}>")
 _OURS = re.compile(r"<([0-9a-f]{32})\.(sha\d+)\.([0-9a-f]{64,128})@")
 """A Message-ID of ours: the delivery, the digest's name, the MIC."""
@@ -119,7 +121,10 @@ class _Endpoint:
         self._allow_private = means.settings.deliver.allow_private_addresses
 
     def send_later(self, url: str, reply: bytes) -> None:
-        """POST an MDN in the background; a few times, where it is not taken."""
+        """POST an MDN in the background; a few times, where it is not taken. Not at all where too many are under way."""
+        if len(_UNDER_WAY) >= MOST_UNDER_WAY:
+            log.warning("mdn_not_sent", reason="too many are under way")
+            return
         task = asyncio.create_task(self._send(url, reply))
         _UNDER_WAY.add(task)
         task.add_done_callback(_UNDER_WAY.discard)
@@ -166,6 +171,9 @@ async def authenticate(request: web.Request, means: Means) -> Peer | web.StreamR
     if partner is None or not partner.active or to != endpoint.own.name or not _MESSAGE_ID.fullmatch(asked.message_id):
         known = partner is not None and partner.active
         log.warning("as2_refused", known=known, to_us=to == endpoint.own.name)
+        # Nobody is told by an MDN who did not ask for one: what comes may be an MDN itself (RFC 3798, 2.1).
+        if not asked.wants_mdn:
+            return web.Response(status=400, text="This message names nobody here as sender and receiver.\n")
         said = "This message names nobody here as sender and receiver, or has no Message-ID."
         reply = await _mdn(endpoint, asked, sender, f"error: {cms.AUTHENTICATION}", said)
         return _answer(reply)
@@ -179,13 +187,16 @@ async def receive(request: web.Request, peer: Peer, means: Means) -> web.StreamR
     sender = unquoted(request.headers.get("AS2-From", ""))
     async with taking_in(request, peer.partner_id, means.spool) as received:
         body = received.body if received.path is None else await asyncio.to_thread(received.path.read_bytes)
-        entity = entity_of(request.headers, body)
-        if is_mdn(entity):
+        # Large messages are copied and searched: in a thread, while others are answered.
+        entity = await asyncio.to_thread(entity_of, request.headers, body)
+        if await asyncio.to_thread(is_mdn, entity):
             return await _take_mdn(endpoint, peer, entity)
+        vouched = True
         try:
             reply = await _take_message(endpoint, peer, asked, sender, entity)
         except CmsInvalid as error:
             log.warning("as2_refused", partner=peer.partner_id, failure=error.failure, reason=str(error))
+            vouched = False
             kind = "failure" if error.failure == _NO_MIC else "error"
             reply = await _mdn(endpoint, asked, sender, f"{kind}: {error.failure}", str(error))
         except PermanentError as error:
@@ -193,7 +204,9 @@ async def receive(request: web.Request, peer: Peer, means: Means) -> web.StreamR
             reply = await _mdn(endpoint, asked, sender, f"error: {UNEXPECTED}", str(error))
     if not asked.wants_mdn:
         return web.Response(status=200)
-    if asked.later:
+    # Of a message that does not hold nobody has vouched for the address: whoever knows a partner's name could have us
+    # knock at any door. Its MDN is the answer.
+    if asked.later and vouched:
         endpoint.send_later(asked.later, reply)
         return web.Response(status=200)
     return _answer(reply)

@@ -23,7 +23,7 @@ from typing import Any, TypeAlias
 from asn1crypto import algos, cms, core
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.exceptions import InvalidSignature, InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, padding
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric import padding as rsa_padding
@@ -67,6 +67,11 @@ AUTHENTICATION, DECRYPTION, DECOMPRESSION, INTEGRITY = (
     "decompression-failed",
     "integrity-check-failed",
 )
+
+
+_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError, UnsupportedAlgorithm)
+"""What asn1crypto and cryptography raise where bytes are not what they should be: AttributeError for a part that is not
+there, RecursionError for too many within one another."""
 
 
 class _Outer(core.Sequence):  # type: ignore[misc]
@@ -216,7 +221,7 @@ def verify(content: bytes, signature: bytes, pinned: Sequence[x509.Certificate])
         # What was signed are the attributes as a set, whatever tag they have in the signer's information (RFC 5652, 5.4).
         signed = b"\x31" + signer["signed_attrs"].dump()[1:]
         _check_signature(certificate, signer, digest, signed)
-    except (ValueError, TypeError, KeyError) as error:
+    except _UNREADABLE as error:
         raise CmsInvalid("The signature cannot be read.", failure=AUTHENTICATION) from error
     if len(digests) != 1 or not hmac.compare_digest(digests[0], hashlib.new(digest, content).digest()):
         raise CmsInvalid("The content is not what was signed.", failure=INTEGRITY)
@@ -334,7 +339,7 @@ def decrypt(envelope: bytes, own: Sequence[Own]) -> bytes:
         return unpadder.update(whole) + unpadder.finalize()
     except CmsInvalid:
         raise
-    except (ValueError, TypeError, KeyError, InvalidTag) as error:
+    except (*_UNREADABLE, InvalidTag) as error:
         raise failed from error
 
 
@@ -393,7 +398,7 @@ def decompress(compressed: bytes, most: int, ratio: int) -> bytes:
             raise CmsInvalid("The message unpacks to more than is taken.", failure=DECOMPRESSION)
         if not unpacker.eof:
             raise CmsInvalid("The compressed message is cut short.", failure=DECOMPRESSION)
-    except (ValueError, TypeError, KeyError, zlib.error) as error:
+    except (*_UNREADABLE, zlib.error) as error:
         raise CmsInvalid("The message cannot be decompressed.", failure=DECOMPRESSION) from error
     return content
 
@@ -405,7 +410,7 @@ def _read(der: bytes, type_: str, spec: Any, failure: str) -> Any:
         if outer["content_type"].dotted != type_:
             raise CmsInvalid("It is another kind of CMS message.", failure=failure)
         return outer["content"].parse(spec)
-    except (ValueError, TypeError, KeyError) as error:
+    except _UNREADABLE as error:
         raise CmsInvalid("It is no CMS message.", failure=failure) from error
 
 

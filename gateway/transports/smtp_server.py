@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import asyncio
 import email
+import hashlib
 import io
 import logging
+import re
 import ssl
 import threading
 from collections.abc import Coroutine
@@ -22,6 +24,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from email.message import Message
 from email.policy import compat32
+from itertools import islice
 from typing import Any, TypeVar
 
 import structlog
@@ -37,6 +40,7 @@ from gateway.errors import (
     StorageFull,
     TemporaryError,
 )
+from gateway.media import filename_of
 from gateway.model import Credential, CredentialKind
 from gateway.registry.credentials import Validity, judge
 from gateway.registry.keys import SEND, hash_key
@@ -56,6 +60,11 @@ _LOOK_SECONDS = 0.2
 """How often it is looked whether the server's thread has ended by itself."""
 MOST_PARTS = 100
 """Attachments of one mail: each is a payload with a receipt."""
+LONGEST_ID = 500
+"""Characters of a Message-ID that is kept as it is: PostgreSQL's indexes take some 2,700 bytes."""
+MOST_BOUNDARIES = 16
+"""Boundaries of one mail: attachments need one, words in two forms beside them another, and forwarding brings some more."""
+_BOUNDARY = re.compile(rb"boundary[*0-9]{0,8}[ \t]*=", re.IGNORECASE)
 _TEXT = frozenset({"text/plain", "text/html"})
 """What stands beside attachments for people, and is a payload only where there is nothing else."""
 
@@ -77,6 +86,18 @@ class Part:
     filename: str
 
 
+def read_mail(content: bytes) -> tuple[Message, list[Part]]:
+    """A mail and what it brings; PayloadTooLarge where it has more parts within one another than any mail needs."""
+    # Each line is compared with every boundary that it may end: lines times boundaries is the work that a mail makes.
+    if sum(1 for _ in islice(_BOUNDARY.finditer(content), MOST_BOUNDARIES + 1)) > MOST_BOUNDARIES:
+        raise PayloadTooLarge(f"At most {MOST_BOUNDARIES} boundaries are taken in one mail.")
+    try:
+        mail = email.message_from_bytes(content, policy=compat32)
+        return mail, find_parts(mail)
+    except RecursionError:
+        raise PayloadTooLarge("The mail has too many mails within one another.") from None
+
+
 def find_parts(mail: Message) -> list[Part]:
     """What a mail brings: its attachments, or, where it has none, its text. Transfer encodings are undone, nothing else is."""
     leaves = [(part, part.get_payload(decode=True)) for part in mail.walk() if not part.is_multipart()]
@@ -86,7 +107,7 @@ def find_parts(mail: Message) -> list[Part]:
         if part.get_content_disposition() == "attachment" or part.get_content_type() not in _TEXT
     ]
     return [
-        Part(content, storable(part.get_content_type()), storable(part.get_filename("") or ""))
+        Part(content, storable(part.get_content_type()), storable(filename_of(part)))
         for part, content in attached or leaves
         if isinstance(content, bytes) and (content if attached else content.strip())
     ]
@@ -311,11 +332,12 @@ class Handler:
     async def _keep(self, key: Credential, content: bytes) -> list[str]:
         """Keep every attachment; the ids of the payloads. Raises what the intake raises, and leaves nothing in the spool."""
         with self._means.spool.reserved(key.partner_id, len(content)):
-            mail = await asyncio.to_thread(email.message_from_bytes, content, policy=compat32)
-            parts = await asyncio.to_thread(find_parts, mail)
+            mail, parts = await asyncio.to_thread(read_mail, content)
             if len(parts) > MOST_PARTS:
                 raise PayloadTooLarge(f"At most {MOST_PARTS} attachments are taken in one mail.")
             message_id = storable(str(mail.get("Message-ID", "")).strip())
+            if len(message_id) > LONGEST_ID:  # by its digest it is the same each time, and has room in an index
+                message_id = hashlib.sha256(message_id.encode()).hexdigest()
             return [
                 await self._keep_part(key, part, f"{message_id} {number}" if message_id else "")
                 for number, part in enumerate(parts, 1)

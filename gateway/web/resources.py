@@ -246,6 +246,12 @@ class Event(Resource):
         None,
         description="`rule:<set>:<id>` where a rule set decided and no person did; else a person of the caller's own",
     )
+    office: str | None = Field(
+        None,
+        description="Code of the office that acted; of a task, of the one that must decide it. Told to its own partner "
+        "and the operator",
+        examples=["370200"],
+    )
     message: str | None = None
     delivery: str | None = None
 

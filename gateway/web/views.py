@@ -330,6 +330,7 @@ def _event(
         status_from=before or None,
         status_to=after or None,
         decided_by=by if by.startswith(AUTOMATIC) or (by and own) else None,
+        office=(_text(event, "office") or None) if own else None,
         message=(event.message_id or None) if own else None,
         delivery=(event.delivery_id or None) if own else None,
     )
@@ -360,6 +361,8 @@ def _words(
         return None
     known = findings.labels().events.get(kind)
     said = known[choose_language(language)].format_map(words) if known else ""
+    if said and own and (office := _text(event, "office")):
+        said += findings.labels().events["at_office"][choose_language(language)].format(office=office)
     reasons = _reasons(event, language) if own and event.kind != "sent" else ""
     return ("：" if choose_language(language) == CHINESE else ": ").join(filter(None, (said, reasons))) or None
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import datetime
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,22 @@ def test_the_timelines_show_what_was_said(ran: tuple[int, dict[str, Any], Path, 
         assert words in text, words
     assert "was received before." in text
     assert re.search(r"\b1 findings", text) is None
+
+
+def test_a_notice_expires_once_its_term_is_over(ran: tuple[int, dict[str, Any], Path, str]) -> None:
+    """Customs, the bureau and the declarer are told days later, by receipts; every other case was over before."""
+    _, report, folder, _ = ran
+    (outcome,) = [one for one in report["outcomes"] if one["name"] == "export-notice-expires"]
+    assert outcome["tracks"]["clearance"] == "expired"
+    leaves = [json.loads(line) for line in (folder / "demo" / "evidence" / "log.jsonl").read_text("utf-8").splitlines()]
+    days = sorted({datetime.fromisoformat(leaf["receipt"]["at"]).date() for leaf in leaves})
+    assert (days[-1] - days[0]).days >= 2
+    _, _, text = (folder / "demo" / "timelines.txt").read_text("utf-8").partition("two days later")
+    rows = [line for line in text.partition("\n\n")[0].splitlines() if "response: held" in line]
+    assert {recipient for row in rows for recipient in re.findall(r"gateway → (\S+)", row)} == {
+        "customs", "exporter", "port-bureau",
+    }  # fmt: skip
+    assert all(row.startswith("  +2 d ") for row in rows)
 
 
 def test_nothing_is_left_running(ran: tuple[int, dict[str, Any], Path, str]) -> None:

@@ -7,6 +7,7 @@ import hmac
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from email import message_from_bytes
 from email.policy import default
@@ -17,9 +18,9 @@ import pytest
 from aiohttp import web
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
-from gateway.alerting import notifier
+from gateway.alerting import notifier, ways
 from gateway.alerting.notifier import Notifier
-from gateway.alerting.words import SHOWN, Told
+from gateway.alerting.words import SHOWN, Told, say_alerts, write_json
 from gateway.config import Alerts, Mail, Notice, Settings
 from gateway.errors import NoticeNotTaken
 from gateway.findings import make_finding
@@ -305,3 +306,47 @@ def test_a_notice_that_could_reach_nobody_is_refused(notice: dict[str, str], sai
     """What a notice lacks is told when the settings are read."""
     with pytest.raises(ValueError, match=said):
         Settings(alerts=Alerts(notices=(Notice(**notice),)))
+
+
+async def test_an_alert_that_cannot_be_read_keeps_no_other_back(store: SqlStore, monkeypatch: pytest.MonkeyPatch):
+    """It is told as unreadable, by notices of chosen kinds too, and those before and after it as they are."""
+    sent = Sent()
+    told = await begin(store, WECOM.model_copy(update={"kinds": ("delivery_dead",)}), sent)
+    await ring(store, "one", "two", "three")
+    kept = store.feed_entry
+
+    async def broken(name: str, partner_id: str, sequence: int) -> Any:
+        entry = await kept(name, partner_id, sequence)
+        return replace(entry, body=entry.body[:10]) if b'"two"' in entry.body else entry
+
+    monkeypatch.setattr(store, "feed_entry", broken)
+    await told.tell()
+    assert [[one.kind for one in notice] for notice in sent.notices] == [
+        ["delivery_dead", "unreadable", "delivery_dead"]
+    ]
+
+
+async def test_a_place_beyond_the_feed_keeps_nothing_back(store: SqlStore):
+    """Where the feed was set back, what comes next is told, whatever place was noted before."""
+    sent = Sent()
+    told = await begin(store, sent=sent)
+    await store.return_notice(WECOM.name, 1000)
+    await told.tell()
+    await ring(store, "one")
+    await told.tell()
+    assert [len(one) for one in sent.notices] == [1]
+
+
+def test_half_a_sign_keeps_no_alert_back():
+    """What partners wrote may hold half of a pair, which no UTF-8 has; each way's words can be sent all the same."""
+    alert = Told(1, "x\ud800", "", "p\ud800", "", {"alert": "x\ud800"})
+    assert json.loads(write_json([alert], "en"))["data"][0]["alert"] == "x?"
+    assert say_alerts([alert], "en").encode()
+
+
+@pytest.mark.parametrize("to", ["http://[::1/send?key=SECRET", "http://127.0.0.1:99999/?key=SECRET"])
+async def test_an_address_that_cannot_be_used_is_not_told(to: str):
+    """The key of a group's robot stands in its address, and no log may have it."""
+    with pytest.raises(NoticeNotTaken) as raised:
+        await ways.send(Notice(name="duty", by="wecom", to=to), Mail(), [Told(1, "x", "", "", "", {})], NOW)
+    assert "SECRET" not in str(raised.value)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.peers import make_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 PEERS = ROOT / ".bench-venv"
@@ -42,17 +42,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 def peer_python() -> Path:
     """The interpreter of the peers' environment, which is made where it is not there whole."""
-    python, ready = PEERS / "bin" / "python", PEERS / ".ready"
-    wanted = "\n".join(PEER_PACKAGES)
-    if not ready.exists() or ready.read_text("utf-8") != wanted:
-        # One that was broken off, or made for other packages or by another Python, is made anew. What a caller put
-        # before the packages of its own interpreter (PYTHONPATH) is none of the peers' business.
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(PEERS)], check=True)
-        surroundings = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        command = [str(python), "-m", "pip", "install", "--quiet", *PEER_PACKAGES]
-        subprocess.run(command, check=True, env=surroundings)
-        ready.write_text(wanted, "utf-8")
-    return python
+    return make_environment(PEERS, PEER_PACKAGES)
 
 
 def fsyncs_per_second(folder: Path, rounds: int = 200) -> float:

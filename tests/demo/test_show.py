@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from rich.console import Console
 
 from gateway.demo.house import Fetched, Held
 from gateway.demo.plan import Case, load
-from gateway.demo.show import WIDE, plural, timeline
+from gateway.demo.show import WIDE, plural, rows, timeline
 from gateway.demo.watch import Evidence
 
 CASE = Case(
@@ -119,3 +120,26 @@ def test_one_is_not_said_as_many() -> None:
     """Counts agree with their nouns."""
     assert [plural(n, "finding") for n in (0, 1, 2)] == ["0 findings", "1 finding", "2 findings"]
     assert [plural(n, "retry") for n in (1, 3)] == ["1 retry", "3 retries"]
+
+
+def test_what_a_deadline_sends_is_shown() -> None:
+    """A delivery that came of no message has its row, at its receipt's time, and nothing tells how long it took."""
+    late = {"id": "d-2", "recipient": "customs", "document": "response", "format": "json:response:1", "attempts": 1}
+    payload = {
+        **PAYLOAD,
+        "receipts": [*PAYLOAD["receipts"], leaf(9, stage="delivered", delivery="d-2", message="deadline-1")],
+        "deliveries": [late],
+    }
+    shown = rows(Evidence(None, [payload]), replace(HELD, got={**HELD.got, "d-2": {"says": "held"}}))
+    (row,) = [one for one in shown if one.receipts == "delivered #9"]
+    assert (row.recipient, row.document, row.says, row.seconds) == ("customs", "response", "held", None)
+    assert row.at == datetime(2026, 1, 2, 3, 4, 9, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("noun", "many"), [("day", "2 days"), ("retry", "2 retries"), ("case", "2 cases"), ("delivery", "2 deliveries")]
+)
+def test_nouns_have_their_plural(noun: str, many: str) -> None:
+    """One is one, two are several, as English writes them."""
+    assert plural(1, noun) == f"1 {noun}"
+    assert plural(2, noun) == many

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.decide.audience import name_audiences
 from gateway.errors import NotFound
-from gateway.model import MessageState
+from gateway.model import MessageState, Partner, Role
 from gateway.store.contract import CaseChange
 from gateway.store.sql_store import SqlStore
 from tests.store.made import claim, feed_entry, message, outcome
@@ -86,3 +87,41 @@ async def test_whoever_fetches_takes_part(store: SqlStore) -> None:
     assert [view.id for view in await store.case("c-1", "reader")] == ["c-1"]
     assert not await store.case("c-1", "another")
     assert not await store.case("c-2", "reader")
+
+
+@pytest.mark.parametrize(
+    ("reader", "found"),
+    [
+        (Partner("north", "North", frozenset({Role.BUREAU}), regions=frozenset({"bohai"})), ["a", "b", "d"]),
+        (Partner("south", "South", frozenset({Role.BUREAU}), regions=frozenset({"zhujiang"})), ["b", "c"]),
+        (
+            Partner("both", "Both", frozenset({Role.BUREAU}), regions=frozenset({"bohai", "zhujiang"})),
+            ["a", "b", "c", "d"],
+        ),
+        (Partner("alone", "Alone", frozenset({Role.BUREAU})), []),
+        # A region's name that begins like another's is another region; a firm is in none, whatever is written of it.
+        (Partner("near", "Near", frozenset({Role.BUREAU}), regions=frozenset({"bohai-rim"})), []),
+        (Partner("firm", "Firm", frozenset({Role.ENTERPRISE}), regions=frozenset({"bohai"})), []),
+    ],
+    ids=["north", "south", "both", "alone", "near", "firm"],
+)
+async def test_a_summary_is_read_by_the_members_of_its_regions(
+    store: SqlStore, reader: Partner, found: list[str]
+) -> None:
+    """As the registry gives an office back, it finds what its regions share, in order and once, and opens that alone."""
+    regions = {"a": ["bohai"], "b": ["bohai", "zhujiang"], "c": ["zhujiang"], "d": ["bohai"]}
+    shared = [feed_entry(name, "region", partner_id=f"@region:{of}") for name, all_ in regions.items() for of in all_]
+    other = feed_entry("e", "clearance", partner_id="@region:bohai")
+    await store.import_partners([reader], [], [])
+    await store.commit(outcome(await claim(store), feed=(*shared, other)))
+    audiences = name_audiences(await store.partner(reader.id))
+    page = await store.feed("region", reader.id, 0, 100, audiences=audiences)
+    assert [entry.document_id for entry in page] == found
+    for entry in page:
+        opened = await store.feed_entry("region", reader.id, entry.sequence, audiences=audiences)
+        assert opened.body == f"body of {entry.document_id}".encode()
+    others = [entry for entry in await store.feed("region", "", 0, 100) if entry.document_id not in found]
+    assert {entry.document_id for entry in others} == regions.keys() - set(found)
+    for entry in others:
+        with pytest.raises(NotFound):
+            await store.feed_entry("region", reader.id, entry.sequence, audiences=audiences)

@@ -4,7 +4,9 @@ import asyncio
 import base64
 import hashlib
 import itertools
+import socket
 import subprocess
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,6 +28,7 @@ from gateway.errors import (
 )
 from gateway.model import Agreement, CredentialUse, Delivery, DeliveryKind, Direction, Receipt, Stage
 from gateway.store.contract import Accepted, Settled
+from gateway.transports import as2_receive
 from gateway.transports.as2 import As2Sender
 from gateway.transports.as2_message import (
     Made,
@@ -36,6 +39,7 @@ from gateway.transports.as2_message import (
     make_mdn,
     make_message,
     open_message,
+    read_entity,
     read_mdn,
     split_signed,
 )
@@ -547,6 +551,17 @@ async def test_an_mdn_goes_where_it_is_asked_to(tmp_path: Path):
     assert b"disposition-notification" in came[0]
 
 
+async def test_nobody_is_knocked_at_for_a_stranger(tmp_path: Path):
+    """Whoever only claims a partner's name gets the MDN as the answer, and has us post to no address."""
+    async with inbox() as peer, endpoint(means(tmp_path, Taking())) as url:
+        stranger = make(BODY, Security("sha256"), signer=own("stranger"))
+        mdn = mdn_of(*await post(url, stranger, "<1@acme>", Receipt_Delivery_Option=peer.url))
+        await asyncio.sleep(0.1)
+        assert mdn.disposition == "error: authentication-failed"
+        assert not peer.headers
+        assert not peer.opened
+
+
 async def test_payloads_that_are_refused_are_told(tmp_path: Path):
     """What the intake refuses for good is the partner's to know."""
     taking = Taking()
@@ -618,3 +633,63 @@ def test_base64_of_a_mic_is_read_with_blanks_in_it():
     )
     mdn = read_mdn(entity_of({"Content-Type": "multipart/report; boundary=b"}, report.encode()), [], signed=False)
     assert (mdn.mic, mdn.digest) == (mic, "sha256")
+
+
+@pytest.mark.parametrize("said", ["failed", "failed/warning: late", "failed/processed", "Failed/Warning"])
+def test_what_failed_is_no_delivery_whatever_is_said_beside_it(said: str):
+    """A disposition of type `failed` refuses, also where its modifier is one of those that deliver."""
+    report = f"--b\r\nContent-Type: message/disposition-notification\r\n\r\nDisposition: a/b; {said}\r\n--b--\r\n"
+    mdn = read_mdn(entity_of({"Content-Type": "multipart/report; boundary=b"}, report.encode()), [], signed=False)
+    assert not mdn.has_it
+
+
+@pytest.mark.parametrize("line_end", [b"\r\n", b"\n"])
+def test_an_entity_without_headers_is_all_body(line_end: bytes):
+    """Nothing of a payload is taken for headers where an empty line says that there are none."""
+    assert read_entity(line_end + b"UNA\r\n\r\nUNZ").body == b"UNA\r\n\r\nUNZ"
+    assert entity_of({}, b"\r\nUNA\r\n\r\nUNZ").body == b"\r\nUNA\r\n\r\nUNZ"
+
+
+@pytest.mark.parametrize(("boundary", "body"), [("-", b"-" * 20_000_000), ("b", b"\n--bX" * 4_000_000)])
+def test_what_only_looks_like_a_boundary_costs_little(boundary: str, body: bytes):
+    """Twenty megabytes of beginnings of boundaries are given up in a moment: whoever sends them has shown no signature yet."""
+    entity = entity_of({"Content-Type": f'multipart/signed; boundary="{boundary}"'}, body)
+    began = time.process_time()
+    with pytest.raises(CmsInvalid):
+        split_signed(entity)
+    assert time.process_time() - began < 0.5
+
+
+def test_a_file_name_in_no_character_set_is_none():
+    """A name that cannot be decoded stops no payload."""
+    raw = b"Content-Type: text/plain\r\nContent-Disposition: attachment; filename*=\0''abc\r\n\r\nUNA"
+    assert open_message(read_entity(raw), [], [], **LIMITS).filename == ""
+
+
+async def test_an_mdn_of_a_strangers_is_answered_by_none(tmp_path: Path):
+    """What asks for no MDN gets none, also where it names nobody: two gateways would answer one another for ever."""
+    headers, body = make_mdn(Mdn("<1@x>", "processed"), THEM, "acme", theirs(), "sha256", datetime.now(UTC))
+    async with endpoint(means(tmp_path, Taking())) as url:
+        status, _, said = await post(
+            url, Made(headers, body, "sha256", b""), "<1@x>", AS2_From="nobody", Disposition_Notification_To=""
+        )
+    assert status == 400
+    assert b"disposition-notification" not in said
+
+
+async def test_mdns_for_later_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Messages that nobody has vouched for hold no more of the gateway than so many MDNs, each of which is tried once."""
+    monkeypatch.setattr(as2_receive, "MOST_UNDER_WAY", 3)
+    silent = socket.create_server(("127.0.0.1", 0))  # takes connections, and answers none
+    later = f"http://127.0.0.1:{silent.getsockname()[1]}/mdn"
+    before = set(as2_receive._UNDER_WAY)
+    async with endpoint(means(tmp_path, Taking())) as url:
+        for number in range(6):
+            forged = replace(make(BODY), body=b"forged")
+            assert (await post(url, forged, f"<{number}@acme>", Receipt_Delivery_Option=later))[0] == 200
+        begun = as2_receive._UNDER_WAY - before
+    assert len(begun) <= 3
+    for task in begun:
+        task.cancel()
+    await asyncio.gather(*begun, return_exceptions=True)
+    silent.close()

@@ -234,9 +234,8 @@ def test_compression_is_undone_and_bounded(tmp_path: Path):
             cms.decompress(broken, 10**6, 200)
 
 
-@given(st.binary(max_size=300))
-def test_no_bytes_crash_a_reader(data: bytes):
-    """Whatever comes is refused by name."""
+def refuse_everywhere(data: bytes) -> None:
+    """`data` is refused by name by each reader."""
     for read in (
         lambda: cms.verify(CONTENT, data, [own("us-rsa").certificate]),
         lambda: cms.decrypt(data, [own("us-rsa")]),
@@ -244,3 +243,16 @@ def test_no_bytes_crash_a_reader(data: bytes):
     ):
         with pytest.raises(CmsInvalid):
             read()
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_crash_a_reader(data: bytes):
+    """Whatever comes is refused by name."""
+    refuse_everywhere(data)
+
+
+@pytest.mark.parametrize("type_", ["06092a864886f70d010702", "06092a864886f70d010703", "060b2a864886f70d0109100109"])
+@pytest.mark.parametrize("content", ["", "a000", "a080" + 3000 * "3080" + 3001 * "0000", "a080" + 3000 * "2480"])
+def test_what_is_not_there_or_within_itself_is_refused(type_: str, content: str):
+    """A message that says what it is and holds nothing, or three thousand envelopes, is refused by name as well."""
+    refuse_everywhere(bytes.fromhex(f"3080{type_}{content}0000"))

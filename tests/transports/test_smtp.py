@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import ssl
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -466,3 +467,42 @@ def test_settings_that_cannot_work_are_refused(own: dict[str, Any], said: str):
     """What a setting lacks is told when the settings are read."""
     with pytest.raises(ValidationError, match=said):
         SmtpSettings(**own)
+
+
+def nested(depth: int, inner: bytes = b"UNA") -> bytes:
+    """A mail in which so many multiparts are within one another."""
+    heads = (f'Content-Type: multipart/mixed; boundary="b{one}"\r\n\r\n--b{one}\r\n' for one in range(depth))
+    return "".join(heads).encode() + b"Content-Type: application/edifact\r\n\r\n" + inner
+
+
+@pytest.mark.parametrize(
+    "content", [nested(400, b"-\r\n" * 100_000), nested(3000), b"Content-Type: message/rfc822\r\n\r\n" * 3000]
+)
+async def test_mails_within_one_another_are_refused_for_good(tmp_path: Path, content: bytes):
+    """What would be read for minutes, or cannot be read at all, is answered 552, so that it does not come again."""
+    async with mailbox(tmp_path) as (taking, port):
+        began = time.monotonic()
+        said = await post(port, content)
+        assert said.startswith("552 5.3.4")
+        assert time.monotonic() - began < 3
+        assert await post(port, nested(10)) == "250 2.0.0 Kept as payload1"
+    assert taking.contents == [b"UNA"]
+
+
+async def test_a_file_name_in_no_character_set_is_none(tmp_path: Path):
+    """A name that cannot be decoded keeps no attachment out."""
+    content = b"Content-Type: application/edifact\r\nContent-Disposition: attachment; filename*=\1''abc%ff\r\n\r\nUNA"
+    async with mailbox(tmp_path) as (taking, port):
+        assert await post(port, content.replace(b"\1", b"idna")) == "250 2.0.0 Kept as payload1"
+    assert not taking.arrivals[0].filename
+
+
+async def test_a_long_message_id_is_known_by_its_digest(tmp_path: Path):
+    """An id longer than any line is the same when it comes again, and fits the index by which it is found."""
+    content = b"Message-ID: <" + b"\r\n ".join([b"a" * 900] * 9) + b"@x>\r\n\r\nUNA\r\n"
+    async with mailbox(tmp_path) as (taking, port):
+        for _ in range(2):
+            assert (await post(port, content)).startswith("250")
+    first, second = (arrival.transport_id for arrival in taking.arrivals)
+    assert first == second
+    assert len(first) < 100

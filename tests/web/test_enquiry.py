@@ -104,7 +104,9 @@ async def test_the_command_line_answers_in_the_language_asked_for(quiet: Quiet) 
         shown = await run("enquiry", NUMBER, "--lang", lang)
         assert f"{NUMBER}\tstatus\taccepted\t{words}" in shown.stdout
     refused = await run("enquiry", "370200126999999", "--lang", "zh")
-    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert refused.exit_code == 1
+    # The gateway, which runs in this process too, may log meanwhile to what is standard output then.
+    assert not [line for line in refused.stdout.splitlines() if "payload_" not in line and "_judged" not in line]
     assert "370200126999999" in refused.stderr
     assert "Nothing to tell" not in refused.stderr
     assert any("\u4e00" <= letter <= "\u9fff" for letter in refused.stderr)

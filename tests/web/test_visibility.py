@@ -119,6 +119,37 @@ def test_reasons_are_told_in_the_language_of_their_reader(language, text):
     assert shown.text == text
 
 
+@pytest.mark.parametrize(
+    ("as_", "language", "text", "office"),
+    [
+        ("bureau", "en", "declaration: from in review to accepted, acceptance, by office 370200", "370200"),
+        ("bureau", "zh", "报检单：由“审单中”变为“已受理”，受理，办理机构 370200", "370200"),
+        ("acme", "en", "declaration: from in review to accepted, acceptance", None),
+        ("acme", "zh", "报检单：由“审单中”变为“已受理”，受理", None),
+    ],
+)
+def test_the_office_that_acted_is_told_with_its_act(as_, language, text, office):
+    """Where an office acted, its own partner is told which of its offices that was; of others' doings it is not said."""
+    event = model.CaseEvent(
+        "c-1", NOW, "status", "", "bureau", "m-1",
+        details={"track": "declaration", "from": "in_review", "to": "accepted", "event": "accept", "office": "370200"},
+    )  # fmt: skip
+    view = CaseView("c-1", 1, "accepted", as_, False, frozenset(), {}, (event,), (), (), (), ())
+    partner = next(p for p in PARTNERS if p.id == "acme")
+    caller = Caller(replace(partner, id=as_), replace(KEYS[0], partner_id=as_))
+    (shown,) = views.case(view, caller, language, {}, RULES).events
+    assert (shown.text, shown.office) == (text, office)
+
+
+def test_an_event_without_an_office_names_none():
+    """What no office did says nothing of one, in words or by a field."""
+    event = model.CaseEvent("c-1", NOW, "status", "", "acme", details={"from": "in_review", "to": "accepted"})
+    view = CaseView("c-1", 1, "accepted", "acme", False, frozenset(), {}, (event,), (), (), (), ())
+    (shown,) = views.case(view, Caller(PARTNERS[0], KEYS[0]), "en", {}, RULES).events
+    assert shown.office is None
+    assert "office" not in (shown.text or "")
+
+
 def test_what_earlier_versions_kept_of_reasons_is_still_told():
     """They kept codes and English: words that need nothing else are said anew, others stay as they were kept."""
     caller = Caller(PARTNERS[0], KEYS[0])
