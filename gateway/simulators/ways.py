@@ -107,10 +107,17 @@ class Client:
             return None
 
     async def read(self, path: str) -> bytes:
-        """A document's bytes."""
-        async with self._open().get(f"{self._url}{path}") as answer:
-            answer.raise_for_status()
-            return await answer.read()
+        """A document's bytes; while the gateway cannot be reached, as where it is started anew, it is asked again."""
+        for _ in range(int(PATIENCE / PAUSE)):
+            try:
+                async with self._open().get(f"{self._url}{path}") as answer:
+                    if answer.status not in (429, 503):
+                        answer.raise_for_status()
+                        return await answer.read()
+            except aiohttp.ClientConnectionError:
+                pass
+            await asyncio.sleep(PAUSE)
+        raise NotTaken(f"{path}: the gateway did not give it")
 
     async def settled(self, payload_id: str) -> None:
         """Wait until a payload has been decided, for PATIENCE at most."""

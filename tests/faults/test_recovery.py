@@ -28,7 +28,7 @@ __all__ = ["migrated_database", "postgres_url"]
 LONG = os.environ.get("FAULTS") == "long"
 COUNT = 1000 if LONG else 120
 SENDERS = 8
-LEASE = 10.0
+LEASE = 20.0
 """Seconds, the default: another node's leases run out after it."""
 
 
