@@ -30,7 +30,7 @@ from gateway.transports import cms
 from gateway.transports.base import Evidence
 from gateway.transports.cms import DIGESTS, Own
 
-INTEGRITY, UNEXPECTED = cms.INTEGRITY, "unexpected-processing-error"
+UNEXPECTED = "unexpected-processing-error"
 _DETAIL = 500
 """Characters of what an MDN says that are shown to the operator."""
 LAYERS = 5

@@ -81,10 +81,9 @@ class _Asked:
     message_id: str
     wants_mdn: bool
     signed: bool
-    digests: tuple[str, ...]
-    """Digests for the MIC in the sender's order, those only that are taken; empty where it names none."""
-    named: bool
-    """Whether it names any."""
+    digest: str | None
+    """By which the MDN is to be signed: the first of the sender's list that is taken (RFC 4130, 7.3); empty where there is no
+    list, None where none of it is taken."""
     later: str
     """Where the MDN is to go; empty where it is the answer."""
 
@@ -96,12 +95,12 @@ def read_asked(headers: Mapping[str, str]) -> _Asked:
         name, _, values = parameter.partition("=")
         parameters[name.strip().lower()] = [value.strip().lower() for value in values.split(",")]
     algorithms = parameters.get("signed-receipt-micalg", [])[1:]
+    taken = next(filter(None, map(digest_named, algorithms)), None)
     return _Asked(
         headers.get("Message-ID", "").strip(),
         bool(headers.get("Disposition-Notification-To", "").strip()),
         "pkcs7-signature" in parameters.get("signed-receipt-protocol", []),
-        tuple(filter(None, map(digest_named, algorithms))),
-        bool(algorithms),
+        taken if algorithms else "",
         headers.get("Receipt-Delivery-Option", "").strip(),
     )
 
@@ -218,7 +217,7 @@ _NO_MIC = "unsupported MIC-algorithms"
 async def _take_message(endpoint: _Endpoint, peer: Peer, asked: _Asked, sender: str, entity: Entity) -> bytes:
     """Keep what a message brings; the MDN that is to be sent, which was kept. CmsInvalid where it does not hold."""
     means = endpoint.means
-    if asked.named and not asked.digests:
+    if asked.digest is None:
         raise CmsInvalid("None of the MIC algorithms that are asked for is taken.", failure=_NO_MIC)
     pinned = await find_certificates(means.registry, peer.partner_id, CredentialUse.SIGN, endpoint.clock())
     limits = means.settings.limits
@@ -229,8 +228,7 @@ async def _take_message(endpoint: _Endpoint, peer: Peer, asked: _Asked, sender: 
         raise CmsInvalid("The message is not signed.", failure="insufficient-message-security")
     if len(opened.payload) > limits.payload_bytes:
         raise PayloadTooLarge
-    # Of what is signed the MIC is by the signature's digest (RFC 4130, 7.4.3), of the others by the first that is asked for.
-    digest = opened.signed.digest
+    digest = opened.signed.digest  # by which the MIC is to be as well (RFC 4130, 7.4.3)
     received = await asyncio.to_thread(_spooled, means, opened.payload)
     try:
         accepted = await means.intake(
@@ -285,10 +283,10 @@ async def _mdn(
     endpoint: _Endpoint, asked: _Asked, sender: str, disposition: str, text: str, mic: bytes = b"", digest: str = ""
 ) -> bytes:
     """An MDN with its HTTP headers, as it is kept."""
-    own = endpoint.keys.signing() if asked.signed or not asked.wants_mdn else None
+    own = endpoint.keys.signing() if asked.signed else None
     mdn = Mdn(asked.message_id or "<none>", disposition, mic, digest, text)
     headers, body = await asyncio.to_thread(
-        make_mdn, mdn, endpoint.own.name, AGENT, own, digest or "sha256", endpoint.clock()
+        make_mdn, mdn, endpoint.own.name, AGENT, own, asked.digest or digest or "sha256", endpoint.clock()
     )
     mark = hashlib.sha256(f"{sender} {asked.message_id}".encode("utf-8", "surrogateescape")).hexdigest()[:32]
     headers |= {

@@ -514,6 +514,21 @@ async def test_mic_algorithms_are_taken_from_the_senders_list(tmp_path: Path, op
     assert mdn.disposition == disposition
 
 
+@pytest.mark.parametrize(
+    ("listed", "taken"),
+    [("sha-512, sha-256", "sha-512"), ("sha-256, sha-512", "sha-256"), ("md5, sha384, sha-256", "sha-384")],
+)
+async def test_an_mdn_is_signed_by_the_first_digest_of_the_senders_list(tmp_path: Path, listed: str, taken: str):
+    """The sender's order counts, left to right; the MIC stays by the digest that the message was signed with."""
+    options = f"signed-receipt-protocol=required, pkcs7-signature; signed-receipt-micalg=required, {listed}"
+    made = make(BODY, Security("sha256"))
+    async with endpoint(means(tmp_path, Taking())) as url:
+        answer = await post(url, made, "<1@acme>", Disposition_Notification_Options=options)
+    mdn = mdn_of(*answer)
+    assert f"micalg={taken};" in answer[1]["Content-Type"]
+    assert (mdn.digest, mdn.confirms(made.mic)) == ("sha256", True)
+
+
 async def test_an_mdn_is_signed_where_that_is_asked_for(tmp_path: Path):
     """Without the request for a signature the MDN is plain, and without that for an MDN there is none."""
     async with endpoint(means(tmp_path, Taking())) as url:
