@@ -193,6 +193,14 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
+def free_bytes(folder: Path) -> int:
+    """Bytes free on the disk that holds `folder`, or will hold it."""
+    folder = folder.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
 def sync_file(path: Path) -> None:
     """Let what is in a file reach the disk, whoever wrote it."""
     handle = os.open(path, os.O_RDONLY)

@@ -231,6 +231,12 @@ def test_a_mode_holds_from_the_first_byte_on(tmp_path: Path) -> None:
     assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
 
 
+def test_the_room_of_a_folder_is_known_before_it_is_there(tmp_path: Path) -> None:
+    """Asked for a folder that is to come, the disk that will hold it answers, and nothing is made."""
+    assert durable.free_bytes(tmp_path / "not" / "yet") > 0
+    assert not list(tmp_path.iterdir())
+
+
 def test_nothing_writes_files_past_this_module() -> None:
     """Who else in the package makes files, names or folders is known, with the reason why it may."""
     found = {

@@ -7,16 +7,15 @@ a day while it is low.
 from __future__ import annotations
 
 import asyncio
-import shutil
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import structlog
 from cryptography import x509
 
 from gateway.config import Settings
+from gateway.durable import free_bytes
 from gateway.errors import TemporaryError
 from gateway.findings import make_finding
 from gateway.model import Credential
@@ -68,8 +67,7 @@ class Lookout:
 
     def _find_full_disks(self, now: datetime) -> Iterator[Alert]:
         """The disk of large bodies, on this machine."""
-        folder = self._settings.store.payload_folder.absolute()
-        free = shutil.disk_usage(_existing(folder)).free
+        free = free_bytes(self._settings.store.payload_folder)
         if free < self._settings.alerts.disk_bytes:
             node = socket.gethostname()
             least = self._settings.store.free_bytes
@@ -114,13 +112,6 @@ def _ending(one: Credential, ends: datetime, days: int, now: datetime) -> Alert:
     details = {"credential": one.id, "ends": ends.isoformat(), "days": days}
     subject = f"{one.id} {ends.isoformat()} {days}"
     return Alert("credential_ending", subject, (why,), now, partner_id=one.partner_id, details=details)
-
-
-def _existing(folder: Path) -> Path:
-    """The folder, or the nearest one above it that is there already."""
-    while not folder.exists():
-        folder = folder.parent
-    return folder
 
 
 def _in_mib(count: int) -> str:

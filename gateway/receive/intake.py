@@ -9,14 +9,13 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-import shutil
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from gateway.config import Settings
+from gateway.durable import free_bytes
 from gateway.errors import Overloaded, PayloadUnreadable, StorageFull
 from gateway.model import Payload, Stage, new_id
 from gateway.receipt.notary import Notary
@@ -145,7 +144,7 @@ class Intake:
         if instant - self._judged_at >= _PRESSURE_AGE:
             self._judged_at = instant
             pressure = await self._store.pressure()
-            if _free_bytes(self._settings.store.payload_folder) < self._settings.store.free_bytes:
+            if free_bytes(self._settings.store.payload_folder) < self._settings.store.free_bytes:
                 self._refusal = StorageFull
             elif pressure.payloads_waiting >= self._settings.limits.payloads_waiting:
                 self._refusal = Overloaded
@@ -153,10 +152,3 @@ class Intake:
                 self._refusal = None
         if self._refusal is not None:
             raise self._refusal
-
-
-def _free_bytes(folder: Path) -> int:
-    """Free bytes on the disk that holds `folder`, or will hold it."""
-    while not folder.exists():
-        folder = folder.parent
-    return shutil.disk_usage(folder).free

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import shutil
-from pathlib import Path
 
 from aiohttp import web
 
+from gateway.durable import free_bytes
 from gateway.errors import GatewayError
 from gateway.metrics import CONTENT_TYPE_LATEST
 from gateway.registry.keys import ADMIN
@@ -30,7 +29,7 @@ async def ready(request: web.Request) -> web.Response:
     service = services(request)
     checks = {
         "store": await _commits(request),
-        "disk": _has_room(service.settings.store.payload_folder, service.settings.store.free_bytes),
+        "disk": free_bytes(service.settings.store.payload_folder) >= service.settings.store.free_bytes,
     }
     checks["serving"] = not service.stopping.is_set()
     good = all(checks.values())
@@ -54,14 +53,6 @@ async def _commits(request: web.Request) -> bool:
     except (GatewayError, TimeoutError):
         return False
     return True
-
-
-def _has_room(folder: Path, least: int) -> bool:
-    """Whether the disk that holds `folder`, or will, has `least` bytes free."""
-    folder = folder.absolute()
-    while not folder.exists():
-        folder = folder.parent
-    return shutil.disk_usage(folder).free >= least
 
 
 def _is_local(request: web.Request) -> bool:
