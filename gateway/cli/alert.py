@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,7 @@ from gateway.cli import output
 from gateway.cli.words import headings, word
 
 if TYPE_CHECKING:
+    from gateway.alerting.words import Told
     from gateway.model import FeedEntry
     from gateway.store.ports import Store
 
@@ -95,7 +96,7 @@ def show(
     output.data(_reason(alert, lang))
 
 
-async def _find(store: Store, kind: str, partner: str, before: int, limit: int, *, test: bool) -> list[Any]:
+async def _find(store: Store, kind: str, partner: str, before: int, limit: int, *, test: bool) -> list[Told]:
     """The newest alerts that are asked for; of one kind or partner, those among the newest `_WINDOW`."""
     from gateway.alerting.words import read_alert
     from gateway.store.alerts import ALERTS
@@ -107,7 +108,7 @@ async def _find(store: Store, kind: str, partner: str, before: int, limit: int, 
     entries = [
         one for one in await store.feed(ALERTS, "", max(0, end - window), window, test=test) if one.sequence <= end
     ]
-    found: list[Any] = []
+    found: list[Told] = []
     for entry in reversed(entries):
         alert = read_alert(await store.feed_entry(ALERTS, "", entry.sequence, test=test))
         if (not kind or alert.kind == kind) and (not partner or alert.partner_id == partner):
@@ -117,12 +118,12 @@ async def _find(store: Store, kind: str, partner: str, before: int, limit: int, 
     return found
 
 
-def _reason(alert: Any, lang: str) -> str:
+def _reason(alert: Told, lang: str) -> str:
     from gateway.reasons import maybe_read_reasons, say_reasons
 
     reasons = maybe_read_reasons(alert.body.get("reasons"))
     return say_reasons(reasons, lang) if reasons is not None else "; ".join(map(str, alert.body.get("reasons", ())))
 
 
-def _json_of(alert: Any, lang: str) -> dict[str, object]:
+def _json_of(alert: Told, lang: str) -> dict[str, object]:
     return {"number": alert.sequence, "at": alert.at, **alert.body, "text": _reason(alert, lang)}
