@@ -8,12 +8,15 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from gateway.model import (
+    Attempt,
     Delivery,
+    Endpoint,
 )
 from gateway.store import (
     alerts,
     confirmations,
     deliveries,
+    endpoints,
     ports,
     reconcile,
     sendings,
@@ -25,6 +28,7 @@ from gateway.store.contract import (
     Awaited,
     Confirmation,
     ConfirmationKey,
+    EndpointKey,
     Kept,
     Reconciliation,
     Settled,
@@ -77,6 +81,21 @@ class SqlOutbox(SqlAccess, ports.Outbox):
     async def skip_delivery(self, delivery_id: str, now: datetime) -> None:
         await self._writer.do(deliveries.skip, deliveries.Order(delivery_id, now))
 
+    async def hold_delivery(self, delivery_id: str, now: datetime) -> None:
+        await self._writer.do(deliveries.hold, deliveries.Order(delivery_id, now))
+
+    async def resend_delivery(self, delivery_id: str, now: datetime) -> None:
+        await self._writer.do(deliveries.resend, deliveries.Order(delivery_id, now))
+
+    async def endpoints_in_trouble(self, partner_id: str = "") -> Sequence[Endpoint]:
+        return await self._read(lambda connection: endpoints.in_trouble(connection, partner_id))
+
+    async def pause_endpoint(self, endpoint: Endpoint) -> None:
+        await self._writer.do(endpoints.pause, endpoint)
+
+    async def resume_endpoint(self, key: EndpointKey, now: datetime) -> None:
+        await self._writer.do(endpoints.resume, endpoints.Resumption(key, now))
+
     async def delivery_by_reference(self, partner_id: str, reference: str) -> Delivery | None:
         return await self._read(
             lambda connection: views.delivery_by_reference(connection, self._files, partner_id, reference)
@@ -94,6 +113,9 @@ class SqlOutbox(SqlAccess, ports.Outbox):
 
     async def delivery_kept(self, delivery_id: str, seen_by: Viewer = ANYONE) -> tuple[Delivery, Kept]:
         return await self._read(lambda connection: views.delivery_kept(connection, self._files, delivery_id, seen_by))
+
+    async def attempts(self, delivery_id: str) -> Sequence[Attempt]:
+        return await self._read(lambda connection: deliveries.attempts_of(connection, delivery_id))
 
     async def deliveries(self, partner_id: str, state: str, limit: int, after: str = "") -> Sequence[Delivery]:
         return await self._read(lambda connection: views.deliveries(connection, partner_id, state, limit, after))

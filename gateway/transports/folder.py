@@ -36,7 +36,7 @@ from gateway.makeable import explain_unmakeable
 from gateway.media import find_medium
 from gateway.model import Agreement, Delivery
 from gateway.store.contract import storable
-from gateway.transports.base import Arrival, Evidence, Intake, Receiver
+from gateway.transports.base import Arrival, Evidence, Intake, Receiver, Record
 from gateway.transports.plugin import Means, Options, Transport
 from gateway.transports.spool import Received, Spool
 
@@ -72,12 +72,17 @@ class FolderSettings(Section):
 class FolderSender:
     """Writes deliveries into the agreement's folder; a rename makes each appear whole."""
 
-    async def send(self, delivery: Delivery, agreement: Agreement) -> Evidence:
+    def find_address(self, agreement: Agreement) -> str:
+        """The agreement's `folder`."""
+        return agreement.options.get("folder", "")
+
+    async def send(self, delivery: Delivery, agreement: Agreement, record: Record) -> Evidence:
         """Write the delivery into `InBox` of the agreement's `folder`."""
         folder = agreement.options.get("folder", "")
         if not folder:
             raise DeliveryRefused("The agreement names no folder.")
         name = f"{delivery.document_type or delivery.kind}-{delivery.id}.{find_medium(delivery.format).extension}"
+        record.tell_sent(folder, (("name", name),))
         try:
             await asyncio.to_thread(write_into, Path(folder) / "InBox", name, delivery.body)
         except OSError as error:

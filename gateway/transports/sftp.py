@@ -30,7 +30,7 @@ from gateway.media import find_medium
 from gateway.model import Agreement, CredentialKind, CredentialUse, Delivery
 from gateway.registry.credentials import read_secret
 from gateway.store.contract import storable
-from gateway.transports.base import Awaiting, Evidence
+from gateway.transports.base import Awaiting, Evidence, Record
 from gateway.transports.folder import FolderReceiver, make_boxes, write_into
 from gateway.transports.guard import any_socket, connect_socket, public_socket
 from gateway.transports.plugin import Means, Options, Transport
@@ -103,21 +103,32 @@ class SftpSender:
         self._clock = means.settings.clock.now
         self._allow_private = allow_private
 
-    async def send(self, delivery: Delivery, agreement: Agreement) -> Evidence | Awaiting:
+    def find_address(self, agreement: Agreement) -> str:
+        """The partner's server and folder; empty where it fetches from ours."""
+        given = agreement.options
+        if not given.get("host"):
+            return ""
+        port = given.get("port") or SftpOptions.model_fields["port"].default
+        return f"{given['host']}:{port}{given.get('folder', '')}"
+
+    async def send(self, delivery: Delivery, agreement: Agreement, record: Record) -> Evidence | Awaiting:
         """Upload the delivery; options: host, port, user, folder, host_key, password, key. Without a host it is put down."""
         options = SftpOptions.model_validate(agreement.options)
         name = f"{delivery.document_type or delivery.kind}-{delivery.id}.{find_medium(delivery.format).extension}"
+        record.tell_sent(self.find_address(agreement), (("name", name),))
         if not options.host:
             return await self._put_down(delivery, agreement.partner_id, name)
         try:
             async with asyncio.timeout(agreement.attempt_timeout):
-                return await self._upload(delivery, agreement.partner_id, options, name)
+                evidence = await self._upload(delivery, agreement.partner_id, options, name)
         except TimeoutError as error:
             raise DeliveryDeferred(f"No answer within {agreement.attempt_timeout:g} s") from error
         except asyncssh.HostKeyNotVerifiable as error:
             raise DeliveryDeferred("The server has another host key than the agreement says.") from error
         except (asyncssh.Error, OSError) as error:
             raise DeliveryDeferred(storable(f"{type(error).__name__}: {error}")[:_DETAIL]) from error
+        record.tell_answered(evidence.detail)
+        return evidence
 
     async def _put_down(self, delivery: Delivery, partner_id: str, name: str) -> Awaiting:
         """Put a delivery into the partner's InBox on our server; it is delivered once it was fetched."""

@@ -33,7 +33,7 @@ from gateway.model import Agreement, Delivery
 from gateway.registry.credentials import read_reference
 from gateway.signs import shown
 from gateway.store.contract import storable
-from gateway.transports.base import Evidence
+from gateway.transports.base import Evidence, Record
 from gateway.transports.guard import any_socket, connect_socket, public_socket
 from gateway.transports.plugin import Means, Options, Transport
 from gateway.transports.smtp_server import Bounds, MailReceiver
@@ -141,7 +141,12 @@ class SmtpSender:
         self._allow_private = allow_private
         self._clock = clock
 
-    async def send(self, delivery: Delivery, agreement: Agreement) -> Evidence:
+    def find_address(self, agreement: Agreement) -> str:
+        """The partner's own server, or the relay, by which all go that have none."""
+        host = agreement.options.get("host", "")
+        return f"{host}:{agreement.options.get('port', '')}".rstrip(":") if host else self._settings.relay
+
+    async def send(self, delivery: Delivery, agreement: Agreement, record: Record) -> Evidence:
         """Mail the delivery to the agreement's `to`; options: to, host, port, security."""
         options = SmtpOptions.model_validate(agreement.options)
         if not self._settings.sender:
@@ -151,6 +156,8 @@ class SmtpSender:
                 f"At most {MOST_BYTES // MIB} MiB are sent as mail; a larger one needs another transport."
             )
         mail = await asyncio.to_thread(write_mail, delivery, options.to, self._settings.sender, self._clock())
+        fields = (("From", self._settings.sender), ("To", options.to))
+        record.tell_sent(self.find_address(agreement), fields, mail)
         try:
             if len(mail) <= _AT_ONCE:
                 reply = await self._mail(mail, options, agreement.attempt_timeout)
@@ -160,11 +167,14 @@ class SmtpSender:
         except TimeoutError as error:
             raise DeliveryDeferred(f"No answer within {agreement.attempt_timeout:g} s") from error
         except aiosmtplib.SMTPRecipientsRefused as error:
+            record.tell_answered(f"{error.recipients[0].code} {error.recipients[0].message}")
             raise _judge(error.recipients[0].code, error.recipients[0].message) from error
         except aiosmtplib.SMTPResponseException as error:
+            record.tell_answered(f"{error.code} {error.message}")
             raise _judge(error.code, error.message) from error
         except (aiosmtplib.SMTPException, OSError) as error:
             raise DeliveryDeferred(storable(f"{type(error).__name__}: {error}")[:_DETAIL]) from error
+        record.tell_answered(f"250 {reply}")
         outcome = "delivered" if options.host else "relayed"
         return Evidence(outcome, "smtp_250", storable(f"250 {reply}")[:_DETAIL], reply.encode("utf-8", "replace"))
 

@@ -43,7 +43,7 @@ from gateway.transports.as2_message import (
     read_mdn,
     split_signed,
 )
-from gateway.transports.base import Arrival, Awaiting, Evidence
+from gateway.transports.base import Arrival, Awaiting, Evidence, Record
 from gateway.transports.cms import CIPHERS, Own
 from tests.transports.as2_partner import (
     LIMITS,
@@ -174,7 +174,7 @@ async def send(
         "out", THEM, Direction.OUT, "*", "json:response:1", "as2", {**peer.options, **options}, attempt_timeout=10
     )
     try:
-        return await sender.send(delivery(), agreement)
+        return await sender.send(delivery(), agreement, Record())
     finally:
         await sender.close()
 

@@ -45,7 +45,7 @@ from gateway.model import (
 from gateway.registry.keys import hash_key
 from gateway.store.contract import Accepted
 from gateway.transports import smtp
-from gateway.transports.base import Arrival, Evidence
+from gateway.transports.base import Arrival, Evidence, Record
 from gateway.transports.smtp import MOST_BYTES, SmtpSender, SmtpSettings, write_mail
 from tests.transports.conformance.kinds import OneKey, free_port, means_of
 
@@ -145,7 +145,7 @@ async def send(options: dict[str, str], *, allow_private: bool = True, body: byt
     sender = SmtpSender(
         SmtpSettings(**{"sender": "out@gateway.example", **own}), allow_private=allow_private, clock=lambda: NOW
     )
-    return await sender.send(delivery(body), agreement)
+    return await sender.send(delivery(body), agreement, Record())
 
 
 async def test_the_partners_own_server_has_it():
