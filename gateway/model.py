@@ -638,7 +638,8 @@ class AuditEntry:
     action: str
     """`task.claim`, `task.return`, `task.decide`, `task.override`, `task.withdraw`, `task.escalate` or `task.expire`;
     `registry.partner`, `registry.agreement`, `registry.credential`, `registry.person`, `registry.revoke`, `registry.remove`,
-    or `registry.import` of many at once; `sampling.key` and `sampling.reveal`, of the key of a window before it is used and
+    or `registry.import` of many at once; `delivery.retry`, `delivery.skip`, `delivery.hold`, `delivery.resend`,
+    `endpoint.pause`, `endpoint.resume`; `sampling.key` and `sampling.reveal`, of the key of a window before it is used and
     after that."""
     result: str
     """`done` or `refused`."""
@@ -657,7 +658,7 @@ class AuditEntry:
     """Codes of findings."""
     test: bool = False
     subject: str = ""
-    """What of the registry was changed, by its id; empty where it is a task."""
+    """What was changed, by its id: of the registry, a delivery, an endpoint; empty where it is a task."""
 
 
 class ToleranceOf(StrEnum):

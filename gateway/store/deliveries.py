@@ -31,8 +31,8 @@ from sqlalchemy import (
 from gateway.decide.names import Name
 from gateway.errors import GatewayError, NotFound, PermanentError, TransitionRefused
 from gateway.findings import make_finding
-from gateway.model import Attempt, Delivery, DeliveryKind, DeliveryState, HeldFor
-from gateway.store import tables
+from gateway.model import OPERATOR, Attempt, Changer, Delivery, DeliveryKind, DeliveryState, HeldFor
+from gateway.store import audit, tables
 from gateway.store.batch import Batch
 from gateway.store.contract import Alert, Answered
 from gateway.store.delivery_states import DeliveryEvent, follow
@@ -333,10 +333,12 @@ def die(batch: Batch, row: Row[Any], why: str, at: datetime, *, head: bool = Tru
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An operator's order about one delivery."""
+    """A person's order about one delivery."""
 
     delivery_id: str
     at: datetime
+    by: Changer = OPERATOR
+    why: str = ""
 
 
 def retry(batch: Batch, orders: Sequence[Order]) -> Callable[[], Answers[None]]:
@@ -344,15 +346,15 @@ def retry(batch: Batch, orders: Sequence[Order]) -> Callable[[], Answers[None]]:
 
     One that waits for its next attempt, or for its confirmation, is due at once.
     """
-    return _reorder(batch, orders, DeliveryEvent.RETRIED)
+    return _reorder(batch, orders, DeliveryEvent.RETRIED, "delivery.retry")
 
 
 def hold(batch: Batch, orders: Sequence[Order]) -> Callable[[], Answers[None]]:
     """Keep deliveries that wait from going before a person says so; each holds its lane, once it is its head."""
-    return _reorder(batch, orders, DeliveryEvent.HELD)
+    return _reorder(batch, orders, DeliveryEvent.HELD, "delivery.hold")
 
 
-def _reorder(batch: Batch, orders: Sequence[Order], event: DeliveryEvent) -> Callable[[], Answers[None]]:
+def _reorder(batch: Batch, orders: Sequence[Order], event: DeliveryEvent, action: str) -> Callable[[], Answers[None]]:
     """Leave deliveries in their lanes, due at once or not before they are released."""
     rows = lock_rows(batch.connection, [order.delivery_id for order in orders])
     answers: list[GatewayError | None] = []
@@ -373,6 +375,7 @@ def _reorder(batch: Batch, orders: Sequence[Order], event: DeliveryEvent) -> Cal
         batch.insert(tables.deliveries, place(common, head=row.head, due_at=moment, held_for=held_for), "replace")
         if not row.head:
             lanes.add(row.lane)
+        _tell(batch, action, order, row, state)
         answers.append(None)
     batch.hold(lane_names(lanes))
 
@@ -399,6 +402,7 @@ def skip(batch: Batch, orders: Sequence[Order]) -> Callable[[], Answers[None]]:
             answers.append(error)
             continue
         over.append(Over(row, state, to_time(order.at), row.last_error))
+        _tell(batch, "delivery.skip", order, row, state)
         answers.append(None)
     batch.hold(lane_names(gone.row.lane for gone in over))
 
@@ -420,10 +424,11 @@ def resend(batch: Batch, orders: Sequence[Order]) -> Callable[[], Answers[None]]
         try:
             if row is None:
                 raise _absent(batch.connection, order.delivery_id)
-            follow(row.state, DeliveryEvent.RESENT, row.id)
+            state = follow(row.state, DeliveryEvent.RESENT, row.id)
         except PermanentError as error:
             answers.append(error)
             continue
+        _tell(batch, "delivery.resend", order, row, state)
         back.append((row, order))
         answers.append(None)
     batch.hold(lane_names(row.lane for row, _ in back))
@@ -441,6 +446,13 @@ def resend(batch: Batch, orders: Sequence[Order]) -> Callable[[], Answers[None]]
         return answers
 
     return finish
+
+
+def _tell(batch: Batch, action: str, order: Order, row: Row[Any], state: DeliveryState) -> None:
+    """Let the audit say who ordered what, and why."""
+    after = {"state": state.value, "why": order.why}
+    named = {"before": {"state": row.state}, "after": after, "case_id": row.case_id, "test": row.test}
+    batch.tell(audit.entry_of_order(action, row.id, order.at, order.by, **named))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ until a person resumes it, whatever a worker tells that did not know of it yet.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,8 +16,8 @@ from sqlalchemy import Connection, Row, delete, select, text, update
 from gateway.decide.names import Name
 from gateway.errors import GatewayError, NotFound
 from gateway.findings import make_finding
-from gateway.model import DeliveryState, Endpoint, Stop
-from gateway.store import tables
+from gateway.model import OPERATOR, Changer, DeliveryState, Endpoint, Stop
+from gateway.store import audit, tables
 from gateway.store.batch import Batch
 from gateway.store.contract import Alert, EndpointKey
 from gateway.store.sql import matching, maybe_from_time, maybe_to_time, to_time
@@ -93,12 +93,25 @@ class Resumption:
 
     key: EndpointKey
     at: datetime
+    by: Changer = OPERATOR
+    why: str = ""
 
 
-def pause(batch: Batch, wanted: Sequence[Endpoint]) -> Sequence[GatewayError | None]:
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A person's word that nothing is sent to an endpoint, or a whole partner, before it is resumed."""
+
+    key: EndpointKey
+    at: datetime
+    by: Changer = OPERATOR
+    why: str = ""
+
+
+def pause(batch: Batch, wanted: Sequence[Pause]) -> Sequence[GatewayError | None]:
     """Stop sending to endpoints, or to whole partners, until they are resumed; what is being sent comes to its end."""
     for one in wanted:
-        _write(batch, one)
+        _write(batch, Endpoint(*one.key, 0, one.at, Stop.PAUSED, None, one.why, one.by.person_id))
+        _tell(batch, "endpoint.pause", one, {"stop": Stop.PAUSED.value, "why": one.why})
     return [None] * len(wanted)
 
 
@@ -118,8 +131,15 @@ def resume(batch: Batch, wanted: Sequence[Resumption]) -> Sequence[GatewayError 
             (_hot.due_at.is_(None)) | (_hot.due_at > to_time(one.at)),
         )
         batch.connection.execute(waiting.values(due_at=to_time(one.at)))
+        _tell(batch, "endpoint.resume", one, {"why": one.why})
         answers.append(None)
     return answers
+
+
+def _tell(batch: Batch, action: str, order: Pause | Resumption, after: Mapping[str, str]) -> None:
+    """Let the audit say who ordered what, and why."""
+    subject = " ".join(filter(None, order.key))
+    batch.tell(audit.entry_of_order(action, subject, order.at, order.by, before={}, after=after))
 
 
 def _rows(connection: Connection, keys: Iterable[EndpointKey]) -> dict[EndpointKey, Endpoint]:

@@ -207,25 +207,25 @@ class Outbox(Protocol):
     async def keep_confirmation(self, confirmation: Confirmation) -> Settled:
         """Keep a confirmation that nobody awaits: EARLY, or MOVED where somebody does by now."""
 
-    async def retry_delivery(self, delivery_id: str, now: datetime) -> None:
+    async def retry_delivery(self, delivery_id: str, now: datetime, by: Changer = OPERATOR, why: str = "") -> None:
         """Make a dead or held delivery due again, same bytes, same id."""
 
-    async def skip_delivery(self, delivery_id: str, now: datetime) -> None:
+    async def skip_delivery(self, delivery_id: str, now: datetime, by: Changer = OPERATOR, why: str = "") -> None:
         """Take a dead or held delivery out of its lane, so that the next one may go."""
 
-    async def hold_delivery(self, delivery_id: str, now: datetime) -> None:
+    async def hold_delivery(self, delivery_id: str, now: datetime, by: Changer = OPERATOR, why: str = "") -> None:
         """Keep one that waits in its lane from going before it is released by a retry."""
 
-    async def resend_delivery(self, delivery_id: str, now: datetime) -> None:
+    async def resend_delivery(self, delivery_id: str, now: datetime, by: Changer = OPERATOR, why: str = "") -> None:
         """Send one that is over once more, same bytes, same id, after all that waits in its lane."""
 
     async def endpoints_in_trouble(self, partner_id: str = "") -> Sequence[Endpoint]:
         """Where sendings fail or nothing is sent just now, of one partner unless it is empty."""
 
-    async def pause_endpoint(self, endpoint: Endpoint) -> None:
+    async def pause_endpoint(self, key: EndpointKey, now: datetime, by: Changer = OPERATOR, why: str = "") -> None:
         """Stop sending to an endpoint, or with empty transport and address to a partner, until it is resumed."""
 
-    async def resume_endpoint(self, key: EndpointKey, now: datetime) -> None:
+    async def resume_endpoint(self, key: EndpointKey, now: datetime, by: Changer = OPERATOR, why: str = "") -> None:
         """Send again, at once what has waited for it. NotFound where nothing was stopped there."""
 
     async def delivery_by_reference(self, partner_id: str, reference: str) -> Delivery | None:

@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from gateway.model import (
+    OPERATOR,
     Attempt,
+    Changer,
     Delivery,
     Endpoint,
 )
@@ -75,26 +77,26 @@ class SqlOutbox(SqlAccess, ports.Outbox):
     async def keep_confirmation(self, confirmation: Confirmation) -> Settled:
         return await self._writer.do(confirmations.keep_early, confirmation)
 
-    async def retry_delivery(self, delivery_id: str, now: datetime) -> None:
-        await self._writer.do(deliveries.retry, deliveries.Order(delivery_id, now))
+    async def retry_delivery(self, delivery_id: str, now: datetime, by: Changer = OPERATOR, why: str = "") -> None:
+        await self._writer.do(deliveries.retry, deliveries.Order(delivery_id, now, by, why))
 
-    async def skip_delivery(self, delivery_id: str, now: datetime) -> None:
-        await self._writer.do(deliveries.skip, deliveries.Order(delivery_id, now))
+    async def skip_delivery(self, delivery_id: str, now: datetime, by: Changer = OPERATOR, why: str = "") -> None:
+        await self._writer.do(deliveries.skip, deliveries.Order(delivery_id, now, by, why))
 
-    async def hold_delivery(self, delivery_id: str, now: datetime) -> None:
-        await self._writer.do(deliveries.hold, deliveries.Order(delivery_id, now))
+    async def hold_delivery(self, delivery_id: str, now: datetime, by: Changer = OPERATOR, why: str = "") -> None:
+        await self._writer.do(deliveries.hold, deliveries.Order(delivery_id, now, by, why))
 
-    async def resend_delivery(self, delivery_id: str, now: datetime) -> None:
-        await self._writer.do(deliveries.resend, deliveries.Order(delivery_id, now))
+    async def resend_delivery(self, delivery_id: str, now: datetime, by: Changer = OPERATOR, why: str = "") -> None:
+        await self._writer.do(deliveries.resend, deliveries.Order(delivery_id, now, by, why))
 
     async def endpoints_in_trouble(self, partner_id: str = "") -> Sequence[Endpoint]:
         return await self._read(lambda connection: endpoints.in_trouble(connection, partner_id))
 
-    async def pause_endpoint(self, endpoint: Endpoint) -> None:
-        await self._writer.do(endpoints.pause, endpoint)
+    async def pause_endpoint(self, key: EndpointKey, now: datetime, by: Changer = OPERATOR, why: str = "") -> None:
+        await self._writer.do(endpoints.pause, endpoints.Pause(key, now, by, why))
 
-    async def resume_endpoint(self, key: EndpointKey, now: datetime) -> None:
-        await self._writer.do(endpoints.resume, endpoints.Resumption(key, now))
+    async def resume_endpoint(self, key: EndpointKey, now: datetime, by: Changer = OPERATOR, why: str = "") -> None:
+        await self._writer.do(endpoints.resume, endpoints.Resumption(key, now, by, why))
 
     async def delivery_by_reference(self, partner_id: str, reference: str) -> Delivery | None:
         return await self._read(

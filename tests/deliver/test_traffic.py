@@ -13,7 +13,7 @@ import pytest
 from gateway.config import Deliver
 from gateway.deliver.worker import DeliveryWorker
 from gateway.errors import DeliveryDeferred, EndpointGone, NotFound
-from gateway.model import Agreement, Delivery, DeliveryState, Direction, Endpoint, Partner, Role, Stop
+from gateway.model import Agreement, Changer, Delivery, DeliveryState, Direction, Endpoint, Partner, Role, Stop
 from gateway.receipt.notary import Notary
 from gateway.store.alerts import ALERTS, OPERATOR
 from gateway.store.sql_store import SqlStore
@@ -185,7 +185,7 @@ async def test_one_bad_message_is_no_failing_endpoint(store: SqlStore) -> None:
 async def test_a_person_pauses_and_resumes(store: SqlStore, key: tuple[str, str, str]) -> None:
     """Nothing goes to what is paused, an endpoint or a partner, whatever happens; then all of it, at once."""
     bench = await Bench(store).begin(*IDS)
-    await store.pause_endpoint(Endpoint(*key, stop=Stop.PAUSED, since=NOW, said="moving house", by="ops"))
+    await store.pause_endpoint(key, NOW, Changer("op", "ops"), "moving house")
     for seconds in (0, 1, 10**6):
         assert await bench.turn(seconds=seconds) == []
     (found,) = await bench.standing()
@@ -201,7 +201,7 @@ async def test_a_person_pauses_and_resumes(store: SqlStore, key: tuple[str, str,
 async def test_a_resumption_is_not_overtaken(store: SqlStore) -> None:
     """What a worker puts off after its endpoint was resumed, since it did not know yet, is due at once."""
     bench = await Bench(store).begin("a")
-    await store.pause_endpoint(Endpoint("customs", stop=Stop.PAUSED, since=NOW))
+    await store.pause_endpoint(("customs", "", ""), NOW)
     await bench.worker._traffic.look()
     await store.resume_endpoint(("customs", "", ""), NOW)
     (held,) = await bench.worker._claim(9)

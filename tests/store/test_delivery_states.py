@@ -183,7 +183,7 @@ class Life:
     async def pause(self) -> None:
         key = self.random.choice((("customs", "", ""), ("customs", "http", "there")))
         if self.random.random() < 0.3:
-            await self.store.pause_endpoint(Endpoint(*key, stop=Stop.PAUSED, since=self.now))
+            await self.store.pause_endpoint(key, self.now)
         else:
             await self.store.resume_endpoint(key, self.now)
 

@@ -462,7 +462,7 @@ async def deliver(store: SqlStore) -> None:
     )
     await store.finish_attempt(well)
     await store.attempts(fourth.id)
-    await store.pause_endpoint(Endpoint("customs", stop=Stop.PAUSED))
+    await store.pause_endpoint(("customs", "", ""), LATER)
     for partner in ("", "customs"):
         await store.endpoints_in_trouble(partner)
     await store.resume_endpoint(("customs", "", ""), LATER)
