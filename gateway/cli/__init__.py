@@ -34,6 +34,7 @@ COMMANDS = (
     "message",
     "delivery",
     "endpoint",
+    "webhook",
     "alert",
     "deadline",
     "ledger",

@@ -203,6 +203,12 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "held_ordered": ("by order", "人工暂缓"),
     "deferred": ("failed for now", "暂未送达"),
     "unconfirmed": ("not confirmed in time", "逾期未确认"),
+    "webhook_key_made": (
+        "The private key is in {file}; name it in transports.webhook.keys, and give receivers the public half.",
+        "私钥已写入 {file}，请在 transports.webhook.keys 中引用，并将公钥交给接收方。",
+    ),
+    "listening": ("Events are received at {url}.", "正在 {url} 接收事件。"),
+    "event_holds": ("good", "签名有效"),
     "no_endpoints": ("All endpoints are well.", "所有端点正常。"),
     "stop_tripped": ("fails, spared", "连续失败，暂缓发送"),
     "stop_gone": ("gone", "对方已停用"),

@@ -245,8 +245,13 @@ class Outbox(Protocol):
     async def attempts(self, delivery_id: str) -> Sequence[Attempt]:
         """The attempts of a delivery, in order, with what was sent and answered; none where nobody knows it."""
 
-    async def deliveries(self, partner_id: str, state: str, limit: int, after: str = "") -> Sequence[Delivery]:
-        """Deliveries by state, newest first, done ones too, without bodies; `after` a delivery id."""
+    async def deliveries(
+        self, partner_id: str, state: str, limit: int, after: str = "", *, oldest_first: bool = False
+    ) -> Sequence[Delivery]:
+        """Deliveries to a partner and in a state, any where empty, behind the one whose id is `after`; without bodies.
+
+        The newest first, unless the oldest are wanted; none where `after` is no delivery of that partner's.
+        """
 
 
 class Reconciling(Protocol):

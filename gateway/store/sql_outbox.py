@@ -119,8 +119,12 @@ class SqlOutbox(SqlAccess, ports.Outbox):
     async def attempts(self, delivery_id: str) -> Sequence[Attempt]:
         return await self._read(lambda connection: deliveries.attempts_of(connection, delivery_id))
 
-    async def deliveries(self, partner_id: str, state: str, limit: int, after: str = "") -> Sequence[Delivery]:
-        return await self._read(lambda connection: views.deliveries(connection, partner_id, state, limit, after))
+    async def deliveries(
+        self, partner_id: str, state: str, limit: int, after: str = "", *, oldest_first: bool = False
+    ) -> Sequence[Delivery]:
+        return await self._read(
+            lambda connection: views.deliveries(connection, partner_id, state, limit, after, oldest_first=oldest_first)
+        )
 
 
 class SqlReconciling(SqlAccess, ports.Reconciling):

@@ -297,22 +297,25 @@ def _finding_from(fields: Mapping[str, Any]) -> Finding:
 # Deliveries.
 
 
-def deliveries(connection: Connection, partner_id: str, state: str, limit: int, after: str) -> list[Delivery]:
-    """Deliveries by state, newest first, without bodies."""
+def deliveries(
+    connection: Connection, partner_id: str, state: str, limit: int, after: str, *, oldest_first: bool = False
+) -> list[Delivery]:
+    """Deliveries by state, the newest or the oldest first, without bodies."""
     before = _sequence_of(connection, after, partner_id) if after else None
     if after and before is None:
         return []
     rows: list[Row[Any]] = []
     for table in (_hot, _done):
-        query = select(table).order_by(table.c.sequence.desc()).limit(limit)
+        order = table.c.sequence if oldest_first else table.c.sequence.desc()
+        query = select(table).order_by(order).limit(limit)
         if state:
             query = query.where(table.c.state == state)
         if partner_id:
             query = query.where(table.c.partner_id == partner_id)
         if before is not None:
-            query = query.where(table.c.sequence < before)
+            query = query.where(table.c.sequence > before if oldest_first else table.c.sequence < before)
         rows += connection.execute(query)
-    rows.sort(key=lambda row: -row.sequence)
+    rows.sort(key=lambda row: row.sequence, reverse=not oldest_first)
     return [delivery_from(row) for row in rows[:limit]]
 
 

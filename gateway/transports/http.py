@@ -59,7 +59,8 @@ def confirmed_digest(header: str) -> str:
         return ""
 
 
-def _plain_url(url: str) -> str:
+def plain_url(url: str) -> str:
+    """An address that may be posted to; ValueError for any other text."""
     try:
         parts = urlsplit(url)
         sound = (
@@ -75,7 +76,7 @@ def _plain_url(url: str) -> str:
 class HttpOptions(Options):
     """Where a partner is pushed to."""
 
-    url: Annotated[str, AfterValidator(_plain_url)] = Field(description="Address that deliveries are posted to")
+    url: Annotated[str, AfterValidator(plain_url)] = Field(description="Address that deliveries are posted to")
     token: str = Field("", description="Label of the partner's outgoing tokens, of which the newest valid one is shown")
     token_file: str = Field("", description="File with the bearer token, where it is no token of the registry")
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from gateway.config import Section, Settings
 from gateway.errors import ConfigurationInvalid, TransportsInvalid
 from gateway.registry.directory import Directory
+from gateway.registry.keys import SEND
 from gateway.spelling import near
 from gateway.transports.base import Confirm, Intake, Receiver, Replies, Sender
 from gateway.transports.spool import Spool
@@ -73,6 +74,18 @@ class Route:
     """Of an answer where all is well."""
     media_type: str = "text/plain"
     """Of that answer."""
+    answers: type[BaseModel] | None = None
+    """What the answer holds, where it is JSON that a model describes."""
+    takes: type[BaseModel] | None = None
+    """What is taken as JSON, where that is no message."""
+    bodiless: bool = False
+    """Whether nothing is taken."""
+    queries: Mapping[str, str] = field(default_factory=dict)
+    """Query parameters by name, each with what it is."""
+    scope: str = SEND
+    """What a key must open, where the API keys tell who calls."""
+    also: Mapping[int, type[BaseModel]] = field(default_factory=dict)
+    """Other statuses, each with what is answered under it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ _PATHS = {
     "scheme": "In which the subject goes by its number, such as ciq-registration",
     "value": "The subject's number",
     "sequence": "The entry's number in the feed",
+    "agreement": "Id of an agreement",
     "index": "The receipt's number in the log, from 0",
 }
 

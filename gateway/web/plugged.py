@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from gateway.registry.keys import SEND
 from gateway.transports import plugin
 from gateway.transports.plugin import Peer, Transport
+from gateway.web.parameters import Text
 from gateway.web.routes import Route
 from gateway.web.services import services
 
@@ -24,7 +24,7 @@ def _route(transport: Transport, added: plugin.Route) -> Route:
         service = services(request)
         means = service.process.means[transport.name]
         if transport.authenticate is None:
-            caller = await service.gate.admit(request, SEND)
+            caller = await service.gate.admit(request, added.scope)
             peer = Peer(caller.partner.id, caller.key.test)
         else:
             came = await transport.authenticate(request, means)
@@ -42,6 +42,11 @@ def _route(transport: Transport, added: plugin.Route) -> Route:
         handle,
         status=added.status,
         media_type=added.media_type,
-        scope="" if transport.authenticate is not None else SEND,
-        problems=(400, 413, 429, 503) if transport.authenticate is None else (400, 401, 404, 413, 429, 503),
+        answers=added.answers,
+        takes=added.takes,
+        bodiless=added.bodiless,
+        also=dict(added.also),
+        parameters=tuple(Text(name, what) for name, what in added.queries.items()),
+        scope="" if transport.authenticate is not None else added.scope,
+        problems=(400, 404, 413, 429, 503) if transport.authenticate is None else (400, 401, 404, 413, 429, 503),
     )

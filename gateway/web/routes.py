@@ -222,7 +222,7 @@ ROUTES: tuple[Route, ...] = (
         deliveries.list_,
         answers=delivery_resources.DeliveryPage,
         scope=READ,
-        parameters=(deliveries.CURSOR, deliveries.LIMIT, deliveries.STATE, deliveries.PARTNER),
+        parameters=(deliveries.CURSOR, deliveries.LIMIT, deliveries.STATE, deliveries.ORDER, deliveries.PARTNER),
         problems=(400, 404),
     ),
     Route(

@@ -57,6 +57,9 @@ REQUESTS = {
     "pauseEndpoint": ("/v1/endpoints/pause", "customs", 200),
     "listEndpoints": ("/v1/endpoints", "customs", 200),
     "resumeEndpoint": ("/v1/endpoints/resume", "operator", 200),
+    "acknowledgeDelivery": ("/v1/deliveries/d-1/acknowledgement", "customs", 404),
+    "getWebhookKeys": ("/v1/webhooks/keys", "customs", 200),
+    "pingWebhook": ("/v1/webhooks/none/ping", "customs", 404),
     "getDeliveryBody": ("/v1/deliveries/d-1/body", "customs", 200),
     "readFeed": ("/v1/feeds/clearance", "customs", 200),
     "getFeedDocument": ("/v1/feeds/clearance/1", "customs", 200),
@@ -87,6 +90,7 @@ REQUESTS = {
 """A request for each operation that succeeds, or is refused as things stand."""
 BODIES = {
     **dict.fromkeys(("holdDelivery", "retryDelivery", "skipDelivery", "resendDelivery"), b'{"reason": "asked for"}'),
+    "acknowledgeDelivery": b'{"outcome": "ok"}',
     "pauseEndpoint": b'{"reason": "moving house"}',
     "resumeEndpoint": b'{"partner": "customs"}',
     "issueKey": b'{"label": "ERP", "days": 30}',

@@ -27,19 +27,21 @@ from gateway.web.services import Services, services
 LIMIT = Whole("limit", "Deliveries on a page", default=50, minimum=1, maximum=500)
 CURSOR = Text("cursor", "Where the page before ended (its `next`)")
 STATE = Text("state", "Only those in this state", choices=tuple(DeliveryState))
+ORDER = Text("order", "Which come first; the newest where absent", choices=("newest", "oldest"))
 PARTNER = Text("partner", "Only those to this partner; a partner sees its own in any case", longest=200)
 
 _Order = Callable[..., Awaitable[None]]
 
 
 async def list_(request: web.Request) -> web.Response:
-    """Deliveries to the caller, the newest first; to anybody, for the operator."""
+    """Deliveries to the caller, the newest first unless `order` says otherwise; to anybody, for the operator."""
     service = services(request)
     caller = await service.gate.admit(request, READ)
     limit, after, state = LIMIT.of(request), CURSOR.of(request), STATE.of(request)
     partner = _partner(caller, PARTNER.of(request))
     place = identifier(cursor.decode("deliveries", after)) if after else ""
-    found = await service.store.deliveries(partner, state, limit + 1, place)
+    oldest = ORDER.of(request) == "oldest"
+    found = await service.store.deliveries(partner, state, limit + 1, place, oldest_first=oldest)
     next_ = cursor.encode("deliveries", found[limit - 1].id) if len(found) > limit else None
     shown = [one for one in found[:limit] if one.test or not caller.key.test]
     return answer(resources.DeliveryPage(items=[_line(one) for one in shown], next=next_))

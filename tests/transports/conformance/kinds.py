@@ -1,6 +1,7 @@
 """How each transport is examined: its declaration, what a partner at its other end does, and how one sends over it.
 
-A transport joins the suite by one `Kind` in KINDS. What a partner cannot say over it (a folder does not refuse) is left
+A transport joins the suite by one `Kind` in KINDS; pull does not, by which nothing is sent to anybody (tests/web/test_exchange
+examines it). What a partner cannot say over it (a folder does not refuse) is left
 out of `outcomes`, and of a transport that only sends there is no inlet.
 """
 
@@ -9,9 +10,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import email
+import json
+import os
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
@@ -24,13 +28,14 @@ import aiosmtplib
 import asyncssh
 from aiohttp import web
 from aiosmtpd.smtp import SMTP, Envelope
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.config import Settings
 from gateway.model import Credential, Partner, Role
 from gateway.registry.directory import Directory
 from gateway.registry.keys import hash_key
 from gateway.store.contract import Accepted
-from gateway.transports import as2, folder, http, sftp, smtp
+from gateway.transports import as2, folder, http, sftp, smtp, webhook, webhook_signing
 from gateway.transports.base import Arrival, Intake, Sender
 from gateway.transports.plugin import Means, Transport
 from gateway.transports.spool import Spool
@@ -152,6 +157,41 @@ async def http_peer(_folder: Path) -> AsyncIterator[HttpPeer]:
     async with served("/in", peer.handle, free_port()) as url:
         peer.options = {"url": url}
         yield peer
+
+
+# Webhooks.
+
+
+class WebhookPeer(HttpPeer):
+    """An endpoint that takes events, verifies them, and answers as it is told."""
+
+    async def handle(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        names = ("webhook-id", "webhook-timestamp", "webhook-signature")
+        id_, timestamp, signatures = (request.headers[name] for name in names)
+        fault = webhook_signing.verify([WEBHOOK_KEY.public_key()], [], id_, timestamp, body, signatures, time.time())
+        assert not fault, fault
+        if 200 <= self.status < 300:
+            data = json.loads(body)["data"]
+            self.taken.append((data["delivery"], base64.b64decode(data["content_base64"])))
+        return web.Response(status=self.status)
+
+
+WEBHOOK_KEY = Ed25519PrivateKey.generate()
+
+
+@asynccontextmanager
+async def webhook_peer(_folder: Path) -> AsyncIterator[HttpPeer]:
+    peer = WebhookPeer()
+    async with served("/in", peer.handle, free_port()) as url:
+        peer.options = {"url": url}
+        yield peer
+
+
+def webhook_sender() -> Sender:
+    os.environ["CONFORMANCE_WEBHOOK_KEY"] = webhook_signing.write_private(WEBHOOK_KEY)
+    own = webhook.WebhookSettings(keys=("env:CONFORMANCE_WEBHOOK_KEY",))
+    return webhook.WebhookSender(means_of(Settings(), own, confirm_nothing), allow_private=True)  # type: ignore[arg-type]
 
 
 @asynccontextmanager
@@ -739,6 +779,18 @@ KINDS = (
         peer=http_peer,
         sender=lambda: http.HttpSender(allow_private=True),
         inlet=http_inlet,
+    ),
+    Kind(
+        webhook.TRANSPORT,
+        wrong=(
+            ({}, "url"),
+            ({"url": "ftp://acme.example/in"}, "options.url"),
+            ({"url": "https://acme.example/in", "token": "x"}, "token is no option"),
+        ),
+        outcomes=frozenset({DELIVERED, DEFERRED}),
+        peer=webhook_peer,
+        sender=webhook_sender,
+        inlet=None,
     ),
     Kind(
         folder.TRANSPORT,
