@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -91,7 +91,7 @@ def listen(
             """What is received is printed already."""
 
     try:
-        server = ThreadingHTTPServer(("127.0.0.1", port), Receiver)
+        server = HTTPServer(("127.0.0.1", port), Receiver)
     except OSError as error:
         output.stop(f"port {port}: {output.reason(error)}")
     with server:

@@ -14,6 +14,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.config import Section
+from gateway.errors import NotFound
 from gateway.model import Agreement, Delivery
 from gateway.registry.keys import READ
 from gateway.store.contract import Settled, storable
@@ -55,8 +56,7 @@ class Acknowledged(BaseModel):
 
     id: str
     settled: Settled = Field(
-        description="counted; repeated: the same was said before; late: it is over, or offered anew; early: nothing that "
-        "is awaited has this id"
+        description="counted; repeated: something was said before, and counts; late: it is over, or offered anew"
     )
 
 
@@ -94,10 +94,9 @@ async def acknowledge(request: web.Request, peer: Peer, means: Means) -> web.Res
     detail = storable(f"{told.outcome}: {told.detail}" if told.detail else told.outcome)
     evidence = Evidence(outcome, f"pull_{told.outcome}", detail, said, told.sha256)
     settled = await means.confirm(peer.partner_id, request.match_info["id"], evidence)
-    # Nothing that is awaited has this name: another's delivery, one that goes another way, or none at all.
-    status = 404 if settled is Settled.EARLY else 200
-    told_back = Acknowledged(id=request.match_info["id"], settled=settled)
-    return web.json_response(text=told_back.model_dump_json(), status=status)
+    if settled is Settled.EARLY:
+        raise NotFound  # nothing that is awaited has this name: another's delivery, one that goes another way, or none
+    return web.json_response(text=Acknowledged(id=request.match_info["id"], settled=settled).model_dump_json())
 
 
 TRANSPORT = Transport(
@@ -114,7 +113,6 @@ TRANSPORT = Transport(
             media_type="application/json",
             answers=Acknowledged,
             takes=Acknowledgement,
-            also={404: Acknowledged},
             scope=READ,
         ),
     ),
