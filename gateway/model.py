@@ -639,7 +639,7 @@ class AuditEntry:
     """`task.claim`, `task.return`, `task.decide`, `task.override`, `task.withdraw`, `task.escalate` or `task.expire`;
     `registry.partner`, `registry.agreement`, `registry.credential`, `registry.person`, `registry.revoke`, `registry.remove`,
     or `registry.import` of many at once; `delivery.retry`, `delivery.skip`, `delivery.hold`, `delivery.resend`,
-    `endpoint.pause`, `endpoint.resume`; `sampling.key` and `sampling.reveal`, of the key of a window before it is used and
+    `endpoint.pause`, `endpoint.resume`; `alert.take`, `alert.settle`, `alert.silence`; `sampling.key` and `sampling.reveal`, of the key of a window before it is used and
     after that."""
     result: str
     """`done` or `refused`."""
@@ -963,6 +963,41 @@ class Attempt:
     """What the peer said, for the operator."""
     transcript: Transcript | None = None
     """What was sent and answered; None while it is under way, and of those that earlier versions made."""
+
+
+class AlertState(StrEnum):
+    """Where a standing alert stands."""
+
+    OPEN = "open"
+    TAKEN = "taken"
+    SETTLED = "settled"
+
+
+@dataclass(frozen=True, slots=True)
+class StandingAlert:
+    """What somebody must look at: alerts of one kind and cause, counted, until it is settled."""
+
+    id: str
+    kind: str
+    cause: str
+    """What it is about: a partner, a case, an endpoint, a key, a machine."""
+    test: bool
+    partner_id: str
+    case_id: str
+    """Of the newest of its alerts."""
+    times: int
+    """How often it rang."""
+    first_at: datetime
+    last_at: datetime
+    last: int
+    """Place of the newest of its alerts on the feed, where its reasons are."""
+    state: AlertState = AlertState.OPEN
+    by: str = ""
+    """Who took or settled it; empty where its cause ended by itself."""
+    said: str = ""
+    settled_at: datetime | None = None
+    silent_until: datetime | None = None
+    """Until then nobody is notified of its kind and cause."""
 
 
 class Stop(StrEnum):

@@ -38,6 +38,8 @@ class Lookout:
         self._store = store
         self._settings = settings
         self._clock = clock
+        self._was_full: bool | None = None
+        """Whether the disk was low at the last look; None before the first."""
         self._told: set[tuple[str, str]] = set()
         """Alerts that this process has raised: the store raises each once, and need not be asked each time."""
 
@@ -55,8 +57,12 @@ class Lookout:
     async def look(self) -> None:
         """Look once, and raise what is new."""
         now = self._clock()
-        for alert in (*self._find_full_disks(now), *self._find_ending_certificate(now)):
+        full = list(self._find_full_disks(now))
+        for alert in (*full, *self._find_ending_certificate(now)):
             await self._raise(alert)
+        if not full and self._was_full is not False:
+            await self._store.end_alert("disk_low", socket.gethostname(), now)
+        self._was_full = bool(full)
         async for alert in self._find_ending_credentials(now):
             await self._raise(alert)
 
@@ -72,7 +78,14 @@ class Lookout:
             node = socket.gethostname()
             least = self._settings.store.free_bytes
             why = make_finding("operator.disk_low", node=node, free=_in_mib(free), least=_in_mib(least))
-            yield Alert("disk_low", f"{node} {now:%Y-%m-%d}", (why,), now, details={"node": node, "free_bytes": free})
+            yield Alert(
+                "disk_low",
+                f"{node} {now:%Y-%m-%d}",
+                (why,),
+                now,
+                details={"node": node, "free_bytes": free},
+                cause=node,
+            )
 
     def _find_ending_certificate(self, now: datetime) -> Iterator[Alert]:
         """The certificate that we are reached by."""
@@ -87,7 +100,8 @@ class Lookout:
         if (days := self._reached(ends, now)) is not None:
             why = make_finding("operator.certificate_ending", when=f"{ends:%Y-%m-%d %H:%M} UTC")
             details = {"ends": ends.isoformat(), "days": days}
-            yield Alert("certificate_ending", f"http {ends.isoformat()} {days}", (why,), now, details=details)
+            subject = f"http {ends.isoformat()} {days}"
+            yield Alert("certificate_ending", subject, (why,), now, details=details, cause="http")
 
     async def _find_ending_credentials(self, now: datetime) -> AsyncIterator[Alert]:
         """Partners' certificates and keys, those that have a follower included: who uses which, only they know."""
@@ -111,7 +125,7 @@ def _ending(one: Credential, ends: datetime, days: int, now: datetime) -> Alert:
     why = make_finding("operator.credential_ending", kind=one.kind.value, credential=one.id, when=when)
     details = {"credential": one.id, "ends": ends.isoformat(), "days": days}
     subject = f"{one.id} {ends.isoformat()} {days}"
-    return Alert("credential_ending", subject, (why,), now, partner_id=one.partner_id, details=details)
+    return Alert("credential_ending", subject, (why,), now, partner_id=one.partner_id, details=details, cause=one.id)
 
 
 def _in_mib(count: int) -> str:

@@ -16,7 +16,7 @@ from gateway.alerting import ways
 from gateway.alerting.words import Told, read_alert
 from gateway.config import Mail, Notice
 from gateway.errors import NoticeNotTaken, TemporaryError
-from gateway.store.alerts import ALERTS
+from gateway.store.feeds import ALERTS
 from gateway.store.ports import Store
 
 log = structlog.get_logger(__name__)
@@ -96,7 +96,8 @@ class Notifier:
         try:
             entries = await self._store.feed(ALERTS, "", place, TOGETHER)
             alerts = [await self._read(entry.sequence) for entry in entries]
-            wanted = [alert for alert in alerts if self._wants(alert)]
+            silent = await self._store.silent_alerts(self._clock()) if alerts else set()
+            wanted = [alert for alert in alerts if self._wants(alert) and (alert.kind, alert.cause) not in silent]
             if wanted:
                 await self._send(self._notice, wanted, self._clock())
                 log.info("notice_told", notice=self._notice.name, alerts=len(wanted))

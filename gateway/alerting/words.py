@@ -33,13 +33,23 @@ class Told:
     case_id: str
     body: Mapping[str, Any]
     """The alert as it is kept."""
+    cause: str = ""
+    """What it is about, by which alerts of its kind are counted together."""
 
 
 def read_alert(entry: FeedEntry) -> Told:
     """The alert that an entry of the feed, with its body, is."""
     body = json.loads(entry.body)
     at = entry.at.isoformat(timespec="seconds") if entry.at is not None else ""
-    return Told(entry.sequence, str(body.get("alert", "")), at, str(body.get("partner", "")), entry.case_id, body)
+    return Told(
+        entry.sequence,
+        str(body.get("alert", "")),
+        at,
+        str(body.get("partner", "")),
+        entry.case_id,
+        body,
+        entry.keys.get("cause", ""),
+    )
 
 
 def say_subject(alerts: Sequence[Told], language: str) -> str:

@@ -1,4 +1,4 @@
-"""`gateway alert` shows what somebody must look at: the newest of the feed `alerts`, in words."""
+"""`gateway alert` shows what somebody must look at: what stands, by cause and counted, and each entry of the feed, in words."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ import typer
 
 from gateway.cli import output
 from gateway.cli.words import headings, word
+from gateway.signs import shown
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gateway.alerting.words import Told
-    from gateway.model import FeedEntry
+    from gateway.model import FeedEntry, StandingAlert
     from gateway.store.ports import Store
 
 _TestOption = Annotated[bool, typer.Option("--test", help="Alerts of test traffic.")]
@@ -24,6 +27,10 @@ def register(cli: typer.Typer) -> None:
     noun = typer.Typer(help="What somebody must look at.", no_args_is_help=True)
     noun.command("list")(list_)
     noun.command()(show)
+    noun.command()(standing)
+    noun.command()(take)
+    noun.command()(settle)
+    noun.command()(silence)
     cli.add_typer(noun, name="alert")
 
 
@@ -73,7 +80,7 @@ def show(
     from gateway.alerting.words import read_alert
     from gateway.cli.opening import with_store
     from gateway.errors import NotFound
-    from gateway.store.alerts import ALERTS
+    from gateway.store.feeds import ALERTS
 
     async def work(store: Store) -> FeedEntry | None:
         try:
@@ -96,10 +103,122 @@ def show(
     output.data(_reason(alert, lang))
 
 
+_IdArgument = Annotated[str, typer.Argument(help="Id of a standing alert.", metavar="ID")]
+_WordsOption = Annotated[str, typer.Option(help="What was found and done, for whoever looks.", metavar="TEXT")]
+
+
+def standing(
+    state: Annotated[str, typer.Option(help="Only those: open, taken or settled.")] = "",
+    kind: Annotated[str, typer.Option(help="Only alerts of this kind.", metavar="KIND")] = "",
+    partner: Annotated[str, typer.Option(help="Only alerts about this partner.", metavar="PARTNER")] = "",
+    after: Annotated[str, typer.Option(help="Begin after this one.", metavar="ID")] = "",
+    limit: Annotated[int, typer.Option(help="How many.", min=1, max=500)] = 50,
+    test: _TestOption = False,
+    config: output.ConfigOption = None,
+    lang: output.LanguageOption = "",
+    json: output.JsonOption = False,
+) -> None:
+    """List what stands, one for each kind and cause with how often it rang; what began last first."""
+    from gateway.cli.opening import with_store
+    from gateway.model import AlertState
+    from gateway.store.contract import StandingWanted
+
+    if state and state not in tuple(AlertState):
+        output.stop(f"--state is one of {', '.join(AlertState)}, not {state}")
+    wanted = StandingWanted(state, kind, partner, test)
+
+    async def work(store: Store) -> list[StandingAlert]:
+        return list(await store.standing_alerts(wanted, limit, after))
+
+    found = with_store(config, work)
+    if json:
+        for one in found:
+            output.as_json_line({name: getattr(one, name) for name in _STANDING})
+        return
+    output.table(
+        headings(("id", "alert", "cause", "times", "since", "last", "state", "by"), lang),
+        (
+            (
+                one.id,
+                one.kind,
+                shown(one.cause),
+                one.times,
+                output.moment(one.first_at),
+                output.moment(one.last_at),
+                word(f"alert_{one.state.value}", lang),
+                one.by,
+            )
+            for one in found
+        ),
+        empty=word("no_alerts", lang),
+    )
+
+
+_STANDING = (
+    "id", "kind", "cause", "partner_id", "case_id", "test", "times", "first_at", "last_at", "last", "state", "by", "said",
+    "settled_at", "silent_until",
+)  # fmt: skip
+
+
+def take(alert: _IdArgument, config: output.ConfigOption = None, lang: output.LanguageOption = "") -> None:
+    """Say that you deal with it; who took it last has it."""
+    _order(config, alert, lang, state="taken")
+
+
+def settle(
+    alert: _IdArgument,
+    words: _WordsOption = "",
+    config: output.ConfigOption = None,
+    lang: output.LanguageOption = "",
+) -> None:
+    """Say that it is dealt with, and how; the next alert of its cause begins another."""
+    _order(config, alert, lang, state="settled", words=words)
+
+
+def silence(
+    alert: _IdArgument,
+    hours: Annotated[int, typer.Option(help="For so many hours.", min=1, max=168)] = 24,
+    reason: Annotated[str, typer.Option(help="Why, for the audit.", metavar="TEXT")] = "",
+    config: output.ConfigOption = None,
+    lang: output.LanguageOption = "",
+) -> None:
+    """Notify nobody of its kind and cause for a while; it is counted all the same."""
+    _order(config, alert, lang, words=reason, hours=hours)
+
+
+def _order(config: Path | None, alert: str, lang: str, *, state: str = "", words: str = "", hours: int = 0) -> None:
+    from datetime import UTC, datetime, timedelta
+
+    from gateway.cli.opening import with_store
+    from gateway.errors import NotFound, TransitionRefused
+    from gateway.model import OPERATOR, AlertState
+    from gateway.store.contract import AlertOrder
+
+    now = datetime.now(UTC)
+    until = now + timedelta(hours=hours) if hours else None
+    order = AlertOrder(alert, now, OPERATOR, words, AlertState(state) if state else None, until)
+
+    async def work(store: Store) -> str:
+        try:
+            await store.order_alert(order)
+        except NotFound:
+            return f"there is no standing alert {alert}"
+        except TransitionRefused as error:
+            return str(error)
+        return ""
+
+    if refused := with_store(config, work):
+        output.stop(refused, output.NO)
+    if until is not None:
+        output.say(word("alert_silent", lang, id=alert, until=output.moment(until)))
+    else:
+        output.say(f"{alert}: {word(f'alert_{state}', lang)}")
+
+
 async def _find(store: Store, kind: str, partner: str, before: int, limit: int, *, test: bool) -> list[Told]:
     """The newest alerts that are asked for; of one kind or partner, those among the newest `_WINDOW`."""
     from gateway.alerting.words import read_alert
-    from gateway.store.alerts import ALERTS
+    from gateway.store.feeds import ALERTS
 
     end = await store.feed_end(ALERTS, test=test)
     if before:

@@ -22,16 +22,15 @@ from gateway.store import tables
 from gateway.store.batch import Batch
 from gateway.store.bodies import insert_body
 from gateway.store.contract import Alert
-from gateway.store.feeds import append_entries
+from gateway.store.feeds import ALERTS, append_entries
 from gateway.store.sql import to_json, to_time
+from gateway.store.standing_alerts import CAUSE, KIND, PARTNER
 
 if TYPE_CHECKING:  # the writer knows the log's breaks, whose entries go to the feed that is named here
     from gateway.store.writer import Answers
 
 log = structlog.get_logger(__name__)
 
-ALERTS = "alerts"
-"""The feed of what an operator or officer must look at."""
 OPERATOR = "@operator"
 """Whose entry an alert is; no partner can have this id."""
 
@@ -42,6 +41,12 @@ def alert_body(
     """The canonical JSON of an alert, as its entry on the feed has it: its reasons are worded when they are read."""
     kept = [reason_json(reason) for reason in reasons]
     return canonical({**(details or {}), "alert": kind, "case": case_id, "reasons": kept})
+
+
+def alert_keys(kind: str, cause: str, partner_id: str) -> dict[str, str]:
+    """What the entry of an alert is counted by; empty values are left out."""
+    keys = {KIND: kind, CAUSE: cause, PARTNER: partner_id}
+    return {name: value for name, value in keys.items() if value}
 
 
 def raise_alert(batch: Batch, alert: Alert) -> bool:
@@ -57,6 +62,7 @@ def raise_alert(batch: Batch, alert: Alert) -> bool:
         document_type="alert",
         document_id=derive_id("alert", alert.kind, alert.subject),
         sha256=hashlib.sha256(body).hexdigest(),
+        keys=alert_keys(alert.kind, alert.cause or alert.partner_id or alert.case_id, alert.partner_id),
         test=alert.test,
         body=body,
         message_id=alert.message_id,

@@ -15,16 +15,16 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, text, update
 
-from gateway.model import DeliveryState, HeldFor, derive_id
+from gateway.model import DeliveryState, FeedEntry, HeldFor, derive_id
 from gateway.reasons import reason_json
 from gateway.receipt.signed import canonical
-from gateway.store import registry, tables
-from gateway.store.alerts import ALERTS, OPERATOR
+from gateway.store import registry, standing_alerts, tables
+from gateway.store.alerts import OPERATOR, alert_keys
 from gateway.store.body_rows import body_row
 from gateway.store.contract import LogBreak
 from gateway.store.counters import REGISTRY, move_on, read_counters
-from gateway.store.feeds import feed_counter
-from gateway.store.sql import from_time, insert_rows, maybe_from_time, maybe_to_time, to_time
+from gateway.store.feeds import ALERTS, feed_counter
+from gateway.store.sql import from_time, insert_rows, maybe_from_time, maybe_to_time, to_json, to_time
 
 UNSEEN = 1000
 """Entries of the log that may be lost beyond those that are known: the anchor is up to a second old, and a node
@@ -81,8 +81,12 @@ def _alert(connection: Connection, found: LogBreak) -> None:
     counter = feed_counter(ALERTS, test=False)
     sequence = read_counters(connection, [counter])[counter] + 1
     insert_rows(connection, tables.counters, [(counter, sequence)], "replace")
+    keys = alert_keys("log", "log", "")
     entry = (ALERTS, False, sequence, OPERATOR, "alert", alert_id)
-    insert_rows(connection, tables.feed, [(*entry, digest, "{}", "json", "", "", to_time(found.at))])
+    insert_rows(connection, tables.feed, [(*entry, digest, to_json(keys), "json", "", "", to_time(found.at))])
+    standing_alerts.count(
+        connection, FeedEntry(ALERTS, OPERATOR, "alert", alert_id, digest, keys), sequence, to_time(found.at)
+    )
 
 
 def read_all(connection: Connection) -> list[LogBreak]:

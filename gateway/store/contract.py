@@ -13,10 +13,13 @@ from typing import Any
 from gateway.decide.facts import Facts
 from gateway.findings import make_finding
 from gateway.model import (
+    OPERATOR,
     Account,
+    AlertState,
     Attempt,
     AuditEntry,
     CaseEvent,
+    Changer,
     Deadline,
     Delivery,
     Draw,
@@ -460,6 +463,31 @@ class Alert:
     test: bool = False
     details: Mapping[str, object] = field(default_factory=dict)
     """What a program may want of it besides; JSON-ready."""
+    cause: str = ""
+    """What it is about, by which alerts of one kind are counted together; its partner or case where empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class StandingWanted:
+    """Which standing alerts are asked for; empty fields ask for any."""
+
+    state: str = ""
+    kind: str = ""
+    partner_id: str = ""
+    test: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AlertOrder:
+    """What a person does about a standing alert."""
+
+    id: str
+    at: datetime
+    by: Changer = OPERATOR
+    said: str = ""
+    state: AlertState | None = None
+    """Taken or settled; None where it is only silenced."""
+    silent_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from gateway.decide.names import Name
 from gateway.errors import GatewayError, NotFound, PermanentError, TransitionRefused
 from gateway.findings import make_finding
 from gateway.model import OPERATOR, Attempt, Changer, Delivery, DeliveryKind, DeliveryState, HeldFor
-from gateway.store import audit, tables
+from gateway.store import audit, standing_alerts, tables
 from gateway.store.batch import Batch
 from gateway.store.contract import Alert, Answered
 from gateway.store.delivery_states import DeliveryEvent, follow
@@ -382,9 +382,19 @@ def _reorder(batch: Batch, orders: Sequence[Order], event: DeliveryEvent, action
     def finish() -> list[GatewayError | None]:
         if lanes:
             put_in_order(batch.connection, lanes)
+        _end_deaths(batch, rows.values(), orders)
         return answers
 
     return finish
+
+
+def _end_deaths(batch: Batch, rows: Iterable[Row[Any]], orders: Sequence[Order]) -> None:
+    """Let the alert of partners' dead deliveries stand no more, where a person has dealt with the last of them."""
+    batch.flush()
+    for partner_id in {row.partner_id for row in rows if row.state == DeliveryState.DEAD}:
+        dead = select(_hot.id).where(_hot.partner_id == partner_id, _hot.state == DeliveryState.DEAD.value).limit(1)
+        if batch.connection.execute(dead).first() is None:
+            standing_alerts.end(batch.connection, DEAD, partner_id, max(order.at for order in orders))
 
 
 def skip(batch: Batch, orders: Sequence[Order]) -> Callable[[], Answers[None]]:
@@ -408,6 +418,7 @@ def skip(batch: Batch, orders: Sequence[Order]) -> Callable[[], Answers[None]]:
 
     def finish() -> list[GatewayError | None]:
         leave(batch, over)
+        _end_deaths(batch, [gone.row for gone in over], orders)
         return answers
 
     return finish

@@ -17,7 +17,7 @@ from gateway.decide.names import Name
 from gateway.errors import GatewayError, NotFound
 from gateway.findings import make_finding
 from gateway.model import OPERATOR, Changer, DeliveryState, Endpoint, Stop
-from gateway.store import audit, tables
+from gateway.store import audit, standing_alerts, tables
 from gateway.store.batch import Batch
 from gateway.store.contract import Alert, EndpointKey
 from gateway.store.sql import matching, maybe_from_time, maybe_to_time, to_time
@@ -72,6 +72,7 @@ def note(batch: Batch, told: Sequence[Endpoint], at: datetime | None) -> list[Al
             continue
         if not one.failures and one.stop is None:
             _forget(batch.connection, one.key)
+            _end_alerts(batch.connection, one.key, at)
             continue
         _write(batch, one)
         if one.stop is not None and (before is None or before.stop is not one.stop):
@@ -131,6 +132,7 @@ def resume(batch: Batch, wanted: Sequence[Resumption]) -> Sequence[GatewayError 
             (_hot.due_at.is_(None)) | (_hot.due_at > to_time(one.at)),
         )
         batch.connection.execute(waiting.values(due_at=to_time(one.at)))
+        _end_alerts(batch.connection, one.key, one.at)
         _tell(batch, "endpoint.resume", one, {"why": one.why})
         answers.append(None)
     return answers
@@ -138,8 +140,7 @@ def resume(batch: Batch, wanted: Sequence[Resumption]) -> Sequence[GatewayError 
 
 def _tell(batch: Batch, action: str, order: Pause | Resumption, after: Mapping[str, str]) -> None:
     """Let the audit say who ordered what, and why."""
-    subject = " ".join(filter(None, order.key))
-    batch.tell(audit.entry_of_order(action, subject, order.at, order.by, before={}, after=after))
+    batch.tell(audit.entry_of_order(action, _cause(order.key), order.at, order.by, before={}, after=after))
 
 
 def _rows(connection: Connection, keys: Iterable[EndpointKey]) -> dict[EndpointKey, Endpoint]:
@@ -159,6 +160,16 @@ def _forget(connection: Connection, key: EndpointKey) -> bool:
     return connection.execute(delete(tables.endpoints).where(*which)).rowcount > 0
 
 
+def _end_alerts(connection: Connection, key: EndpointKey, at: datetime) -> None:
+    """What rang of an endpoint stands no more: it is well again, or a person has it sent to."""
+    for kind in (DOWN, GONE):
+        standing_alerts.end(connection, kind, _cause(key), at)
+
+
+def _cause(key: EndpointKey) -> str:
+    return " ".join(filter(None, key))
+
+
 def _alert(one: Endpoint, at: datetime) -> Alert:
     kind, code = (GONE, "deliver.gone") if one.stop is Stop.GONE else (DOWN, "deliver.down")
     known: dict[str, Any] = {
@@ -169,4 +180,4 @@ def _alert(one: Endpoint, at: datetime) -> Alert:
     }
     reason = make_finding(code, partner=one.partner_id, **known)
     subject = f"{':'.join(one.key)}:{to_time(one.since or at)}"  # each trouble alerts once, however long it lasts
-    return Alert(kind, subject, (reason,), at, partner_id=one.partner_id, details=known)
+    return Alert(kind, subject, (reason,), at, partner_id=one.partner_id, details=known, cause=_cause(one.key))

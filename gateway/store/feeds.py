@@ -8,9 +8,12 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 
 from gateway.model import FeedEntry
-from gateway.store import tables
+from gateway.store import standing_alerts, tables
 from gateway.store.batch import Batch
 from gateway.store.sql import among, to_json, to_time
+
+ALERTS = "alerts"
+"""The feed of what an operator or officer must look at."""
 
 
 def feed_counter(feed: str, test: bool) -> str:
@@ -40,12 +43,15 @@ def append_entries(batch: Batch, entries: Sequence[FeedEntry]) -> int:
             continue
         present.add(name)
         added += 1
+        sequence = batch.next_number(feed_counter(entry.feed, entry.test))
+        if entry.feed == ALERTS:
+            standing_alerts.count(batch.connection, entry, sequence, now if entry.at is None else to_time(entry.at))
         batch.insert(
             tables.feed,
             (
                 entry.feed,
                 entry.test,
-                batch.next_number(feed_counter(entry.feed, entry.test)),
+                sequence,
                 entry.partner_id,
                 entry.document_type,
                 entry.document_id,

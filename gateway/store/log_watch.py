@@ -156,4 +156,4 @@ def _alert(problem: Problem) -> Alert:
     """The alert; the same fault always makes the same one, by which the store knows it."""
     subject = repr((problem.code, problem.index, *sorted(problem.args.items())))
     details = {"index": problem.index, "code": problem.code}
-    return Alert(DAMAGED, subject, (problem.finding,), datetime.now(UTC), details=details)
+    return Alert(DAMAGED, subject, (problem.finding,), datetime.now(UTC), details=details, cause="log")

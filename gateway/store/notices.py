@@ -10,8 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, select, update
 
 from gateway.store import tables
-from gateway.store.alerts import ALERTS
-from gateway.store.feeds import feed_counter
+from gateway.store.feeds import ALERTS, feed_counter
 from gateway.store.sql import insert_rows, to_time
 
 _counters = tables.counters.c

@@ -36,6 +36,7 @@ from gateway.model import (
     Payload,
     Person,
     Receipt,
+    StandingAlert,
     SubjectVersion,
     Subscription,
     Task,
@@ -48,6 +49,7 @@ from gateway.store.contract import (
     ORPHAN_SECONDS,
     Accepted,
     Alert,
+    AlertOrder,
     AttemptResult,
     AuditLine,
     AuditMark,
@@ -77,6 +79,7 @@ from gateway.store.contract import (
     Settlement,
     Share,
     StagedMessage,
+    StandingWanted,
     Viewer,
     Work,
 )
@@ -373,6 +376,21 @@ class Alerts(Protocol):
 
     async def raise_alert(self, alert: Alert) -> None:
         """Put an alert that no message raises on the operator's feed and its case's timeline; once per subject."""
+
+    async def end_alert(self, kind: str, cause: str, now: datetime) -> None:
+        """Settle what stands of a cause that has ended by itself; nothing where nothing does."""
+
+    async def standing_alerts(self, wanted: StandingWanted, limit: int, after: str = "") -> Sequence[StandingAlert]:
+        """What somebody must look at, by cause, what began last first, behind the one whose id is `after`."""
+
+    async def standing_alert(self, alert_id: str) -> StandingAlert:
+        """One of them; NotFound."""
+
+    async def order_alert(self, order: AlertOrder) -> None:
+        """Take, settle or silence one. NotFound, or TransitionRefused where it is settled already."""
+
+    async def silent_alerts(self, now: datetime) -> set[tuple[str, str]]:
+        """Kinds and causes of which nobody is to be notified now."""
 
     async def claim_notice(self, name: str, now: datetime, lease: timedelta) -> int | None:
         """Hold a notice until `lease` is over: the place on the feed of alerts up to which it has told them.

@@ -10,6 +10,7 @@ from gateway.model import (
     Deadline,
     Delivery,
     FeedEntry,
+    StandingAlert,
     Task,
 )
 from gateway.store import (
@@ -19,12 +20,15 @@ from gateway.store import (
     notices,
     outcome,
     ports,
+    standing_alerts,
     tasks,
 )
 from gateway.store.contract import (
     Alert,
+    AlertOrder,
     ClaimedDeadline,
     Outcome,
+    StandingWanted,
     Work,
 )
 from gateway.store.sql import to_time
@@ -90,6 +94,21 @@ class SqlAlerts(SqlAccess, ports.Alerts):
 
     async def raise_alert(self, alert: Alert) -> None:
         alerts.tell(await self._writer.do(alerts.raise_alerts, alert))
+
+    async def end_alert(self, kind: str, cause: str, now: datetime) -> None:
+        await self._trusted(self._database.write, lambda connection: standing_alerts.end(connection, kind, cause, now))
+
+    async def standing_alerts(self, wanted: StandingWanted, limit: int, after: str = "") -> Sequence[StandingAlert]:
+        return await self._read(lambda connection: standing_alerts.read(connection, wanted, limit, after))
+
+    async def standing_alert(self, alert_id: str) -> StandingAlert:
+        return await self._read(lambda connection: standing_alerts.find(connection, alert_id))
+
+    async def order_alert(self, order: AlertOrder) -> None:
+        await self._writer.do(standing_alerts.order, order)
+
+    async def silent_alerts(self, now: datetime) -> set[tuple[str, str]]:
+        return await self._read(lambda connection: standing_alerts.silent(connection, now))
 
     async def claim_notice(self, name: str, now: datetime, lease: timedelta) -> int | None:
         return await self._trusted(self._database.write, lambda connection: notices.claim(connection, name, now, lease))

@@ -29,6 +29,7 @@ from gateway.store import (
     registry_removal,
     sendings,
     staging,
+    standing_alerts,
 )
 from gateway.store.database import in_memory
 from gateway.store.migrations import current, head, migrate_connection
@@ -65,6 +66,7 @@ _HANDLERS: Mapping[Handler[Any, Any], Names[Any]] = {
     deliveries.skip: lambda order: deliveries.delivery_names(order.delivery_id),
     deliveries.hold: lambda order: deliveries.delivery_names(order.delivery_id),
     deliveries.resend: lambda order: deliveries.delivery_names(order.delivery_id),
+    standing_alerts.order: lambda order: [standing_alerts.order_name(order)],
     endpoints.pause: lambda wanted: [endpoints.endpoint_name(wanted.key)],
     endpoints.resume: lambda wanted: [endpoints.endpoint_name(wanted.key)],
     payloads.reopen: payloads.payload_names,

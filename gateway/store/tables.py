@@ -656,6 +656,47 @@ when; of others it is when they go by themselves, if ever. One that waits until 
 moment. One that awaits its confirmation is no head, and due
 when that is overdue."""
 
+standing_alerts = Table(
+    "standing_alerts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _text("kind"),
+    _text("cause"),
+    _flag("test"),
+    _text("partner_id"),
+    _text("case_id"),
+    Column("times", Integer, nullable=False),
+    _time("first_at"),
+    _time("last_at"),
+    _number("last"),
+    _text("state"),
+    _text("by"),
+    _text("said"),
+    _time("settled_at", nullable=True),
+    _time("silent_until", nullable=True),
+    Index(
+        "standing_alerts_open",
+        "kind",
+        "cause",
+        "test",
+        unique=True,
+        sqlite_where=text("state <> 'settled'"),
+        postgresql_where=text("state <> 'settled'"),
+    ),
+    Index("standing_alerts_begun", "test", "first_at", "id"),
+    Index("standing_alerts_state", "test", "state", "first_at", "id"),
+    Index("standing_alerts_kind", "test", "kind", "first_at", "id"),
+    Index("standing_alerts_partner", "test", "partner_id", "first_at", "id"),
+    Index(
+        "standing_alerts_silent",
+        "silent_until",
+        sqlite_where=text("silent_until IS NOT NULL"),
+        postgresql_where=text("silent_until IS NOT NULL"),
+    ),
+)
+"""What somebody must look at: alerts of one kind and cause, counted, until a person settles it or its cause ends; `last` is
+the newest of them on the feed."""
+
 staged_deliveries = Table(
     "staged_deliveries",
     metadata,

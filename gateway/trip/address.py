@@ -61,8 +61,9 @@ from gateway.reasons import reason_json
 from gateway.receipt import advice
 from gateway.receipt.signed import canonical
 from gateway.registry.directory import Directory
-from gateway.store.alerts import ALERTS, OPERATOR, alert_body
+from gateway.store.alerts import OPERATOR, alert_body, alert_keys
 from gateway.store.contract import AccountChange, CaseChange, CaseLink, Wait
+from gateway.store.feeds import ALERTS
 from gateway.trip.aside import run_aside
 from gateway.trip.in_hand import InHand
 from gateway.trip.publish import (
@@ -545,7 +546,9 @@ class Dispatch:
             self._event(alert.case, message, "alert", alert.reasons, {"alert": alert.kind})
         body = alert_body(alert.kind, alert.case, alert.reasons)
         alert_id = derive_id(message.message_id, "alert", position)
-        self.feed.append(make_entry(ALERTS, OPERATOR, "alert", alert_id, body, message, alert.case))
+        entry = make_entry(ALERTS, OPERATOR, "alert", alert_id, body, message, alert.case)
+        keys = alert_keys(alert.kind, alert.case or message.sender.id, message.sender.id)
+        self.feed.append(replace(entry, keys=keys))
 
     def log_alerts(self) -> None:
         """Tell the log, after the commit."""

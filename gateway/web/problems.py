@@ -118,6 +118,7 @@ _CHINESE: tuple[tuple[Pattern[str], str], ...] = tuple(
         (r"(\S+) is a (\w+); only API keys are made here: .+", r"\1 不是 API 密钥，请先导入新凭证，再吊销原凭证。"),
         (r"(\S+) has no person (\S+)", r"\1 没有人员 \2。"),
         (r"The body is no such object: (.+)\.", r"请求内容有误：\1。"),
+        (r"The alert is (\w+)\.", r"该告警已是 \1 状态。"),
         # Deliveries
         (r"A delivery that is (\w+) cannot be (\w+)\.", r"该投递处于 \1 状态，不能执行 \2。"),
         (r"The delivery is over: it is (\w+)\.", r"该投递已结束（\1）。"),

@@ -9,8 +9,9 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from gateway.registry.keys import ADMIN, READ, SEND
-from gateway.web import delivery_resources, resources
+from gateway.web import alert_resources, delivery_resources, resources
 from gateway.web.api import (
+    alerts,
     audit,
     cases,
     deliveries,
@@ -312,6 +313,55 @@ ROUTES: tuple[Route, ...] = (
         scope=SEND,
         takes=delivery_resources.EndpointWanted,
         problems=(400, 404),
+    ),
+    Route(
+        "GET",
+        "/v1/alerts",
+        "listAlerts",
+        alerts.list_,
+        answers=alert_resources.AlertPage,
+        scope=ADMIN,
+        parameters=(alerts.CURSOR, alerts.LIMIT, alerts.STATE, alerts.KIND, alerts.PARTNER, TEST),
+        problems=(400,),
+    ),
+    Route(
+        "GET",
+        "/v1/alerts/{id}",
+        "getAlert",
+        alerts.get,
+        answers=alert_resources.Alert,
+        scope=ADMIN,
+        problems=(404,),
+    ),
+    Route(
+        "POST",
+        "/v1/alerts/{id}/take",
+        "takeAlert",
+        alerts.take,
+        answers=alert_resources.Alert,
+        scope=ADMIN,
+        takes=alert_resources.AlertOrderWanted,
+        problems=(400, 404, 409),
+    ),
+    Route(
+        "POST",
+        "/v1/alerts/{id}/settle",
+        "settleAlert",
+        alerts.settle,
+        answers=alert_resources.Alert,
+        scope=ADMIN,
+        takes=alert_resources.AlertOrderWanted,
+        problems=(400, 404, 409),
+    ),
+    Route(
+        "POST",
+        "/v1/alerts/{id}/silence",
+        "silenceAlert",
+        alerts.silence,
+        answers=alert_resources.Alert,
+        scope=ADMIN,
+        takes=alert_resources.SilenceWanted,
+        problems=(400, 404, 409),
     ),
     Route(
         "GET",

@@ -17,7 +17,7 @@ from gateway.config import Alerts, Http, Settings, Store
 from gateway.model import Credential, Partner, Role
 from gateway.receipt.signed import Signer
 from gateway.store import migrate, open_store
-from gateway.store.alerts import ALERTS
+from gateway.store.feeds import ALERTS
 from gateway.store.sql_store import SqlStore
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -86,3 +86,21 @@ def test_one_alert_is_shown_whole(rung: Run) -> None:
     assert "acme" in said.out
     assert rung("alert", "show", "1", "--json").json["partner"] == "acme"
     assert rung("alert", "show", "9").code == 1
+
+
+def test_what_stands_is_counted_taken_settled_and_silenced(rung: Run) -> None:
+    """One for each kind and cause; each order says what it came to, and one that cannot be is exit code 1."""
+    lines = rung("alert", "standing", "--json").lines
+    told = {(one["kind"], one["cause"], one["times"], one["state"]) for one in lines}
+    assert told == {("disk_low", "", 1, "open"), ("delivery_dead", "acme", 2, "open")}
+    dead = next(one["id"] for one in lines if one["kind"] == "delivery_dead")
+    assert rung("alert", "take", dead).code == 0
+    assert rung("alert", "silence", dead, "--hours", "2", "--reason", "known").code == 0
+    assert "处理中" in rung("alert", "standing", "--lang", "zh").out
+    assert rung("alert", "settle", dead, "--words", "they are back").code == 0
+    (settled,) = rung("alert", "standing", "--state", "settled", "--json").lines
+    assert (settled["said"], settled["silent_until"] is None) == ("they are back", False)
+    refused = rung("alert", "take", dead)
+    assert (refused.code, "settled" in refused.err) == (1, True)
+    assert rung("alert", "take", "99").code == 1
+    assert rung("alert", "standing", "--state", "lost").code == 2

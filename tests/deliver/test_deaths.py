@@ -17,8 +17,9 @@ from gateway.deliver.worker import DeliveryWorker
 from gateway.errors import DeliveryDeferred, DeliveryRefused
 from gateway.model import Agreement, DeliveryState, Direction, Partner, Role
 from gateway.receipt.notary import Notary
-from gateway.store.alerts import ALERTS, OPERATOR
+from gateway.store.alerts import OPERATOR
 from gateway.store.contract import CaseChange
+from gateway.store.feeds import ALERTS
 from gateway.store.sql_store import SqlStore
 from gateway.transports.base import Sender
 from tests.deliver.test_worker import Clock, Speaker

@@ -15,7 +15,8 @@ from gateway.deliver.worker import DeliveryWorker
 from gateway.errors import DeliveryDeferred, EndpointGone, NotFound
 from gateway.model import Agreement, Changer, Delivery, DeliveryState, Direction, Endpoint, Partner, Role, Stop
 from gateway.receipt.notary import Notary
-from gateway.store.alerts import ALERTS, OPERATOR
+from gateway.store.alerts import OPERATOR
+from gateway.store.feeds import ALERTS
 from gateway.store.sql_store import SqlStore
 from gateway.transports.base import Evidence, Record
 from tests.deliver.test_worker import Clock

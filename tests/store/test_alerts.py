@@ -7,8 +7,9 @@ import json
 from datetime import timedelta
 
 from gateway.findings import make_finding
-from gateway.store.alerts import ALERTS, OPERATOR
+from gateway.store.alerts import OPERATOR
 from gateway.store.contract import Alert, CaseChange
+from gateway.store.feeds import ALERTS
 from gateway.store.sql_store import SqlStore
 from tests.store.made import NOW, claim, outcome
 

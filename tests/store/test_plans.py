@@ -57,6 +57,7 @@ from gateway.errors import GatewayError, NotFound, RegistryRefused
 from gateway.findings import make_finding
 from gateway.model import (
     Agreement,
+    AlertState,
     AuditEntry,
     Credential,
     Deadline,
@@ -90,6 +91,7 @@ from gateway.store.contract import (
     UNCONFIRMED,
     AccountChange,
     Alert,
+    AlertOrder,
     Answered,
     AttemptResult,
     AuditMark,
@@ -103,6 +105,7 @@ from gateway.store.contract import (
     Settlement,
     Share,
     StagedMessage,
+    StandingWanted,
     Viewer,
     Wait,
 )
@@ -462,6 +465,19 @@ async def deliver(store: SqlStore) -> None:
     )
     await store.finish_attempt(well)
     await store.attempts(fourth.id)
+    for wanted in (
+        StandingWanted(),
+        StandingWanted("open"),
+        StandingWanted(kind="kind"),
+        StandingWanted(partner_id="p"),
+    ):
+        for one in await store.standing_alerts(wanted, 10):
+            await store.standing_alerts(wanted, 10, one.id)
+            await store.standing_alert(one.id)
+            with contextlib.suppress(GatewayError):  # what ended by itself is settled
+                await store.order_alert(AlertOrder(one.id, LATER, state=AlertState.TAKEN, silent_until=LATER))
+    await store.silent_alerts(NOW)
+    await store.end_alert("kind", "none", LATER)
     await store.pause_endpoint(("customs", "", ""), LATER)
     for partner in ("", "customs"):
         await store.endpoints_in_trouble(partner)

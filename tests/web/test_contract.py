@@ -10,10 +10,12 @@ from referencing.jsonschema import DRAFT202012
 
 from gateway import documents
 from gateway.discovery import find_transports
+from gateway.findings import make_finding
+from gateway.store.contract import Alert
 from gateway.web.openapi import build
 from gateway.web.plugged import routes_of
 from gateway.web.routes import ROUTES
-from tests.web.conftest import Filled
+from tests.web.conftest import NOW, Filled
 from tests.web.test_subjects import register
 
 DESCRIPTION = build(tuple(documents.MODELS.values()), (*ROUTES, *routes_of(find_transports())))
@@ -70,6 +72,11 @@ REQUESTS = {
     "getCheckpoint": ("/v1/log/checkpoint", "acme", 200),
     "getLogKey": ("/v1/log/key", "acme", 200),
     "getConsistency": ("/v1/log/consistency?from=1", "acme", 200),
+    "listAlerts": ("/v1/alerts?limit=1", "operator", 200),
+    "getAlert": ("/v1/alerts/1", "operator", 200),
+    "takeAlert": ("/v1/alerts/1/take", "operator", 200),
+    "silenceAlert": ("/v1/alerts/1/silence", "operator", 200),
+    "settleAlert": ("/v1/alerts/1/settle", "operator", 200),
     "listPartners": ("/v1/partners?limit=1", "operator", 200),
     "getPartner": ("/v1/partners/acme", "operator", 200),
     "disablePartner": ("/v1/partners/rival/disable", "operator", 200),
@@ -91,6 +98,8 @@ REQUESTS = {
 BODIES = {
     **dict.fromkeys(("holdDelivery", "retryDelivery", "skipDelivery", "resendDelivery"), b'{"reason": "asked for"}'),
     "acknowledgeDelivery": b'{"outcome": "ok"}',
+    **dict.fromkeys(("takeAlert", "settleAlert"), b'{"words": "known"}'),
+    "silenceAlert": b'{"hours": 2}',
     "pauseEndpoint": b'{"reason": "moving house"}',
     "resumeEndpoint": b'{"partner": "customs"}',
     "issueKey": b'{"label": "ERP", "days": 30}',
@@ -110,6 +119,8 @@ async def test_every_operation_answers_as_described(filled: Filled):
     assert described.keys() == REQUESTS.keys()
     exhibit = (await filled.client.ask("POST", "/v1/evidence", data=b"a picture")).json["id"]
     await register(filled.client)
+    why = make_finding("operator.disk_low", node="n", free="1", least="2")
+    await filled.client.services.store.raise_alert(Alert("disk_low", "n", (why,), NOW, cause="n"))
     for name in sorted(described, key=list(REQUESTS).index):
         method, operation = described[name]
         path, as_, status = REQUESTS[name]

@@ -201,6 +201,11 @@ NOBODYS = {
     "getConsistency": "a size is of the log, which is everybody's",
     **dict.fromkeys(
         (
+            "listAlerts",
+            "getAlert",
+            "takeAlert",
+            "settleAlert",
+            "silenceAlert",
             "listPartners",
             "getPartner",
             "disablePartner",

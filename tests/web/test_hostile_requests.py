@@ -108,7 +108,7 @@ async def test_a_number_is_digits_within_its_bounds(filled: Filled, route: Route
     )
     most, least = parameter.maximum, parameter.minimum
     # Not everybody may read the audit, what is counted, and whom risks concern.
-    closed = ("listAudit", "listMadeReports", "listRisks", "listPartners")
+    closed = ("listAudit", "listMadeReports", "listRisks", "listPartners", "listAlerts")
     as_ = "operator" if route.operation in closed else "acme"
     for text in (
         "0" * 20 + "1", "0" * 19 + str(most), "0" * 19 + str(most) + "9", "9" * 30, "9" * 19, "9" * 20, "9" * 5000,
@@ -140,6 +140,7 @@ LISTS = {
     "getCases": ("/v1/cases/B-1?cursor={}", "cases of B-1"),
     "listTasks": ("/v1/tasks?cursor={}", "tasks"),
     "listAudit": ("/v1/audit?cursor={}", "audit"),
+    "listAlerts": ("/v1/alerts?cursor={}", "alerts"),
     "listDeliveries": ("/v1/deliveries?cursor={}", "deliveries"),
     "getLedger": ("/v1/ledgers/licence:37-1:1?cursor={}", "entries of licence:37-1:1"),
     "readFeed": ("/v1/feeds/status?after={}", "status"),
@@ -166,7 +167,7 @@ async def test_a_cursor_that_nobody_was_given_is_refused_or_leads_nowhere(everyw
                     "GET", path.format(written, payload=everywhere.payload_id), as_=as_
                 )
                 own = any(
-                    name in path for name in ("audit", "reports", "risks", "partners")
+                    name in path for name in ("audit", "reports", "risks", "partners", "alerts")
                 )  # not everybody may read those
                 refused = (403,) if own else ()
                 assert answer.status in (200, 400, 404, *refused), (path, place, answer.body)

@@ -18,7 +18,7 @@ from gateway.media import find_medium
 from gateway.model import FeedEntry, Role
 from gateway.reasons import word_alert
 from gateway.registry.keys import READ
-from gateway.store.alerts import ALERTS
+from gateway.store.feeds import ALERTS
 from gateway.transports.http import content_digest
 from gateway.web import cursor, resources, views
 from gateway.web.api.answers import answer, counted, given, json_response, stored
