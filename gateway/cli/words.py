@@ -368,7 +368,6 @@ _HEADINGS: Mapping[str, str] = {
     "cause": "事由",
     "times": "次数",
     "last": "最近",
-    "by": "经办",
     "transport": "传输方式",
     "address": "地址",
     "failures": "连续失败",

@@ -227,10 +227,10 @@ class AgreementEntry(Entry):
     attempts: int = Field(12, gt=0, le=1000, description="How often a delivery is tried")
     attempt_timeout: float = Field(30.0, ge=0.1, le=600, description="Seconds one attempt may take")
     first_delay: float = Field(
-        0, ge=0, le=86400, description="Seconds to the second attempt, doubled from there; 0 for deliver.first_delay"
+        0.0, ge=0, le=86400, description="Seconds to the second attempt, doubled from there; 0 for deliver.first_delay"
     )
     longest_delay: float = Field(
-        0, ge=0, le=30 * 86400, description="Seconds between attempts at most; 0 for deliver.longest_delay"
+        0.0, ge=0, le=30 * 86400, description="Seconds between attempts at most; 0 for deliver.longest_delay"
     )
     quiet: Annotated[str, AfterValidator(_quiet)] = Field(
         "", description="When nothing is sent, such as 22:00-06:00 in the agreement's time_zone; empty for never"
@@ -242,7 +242,7 @@ class AgreementEntry(Entry):
         0, ge=0, le=100_000, description="Sendings to its endpoint begun a minute at most, a node; 0 for no bound"
     )
     hold: bool = Field(False, description="Whether what is made under it waits for a person's word before it goes")
-    hold_hours: float = Field(0, ge=0, le=30 * 24, description="Hours after which it goes without one; 0 for never")
+    hold_hours: float = Field(0.0, ge=0, le=30 * 24, description="Hours after which it goes without one; 0 for never")
 
     @model_validator(mode="after")
     def _fitting(self, info: ValidationInfo) -> AgreementEntry:

@@ -24,7 +24,7 @@ _WORDS = (
     b'["Retry-After","503 Service Unavailable""429 Too Many Requests""250 2.0.0 Ok: queued as ""502 Bad Gateway'
     b'["Disposition-Notification-To","["AS2-Version","1.2"],["AS2-From","["AS2-To","["Message-ID","<["MIME-Version","1.0"]'
     b'["Subject","["webhook-id","["webhook-timestamp","["webhook-signature","v1a,["Content-Type","application/xml"'
-    b'["Content-Type","application/EDIFACT"["Content-Type","application/EDI-X12"["Authorization","Bearer \\u2026"]'
+    b'["Authorization","Bearer \\u2026"]'
     b'{"to":"https://","sent":[["Content-Type","application/json"],["Idempotency-Key","01["Content-Digest","sha-256=:'
     b'=:"],["Gateway-Delivery","01["Gateway-Kind","acknowledgement"["Gateway-Kind","response"["Gateway-Kind","document"]'
     b',["Gateway-Document","clearance_notice"["Gateway-Document","release"],["Gateway-Environment","test"]'

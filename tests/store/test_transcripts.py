@@ -57,7 +57,7 @@ def test_what_is_long_is_cut():
 
 def test_the_words_stay_as_they_are():
     """What was packed with other words could not be read any more."""
-    assert hashlib.sha256(_WORDS).hexdigest() == "1a80dcee78afda0799747a5a4253e410f9e8e489451aaa0f72c605c7f76ba9c6"
+    assert hashlib.sha256(_WORDS).hexdigest() == "a3722600d0c4872a054b1dbd95a05082034c70b7077f121dec0a949df5f61ba5"
 
 
 def test_an_ordinary_push_costs_little():
