@@ -56,6 +56,8 @@ _TAG = 16
 """Bytes of an authentication tag as we make it; at least 12 are taken (RFC 5084, 3.2)."""
 _SMALLEST_RSA = 2048
 """Bits of the smallest RSA key that is taken (RFC 8551, 4.2)."""
+SIGNED = "1.2.840.113549.1.7.2"
+"""id-signedData (RFC 5652, 5.1)."""
 ENVELOPED = "1.2.840.113549.1.7.3"
 """id-envelopedData (RFC 5652, 6.1)."""
 AUTH_ENVELOPED = "1.2.840.113549.1.9.16.1.23"
@@ -201,7 +203,22 @@ def sign(content: bytes, own: Own, digest: str, at: datetime) -> bytes:
 
 def verify(content: bytes, signature: bytes, pinned: Sequence[x509.Certificate]) -> Signed:
     """Who signed `content`; CmsInvalid unless exactly one signer did, whose certificate is one of `pinned`."""
-    data = _read(signature, "1.2.840.113549.1.7.2", cms.SignedData, AUTHENTICATION)
+    return _verify(_read(signature, SIGNED, cms.SignedData, AUTHENTICATION), content, pinned)
+
+
+def open_signed(message: bytes, pinned: Sequence[x509.Certificate]) -> tuple[bytes, Signed]:
+    """What a message holds that is signed and its own signature at once, and who signed it; CmsInvalid as of `verify`."""
+    data = _read(message, SIGNED, cms.SignedData, AUTHENTICATION)
+    try:
+        content = data["encap_content_info"]["content"].native
+    except _UNREADABLE as error:
+        raise CmsInvalid("The signed message cannot be read.", failure=AUTHENTICATION) from error
+    if not isinstance(content, bytes):
+        raise CmsInvalid("The signed message holds nothing.", failure=AUTHENTICATION)
+    return content, _verify(data, content, pinned)
+
+
+def _verify(data: Any, content: bytes, pinned: Sequence[x509.Certificate]) -> Signed:
     try:
         if len(data["signer_infos"]) != 1:
             raise CmsInvalid("The message has not exactly one signer.", failure=AUTHENTICATION)
