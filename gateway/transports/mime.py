@@ -197,6 +197,11 @@ def unwrap(
     raise CmsInvalid("The message has too many envelopes.", failure=UNEXPECTED)
 
 
+def is_sealed(entity: Entity) -> bool:
+    """Whether an entity's outermost envelope is another one than a signature: what is in it may be anybody's."""
+    return entity.headers.get_content_type() in _SEALED and _find_kind(entity, entity.content) != "signed-data"
+
+
 def _require_unsigned(signed: cms.Signed | None) -> None:
     if signed is not None:
         raise CmsInvalid("The message is signed twice.", failure=UNEXPECTED)

@@ -46,7 +46,10 @@ from gateway.registry.keys import hash_key
 from gateway.store.contract import Accepted
 from gateway.transports import smtp
 from gateway.transports.base import Arrival, Evidence
-from gateway.transports.smtp import MOST_BYTES, SmtpSender, SmtpSettings, write_mail
+from gateway.transports.mail import Posting, write_mail
+from gateway.transports.mime import Security
+from gateway.transports.smtp import MOST_BYTES, SmtpSender
+from gateway.transports.smtp_settings import SmtpSettings
 from tests.transports.conformance.kinds import OneKey, free_port, means_of
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -142,10 +145,10 @@ async def send(options: dict[str, str], *, allow_private: bool = True, body: byt
         {"to": "in@acme.example", **options},
         attempt_timeout=10,
     )
-    sender = SmtpSender(
-        SmtpSettings(**{"sender": "out@gateway.example", **own}), allow_private=allow_private, clock=lambda: NOW
-    )
-    return await sender.send(delivery(body), agreement)
+    means = means_of(Settings(), SmtpSettings(**{"sender": "out@gateway.example", **own}), Taking())
+    evidence = await SmtpSender(means, allow_private=allow_private).send(delivery(body), agreement)
+    assert isinstance(evidence, Evidence)
+    return evidence
 
 
 async def test_the_partners_own_server_has_it():
@@ -251,7 +254,8 @@ async def test_what_is_not_configured_waits_for_the_operator(own: dict[str, Any]
 def test_a_reference_forges_no_header():
     """What partners wrote stands in the subject as one line; no header follows from it."""
     forged = delivery(reference="1\r\nBcc: all@evil.example\r\n\r\nbody")
-    mail = message_from_bytes(write_mail(forged, "in@acme.example", "out@gateway.example", NOW), policy=policy.default)
+    written = write_mail(forged, Posting("out@gateway.example", "in@acme.example"), Security(), None, None, NOW)
+    mail = message_from_bytes(written.content, policy=policy.default)
     assert mail["Bcc"] is None
     assert "all@evil.example" in mail["Subject"]
     assert mail.get_payload(decode=True) == BODY
