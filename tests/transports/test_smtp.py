@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import ssl
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -45,7 +45,7 @@ from gateway.model import (
 from gateway.registry.keys import hash_key
 from gateway.store.contract import Accepted
 from gateway.transports import smtp
-from gateway.transports.base import Arrival, Evidence
+from gateway.transports.base import Arrival, Evidence, Receiver
 from gateway.transports.mail import Posting, write_mail
 from gateway.transports.mime import Security
 from gateway.transports.smtp import MOST_BYTES, SmtpSender
@@ -299,7 +299,14 @@ async def mailbox(
     settings = Settings(store=Store(payload_folder=tmp_path / "payloads"))
     means = replace(means_of(settings, mine, taking), registry=registry)
     assert smtp.TRANSPORT.open_receivers is not None
-    running = [asyncio.create_task(one.run()) for one in smtp.TRANSPORT.open_receivers(means).values()]
+    async with opened_port(smtp.TRANSPORT.open_receivers(means).values(), port):
+        yield taking, port
+
+
+@asynccontextmanager
+async def opened_port(receivers: Iterable[Receiver], port: int) -> AsyncIterator[None]:
+    """Receivers that run, once their port is open."""
+    running = [asyncio.create_task(one.run()) for one in receivers]
     for _ in range(200):
         try:
             (await asyncio.open_connection("127.0.0.1", port))[1].close()
@@ -307,7 +314,7 @@ async def mailbox(
         except OSError:
             await asyncio.sleep(0.01)
     try:
-        yield taking, port
+        yield
     finally:
         for task in running:
             task.cancel()
