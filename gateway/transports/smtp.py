@@ -15,6 +15,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -157,6 +158,11 @@ class SmtpSender:
             timeout=None,
         )
         async with client:
+            if envelope_id and client.is_ehlo_or_helo_needed:
+                with suppress(
+                    aiosmtplib.SMTPHeloError
+                ):  # an old server: it is greeted otherwise, and reports on nothing
+                    await client.ehlo()
             reports = bool(envelope_id) and client.supports_extension("dsn")
             _, reply = await client.sendmail(
                 own.sender,
