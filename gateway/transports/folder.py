@@ -40,7 +40,8 @@ from gateway.transports.base import Arrival, Evidence, Intake, Receiver
 from gateway.transports.plugin import Means, Options, Transport
 from gateway.transports.spool import Received, Spool
 
-_UNFINISHED = (".tmp", ".part", ".filepart", ".swp")
+UNFINISHED = (".tmp", ".part", ".filepart", ".swp")
+"""How the names of files end that are being written."""
 _TAKEN = ".taken-"
 _LONGEST_NAME = 255
 """Bytes in a file's name (NAME_MAX of the file systems in use)."""
@@ -251,7 +252,7 @@ def _finished_files(outbox: Path) -> list[tuple[str, _Look]]:
     files = []
     with _opened(outbox) as box, os.scandir(box) as entries:
         for entry in entries:
-            if entry.name.startswith(".") or entry.name.endswith(_UNFINISHED):
+            if entry.name.startswith(".") or entry.name.endswith(UNFINISHED):
                 continue
             with suppress(FileNotFoundError):  # withdrawn meanwhile
                 status = entry.stat(follow_symlinks=False)
@@ -322,14 +323,14 @@ _NOT_PLAIN = {errno.ELOOP, errno.EACCES, errno.EPERM, errno.ENXIO}
 
 def _move(taken: _Taken, box: Path, suffix: str, beside: bytes) -> None:
     """Move a taken file to `box`, with `beside` written next to it first; both are durable when this returns."""
-    write_into(box, _beside(taken.name, suffix), beside)
+    write_into(box, name_beside(taken.name, suffix), beside)
     with _opened(taken.outbox, taken.folder) as source, _opened(box) as target:
         move(taken.name, source, target)
     with suppress(OSError), _opened(taken.outbox) as outbox:  # an empty one that stays is removed at the next start
         os.rmdir(taken.folder, dir_fd=outbox)
 
 
-def _beside(name: str, suffix: str) -> str:
+def name_beside(name: str, suffix: str) -> str:
     """`name` with `suffix`; of a name that is too long for both, the beginning and a digest."""
     if len(os.fsencode(name + suffix)) <= _LONGEST_NAME:
         return name + suffix
