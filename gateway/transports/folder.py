@@ -33,19 +33,14 @@ from gateway.config import DAY, NamedPath, Section
 from gateway.durable import DRAFT_SECONDS, make_folder, move, remove_drafts, write_in
 from gateway.errors import DeliveryDeferred, DeliveryRefused, PayloadUnreadable, PermanentError, TemporaryError
 from gateway.makeable import explain_unmakeable
-from gateway.media import find_medium
 from gateway.model import Agreement, Delivery
 from gateway.store.contract import storable
-from gateway.transports.base import Arrival, Evidence, Intake, Receiver
+from gateway.transports.base import Arrival, Evidence, FindOrigin, Intake, Origin, Receiver, find_no_origin
+from gateway.transports.filenames import NAMES, UNFINISHED, Names, name_beside, name_file, name_reason, write_reason
 from gateway.transports.plugin import Means, Options, Transport
 from gateway.transports.spool import Received, Spool
 
-UNFINISHED = (".tmp", ".part", ".filepart", ".swp")
-"""How the names of files end that are being written."""
 _TAKEN = ".taken-"
-_LONGEST_NAME = 255
-"""Bytes in a file's name (NAME_MAX of the file systems in use)."""
-
 log = structlog.get_logger(__name__)
 
 
@@ -53,6 +48,7 @@ class FolderOptions(Options):
     """Where a partner finds what is for it."""
 
     folder: str = Field(min_length=1, description="Folder whose InBox deliveries are written into")
+    names: Names = Field("id", description=NAMES)
 
 
 class Watched(Section):
@@ -73,14 +69,18 @@ class FolderSettings(Section):
 class FolderSender:
     """Writes deliveries into the agreement's folder; a rename makes each appear whole."""
 
+    def __init__(self, find_origin: FindOrigin = find_no_origin) -> None:
+        """`find_origin` finds the file that an answer answers."""
+        self._find_origin = find_origin
+
     async def send(self, delivery: Delivery, agreement: Agreement) -> Evidence:
-        """Write the delivery into `InBox` of the agreement's `folder`."""
+        """Write the delivery into `InBox` of the agreement's `folder`; options: folder, names."""
         folder = agreement.options.get("folder", "")
         if not folder:
             raise DeliveryRefused("The agreement names no folder.")
-        name = f"{delivery.document_type or delivery.kind}-{delivery.id}.{find_medium(delivery.format).extension}"
+        origin = await self._find_origin(delivery) if agreement.options.get("names") == "file" else None
         try:
-            await asyncio.to_thread(write_into, Path(folder) / "InBox", name, delivery.body)
+            name = await asyncio.to_thread(put_down, Path(folder), delivery, origin)
         except OSError as error:
             raise DeliveryDeferred(f"{type(error).__name__}: {error.strerror}") from error
         return Evidence("delivered", "folder_rename", name, b"", hashlib.sha256(delivery.body).hexdigest())
@@ -330,13 +330,13 @@ def _move(taken: _Taken, box: Path, suffix: str, beside: bytes) -> None:
         os.rmdir(taken.folder, dir_fd=outbox)
 
 
-def name_beside(name: str, suffix: str) -> str:
-    """`name` with `suffix`; of a name that is too long for both, the beginning and a digest."""
-    if len(os.fsencode(name + suffix)) <= _LONGEST_NAME:
-        return name + suffix
-    whole = os.fsencode(name)
-    end = f"~{hashlib.sha256(whole).hexdigest()[:16]}{suffix}"
-    return whole[: _LONGEST_NAME - len(end)].decode("utf-8", "ignore") + end
+def put_down(folder: Path, delivery: Delivery, origin: Origin | None) -> str:
+    """Put a delivery into InBox, and into FailBox why the file was refused that it answers; its name in InBox."""
+    name = name_file(delivery, origin)
+    if origin is not None and origin.is_refused:
+        write_into(folder / "FailBox", name_reason(origin), write_reason(origin, name))
+    write_into(folder / "InBox", name, delivery.body)
+    return name
 
 
 def write_into(box: Path, name: str, body: bytes) -> None:
@@ -408,7 +408,7 @@ TRANSPORT = Transport(
     "folder",
     options=FolderOptions,
     settings=FolderSettings,
-    open_sender=lambda _means: FolderSender(),
+    open_sender=lambda means: FolderSender(means.find_origin),
     open_receivers=_open_receivers,
     find_faults=_find_faults,
 )

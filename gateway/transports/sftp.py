@@ -26,11 +26,11 @@ from pydantic import Field, model_validator
 from gateway.config import DAY, NamedPath, Section
 from gateway.durable import DRAFT_SECONDS
 from gateway.errors import DeliveryDeferred, DeliveryRefused, GatewayError
-from gateway.media import find_medium
 from gateway.model import Agreement, Delivery
 from gateway.store.contract import storable
-from gateway.transports.base import Awaiting, Evidence, Receiver
-from gateway.transports.folder import FolderReceiver, make_boxes, write_into
+from gateway.transports.base import Awaiting, Evidence, Origin, Receiver
+from gateway.transports.filenames import NAMES, Names, name_file
+from gateway.transports.folder import FolderReceiver, make_boxes, put_down
 from gateway.transports.guard import any_socket, public_socket
 from gateway.transports.plugin import Means, Options, Transport
 from gateway.transports.sftp_client import HostKey, Login, connect
@@ -59,6 +59,8 @@ class SftpOptions(Options):
         "", description="Label of the partner's outgoing passwords, of which the newest valid one is shown"
     )
     key: str = Field("", description="Label of the partner's outgoing keys, whose reference is our private key's file")
+
+    names: Names = Field("id", description=NAMES)
 
     @model_validator(mode="after")
     def _of_a_host(self) -> Self:
@@ -94,14 +96,16 @@ class SftpSender:
         self._own: SftpSettings = means.own
         self._registry = means.registry
         self._clock = means.settings.clock.now
+        self._find_origin = means.find_origin
         self._allow_private = allow_private
 
     async def send(self, delivery: Delivery, agreement: Agreement) -> Evidence | Awaiting:
-        """Upload the delivery; options: host, port, user, folder, host_key, password, key. Without a host it is put down."""
+        """Upload the delivery; its options are those of SftpOptions. Without a host it is put down."""
         options = SftpOptions.model_validate(agreement.options)
-        name = f"{delivery.document_type or delivery.kind}-{delivery.id}.{find_medium(delivery.format).extension}"
+        origin = await self._find_origin(delivery) if options.names == "file" else None
         if not options.host:
-            return await self._put_down(delivery, agreement.partner_id, name)
+            return await self._put_down(delivery, agreement.partner_id, origin)
+        name = name_file(delivery, origin)
         try:
             async with asyncio.timeout(agreement.attempt_timeout):
                 return await self._upload(delivery, agreement.partner_id, options, name)
@@ -112,15 +116,15 @@ class SftpSender:
         except (asyncssh.Error, OSError) as error:
             raise DeliveryDeferred(storable(f"{type(error).__name__}: {error}")[:_DETAIL]) from error
 
-    async def _put_down(self, delivery: Delivery, partner_id: str, name: str) -> Awaiting:
+    async def _put_down(self, delivery: Delivery, partner_id: str, origin: Origin | None) -> Awaiting:
         """Put a delivery into the partner's InBox on our server; it is delivered once it was fetched."""
         if not self._own.listen_port:
             raise DeliveryDeferred(
                 "The partner fetches from our server, and none is open (transports.sftp.listen_port)."
             )
-        inbox = folder_of(self._own.folder, partner_id, test=delivery.test) / "InBox"
+        folder = folder_of(self._own.folder, partner_id, test=delivery.test)
         try:
-            await asyncio.to_thread(write_into, inbox, name, delivery.body)
+            name = await asyncio.to_thread(put_down, folder, delivery, origin)
         except OSError as error:
             raise DeliveryDeferred(f"{type(error).__name__}: {error.strerror}") from error
         return Awaiting(name, self._clock() + timedelta(hours=self._own.fetch_hours), f"{name} waits to be fetched")

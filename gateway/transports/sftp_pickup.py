@@ -27,7 +27,7 @@ from gateway.config import DAY, Section
 from gateway.errors import GatewayError, PayloadUnreadable, PermanentError, TemporaryError
 from gateway.store.contract import storable
 from gateway.transports.base import Arrival
-from gateway.transports.folder import UNFINISHED, name_beside
+from gateway.transports.filenames import UNFINISHED, name_beside
 from gateway.transports.guard import any_socket
 from gateway.transports.plugin import Means
 from gateway.transports.sftp_client import HostKey, Login, connect
