@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -17,8 +19,10 @@ from gateway.model import Agreement, CredentialUse, Direction
 from gateway.transports.base import Awaiting, Evidence
 from gateway.transports.smtp import SmtpSender
 from gateway.transports.smtp_settings import SmtpSettings
+from tests.faults.material import declaration, partners
+from tests.harness import GatewayProcess
 from tests.interop.postfix import postfix
-from tests.transports.conformance.kinds import means_of
+from tests.transports.conformance.kinds import free_port, means_of
 from tests.transports.test_cms import own, written
 from tests.transports.test_mail_report import SECRET, SENDER, mailbox
 from tests.transports.test_smime import (
@@ -128,3 +132,39 @@ async def test_it_brings_what_partners_have_signed(tmp_path: Path, *, holds: boo
     if not holds:
         bounce: Any = message_from_bytes(peer.envelopes[0].original_content or b"", policy=policy.default)
         assert "The signer's certificate is none of the partner's." in " ".join(bounce.as_string().split())
+
+
+@pytest.mark.slow
+async def test_a_delivery_is_relayed_once_its_report_has_come(tmp_path: Path):
+    """In a running gateway: the bureau's mail waits, the relay's report comes to our mailbox, and the receipt tells of it."""
+    (tmp_path / "secret").write_bytes(SECRET)
+    ours = free_port()
+    with postfix({"acme.example": "discard:", "gateway.example": f"smtp:[127.0.0.1]:{ours}"}) as relay:
+        (tmp_path / "gateway.toml").write_text(
+            f'[transports.smtp]\nsender = "{SENDER}"\nmailbox = "{MAILBOX}"\nrelay = "127.0.0.1"\nrelay_port = {relay}\n'
+            f'relay_security = "none"\nlisten_port = {ours}\nplain_login = true\nwithout_login = true\n'
+            f'report_key = "file:{tmp_path / "secret"}"\n'
+        )
+        known = partners("http://bureau").replace(
+            'options = { url = "http://bureau" }',
+            f'transport = "smtp"\noptions = {{ to = "{ADDRESS}", report = "dsn" }}',
+        )
+        gateway = GatewayProcess(tmp_path, known, {"GATEWAY_CONFIG": str(tmp_path / "gateway.toml")})
+        await asyncio.to_thread(gateway.start)
+        status, _ = await asyncio.to_thread(gateway.post, "acme", declaration(1))
+        assert status == 202
+        await until(lambda: rows(tmp_path, "SELECT 1 FROM deliveries_done WHERE partner_id = 'bureau'"))
+        assert await asyncio.to_thread(gateway.stop) == 0
+    assert rows(tmp_path, "SELECT state FROM deliveries_done WHERE partner_id = 'bureau'") == [("relayed",)]
+    ((outcome, detail),) = rows(
+        tmp_path,
+        "SELECT a.outcome, a.detail FROM attempts a JOIN deliveries_done d ON d.id = a.delivery_id WHERE d.partner_id = 'bureau'",
+    )
+    assert outcome == "relayed"
+    assert detail.startswith("DSN: delivered 2.")
+
+
+def rows(folder: Path, query: str) -> list[Any]:
+    """What the gateway's database holds."""
+    with closing(sqlite3.connect(folder / "gateway.db")) as database:
+        return database.execute(query).fetchall()
