@@ -1,4 +1,4 @@
-"""A delivery as a mail: bare, signed, encrypted, with a request for a receipt (RFC 5322, RFC 8551, RFC 3335); no socket."""
+"""A delivery as a mail: bare, signed, encrypted, with a request for a receipt (RFC 5322, 8551, 3335, 2634); no socket."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from gateway.signs import shown
 from gateway.transports.cms import Own
 from gateway.transports.mdn import name_message
 from gateway.transports.mime import Security, secure_entity, write_base64, write_entity
+from gateway.transports.smime_receipt import write_request
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +59,12 @@ def write_mail(
         ],
         write_base64(delivery.body),
     )
-    entity, over = secure_entity(bare, security, own, recipient, at)
     host = posting.sender.rpartition("@")[2]
-    message_id = f"<{delivery.id}@{host}>"
+    message_id, also = f"<{delivery.id}@{host}>", []
     if posting.receipt_to:
-        message_id = name_message(delivery.id, security.sign, hashlib.new(security.sign, over).digest(), host)
+        message_id = name_message(delivery.id, security.sign, hashlib.new(security.sign, bare).digest(), host)
+        also = [write_request(message_id, posting.receipt_to)]
+    entity, _ = secure_entity(bare, security, own, recipient, at, also)
     mail = EmailMessage(policy=MAIL)
     mail["From"], mail["To"] = posting.sender, posting.to
     # What a partner wrote would end the line, and go on as a header. What is encrypted is not told beside it either.

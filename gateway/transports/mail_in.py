@@ -24,12 +24,14 @@ from gateway.media import filename_of
 from gateway.model import Credential, CredentialUse
 from gateway.store.contract import storable
 from gateway.transports import cms
+from gateway.transports.base import Evidence
 from gateway.transports.cms import Own
 from gateway.transports.mail_report import LONGEST_REPORT, judge_report, read_envelope_id, read_report
 from gateway.transports.mdn import judge_later, read_mdn
 from gateway.transports.mime import Entity, Unwrapped, is_sealed, read_entity, unwrap
 from gateway.transports.own_keys import OwnKeys, find_certificates
 from gateway.transports.plugin import Means
+from gateway.transports.smime_receipt import read_receipt
 from gateway.transports.smtp_settings import KEYS, SCHEME, SmtpSettings, read_report_key
 
 log = structlog.get_logger(__name__)
@@ -107,14 +109,18 @@ class MailOpener:
 
         CmsInvalid where what is signed or encrypted does not hold, or nobody has logged in and it is not signed.
         """
-        partner_id = key.partner_id if key is not None else await self._maybe_find_sender(entity)
-        pinned: Sequence[x509.Certificate] = ()
-        if partner_id:
-            pinned = await find_certificates(self._means.registry, partner_id, CredentialUse.SIGN, self._clock())
+        partner_id, pinned = await self._find_pinned(key, entity)
         # Of a sender that is not known the same is said as of one that has not signed: who is registered is nobody's to ask.
         signed_only = key is None or self._own.signed_only
         opened = await asyncio.to_thread(self._unwrap, entity, self._keys.all, pinned, signed_only=signed_only)
         return Opened(partner_id, opened.entity, opened.over, opened.signed is not None)
+
+    async def _find_pinned(self, key: Credential | None, entity: Entity) -> tuple[str, Sequence[x509.Certificate]]:
+        """Whose mail it is, if it holds, and by which certificates it is to be signed; nobody's and none where that is not known."""
+        partner_id = key.partner_id if key is not None else await self._maybe_find_sender(entity)
+        if not partner_id:
+            return "", ()
+        return partner_id, await find_certificates(self._means.registry, partner_id, CredentialUse.SIGN, self._clock())
 
     async def _maybe_find_sender(self, entity: Entity) -> str:
         """The partner that goes by the one address in From (RFC 5322, 3.6.2); empty where there is none."""
@@ -151,6 +157,17 @@ class MailOpener:
         evidence = judge_report(reports, entity.raw)
         if evidence is not None:
             await self._means.confirm(partner_id, envelope_id, evidence)
+        return True
+
+    async def take_signed_receipt(self, key: Credential | None, entity: Entity) -> bool:
+        """Let a receipt of S/MIME count, of a mail of ours; whether it is about one. CmsInvalid where it does not hold."""
+        partner_id, pinned = await self._find_pinned(key, entity)
+        own = [one.certificate for one in self._keys.all]
+        message_id = await asyncio.to_thread(read_receipt, entity.content, pinned, own)
+        if not message_id:
+            return False
+        evidence = Evidence("delivered", "smime_receipt", "", entity.raw)
+        await self._means.confirm(partner_id, message_id, evidence)
         return True
 
     async def take_receipt(self, opened: Opened) -> bool:

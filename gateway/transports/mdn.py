@@ -23,7 +23,7 @@ from gateway.signs import shown
 from gateway.store.contract import storable
 from gateway.transports import cms
 from gateway.transports.base import Evidence
-from gateway.transports.cms import Own
+from gateway.transports.cms import DIGESTS, Own
 from gateway.transports.mime import (
     NAMES,
     UNEXPECTED,
@@ -44,6 +44,12 @@ _OURS = re.compile(r"<([0-9a-f]{32})\.(sha\d+)\.([0-9a-f]{64,128})@")
 def name_message(delivery_id: str, digest: str, mic: bytes, host: str) -> str:
     """The Message-ID of a message whose MDN must say that MIC: an MDN that comes later is judged by what it names."""
     return f"<{delivery_id}.{digest}.{mic.hex()}@{host}>"
+
+
+def digest_of(message_id: str) -> str:
+    """The digest that a Message-ID of ours names; empty where it is none that asks for a receipt."""
+    ours = _OURS.match(message_id)
+    return ours[2] if ours is not None and ours[2] in DIGESTS else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from email.parser import BytesHeaderParser
 from email.policy import compat32
 from itertools import pairwise
 
+from asn1crypto.cms import CMSAttribute
 from cryptography import x509
 
 from gateway.errors import CmsInvalid
@@ -100,11 +101,16 @@ class Security:
 
 
 def secure_entity(
-    bare: bytes, security: Security, own: Own | None, recipient: x509.Certificate | None, at: datetime
+    bare: bytes,
+    security: Security,
+    own: Own | None,
+    recipient: x509.Certificate | None,
+    at: datetime,
+    also: Sequence[CMSAttribute] = (),
 ) -> tuple[bytes, bytes]:
     """`bare`, an entity, compressed, signed and encrypted as `security` says; and what of it the signature is over.
 
-    Where it is not signed, the second is `bare`.
+    Where it is not signed, the second is `bare`. `also` is signed beside it.
     """
     entity = over = bare
     if security.compress and (security.compress == "before" or not security.sign):
@@ -112,7 +118,7 @@ def secure_entity(
     if security.sign:
         assert own is not None, "whoever signs has a key"
         over = entity
-        entity = sign_entity(entity, own, security.sign, at)
+        entity = sign_entity(entity, own, security.sign, at, also)
         if security.compress == "after":
             entity = _write_sealed("compressed-data", "smime.p7z", cms.compress(entity), security)
     if security.encrypt:
@@ -130,9 +136,9 @@ def _write_sealed(kind: str, name: str, sealed: bytes, security: Security) -> by
     return write_entity(headers, write_base64(sealed))
 
 
-def sign_entity(entity: bytes, own: Own, digest: str, at: datetime) -> bytes:
+def sign_entity(entity: bytes, own: Own, digest: str, at: datetime, also: Sequence[CMSAttribute] = ()) -> bytes:
     """`entity` as the first part of a multipart/signed, byte for byte, with a signature by `own` (RFC 1847)."""
-    signature = cms.sign(entity, own, digest, at)
+    signature = cms.sign(entity, own, digest, at, also)
     boundary = f"signed-{secrets.token_hex(16)}"
     part = write_entity(
         [
@@ -195,6 +201,11 @@ def unwrap(
             signed, over = cms.verify(raw, signature, pinned), raw
         entity = read_entity(raw)
     raise CmsInvalid("The message has too many envelopes.", failure=UNEXPECTED)
+
+
+def is_signed_receipt(entity: Entity) -> bool:
+    """Whether an entity is a receipt that is signed (RFC 2634, 2.2)."""
+    return entity.headers.get_content_type() in _SEALED and _find_kind(entity, b"") == "signed-receipt"
 
 
 def is_sealed(entity: Entity) -> bool:

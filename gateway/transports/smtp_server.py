@@ -45,7 +45,7 @@ from gateway.transports import cms
 from gateway.transports.base import Arrival
 from gateway.transports.mail_in import NOT_SIGNED, MailOpener, Opened, Part, is_receipt, read_mail, read_parts
 from gateway.transports.mail_report import is_report
-from gateway.transports.mime import Entity
+from gateway.transports.mime import Entity, is_signed_receipt
 from gateway.transports.plugin import Means
 from gateway.transports.smtp_settings import SCHEME, SmtpSettings
 from gateway.transports.spool import Spool, finished
@@ -285,10 +285,13 @@ class Handler:
             if is_report(entity):
                 ours = await self._opener.take_report(entity)
                 return _NOTED if ours else "550 5.7.1 This is no report on a mail of ours"
+            if is_signed_receipt(entity):
+                ours = await self._opener.take_signed_receipt(key, entity)
+                return _NOTED if ours else _NO_RECEIPT
             opened = await self._opener.open(key, entity)
             if is_receipt(opened.entity):
                 ours = await self._opener.take_receipt(opened)
-                return _NOTED if ours else "550 5.7.1 This is no receipt for a mail of ours"
+                return _NOTED if ours else _NO_RECEIPT
             kept = await self._keep(key, entity, opened)
         return f"250 2.0.0 Kept as {' '.join(kept)}" if kept else "554 5.6.0 The mail brings nothing"
 
@@ -332,6 +335,7 @@ class Handler:
 
 
 _NOTED = "250 2.0.0 Noted"
+_NO_RECEIPT = "550 5.7.1 This is no receipt for a mail of ours"
 
 
 def _reply(error: GatewayError) -> str:

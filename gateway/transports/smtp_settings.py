@@ -50,8 +50,8 @@ class SmtpOptions(Options):
     )
     report: Literal["", "dsn", "receipt"] = Field(
         "",
-        description="What is waited for: dsn, the report of mail servers on a mail that a relay took; receipt, an MDN that the "
-        "partner's system has signed; nothing where empty",
+        description="What is waited for: dsn, the report of mail servers on a mail that a relay took; receipt, a receipt that "
+        "the partner's system has signed; nothing where empty",
     )
 
     @model_validator(mode="after")

@@ -28,7 +28,7 @@ from gateway.transports.smtp import SmtpSender
 from gateway.transports.smtp_settings import SmtpSettings
 from tests.transports.conformance.kinds import free_port, means_of
 from tests.transports.test_cms import own, written
-from tests.transports.test_smime import ADDRESS, NOW, certificates, openssl, our_keys, registry
+from tests.transports.test_smime import ADDRESS, BINARY, NOW, certificates, entity, headed, openssl, our_keys, registry
 from tests.transports.test_smtp import BODY, KEY, MAILBOX, Taking, delivery, exchanger, opened_port, post
 
 SECRET = b"a secret of ours"
@@ -346,3 +346,64 @@ async def test_a_receipt_that_nobody_has_signed_is_none(tmp_path: Path, password
             assert (await post(port, content, password=password)).startswith(answer)
     assert not confirmed.calls
     assert not taking.arrivals
+
+
+# Receipts of S/MIME.
+
+
+def signed_receipt(folder: Path, mail: bytes, signer: Own) -> bytes:
+    """The receipt that OpenSSL makes for a mail that asks for one, once its signature holds."""
+    chain, key = written(folder, signer)
+    made = openssl("cms", "-sign_receipt", "-signer", chain, "-inkey", key, "-md", "sha256", input_=mail)
+    return headed(made, "<receipt@acme.example>")
+
+
+@pytest.mark.parametrize("kind", ["rsa", "ec"])
+@pytest.mark.parametrize("digest", ["sha256", "sha512"])
+async def test_openssls_receipt_is_delivery(tmp_path: Path, kind: str, digest: str):
+    """A receipt that OpenSSL has made for our mail, and would verify against it, counts for the delivery that it names."""
+    mine, theirs = own(f"us-{kind}", kind), own("them-rsa")
+    came_to, mail = await sent(tmp_path, mine, report="receipt", sign=digest)
+    assert isinstance(came_to, Awaiting)
+    chain, _ = written(tmp_path, mine)
+    openssl("cms", "-verify", "-CAfile", chain, "-purpose", "any", input_=mail)
+    printed = openssl(
+        "cms", "-verify", "-CAfile", chain, "-purpose", "any", "-receipt_request_print", input_=mail, errors=True
+    )
+    assert f"email:{MAILBOX}".encode() in printed.replace(b" ", b"")
+    async with mailbox(tmp_path, certificates((theirs, CredentialUse.SIGN)), mine) as (confirmed, taking, port):
+        assert await post(port, signed_receipt(tmp_path, mail, theirs), password="") == "250 2.0.0 Noted"
+    ((partner, reference, evidence),) = confirmed.calls
+    assert (partner, reference) == ("acme", came_to.reference)
+    assert (evidence.outcome, evidence.kind) == ("delivered", "smime_receipt")
+    assert not taking.arrivals
+
+
+async def test_a_receipt_for_anothers_signature_is_none(tmp_path: Path):
+    """By a stranger, for a signature that is not ours, or one that was changed: refused, and nothing is confirmed."""
+    mine, theirs, stranger = own("us-rsa"), own("them-rsa"), own("stranger")
+    _, ours = await sent(tmp_path, mine, report="receipt", sign="sha256")
+    _, others = await sent(tmp_path, stranger, report="receipt", sign="sha256")
+    good = signed_receipt(tmp_path, ours, theirs)
+    place = good.rindex(b"\r\n\r\n", 0, -8) + 4 + 300  # in the receipt itself, before the certificates that come along
+    changed = good[:place] + (b"A" if good[place : place + 1] != b"A" else b"B") + good[place + 1 :]
+    refused = [signed_receipt(tmp_path, ours, stranger), signed_receipt(tmp_path, others, theirs), changed]
+    async with mailbox(tmp_path, certificates((theirs, CredentialUse.SIGN)), mine) as (confirmed, _, port):
+        for content in refused:
+            for password in ("", KEY):
+                assert (await post(port, content, password=password)).startswith("550 5.7.")
+        assert await post(port, good) == "250 2.0.0 Noted"
+    assert len(confirmed.calls) == 1
+
+
+async def test_a_mail_that_asks_for_a_receipt_is_taken(tmp_path: Path):
+    """What partners sign beside a content, such as a request for a receipt, keeps no mail out."""
+    mine, theirs = own("us-rsa"), own("them-rsa")
+    chain, key = written(tmp_path, theirs)
+    asks = openssl(
+        "cms", "-sign", "-signer", chain, "-inkey", key, "-md", "sha256", "-receipt_request_all", "-receipt_request_to", ADDRESS,
+        input_=entity(),
+    )  # fmt: skip
+    async with mailbox(tmp_path, certificates((theirs, CredentialUse.SIGN)), mine) as (_, taking, port):
+        assert (await post(port, headed(asks), password="")).startswith("250")
+    assert taking.contents == [BINARY]

@@ -35,10 +35,11 @@ BINARY = bytes(range(256)) * 40 + b"\r\n.\r\nFrom me\n \r\n"
 ADDRESS = "edi@acme.example"
 
 
-def openssl(*arguments: str | Path, input_: bytes = b"") -> bytes:
-    """What `openssl` says; CalledProcessError where it refuses."""
+def openssl(*arguments: str | Path, input_: bytes = b"", errors: bool = False) -> bytes:
+    """What `openssl` says, or with `errors` what it says beside it; CalledProcessError where it refuses."""
     command = ["openssl", *map(str, arguments)]
-    return subprocess.run(command, input=input_, capture_output=True, check=True, timeout=30).stdout
+    done = subprocess.run(command, input=input_, capture_output=True, check=True, timeout=30)
+    return done.stderr if errors else done.stdout
 
 
 def certificates(*given: tuple[Own, CredentialUse], **changes: Any) -> list[Credential]:
