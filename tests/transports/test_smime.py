@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from gateway.config import Settings, Store
@@ -22,6 +26,7 @@ from gateway.registry.keys import hash_key
 from gateway.transports import cms, smtp
 from gateway.transports.base import Evidence
 from gateway.transports.cms import CIPHERS, DIGESTS, Own
+from gateway.transports.mail_in import read_parts
 from gateway.transports.mime import Security, read_entity, secure_entity, unwrap
 from gateway.transports.own_keys import OwnKey
 from gateway.transports.smtp import SmtpSender
@@ -402,3 +407,30 @@ def test_what_unpacks_without_end_is_refused():
     assert caught.value.failure == cms.DECOMPRESSION
     small, _ = secure_entity(entity(b"x" * 1000), Security(compress="before", seven_bit=True), None, None, NOW)
     assert unwrap(read_entity(small), [], [], most=1_000_000, ratio=10).entity.content == b"x" * 1000
+
+
+@cache
+def wrapped(name: str) -> bytes:
+    """One of WRAPPINGS, made once."""
+    with tempfile.TemporaryDirectory() as folder:
+        return headed(WRAPPINGS[name][0](Client(Path(folder), own("them-rsa"), own("us-rsa")), entity(BODY)))
+
+
+@pytest.mark.parametrize("name", WRAPPINGS)
+@given(data=st.data())
+@settings(max_examples=60)
+def test_what_is_changed_is_never_signed(name: str, data: st.DataObject):
+    """However a mail is changed on its way: it is refused in our own words, unsigned, or holds what was signed, to the byte."""
+    mail = bytearray(wrapped(name))
+    for _ in range(data.draw(st.integers(1, 3))):
+        place = data.draw(st.integers(0, len(mail) - 1))
+        mail[place : place + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
+    try:
+        opened = unwrap(
+            read_entity(bytes(mail)), [own("us-rsa")], [own("them-rsa").certificate], most=1_000_000, ratio=100
+        )
+    except CmsInvalid:
+        return
+    if opened.signed is not None:
+        parts = read_parts(opened.entity.raw)
+        assert [(one.content, one.filename) for one in parts] == [(BODY, "a.edi")]
