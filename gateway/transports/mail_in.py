@@ -174,6 +174,8 @@ class MailOpener:
         """Let a receipt of the partner's count, of a mail of ours; whether it is about one. CmsInvalid where it is not signed."""
         if not opened.is_signed:
             raise CmsInvalid("A receipt is signed, or says nothing.", failure=NOT_SIGNED)
+        if len(opened.entity.raw) > LONGEST_REPORT:
+            raise PayloadTooLarge
         mdn = await asyncio.to_thread(read_mdn, opened.entity, (), signed=False)
         evidence = judge_later(mdn, opened.entity.raw, "smtp_mdn")
         if evidence is None:

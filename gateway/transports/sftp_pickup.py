@@ -31,7 +31,6 @@ from gateway.transports.filenames import UNFINISHED, name_beside
 from gateway.transports.guard import any_socket
 from gateway.transports.plugin import Means
 from gateway.transports.sftp_client import HostKey, Login, connect
-from gateway.transports.spool import refuse_size
 
 log = structlog.get_logger(__name__)
 
@@ -238,11 +237,11 @@ class PickupReceiver:
 
     async def _fetch(self, client: asyncssh.SFTPClient, own: str, name: str) -> _Fate | None:
         """Fetch a file and hand it to the intake. Raises what that raises, and PayloadTooLarge before anything is fetched."""
-        path, limits = self._path(own), self._means.settings.limits
+        path = self._path(own)
         before = await client.lstat(path)
         if before.permissions is not None and not stat.S_ISREG(before.permissions):
             raise PayloadUnreadable("This is not a plain file.")
-        refuse_size(before.size or 0, limits)
+        # Judges the size that is said before anything is read, and what is read as it comes.
         async with self._means.spool.taking(self._pickup.partner, before.size) as taking:
             async with client.open(path, "rb") as file:
                 while piece := await file.read(_PIECE):

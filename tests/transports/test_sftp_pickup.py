@@ -201,7 +201,7 @@ async def test_another_host_key_is_not_spoken_to(tmp_path: Path):
     assert not taking.arrivals
 
 
-@pytest.mark.parametrize("name", ["../a.edi", "/etc/a.edi", "x/../../a.edi", b"\xff\xfe.edi"])
+@pytest.mark.parametrize("name", ["../a.edi", "/etc/a.edi", ".taken-0123456789abcdef-x/a.edi", b"\xff\xfe.edi"])
 async def test_names_lead_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str | bytes):
     """What a server calls its files cannot lead out of the folder, and one that is no text keeps no other back."""
     scandir = Files.scandir
@@ -215,6 +215,9 @@ async def test_names_lead_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(Files, "scandir", list_)
     async with pickup(tmp_path) as (receiver, taking, place):
         (place / "b.edi").write_bytes(BODY)
+        for other in (place.parent / "a.edi", place / ".taken-0123456789abcdef-x" / "a.edi"):
+            other.parent.mkdir(exist_ok=True)
+            other.write_bytes(b"elsewhere")
         await receiver.poll()
         assert await receiver.poll() == 1
     assert [one.filename for one in taking.arrivals] == ["b.edi"]

@@ -51,6 +51,7 @@ from gateway.transports.mime import Security
 from gateway.transports.smtp import MOST_BYTES, SmtpSender
 from gateway.transports.smtp_settings import SmtpSettings
 from tests.transports.conformance.kinds import OneKey, free_port, means_of
+from tests.transports.test_cms import own
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 KEY = "gwk_mail"
@@ -259,6 +260,15 @@ def test_a_reference_forges_no_header():
     assert mail["Bcc"] is None
     assert "all@evil.example" in mail["Subject"]
     assert mail.get_payload(decode=True) == BODY
+
+
+def test_what_is_encrypted_is_not_told_beside_it():
+    """The subject of an encrypted mail names no reference of the partner's."""
+    theirs = own("them-rsa").certificate
+    posting = Posting("out@gateway.example", "in@acme.example")
+    for encrypt in ("", "aes256-gcm"):
+        mail = write_mail(delivery(reference="SECRET-17"), posting, Security(encrypt=encrypt), None, theirs, NOW)
+        assert (b"SECRET-17" in mail.content) == (not encrypt)
 
 
 # In.
