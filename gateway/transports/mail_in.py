@@ -28,7 +28,7 @@ from gateway.transports.base import Evidence
 from gateway.transports.cms import Own
 from gateway.transports.mail_report import LONGEST_REPORT, judge_report, read_envelope_id, read_report
 from gateway.transports.mdn import judge_later, read_mdn
-from gateway.transports.mime import Entity, Unwrapped, is_sealed, read_entity, unwrap
+from gateway.transports.mime import Entity, Unwrapped, is_sealed, is_wrapped, read_entity, unwrap
 from gateway.transports.own_keys import OwnKeys, find_certificates
 from gateway.transports.plugin import Means
 from gateway.transports.smime_receipt import read_receipt
@@ -112,7 +112,9 @@ class MailOpener:
         partner_id, pinned = await self._find_pinned(key, entity)
         # Of a sender that is not known the same is said as of one that has not signed: who is registered is nobody's to ask.
         signed_only = key is None or self._own.signed_only
-        opened = await asyncio.to_thread(self._unwrap, entity, self._keys.all, pinned, signed_only=signed_only)
+        # Files of keys that cannot be read keep back what needs them alone.
+        own = self._keys.all if is_wrapped(entity) else ()
+        opened = await asyncio.to_thread(self._unwrap, entity, own, pinned, signed_only=signed_only)
         return Opened(partner_id, opened.entity, opened.over, opened.signed is not None)
 
     async def _find_pinned(self, key: Credential | None, entity: Entity) -> tuple[str, Sequence[x509.Certificate]]:

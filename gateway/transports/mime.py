@@ -181,7 +181,7 @@ def unwrap(
     encrypted = compressed = False
     for _ in range(LAYERS):
         kind = entity.headers.get_content_type()
-        if kind != "multipart/signed" and kind not in _SEALED:
+        if not is_wrapped(entity):
             return Unwrapped(entity, over, signed, encrypted, compressed)
         if kind in _SEALED:
             sealed = entity.content
@@ -201,6 +201,11 @@ def unwrap(
             signed, over = cms.verify(raw, signature, pinned), raw
         entity = read_entity(raw)
     raise CmsInvalid("The message has too many envelopes.", failure=UNEXPECTED)
+
+
+def is_wrapped(entity: Entity) -> bool:
+    """Whether anything was done to an entity on its way."""
+    return entity.headers.get_content_type() in (*_SEALED, "multipart/signed")
 
 
 def is_signed_receipt(entity: Entity) -> bool:

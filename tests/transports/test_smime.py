@@ -389,14 +389,15 @@ async def test_what_somebody_sends_again_is_known_by_what_was_signed(tmp_path: P
 
 
 async def test_keys_that_cannot_be_read_are_ours_to_mend(tmp_path: Path):
-    """Where the file of our key is gone a mail is put off, and not refused."""
+    """Where the file of our key is gone a mail is put off, and not refused; one that needs no key is kept."""
     mine, theirs = own("us-rsa"), own("them-rsa")
     mail = headed(Client(tmp_path, theirs, mine).sign(entity()))
     async with mailbox(tmp_path, certificates((theirs, CredentialUse.SIGN)), mine) as (taking, port):
         for path in (tmp_path / "our-0").glob("*.key"):
             path.unlink()
         assert (await post(port, mail, password="")).startswith("451 4.3.5")
-    assert not taking.arrivals
+        assert not taking.arrivals
+        assert (await post(port, headed(entity()))).startswith("250")
 
 
 def test_what_unpacks_without_end_is_refused():
