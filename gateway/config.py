@@ -256,6 +256,11 @@ class Deliver(Section):
     )
     first_delay: float = Field(1.0, description="Seconds to the second attempt; doubled from there", gt=0, le=30 * DAY)
     longest_delay: float = Field(3600.0, description="Seconds between attempts at most", gt=0, le=30 * DAY)
+    trip_after: int = Field(
+        5,
+        description="Failures one after the other after which an endpoint is spared, and one sending at a time tries it",
+        gt=0,
+    )
     acknowledged_hours: float = Field(
         24.0,
         description="Hours in which a recipient that is asked to acknowledges what it gets; then the operator is told",

@@ -118,6 +118,10 @@ class DeliveryDeferred(TemporaryError):
     """The recipient did not take the delivery this time."""
 
 
+class EndpointGone(DeliveryDeferred):
+    """The recipient's endpoint says that it is there no more: nothing goes to it before a person resumes it."""
+
+
 class PermanentError(GatewayError):
     """This cannot work, however often it is tried."""
 

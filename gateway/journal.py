@@ -12,7 +12,7 @@ import structlog
 
 from gateway.metrics import Metrics
 from gateway.model import Delivery, Payload
-from gateway.store.contract import Accepted, AttemptResult, MessageRecord
+from gateway.store.contract import PUT_OFF, Accepted, AttemptResult, MessageRecord
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +57,10 @@ class Journal:
 
     def tell_attempt(self, delivery: Delivery, result: AttemptResult) -> None:
         """An attempt to deliver has its result in the store."""
-        died = result.next_at is None and result.outcome in ("deferred", "refused")
+        if result.outcome == PUT_OFF:
+            return  # nothing was attempted
+        goes_on = result.next_at is not None or result.waits_for is not None
+        died = not goes_on and result.outcome in ("deferred", "refused")
         outcome = DEAD if died else result.outcome
         self._metrics.attempts.labels(delivery.kind.value, outcome).inc()
         tell = log.error if died else log.info

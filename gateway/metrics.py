@@ -12,7 +12,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from gateway import __version__
 from gateway.model import Agreement, Delivery
 from gateway.store.contract import Pressure
-from gateway.transports.base import Awaiting, Evidence, Sender
+from gateway.transports.base import Awaiting, Evidence, Record, Sender
 
 __all__ = ["CONTENT_TYPE_LATEST", "Metered", "Metrics"]
 
@@ -94,7 +94,7 @@ class Metrics:
         )
         self._deliveries_held = Gauge(
             "gateway_deliveries_held",
-            "Deliveries held for an operator since the store was set back",
+            "Deliveries held until a person lets them go",
             registry=self.registry,
         )
 
@@ -122,10 +122,14 @@ class Metered:
         self._sender = sender
         self._metrics = metrics
 
-    async def send(self, delivery: Delivery, agreement: Agreement) -> Evidence | Awaiting:
+    def find_address(self, agreement: Agreement) -> str:
+        """See `Sender`."""
+        return self._sender.find_address(agreement)
+
+    async def send(self, delivery: Delivery, agreement: Agreement, record: Record) -> Evidence | Awaiting:
         """See `Sender`."""
         began = time.perf_counter()
-        evidence = await self._sender.send(delivery, agreement)
+        evidence = await self._sender.send(delivery, agreement, record)
         self._metrics.observe_stage("send", time.perf_counter() - began)
         return evidence
 

@@ -127,6 +127,17 @@ class DeliveryState(StrEnum):
     SKIPPED = "skipped"
 
 
+class HeldFor(StrEnum):
+    """Why a delivery is held."""
+
+    SET_BACK = "set_back"
+    """The store was set back, and its recipient may have it already."""
+    AGREED = "agreed"
+    """Its agreement wants a person's word before anything goes."""
+    ORDERED = "ordered"
+    """A person wants it so."""
+
+
 class DeliveryKind(StrEnum):
     """What a delivery is for its recipient."""
 
@@ -329,6 +340,18 @@ class Agreement:
     """How often a delivery is tried before it is dead."""
     attempt_timeout: float = 30.0
     """Seconds one attempt may take."""
+    first_delay: float = 0.0
+    longest_delay: float = 0.0
+    """Seconds to the second attempt, and between any two at most; 0 for what the gateway's settings say."""
+    quiet: str = ""
+    """When nothing is sent, such as `22:00-06:00` in `time_zone`; empty for never."""
+    at_once: int = 0
+    per_minute: int = 0
+    """Sendings to its endpoint under way at once, and begun a minute, at most; 0 for no bound but the gateway's own."""
+    hold: bool = False
+    """Whether what is made under it waits for a person's word before it goes."""
+    hold_hours: float = 0.0
+    """Hours after which it goes without one; 0 for never."""
     mapping: str = ""
     """The partner's variation of the mapping, by its name; empty for the mapping itself."""
     guide: str = ""
@@ -615,7 +638,8 @@ class AuditEntry:
     action: str
     """`task.claim`, `task.return`, `task.decide`, `task.override`, `task.withdraw`, `task.escalate` or `task.expire`;
     `registry.partner`, `registry.agreement`, `registry.credential`, `registry.person`, `registry.revoke`, `registry.remove`,
-    or `registry.import` of many at once; `sampling.key` and `sampling.reveal`, of the key of a window before it is used and
+    or `registry.import` of many at once; `delivery.retry`, `delivery.skip`, `delivery.hold`, `delivery.resend`,
+    `endpoint.pause`, `endpoint.resume`; `sampling.key` and `sampling.reveal`, of the key of a window before it is used and
     after that."""
     result: str
     """`done` or `refused`."""
@@ -634,7 +658,7 @@ class AuditEntry:
     """Codes of findings."""
     test: bool = False
     subject: str = ""
-    """What of the registry was changed, by its id; empty where it is a task."""
+    """What was changed, by its id: of the registry, a delivery, an endpoint; empty where it is a task."""
 
 
 class ToleranceOf(StrEnum):
@@ -894,6 +918,32 @@ class Delivery:
     fence: int = 0
     """The fencing token of the current lease; a worker with an older one may not report."""
     last_error: str = ""
+    held_for: HeldFor | None = None
+    """Why it is held; None where it is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What an attempt really sent and what was answered, for the engineers of both sides; no secret of either.
+
+    What was sent is the delivery's own body, unless `size` and `sha256` say that the transport wrapped it.
+    """
+
+    address: str = ""
+    """Where it went, such as a URL without its query."""
+    sent: tuple[tuple[str, str], ...] = ()
+    """What was said before and around the body, such as the headers of a request, in order."""
+    size: int | None = None
+    sha256: str = ""
+    """Bytes on the wire and their digest, where these are not the delivery's body."""
+    status: str = ""
+    """The peer's first line, or what a protocol has in place of it; empty where nothing was answered."""
+    answered: tuple[tuple[str, str], ...] = ()
+    """What came around the answer, such as its headers."""
+    answer: bytes = b""
+    """The beginning of the answer; all of one that is evidence stands in the receipt."""
+    seconds: float = 0.0
+    """From the beginning of the sending to its end, however it ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -911,6 +961,45 @@ class Attempt:
     """
     detail: str = ""
     """What the peer said, for the operator."""
+    transcript: Transcript | None = None
+    """What was sent and answered; None while it is under way, and of those that earlier versions made."""
+
+
+class Stop(StrEnum):
+    """Why nothing is sent to an endpoint just now."""
+
+    TRIPPED = "tripped"
+    """Sendings to it failed one after the other; one is tried when the time is over."""
+    GONE = "gone"
+    """It said that it is there no more (410); a person resumes it."""
+    PAUSED = "paused"
+    """A person wants it so, and resumes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a partner's deliveries go, as long as there is trouble with it, or nothing is to be sent to it."""
+
+    partner_id: str
+    transport: str = ""
+    """Empty for whatever the partner gets over any transport."""
+    address: str = ""
+    failures: int = 0
+    """Sendings that failed one after the other, up to now."""
+    since: datetime | None = None
+    """When it was stopped, or the first of these failed."""
+    stop: Stop | None = None
+    until: datetime | None = None
+    """When one is tried again, where that is a matter of time."""
+    said: str = ""
+    """What the last failure said, or why a person paused it."""
+    by: str = ""
+    """Who paused it."""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What tells it from others."""
+        return self.partner_id, self.transport, self.address
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,8 @@ COMMANDS = (
     "validate",
     "translate",
     "message",
+    "delivery",
+    "endpoint",
     "alert",
     "deadline",
     "ledger",

@@ -169,5 +169,7 @@ class Confirmations:
         """When to send it again; None where its agreement allows no more attempts, or is gone."""
         delivery = awaited.delivery
         agreement = await self._directory.agreement(delivery.partner_id, delivery.agreement_id)
-        limit = agreement.attempts if agreement is not None else 0
-        return next_attempt(delivery.attempts, limit, self._clock(), self._backoff, self._draw())
+        if agreement is None:
+            return None
+        backoff = self._backoff.agreed(agreement)
+        return next_attempt(delivery.attempts, agreement.attempts, self._clock(), backoff, self._draw())

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from gateway.model import Agreement
+
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
@@ -15,6 +17,13 @@ class Backoff:
 
     first: float = 1.0
     longest: float = 3600.0
+
+    def agreed(self, agreement: Agreement) -> Backoff:
+        """The same, but for what an agreement says of its own."""
+        if not agreement.first_delay and not agreement.longest_delay:
+            return self
+        first = agreement.first_delay or self.first
+        return Backoff(first, max(first, agreement.longest_delay or self.longest))
 
     def delay(self, attempts: int, jitter: float) -> timedelta:
         """How long to wait after `attempts` attempts (1 or more); `jitter` in [0, 1) draws the upper half.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -21,13 +22,22 @@ import structlog
 from gateway.config import Deliver
 from gateway.deliver.loop import LONGEST_WAIT, Loop
 from gateway.deliver.retry import Backoff, next_attempt
-from gateway.errors import DeliveryRefused, GatewayError, LeaseLost, PermanentError, StoreUnavailable, TemporaryError
+from gateway.deliver.traffic import Obstacle, Traffic
+from gateway.errors import (
+    DeliveryRefused,
+    EndpointGone,
+    GatewayError,
+    LeaseLost,
+    PermanentError,
+    StoreUnavailable,
+    TemporaryError,
+)
 from gateway.model import Agreement, Delivery
 from gateway.receipt.notary import Notary
 from gateway.registry.directory import Directory
-from gateway.store.contract import AttemptResult, Awaits, NewReceipt, Share
+from gateway.store.contract import PUT_OFF, AttemptResult, Awaits, EndpointKey, NewReceipt, Share, storable_key
 from gateway.store.ports import Store
-from gateway.transports.base import STAGES, Awaiting, Evidence, Sender
+from gateway.transports.base import STAGES, Awaiting, Evidence, Record, Sender
 
 log = structlog.get_logger(__name__)
 
@@ -63,6 +73,7 @@ class DeliveryWorker:
         self._on_recorded = on_recorded
         self._backoff = Backoff(settings.first_delay, settings.longest_delay)
         self._directory = Directory(store, now=clock)
+        self._traffic = Traffic(store, settings, clock, draw)
         self._lease = timedelta(seconds=settings.lease_seconds)
         self._share = settings.share
         self._under_way = Counter[str]()
@@ -79,6 +90,7 @@ class DeliveryWorker:
 
     async def _claim(self, limit: int) -> Sequence[Delivery]:
         """Lane heads that are due."""
+        await self._traffic.look()
         return await self._store.claim_deliveries(
             limit, self._lease, self._clock(), Share(self._share, dict(self._under_way))
         )
@@ -90,6 +102,8 @@ class DeliveryWorker:
         try:
             result = await self._attempt(delivery)
             await self._record(result)
+            if result.endpoint is not None:
+                self._traffic.note_recorded(result.endpoint.key)
             self._on_recorded(delivery, result)
         except LeaseLost:
             log.info("lease_lost", delivery=delivery.id)
@@ -139,33 +153,79 @@ class DeliveryWorker:
             await self._store.finish_attempt(replace(result, detail=detail))
 
     async def _attempt(self, delivery: Delivery) -> AttemptResult:
-        """Send once; every way it can end becomes a result."""
-        agreement: Agreement | None = None
+        """Send once, unless something stands in the way; every way it can end becomes a result."""
         try:
             # As it is now: a mended URL counts for the next attempt.
             agreement = await self._directory.agreement(delivery.partner_id, delivery.agreement_id)
             carrying = await self._find_carrying(delivery, agreement)
-            came_to = await self._send(delivery, carrying)
+            sender = self._find_sender(carrying)
         except PermanentError as error:
             return self._failed(delivery, "refused", str(error), None)
+        except TemporaryError as error:  # nothing was sent, and that is nobody's fault who is concerned
+            return self._failed(delivery, "deferred", str(error), self._clock())
+        key = (carrying.partner_id, carrying.transport, storable_key(sender.find_address(carrying)))
+        obstacle = self._traffic.find_obstacle(key, carrying, self._clock())
+        if obstacle is not None:
+            return self._put_off(delivery, obstacle)
+        record, began = Record(), time.perf_counter()
+        try:
+            async with self._traffic.going(key, carrying):
+                began = time.perf_counter()
+                result = await self._send(sender, delivery, agreement or carrying, carrying, record, key)
+        finally:
+            self._traffic.leave(key)
+        return replace(result, transcript=record.transcript(time.perf_counter() - began))
+
+    async def _send(
+        self,
+        sender: Sender,
+        delivery: Delivery,
+        agreement: Agreement,
+        carrying: Agreement,
+        record: Record,
+        key: EndpointKey,
+    ) -> AttemptResult:
+        """Hand a delivery to its transport, and judge what that comes to, for it and for its endpoint."""
+        try:
+            came_to = await self._hand_over(sender, delivery, carrying, record)
+        except PermanentError as error:
+            return replace(
+                self._failed(delivery, "refused", str(error), None), endpoint=self._traffic.judge_success(key)
+            )
+        except EndpointGone as error:
+            result = self._failed(delivery, "deferred", str(error), None, waits_for=key)
+            return replace(result, endpoint=self._traffic.judge_gone(key, str(error)))
         except StoreUnavailable as error:  # nothing was sent, and that is nobody's fault who is concerned
             return self._failed(delivery, "deferred", str(error), self._clock())
         except (TemporaryError, TimeoutError) as error:
             asked = error.retry_after if isinstance(error, TemporaryError) else 0.0
-            return self._deferred(delivery, agreement, str(error) or "No answer in time", asked)
+            said = str(error) or "No answer in time"
         except Exception as error:  # a fault of ours, such as a token file that is not there, may be mended meanwhile
             log.exception("sending_crashed", delivery=delivery.id)
-            return self._deferred(delivery, agreement, f"{type(error).__name__}: {error}")
-        if isinstance(came_to, Awaiting):
-            return self._handed_over(delivery, carrying, came_to)
-        if carrying is not agreement and came_to.outcome == "delivered":
-            # The system that serves the addressee has it; whether the addressee has, its own answer will say.
-            came_to = replace(came_to, outcome="relayed")
-        return await self._done(delivery, came_to)
+            asked, said = 0.0, f"{type(error).__name__}: {error}"
+        else:
+            standing = self._traffic.judge_success(key)
+            if isinstance(came_to, Awaiting):
+                return replace(self._handed_over(delivery, carrying, came_to), endpoint=standing)
+            if carrying is not agreement and came_to.outcome == "delivered":
+                # The system that serves the addressee has it; whether the addressee has, its own answer will say.
+                came_to = replace(came_to, outcome="relayed")
+            return replace(await self._done(delivery, came_to), endpoint=standing)
+        standing = self._traffic.judge_failure(key, delivery.id, said, answered=bool(record.status))
+        result = self._deferred(delivery, agreement, said, asked)
+        if result.next_at is not None and standing is not None and standing.until is not None:
+            # It is the one that tries the endpoint: what is put off is due later.
+            result = replace(result, next_at=max(result.next_at, standing.until))
+        return replace(result, endpoint=standing)
 
-    async def _find_carrying(self, delivery: Delivery, agreement: Agreement | None) -> Agreement | None:
-        """The agreement whose transport carries it: the recipient's own, or that of the partner that serves it."""
-        if agreement is None or not agreement.via:
+    async def _find_carrying(self, delivery: Delivery, agreement: Agreement | None) -> Agreement:
+        """The agreement whose transport carries it: the recipient's own, or that of the partner that serves it.
+
+        DeliveryRefused where there is none.
+        """
+        if agreement is None:
+            raise DeliveryRefused("Its agreement is gone.")
+        if not agreement.via:
             return agreement
         carrying = await self._directory.wanted(agreement.via, delivery.document_type)
         if carrying is None or carrying.via:
@@ -174,23 +234,25 @@ class DeliveryWorker:
             )
         return carrying
 
-    def _deferred(
-        self, delivery: Delivery, agreement: Agreement | None, detail: str, asked: float = 0.0
-    ) -> AttemptResult:
+    def _deferred(self, delivery: Delivery, agreement: Agreement, detail: str, asked: float) -> AttemptResult:
         """A result after which it is tried again, unless the agreement's limit is reached."""
-        limit = agreement.attempts if agreement is not None else 0
-        at = next_attempt(delivery.attempts, limit, self._clock(), self._backoff, self._draw(), asked)
+        backoff = self._backoff.agreed(agreement)
+        at = next_attempt(delivery.attempts, agreement.attempts, self._clock(), backoff, self._draw(), asked)
         return self._failed(delivery, "deferred", detail, at)
 
-    async def _send(self, delivery: Delivery, agreement: Agreement | None) -> Evidence | Awaiting:
-        """Hand the delivery to its transport; the timeout here only guards against a transport without one."""
-        if agreement is None:
-            raise DeliveryRefused("Its agreement is gone.")
+    def _find_sender(self, agreement: Agreement) -> Sender:
+        """What sends over its transport; DeliveryRefused where nothing does."""
         sender = self._senders.get(agreement.transport)
         if sender is None:
             raise DeliveryRefused(f"No transport is called {agreement.transport}.")
+        return sender
+
+    async def _hand_over(
+        self, sender: Sender, delivery: Delivery, agreement: Agreement, record: Record
+    ) -> Evidence | Awaiting:
+        """What the transport says; the timeout here only guards against a transport without one."""
         async with asyncio.timeout(agreement.attempt_timeout + 1):
-            came_to = await sender.send(delivery, agreement)
+            came_to = await sender.send(delivery, agreement, record)
         if isinstance(came_to, Awaiting):
             if not came_to.reference or came_to.until.tzinfo is None:
                 raise ValueError(f"{agreement.transport} awaits nothing that could be named, or until no known moment")
@@ -198,8 +260,38 @@ class DeliveryWorker:
             raise ValueError(f"{agreement.transport} says {came_to.outcome}, which is no end of a sending")
         return came_to
 
-    def _failed(self, delivery: Delivery, outcome: str, detail: str, next_at: datetime | None) -> AttemptResult:
-        """A result that is no delivery; without `next_at` it is dead and holds its lane."""
+    def _put_off(self, delivery: Delivery, obstacle: Obstacle) -> AttemptResult:
+        """A result that is no attempt: nothing goes there now."""
+        log.info(
+            "delivery_put_off",
+            delivery=delivery.id,
+            partner=delivery.partner_id,
+            case=delivery.case_id,
+            why=obstacle.why,
+            until=obstacle.until.isoformat() if obstacle.until is not None else "resumed",
+        )
+        return AttemptResult(
+            delivery.id,
+            delivery.fence,
+            delivery.attempts,
+            PUT_OFF,
+            self._clock(),
+            obstacle.why,
+            obstacle.until,
+            lane=delivery.lane,
+            waits_for=obstacle.waits_for,
+        )
+
+    def _failed(
+        self,
+        delivery: Delivery,
+        outcome: str,
+        detail: str,
+        next_at: datetime | None,
+        *,
+        waits_for: EndpointKey | None = None,
+    ) -> AttemptResult:
+        """A result that is no delivery; without `next_at` and what it waits for it is dead and holds its lane."""
         log.info(
             "delivery_failed",
             delivery=delivery.id,
@@ -210,12 +302,19 @@ class DeliveryWorker:
             detail=detail,
         )
         return AttemptResult(
-            delivery.id, delivery.fence, delivery.attempts, outcome, self._clock(), detail, next_at, lane=delivery.lane
+            delivery.id,
+            delivery.fence,
+            delivery.attempts,
+            outcome,
+            self._clock(),
+            detail,
+            next_at,
+            lane=delivery.lane,
+            waits_for=waits_for,
         )
 
-    def _handed_over(self, delivery: Delivery, agreement: Agreement | None, awaiting: Awaiting) -> AttemptResult:
+    def _handed_over(self, delivery: Delivery, agreement: Agreement, awaiting: Awaiting) -> AttemptResult:
         """A result that is no delivery yet: the recipient will say by itself whether it has it."""
-        assert agreement is not None, "nothing is sent without one"
         awaits = Awaits(agreement.partner_id, agreement.transport, awaiting.reference, awaiting.until)
         log.info("delivery_awaits", delivery=delivery.id, partner=delivery.partner_id, until=awaiting.until.isoformat())
         return AttemptResult(

@@ -62,6 +62,7 @@ from gateway.registry.credential_entry import ID, CredentialEntry, Entry, KeyEnt
 from gateway.registry.numbers import judge_number
 from gateway.registry.partner_rows import Fault, Row, form_of, read_rows
 from gateway.registry.person_entry import Language, Moment, PersonEntry, judge_roles
+from gateway.registry.quiet import read_quiet
 from gateway.spelling import near
 from gateway.translate import statistics_csv, table
 
@@ -151,6 +152,12 @@ def _transport(name: str, info: ValidationInfo) -> str:
     return name
 
 
+def _quiet(period: str) -> str:
+    if period:
+        read_quiet(period)
+    return period
+
+
 Zone = Annotated[str, AfterValidator(_zone)]
 RegionName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,40}$")]
 HsGroup = Annotated[str, StringConstraints(pattern=r"^[0-9]{2,10}$")]
@@ -219,6 +226,23 @@ class AgreementEntry(Entry):
     valid_until: Moment = Field(None, description="When it ends, and what was made by then still goes; with offset")
     attempts: int = Field(12, gt=0, le=1000, description="How often a delivery is tried")
     attempt_timeout: float = Field(30.0, ge=0.1, le=600, description="Seconds one attempt may take")
+    first_delay: float = Field(
+        0, ge=0, le=86400, description="Seconds to the second attempt, doubled from there; 0 for deliver.first_delay"
+    )
+    longest_delay: float = Field(
+        0, ge=0, le=30 * 86400, description="Seconds between attempts at most; 0 for deliver.longest_delay"
+    )
+    quiet: Annotated[str, AfterValidator(_quiet)] = Field(
+        "", description="When nothing is sent, such as 22:00-06:00 in the agreement's time_zone; empty for never"
+    )
+    at_once: int = Field(
+        0, ge=0, le=1000, description="Sendings to its endpoint under way at once at most, a node; 0 for deliver.share"
+    )
+    per_minute: int = Field(
+        0, ge=0, le=100_000, description="Sendings to its endpoint begun a minute at most, a node; 0 for no bound"
+    )
+    hold: bool = Field(False, description="Whether what is made under it waits for a person's word before it goes")
+    hold_hours: float = Field(0, ge=0, le=30 * 24, description="Hours after which it goes without one; 0 for never")
 
     @model_validator(mode="after")
     def _fitting(self, info: ValidationInfo) -> AgreementEntry:

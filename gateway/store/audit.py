@@ -2,13 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
+
 from sqlalchemy import Connection, select
 
+from gateway.model import AuditEntry, Changer
 from gateway.store import tables
 from gateway.store.contract import AuditLine, AuditWanted
 from gateway.store.log import AUDIT
 
 _entries = tables.audit_entries.c
+
+
+def entry_of_order(
+    action: str,
+    subject: str,
+    at: datetime,
+    by: Changer,
+    *,
+    before: Mapping[str, str],
+    after: Mapping[str, str],
+    case_id: str = "",
+    test: bool = False,
+) -> AuditEntry:
+    """What is told of a person's order about a delivery or an endpoint that was carried out; empty values are left out."""
+    return AuditEntry(
+        at,
+        action,
+        "done",
+        partner_id=by.partner_id,
+        person_id=by.person_id,
+        role="",
+        task_id="",
+        case_id=case_id,
+        office="",
+        occasion="",
+        before={name: value for name, value in before.items() if value},
+        after={name: value for name, value in after.items() if value},
+        test=test,
+        subject=subject,
+    )
 
 
 def read(connection: Connection, wanted: AuditWanted, before: int, limit: int) -> list[AuditLine]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, text, update
 
-from gateway.model import DeliveryState, derive_id
+from gateway.model import DeliveryState, HeldFor, derive_id
 from gateway.reasons import reason_json
 from gateway.receipt.signed import canonical
 from gateway.store import registry, tables
@@ -45,8 +45,15 @@ def numbers_to_skip(lost: int) -> int:
 
 def hold(connection: Connection, at: datetime) -> None:
     """Hold what waits to be sent or decided; whoever is at one of them loses it."""
-    waiting = update(tables.deliveries).where(_hot.state != DeliveryState.HELD.value)
-    held = {"state": DeliveryState.HELD.value, "next_at": to_time(at), "due_at": None, "fence": _hot.fence + 1}
+    # What its agreement or a person holds may be with its recipient as well: a lost release let it go, perhaps.
+    waiting = update(tables.deliveries).where(_hot.held_for != HeldFor.SET_BACK.value)
+    held = {
+        "state": DeliveryState.HELD.value,
+        "held_for": HeldFor.SET_BACK.value,
+        "next_at": to_time(at),
+        "due_at": None,
+        "fence": _hot.fence + 1,
+    }
     connection.execute(waiting.values(held))
     undecided = update(tables.inbox).where(_inbox.lease_until < tables.HELD_LEASE)
     connection.execute(undecided.values(lease_until=tables.HELD_LEASE, fence=_inbox.fence + 1))

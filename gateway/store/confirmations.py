@@ -44,8 +44,10 @@ from gateway.store.deliveries import (
     lane_names,
     leave,
     lock_rows,
+    place,
     put_in_order,
 )
+from gateway.store.delivery_states import SUCCESS, DeliveryEvent, follow
 from gateway.store.sql import among, from_time, matching, to_time
 from gateway.store.writer import Answers
 
@@ -60,7 +62,6 @@ ANSWER_KEPT = 64 * 1024
 _hot, _done, _columns = tables.deliveries.c, tables.deliveries_done.c, tables.confirmations.c
 _KEY = (_columns.partner_id, _columns.transport, _columns.reference)
 _EARLY = text("delivery_id = ''")
-_SUCCESS = frozenset({DeliveryState.DELIVERED.value, DeliveryState.RELAYED.value})
 
 
 def confirmation_name(awaits: Awaits | ConfirmationKey) -> Name:
@@ -87,8 +88,9 @@ def find_early(batch: Batch, awaits: Sequence[Awaits]) -> dict[ConfirmationKey, 
 def begin_waiting(batch: Batch, row: Row[Any], result: AttemptResult, awaits: Awaits, early: Row[Any] | None) -> None:
     """Take a delivery out of its lane until its confirmation comes, or is overdue. One that came early is due at once."""
     at, until = to_time(result.at), to_time(awaits.until)
-    common = copy_row(row, state=DeliveryState.AWAITING.value, next_at=until, last_error="")
-    batch.insert(tables.deliveries, (*common, False, until if early is None else at, ""), "replace")
+    state = follow(row.state, DeliveryEvent.HANDED_OVER, row.id)
+    common = copy_row(row, state=state.value, next_at=until, last_error="")
+    batch.insert(tables.deliveries, place(common, head=False, due_at=until if early is None else at), "replace")
     key, came = awaits.key, (at, "", "", "", b"", "")
     if early is not None:
         came = (early.at, early.verdict, early.kind, early.detail, early.answer, early.digest)
@@ -204,8 +206,9 @@ def settle(batch: Batch, settlements: Sequence[Settlement]) -> Callable[[], Answ
         alert: Alert | None = None
         if came_to is Settled.COUNTED:
             assert row is not None, "what counts is about a delivery that is not over"
-            if one.verdict in _SUCCESS:
-                over.append(Over(row, DeliveryState(one.verdict), to_time(one.at), ""))
+            if one.verdict in SUCCESS:
+                state = follow(row.state, SUCCESS[one.verdict], row.id)
+                over.append(Over(row, state, to_time(one.at), ""))
                 counted.append(one)
             else:
                 alert = _send_again(batch, row, one)
@@ -243,7 +246,7 @@ def _judge(one: Settlement, waits: Row[Any], row: Row[Any] | None) -> Settled:
         return Settled.REPEATED
     if row is None:
         return Settled.LATE
-    if one.verdict in _SUCCESS:
+    if one.verdict in SUCCESS:
         return Settled.COUNTED  # whatever it is about to do: the recipient has it
     if row.state != DeliveryState.AWAITING or row.attempts != waits.number:
         return Settled.LATE  # it is on its way again, or dead, and the word of an earlier attempt makes nothing worse
@@ -255,8 +258,9 @@ def _send_again(batch: Batch, row: Row[Any], one: Settlement) -> Alert | None:
     if one.next_at is None:
         return die(batch, row, one.detail, one.at, head=False)
     next_at = to_time(one.next_at)
-    common = copy_row(row, state=DeliveryState.PENDING.value, next_at=next_at, last_error=one.detail)
-    batch.insert(tables.deliveries, (*common, False, next_at, ""), "replace")
+    state = follow(row.state, DeliveryEvent.DEFERRED, row.id)
+    common = copy_row(row, state=state.value, next_at=next_at, last_error=one.detail)
+    batch.insert(tables.deliveries, place(common, head=False, due_at=next_at), "replace")
     return None
 
 

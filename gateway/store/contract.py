@@ -20,6 +20,7 @@ from gateway.model import (
     Deadline,
     Delivery,
     Draw,
+    Endpoint,
     Entry,
     Exhibit,
     FeedEntry,
@@ -38,6 +39,7 @@ from gateway.model import (
     Syntax,
     Tally,
     Task,
+    Transcript,
 )
 
 
@@ -330,6 +332,8 @@ class Outcome:
     """How many of the payload's messages, or of its parts that could not be read, failed while the others went on."""
 
 
+EndpointKey = tuple[str, str, str]
+"""A partner's id, a transport and an address; the last two empty for all that the partner gets."""
 ConfirmationKey = tuple[str, str, str]
 """A partner's id, a transport, and the reference under which a confirmation comes over it."""
 
@@ -392,6 +396,8 @@ class Settled(StrEnum):
     """Something happened to the delivery meanwhile; look again."""
 
 
+PUT_OFF = "put_off"
+"""The outcome of what was claimed and not tried."""
 UNCONFIRMED = "unconfirmed"
 """The verdict where the time is over and no confirmation has come."""
 
@@ -419,7 +425,7 @@ class AttemptResult:
     fence: int
     number: int
     outcome: str
-    """`delivered`, `relayed`, `awaiting`, `deferred` or `refused`."""
+    """`delivered`, `relayed`, `awaiting`, `deferred` or `refused`; `put_off` where nothing was sent, which is no attempt."""
     at: datetime
     detail: str = ""
     next_at: datetime | None = None
@@ -428,6 +434,12 @@ class AttemptResult:
     """The delivery's lane, by which the store knows what the report touches before it looks."""
     awaits: Awaits | None = None
     """What it waits for from now on, where its outcome is `awaiting`."""
+    transcript: Transcript | None = None
+    """What was sent and answered."""
+    endpoint: Endpoint | None = None
+    """How its endpoint stands after it, where that has changed; one without failures or stop is forgotten."""
+    waits_for: EndpointKey | None = None
+    """The endpoint that a person has to resume before it goes again, instead of a `next_at`."""
 
 
 @dataclass(frozen=True, slots=True)

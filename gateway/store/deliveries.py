@@ -29,12 +29,13 @@ from sqlalchemy import (
 )
 
 from gateway.decide.names import Name
-from gateway.errors import GatewayError, NotFound, TransitionRefused
+from gateway.errors import GatewayError, NotFound, PermanentError, TransitionRefused
 from gateway.findings import make_finding
-from gateway.model import Attempt, Delivery, DeliveryKind, DeliveryState
-from gateway.store import tables
+from gateway.model import OPERATOR, Attempt, Changer, Delivery, DeliveryKind, DeliveryState, HeldFor
+from gateway.store import audit, tables
 from gateway.store.batch import Batch
 from gateway.store.contract import Alert, Answered
+from gateway.store.delivery_states import DeliveryEvent, follow
 from gateway.store.sql import (
     among,
     from_time,
@@ -43,6 +44,7 @@ from gateway.store.sql import (
     maybe_to_time,
     to_time,
 )
+from gateway.store.transcripts import unpack_transcript
 from gateway.store.writer import Answers
 
 SEQUENCE = "deliveries"
@@ -75,21 +77,39 @@ def delivery_from(row: Row[Any], body: bytes = b"") -> Delivery:
         next_at=maybe_from_time(row.next_at),
         fence=row.fence,
         last_error=row.last_error,
+        # Only a row that stands in a lane says why it is held.
+        held_for=HeldFor(why) if (why := getattr(row, "held_for", "")) else None,
     )
 
 
 def attempt_from(row: Row[Any]) -> Attempt:
     """The attempt of a row of its table."""
     return Attempt(
-        row.delivery_id, row.number, from_time(row.started_at), maybe_from_time(row.ended_at), row.outcome, row.detail
+        row.delivery_id,
+        row.number,
+        from_time(row.started_at),
+        maybe_from_time(row.ended_at),
+        row.outcome,
+        row.detail,
+        unpack_transcript(row.transcript),
     )
+
+
+def attempts_of(connection: Connection, delivery_id: str) -> list[Attempt]:
+    """The attempts of a delivery, in order."""
+    columns = tables.attempts.c
+    query = select(tables.attempts).where(columns.delivery_id == delivery_id).order_by(columns.number)
+    return [attempt_from(row) for row in connection.execute(query)]
 
 
 # Into a lane.
 
 
 def enqueue(batch: Batch, made: Sequence[tuple[str, Delivery]]) -> None:
-    """Add deliveries, each with the payload it came of, at the end of their lanes; those that exist stay as they are."""
+    """Add deliveries, each with the payload it came of, at the end of their lanes; those that exist stay as they are.
+
+    One that is held, by its agreement, goes by itself at its `next_at`, where it has one, and else when it is released.
+    """
     existing = _existing(batch.connection, {delivery.id for _, delivery in made})
     fresh = [(payload_id, delivery) for payload_id, delivery in made if delivery.id not in existing]
     taken = _lanes_with_head(batch.connection, {delivery.lane for _, delivery in fresh})
@@ -114,9 +134,25 @@ def enqueue(batch: Batch, made: Sequence[tuple[str, Delivery]]) -> None:
         if delivery.state is DeliveryState.STAGED:
             batch.insert(tables.staged_deliveries, (*common, delivery.state.value, 0, next_at, 0, ""))
             continue
-        rest = (DeliveryState.PENDING.value, 0, next_at, 0, "", delivery.lane not in taken, next_at or _AT_ONCE, "")
-        batch.insert(tables.deliveries, (*common, *rest))
+        due_at = due(delivery.state, next_at)
+        stand = (delivery.state.value, 0, next_at, 0, "")
+        batch.insert(
+            tables.deliveries,
+            place((*common, *stand), head=delivery.lane not in taken, due_at=due_at, held_for=delivery.held_for),
+        )
         taken.add(delivery.lane)
+
+
+def place(
+    common: tuple[Any, ...], *, head: bool, due_at: int | None, held_for: HeldFor | None = None
+) -> tuple[Any, ...]:
+    """The row of a delivery in its lane."""
+    return (*common, head, due_at, "", held_for.value if held_for is not None else "")
+
+
+def due(state: DeliveryState, next_at: int | None) -> int | None:
+    """When the head of a lane may be claimed; None where it waits for a person."""
+    return next_at if state is DeliveryState.HELD else next_at or _AT_ONCE
 
 
 def staged_lanes(connection: Connection, payload_ids: Iterable[str]) -> set[str]:
@@ -137,8 +173,9 @@ def release(batch: Batch, payload_ids: Iterable[str]) -> None:
         return
     taken = _lanes_with_head(batch.connection, {row.lane for row in rows})
     for row in rows:
-        common = copy_row(row, sequence=batch.next_number(SEQUENCE), state=DeliveryState.PENDING.value)
-        batch.insert(tables.deliveries, (*common, row.lane not in taken, row.next_at or _AT_ONCE, ""))
+        state = follow(row.state, DeliveryEvent.RELEASED)
+        common = copy_row(row, sequence=batch.next_number(SEQUENCE), state=state.value)
+        batch.insert(tables.deliveries, place(common, head=row.lane not in taken, due_at=row.next_at or _AT_ONCE))
         taken.add(row.lane)
     drop_staged(batch.connection, {row.payload_id for row in rows})
 
@@ -271,8 +308,9 @@ def die(batch: Batch, row: Row[Any], why: str, at: datetime, *, head: bool = Tru
 
     One that was no head has to be put in order afterwards.
     """
-    common = copy_row(row, state=DeliveryState.DEAD.value, next_at=None, last_error=why)
-    batch.insert(tables.deliveries, (*common, head, None, ""), "replace")
+    state = follow(row.state, DeliveryEvent.GIVEN_UP, row.id)
+    common = copy_row(row, state=state.value, next_at=None, last_error=why)
+    batch.insert(tables.deliveries, place(common, head=head, due_at=None), "replace")
     reason = make_finding(
         "deliver.dead", document=row.document_type, partner=row.partner_id, attempts=row.attempts, said=why
     )
@@ -295,10 +333,12 @@ def die(batch: Batch, row: Row[Any], why: str, at: datetime, *, head: bool = Tru
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An operator's order about one delivery."""
+    """A person's order about one delivery."""
 
     delivery_id: str
     at: datetime
+    by: Changer = OPERATOR
+    why: str = ""
 
 
 def retry(batch: Batch, orders: Sequence[Order]) -> Callable[[], Answers[None]]:
@@ -306,22 +346,37 @@ def retry(batch: Batch, orders: Sequence[Order]) -> Callable[[], Answers[None]]:
 
     One that waits for its next attempt, or for its confirmation, is due at once.
     """
+    return _reorder(batch, orders, DeliveryEvent.RETRIED, "delivery.retry")
+
+
+def hold(batch: Batch, orders: Sequence[Order]) -> Callable[[], Answers[None]]:
+    """Keep deliveries that wait from going before a person says so; each holds its lane, once it is its head."""
+    return _reorder(batch, orders, DeliveryEvent.HELD, "delivery.hold")
+
+
+def _reorder(batch: Batch, orders: Sequence[Order], event: DeliveryEvent, action: str) -> Callable[[], Answers[None]]:
+    """Leave deliveries in their lanes, due at once or not before they are released."""
     rows = lock_rows(batch.connection, [order.delivery_id for order in orders])
     answers: list[GatewayError | None] = []
     lanes: set[str] = set()
     for order in orders:
         row = rows.get(order.delivery_id)
-        if row is None:
-            answers.append(_absent(batch.connection, order.delivery_id))
-        elif row.state == DeliveryState.SENDING:
-            answers.append(TransitionRefused("The delivery is being sent.", delivery_id=order.delivery_id))
-        else:
-            moment = to_time(order.at)
-            common = copy_row(row, state=DeliveryState.PENDING.value, next_at=moment)
-            batch.insert(tables.deliveries, (*common, row.head, moment, ""), "replace")
-            if not row.head:
-                lanes.add(row.lane)
-            answers.append(None)
+        try:
+            if row is None:
+                raise _absent(batch.connection, order.delivery_id)
+            state = follow(row.state, event, row.id)
+        except PermanentError as error:
+            answers.append(error)
+            continue
+        held = state is DeliveryState.HELD
+        moment = None if held else to_time(order.at)
+        common = copy_row(row, state=state.value, next_at=moment)
+        held_for = HeldFor.ORDERED if held else None
+        batch.insert(tables.deliveries, place(common, head=row.head, due_at=moment, held_for=held_for), "replace")
+        if not row.head:
+            lanes.add(row.lane)
+        _tell(batch, action, order, row, state)
+        answers.append(None)
     batch.hold(lane_names(lanes))
 
     def finish() -> list[GatewayError | None]:
@@ -339,15 +394,16 @@ def skip(batch: Batch, orders: Sequence[Order]) -> Callable[[], Answers[None]]:
     answers: list[GatewayError | None] = []
     for order in orders:
         row = rows.pop(order.delivery_id, None)
-        if row is None:
-            answers.append(_absent(batch.connection, order.delivery_id))
-        elif row.state not in {DeliveryState.DEAD, DeliveryState.HELD}:
-            answers.append(
-                TransitionRefused("Only a dead or held delivery can be skipped.", delivery_id=order.delivery_id)
-            )
-        else:
-            over.append(Over(row, DeliveryState.SKIPPED, to_time(order.at), row.last_error))
-            answers.append(None)
+        try:
+            if row is None:
+                raise _absent(batch.connection, order.delivery_id)
+            state = follow(row.state, DeliveryEvent.SKIPPED, row.id)
+        except PermanentError as error:
+            answers.append(error)
+            continue
+        over.append(Over(row, state, to_time(order.at), row.last_error))
+        _tell(batch, "delivery.skip", order, row, state)
+        answers.append(None)
     batch.hold(lane_names(gone.row.lane for gone in over))
 
     def finish() -> list[GatewayError | None]:
@@ -355,6 +411,48 @@ def skip(batch: Batch, orders: Sequence[Order]) -> Callable[[], Answers[None]]:
         return answers
 
     return finish
+
+
+def resend(batch: Batch, orders: Sequence[Order]) -> Callable[[], Answers[None]]:
+    """Put deliveries that are over at the end of their lanes once more: same bytes, same id, one more attempt at least."""
+    done, ids = tables.deliveries_done, [order.delivery_id for order in orders]
+    rows = {row.id: row for row in batch.connection.execute(select(done).where(among(done.c.id, ids)))}
+    answers: list[GatewayError | None] = []
+    back: list[tuple[Row[Any], Order]] = []
+    for order in orders:
+        row = rows.pop(order.delivery_id, None)
+        try:
+            if row is None:
+                raise _absent(batch.connection, order.delivery_id)
+            state = follow(row.state, DeliveryEvent.RESENT, row.id)
+        except PermanentError as error:
+            answers.append(error)
+            continue
+        _tell(batch, "delivery.resend", order, row, state)
+        back.append((row, order))
+        answers.append(None)
+    batch.hold(lane_names(row.lane for row, _ in back))
+
+    def finish() -> list[GatewayError | None]:
+        if not back:
+            return answers
+        batch.connection.execute(delete(done).where(among(done.c.id, [row.id for row, _ in back])))
+        taken = _lanes_with_head(batch.connection, {row.lane for row, _ in back})
+        for row, order in back:
+            state, moment = follow(row.state, DeliveryEvent.RESENT), to_time(order.at)
+            common = copy_row(row, sequence=batch.next_number(SEQUENCE), state=state.value, next_at=moment)
+            batch.insert(tables.deliveries, place(common, head=row.lane not in taken, due_at=moment))
+            taken.add(row.lane)
+        return answers
+
+    return finish
+
+
+def _tell(batch: Batch, action: str, order: Order, row: Row[Any], state: DeliveryState) -> None:
+    """Let the audit say who ordered what, and why."""
+    after = {"state": state.value, "why": order.why}
+    named = {"before": {"state": row.state}, "after": after, "case_id": row.case_id, "test": row.test}
+    batch.tell(audit.entry_of_order(action, row.id, order.at, order.by, **named))
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,7 +485,8 @@ def hear(batch: Batch, given: Sequence[Answered]) -> Heard:
         batch.insert(tables.answers, (one.delivery_id, to_time(one.at)))
         counting.append(one)
         if row is not None and row.state != DeliveryState.SENDING:
-            over.append(Over(row, DeliveryState.ANSWERED, to_time(one.at), row.last_error))
+            state = follow(row.state, DeliveryEvent.ANSWERED, row.id)
+            over.append(Over(row, state, to_time(one.at), row.last_error))
     batch.hold(lane_names(gone.row.lane for gone in over))
     return Heard(counting, [one.delivery_id for one in counting if one.delivery_id not in rows], over)
 
@@ -404,8 +503,12 @@ def answer(batch: Batch, heard: Heard) -> None:
     leave(batch, heard.over)
 
 
-def _absent(connection: Connection, delivery_id: str) -> GatewayError:
+def _absent(connection: Connection, delivery_id: str) -> PermanentError:
+    """What to say of a delivery that is not where it was looked for: it stands elsewhere, or nowhere."""
     done = tables.deliveries_done.c
-    if connection.execute(select(done.id).where(done.id == delivery_id)).first() is None:
-        return NotFound(delivery_id=delivery_id)
-    return TransitionRefused("The delivery is over.", delivery_id=delivery_id)
+    state = connection.execute(select(done.state).where(done.id == delivery_id)).scalar()
+    if state is not None:
+        return TransitionRefused(f"The delivery is over: it is {state}.", delivery_id=delivery_id)
+    if (row := lock_rows(connection, [delivery_id]).get(delivery_id)) is not None:
+        return TransitionRefused(f"The delivery is not over: it is {row.state}.", delivery_id=delivery_id)
+    return NotFound(delivery_id=delivery_id)

@@ -17,12 +17,14 @@ from gateway.model import (
     OPERATOR,
     Account,
     Agreement,
+    Attempt,
     Case,
     Changer,
     Credential,
     Deadline,
     Delivery,
     Draw,
+    Endpoint,
     Entry,
     Exhibit,
     FeedEntry,
@@ -58,6 +60,7 @@ from gateway.store.contract import (
     ClaimedDeadline,
     Confirmation,
     ConfirmationKey,
+    EndpointKey,
     ExhibitKept,
     Kept,
     MessageRecord,
@@ -204,11 +207,26 @@ class Outbox(Protocol):
     async def keep_confirmation(self, confirmation: Confirmation) -> Settled:
         """Keep a confirmation that nobody awaits: EARLY, or MOVED where somebody does by now."""
 
-    async def retry_delivery(self, delivery_id: str, now: datetime) -> None:
+    async def retry_delivery(self, delivery_id: str, now: datetime, by: Changer = OPERATOR, why: str = "") -> None:
         """Make a dead or held delivery due again, same bytes, same id."""
 
-    async def skip_delivery(self, delivery_id: str, now: datetime) -> None:
+    async def skip_delivery(self, delivery_id: str, now: datetime, by: Changer = OPERATOR, why: str = "") -> None:
         """Take a dead or held delivery out of its lane, so that the next one may go."""
+
+    async def hold_delivery(self, delivery_id: str, now: datetime, by: Changer = OPERATOR, why: str = "") -> None:
+        """Keep one that waits in its lane from going before it is released by a retry."""
+
+    async def resend_delivery(self, delivery_id: str, now: datetime, by: Changer = OPERATOR, why: str = "") -> None:
+        """Send one that is over once more, same bytes, same id, after all that waits in its lane."""
+
+    async def endpoints_in_trouble(self, partner_id: str = "") -> Sequence[Endpoint]:
+        """Where sendings fail or nothing is sent just now, of one partner unless it is empty."""
+
+    async def pause_endpoint(self, key: EndpointKey, now: datetime, by: Changer = OPERATOR, why: str = "") -> None:
+        """Stop sending to an endpoint, or with empty transport and address to a partner, until it is resumed."""
+
+    async def resume_endpoint(self, key: EndpointKey, now: datetime, by: Changer = OPERATOR, why: str = "") -> None:
+        """Send again, at once what has waited for it. NotFound where nothing was stopped there."""
 
     async def delivery_by_reference(self, partner_id: str, reference: str) -> Delivery | None:
         """The newest delivery to a partner that carries `reference`; by it an answer finds what it answers."""
@@ -223,6 +241,9 @@ class Outbox(Protocol):
 
     async def delivery_kept(self, delivery_id: str, seen_by: Viewer = ANYONE) -> tuple[Delivery, Kept]:
         """As `delivery`, its bytes apart: a large body is not read."""
+
+    async def attempts(self, delivery_id: str) -> Sequence[Attempt]:
+        """The attempts of a delivery, in order, with what was sent and answered; none where nobody knows it."""
 
     async def deliveries(self, partner_id: str, state: str, limit: int, after: str = "") -> Sequence[Delivery]:
         """Deliveries by state, newest first, done ones too, without bodies; `after` a delivery id."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, select, update
 
-from gateway.model import DeliveryState
+from gateway.model import DeliveryState, HeldFor
 from gateway.store import breaks, tables
 from gateway.store.contract import HeldPayload, Reconciliation
 from gateway.store.counters import move_on
@@ -38,7 +38,9 @@ def held_deliveries(connection: Connection, partner_id: str) -> list[str]:
 
 
 def _held(partner_id: str) -> Select[Any]:
-    query = select(tables.deliveries).where(_hot.state == DeliveryState.HELD.value)
+    query = select(tables.deliveries).where(
+        _hot.state == DeliveryState.HELD.value, _hot.held_for == HeldFor.SET_BACK.value
+    )
     return query.where(_hot.partner_id == partner_id) if partner_id else query
 
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, Row, Select, bindparam, func, select, text, update
+from sqlalchemy import ColumnElement, Connection, Integer, Row, Select, bindparam, delete, func, select, text, update
 
 from gateway.decide.names import Name
 from gateway.errors import GatewayError, LeaseLost
 from gateway.model import Delivery, DeliveryState
-from gateway.store import confirmations, tables
+from gateway.store import confirmations, endpoints, tables
 from gateway.store.alerts import raise_alert
 from gateway.store.batch import Batch
 from gateway.store.bodies import BodyFiles, Wanted, bodies_there
-from gateway.store.contract import Alert, AttemptResult, NewReceipt, Share
+from gateway.store.contract import PUT_OFF, Alert, AttemptResult, EndpointKey, NewReceipt, Share
 from gateway.store.deliveries import (
     Over,
     copy_row,
@@ -28,9 +28,12 @@ from gateway.store.deliveries import (
     lane_names,
     leave,
     lock_rows,
+    place,
     promote,
 )
-from gateway.store.sql import among, from_json, insert_rows, to_time
+from gateway.store.delivery_states import SUCCESS, DeliveryEvent, follow
+from gateway.store.sql import among, from_json, insert_rows, matching, to_time
+from gateway.store.transcripts import pack_transcript
 from gateway.store.writer import Answers
 
 _hot = tables.deliveries.c
@@ -144,6 +147,7 @@ _LEASE = (
         attempts=_hot.attempts + 1,
         due_at=bindparam("until"),
         holder=bindparam("node"),
+        held_for="",
     )
 )
 
@@ -167,12 +171,13 @@ def claim(connection: Connection, wanted: ClaimWanted) -> Due:
     if not rows:
         return Due((), lost)
     connection.execute(_LEASE, {"ids": [row.id for row in rows], "until": until, "node": wanted.node})
-    started = [(row.id, row.attempts + 1, moment, None, "", "") for row in rows]
+    started = [(row.id, row.attempts + 1, moment, None, "", "", None) for row in rows]
     insert_rows(connection, tables.attempts, started)
     leased = tuple(
         replace(
             delivery_from(row, bodies[row.sha256]),
-            state=DeliveryState.SENDING,
+            state=follow(row.state, DeliveryEvent.CLAIMED, row.id),
+            held_for=None,
             fence=row.fence + 1,
             attempts=row.attempts + 1,
         )
@@ -252,6 +257,8 @@ def renew(batch: Batch, renewals: Sequence[Renewal]) -> Sequence[GatewayError | 
 
 def result_names(result: AttemptResult) -> Iterable[Name]:
     """What the end of an attempt touches."""
+    if result.waits_for is not None:
+        yield endpoints.endpoint_name(result.waits_for)
     yield from delivery_names(result.delivery_id)
     yield from lane_names([result.lane])
     if result.awaits is not None:
@@ -261,6 +268,8 @@ def result_names(result: AttemptResult) -> Iterable[Name]:
 def finish_attempts(batch: Batch, results: Sequence[AttemptResult]) -> Callable[[], Answers[Alert | None]]:
     """Complete attempts of deliveries whose lease is still the one the worker had; the alerts of those that died."""
     early = confirmations.find_early(batch, [result.awaits for result in results if result.awaits is not None])
+    told = [result.endpoint for result in results if result.endpoint is not None]
+    lasting = endpoints.find_lasting(batch, {one.waits_for for one in results if one.waits_for is not None}, told)
     ids = [result.delivery_id for result in results]
     rows = lock_rows(batch.connection, ids)
     answered = find_answered(batch.connection, ids)
@@ -269,7 +278,11 @@ def finish_attempts(batch: Batch, results: Sequence[AttemptResult]) -> Callable[
     receipts: list[NewReceipt] = []
     back: dict[str, int] = {}
     """Agreements under which something arrived that had failed before, and at which attempt."""
+    recovered: set[str] = set()
+    """Those whose endpoint had been spared, or failed others, and is well again."""
     dead: list[Alert] = []
+    untried: list[tuple[str, int]] = []
+    """Attempts that were none."""
     waiting: list[str] = []
     """Lanes whose head was handed over, so that the next one goes."""
     answers: list[Alert | GatewayError | None] = []
@@ -281,38 +294,48 @@ def finish_attempts(batch: Batch, results: Sequence[AttemptResult]) -> Callable[
         del rows[result.delivery_id]  # a second report of the same attempt is late
         at = to_time(result.at)
         begun = started.get((row.id, result.number), at)
-        batch.insert(tables.attempts, (row.id, result.number, begun, at, result.outcome, result.detail), "replace")
+        if result.outcome == PUT_OFF:
+            untried.append((row.id, result.number))
+        else:
+            kept = pack_transcript(result.transcript)
+            attempt = (row.id, result.number, begun, at, result.outcome, result.detail, kept)
+            batch.insert(tables.attempts, attempt, "replace")
         receipts += result.receipts
         died: Alert | None = None
+        came_through = result.outcome in SUCCESS or result.awaits is not None
+        if came_through and (row.attempts > 1 or result.endpoint is not None):
+            back[row.agreement_id] = max(row.attempts, back.get(row.agreement_id, 0))
+            if result.endpoint is not None:
+                recovered.add(row.agreement_id)
         if row.id in answered:
-            over.append(Over(row, DeliveryState.ANSWERED, at, ""))
-        elif result.outcome in _SUCCESS:
-            over.append(Over(row, DeliveryState(result.outcome), at, ""))
-            if row.attempts > 1:
-                back[row.agreement_id] = max(row.attempts, back.get(row.agreement_id, 0))
+            over.append(Over(row, follow(row.state, DeliveryEvent.ANSWERED, row.id), at, ""))
+        elif result.outcome in SUCCESS:
+            over.append(Over(row, follow(row.state, SUCCESS[result.outcome], row.id), at, ""))
         elif result.awaits is not None:
             confirmations.begin_waiting(batch, row, result, result.awaits, early.get(result.awaits.key))
             waiting.append(row.lane)
-            if row.attempts > 1:
-                back[row.agreement_id] = max(row.attempts, back.get(row.agreement_id, 0))
-        elif result.next_at is not None:
-            next_at = to_time(result.next_at)
-            common = copy_row(
-                row, state=DeliveryState.PENDING.value, next_at=next_at, last_error=result.detail or result.outcome
+        elif result.outcome == PUT_OFF:
+            _wait(
+                batch, row, result, lasting, DeliveryEvent.PUT_OFF, last_error=row.last_error, attempts=row.attempts - 1
             )
-            batch.insert(tables.deliveries, (*common, True, next_at, ""), "replace")
+        elif result.next_at is not None or result.waits_for is not None:
+            _wait(batch, row, result, lasting, DeliveryEvent.DEFERRED, last_error=result.detail or result.outcome)
         else:
             died = die(batch, row, result.detail or result.outcome, result.at)
             dead.append(died)
         answers.append(died)
     batch.hold(lane_names([*(gone.row.lane for gone in over), *waiting]))
+    if untried:
+        batch.connection.execute(delete(tables.attempts).where(matching(_ATTEMPT, untried)))
+    stopped = endpoints.note(batch, told, max((result.at for result in results), default=None))
     for agreement_id, attempts in back.items():
-        _hasten(batch.connection, agreement_id, attempts, max(to_time(result.at) for result in results))
+        tried = range(0 if agreement_id in recovered else 1, attempts + 1)
+        _hasten(batch.connection, agreement_id, tried, max(to_time(result.at) for result in results))
 
     def finish() -> list[Alert | GatewayError | None]:
         for receipt in receipts:
             batch.append(receipt)
-        for alert in dead:
+        for alert in [*dead, *stopped]:
             raise_alert(batch, alert)
         leave(batch, over)
         if waiting:
@@ -322,12 +345,27 @@ def finish_attempts(batch: Batch, results: Sequence[AttemptResult]) -> Callable[
     return finish
 
 
+def _wait(
+    batch: Batch,
+    row: Row[Any],
+    result: AttemptResult,
+    lasting: Collection[EndpointKey],
+    event: DeliveryEvent,
+    **changes: object,
+) -> None:
+    """Let a head wait for its next attempt, or for its endpoint to be resumed: at once, where it has been meanwhile."""
+    next_at = to_time(result.next_at or result.at)
+    due_at = None if result.waits_for in lasting else next_at
+    common = copy_row(row, state=follow(row.state, event, row.id).value, next_at=due_at, **changes)
+    batch.insert(tables.deliveries, place(common, head=True, due_at=due_at), "replace")
+
+
 HASTENED = 256
 """Deliveries that are made due at once when their recipient is back; each of them that arrives brings as many more."""
 
 
-def _hasten(connection: Connection, agreement_id: str, attempts: int, moment: int) -> None:
-    """Make due what waits for its next attempt under this agreement: one that waited as well has just arrived.
+def _hasten(connection: Connection, agreement_id: str, tried: range, moment: int) -> None:
+    """Make due what waits under this agreement and was `tried` so often: one that waited as well has just arrived.
 
     After a long outage the delays have grown to an hour, and a recipient that is back must not be kept waiting by
     them. What failed more often than the one that arrived has a reason of its own, and keeps its delay: so nothing
@@ -340,7 +378,7 @@ def _hasten(connection: Connection, agreement_id: str, attempts: int, moment: in
             _hot.due_at > moment,
             _hot.agreement_id == agreement_id,
             _hot.state == DeliveryState.PENDING.value,
-            _hot.attempts.between(1, attempts),
+            _hot.attempts.between(tried.start, tried.stop - 1),
         )
         .order_by(_hot.due_at)
         .limit(HASTENED)
@@ -349,10 +387,8 @@ def _hasten(connection: Connection, agreement_id: str, attempts: int, moment: in
     connection.execute(update(tables.deliveries).where(_hot.id.in_(waiting)).values(due_at=moment))
 
 
-_SUCCESS = frozenset({DeliveryState.DELIVERED.value, DeliveryState.RELAYED.value})
-
-
 _attempts = tables.attempts.c
+_ATTEMPT = (_attempts.delivery_id, _attempts.number)
 _STARTED = select(_attempts.delivery_id, _attempts.number, _attempts.started_at).where(
     among.named(_attempts.delivery_id, "ids")
 )

@@ -8,12 +8,17 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from gateway.model import (
+    OPERATOR,
+    Attempt,
+    Changer,
     Delivery,
+    Endpoint,
 )
 from gateway.store import (
     alerts,
     confirmations,
     deliveries,
+    endpoints,
     ports,
     reconcile,
     sendings,
@@ -25,6 +30,7 @@ from gateway.store.contract import (
     Awaited,
     Confirmation,
     ConfirmationKey,
+    EndpointKey,
     Kept,
     Reconciliation,
     Settled,
@@ -71,11 +77,26 @@ class SqlOutbox(SqlAccess, ports.Outbox):
     async def keep_confirmation(self, confirmation: Confirmation) -> Settled:
         return await self._writer.do(confirmations.keep_early, confirmation)
 
-    async def retry_delivery(self, delivery_id: str, now: datetime) -> None:
-        await self._writer.do(deliveries.retry, deliveries.Order(delivery_id, now))
+    async def retry_delivery(self, delivery_id: str, now: datetime, by: Changer = OPERATOR, why: str = "") -> None:
+        await self._writer.do(deliveries.retry, deliveries.Order(delivery_id, now, by, why))
 
-    async def skip_delivery(self, delivery_id: str, now: datetime) -> None:
-        await self._writer.do(deliveries.skip, deliveries.Order(delivery_id, now))
+    async def skip_delivery(self, delivery_id: str, now: datetime, by: Changer = OPERATOR, why: str = "") -> None:
+        await self._writer.do(deliveries.skip, deliveries.Order(delivery_id, now, by, why))
+
+    async def hold_delivery(self, delivery_id: str, now: datetime, by: Changer = OPERATOR, why: str = "") -> None:
+        await self._writer.do(deliveries.hold, deliveries.Order(delivery_id, now, by, why))
+
+    async def resend_delivery(self, delivery_id: str, now: datetime, by: Changer = OPERATOR, why: str = "") -> None:
+        await self._writer.do(deliveries.resend, deliveries.Order(delivery_id, now, by, why))
+
+    async def endpoints_in_trouble(self, partner_id: str = "") -> Sequence[Endpoint]:
+        return await self._read(lambda connection: endpoints.in_trouble(connection, partner_id))
+
+    async def pause_endpoint(self, key: EndpointKey, now: datetime, by: Changer = OPERATOR, why: str = "") -> None:
+        await self._writer.do(endpoints.pause, endpoints.Pause(key, now, by, why))
+
+    async def resume_endpoint(self, key: EndpointKey, now: datetime, by: Changer = OPERATOR, why: str = "") -> None:
+        await self._writer.do(endpoints.resume, endpoints.Resumption(key, now, by, why))
 
     async def delivery_by_reference(self, partner_id: str, reference: str) -> Delivery | None:
         return await self._read(
@@ -94,6 +115,9 @@ class SqlOutbox(SqlAccess, ports.Outbox):
 
     async def delivery_kept(self, delivery_id: str, seen_by: Viewer = ANYONE) -> tuple[Delivery, Kept]:
         return await self._read(lambda connection: views.delivery_kept(connection, self._files, delivery_id, seen_by))
+
+    async def attempts(self, delivery_id: str) -> Sequence[Attempt]:
+        return await self._read(lambda connection: deliveries.attempts_of(connection, delivery_id))
 
     async def deliveries(self, partner_id: str, state: str, limit: int, after: str = "") -> Sequence[Delivery]:
         return await self._read(lambda connection: views.deliveries(connection, partner_id, state, limit, after))

@@ -626,6 +626,7 @@ deliveries = Table(
     _flag("head"),
     _time("due_at", nullable=True),
     _text("holder"),
+    _text("held_for"),
     Index("deliveries_sequence", "sequence", unique=True),
     Index(
         "deliveries_lane",
@@ -650,7 +651,9 @@ deliveries = Table(
 )
 """What recipients must still get. `head` marks the first of each lane, the only one that may be
 claimed; `due_at` is when (the end of the lease while it is sent, nothing when it is dead or held); `holder` is the node
-that claimed it last. Of one that is held, `next_at` is since when; one that awaits its confirmation is no head, and due
+that claimed it last; `held_for` is why one is held. Of one that is held because the store was set back, `next_at` is since
+when; of others it is when they go by themselves, if ever. One that waits until its endpoint is resumed is a head without a
+moment. One that awaits its confirmation is no head, and due
 when that is overdue."""
 
 staged_deliveries = Table(
@@ -681,9 +684,28 @@ attempts = Table(
     _time("ended_at", nullable=True),
     _text("outcome"),
     _text("detail"),
+    Column("transcript", LargeBinary, nullable=True),
     PrimaryKeyConstraint("delivery_id", "number"),
     **_KEYED,
 )
+"""Each try, written before it begins; `transcript` (packed, see `transcripts`) is what was sent and answered."""
+
+endpoints = Table(
+    "endpoints",
+    metadata,
+    _text("partner_id"),
+    _text("transport"),
+    _text("address"),
+    Column("failures", Integer, nullable=False),
+    _time("since", nullable=True),
+    _text("stop"),
+    _time("until", nullable=True),
+    _text("said"),
+    _text("by"),
+    PrimaryKeyConstraint("partner_id", "transport", "address"),
+)
+"""Where sendings fail, or nothing is to be sent; one that is well again has no row. A partner that is paused as a whole
+has one without transport and address."""
 
 confirmations = Table(
     "confirmations",

@@ -299,7 +299,7 @@ def _finding_from(fields: Mapping[str, Any]) -> Finding:
 
 def deliveries(connection: Connection, partner_id: str, state: str, limit: int, after: str) -> list[Delivery]:
     """Deliveries by state, newest first, without bodies."""
-    before = _sequence_of(connection, after) if after else None
+    before = _sequence_of(connection, after, partner_id) if after else None
     if after and before is None:
         return []
     rows: list[Row[Any]] = []
@@ -316,8 +316,14 @@ def deliveries(connection: Connection, partner_id: str, state: str, limit: int, 
     return [delivery_from(row) for row in rows[:limit]]
 
 
-def _sequence_of(connection: Connection, delivery_id: str) -> int | None:
-    parts = [select(table.c.sequence).where(table.c.id == delivery_id) for table in (_hot, _done)]
+def _sequence_of(connection: Connection, delivery_id: str, partner_id: str) -> int | None:
+    """The place of a delivery; of another's than the partner that asks, where one does, as of none that is there."""
+    parts = [
+        select(table.c.sequence).where(
+            table.c.id == delivery_id, *((table.c.partner_id == partner_id,) if partner_id else ())
+        )
+        for table in (_hot, _done)
+    ]
     return connection.execute(union_all(*parts)).scalar()
 
 

@@ -9,31 +9,25 @@ the registry; what is not signed is refused.
 from __future__ import annotations
 
 import asyncio
-import io
-import ssl
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Literal
 
-import aiohttp
 from cryptography import x509
 from pydantic import Field
 
 from gateway.errors import CmsInvalid, DeliveryDeferred
 from gateway.media import find_medium
 from gateway.model import Agreement, CredentialUse, Delivery
-from gateway.store.contract import storable
 from gateway.transports.as2_keys import KEYS, VERSION, As2Settings, Name, host_of, quoted
 from gateway.transports.as2_message import Made, entity_of, make_message
 from gateway.transports.as2_receive import authenticate, receive
-from gateway.transports.base import Awaiting, Evidence
-from gateway.transports.guard import PublicResolver, allowed, public_socket
-from gateway.transports.http import ANSWER_LENGTH, AT_ONCE, DETAIL_LENGTH
+from gateway.transports.base import Awaiting, Evidence, Record, public_address
 from gateway.transports.mdn import Mdn, judge_mdn, name_message, read_mdn
 from gateway.transports.mime import Entity, Security
 from gateway.transports.own_keys import OwnKeys, find_certificates, find_faults
 from gateway.transports.plugin import Means, Options, Route, Transport
-from gateway.transports.sessions import Sessions
+from gateway.transports.posting import Poster
 
 
 class As2Options(Options):
@@ -59,21 +53,17 @@ class As2Sender:
         self._registry = means.registry
         self._clock = means.settings.clock.now
         self._keys = OwnKeys(self._settings.keys, KEYS, self._clock)
-        self._allow_private = allow_private
-        self._sessions = Sessions(
-            lambda: aiohttp.TCPConnector(
-                limit=16,
-                resolver=None if allow_private else PublicResolver(),
-                socket_factory=None if allow_private else public_socket,
-            )
-        )
+        self._poster = Poster(allow_private=allow_private)
 
-    async def send(self, delivery: Delivery, agreement: Agreement) -> Evidence | Awaiting:
+    def find_address(self, agreement: Agreement) -> str:
+        """The agreement's `url`."""
+        return public_address(agreement.options.get("url", ""))
+
+    async def send(self, delivery: Delivery, agreement: Agreement, record: Record) -> Evidence | Awaiting:
         """POST the delivery to the agreement's `url`; options: url, to, sign, encrypt, compress, mdn, mode."""
         options = As2Options.model_validate(agreement.options)
         if not self._settings.name:
             raise DeliveryDeferred("We have no AS2 name (transports.as2.name).")
-        url = allowed(options.url, allow_private=self._allow_private)
         made = await self._make(delivery, agreement.partner_id, options)
         message_id = name_message(delivery.id, made.digest, made.mic, host_of(self._settings.name))
         headers = {
@@ -95,36 +85,18 @@ class As2Sender:
             if not self._settings.url:
                 raise DeliveryDeferred("An MDN that comes later needs our own address (transports.as2.url).")
             headers["Receipt-Delivery-Option"] = self._settings.url
-        try:
-            async with (
-                self._sessions.of(agreement.partner_id) as session,
-                session.post(
-                    url,
-                    data=made.body if len(made.body) <= AT_ONCE else io.BytesIO(made.body),
-                    headers=headers,
-                    allow_redirects=False,
-                    timeout=aiohttp.ClientTimeout(total=agreement.attempt_timeout),
-                ) as answer,
-            ):
-                said = await answer.content.read(ANSWER_LENGTH + 1)
-                while len(said) <= ANSWER_LENGTH and not answer.content.at_eof():
-                    said += await answer.content.read(ANSWER_LENGTH + 1 - len(said))
-                status, reason, got = answer.status, answer.reason or "", answer.headers.copy()
-        except (aiohttp.ClientSSLError, ssl.SSLError) as error:
-            raise DeliveryDeferred(storable(f"TLS: {error}")) from error
-        except TimeoutError as error:
-            raise DeliveryDeferred(f"No answer within {agreement.attempt_timeout:g} s") from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise DeliveryDeferred(storable(f"{type(error).__name__}: {error}")) from error
-        line = storable(f"{status} {reason}".strip())[:DETAIL_LENGTH]
-        if not 200 <= status < 300:
-            raise DeliveryDeferred(f"{line}: {storable(said[:200].decode('utf-8', 'replace'))}"[:DETAIL_LENGTH])
+        seconds = agreement.attempt_timeout
+        reply = await self._poster.post(
+            agreement.partner_id, options.url, made.body, headers, seconds, record, wrapped=True
+        )
+        if not 200 <= reply.status < 300:
+            raise reply.deferred()
         if options.mode == "async":
             until = self._clock() + timedelta(hours=self._settings.mdn_hours)
-            return Awaiting(message_id, until, line)
-        if len(said) > ANSWER_LENGTH:
-            raise DeliveryDeferred(f"{line}: the answer is too long for an MDN")
-        entity = entity_of(got, said)
+            return Awaiting(message_id, until, reply.line)
+        if not reply.whole:
+            raise DeliveryDeferred(f"{reply.line}: the answer is too long for an MDN")
+        entity = entity_of(reply.headers, reply.said)
         mdn = await self._read_mdn(entity, agreement.partner_id, signed=options.mdn == "signed")
         return judge_mdn(mdn, message_id, made.mic, made.digest, entity.raw, "as2_mdn")
 
@@ -161,7 +133,7 @@ class As2Sender:
 
     async def close(self) -> None:
         """Close the kept-alive connections."""
-        await self._sessions.close()
+        await self._poster.close()
 
 
 def _find_faults(own: As2Settings) -> Iterator[str]:

@@ -15,7 +15,6 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import aiohttp
 import structlog
 from aiohttp import web
 
@@ -40,18 +39,20 @@ from gateway.transports.as2_keys import (
     unquoted,
 )
 from gateway.transports.as2_message import Opened, entity_of, open_message
-from gateway.transports.base import Arrival
-from gateway.transports.guard import PublicResolver, allowed, public_socket
+from gateway.transports.base import Arrival, Record
 from gateway.transports.http import taking_in
 from gateway.transports.mdn import Mdn, is_mdn, judge_later, make_mdn, read_mdn
 from gateway.transports.mime import UNEXPECTED, Entity, digest_named
 from gateway.transports.own_keys import OwnKeys, find_certificates
 from gateway.transports.plugin import Means, Peer
+from gateway.transports.posting import Poster
 from gateway.transports.spool import Received
 
 log = structlog.get_logger(__name__)
 
 AGENT = "edi-gateway AS2"
+MDN_SECONDS = 30.0
+"""Seconds that one sending of an MDN may take."""
 MDN_TRIES = (0.0, 5.0, 30.0, 300.0)
 """Seconds before each try to send an MDN that was asked for later. What none of them brings, the sender asks for by
 sending its message again: it gets the MDN that was kept."""
@@ -115,34 +116,25 @@ class _Endpoint:
         task.add_done_callback(_UNDER_WAY.discard)
 
     async def _send(self, url: str, reply: bytes) -> None:
-        for pause in MDN_TRIES:
-            await asyncio.sleep(pause)
-            try:
-                status = await self._post(url, reply)
-            except PermanentError as error:
-                log.warning("mdn_not_sent", reason=str(error))
-                return
-            except (aiohttp.ClientError, OSError, TimeoutError, TemporaryError) as error:
-                log.info("mdn_not_taken", reason=f"{type(error).__name__}: {error}")
-            else:
-                if 200 <= status < 300:
-                    return
-                log.info("mdn_not_taken", reason=f"HTTP {status}")
-
-    async def _post(self, url: str, reply: bytes) -> int:
         headers, body = _unpacked(reply)
-        target = allowed(url, allow_private=self._allow_private)
-        connector = aiohttp.TCPConnector(
-            resolver=None if self._allow_private else PublicResolver(),
-            socket_factory=None if self._allow_private else public_socket,
-        )
-        async with (
-            aiohttp.ClientSession(connector=connector, trust_env=False) as session,
-            session.post(
-                target, data=body, headers=headers, allow_redirects=False, timeout=aiohttp.ClientTimeout(total=30)
-            ) as answer,
-        ):
-            return answer.status
+        # Nobody's deliveries go where an MDN was asked to go: its connection ends with it.
+        poster = Poster(allow_private=self._allow_private)
+        try:
+            for pause in MDN_TRIES:
+                await asyncio.sleep(pause)
+                try:
+                    said = await poster.post("", url, body, headers, MDN_SECONDS, Record())
+                except PermanentError as error:
+                    log.warning("mdn_not_sent", reason=str(error))
+                    return
+                except TemporaryError as error:
+                    log.info("mdn_not_taken", reason=str(error))
+                else:
+                    if 200 <= said.status < 300:
+                        return
+                    log.info("mdn_not_taken", reason=f"HTTP {said.status}")
+        finally:
+            await poster.close()
 
 
 async def authenticate(request: web.Request, means: Means) -> Peer | web.StreamResponse:

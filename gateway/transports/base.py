@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import hashlib
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from gateway.model import Agreement, Delivery, Stage
-from gateway.store.contract import Accepted, Settled
+from gateway.model import Agreement, Delivery, Stage, Transcript
+from gateway.store.contract import Accepted, Settled, storable
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +132,58 @@ class Receiver(Protocol):
         """Receive until cancelled; whatever goes wrong with one sending is logged, and stops no other."""
 
 
-class Sender(Protocol):
-    """Sends one delivery. Raises DeliveryDeferred (try again) or DeliveryRefused (never again)."""
+SECRET = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie"})
+"""Headers, in small letters, whose values stand in no record."""
 
-    async def send(self, delivery: Delivery, agreement: Agreement) -> Evidence | Awaiting:
-        """Send the delivery's body, byte for byte, under its id."""
+
+@dataclass(slots=True)
+class Record:
+    """What one attempt says and hears, as its sender tells it; whoever runs the partner's end reads it afterwards."""
+
+    address: str = ""
+    sent: tuple[tuple[str, str], ...] = ()
+    size: int | None = None
+    sha256: str = ""
+    status: str = ""
+    answered: tuple[tuple[str, str], ...] = ()
+    answer: bytes = b""
+
+    def tell_sent(self, address: str, fields: Iterable[tuple[str, str]] = (), wire: bytes | None = None) -> None:
+        """To be told before anything goes: where, with what around it, and the bytes where the body was wrapped."""
+        self.address, self.sent = address, _without_secrets(fields)
+        if wire is not None:
+            self.size, self.sha256 = len(wire), hashlib.sha256(wire).hexdigest()
+
+    def tell_answered(self, status: str, fields: Iterable[tuple[str, str]] = (), answer: bytes = b"") -> None:
+        """To be told as soon as the peer has spoken: its first line, what came around its words, and these."""
+        self.status, self.answered, self.answer = status, _without_secrets(fields), answer
+
+    def transcript(self, seconds: float) -> Transcript:
+        """What is kept of it."""
+        said = (storable(self.status), self.answered, self.answer)
+        return Transcript(self.address, self.sent, self.size, self.sha256, *said, seconds)
+
+
+def _without_secrets(fields: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    return tuple((storable(name), "…" if name.lower() in SECRET else storable(value)) for name, value in fields)
+
+
+def public_address(url: str) -> str:
+    """A URL as it may be told: without its query and fragment, which may hold a secret."""
+    return url.partition("?")[0].partition("#")[0]
+
+
+class Sender(Protocol):
+    """Sends one delivery. Raises DeliveryDeferred (try again), EndpointGone or DeliveryRefused (never again)."""
+
+    def find_address(self, agreement: Agreement) -> str:
+        """Where it goes under the agreement, as an operator knows it: sendings to one address fail together.
+
+        Without secrets; empty where all that a partner gets over this transport goes to one place.
+        """
+
+    async def send(self, delivery: Delivery, agreement: Agreement, record: Record) -> Evidence | Awaiting:
+        """Send the delivery's body, byte for byte, under its id, and tell `record` what is said and heard."""
 
     async def close(self) -> None:
         """Let go of connections."""

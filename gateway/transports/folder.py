@@ -35,7 +35,7 @@ from gateway.errors import DeliveryDeferred, DeliveryRefused, PayloadUnreadable,
 from gateway.makeable import explain_unmakeable
 from gateway.model import Agreement, Delivery
 from gateway.store.contract import storable
-from gateway.transports.base import Arrival, Evidence, FindOrigin, Intake, Origin, Receiver, find_no_origin
+from gateway.transports.base import Arrival, Evidence, FindOrigin, Intake, Origin, Receiver, Record, find_no_origin
 from gateway.transports.filenames import NAMES, UNFINISHED, Names, name_beside, name_file, name_reason, write_reason
 from gateway.transports.plugin import Means, Options, Transport
 from gateway.transports.spool import Received, Spool
@@ -73,14 +73,20 @@ class FolderSender:
         """`find_origin` finds the file that an answer answers."""
         self._find_origin = find_origin
 
-    async def send(self, delivery: Delivery, agreement: Agreement) -> Evidence:
+    def find_address(self, agreement: Agreement) -> str:
+        """The agreement's `folder`."""
+        return agreement.options.get("folder", "")
+
+    async def send(self, delivery: Delivery, agreement: Agreement, record: Record) -> Evidence:
         """Write the delivery into `InBox` of the agreement's `folder`; options: folder, names."""
         folder = agreement.options.get("folder", "")
         if not folder:
             raise DeliveryRefused("The agreement names no folder.")
         origin = await self._find_origin(delivery) if agreement.options.get("names") == "file" else None
+        name = name_file(delivery, origin)
+        record.tell_sent(folder, (("name", name),))
         try:
-            name = await asyncio.to_thread(put_down, Path(folder), delivery, origin)
+            await asyncio.to_thread(put_down, Path(folder), name, delivery.body, origin)
         except OSError as error:
             raise DeliveryDeferred(f"{type(error).__name__}: {error.strerror}") from error
         return Evidence("delivered", "folder_rename", name, b"", hashlib.sha256(delivery.body).hexdigest())
@@ -330,13 +336,11 @@ def _move(taken: _Taken, box: Path, suffix: str, beside: bytes) -> None:
         os.rmdir(taken.folder, dir_fd=outbox)
 
 
-def put_down(folder: Path, delivery: Delivery, origin: Origin | None) -> str:
-    """Put a delivery into InBox, and into FailBox why the file was refused that it answers; its name in InBox."""
-    name = name_file(delivery, origin)
+def put_down(folder: Path, name: str, body: bytes, origin: Origin | None) -> None:
+    """Put a delivery into InBox, and into FailBox why the file was refused that it answers."""
     if origin is not None and origin.is_refused:
         write_into(folder / "FailBox", name_reason(origin), write_reason(origin, name))
-    write_into(folder / "InBox", name, delivery.body)
-    return name
+    write_into(folder / "InBox", name, body)
 
 
 def write_into(box: Path, name: str, body: bytes) -> None:

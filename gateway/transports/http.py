@@ -11,9 +11,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import io
 import re
-import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -21,7 +19,6 @@ from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-import aiohttp
 from aiohttp import web
 from pydantic import AfterValidator, Field, model_validator
 
@@ -31,27 +28,15 @@ from gateway.model import Agreement, Credential, CredentialKind, CredentialUse, 
 from gateway.registry.credentials import read_secret
 from gateway.registry.directory import Directory
 from gateway.store.contract import Accepted, storable
-from gateway.transports.base import Arrival, Evidence, Intake
-from gateway.transports.guard import PublicResolver, allowed, public_socket
+from gateway.transports.base import Arrival, Evidence, Intake, Record, public_address
 from gateway.transports.plugin import Options, Transport
-from gateway.transports.sessions import Sessions
+from gateway.transports.posting import Poster, Reply
 from gateway.transports.spool import Received, Spool, Taking
 
 RECEIVED_DIGEST = "Received-Digest"
 """Ours: RFC 9530 has fields for the digest of a message's own content only, not of what it answers."""
 
-DETAIL_LENGTH = 500
-"""Characters of a peer's answer that are kept for the operator."""
-
-ANSWER_LENGTH = 64 * 1024
-"""Bytes of a peer's answer that are read, and that `answer_sha256` is the digest of: a recipient answers with a
-receipt or with a few words, and a longer answer must not fill our memory, sixty-four at once."""
-
-AT_ONCE = 64 * 1024
-"""Bytes of a body that are handed to the socket at once. A larger one goes piece by piece, as its recipient reads it,
-and the event loop goes on meanwhile."""
-
-_REFUSALS = frozenset({400, 405, 406, 409, 410, 411, 413, 414, 415, 421, 422, 426, 431, 451})
+REFUSALS = frozenset({400, 405, 406, 409, 410, 411, 413, 414, 415, 421, 422, 426, 431, 451})
 """Answers that say these bytes will never be taken. Others of 4xx (401, 403, 404, 408, 425, 429) are what a
 recipient answers while it is being set up or is busy, so they are tried again until the agreement's limit."""
 
@@ -118,18 +103,14 @@ class HttpSender:
         """
         self._registry = registry
         self._clock = clock
-        self._allow_private = allow_private
-        self._sessions = Sessions(
-            lambda: aiohttp.TCPConnector(
-                limit=connections,
-                resolver=None if allow_private else PublicResolver(),
-                socket_factory=None if allow_private else public_socket,
-            )
-        )
+        self._poster = Poster(allow_private=allow_private, connections=connections)
 
-    async def send(self, delivery: Delivery, agreement: Agreement) -> Evidence:
+    def find_address(self, agreement: Agreement) -> str:
+        """The agreement's `url`."""
+        return public_address(agreement.options.get("url", ""))
+
+    async def send(self, delivery: Delivery, agreement: Agreement, record: Record) -> Evidence:
         """POST the delivery to the agreement's `url`; options: url, token, token_file."""
-        url = allowed(agreement.options.get("url", ""), allow_private=self._allow_private)
         headers = {
             "Content-Type": find_medium(delivery.format).type,
             "Idempotency-Key": delivery.id,
@@ -141,25 +122,9 @@ class HttpSender:
         }
         if token := await self._token(agreement):
             headers["Authorization"] = f"Bearer {token}"
-        try:
-            async with (
-                self._sessions.of(agreement.partner_id) as session,
-                session.post(
-                    url,
-                    data=delivery.body if len(delivery.body) <= AT_ONCE else io.BytesIO(delivery.body),
-                    headers=headers,
-                    allow_redirects=False,  # a redirect would carry the bytes to where no agreement sends them
-                    timeout=aiohttp.ClientTimeout(total=agreement.attempt_timeout),
-                ) as answer,
-            ):
-                said, whole = await _said(answer)
-                return _judge(answer, delivery, said, whole=whole)
-        except (aiohttp.ClientSSLError, ssl.SSLError) as error:
-            raise DeliveryDeferred(storable(f"TLS: {error}")) from error
-        except TimeoutError as error:
-            raise DeliveryDeferred(f"No answer within {agreement.attempt_timeout:g} s") from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise DeliveryDeferred(storable(f"{type(error).__name__}: {error}")) from error
+        url, seconds = agreement.options.get("url", ""), agreement.attempt_timeout
+        reply = await self._poster.post(agreement.partner_id, url, delivery.body, headers, seconds, record)
+        return _judge(reply, delivery)
 
     async def _token(self, agreement: Agreement) -> str:
         """The bearer token to be shown, read anew, so that one that was rolled over counts at once; empty for none.
@@ -180,40 +145,21 @@ class HttpSender:
 
     async def close(self) -> None:
         """Close the kept-alive connections."""
-        await self._sessions.close()
+        await self._poster.close()
 
 
-async def _said(answer: aiohttp.ClientResponse) -> tuple[bytes, bool]:
-    """The answer's content, its first ANSWER_LENGTH bytes at most, and whether that is all of it.
-
-    Raises where it breaks off before: a recipient that did not finish its answer has not answered.
-    """
-    said = bytearray()
-    async for piece in answer.content.iter_any():
-        said += piece
-        if len(said) > ANSWER_LENGTH:
-            return bytes(said[:ANSWER_LENGTH]), False
-    return bytes(said), True
-
-
-def _judge(answer: aiohttp.ClientResponse, delivery: Delivery, said: bytes, *, whole: bool) -> Evidence:
+def _judge(reply: Reply, delivery: Delivery) -> Evidence:
     """What an answer proves; raises where it is no acceptance."""
-    line = storable(f"{answer.status} {answer.reason or ''}".strip())[:DETAIL_LENGTH]
-    if 200 <= answer.status < 300:
-        confirmed = confirmed_digest(answer.headers.get(RECEIVED_DIGEST, ""))
+    if 200 <= reply.status < 300:
+        confirmed = confirmed_digest(reply.headers.get(RECEIVED_DIGEST, ""))
         if confirmed and confirmed != delivery.sha256:
-            raise DeliveryDeferred(f"{line}: the recipient confirmed another digest, {confirmed}")
+            raise DeliveryDeferred(f"{reply.line}: the recipient confirmed another digest, {confirmed}")
         kind = "http_digest" if confirmed else "http_status"
-        detail = line if whole else f"{line} (of a longer answer, {len(said)} bytes were read)"
-        return Evidence("delivered", kind, detail, said, confirmed)
-    detail = storable(f"{line}: {said.decode('utf-8', 'replace')}")[:DETAIL_LENGTH]
-    if answer.status in _REFUSALS:
-        raise DeliveryRefused(detail)
-    deferred = DeliveryDeferred(detail)
-    asked = answer.headers.get("Retry-After", "")
-    if asked.isascii() and asked.isdigit():
-        deferred.retry_after = float(asked)
-    raise deferred
+        detail = reply.line if reply.whole else f"{reply.line} (of a longer answer, {len(reply.said)} bytes were read)"
+        return Evidence("delivered", kind, detail, reply.said, confirmed)
+    if reply.status in REFUSALS:
+        raise DeliveryRefused(reply.words)
+    raise reply.deferred()
 
 
 GRACE_SECONDS = 30.0

@@ -28,7 +28,7 @@ from gateway.durable import DRAFT_SECONDS
 from gateway.errors import DeliveryDeferred, DeliveryRefused, GatewayError
 from gateway.model import Agreement, Delivery
 from gateway.store.contract import storable
-from gateway.transports.base import Awaiting, Evidence, Origin, Receiver
+from gateway.transports.base import Awaiting, Evidence, Origin, Receiver, Record
 from gateway.transports.filenames import NAMES, Names, name_file
 from gateway.transports.folder import FolderReceiver, make_boxes, put_down
 from gateway.transports.guard import any_socket, public_socket
@@ -99,24 +99,35 @@ class SftpSender:
         self._find_origin = means.find_origin
         self._allow_private = allow_private
 
-    async def send(self, delivery: Delivery, agreement: Agreement) -> Evidence | Awaiting:
+    def find_address(self, agreement: Agreement) -> str:
+        """The partner's server and folder; empty where it fetches from ours."""
+        given = agreement.options
+        if not given.get("host"):
+            return ""
+        port = given.get("port") or SftpOptions.model_fields["port"].default
+        return f"{given['host']}:{port}{given.get('folder', '')}"
+
+    async def send(self, delivery: Delivery, agreement: Agreement, record: Record) -> Evidence | Awaiting:
         """Upload the delivery; its options are those of SftpOptions. Without a host it is put down."""
         options = SftpOptions.model_validate(agreement.options)
         origin = await self._find_origin(delivery) if options.names == "file" else None
-        if not options.host:
-            return await self._put_down(delivery, agreement.partner_id, origin)
         name = name_file(delivery, origin)
+        record.tell_sent(self.find_address(agreement), (("name", name),))
+        if not options.host:
+            return await self._put_down(delivery, agreement.partner_id, name, origin)
         try:
             async with asyncio.timeout(agreement.attempt_timeout):
-                return await self._upload(delivery, agreement.partner_id, options, name)
+                evidence = await self._upload(delivery, agreement.partner_id, options, name)
         except TimeoutError as error:
             raise DeliveryDeferred(f"No answer within {agreement.attempt_timeout:g} s") from error
         except asyncssh.HostKeyNotVerifiable as error:
             raise DeliveryDeferred("The server has another host key than the agreement says.") from error
         except (asyncssh.Error, OSError) as error:
             raise DeliveryDeferred(storable(f"{type(error).__name__}: {error}")[:_DETAIL]) from error
+        record.tell_answered(evidence.detail)
+        return evidence
 
-    async def _put_down(self, delivery: Delivery, partner_id: str, origin: Origin | None) -> Awaiting:
+    async def _put_down(self, delivery: Delivery, partner_id: str, name: str, origin: Origin | None) -> Awaiting:
         """Put a delivery into the partner's InBox on our server; it is delivered once it was fetched."""
         if not self._own.listen_port:
             raise DeliveryDeferred(
@@ -124,7 +135,7 @@ class SftpSender:
             )
         folder = folder_of(self._own.folder, partner_id, test=delivery.test)
         try:
-            name = await asyncio.to_thread(put_down, folder, delivery, origin)
+            await asyncio.to_thread(put_down, folder, name, delivery.body, origin)
         except OSError as error:
             raise DeliveryDeferred(f"{type(error).__name__}: {error.strerror}") from error
         return Awaiting(name, self._clock() + timedelta(hours=self._own.fetch_hours), f"{name} waits to be fetched")

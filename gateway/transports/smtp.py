@@ -28,7 +28,7 @@ from gateway.errors import DeliveryDeferred, DeliveryRefused
 from gateway.model import Agreement, CredentialUse, Delivery
 from gateway.registry.credentials import read_reference
 from gateway.store.contract import storable
-from gateway.transports.base import Awaiting, Evidence
+from gateway.transports.base import Awaiting, Evidence, Record
 from gateway.transports.guard import any_socket, connect_socket, public_socket
 from gateway.transports.mail import Posting, Written, write_mail
 from gateway.transports.mail_report import write_envelope_id
@@ -68,7 +68,12 @@ class SmtpSender:
         self._keys = OwnKeys(self._settings.keys, KEYS, self._clock)
         self._allow_private = allow_private
 
-    async def send(self, delivery: Delivery, agreement: Agreement) -> Evidence | Awaiting:
+    def find_address(self, agreement: Agreement) -> str:
+        """The partner's own server, or the relay, by which all go that have none."""
+        host = agreement.options.get("host", "")
+        return f"{host}:{agreement.options.get('port', '')}".rstrip(":") if host else self._settings.relay
+
+    async def send(self, delivery: Delivery, agreement: Agreement, record: Record) -> Evidence | Awaiting:
         """Mail the delivery to the agreement's `to`; options: to, host, port, security, sign, encrypt, report."""
         options = SmtpOptions.model_validate(agreement.options)
         if not self._settings.sender:
@@ -78,7 +83,10 @@ class SmtpSender:
                 f"At most {MOST_BYTES // MIB} MiB are sent as mail; a larger one needs another transport."
             )
         mail = await self._write(delivery, agreement.partner_id, options)
+        # By the envelope id reports are known: it stands in no record, which the partner's end may read.
         envelope_id = self._name_envelope(delivery, agreement.partner_id, options)
+        fields = (("From", self._settings.sender), ("To", options.to), ("Message-ID", mail.message_id))
+        record.tell_sent(self.find_address(agreement), fields, mail.content)
         try:
             if len(mail.content) <= _AT_ONCE:
                 answer = await self._mail(mail.content, options, envelope_id, agreement.attempt_timeout)
@@ -88,11 +96,14 @@ class SmtpSender:
         except TimeoutError as error:
             raise DeliveryDeferred(f"No answer within {agreement.attempt_timeout:g} s") from error
         except aiosmtplib.SMTPRecipientsRefused as error:
+            record.tell_answered(f"{error.recipients[0].code} {error.recipients[0].message}")
             raise _judge(error.recipients[0].code, error.recipients[0].message) from error
         except aiosmtplib.SMTPResponseException as error:
+            record.tell_answered(f"{error.code} {error.message}")
             raise _judge(error.code, error.message) from error
         except (aiosmtplib.SMTPException, OSError) as error:
             raise DeliveryDeferred(storable(f"{type(error).__name__}: {error}")[:_DETAIL]) from error
+        record.tell_answered(f"250 {answer.reply}")
         detail = storable(f"250 {answer.reply}")[:_DETAIL]
         until = self._clock() + timedelta(hours=self._settings.report_hours)
         if options.report == "receipt":

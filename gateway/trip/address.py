@@ -11,6 +11,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -38,11 +39,13 @@ from gateway.model import (
     Deadline,
     Delivery,
     DeliveryKind,
+    DeliveryState,
     Draw,
     Entry,
     FeedEntry,
     Figure,
     Finding,
+    HeldFor,
     MadeReport,
     MessageState,
     Partner,
@@ -406,24 +409,26 @@ class Dispatch:
         format: str = "",  # noqa: A002 -- the field's name everywhere in the gateway
     ) -> None:
         """Bytes for a recipient, in its lane."""
-        self.deliveries.append(
-            Delivery(
-                id=delivery_id,
-                partner_id=agreement.partner_id,
-                agreement_id=agreement.id,
-                lane=f"{agreement.partner_id}:{case_id or message.message_id}",
-                kind=kind,
-                document_type=document_type,
-                format=format or agreement.format,
-                body=body,
-                sha256=hashlib.sha256(body).hexdigest(),
-                message_id=message.message_id,
-                case_id=case_id,
-                reference=reference,
-                test=message.test,
-                next_at=message.at,
-            )
+        made = Delivery(
+            id=delivery_id,
+            partner_id=agreement.partner_id,
+            agreement_id=agreement.id,
+            lane=f"{agreement.partner_id}:{case_id or message.message_id}",
+            kind=kind,
+            document_type=document_type,
+            format=format or agreement.format,
+            body=body,
+            sha256=hashlib.sha256(body).hexdigest(),
+            message_id=message.message_id,
+            case_id=case_id,
+            reference=reference,
+            test=message.test,
+            next_at=message.at,
         )
+        if agreement.hold:
+            goes_at = message.at + timedelta(hours=agreement.hold_hours) if agreement.hold_hours else None
+            made = replace(made, state=DeliveryState.HELD, held_for=HeldFor.AGREED, next_at=goes_at)
+        self.deliveries.append(made)
         if case_id and kind is not DeliveryKind.ACKNOWLEDGEMENT and asks_acknowledgement(agreement):
             wait = name_wait(delivery_id)
             args = {"delivery": delivery_id, "reference": reference, "document": document_type}

@@ -16,7 +16,7 @@ import structlog
 from aiohttp import web
 
 from gateway.errors import NotAuthenticated, NotFound, NotPermitted, Overloaded
-from gateway.model import Credential, CredentialKind, Partner, Person, Role
+from gateway.model import Changer, Credential, CredentialKind, Partner, Person, Role
 from gateway.registry.credentials import Validity, judge
 from gateway.registry.directory import Directory
 from gateway.registry.keys import ADMIN, READ, hash_key
@@ -50,6 +50,11 @@ class Caller:
     def partner_id(self) -> str:
         """The partner to whom reading is limited; empty for the operator."""
         return "" if self.everything else self.partner.id
+
+    @property
+    def changer(self) -> Changer:
+        """Who it is for the audit."""
+        return Changer(self.partner.id, self.person.id if self.person is not None else self.key.id)
 
     @property
     def viewer(self) -> Viewer:

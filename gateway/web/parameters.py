@@ -3,11 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 from aiohttp import web
+from pydantic import BaseModel, ValidationError
 
 from gateway.errors import NotFound
 from gateway.web.problems import BadRequest
+
+M = TypeVar("M", bound=BaseModel)
+
+_LARGEST_BODY = 64 * 1024
+"""Bytes of a request that says what is wanted."""
+
+
+async def read_body(request: web.Request, model: type[M]) -> M:
+    """The body as an object, all of whose members may be left out; BadRequest where it is none."""
+    body = await request.content.read(_LARGEST_BODY + 1)
+    if len(body) > _LARGEST_BODY:
+        raise BadRequest("The body is no such object: it is too large.")
+    try:
+        return model.model_validate_json(body or b"{}")
+    except ValidationError as error:
+        found = error.errors(include_input=False)
+        told = "; ".join(".".join([*map(str, one["loc"]), one["msg"]]) for one in found)
+        raise BadRequest(f"The body is no such object: {told}.") from error
 
 
 @dataclass(frozen=True, slots=True)

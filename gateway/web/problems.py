@@ -64,6 +64,10 @@ KINDS: tuple[tuple[type[errors.GatewayError], Kind], ...] = (
         Kind(409, "not-as-things-stand", "The registry does not allow this change.", "登记资料不允许该变更。"),
     ),
     (
+        errors.TransitionRefused,
+        Kind(409, "not-in-this-state", "Its state does not allow this.", "当前状态不允许此操作。"),
+    ),
+    (
         errors.TemporaryError,
         Kind(503, "unavailable", "This did not work now; try again later.", "暂时无法处理，请稍后重试。", tell=False),
     ),
@@ -114,6 +118,15 @@ _CHINESE: tuple[tuple[Pattern[str], str], ...] = tuple(
         (r"(\S+) is a (\w+); only API keys are made here: .+", r"\1 不是 API 密钥，请先导入新凭证，再吊销原凭证。"),
         (r"(\S+) has no person (\S+)", r"\1 没有人员 \2。"),
         (r"The body is no such object: (.+)\.", r"请求内容有误：\1。"),
+        # Deliveries
+        (r"A delivery that is (\w+) cannot be (\w+)\.", r"该投递处于 \1 状态，不能执行 \2。"),
+        (r"The delivery is over: it is (\w+)\.", r"该投递已结束（\1）。"),
+        (r"The delivery is not over: it is (\w+)\.", r"该投递尚未结束（\1）。"),
+        (
+            r"Live traffic goes to the endpoint as well; a test key does not stop it\.",
+            "正式业务也发往该端点，测试密钥不能停发或恢复。",
+        ),
+        (r"The endpoint is another partner's\.", "该端点属于其他合作方。"),
         # The log
         (r"the log has no such receipt", "日志中没有该回执。"),
         (r"the log has never had that size", "日志从未达到该条数。"),

@@ -356,7 +356,9 @@ class AuditEntry(Resource):
     environment: str
     log: str
     version: int
-    subject: str = Field("", description="Id of what was changed in the registry; empty where it is a task")
+    subject: str = Field(
+        "", description="Id of what was changed: of the registry, a delivery, an endpoint; empty where it is a task"
+    )
 
 
 class AuditPage(Resource):

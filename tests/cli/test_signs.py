@@ -25,7 +25,7 @@ def still(text: str) -> bool:
 
 async def _fill(store: Store) -> None:
     await store.import_partners([Partner("firm", HOSTILE, identifiers=(Identifier("edi", HOSTILE),))], [], [])
-    claimed = await claim(store, 1, transport=HOSTILE, transport_id=HOSTILE)  # type: ignore[arg-type]
+    claimed = await claim(store, 1, transport=HOSTILE, transport_id=HOSTILE)
     found = Finding(HOSTILE, Severity.ERROR, place=Place(path=HOSTILE), value=HOSTILE, args={"value": HOSTILE})
     made = message(claimed, reference=HOSTILE, format=HOSTILE, document_type=HOSTILE, findings=(found,))
     sent = delivery("d1", format=HOSTILE, document_type=HOSTILE, reference=HOSTILE)

@@ -33,13 +33,13 @@ def with_gateway(work: Callable[[Store], Awaitable[object]]) -> None:
 
 async def _some_deliveries(store: Store) -> None:
     made = [delivery(f"d{n}", f"lane {n}", reference=f"R{n}") for n in range(4)]
-    await deliver_later(store, *made, delivery("p", "port", partner_id="port"))  # type: ignore[arg-type]
-    await accept(store, 50)  # type: ignore[arg-type]
+    await deliver_later(store, *made, delivery("p", "port", partner_id="port"))
+    await accept(store, 50)
 
 
 async def _more(store: Store) -> None:
     for number in range(60, 65):
-        await accept(store, number)  # type: ignore[arg-type]
+        await accept(store, number)
 
 
 def restore(copy: Path) -> None:

@@ -9,7 +9,7 @@ from gateway.deliver.worker import DeliveryWorker
 from gateway.model import Agreement, Delivery, DeliveryState, Direction, Partner, Role
 from gateway.receipt.notary import Notary
 from gateway.store.sql_store import SqlStore
-from gateway.transports.base import Evidence
+from gateway.transports.base import Evidence, Record
 from tests.store.made import ORIGIN, deliver_later, delivery
 
 SLOW, QUICK = 40, 20
@@ -24,7 +24,11 @@ class Line:
         self.all_quick = asyncio.Event()
         self.all = asyncio.Event()
 
-    async def send(self, delivery: Delivery, _agreement: Agreement) -> Evidence:
+    def find_address(self, _agreement: Agreement) -> str:
+        """All goes to one place."""
+        return ""
+
+    async def send(self, delivery: Delivery, _agreement: Agreement, _record: Record) -> Evidence:
         """One attempt."""
         if delivery.partner_id == "slow":
             self.hanging += 1

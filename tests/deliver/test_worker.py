@@ -16,7 +16,7 @@ from gateway.errors import DeliveryDeferred
 from gateway.model import Agreement, Delivery, DeliveryState, Direction, Partner, Role, Stage
 from gateway.receipt.notary import Notary
 from gateway.store.sql_store import SqlStore
-from gateway.transports.base import Evidence, Sender
+from gateway.transports.base import Evidence, Record, Sender
 from gateway.transports.http import HttpSender
 from tests.store.made import NOW, ORIGIN, deliver_later, delivery
 from tests.transports.test_http import recipient
@@ -40,7 +40,11 @@ class Speaker:
         self.end = end
         self.sent = 0
 
-    async def send(self, _delivery: Delivery, _agreement: Agreement) -> Evidence:
+    def find_address(self, _agreement: Agreement) -> str:
+        """All goes to one place."""
+        return ""
+
+    async def send(self, _delivery: Delivery, _agreement: Agreement, _record: Record) -> Evidence:
         """One attempt."""
         self.sent += 1
         if isinstance(self.end, Exception):

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import serialization
 
 from gateway.model import Agreement, Direction
 from gateway.transports.as2 import As2Sender
-from gateway.transports.base import Evidence
+from gateway.transports.base import Evidence, Record
 from gateway.transports.cms import Own
 from tests.interop.peers import peer_python
 from tests.transports.as2_partner import THEM, US, endpoint, means, theirs
@@ -111,7 +111,7 @@ async def test_it_takes_what_we_send_and_we_its_mdn(
     agreement = Agreement("out", THEM, Direction.OUT, "*", "json:response:1", "as2", options, attempt_timeout=20)
     sender = As2Sender(means(tmp_path, nobody), allow_private=True)
     try:
-        evidence = await sender.send(delivery(BODY), agreement)
+        evidence = await sender.send(delivery(BODY), agreement, Record())
     finally:
         await sender.close()
         await runner.cleanup()

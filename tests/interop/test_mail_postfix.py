@@ -16,7 +16,7 @@ import pytest
 
 from gateway.config import Settings
 from gateway.model import Agreement, CredentialUse, Direction
-from gateway.transports.base import Awaiting, Evidence
+from gateway.transports.base import Awaiting, Evidence, Record
 from gateway.transports.smtp import SmtpSender
 from gateway.transports.smtp_settings import SmtpSettings
 from tests.faults.material import declaration, partners
@@ -64,7 +64,7 @@ async def send(folder: Path, relay: int, body: bytes = BINARY, **options: str) -
     agreement = Agreement("out", "acme", Direction.OUT, "*", "json:response:1", "smtp", agreed, attempt_timeout=20)
     known = registry(certificates((own("them-rsa"), CredentialUse.ENCRYPT)))
     means = replace(means_of(Settings(), settings, Taking()), registry=known)
-    return await SmtpSender(means).send(delivery(body), agreement)
+    return await SmtpSender(means).send(delivery(body), agreement, Record())
 
 
 CASES: dict[str, tuple[dict[str, str], str, str]] = {

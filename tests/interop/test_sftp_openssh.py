@@ -16,7 +16,7 @@ import asyncssh
 import pytest
 
 from gateway.config import Settings, Store
-from gateway.transports.base import Evidence
+from gateway.transports.base import Evidence, Record
 from gateway.transports.sftp import SftpSender, SftpSettings
 from gateway.transports.sftp_pickup import Pickup, PickupReceiver
 from tests.transports.conformance.kinds import free_port, means_of
@@ -101,7 +101,9 @@ async def test_its_server_takes_our_deliveries(sshd: tuple[int, str], tmp_path: 
     }
     means = replace(means_of(Settings(), SftpSettings(), Taking()), registry=outgoing(tmp_path))
     for _ in range(2):
-        evidence = await SftpSender(means, allow_private=True).send(delivery(BODY * 5000), agreement(**options))
+        evidence = await SftpSender(means, allow_private=True).send(
+            delivery(BODY * 5000), agreement(**options), Record()
+        )
     assert isinstance(evidence, Evidence)
     assert evidence.outcome == "delivered"
     assert [path.read_bytes() for path in (tmp_path / "in").iterdir()] == [BODY * 5000]

@@ -191,8 +191,8 @@ def statements(dialect: str, shape: Shape) -> Iterator[str]:
         head = f"(i % 25 <> 0 OR i = {HOT * 5})"
         yield f"{rows('deliveries_done', done)} WHERE NOT ({is_hot})"
         due = f"CASE WHEN i % {HOT * 2} = 0 THEN NULL ELSE {at} END"
-        yield f"{rows('deliveries', f'{hot}, {head}, {due}, {_NOBODY}')} WHERE {is_hot}"
-        yield rows("attempts", f"{d.id(kind)}, 1, {at}, {at} + 1000, 'delivered', ''")
+        yield f"{rows('deliveries', f'{hot}, {head}, {due}, {_NOBODY}, {_NOBODY}')} WHERE {is_hot}"
+        yield rows("attempts", f"{d.id(kind)}, 1, {at}, {at} + 1000, 'delivered', '', NULL")
     for reference, about, settled in (("R", d.id("e"), f"{at}"), ("EARLY", "''", "NULL")):
         said = f"{at}, 'delivered', 'mdn', '', {d.bytes(b'')}, '', {settled}"
         yield rows("confirmations", f"'customs', 'as2', '{reference}-' || {d.text('i')}, {about}, 1, {said}")

@@ -10,7 +10,7 @@ from typing import Any
 from gateway.model import Delivery, DeliveryKind, FeedEntry, MessageState, Payload, Stage, Syntax
 from gateway.receipt import signed
 from gateway.store.contract import Accepted, Answered, Claimed, MessageRecord, NewReceipt, Outcome
-from gateway.store.sql_store import SqlStore
+from gateway.store.ports import Store
 
 ORIGIN = "gateway.example/log"
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -40,12 +40,12 @@ def received(one: Payload) -> NewReceipt:
     return NewReceipt(Stage.RECEIVED, one.id, signed.received(one, log=ORIGIN))
 
 
-async def accept(store: SqlStore, number: int = 1, **fields: Any) -> Accepted:
+async def accept(store: Store, number: int = 1, **fields: Any) -> Accepted:
     one = payload(number, **fields)
     return await store.accept(one, received(one))
 
 
-async def claim(store: SqlStore, number: int = 1, **fields: Any) -> Claimed:
+async def claim(store: Store, number: int = 1, **fields: Any) -> Claimed:
     """A payload of that number, accepted and claimed (alone in the inbox)."""
     await accept(store, number, **fields)
     (claimed,) = await store.claim_payloads(1, LEASE, NOW)
@@ -112,14 +112,14 @@ def receipt(subject: str, stage: Stage = Stage.DELIVERED) -> NewReceipt:
 _ANSWERING = itertools.count(1000)
 
 
-async def answer(store: SqlStore, delivery_id: str) -> None:
+async def answer(store: Store, delivery_id: str) -> None:
     """Commit a payload that answers this delivery."""
     claimed = await claim(store, next(_ANSWERING))
     given = Answered(delivery_id, receipt(delivery_id, Stage.ANSWERED), NOW)
     await store.commit(outcome(claimed, answers=(given,)))
 
 
-async def deliver_later(store: SqlStore, *made: Delivery, number: int = 1) -> None:
+async def deliver_later(store: Store, *made: Delivery, number: int = 1) -> None:
     """Commit a payload that makes these deliveries."""
     claimed = await claim(store, number)
     await store.commit(outcome(claimed, deliveries=made))

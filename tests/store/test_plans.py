@@ -63,6 +63,7 @@ from gateway.model import (
     DeliveryState,
     Direction,
     Draw,
+    Endpoint,
     Entry,
     EntryState,
     Exhibit,
@@ -74,6 +75,7 @@ from gateway.model import (
     Person,
     Role,
     Stage,
+    Stop,
     SubjectVersion,
     Subscription,
     Syntax,
@@ -84,6 +86,7 @@ from gateway.model import (
 from gateway.store import open_store, tables
 from gateway.store.contract import (
     ANYONE,
+    PUT_OFF,
     UNCONFIRMED,
     AccountChange,
     Alert,
@@ -116,6 +119,7 @@ LATER = NOW + timedelta(days=3650)
 FOLDER = Path(store_room.__file__).parent
 
 SMALL = {
+    "endpoints": "a row for each endpoint that fails or is stopped just now",
     "log_state": "one row",
     "audit_state": "one row",
     "log_breaks": "a row each time the store was set back",
@@ -127,7 +131,7 @@ SMALL = {
 WALKED = {
     r"SELECT count\(\*\)": "counting what waits ends at contract.COUNTED",
     r"SELECT figures.kind, figures.day, .*GROUP BY": "a report reads all facts of its period, once",
-    r"UPDATE deliveries SET .*due_at=.* WHERE deliveries.state != ": "all that waits is held when the store was set back",
+    r"UPDATE deliveries SET .*due_at=.* WHERE deliveries.held_for != ": "all that waits is held when the store was set back",
     r"UPDATE deadlines SET fence=.*holder <> ''": "those that are claimed just now, which an index of their own holds",
 }
 """What statements look like that may read more than they give, and why that is bounded or wanted."""
@@ -447,7 +451,22 @@ async def deliver(store: SqlStore) -> None:
     await store.finish_attempt(AttemptResult("new-2", second.fence, 2, "delivered", LATER + 2 * LEASE))
     third = back["new-3"]
     await store.finish_attempt(AttemptResult("new-3", third.fence, third.attempts, "refused", LATER, "no"))
-    for operation in (store.retry_delivery, store.skip_delivery):
+    (fourth,) = await store.claim_deliveries(1, LEASE, LATER + 3 * LEASE)
+    ours = ("customs", "http", "https://customs.example/in")
+    failing = Endpoint(*ours, 5, LATER, Stop.TRIPPED, LATER + LEASE, "no")
+    put_off = AttemptResult(fourth.id, fourth.fence, fourth.attempts, PUT_OFF, LATER, "no", waits_for=ours)
+    await store.finish_attempt(replace(put_off, endpoint=failing))
+    (fifth,) = await store.claim_deliveries(1, LEASE, LATER + 3 * LEASE)
+    well = AttemptResult(
+        fifth.id, fifth.fence, fifth.attempts, "deferred", LATER, "", LATER + LEASE, endpoint=Endpoint(*ours)
+    )
+    await store.finish_attempt(well)
+    await store.attempts(fourth.id)
+    await store.pause_endpoint(("customs", "", ""), LATER)
+    for partner in ("", "customs"):
+        await store.endpoints_in_trouble(partner)
+    await store.resume_endpoint(("customs", "", ""), LATER)
+    for operation in (store.hold_delivery, store.resend_delivery, store.retry_delivery, store.skip_delivery):
         for id_ in ("new-3", "new-1", "unknown"):
             with contextlib.suppress(GatewayError):
                 await operation(id_, LATER)

@@ -16,7 +16,7 @@ from pydantic import Field
 from gateway.config import Section
 from gateway.errors import DeliveryDeferred, DeliveryRefused, GatewayError
 from gateway.model import Agreement, Delivery
-from gateway.transports.base import Arrival, Awaiting, Evidence, Receiver
+from gateway.transports.base import Arrival, Awaiting, Evidence, Receiver, Record
 from gateway.transports.plugin import Means, Options, Transport
 
 
@@ -37,9 +37,14 @@ class CourierSettings(Section):
 class CourierSender:
     """Sends each delivery over a connection of its own."""
 
-    async def send(self, delivery: Delivery, agreement: Agreement) -> Evidence | Awaiting:
+    def find_address(self, agreement: Agreement) -> str:
+        """The agreement's `host` and `port`."""
+        return f"{agreement.options['host']}:{agreement.options['port']}"
+
+    async def send(self, delivery: Delivery, agreement: Agreement, record: Record) -> Evidence | Awaiting:
         """Send the delivery; its id is the reference that its confirmation names."""
         options = agreement.options
+        record.tell_sent(self.find_address(agreement), (("delivery", delivery.id),))
         try:
             reader, writer = await asyncio.open_connection(options["host"], int(options["port"]))
             try:
@@ -54,6 +59,7 @@ class CourierSender:
                 writer.close()
         except OSError as error:
             raise DeliveryDeferred(f"{type(error).__name__}: {error.strerror}") from error
+        record.tell_answered(" ".join(said))
         match said:
             case ["OK"]:
                 return Evidence("delivered", "courier_ok", answer=b"OK")

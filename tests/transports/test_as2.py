@@ -31,7 +31,7 @@ from gateway.store.contract import Accepted, Settled
 from gateway.transports import as2_receive
 from gateway.transports.as2 import As2Sender
 from gateway.transports.as2_message import Made, Opened, entity_of, make_message, open_message
-from gateway.transports.base import Arrival, Awaiting, Evidence
+from gateway.transports.base import Arrival, Awaiting, Evidence, Record
 from gateway.transports.cms import CIPHERS, Own
 from gateway.transports.mdn import Mdn, make_mdn, read_mdn
 from gateway.transports.mime import Security, read_entity, split_signed
@@ -164,7 +164,7 @@ async def send(
         "out", THEM, Direction.OUT, "*", "json:response:1", "as2", {**peer.options, **options}, attempt_timeout=10
     )
     try:
-        return await sender.send(delivery(), agreement)
+        return await sender.send(delivery(), agreement, Record())
     finally:
         await sender.close()
 

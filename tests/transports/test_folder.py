@@ -13,7 +13,7 @@ from gateway.errors import DeliveryDeferred, DeliveryRefused, Overloaded, Payloa
 from gateway.model import Receipt, Stage
 from gateway.store.contract import Accepted
 from gateway.transports import folder as boxes
-from gateway.transports.base import Arrival
+from gateway.transports.base import Arrival, Record
 from gateway.transports.folder import FolderReceiver, FolderSender
 from tests.steps import Steps, drafts_in, leave_drafts
 from tests.transports.test_http import DELIVERY, agreement
@@ -61,10 +61,10 @@ async def test_drafts_that_a_crash_left_are_removed(tmp_path: Path, monkeypatch:
     box = tmp_path / "out" / "InBox"
     young = leave_drafts(box)
     terms = replace(agreement(""), transport="folder", options={"folder": str(tmp_path / "out")})
-    await FolderSender().send(DELIVERY, terms)
+    await FolderSender().send(DELIVERY, terms, Record())
     assert drafts_in(box) == [young]
     leave_drafts(box)
-    await FolderSender().send(DELIVERY, terms)
+    await FolderSender().send(DELIVERY, terms, Record())
     assert len(drafts_in(box)) == 2  # it has looked today
     for name in ("OutBox", "SentBox", "FailBox", "InBox"):
         leave_drafts(tmp_path / "in" / name)
@@ -109,7 +109,7 @@ async def test_a_delivery_is_on_the_disk_when_it_is_told(tmp_path: Path, monkeyp
     """Before the evidence is given, the box is durable, and the delivery in it, whole."""
     terms = replace(agreement(""), transport="folder", options={"folder": str(tmp_path / "box")})
     steps = Steps(monkeypatch)
-    await FolderSender().send(DELIVERY, terms)
+    await FolderSender().send(DELIVERY, terms, Record())
     (file,) = (tmp_path / "box" / "InBox").iterdir()
     assert steps.under(tmp_path) == [
         *("mkdir box", f"sync {tmp_path.name}/", "mkdir InBox", "sync box/"),
@@ -148,8 +148,8 @@ async def test_a_delivery_appears_whole_and_once(tmp_path: Path) -> None:
     """A repeated delivery overwrites itself; nothing but the finished file is seen."""
     sender = FolderSender()
     terms = replace(agreement(""), transport="folder", options={"folder": str(tmp_path)})
-    first = await sender.send(DELIVERY, terms)
-    second = await sender.send(DELIVERY, terms)
+    first = await sender.send(DELIVERY, terms, Record())
+    second = await sender.send(DELIVERY, terms, Record())
     (file,) = (tmp_path / "InBox").iterdir()
     assert file.read_bytes() == DELIVERY.body
     assert first == second
@@ -168,18 +168,18 @@ async def test_a_delivery_follows_no_link(tmp_path: Path) -> None:
     name = f"clearance-{DELIVERY.id}.edi"
     for link in (name, f".{name}.tmp"):
         (inbox / link).symlink_to(victim)
-    await FolderSender().send(DELIVERY, terms)
+    await FolderSender().send(DELIVERY, terms, Record())
     assert not (inbox / name).is_symlink()
     assert (inbox / name).read_bytes() == DELIVERY.body
     assert victim.read_bytes() == b"precious"
     inbox.rename(tmp_path / "box" / "old")
     inbox.symlink_to(elsewhere)
     with pytest.raises(DeliveryDeferred):
-        await FolderSender().send(DELIVERY, terms)
+        await FolderSender().send(DELIVERY, terms, Record())
     assert [path.name for path in elsewhere.iterdir()] == ["victim"]
 
 
 async def test_no_folder_is_refused() -> None:
     """An agreement without a folder cannot be served."""
     with pytest.raises(DeliveryRefused):
-        await FolderSender().send(DELIVERY, replace(agreement(""), options={}))
+        await FolderSender().send(DELIVERY, replace(agreement(""), options={}), Record())

@@ -32,9 +32,8 @@ from gateway.model import (
 from gateway.registry.credentials import choose
 from gateway.store.contract import Accepted
 from gateway.transports import guard
-from gateway.transports.base import Arrival, Evidence
+from gateway.transports.base import Arrival, Evidence, Record
 from gateway.transports.http import (
-    ANSWER_LENGTH,
     RECEIVED_DIGEST,
     HttpSender,
     answer_accepted,
@@ -42,6 +41,7 @@ from gateway.transports.http import (
     content_digest,
     receive,
 )
+from gateway.transports.posting import ANSWER_LENGTH
 from gateway.transports.spool import Spool
 
 NOW, DAY = datetime(2026, 3, 1, tzinfo=UTC), timedelta(days=1)
@@ -112,7 +112,7 @@ async def send(url: str, *, allow_private: bool = True) -> Evidence:
     """One attempt by a sender of its own."""
     sender = HttpSender(allow_private=allow_private)
     try:
-        return await sender.send(DELIVERY, agreement(url))
+        return await sender.send(DELIVERY, agreement(url), Record())
     finally:
         await sender.close()
 
@@ -128,7 +128,7 @@ async def test_a_confirmed_digest_is_the_evidence() -> None:
 
     sender = HttpSender(allow_private=True)
     async with recipient(handler) as url:
-        evidence = await sender.send(DELIVERY, agreement(url))
+        evidence = await sender.send(DELIVERY, agreement(url), Record())
     await sender.close()
     assert (evidence.outcome, evidence.kind, evidence.digest) == ("delivered", "http_digest", DELIVERY.sha256)
     assert seen == [(BODY, DELIVERY.id, "application/edifact")]
@@ -142,7 +142,7 @@ async def test_a_bare_2xx_is_weaker_evidence() -> None:
 
     sender = HttpSender(allow_private=True)
     async with recipient(handler) as url:
-        evidence = await sender.send(DELIVERY, agreement(url))
+        evidence = await sender.send(DELIVERY, agreement(url), Record())
     await sender.close()
     assert (evidence.kind, evidence.digest) == ("http_status", "")
 
@@ -171,7 +171,7 @@ async def test_what_an_answer_means(status: int, headers: dict[str, str], raised
     sender = HttpSender(allow_private=True)
     async with recipient(handler) as url:
         with pytest.raises(raised) as caught:
-            await sender.send(DELIVERY, agreement(url))
+            await sender.send(DELIVERY, agreement(url), Record())
     await sender.close()
     if "Retry-After" in headers:
         assert isinstance(caught.value, DeliveryDeferred)
@@ -182,7 +182,7 @@ async def test_nobody_there_is_deferred() -> None:
     """A refused connection is tried again."""
     sender = HttpSender(allow_private=True)
     with pytest.raises(DeliveryDeferred):
-        await sender.send(DELIVERY, agreement("http://127.0.0.1:1/in"))
+        await sender.send(DELIVERY, agreement("http://127.0.0.1:1/in"), Record())
     await sender.close()
 
 
@@ -210,7 +210,7 @@ async def test_private_addresses_are_guarded(url: str) -> None:
     """With the guard on, a URL into a private network or of another scheme is refused before any connection."""
     sender = HttpSender()
     with pytest.raises(DeliveryRefused):
-        await sender.send(DELIVERY, agreement(url))
+        await sender.send(DELIVERY, agreement(url), Record())
     await sender.close()
 
 
@@ -218,7 +218,7 @@ async def test_a_name_that_resolves_to_loopback_is_guarded() -> None:
     """The guard judges the resolved address, not the name."""
     sender = HttpSender()
     with pytest.raises(DeliveryDeferred, match="no public address"):
-        await sender.send(DELIVERY, agreement("http://localhost:1/"))
+        await sender.send(DELIVERY, agreement("http://localhost:1/"), Record())
     await sender.close()
 
 
@@ -319,14 +319,14 @@ async def test_the_newest_valid_token_is_shown(monkeypatch: pytest.MonkeyPatch) 
         under = replace(agreement(url), options={"url": url, "token": "in"})
         for days in (0, 1, 2):
             registry.now = NOW + days * DAY
-            await sender.send(DELIVERY, under)
+            await sender.send(DELIVERY, under, Record())
         registry.now = NOW + 9 * DAY
         with pytest.raises(DeliveryDeferred, match="No token called in"):
-            await sender.send(DELIVERY, under)
+            await sender.send(DELIVERY, under, Record())
         registry.now = NOW
         monkeypatch.delenv("TOKEN_OLD")
         with pytest.raises(SecretUnreadable):
-            await sender.send(DELIVERY, under)
+            await sender.send(DELIVERY, under, Record())
     await sender.close()
     assert seen == ["Bearer old", "Bearer next", "Bearer old"]
 

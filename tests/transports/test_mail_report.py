@@ -19,7 +19,7 @@ from gateway.errors import CmsInvalid, DeliveryDeferred, StoreUnavailable
 from gateway.model import Agreement, Credential, CredentialUse, Direction
 from gateway.store.contract import Settled
 from gateway.transports import smtp
-from gateway.transports.base import Awaiting, Evidence
+from gateway.transports.base import Awaiting, Evidence, Record
 from gateway.transports.cms import Own
 from gateway.transports.mail_report import judge_report, read_envelope_id, read_report, write_envelope_id
 from gateway.transports.mdn import Mdn, make_mdn
@@ -254,7 +254,7 @@ async def sent(folder: Path, mine: Own, **options: str) -> tuple[Evidence | Awai
         }
         agreement = Agreement("out", "acme", Direction.OUT, "*", "json:response:1", "smtp", {"to": ADDRESS, **options})
         means = replace(means_of(Settings(), SmtpSettings(**own_), Taking()), registry=registry([]))
-        came_to = await SmtpSender(means, allow_private=True).send(delivery(), agreement)
+        came_to = await SmtpSender(means, allow_private=True).send(delivery(), agreement, Record())
     return came_to, peer.envelopes[0].original_content or b""
 
 
@@ -272,7 +272,7 @@ async def test_reports_need_a_secret(tmp_path: Path):
     )
     means = replace(means_of(Settings(), SmtpSettings(sender=SENDER), Taking()), registry=registry([]))
     with pytest.raises(DeliveryDeferred, match=r"transports\.smtp\.report_key"):
-        await SmtpSender(means).send(delivery(), agreement)
+        await SmtpSender(means).send(delivery(), agreement, Record())
 
 
 async def receipt_of(folder: Path, mail: bytes, mine: Own, **changes: Any) -> Mdn:

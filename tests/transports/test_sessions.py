@@ -15,6 +15,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from gateway.transports import sessions
+from gateway.transports.base import Record
 from gateway.transports.http import HttpSender
 from gateway.transports.sessions import Sessions
 from tests.transports.test_http import DELIVERY, agreement
@@ -63,7 +64,7 @@ async def sending() -> AsyncIterator[HttpSender]:
 
 
 async def send(sender: HttpSender, url: str, name: str) -> None:
-    await sender.send(replace(DELIVERY, partner_id=name), replace(agreement(f"{url}{name}"), partner_id=name))
+    await sender.send(replace(DELIVERY, partner_id=name), replace(agreement(f"{url}{name}"), partner_id=name), Record())
 
 
 async def test_a_cookie_goes_to_nobody(host: tuple[Host, str]) -> None:

@@ -35,7 +35,7 @@ from gateway.registry.directory import Directory
 from gateway.registry.keys import hash_key
 from gateway.store.contract import Accepted, Settled
 from gateway.transports import sftp
-from gateway.transports.base import Arrival, Awaiting, Evidence
+from gateway.transports.base import Arrival, Awaiting, Evidence, Record
 from gateway.transports.plugin import Means
 from gateway.transports.sftp import SftpOptions, SftpSender, SftpSettings, folder_of
 from tests.transports.conformance.kinds import free_port, means_of
@@ -417,7 +417,7 @@ async def test_a_delivery_is_delivered_once_it_was_fetched(tmp_path: Path):
     """It lies in InBox until the partner has read all of it; a part of it is no proof."""
     body = os.urandom(300_000)
     async with server(tmp_path) as gateway:
-        waits = await SftpSender(gateway.means).send(delivery(body), agreement())
+        waits = await SftpSender(gateway.means).send(delivery(body), agreement(), Record())
         assert isinstance(waits, Awaiting)
         assert waits.reference == f"clearance-{'d' * 32}.edi"
         async with gateway.client() as client:
@@ -442,7 +442,7 @@ async def test_a_delivery_is_delivered_once_it_was_fetched(tmp_path: Path):
 async def test_a_test_delivery_lies_among_the_tests(tmp_path: Path):
     """Who fetches with a live key does not see it."""
     async with server(tmp_path) as gateway:
-        await SftpSender(gateway.means).send(delivery(test=True), agreement())
+        await SftpSender(gateway.means).send(delivery(test=True), agreement(), Record())
         async with gateway.client() as client:
             assert await client.listdir("/InBox") == []
         async with gateway.client(password="gwk_test") as client:
@@ -453,7 +453,7 @@ async def test_without_a_server_nothing_is_put_down(tmp_path: Path):
     """A delivery that nobody could fetch waits for the operator."""
     means = means_of(Settings(), SftpSettings(folder=tmp_path), Taking())
     with pytest.raises(DeliveryDeferred, match="listen_port"):
-        await SftpSender(means).send(delivery(), agreement())
+        await SftpSender(means).send(delivery(), agreement(), Record())
 
 
 async def test_a_partner_with_many_files_delays_no_other(tmp_path: Path):
@@ -591,7 +591,7 @@ async def test_a_delivery_is_uploaded_and_renamed(tmp_path: Path, login: dict[st
     body = os.urandom(200_000)
     async with partner(tmp_path) as (options, folder):
         for _ in range(2):
-            evidence = await sender(tmp_path).send(delivery(body), agreement(**options | login))
+            evidence = await sender(tmp_path).send(delivery(body), agreement(**options | login), Record())
         assert isinstance(evidence, Evidence)
         assert (evidence.outcome, evidence.kind) == ("delivered", "sftp_rename")
         assert hashlib.sha256(body).hexdigest() in evidence.detail
@@ -603,7 +603,7 @@ async def test_another_host_key_is_not_spoken_to(tmp_path: Path):
     other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode().strip()
     async with partner(tmp_path) as (options, folder):
         with pytest.raises(DeliveryDeferred, match="another host key"):
-            await sender(tmp_path).send(delivery(), agreement(**options | {"host_key": other}))
+            await sender(tmp_path).send(delivery(), agreement(**options | {"host_key": other}), Record())
         assert not list(folder.iterdir())
 
 
@@ -612,7 +612,7 @@ async def test_what_does_not_arrive_whole_is_no_delivery(tmp_path: Path, monkeyp
     async with partner(tmp_path) as (options, _):
         monkeypatch.setattr(Files, "lose", True)
         with pytest.raises(DeliveryDeferred, match="has 0 bytes"):
-            await sender(tmp_path).send(delivery(), agreement(**options))
+            await sender(tmp_path).send(delivery(), agreement(**options), Record())
 
 
 @pytest.mark.parametrize(
@@ -622,14 +622,14 @@ async def test_what_an_operator_can_mend_is_tried_again(tmp_path: Path, changes:
     """A wrong name, a missing folder, a missing credential, nobody there: the delivery waits for a better day."""
     async with partner(tmp_path) as (options, _):
         with pytest.raises(DeliveryDeferred):
-            await sender(tmp_path).send(delivery(), agreement(**options | changes))
+            await sender(tmp_path).send(delivery(), agreement(**options | changes), Record())
 
 
 async def test_a_server_in_a_private_network_is_not_spoken_to(tmp_path: Path):
     """A partner's agreement cannot lead us to what only we can reach."""
     async with partner(tmp_path) as (options, _):
         with pytest.raises(DeliveryRefused, match="private network"):
-            await sender(tmp_path, allow_private=False).send(delivery(), agreement(**options))
+            await sender(tmp_path, allow_private=False).send(delivery(), agreement(**options), Record())
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from gateway.errors import CmsInvalid, DeliveryDeferred
 from gateway.model import Agreement, Credential, CredentialKind, CredentialUse, Direction, Partner, Role
 from gateway.registry.keys import hash_key
 from gateway.transports import cms, smtp
-from gateway.transports.base import Evidence
+from gateway.transports.base import Evidence, Record
 from gateway.transports.cms import CIPHERS, DIGESTS, Own
 from gateway.transports.mail_in import read_parts
 from gateway.transports.mime import Security, read_entity, secure_entity, unwrap
@@ -90,7 +90,7 @@ async def sent(folder: Path, mine: Own, body: bytes, more: Sequence[Credential],
         agreement = Agreement("out", "acme", Direction.OUT, "*", "json:response:1", "smtp", agreed, attempt_timeout=20)
         settings = SmtpSettings(sender="out@gateway.example", keys=our_keys(folder, mine))
         means = replace(means_of(Settings(), settings, Taking()), registry=registry(more))
-        evidence = await SmtpSender(means, allow_private=True).send(delivery(body), agreement)
+        evidence = await SmtpSender(means, allow_private=True).send(delivery(body), agreement, Record())
         assert isinstance(evidence, Evidence)
         assert evidence.outcome == "delivered"
     (envelope,) = peer.envelopes
@@ -151,7 +151,7 @@ async def test_what_cannot_be_secured_waits_for_the_operator(tmp_path: Path):
     )
     means = replace(means_of(Settings(), SmtpSettings(sender=ADDRESS), Taking()), registry=registry([]))
     with pytest.raises(DeliveryDeferred, match=r"transports\.smtp\.keys"):
-        await SmtpSender(means).send(delivery(), agreement)
+        await SmtpSender(means).send(delivery(), agreement, Record())
 
 
 @pytest.mark.parametrize(

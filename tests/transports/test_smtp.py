@@ -45,7 +45,7 @@ from gateway.model import (
 from gateway.registry.keys import hash_key
 from gateway.store.contract import Accepted
 from gateway.transports import smtp
-from gateway.transports.base import Arrival, Evidence, Receiver
+from gateway.transports.base import Arrival, Evidence, Receiver, Record
 from gateway.transports.mail import Posting, write_mail
 from gateway.transports.mime import Security
 from gateway.transports.smtp import MOST_BYTES, SmtpSender
@@ -147,7 +147,7 @@ async def send(options: dict[str, str], *, allow_private: bool = True, body: byt
         attempt_timeout=10,
     )
     means = means_of(Settings(), SmtpSettings(**{"sender": "out@gateway.example", **own}), Taking())
-    evidence = await SmtpSender(means, allow_private=allow_private).send(delivery(body), agreement)
+    evidence = await SmtpSender(means, allow_private=allow_private).send(delivery(body), agreement, Record())
     assert isinstance(evidence, Evidence)
     return evidence
 

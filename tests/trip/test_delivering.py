@@ -13,7 +13,7 @@ from gateway.deliver.worker import DeliveryWorker
 from gateway.errors import DeliveryDeferred, DeliveryRefused, Overloaded, PayloadTooLarge, PayloadUnreadable
 from gateway.model import Agreement, Delivery, DeliveryState
 from gateway.receive.intake import Intake
-from gateway.transports.base import Arrival, Evidence
+from gateway.transports.base import Arrival, Evidence, Record
 from tests.trip.rig import House, declaration, outgoing
 
 
@@ -24,7 +24,11 @@ class Transport:
         self.ends = list(ends)
         self.sent: list[str] = []
 
-    async def send(self, delivery: Delivery, _agreement: Agreement) -> Evidence:
+    def find_address(self, _agreement: Agreement) -> str:
+        """All goes to one place."""
+        return ""
+
+    async def send(self, delivery: Delivery, _agreement: Agreement, _record: Record) -> Evidence:
         """One attempt."""
         self.sent.append(delivery.id)
         end = self.ends.pop(0) if self.ends else Evidence("delivered", "http_status")

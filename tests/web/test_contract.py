@@ -48,6 +48,15 @@ REQUESTS = {
     "getReport": ("/v1/reports/accepted_by_office/2026-02-01", "customs", 200),
     "listRisks": ("/v1/risks", "operator", 200),
     "getSubject": ("/v1/subjects/ciq-registration/3702000001", "customs", 200),
+    "listDeliveries": ("/v1/deliveries?state=pending", "customs", 200),
+    "getDelivery": ("/v1/deliveries/d-1", "customs", 200),
+    "holdDelivery": ("/v1/deliveries/d-1/hold", "operator", 200),
+    "retryDelivery": ("/v1/deliveries/d-1/retry", "customs", 200),
+    "skipDelivery": ("/v1/deliveries/d-1/skip", "operator", 409),
+    "resendDelivery": ("/v1/deliveries/d-1/resend", "customs", 409),
+    "pauseEndpoint": ("/v1/endpoints/pause", "customs", 200),
+    "listEndpoints": ("/v1/endpoints", "customs", 200),
+    "resumeEndpoint": ("/v1/endpoints/resume", "operator", 200),
     "getDeliveryBody": ("/v1/deliveries/d-1/body", "customs", 200),
     "readFeed": ("/v1/feeds/clearance", "customs", 200),
     "getFeedDocument": ("/v1/feeds/clearance/1", "customs", 200),
@@ -75,8 +84,11 @@ REQUESTS = {
     "getReadiness": ("/readyz", "", 200),
     "getMetrics": ("/metrics", "", 200),
 }
-"""A request for each operation that succeeds."""
+"""A request for each operation that succeeds, or is refused as things stand."""
 BODIES = {
+    **dict.fromkeys(("holdDelivery", "retryDelivery", "skipDelivery", "resendDelivery"), b'{"reason": "asked for"}'),
+    "pauseEndpoint": b'{"reason": "moving house"}',
+    "resumeEndpoint": b'{"partner": "customs"}',
     "issueKey": b'{"label": "ERP", "days": 30}',
     "rotateKey": b'{"overlap_hours": 1}',
     "importPartners": b'{"id": "fresh", "name": "Fresh"}',

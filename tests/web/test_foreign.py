@@ -171,6 +171,13 @@ CASES: dict[str, Pairs] = {
     "getSubject": lambda _made: [
         (f"/v1/subjects/{SCHEME}/{NUMBER}{test}", f"/v1/subjects/{SCHEME}/{MISSING}{test}") for test in ("", "?test=true")
     ],
+    # A cursor names a delivery: behind another's there is what is behind one that is not there.
+    "listDeliveries": lambda made: [
+        (f"/v1/deliveries?cursor={cursor.encode('deliveries', made.delivery)}&state={state}",
+         f"/v1/deliveries?cursor={cursor.encode('deliveries', MISSING)}&state={state}")
+        for state in ("", "delivered")
+    ],
+    "getDelivery": lambda made: [(f"/v1/deliveries/{made.delivery}", f"/v1/deliveries/{MISSING}")],
     "getDeliveryBody": lambda made: [(f"/v1/deliveries/{made.delivery}/body", f"/v1/deliveries/{MISSING}/body")],
     # A feed that others read is like one that is none; in one that all may read, others' entries are not there.
     "readFeed": lambda _made: [(f"/v1/feeds/{name}", "/v1/feeds/none") for name in ("alerts", "release")],
@@ -208,6 +215,13 @@ NOBODYS = {
         ),
         OPERATORS := "it is the operator's: whoever else asks is refused before anything is looked for",
     ),
+    "listEndpoints": "only the caller's own",
+    **dict.fromkeys(
+        ("retryDelivery", "resendDelivery"),
+        ORDERED := "what it orders is looked for as getDelivery does; see below that another's is not found",
+    ),
+    **dict.fromkeys(("holdDelivery", "skipDelivery"), OPERATORS),
+    **dict.fromkeys(("pauseEndpoint", "resumeEndpoint"), "only the caller's own; another partner's name is refused"),
     "getDescription": "no key is asked for",
     "getHealth": "no key is asked for",
     "getReadiness": "no key is asked for",
@@ -222,7 +236,7 @@ def test_every_route_has_its_case() -> None:
     naming = re.compile(r"\{")
     for route in ROUTES:
         names_something = naming.search(route.path) or any(p.name in {"cursor", "after"} for p in route.parameters)
-        told = route.operation in CASES or NOBODYS[route.operation] is OPERATORS
+        told = route.operation in CASES or NOBODYS[route.operation] in (OPERATORS, ORDERED)
         assert bool(names_something) <= told, route.operation
 
 
@@ -237,6 +251,20 @@ async def test_what_is_the_operators_is_refused_to_others_whatever_is_there(made
         ]
         assert {one.status for one in answers} == {403}, route.operation
         assert len({one.body for one in answers}) == 1, route.operation
+
+
+async def test_nothing_of_anothers_is_ordered(made: Made) -> None:
+    """Whoever orders something about another's delivery, or about one that is not there, is answered alike: 404."""
+    for order in ("retry", "resend"):
+        for as_ in STRANGERS:
+            there = await made.client.ask("POST", f"/v1/deliveries/{made.delivery}/{order}", as_=as_)
+            not_there = await made.client.ask("POST", f"/v1/deliveries/{MISSING}/{order}", as_=as_)
+            assert plain(there) == plain(not_there)
+            assert there.status == 404
+    for order in ("pause", "resume"):
+        for partner in ("bureau", MISSING):
+            answer = await made.client.ask("POST", f"/v1/endpoints/{order}", json={"partner": partner})
+            assert answer.status == 403
 
 
 def plain(answer: Answer) -> tuple[int, list[tuple[str, str]], bytes]:

@@ -140,6 +140,7 @@ LISTS = {
     "getCases": ("/v1/cases/B-1?cursor={}", "cases of B-1"),
     "listTasks": ("/v1/tasks?cursor={}", "tasks"),
     "listAudit": ("/v1/audit?cursor={}", "audit"),
+    "listDeliveries": ("/v1/deliveries?cursor={}", "deliveries"),
     "getLedger": ("/v1/ledgers/licence:37-1:1?cursor={}", "entries of licence:37-1:1"),
     "readFeed": ("/v1/feeds/status?after={}", "status"),
     "listMadeReports": ("/v1/reports/accepted_by_office?cursor={}", "reports accepted_by_office"),

@@ -5,10 +5,8 @@ from __future__ import annotations
 import io
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel, ValidationError
 
 from gateway.errors import ConfigurationInvalid
 from gateway.model import Changer, Credential, Partner, Role
@@ -23,8 +21,7 @@ from gateway.store.contract import PartnersWanted
 from gateway.transports import http
 from gateway.web import cursor, resources
 from gateway.web.api.answers import answer
-from gateway.web.identity import Caller
-from gateway.web.parameters import Flag, Text, Whole, identifier
+from gateway.web.parameters import Flag, Text, Whole, identifier, read_body
 from gateway.web.problems import BadRequest
 from gateway.web.services import Services, services
 
@@ -40,11 +37,7 @@ UPDATE = Flag("update", "Leave what a partner's row does not name as it is regis
 
 MOST_FAULTS = 10_000
 """Faults that one answer tells; a file with more of them is best mended from the first ones."""
-_LARGEST_BODY = 64 * 1024
-"""Bytes of a request for one key."""
 _MEDIA = {Form.JSON: "application/json", Form.JSON_LINES: "application/x-ndjson", Form.CSV: "text/csv"}
-
-M = TypeVar("M", bound=BaseModel)
 
 
 async def list_(request: web.Request) -> web.Response:
@@ -107,7 +100,7 @@ async def remove_agreement(request: web.Request) -> web.Response:
 async def issue_key(request: web.Request) -> web.Response:
     """Give a partner a fresh API key, which is told now and never again."""
     service, by = await _operator(request)
-    wanted = await _read(request, resources.KeyWanted)
+    wanted = await read_body(request, resources.KeyWanted)
     terms = operations.KeyTerms(wanted.scopes, wanted.label, wanted.test, wanted.days, wanted.person)
     now = service.settings.clock.now()
     try:
@@ -120,7 +113,7 @@ async def issue_key(request: web.Request) -> web.Response:
 async def rotate_key(request: web.Request) -> web.Response:
     """Give the owner of an API key the next one, and let this one end after an overlap."""
     service, by = await _operator(request)
-    wanted = await _read(request, resources.RotationWanted)
+    wanted = await read_body(request, resources.RotationWanted)
     overlap, now = timedelta(hours=wanted.overlap_hours), service.settings.clock.now()
     issued = await operations.rotate_key(service.store, _id(request), overlap, by, now)
     return answer(resources.KeyIssued(key=issued.key, credential=_credential(issued.credential, now)), status=201)
@@ -155,7 +148,7 @@ async def import_(request: web.Request) -> web.Response:
                     raise BadRequest(f"The body is no such object: {error}.") from error
                 good = bool(judged.rows) and not judged.faults
                 if good and not trial:
-                    await judging.write(service.store, _changer(caller))
+                    await judging.write(service.store, caller.changer)
     told = resources.ImportDone(
         imported=good and not trial,
         **{noun: judged.counts[noun] for noun in NOUNS},
@@ -184,28 +177,11 @@ async def export_(request: web.Request) -> web.StreamResponse:
 async def _operator(request: web.Request) -> tuple[Services, Changer]:
     """The services, and who asks; NotPermitted for whoever has no key of the operator's."""
     service = services(request)
-    return service, _changer(await service.gate.admit(request, ADMIN))
-
-
-def _changer(caller: Caller) -> Changer:
-    return Changer(caller.partner.id, caller.person.id if caller.person is not None else caller.key.id)
+    return service, (await service.gate.admit(request, ADMIN)).changer
 
 
 def _id(request: web.Request) -> str:
     return identifier(request.match_info["id"])
-
-
-async def _read(request: web.Request, model: type[M]) -> M:
-    """The body as an object, all of whose members may be left out; BadRequest where it is none."""
-    body = await request.content.read(_LARGEST_BODY + 1)
-    if len(body) > _LARGEST_BODY:
-        raise BadRequest("The body is no such object: it is too large.")
-    try:
-        return model.model_validate_json(body or b"{}")
-    except ValidationError as error:
-        found = error.errors(include_input=False)
-        told = "; ".join(".".join([*map(str, one["loc"]), one["msg"]]) for one in found)
-        raise BadRequest(f"The body is no such object: {told}.") from error
 
 
 def _partner(partner: Partner) -> resources.Partner:

@@ -19,7 +19,7 @@ from gateway.model import Agreement, Delivery, DeliveryKind, Direction
 from gateway.registry import partner_file
 from gateway.store import migrate
 from gateway.store.contract import Accepted
-from gateway.transports.base import Arrival, Awaiting, Evidence
+from gateway.transports.base import Arrival, Awaiting, Evidence, Record
 from gateway.transports.plugin import Transports
 from tests.transports.conformance.kinds import (
     AWAITING,
@@ -105,7 +105,7 @@ async def send(kind: Kind, peer: PeerEnd, one: Delivery) -> Evidence | Awaiting:
     """One attempt, by a sender of its own, as another node or the next process has one."""
     sender = kind.sender()
     try:
-        return await sender.send(one, agreement(kind, peer))
+        return await sender.send(one, agreement(kind, peer), Record())
     finally:
         await sender.close()
 

@@ -1,0 +1,172 @@
+"""Endpoints: where sendings fail, or nothing is to be sent just now; one that is well has no row.
+
+A worker tells how an endpoint stands with the report of an attempt. What a person paused, and what is gone, stays so
+until a person resumes it, whatever a worker tells that did not know of it yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, select, text, update
+
+from gateway.decide.names import Name
+from gateway.errors import GatewayError, NotFound
+from gateway.findings import make_finding
+from gateway.model import OPERATOR, Changer, DeliveryState, Endpoint, Stop
+from gateway.store import audit, tables
+from gateway.store.batch import Batch
+from gateway.store.contract import Alert, EndpointKey
+from gateway.store.sql import matching, maybe_from_time, maybe_to_time, to_time
+
+_columns, _hot = tables.endpoints.c, tables.deliveries.c
+_KEY = (_columns.partner_id, _columns.transport, _columns.address)
+
+LASTING = frozenset({Stop.GONE, Stop.PAUSED})
+"""Stops that a person ends."""
+
+DOWN, GONE = "endpoint_down", "endpoint_gone"
+"""The kinds of the alerts that they raise."""
+
+
+def endpoint_from(row: Row[Any]) -> Endpoint:
+    """The endpoint of a row of its table."""
+    return Endpoint(
+        row.partner_id,
+        row.transport,
+        row.address,
+        row.failures,
+        maybe_from_time(row.since),
+        Stop(row.stop) if row.stop else None,
+        maybe_from_time(row.until),
+        row.said,
+        row.by,
+    )
+
+
+def in_trouble(connection: Connection, partner_id: str) -> list[Endpoint]:
+    """All endpoints with trouble, of one partner unless it is empty; by partner, transport and address."""
+    query = select(tables.endpoints).order_by(*_KEY)
+    if partner_id:
+        query = query.where(_columns.partner_id == partner_id)
+    return [endpoint_from(row) for row in connection.execute(query)]
+
+
+def endpoint_name(key: EndpointKey) -> Name:
+    """The name of a partner's endpoints, so that nothing waits for a resumption that has just been given."""
+    return ("endpoints", key[0])
+
+
+def note(batch: Batch, told: Sequence[Endpoint], at: datetime | None) -> list[Alert]:
+    """Write how endpoints stand, as reports of some moment tell; the alerts of those that were stopped now."""
+    if not told or at is None:
+        return []
+    known = _rows(batch.connection, {one.key for one in told})
+    alerts: list[Alert] = []
+    for one in {endpoint.key: endpoint for endpoint in told}.values():
+        before = known.get(one.key)
+        if before is not None and before.stop in LASTING:
+            continue
+        if not one.failures and one.stop is None:
+            _forget(batch.connection, one.key)
+            continue
+        _write(batch, one)
+        if one.stop is not None and (before is None or before.stop is not one.stop):
+            alerts.append(_alert(one, at))
+    return alerts
+
+
+def find_lasting(batch: Batch, keys: Collection[EndpointKey], told: Iterable[Endpoint]) -> set[EndpointKey]:
+    """Those of `keys` that a person has to resume, what is being told now included."""
+    if not keys:
+        return set()
+    found = {key for key, one in _rows(batch.connection, keys).items() if one.stop in LASTING}
+    return found | {one.key for one in told if one.stop in LASTING}
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """A person's word that an endpoint, or a whole partner, is sent to again."""
+
+    key: EndpointKey
+    at: datetime
+    by: Changer = OPERATOR
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A person's word that nothing is sent to an endpoint, or a whole partner, before it is resumed."""
+
+    key: EndpointKey
+    at: datetime
+    by: Changer = OPERATOR
+    why: str = ""
+
+
+def pause(batch: Batch, wanted: Sequence[Pause]) -> Sequence[GatewayError | None]:
+    """Stop sending to endpoints, or to whole partners, until they are resumed; what is being sent comes to its end."""
+    for one in wanted:
+        _write(batch, Endpoint(*one.key, 0, one.at, Stop.PAUSED, None, one.why, one.by.person_id))
+        _tell(batch, "endpoint.pause", one, {"stop": Stop.PAUSED.value, "why": one.why})
+    return [None] * len(wanted)
+
+
+def resume(batch: Batch, wanted: Sequence[Resumption]) -> Sequence[GatewayError | None]:
+    """Send again, and at once what has waited for it; NotFound where nothing was stopped there."""
+    answers: list[GatewayError | None] = []
+    for one in wanted:
+        if not _forget(batch.connection, one.key):
+            answers.append(NotFound(partner_id=one.key[0]))
+            continue
+        waiting = update(tables.deliveries).where(
+            text("head"),
+            _hot.partner_id == one.key[0],
+            _hot.state == DeliveryState.PENDING.value,
+            # What waits for a person, and what waits for a probe of the endpoint; what is under another stop is put
+            # off again.
+            (_hot.due_at.is_(None)) | (_hot.due_at > to_time(one.at)),
+        )
+        batch.connection.execute(waiting.values(due_at=to_time(one.at)))
+        _tell(batch, "endpoint.resume", one, {"why": one.why})
+        answers.append(None)
+    return answers
+
+
+def _tell(batch: Batch, action: str, order: Pause | Resumption, after: Mapping[str, str]) -> None:
+    """Let the audit say who ordered what, and why."""
+    subject = " ".join(filter(None, order.key))
+    batch.tell(audit.entry_of_order(action, subject, order.at, order.by, before={}, after=after))
+
+
+def _rows(connection: Connection, keys: Iterable[EndpointKey]) -> dict[EndpointKey, Endpoint]:
+    query = select(tables.endpoints).where(matching(_KEY, list(keys)))
+    return {one.key: one for row in connection.execute(query) if (one := endpoint_from(row))}
+
+
+def _write(batch: Batch, one: Endpoint) -> None:
+    since, until = maybe_to_time(one.since), maybe_to_time(one.until)
+    row = (*one.key, one.failures, since, one.stop.value if one.stop else "", until, one.said, one.by)
+    batch.insert(tables.endpoints, row, "replace")
+
+
+def _forget(connection: Connection, key: EndpointKey) -> bool:
+    """Whether there was one."""
+    which = [column == value for column, value in zip(_KEY, key, strict=True)]
+    return connection.execute(delete(tables.endpoints).where(*which)).rowcount > 0
+
+
+def _alert(one: Endpoint, at: datetime) -> Alert:
+    kind, code = (GONE, "deliver.gone") if one.stop is Stop.GONE else (DOWN, "deliver.down")
+    known: dict[str, Any] = {
+        "transport": one.transport,
+        "address": one.address,
+        "failures": one.failures,
+        "said": one.said,
+    }
+    reason = make_finding(code, partner=one.partner_id, **known)
+    subject = f"{':'.join(one.key)}:{to_time(one.since or at)}"  # each trouble alerts once, however long it lasts
+    return Alert(kind, subject, (reason,), at, partner_id=one.partner_id, details=known)
