@@ -22,7 +22,7 @@ from cryptography import x509
 from gateway.errors import CmsInvalid, PayloadTooLarge
 from gateway.media import filename_of
 from gateway.model import Credential, CredentialUse
-from gateway.store.contract import storable
+from gateway.store.contract import Settled, storable
 from gateway.transports import cms
 from gateway.transports.base import Evidence
 from gateway.transports.cms import Own
@@ -158,7 +158,10 @@ class MailOpener:
             return False
         evidence = judge_report(reports, entity.raw)
         if evidence is not None:
-            await self._means.confirm(partner_id, envelope_id, evidence)
+            settled = await self._means.confirm(partner_id, envelope_id, evidence)
+            if settled in (Settled.REPEATED, Settled.LATE) and evidence.outcome != "relayed":
+                # A server has it, and another one further on gave it up: that is nobody's turn to send again any more.
+                log.warning("mail_failed_later", partner=partner_id, reference=envelope_id, reason=evidence.detail)
         return True
 
     async def take_signed_receipt(self, key: Credential | None, entity: Entity) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from gateway.config import Settings, Store
 from gateway.errors import CmsInvalid, DeliveryDeferred, StoreUnavailable
@@ -147,12 +148,13 @@ class Confirmed:
 
     calls: list[tuple[str, str, Evidence]] = field(default_factory=list)
     error: Exception | None = None
+    settled: Settled = Settled.COUNTED
 
     async def __call__(self, partner_id: str, reference: str, evidence: Evidence) -> Settled:
         if self.error is not None:
             raise self.error
         self.calls.append((partner_id, reference, evidence))
-        return Settled.COUNTED
+        return self.settled
 
 
 @asynccontextmanager
@@ -226,6 +228,18 @@ async def test_a_report_waits_for_the_store(tmp_path: Path):
         confirmed.error = None
         assert (await post(port, mail, password="", to=[SENDER])).startswith("250")
     assert len(confirmed.calls) == 1
+
+
+async def test_a_failure_after_all_is_told_to_the_operator(tmp_path: Path):
+    """What was relayed and is reported as failed later is a line of the log; the same report twice of what is well is none."""
+    envelope_id = write_envelope_id(SECRET, ID, "acme")
+    async with mailbox(tmp_path) as (confirmed, _, port):
+        confirmed.settled = Settled.REPEATED
+        with capture_logs() as logs:
+            for action in ("delivered", "failed"):
+                assert (await post(port, report(envelope_id, f"Action: {action}"), password="")).startswith("250")
+    told = [one for one in logs if one["event"] == "mail_failed_later"]
+    assert [one["partner"] for one in told] == ["acme"]
 
 
 async def test_without_a_secret_no_report_is_known(tmp_path: Path):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import quopri
 import subprocess
 import tempfile
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -435,3 +437,30 @@ def test_what_is_changed_is_never_signed(name: str, data: st.DataObject):
     if opened.signed is not None:
         parts = read_parts(opened.entity.raw)
         assert [(one.content, one.filename) for one in parts] == [(BODY, "a.edi")]
+
+
+TEXT = "UNB+UNOC:3+A+B'\nFTX+AAI+++Müller=grün'\n \nUNZ+0+1'\n"
+ENCODED = {
+    "8bit": TEXT.encode(),
+    "quoted-printable": quopri.encodestring(TEXT.encode()),
+    "base64": b64encode(TEXT.encode()) + b"\n",
+    "7bit": TEXT.replace("ü", "u").encode(),
+}
+"""A text in each transfer encoding (RFC 2045, 6), with the line ends of the machine it was written on."""
+
+
+@pytest.mark.parametrize("encoding", ENCODED)
+@pytest.mark.parametrize("wrap", [Client.sign, Client.opaque], ids=["beside", "within"])
+async def test_line_ends_and_encodings_are_those_of_mail(
+    tmp_path: Path, wrap: Callable[[Client, bytes], bytes], encoding: str
+):
+    """A text that is signed with its line ends made canonical (RFC 8551, 3.1.1) holds after its way, and is what it was."""
+    mine, theirs = own("us-rsa"), own("them-rsa")
+    content = f"Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: {encoding}\n\n".encode()
+    mail = headed(wrap(Client(tmp_path, theirs, mine), content + ENCODED[encoding]))
+    async with mailbox(tmp_path, certificates((theirs, CredentialUse.SIGN)), mine) as (taking, port):
+        assert (await post(port, mail, password="")).startswith("250")
+    expected = TEXT.replace("ü", "u") if encoding == "7bit" else TEXT
+    # In base64 line ends are content like all else; in text they are mail's.
+    whole = expected.encode() if encoding == "base64" else expected.replace("\n", "\r\n").encode()
+    assert [one.rstrip() for one in taking.contents] == [whole.rstrip()]
