@@ -65,9 +65,9 @@ def certificates(*given: tuple[Own, CredentialUse], **changes: Any) -> list[Cred
     ]
 
 
-def registry(more: Sequence[Credential]) -> OneKey:
+def registry(more: Sequence[Credential], *, active: bool = True) -> OneKey:
     """A registry with one partner."""
-    partner = Partner("acme", "Acme", frozenset({Role.ENTERPRISE}))
+    partner = Partner("acme", "Acme", frozenset({Role.ENTERPRISE}), active=active)
     return OneKey(partner, Credential("k", "acme", hash_key(KEY)), more, ADDRESS)
 
 
@@ -176,7 +176,7 @@ def test_options_that_do_not_go_together_are_refused(options: dict[str, str], sa
 
 @asynccontextmanager
 async def mailbox(
-    folder: Path, more: Sequence[Credential], *mine: Own, **own_: Any
+    folder: Path, more: Sequence[Credential], *mine: Own, active: bool = True, **own_: Any
 ) -> AsyncIterator[tuple[Taking, int]]:
     """The gateway's mailbox, to which other mail servers come too."""
     taking, port = Taking(), free_port()
@@ -192,7 +192,7 @@ async def mailbox(
     )
     means = means_of(Settings(store=Store(payload_folder=folder / "payloads")), settings, taking)
     assert smtp.TRANSPORT.open_receivers is not None
-    receivers = smtp.TRANSPORT.open_receivers(replace(means, registry=registry(more))).values()
+    receivers = smtp.TRANSPORT.open_receivers(replace(means, registry=registry(more, active=active))).values()
     async with opened_port(receivers, port):
         yield taking, port
 
@@ -322,6 +322,7 @@ async def test_what_does_not_hold_is_refused_with_the_reason(tmp_path: Path, pas
             client.encrypt(Client(tmp_path, stranger, mine).sign(entity()))
         ): "550 5.7.5 The mail cannot be decrypted",
         headed(client.sign(client.sign(entity()))): "550 5.7.5 The message is signed twice.",
+        headed(client.opaque(client.opaque(entity()))): "550 5.7.5 The message is signed twice.",
         headed(signed[: len(signed) // 2]): "550 5.7.5 The signed message has not two parts.",
         headed(sealed[: len(sealed) // 2 // 65 * 65]): "550 5.7.5 The m",
     }
@@ -345,6 +346,16 @@ async def test_a_signature_is_its_partners_alone(tmp_path: Path, from_: str):
         assert (await post(port, headed(entity(), from_=from_), password="")).startswith(
             "550 5.7.1 The mail is not signed by"
         )
+    assert not taking.arrivals
+
+
+async def test_an_inactive_partner_signs_in_vain(tmp_path: Path):
+    """Whoever is disabled is nobody, whatever its certificates."""
+    mine, theirs = own("us-rsa"), own("them-rsa")
+    mail = headed(Client(tmp_path, theirs, mine).sign(entity()))
+    known = certificates((theirs, CredentialUse.SIGN))
+    async with mailbox(tmp_path, known, mine, active=False) as (taking, port):
+        assert (await post(port, mail, password="")).startswith("550 5.7.5")
     assert not taking.arrivals
 
 
