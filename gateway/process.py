@@ -44,6 +44,7 @@ from gateway.store.log_watch import LogWatch
 from gateway.store.ports import Store
 from gateway.store.upkeep import keep_swept
 from gateway.transports.base import Sender
+from gateway.transports.origins import KeptOrigins
 from gateway.transports.plugin import Means
 from gateway.transports.replies import KeptReplies
 from gateway.transports.spool import Spool
@@ -155,6 +156,7 @@ class Process:
                 registry,
                 partial(confirmations.confirm, name),
                 KeptReplies(store, name, clock),
+                KeptOrigins(store, registry).find,
             )
             for name, section in own.items()
         }

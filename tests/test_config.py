@@ -140,6 +140,7 @@ def test_each_variable_named_in_the_example_is_read(tmp_path, monkeypatch):
                 "security": "tls",
                 "relay_security": "tls",
                 "password": "env:CHANGED",
+                "report_key": "env:CHANGED",
                 "sender": "changed@x.example",
                 "mailbox": "changed@x.example",
             }

@@ -264,6 +264,7 @@ WRITERS = {
     "simulators/ways.py": "partners of the demo",
     "transports/folder.py": "takes files into folders of their own, which it syncs",
     "transports/sftp.py": "uploads to a partner's disk, and judges by its size what is there",
+    "transports/sftp_pickup.py": "writes receipts on a partner's disk, and moves what it has fetched there",
     "transports/sftp_server.py": "writes uploads under hidden names, syncs them and gives them their names then",
     "transports/spool.py": "a body is no one's until it is adopted, which syncs it",
     "web/api/log.py": "a bundle is made anew for whoever asks again",

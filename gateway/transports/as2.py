@@ -16,22 +16,16 @@ from typing import Literal
 from cryptography import x509
 from pydantic import Field
 
-from gateway.errors import CmsInvalid, ConfigurationInvalid, DeliveryDeferred
+from gateway.errors import CmsInvalid, DeliveryDeferred
 from gateway.media import find_medium
 from gateway.model import Agreement, CredentialUse, Delivery
-from gateway.transports.as2_keys import (
-    VERSION,
-    As2Settings,
-    Name,
-    OwnKeys,
-    find_certificates,
-    host_of,
-    quoted,
-    read_own,
-)
-from gateway.transports.as2_message import Entity, Made, Mdn, Security, entity_of, judge_mdn, make_message, read_mdn
+from gateway.transports.as2_keys import KEYS, VERSION, As2Settings, Name, host_of, quoted
+from gateway.transports.as2_message import Made, entity_of, make_message
 from gateway.transports.as2_receive import authenticate, receive
 from gateway.transports.base import Awaiting, Evidence, Record, public_address
+from gateway.transports.mdn import Mdn, judge_mdn, name_message, read_mdn
+from gateway.transports.mime import Entity, Security
+from gateway.transports.own_keys import OwnKeys, find_certificates, find_faults
 from gateway.transports.plugin import Means, Options, Route, Transport
 from gateway.transports.posting import Poster
 
@@ -58,7 +52,7 @@ class As2Sender:
         self._settings: As2Settings = means.own
         self._registry = means.registry
         self._clock = means.settings.clock.now
-        self._keys = OwnKeys(self._settings, self._clock)
+        self._keys = OwnKeys(self._settings.keys, KEYS, self._clock)
         self._poster = Poster(allow_private=allow_private)
 
     def find_address(self, agreement: Agreement) -> str:
@@ -71,7 +65,7 @@ class As2Sender:
         if not self._settings.name:
             raise DeliveryDeferred("We have no AS2 name (transports.as2.name).")
         made = await self._make(delivery, agreement.partner_id, options)
-        message_id = f"<{delivery.id}.{made.digest}.{made.mic.hex()}@{host_of(self._settings.name)}>"
+        message_id = name_message(delivery.id, made.digest, made.mic, host_of(self._settings.name))
         headers = {
             **made.headers,
             "AS2-Version": VERSION,
@@ -104,7 +98,7 @@ class As2Sender:
             raise DeliveryDeferred(f"{reply.line}: the answer is too long for an MDN")
         entity = entity_of(reply.headers, reply.said)
         mdn = await self._read_mdn(entity, agreement.partner_id, signed=options.mdn == "signed")
-        return judge_mdn(mdn, message_id, made.mic, made.digest, entity.raw)
+        return judge_mdn(mdn, message_id, made.mic, made.digest, entity.raw, "as2_mdn")
 
     async def _make(self, delivery: Delivery, partner_id: str, options: As2Options) -> Made:
         """The message; DeliveryDeferred where a certificate is missing, since an operator can bring one."""
@@ -146,11 +140,7 @@ def _find_faults(own: As2Settings) -> Iterator[str]:
     """What is wrong with our keys, as this machine has them."""
     if own.name and not own.keys:
         yield "keys: a name needs a certificate and its key, with which MDNs are signed"
-    for number, files in enumerate(own.keys):
-        try:
-            read_own(files)
-        except ConfigurationInvalid as error:
-            yield f"keys.{number}: {str(error).removeprefix('transports.as2.keys: ')}"
+    yield from find_faults(own.keys, KEYS)
 
 
 TRANSPORT = Transport(

@@ -20,8 +20,6 @@ from aiohttp import web
 
 from gateway.errors import (
     CmsInvalid,
-    DeliveryDeferred,
-    DeliveryRefused,
     NotFound,
     PayloadTooLarge,
     PermanentError,
@@ -31,31 +29,21 @@ from gateway.model import CredentialUse
 from gateway.store.contract import storable
 from gateway.transports import cms
 from gateway.transports.as2_keys import (
+    KEYS,
     SCHEME,
     VERSION,
     As2Settings,
-    OwnKeys,
-    find_certificates,
     host_of,
     is_name,
     quoted,
     unquoted,
 )
-from gateway.transports.as2_message import (
-    UNEXPECTED,
-    Entity,
-    Mdn,
-    Opened,
-    digest_named,
-    entity_of,
-    is_mdn,
-    judge_mdn,
-    make_mdn,
-    open_message,
-    read_mdn,
-)
-from gateway.transports.base import Arrival, Evidence, Record
+from gateway.transports.as2_message import Opened, entity_of, open_message
+from gateway.transports.base import Arrival, Record
 from gateway.transports.http import taking_in
+from gateway.transports.mdn import Mdn, is_mdn, judge_later, make_mdn, read_mdn
+from gateway.transports.mime import UNEXPECTED, Entity, digest_named
+from gateway.transports.own_keys import OwnKeys, find_certificates
 from gateway.transports.plugin import Means, Peer
 from gateway.transports.posting import Poster
 from gateway.transports.spool import Received
@@ -71,8 +59,6 @@ sending its message again: it gets the MDN that was kept."""
 MOST_UNDER_WAY = 256
 """MDNs that are being sent later at once: who asks for one need not have shown who it is."""
 _MESSAGE_ID = re.compile(r"<[\x21-\x3b\x3d\x3f-\x7e]{1,250}>")
-_OURS = re.compile(r"<([0-9a-f]{32})\.(sha\d+)\.([0-9a-f]{64,128})@")
-"""A Message-ID of ours: the delivery, the digest's name, the MIC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +103,7 @@ class _Endpoint:
         self.means = means
         self.own: As2Settings = means.own
         self.clock = means.settings.clock.now
-        self.keys = OwnKeys(self.own, self.clock)
+        self.keys = OwnKeys(self.own.keys, KEYS, self.clock)
         self._allow_private = means.settings.deliver.allow_private_addresses
 
     def send_later(self, url: str, reply: bytes) -> None:
@@ -258,16 +244,9 @@ async def _take_mdn(endpoint: _Endpoint, peer: Peer, entity: Entity) -> web.Stre
     except CmsInvalid as error:
         log.warning("mdn_refused", partner=peer.partner_id, reason=str(error))
         return web.Response(status=400, text="The MDN does not hold.\n")
-    ours = _OURS.match(mdn.original)
-    if ours is None:
-        return web.Response(status=200)
-    try:
-        evidence = judge_mdn(mdn, mdn.original, bytes.fromhex(ours[3]), ours[2], entity.raw)
-    except DeliveryRefused as error:
-        evidence = Evidence("refused", "as2_mdn", str(error), entity.raw)
-    except DeliveryDeferred as error:
-        evidence = Evidence("deferred", "as2_mdn", str(error), entity.raw)
-    await endpoint.means.confirm(peer.partner_id, mdn.original, evidence)
+    evidence = judge_later(mdn, entity.raw, "as2_mdn")
+    if evidence is not None:
+        await endpoint.means.confirm(peer.partner_id, mdn.original, evidence)
     return web.Response(status=200)
 
 

@@ -95,6 +95,26 @@ same is to be said again then, and counts once. ValueError for an outcome that i
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The file of a partner's that an answer to it answers."""
+
+    filename: str
+    reasons: tuple[str, ...] = ()
+    """Why what is in it was refused, in the partner's language."""
+    is_refused: bool = False
+    """Whether all that is in it was."""
+
+
+FindOrigin = Callable[[Delivery], Awaitable[Origin | None]]
+"""Finds the file that a delivery answers; None where it answers none that came under a name."""
+
+
+async def find_no_origin(_delivery: Delivery) -> Origin | None:
+    """For senders to whom no file is known."""
+    return None
+
+
 class Replies(Protocol):
     """What partners were answered over one transport, where a repeat gets the same, to the byte."""
 

@@ -14,8 +14,8 @@ import hashlib
 import hmac
 import os
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -56,6 +56,8 @@ _TAG = 16
 """Bytes of an authentication tag as we make it; at least 12 are taken (RFC 5084, 3.2)."""
 _SMALLEST_RSA = 2048
 """Bits of the smallest RSA key that is taken (RFC 8551, 4.2)."""
+SIGNED = "1.2.840.113549.1.7.2"
+"""id-signedData (RFC 5652, 5.1)."""
 ENVELOPED = "1.2.840.113549.1.7.3"
 """id-envelopedData (RFC 5652, 6.1)."""
 AUTH_ENVELOPED = "1.2.840.113549.1.9.16.1.23"
@@ -148,6 +150,8 @@ class Signed:
     certificate: x509.Certificate
     digest: str
     """The name of the digest, one of DIGESTS."""
+    attributes: Mapping[str, Sequence[Any]] = field(default_factory=dict, compare=False)
+    """What was signed beside the content, by its identifier, or its name where asn1crypto knows one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +162,8 @@ class Own:
     key: PrivateKey
 
 
-def sign(content: bytes, own: Own, digest: str, at: datetime) -> bytes:
-    """A detached signature over `content`, as DER; with content type, digest and time among what is signed."""
+def sign(content: bytes, own: Own, digest: str, at: datetime, more: Sequence[cms.CMSAttribute] = ()) -> bytes:
+    """A detached signature over `content`, as DER; with content type, digest and time, and `more`, among what is signed."""
     certificate = _asn1(own.certificate)
     attributes = cms.CMSAttributes(
         [
@@ -168,6 +172,7 @@ def sign(content: bytes, own: Own, digest: str, at: datetime) -> bytes:
             cms.CMSAttribute(
                 {"type": "signing_time", "values": [cms.Time({"utc_time": core.UTCTime(at.astimezone(UTC))})]}
             ),
+            *more,
         ]
     )
     hash_ = DIGESTS[digest]()
@@ -201,7 +206,26 @@ def sign(content: bytes, own: Own, digest: str, at: datetime) -> bytes:
 
 def verify(content: bytes, signature: bytes, pinned: Sequence[x509.Certificate]) -> Signed:
     """Who signed `content`; CmsInvalid unless exactly one signer did, whose certificate is one of `pinned`."""
-    data = _read(signature, "1.2.840.113549.1.7.2", cms.SignedData, AUTHENTICATION)
+    return _verify(_read(signature, SIGNED, cms.SignedData, AUTHENTICATION), content, pinned)
+
+
+def open_signed(message: bytes, pinned: Sequence[x509.Certificate], type_: str = "data") -> tuple[bytes, Signed]:
+    """What a message holds that is signed and its own signature at once, and who signed it; CmsInvalid as of `verify`.
+
+    `type_` is what its content is to be: `data`, or the identifier of another type.
+    """
+    data = _read(message, SIGNED, cms.SignedData, AUTHENTICATION)
+    try:
+        held = data["encap_content_info"]["content"]
+        content = bytes(held.parse(core.OctetString)) if isinstance(held, core.Any) else held.native
+    except _UNREADABLE as error:
+        raise CmsInvalid("The signed message cannot be read.", failure=AUTHENTICATION) from error
+    if not isinstance(content, bytes):
+        raise CmsInvalid("The signed message holds nothing.", failure=AUTHENTICATION)
+    return content, _verify(data, content, pinned, type_)
+
+
+def _verify(data: Any, content: bytes, pinned: Sequence[x509.Certificate], type_: str = "data") -> Signed:
     try:
         if len(data["signer_infos"]) != 1:
             raise CmsInvalid("The message has not exactly one signer.", failure=AUTHENTICATION)
@@ -215,8 +239,8 @@ def verify(content: bytes, signature: bytes, pinned: Sequence[x509.Certificate])
             raise CmsInvalid("An attribute of the signature stands there twice.", failure=AUTHENTICATION)
         if not attributes:
             raise CmsInvalid("The signature is over no attributes.", failure=AUTHENTICATION)
-        if [one.native for one in attributes.get("content_type", ())] != ["data"]:
-            raise CmsInvalid("The signature is not over data.", failure=AUTHENTICATION)
+        if [one.native for one in attributes.get("content_type", ())] != [type_]:
+            raise CmsInvalid(f"The signature is not over {type_}.", failure=AUTHENTICATION)
         digests = [one.native for one in attributes.get("message_digest", ())]
         # What was signed are the attributes as a set, whatever tag they have in the signer's information (RFC 5652, 5.4).
         signed = b"\x31" + signer["signed_attrs"].dump()[1:]
@@ -225,7 +249,7 @@ def verify(content: bytes, signature: bytes, pinned: Sequence[x509.Certificate])
         raise CmsInvalid("The signature cannot be read.", failure=AUTHENTICATION) from error
     if len(digests) != 1 or not hmac.compare_digest(digests[0], hashlib.new(digest, content).digest()):
         raise CmsInvalid("The content is not what was signed.", failure=INTEGRITY)
-    return Signed(certificate, digest)
+    return Signed(certificate, digest, attributes)
 
 
 def _check_signature(certificate: x509.Certificate, signer: Any, digest: str, signed: bytes) -> None:

@@ -33,18 +33,14 @@ from gateway.config import DAY, NamedPath, Section
 from gateway.durable import DRAFT_SECONDS, make_folder, move, remove_drafts, write_in
 from gateway.errors import DeliveryDeferred, DeliveryRefused, PayloadUnreadable, PermanentError, TemporaryError
 from gateway.makeable import explain_unmakeable
-from gateway.media import find_medium
 from gateway.model import Agreement, Delivery
 from gateway.store.contract import storable
-from gateway.transports.base import Arrival, Evidence, Intake, Receiver, Record
+from gateway.transports.base import Arrival, Evidence, FindOrigin, Intake, Origin, Receiver, Record, find_no_origin
+from gateway.transports.filenames import NAMES, UNFINISHED, Names, name_beside, name_file, name_reason, write_reason
 from gateway.transports.plugin import Means, Options, Transport
 from gateway.transports.spool import Received, Spool
 
-_UNFINISHED = (".tmp", ".part", ".filepart", ".swp")
 _TAKEN = ".taken-"
-_LONGEST_NAME = 255
-"""Bytes in a file's name (NAME_MAX of the file systems in use)."""
-
 log = structlog.get_logger(__name__)
 
 
@@ -52,6 +48,7 @@ class FolderOptions(Options):
     """Where a partner finds what is for it."""
 
     folder: str = Field(min_length=1, description="Folder whose InBox deliveries are written into")
+    names: Names = Field("id", description=NAMES)
 
 
 class Watched(Section):
@@ -72,19 +69,24 @@ class FolderSettings(Section):
 class FolderSender:
     """Writes deliveries into the agreement's folder; a rename makes each appear whole."""
 
+    def __init__(self, find_origin: FindOrigin = find_no_origin) -> None:
+        """`find_origin` finds the file that an answer answers."""
+        self._find_origin = find_origin
+
     def find_address(self, agreement: Agreement) -> str:
         """The agreement's `folder`."""
         return agreement.options.get("folder", "")
 
     async def send(self, delivery: Delivery, agreement: Agreement, record: Record) -> Evidence:
-        """Write the delivery into `InBox` of the agreement's `folder`."""
+        """Write the delivery into `InBox` of the agreement's `folder`; options: folder, names."""
         folder = agreement.options.get("folder", "")
         if not folder:
             raise DeliveryRefused("The agreement names no folder.")
-        name = f"{delivery.document_type or delivery.kind}-{delivery.id}.{find_medium(delivery.format).extension}"
+        origin = await self._find_origin(delivery) if agreement.options.get("names") == "file" else None
+        name = name_file(delivery, origin)
         record.tell_sent(folder, (("name", name),))
         try:
-            await asyncio.to_thread(write_into, Path(folder) / "InBox", name, delivery.body)
+            await asyncio.to_thread(put_down, Path(folder), name, delivery.body, origin)
         except OSError as error:
             raise DeliveryDeferred(f"{type(error).__name__}: {error.strerror}") from error
         return Evidence("delivered", "folder_rename", name, b"", hashlib.sha256(delivery.body).hexdigest())
@@ -256,7 +258,7 @@ def _finished_files(outbox: Path) -> list[tuple[str, _Look]]:
     files = []
     with _opened(outbox) as box, os.scandir(box) as entries:
         for entry in entries:
-            if entry.name.startswith(".") or entry.name.endswith(_UNFINISHED):
+            if entry.name.startswith(".") or entry.name.endswith(UNFINISHED):
                 continue
             with suppress(FileNotFoundError):  # withdrawn meanwhile
                 status = entry.stat(follow_symlinks=False)
@@ -327,20 +329,18 @@ _NOT_PLAIN = {errno.ELOOP, errno.EACCES, errno.EPERM, errno.ENXIO}
 
 def _move(taken: _Taken, box: Path, suffix: str, beside: bytes) -> None:
     """Move a taken file to `box`, with `beside` written next to it first; both are durable when this returns."""
-    write_into(box, _beside(taken.name, suffix), beside)
+    write_into(box, name_beside(taken.name, suffix), beside)
     with _opened(taken.outbox, taken.folder) as source, _opened(box) as target:
         move(taken.name, source, target)
     with suppress(OSError), _opened(taken.outbox) as outbox:  # an empty one that stays is removed at the next start
         os.rmdir(taken.folder, dir_fd=outbox)
 
 
-def _beside(name: str, suffix: str) -> str:
-    """`name` with `suffix`; of a name that is too long for both, the beginning and a digest."""
-    if len(os.fsencode(name + suffix)) <= _LONGEST_NAME:
-        return name + suffix
-    whole = os.fsencode(name)
-    end = f"~{hashlib.sha256(whole).hexdigest()[:16]}{suffix}"
-    return whole[: _LONGEST_NAME - len(end)].decode("utf-8", "ignore") + end
+def put_down(folder: Path, name: str, body: bytes, origin: Origin | None) -> None:
+    """Put a delivery into InBox, and into FailBox why the file was refused that it answers."""
+    if origin is not None and origin.is_refused:
+        write_into(folder / "FailBox", name_reason(origin), write_reason(origin, name))
+    write_into(folder / "InBox", name, body)
 
 
 def write_into(box: Path, name: str, body: bytes) -> None:
@@ -412,7 +412,7 @@ TRANSPORT = Transport(
     "folder",
     options=FolderOptions,
     settings=FolderSettings,
-    open_sender=lambda _means: FolderSender(),
+    open_sender=lambda means: FolderSender(means.find_origin),
     open_receivers=_open_receivers,
     find_faults=_find_faults,
 )

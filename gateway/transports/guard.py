@@ -21,6 +21,8 @@ from yarl import URL
 from gateway.errors import DeliveryDeferred, DeliveryRefused
 
 _Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+MakeSocket: TypeAlias = Callable[[AddrInfoType], socket.socket]
+"""Makes a socket for one connection to an address; OSError where that is not allowed."""
 
 _EMBEDDING = {
     ipaddress.IPv6Network("::/96"): 0,  # IPv4-compatible (RFC 4291, 2.5.5.1)
@@ -96,7 +98,7 @@ def any_socket(target: AddrInfoType) -> socket.socket:
     return socket.socket(*target[:3])
 
 
-async def connect_socket(host: str, port: int, make: Callable[[AddrInfoType], socket.socket]) -> socket.socket:
+async def connect_socket(host: str, port: int, make: MakeSocket) -> socket.socket:
     """A socket that is connected to the first address of `host` that answers; OSError of the last where none does."""
     loop = asyncio.get_running_loop()
     last = OSError(f"{host} has no address")

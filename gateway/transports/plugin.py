@@ -19,7 +19,7 @@ from gateway.errors import ConfigurationInvalid, TransportsInvalid
 from gateway.registry.directory import Directory
 from gateway.registry.keys import SEND
 from gateway.spelling import near
-from gateway.transports.base import Confirm, Intake, Receiver, Replies, Sender
+from gateway.transports.base import Confirm, FindOrigin, Intake, Receiver, Replies, Sender, find_no_origin
 from gateway.transports.spool import Spool
 
 _NAME = re.compile(r"[a-z][a-z0-9]*")
@@ -49,6 +49,8 @@ class Means:
     """Tells that a partner has confirmed, or refused, what its sender came back from with `Awaiting`."""
     replies: Replies
     """Keeps what a repeat of a sending must be answered again."""
+    find_origin: FindOrigin = find_no_origin
+    """Finds the file that an answer answers, where files go by names."""
 
 
 @dataclass(frozen=True, slots=True)

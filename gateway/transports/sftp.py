@@ -16,41 +16,35 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any, Self
 from urllib.parse import quote, unquote
 
 import asyncssh
 import structlog
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from gateway.config import DAY, NamedPath, Section
 from gateway.durable import DRAFT_SECONDS
 from gateway.errors import DeliveryDeferred, DeliveryRefused, GatewayError
-from gateway.media import find_medium
-from gateway.model import Agreement, CredentialKind, CredentialUse, Delivery
-from gateway.registry.credentials import read_secret
+from gateway.model import Agreement, Delivery
 from gateway.store.contract import storable
-from gateway.transports.base import Awaiting, Evidence, Record
-from gateway.transports.folder import FolderReceiver, make_boxes, write_into
-from gateway.transports.guard import any_socket, connect_socket, public_socket
+from gateway.transports.base import Awaiting, Evidence, Origin, Receiver, Record
+from gateway.transports.filenames import NAMES, Names, name_file
+from gateway.transports.folder import FolderReceiver, make_boxes, put_down
+from gateway.transports.guard import any_socket, public_socket
 from gateway.transports.plugin import Means, Options, Transport
+from gateway.transports.sftp_client import HostKey, Login, connect
+from gateway.transports.sftp_pickup import Pickup, PickupReceiver
 from gateway.transports.sftp_server import HIDDEN, LOGIN_SECONDS, Bounds, Gatekeeper, PartnerFiles, read_host_key
 
 log = structlog.get_logger(__name__)
 
 _DETAIL = 500
 """Characters of what went wrong that are shown to the operator."""
+AT_ONCE = 8
+"""Partners whose folders are gone through at once: one that leaves many files delays none of the others."""
 MOST_WATCHED = 1000
 """Partners whose folders are known by heart; the others are looked at again when they upload."""
-
-
-def _host_key(line: str) -> str:
-    if line:
-        try:
-            asyncssh.import_public_key(line)
-        except asyncssh.KeyImportError:
-            raise ValueError("the host key is one line of OpenSSH, such as ssh-ed25519 AAAA...") from None
-    return line
 
 
 class SftpOptions(Options):
@@ -60,13 +54,13 @@ class SftpOptions(Options):
     port: str = Field("22", pattern="^[0-9]{1,5}$", description="Its port")
     user: str = Field("", description="Name to log in with")
     folder: str = Field(".", description="Folder that deliveries are put into", min_length=1)
-    host_key: Annotated[str, AfterValidator(_host_key)] = Field(
-        "", description="The server's host key as one line of OpenSSH; no other is spoken to"
-    )
+    host_key: HostKey = Field("", description="The server's host key as one line of OpenSSH; no other is spoken to")
     password: str = Field(
         "", description="Label of the partner's outgoing passwords, of which the newest valid one is shown"
     )
     key: str = Field("", description="Label of the partner's outgoing keys, whose reference is our private key's file")
+
+    names: Names = Field("id", description=NAMES)
 
     @model_validator(mode="after")
     def _of_a_host(self) -> Self:
@@ -78,7 +72,7 @@ class SftpOptions(Options):
 
 
 class SftpSettings(Section):
-    """Our own server."""
+    """Our own server, and partners' servers that files are fetched from."""
 
     listen_port: int = Field(0, description="Port that partners connect to; 0 opens none", ge=0, le=65535)
     listen_host: str = Field("127.0.0.1", description="Address to listen on", min_length=1)
@@ -91,6 +85,7 @@ class SftpSettings(Section):
     fetch_hours: float = Field(
         24.0, description="Hours after which a delivery that was not fetched is put there again", gt=0, le=30 * 24
     )
+    pickups: tuple[Pickup, ...] = ()
 
 
 class SftpSender:
@@ -101,6 +96,7 @@ class SftpSender:
         self._own: SftpSettings = means.own
         self._registry = means.registry
         self._clock = means.settings.clock.now
+        self._find_origin = means.find_origin
         self._allow_private = allow_private
 
     def find_address(self, agreement: Agreement) -> str:
@@ -112,12 +108,13 @@ class SftpSender:
         return f"{given['host']}:{port}{given.get('folder', '')}"
 
     async def send(self, delivery: Delivery, agreement: Agreement, record: Record) -> Evidence | Awaiting:
-        """Upload the delivery; options: host, port, user, folder, host_key, password, key. Without a host it is put down."""
+        """Upload the delivery; its options are those of SftpOptions. Without a host it is put down."""
         options = SftpOptions.model_validate(agreement.options)
-        name = f"{delivery.document_type or delivery.kind}-{delivery.id}.{find_medium(delivery.format).extension}"
+        origin = await self._find_origin(delivery) if options.names == "file" else None
+        name = name_file(delivery, origin)
         record.tell_sent(self.find_address(agreement), (("name", name),))
         if not options.host:
-            return await self._put_down(delivery, agreement.partner_id, name)
+            return await self._put_down(delivery, agreement.partner_id, name, origin)
         try:
             async with asyncio.timeout(agreement.attempt_timeout):
                 evidence = await self._upload(delivery, agreement.partner_id, options, name)
@@ -130,41 +127,27 @@ class SftpSender:
         record.tell_answered(evidence.detail)
         return evidence
 
-    async def _put_down(self, delivery: Delivery, partner_id: str, name: str) -> Awaiting:
+    async def _put_down(self, delivery: Delivery, partner_id: str, name: str, origin: Origin | None) -> Awaiting:
         """Put a delivery into the partner's InBox on our server; it is delivered once it was fetched."""
         if not self._own.listen_port:
             raise DeliveryDeferred(
                 "The partner fetches from our server, and none is open (transports.sftp.listen_port)."
             )
-        inbox = folder_of(self._own.folder, partner_id, test=delivery.test) / "InBox"
+        folder = folder_of(self._own.folder, partner_id, test=delivery.test)
         try:
-            await asyncio.to_thread(write_into, inbox, name, delivery.body)
+            await asyncio.to_thread(put_down, folder, name, delivery.body, origin)
         except OSError as error:
             raise DeliveryDeferred(f"{type(error).__name__}: {error.strerror}") from error
         return Awaiting(name, self._clock() + timedelta(hours=self._own.fetch_hours), f"{name} waits to be fetched")
 
     async def _upload(self, delivery: Delivery, partner_id: str, options: SftpOptions, name: str) -> Evidence:
-        login = await self._find_login(partner_id, options)
+        login = Login(options.host, int(options.port), options.user, options.host_key, options.password, options.key)
         try:
             make = any_socket if self._allow_private else public_socket
-            connected = await connect_socket(options.host, int(options.port), make)
+            entering = await connect(self._registry, partner_id, login, make, self._clock)
         except PermissionError as error:
             raise DeliveryRefused("The agreement's server is in a private network.") from error
-        try:
-            known: Any = ([asyncssh.import_public_key(options.host_key)], [], [])
-            connection = await asyncssh.connect(
-                options.host,
-                sock=connected,
-                username=options.user,
-                known_hosts=known,
-                config=None,
-                agent_path=None,
-                **login,
-            )
-        except BaseException:
-            connected.close()
-            raise
-        async with connection, connection.start_sftp_client() as client:
+        async with entering as connection, connection.start_sftp_client() as client:
             folder = options.folder.rstrip("/") or "/"
             draft, final = f"{folder}/.{name}.part", f"{folder}/{name}"
             async with client.open(draft, "wb") as file:
@@ -174,20 +157,6 @@ class SftpSender:
             await _require_size(client, final, len(delivery.body))
         digest = hashlib.sha256(delivery.body).hexdigest()
         return Evidence("delivered", "sftp_rename", storable(f"{final}: {len(delivery.body)} bytes, sha256 {digest}"))
-
-    async def _find_login(self, partner_id: str, options: SftpOptions) -> dict[str, Any]:
-        """How to log in at the partner's; DeliveryDeferred where there is no valid credential of that label."""
-        label, kind = (
-            options.password or options.key,
-            CredentialKind.PASSWORD if options.password else CredentialKind.PUBLIC_KEY,
-        )
-        valid = await self._registry.credentials(partner_id, kind, CredentialUse.OUT, self._clock(), label)
-        if not valid:
-            raise DeliveryDeferred(f"No {kind.value} called {label} of the partner's is valid.")
-        secret = read_secret(valid[0])
-        if options.password:
-            return {"password": secret, "client_keys": None}
-        return {"client_keys": [asyncssh.import_private_key(secret)], "password": None}
 
     async def close(self) -> None:
         """Nothing is kept open."""
@@ -212,6 +181,9 @@ class Boxes:
         self._own: SftpSettings = means.own
         self._rung: set[tuple[str, bool]] = set()
         self._ring = asyncio.Event()
+        self._looking: dict[tuple[str, bool], asyncio.Task[None]] = {}
+        """Partners that are being looked at, or wait for their turn."""
+        self._turns = asyncio.Semaphore(AT_ONCE)
         self._receivers: OrderedDict[tuple[str, bool], FolderReceiver] = OrderedDict()
 
     def ring(self, partner_id: str, *, test: bool) -> None:
@@ -223,23 +195,45 @@ class Boxes:
         """Look at what was rung for until cancelled; first at all there are, since a crash may have left something."""
         for one in await asyncio.to_thread(lambda: list(self._find_all())):
             self._rung.add(one)
-        while True:
-            for one in tuple(self._rung):
-                try:
-                    left = await self._look(*one)
-                except GatewayError as error:
-                    log.info("outbox_deferred", partner=one[0], reason=str(error))
-                    await asyncio.sleep(getattr(error, "retry_after", 1.0))
-                except OSError as error:
-                    log.warning("outbox_unreadable", partner=one[0], reason=storable(str(error)))
-                else:
-                    if not left:
-                        self._rung.discard(one)
-            if self._rung:
-                await asyncio.sleep(self._own.poll_seconds)
-            else:
+        try:
+            while True:
+                # Whoever is looked at just now is not begun with again: what it has rung for since is seen at its next turn.
+                for one in self._rung - self._looking.keys():
+                    self._looking[one] = asyncio.create_task(self._take_turn(one))
                 self._ring.clear()
                 await self._ring.wait()
+        finally:
+            turns = list(self._looking.values())
+            for turn in turns:
+                turn.cancel()
+            await asyncio.gather(*turns, return_exceptions=True)
+
+    async def _take_turn(self, one: tuple[str, bool]) -> None:
+        """Look at one partner's OutBox until nothing is left in it; AT_ONCE partners are looked at at once."""
+        try:
+            while one in self._rung:
+                pause = self._own.poll_seconds
+                self._rung.discard(one)  # before the look: what is rung for from now on may come too late for it
+                try:
+                    async with self._turns:
+                        left = await self._look(*one)
+                    if left:
+                        self._rung.add(one)
+                except GatewayError as error:
+                    log.info("outbox_deferred", partner=one[0], reason=str(error))
+                    self._rung.add(one)
+                    pause = getattr(error, "retry_after", 1.0)
+                except OSError as error:
+                    log.warning("outbox_unreadable", partner=one[0], reason=storable(str(error)))
+                    self._rung.add(one)
+                except Exception:  # a fault of ours with this one; the others go on
+                    log.exception("outbox_failed", partner=one[0])
+                    self._rung.add(one)
+                if one in self._rung:
+                    await asyncio.sleep(pause)
+        finally:
+            del self._looking[one]
+            self._ring.set()
 
     def _find_all(self) -> Iterator[tuple[str, bool]]:
         for kind in ("live", "test"):
@@ -344,12 +338,15 @@ class SftpServer:
             log.warning("fetch_not_recorded", partner=partner_id, reason=str(error))
 
 
-def _open_receivers(means: Means) -> Mapping[str, Any]:
+def _open_receivers(means: Means) -> Mapping[str, Receiver]:
     own: SftpSettings = means.own
-    if not own.listen_port:
-        return {}
-    boxes = Boxes(means)
-    return {"server": SftpServer(means, boxes), "boxes": boxes}
+    receivers: dict[str, Receiver] = {
+        f"pickup {number} of {one.partner}": PickupReceiver(means, one) for number, one in enumerate(own.pickups)
+    }
+    if own.listen_port:
+        boxes = Boxes(means)
+        receivers |= {"server": SftpServer(means, boxes), "boxes": boxes}
+    return receivers
 
 
 TRANSPORT = Transport(

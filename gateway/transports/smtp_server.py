@@ -1,9 +1,10 @@
-"""The mailbox that partners send to: a mail server that takes mail from those who log in, for one address, and keeps it.
+"""The mailbox that partners send to: a mail server that takes mail for one address, and keeps it.
 
-Who sends is who has logged in, by a key of the registry, and never what the mail says of itself. A mail is answered 250
-once all of its attachments are kept with their receipts, and not before; where one cannot be kept just now the mail is
-put off whole (451), and of what comes again with it each part is known by the mail's Message-ID and its place. Nothing is
-relayed, and nothing is answered by mail: answers go the way that the partner's agreements say.
+Who sends is who has logged in, by a key of the registry, or, where mail is taken without login, who has signed (`mail_in`),
+and never what the mail says of itself. A mail is answered 250 once all of its attachments are kept with their receipts, and
+not before; where one cannot be kept just now the mail is put off whole (451), and of what comes again with it each part is
+known by the mail's Message-ID, or by what was signed, and its place. Nothing is relayed, and nothing is answered by mail:
+answers go the way that the partner's agreements say.
 
 The server runs in a thread with an event loop of its own: a large mail has hundreds of thousands of lines, each of which is
 looked at, and the gateway's own loop answers others meanwhile. What is kept, and who somebody is, is asked of that one.
@@ -12,25 +13,21 @@ looked at, and the gateway's own loop answers others meanwhile. What is kept, an
 from __future__ import annotations
 
 import asyncio
-import email
 import hashlib
 import io
 import logging
-import re
 import ssl
 import threading
 from collections.abc import Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
-from email.message import Message
-from email.policy import compat32
-from itertools import islice
 from typing import Any, TypeVar
 
 import structlog
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from gateway.errors import (
+    CmsInvalid,
+    ConfigurationInvalid,
     GatewayError,
     NotAuthenticated,
     NotFound,
@@ -40,13 +37,17 @@ from gateway.errors import (
     StorageFull,
     TemporaryError,
 )
-from gateway.media import filename_of
 from gateway.model import Credential, CredentialKind
 from gateway.registry.credentials import Validity, judge
 from gateway.registry.keys import SEND, hash_key
 from gateway.store.contract import storable
+from gateway.transports import cms
 from gateway.transports.base import Arrival
+from gateway.transports.mail_in import NOT_SIGNED, MailOpener, Opened, Part, is_receipt, read_mail, read_parts
+from gateway.transports.mail_report import is_report
+from gateway.transports.mime import Entity, is_signed_receipt
 from gateway.transports.plugin import Means
+from gateway.transports.smtp_settings import SCHEME, SmtpSettings
 from gateway.transports.spool import Spool, finished
 
 log = structlog.get_logger(__name__)
@@ -62,75 +63,22 @@ MOST_PARTS = 100
 """Attachments of one mail: each is a payload with a receipt."""
 LONGEST_ID = 500
 """Characters of a Message-ID that is kept as it is: PostgreSQL's indexes take some 2,700 bytes."""
-MOST_BOUNDARIES = 16
-"""Boundaries of one mail: attachments need one, words in two forms beside them another, and forwarding brings some more."""
-_BOUNDARY = re.compile(rb"boundary[*0-9]{0,8}[ \t]*=", re.IGNORECASE)
-_TEXT = frozenset({"text/plain", "text/html"})
-"""What stands beside attachments for people, and is a payload only where there is nothing else."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """How much mail may be in memory."""
-
-    mail_bytes: int
-    connections: int
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """An attachment: its bytes as they were before mail made text of them."""
-
-    content: bytes
-    content_type: str
-    filename: str
-
-
-def read_mail(content: bytes) -> tuple[Message, list[Part]]:
-    """A mail and what it brings; PayloadTooLarge where it has more parts within one another than any mail needs."""
-    # Each line is compared with every boundary that it may end: lines times boundaries is the work that a mail makes.
-    if sum(1 for _ in islice(_BOUNDARY.finditer(content), MOST_BOUNDARIES + 1)) > MOST_BOUNDARIES:
-        raise PayloadTooLarge(f"At most {MOST_BOUNDARIES} boundaries are taken in one mail.")
-    try:
-        mail = email.message_from_bytes(content, policy=compat32)
-        return mail, find_parts(mail)
-    except RecursionError:
-        raise PayloadTooLarge("The mail has too many mails within one another.") from None
-
-
-def find_parts(mail: Message) -> list[Part]:
-    """What a mail brings: its attachments, or, where it has none, its text. Transfer encodings are undone, nothing else is."""
-    leaves = [(part, part.get_payload(decode=True)) for part in mail.walk() if not part.is_multipart()]
-    attached = [
-        (part, content)
-        for part, content in leaves
-        if part.get_content_disposition() == "attachment" or part.get_content_type() not in _TEXT
-    ]
-    return [
-        Part(content, storable(part.get_content_type()), storable(filename_of(part)))
-        for part, content in attached or leaves
-        if isinstance(content, bytes) and (content if attached else content.strip())
-    ]
 
 
 class MailReceiver:
     """Listens for partners' mail."""
 
-    def __init__(
-        self, means: Means, host: str, port: int, mailbox: str, context: ssl.SSLContext | None, bounds: Bounds
-    ) -> None:
+    def __init__(self, means: Means, context: ssl.SSLContext | None) -> None:
         """`context` is for STARTTLS; without one partners log in over a plain connection."""
         self._means = means
-        self._host, self._port = host, port
-        self._mailbox = mailbox
+        self._own: SmtpSettings = means.own
         self._context = context
-        self._bounds = bounds
 
     async def run(self) -> None:
         """Listen until cancelled; mails that are being taken in then are not answered, and come again."""
         # The library warns of its own names at each login.
         logging.getLogger("mail.log").setLevel(logging.ERROR)
-        handler = Handler(self._means, self._mailbox, asyncio.get_running_loop())
+        handler = Handler(self._means, asyncio.get_running_loop())
         ended = threading.Event()
         begun: asyncio.Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[None]]]
         begun = asyncio.get_running_loop().create_future()
@@ -154,11 +102,11 @@ class MailReceiver:
             loop = asyncio.get_running_loop()
 
             def connect() -> asyncio.BaseProtocol:
-                if len(connections) >= self._bounds.connections:
+                if len(connections) >= self._own.connections:
                     return _TooMany()
-                return _Server(handler, connections, self._context, self._bounds.mail_bytes)
+                return _Server(handler, connections, self._context, self._own.mail_bytes)
 
-            server = await loop.create_server(connect, self._host, self._port)
+            server = await loop.create_server(connect, self._own.listen_host, self._own.listen_port)
             main.call_soon_threadsafe(begun.set_result, (loop, asyncio.current_task()))
             try:
                 async with server:
@@ -252,12 +200,16 @@ class _Server(SMTP):
 class Handler:
     """Judges what clients ask for, and keeps what they bring."""
 
-    def __init__(self, means: Means, mailbox: str, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, means: Means, loop: asyncio.AbstractEventLoop) -> None:
         """`loop` is the gateway's own; the server's runs in another thread."""
+        own: SmtpSettings = means.own
         self._means = means
+        self._opener = MailOpener(means)
         self._loop = loop
-        self._mailbox = mailbox.lower()
-        self.domain = mailbox.rpartition("@")[2]
+        self._without_login = own.without_login
+        # Reports on our mails come to the address that these are from (RFC 3461, 6.1).
+        self._addresses = {own.mailbox.lower(), own.sender.lower()} if own.without_login else {own.mailbox.lower()}
+        self.domain = own.mailbox.rpartition("@")[2]
 
     async def _ask(self, work: Coroutine[Any, Any, T]) -> T:
         """What `work` gives in the gateway's own event loop."""
@@ -293,8 +245,8 @@ class Handler:
     async def handle_MAIL(  # noqa: N802 - aiosmtpd's name
         self, _server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        """Only who has logged in may send."""
-        if not isinstance(session.auth_data, Credential):
+        """Only who has logged in may send, or who may be known by a signature."""
+        if not isinstance(session.auth_data, Credential) and not self._without_login:
             return "530 5.7.0 Authentication required"
         envelope.mail_from = address
         envelope.mail_options.extend(options)
@@ -304,61 +256,77 @@ class Handler:
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         """Only for our mailbox: nothing is relayed."""
-        if address.lower() != self._mailbox:
+        if address.lower() not in self._addresses:
             return "550 5.1.1 There is no such mailbox here"
         envelope.rcpt_tos.append(address)
         envelope.rcpt_options.extend(options)
         return "250 2.1.5 OK"
 
     async def handle_DATA(self, _server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
-        """Keep each attachment, and say so only then."""
-        key = session.auth_data
-        assert isinstance(key, Credential), "nobody else comes past MAIL"
+        """Keep each attachment, and say so only then; or let count what the mail reports."""
+        key = session.auth_data if isinstance(session.auth_data, Credential) else None
         content = envelope.original_content or b""
         try:
-            kept = await self._ask(self._keep(key, content))
+            return await self._ask(self._take(key, content))
         except GatewayError as error:
-            log.info("mail_refused", partner=key.partner_id, reason=type(error).__name__)
+            partner = key.partner_id if key is not None else ""
+            log.info("mail_refused", partner=partner, kind=type(error).__name__, reason=str(error))
             return _reply(error)
-        if not kept:
-            return "554 5.6.0 The mail brings nothing"
-        return f"250 2.0.0 Kept as {' '.join(kept)}"
 
     async def handle_exception(self, error: Exception) -> str:
         """What a fault of ours is answered: the client comes again, and the operator finds the traceback."""
         log.error("mail_crashed", exc_info=error)
         return "451 4.3.0 Try again later"
 
-    async def _keep(self, key: Credential, content: bytes) -> list[str]:
-        """Keep every attachment; the ids of the payloads. Raises what the intake raises, and leaves nothing in the spool."""
-        with self._means.spool.reserved(key.partner_id, len(content)):
-            mail, parts = await asyncio.to_thread(read_mail, content)
-            if len(parts) > MOST_PARTS:
-                raise PayloadTooLarge(f"At most {MOST_PARTS} attachments are taken in one mail.")
-            message_id = storable(str(mail.get("Message-ID", "")).strip())
-            if len(message_id) > LONGEST_ID:  # by its digest it is the same each time, and has room in an index
-                message_id = hashlib.sha256(message_id.encode()).hexdigest()
-            return [
-                await self._keep_part(key, part, f"{message_id} {number}" if message_id else "")
-                for number, part in enumerate(parts, 1)
-            ]
+    async def _take(self, key: Credential | None, content: bytes) -> str:
+        """Take what a mail brings; what its sender is told. Raises what the intake raises, and leaves nothing in the spool."""
+        with self._means.spool.reserved(key.partner_id if key is not None else "", len(content)):
+            entity = await asyncio.to_thread(read_mail, content)
+            if is_report(entity):
+                ours = await self._opener.take_report(entity)
+                return _NOTED if ours else "550 5.7.1 This is no report on a mail of ours"
+            if is_signed_receipt(entity):
+                ours = await self._opener.take_signed_receipt(key, entity)
+                return _NOTED if ours else _NO_RECEIPT
+            opened = await self._opener.open(key, entity)
+            if is_receipt(opened.entity):
+                ours = await self._opener.take_receipt(opened)
+                return _NOTED if ours else _NO_RECEIPT
+            kept = await self._keep(key, entity, opened)
+        return f"250 2.0.0 Kept as {' '.join(kept)}" if kept else "554 5.6.0 The mail brings nothing"
 
-    async def _keep_part(self, key: Credential, part: Part, transport_id: str) -> str:
+    async def _keep(self, key: Credential | None, entity: Entity, opened: Opened) -> list[str]:
+        """Keep every attachment; the ids of the payloads."""
+        parts = await asyncio.to_thread(read_parts, opened.entity.raw)
+        if len(parts) > MOST_PARTS:
+            raise PayloadTooLarge(f"At most {MOST_PARTS} attachments are taken in one mail.")
+        mail_id = storable(str(entity.headers.get("Message-ID", "")).strip())
+        if key is None and opened.over is not None:
+            # Anybody can send again what somebody has signed, under another Message-ID: what was signed is what it is.
+            mail_id = f"signed-{hashlib.sha256(opened.over).hexdigest()}"
+        elif len(mail_id) > LONGEST_ID:  # by its digest it is the same each time, and has room in an index
+            mail_id = hashlib.sha256(mail_id.encode()).hexdigest()
+        return [
+            await self._keep_part(key, opened.partner_id, part, f"{mail_id} {number}" if mail_id else "")
+            for number, part in enumerate(parts, 1)
+        ]
+
+    async def _keep_part(self, key: Credential | None, partner_id: str, part: Part, transport_id: str) -> str:
         received = await finished(lambda: self._means.spool.copy(io.BytesIO(part.content)))
         try:
             accepted = await self._means.intake(
                 Arrival(
-                    key.partner_id,
-                    "smtp",
+                    partner_id,
+                    SCHEME,
                     received.body,
                     transport_id=transport_id,
                     content_type=part.content_type,
                     filename=part.filename,
-                    test=key.test,
+                    test=key is not None and key.test,
                     sha256=received.sha256,
                     path=received.path,
                     size=received.size,
-                    person_id=key.person_id,
+                    person_id=key.person_id if key is not None else "",
                 )
             )
         finally:
@@ -366,9 +334,17 @@ class Handler:
         return accepted.payload_id
 
 
+_NOTED = "250 2.0.0 Noted"
+_NO_RECEIPT = "550 5.7.1 This is no receipt for a mail of ours"
+
+
 def _reply(error: GatewayError) -> str:
     """What the client is told: 4yz where it may come again, 5yz where these bytes will never be taken (RFC 3463)."""
     match error:
+        case CmsInvalid(failure=failure):
+            return f"550 {_STATUSES.get(failure, '5.7.5')} {str(error).splitlines()[0]}"
+        case ConfigurationInvalid():  # of our keys: an operator mends that
+            return "451 4.3.5 Try again later"
         case StorageFull():
             return "452 4.3.1 No room just now"
         case Overloaded():
@@ -380,3 +356,7 @@ def _reply(error: GatewayError) -> str:
         case NotPermitted():
             return "554 5.7.1 Not permitted"
     return "554 5.6.0 Not taken"
+
+
+_STATUSES = {cms.INTEGRITY: "5.7.7", NOT_SIGNED: "5.7.1"}
+"""What of a mail does not hold (RFC 3463, 3.8); 5.7.5, a cryptographic failure, where it is anything else."""

@@ -23,16 +23,9 @@ from typing import Any
 
 import aiohttp
 
-from gateway.transports.as2_message import (
-    Mdn,
-    Security,
-    entity_of,
-    judge_mdn,
-    make_mdn,
-    make_message,
-    open_message,
-    read_mdn,
-)
+from gateway.transports.as2_message import entity_of, make_message, open_message
+from gateway.transports.mdn import Mdn, judge_mdn, make_mdn, read_mdn
+from gateway.transports.mime import Security
 from tests.bench.figures import ROOT, Figure
 from tests.faults.material import declaration, partners
 from tests.harness import GatewayProcess
@@ -64,7 +57,8 @@ def exchange(content: bytes) -> None:
     said = Mdn("<1@acme>", "processed", made.mic, made.digest, "Thank you")
     headers, body = make_mdn(said, "them", "bench", receiver, "sha256", NOW)
     entity = entity_of(headers, body)
-    judge_mdn(read_mdn(entity, [receiver.certificate], signed=True), "<1@acme>", made.mic, made.digest, entity.raw)
+    mdn_read = read_mdn(entity, [receiver.certificate], signed=True)
+    judge_mdn(mdn_read, "<1@acme>", made.mic, made.digest, entity.raw, "as2_mdn")
 
 
 def seconds_of_ours(content: bytes, times: int) -> float:

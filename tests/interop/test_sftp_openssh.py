@@ -1,9 +1,10 @@
-"""SFTP with OpenSSH, both ways: its client with our server, and our sender with its server."""
+"""SFTP with OpenSSH, both ways: its client with our server, and our sender and our pickups with its server."""
 
 from __future__ import annotations
 
 import asyncio
 import getpass
+import hashlib
 import os
 import shutil
 import subprocess
@@ -14,9 +15,10 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from gateway.config import Settings
+from gateway.config import Settings, Store
 from gateway.transports.base import Evidence, Record
 from gateway.transports.sftp import SftpSender, SftpSettings
+from gateway.transports.sftp_pickup import Pickup, PickupReceiver
 from tests.transports.conformance.kinds import free_port, means_of
 from tests.transports.test_sftp import BODY, KEY, Taking, agreement, delivery, outgoing, server, until
 
@@ -105,3 +107,30 @@ async def test_its_server_takes_our_deliveries(sshd: tuple[int, str], tmp_path: 
     assert isinstance(evidence, Evidence)
     assert evidence.outcome == "delivered"
     assert [path.read_bytes() for path in (tmp_path / "in").iterdir()] == [BODY * 5000]
+
+
+async def test_files_are_fetched_from_its_server(sshd: tuple[int, str], tmp_path: Path) -> None:
+    """Listed, taken, fetched, and moved beside their receipts, whose name is there already too; nothing is replaced."""
+    port, host_key = sshd
+    place = tmp_path / "out"
+    place.mkdir()
+    taking = Taking()
+    means = replace(
+        means_of(Settings(store=Store(payload_folder=tmp_path / "kept")), SftpSettings(), taking),
+        registry=outgoing(tmp_path),
+    )
+    pickup = Pickup(
+        partner="acme", host="127.0.0.1", port=port, user=getpass.getuser(), host_key=host_key, key="ours",
+        folder=str(place), pattern="*.edi",
+    )  # fmt: skip
+    receiver = PickupReceiver(means, pickup)
+    for body in (BODY * 5000, BODY):
+        (place / "a.edi").write_bytes(body)
+        (place / "a.edi.part").write_bytes(b"half")
+        assert await receiver.poll() == 0
+        assert await receiver.poll() == 1
+    assert taking.contents == [BODY * 5000, BODY]
+    kept = sorted(path.name for path in (place / "sent").iterdir())
+    mark = hashlib.sha256(BODY).hexdigest()[:16]
+    assert kept == ["a.edi", "a.edi.receipt.json", f"a.edi~{mark}", f"a.edi~{mark}.receipt.json"]
+    assert sorted(path.name for path in place.iterdir()) == ["a.edi.part", "failed", "sent"]

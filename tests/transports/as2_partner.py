@@ -22,11 +22,14 @@ from gateway.config import Settings, Store
 from gateway.model import Credential, CredentialKind, CredentialUse, Identifier, Partner, Role
 from gateway.registry.credentials import choose
 from gateway.registry.directory import Directory
-from gateway.transports.as2_keys import As2Settings, OwnKey
-from gateway.transports.as2_message import Made, Mdn, Opened, Security, entity_of, make_mdn, make_message, open_message
+from gateway.transports.as2_keys import As2Settings
+from gateway.transports.as2_message import Made, Opened, entity_of, make_message, open_message
 from gateway.transports.as2_receive import authenticate, receive
 from gateway.transports.base import Intake
 from gateway.transports.cms import Own
+from gateway.transports.mdn import Mdn, make_mdn
+from gateway.transports.mime import Security
+from gateway.transports.own_keys import OwnKey
 from gateway.transports.plugin import Means
 from tests.transports.conformance.kinds import free_port, means_of
 from tests.transports.test_cms import own, written

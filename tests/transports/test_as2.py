@@ -30,21 +30,11 @@ from gateway.model import Agreement, CredentialUse, Delivery, DeliveryKind, Dire
 from gateway.store.contract import Accepted, Settled
 from gateway.transports import as2_receive
 from gateway.transports.as2 import As2Sender
-from gateway.transports.as2_message import (
-    Made,
-    Mdn,
-    Opened,
-    Security,
-    entity_of,
-    make_mdn,
-    make_message,
-    open_message,
-    read_entity,
-    read_mdn,
-    split_signed,
-)
+from gateway.transports.as2_message import Made, Opened, entity_of, make_message, open_message
 from gateway.transports.base import Arrival, Awaiting, Evidence, Record
 from gateway.transports.cms import CIPHERS, Own
+from gateway.transports.mdn import Mdn, make_mdn, read_mdn
+from gateway.transports.mime import Security, read_entity, split_signed
 from tests.transports.as2_partner import (
     LIMITS,
     THEM,

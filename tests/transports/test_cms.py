@@ -256,3 +256,33 @@ def test_no_bytes_crash_a_reader(data: bytes):
 def test_what_is_not_there_or_within_itself_is_refused(type_: str, content: str):
     """A message that says what it is and holds nothing, or three thousand envelopes, is refused by name as well."""
     refuse_everywhere(bytes.fromhex(f"3080{type_}{content}0000"))
+
+
+@pytest.mark.parametrize("type_", ["data", "1.2.840.113549.1.9.16.1.1"])
+def test_a_signature_is_over_what_it_says(tmp_path: Path, type_: str):
+    """What is signed as one type of content is not taken as another, whether the content is within or beside it."""
+    theirs = own("them-rsa")
+    chain, key = written(tmp_path, theirs)
+    named = [] if type_ == "data" else ["-econtent_type", type_]
+    base: list[str | Path] = [
+        "-sign",
+        "-binary",
+        "-signer",
+        chain,
+        "-inkey",
+        key,
+        "-md",
+        "sha256",
+        "-outform",
+        "DER",
+        *named,
+    ]
+    within = openssl(*base, "-nodetach", input_=CONTENT)
+    assert cms.open_signed(within, [theirs.certificate], type_)[0] == CONTENT
+    with pytest.raises(CmsInvalid, match="not over"):
+        cms.open_signed(within, [theirs.certificate], "1.2.3.4")
+    with pytest.raises(CmsInvalid, match="holds nothing"):
+        cms.open_signed(openssl(*base, input_=CONTENT), [theirs.certificate], type_)
+    if type_ != "data":
+        with pytest.raises(CmsInvalid, match="not over data"):
+            cms.verify(CONTENT, openssl(*base, input_=CONTENT), [theirs.certificate])

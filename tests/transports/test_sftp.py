@@ -130,8 +130,10 @@ class Running:
 
 
 @asynccontextmanager
-async def server(tmp_path: Path, registry: Directory | None = None, **own: Any) -> AsyncIterator[Running]:
-    taking, port, root = Taking(), free_port(), tmp_path / "sftp"
+async def server(
+    tmp_path: Path, registry: Directory | None = None, taking: Taking | None = None, **own: Any
+) -> AsyncIterator[Running]:
+    taking, port, root = taking or Taking(), free_port(), tmp_path / "sftp"
     given = SftpSettings(
         **{"listen_port": port, "folder": root, "host_key_file": tmp_path / "host.key", "poll_seconds": 0.02, **own}
     )
@@ -452,6 +454,51 @@ async def test_without_a_server_nothing_is_put_down(tmp_path: Path):
     means = means_of(Settings(), SftpSettings(folder=tmp_path), Taking())
     with pytest.raises(DeliveryDeferred, match="listen_port"):
         await SftpSender(means).send(delivery(), agreement(), Record())
+
+
+async def test_a_partner_with_many_files_delays_no_other(tmp_path: Path):
+    """While one partner's files are taken in, and none of them comes to an end, another's file is kept."""
+    ended = asyncio.Event()
+
+    class Slow(Taking):
+        async def __call__(self, arrival: Arrival) -> Accepted:
+            if arrival.partner_id == "acme":
+                await ended.wait()
+            return await super().__call__(arrival)
+
+    async with server(tmp_path, taking=Slow()) as gateway:
+        async with gateway.client() as client:
+            for number in range(20):
+                await put(client, f"/OutBox/{number}.edi")
+        async with gateway.client("rival", "rivals") as client:
+            await put(client, "/OutBox/rival.edi")
+        await until(lambda: [one.partner_id for one in gateway.taking.arrivals] == ["rival"])
+        ended.set()
+        await until(lambda: len(gateway.taking.arrivals) == 21)
+
+
+async def test_only_so_many_partners_are_looked_at_at_once(tmp_path: Path):
+    """More partners with files than are gone through at once wait for their turn, and each has it."""
+    at_once, most = 0, 0
+
+    class Counting(Taking):
+        async def __call__(self, arrival: Arrival) -> Accepted:
+            nonlocal at_once, most
+            at_once += 1
+            most = max(most, at_once)
+            await asyncio.sleep(0.02)
+            at_once -= 1
+            return await super().__call__(arrival)
+
+    count = 3 * sftp.AT_ONCE
+    for number in range(count):
+        outbox = folder_of(tmp_path / "sftp", f"partner{number}", test=False) / "OutBox"
+        outbox.mkdir(parents=True)
+        (outbox / "a.edi").write_bytes(BODY)
+    async with server(tmp_path, taking=Counting()) as gateway:
+        await until(lambda: len(gateway.taking.arrivals) == count)
+    assert most == sftp.AT_ONCE
+    assert len({one.partner_id for one in gateway.taking.arrivals}) == count
 
 
 # Out, to a partner's server.

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import ssl
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -45,9 +45,13 @@ from gateway.model import (
 from gateway.registry.keys import hash_key
 from gateway.store.contract import Accepted
 from gateway.transports import smtp
-from gateway.transports.base import Arrival, Evidence, Record
-from gateway.transports.smtp import MOST_BYTES, SmtpSender, SmtpSettings, write_mail
+from gateway.transports.base import Arrival, Evidence, Receiver, Record
+from gateway.transports.mail import Posting, write_mail
+from gateway.transports.mime import Security
+from gateway.transports.smtp import MOST_BYTES, SmtpSender
+from gateway.transports.smtp_settings import SmtpSettings
 from tests.transports.conformance.kinds import OneKey, free_port, means_of
+from tests.transports.test_cms import own
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 KEY = "gwk_mail"
@@ -142,10 +146,10 @@ async def send(options: dict[str, str], *, allow_private: bool = True, body: byt
         {"to": "in@acme.example", **options},
         attempt_timeout=10,
     )
-    sender = SmtpSender(
-        SmtpSettings(**{"sender": "out@gateway.example", **own}), allow_private=allow_private, clock=lambda: NOW
-    )
-    return await sender.send(delivery(body), agreement, Record())
+    means = means_of(Settings(), SmtpSettings(**{"sender": "out@gateway.example", **own}), Taking())
+    evidence = await SmtpSender(means, allow_private=allow_private).send(delivery(body), agreement, Record())
+    assert isinstance(evidence, Evidence)
+    return evidence
 
 
 async def test_the_partners_own_server_has_it():
@@ -251,10 +255,20 @@ async def test_what_is_not_configured_waits_for_the_operator(own: dict[str, Any]
 def test_a_reference_forges_no_header():
     """What partners wrote stands in the subject as one line; no header follows from it."""
     forged = delivery(reference="1\r\nBcc: all@evil.example\r\n\r\nbody")
-    mail = message_from_bytes(write_mail(forged, "in@acme.example", "out@gateway.example", NOW), policy=policy.default)
+    written = write_mail(forged, Posting("out@gateway.example", "in@acme.example"), Security(), None, None, NOW)
+    mail = message_from_bytes(written.content, policy=policy.default)
     assert mail["Bcc"] is None
     assert "all@evil.example" in mail["Subject"]
     assert mail.get_payload(decode=True) == BODY
+
+
+def test_what_is_encrypted_is_not_told_beside_it():
+    """The subject of an encrypted mail names no reference of the partner's."""
+    theirs = own("them-rsa").certificate
+    posting = Posting("out@gateway.example", "in@acme.example")
+    for encrypt in ("", "aes256-gcm"):
+        mail = write_mail(delivery(reference="SECRET-17"), posting, Security(encrypt=encrypt), None, theirs, NOW)
+        assert (b"SECRET-17" in mail.content) == (not encrypt)
 
 
 # In.
@@ -295,7 +309,14 @@ async def mailbox(
     settings = Settings(store=Store(payload_folder=tmp_path / "payloads"))
     means = replace(means_of(settings, mine, taking), registry=registry)
     assert smtp.TRANSPORT.open_receivers is not None
-    running = [asyncio.create_task(one.run()) for one in smtp.TRANSPORT.open_receivers(means).values()]
+    async with opened_port(smtp.TRANSPORT.open_receivers(means).values(), port):
+        yield taking, port
+
+
+@asynccontextmanager
+async def opened_port(receivers: Iterable[Receiver], port: int) -> AsyncIterator[None]:
+    """Receivers that run, once their port is open."""
+    running = [asyncio.create_task(one.run()) for one in receivers]
     for _ in range(200):
         try:
             (await asyncio.open_connection("127.0.0.1", port))[1].close()
@@ -303,7 +324,7 @@ async def mailbox(
         except OSError:
             await asyncio.sleep(0.01)
     try:
-        yield taking, port
+        yield
     finally:
         for task in running:
             task.cancel()

@@ -16,10 +16,11 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,13 +32,15 @@ from aiosmtpd.smtp import SMTP, Envelope
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.config import Settings
-from gateway.model import Credential, Partner, Role
+from gateway.model import Credential, CredentialKind, CredentialUse, Partner, Role
+from gateway.registry.credentials import choose
 from gateway.registry.directory import Directory
 from gateway.registry.keys import hash_key
 from gateway.store.contract import Accepted
 from gateway.transports import as2, folder, http, sftp, smtp, webhook, webhook_signing
 from gateway.transports.base import Arrival, Intake, Sender
 from gateway.transports.plugin import Means, Transport
+from gateway.transports.smtp_settings import SmtpSettings
 from gateway.transports.spool import Spool
 from tests.transports import courier
 
@@ -482,11 +485,20 @@ async def mail_peer(_folder: Path) -> AsyncIterator[MailPeer]:
 
 
 class OneKey(Directory):
-    """A registry with one partner and its key."""
+    """A registry with one partner, its key, and certificates and an address where it has them."""
 
-    def __init__(self, partner: Partner, key: Credential) -> None:
+    def __init__(self, partner: Partner, key: Credential, more: Sequence[Credential] = (), address: str = "") -> None:
         super().__init__(None)  # type: ignore[arg-type]
-        self._partner, self._key = partner, key
+        self._partner, self._key, self._more, self._address = partner, key, more, address
+
+    async def partner_by(self, scheme: str, value: str) -> Partner | None:
+        return self._partner if (scheme, value) == ("smtp", self._address) else None
+
+    async def credentials(
+        self, partner_id: str, kind: CredentialKind, use: CredentialUse, now: datetime, label: str = ""
+    ) -> Sequence[Credential]:
+        assert partner_id == self._partner.id
+        return choose(self._more, kind, use, now, label)
 
     async def shown_credential(self, hash_: str) -> Credential | None:
         return self._key if hash_ == self._key.hash else None
@@ -499,7 +511,7 @@ class Mailing:
     """Mails, each over a connection of its own, to a mailbox that can be stopped and started again."""
 
     def __init__(self, settings: Settings, intake: Intake) -> None:
-        own = smtp.SmtpSettings(listen_port=free_port(), mailbox="in@gateway.example", plain_login=True)
+        own = SmtpSettings(listen_port=free_port(), mailbox="in@gateway.example", plain_login=True)
         key = Credential("k", PARTNER, hash_key("gwk_mail"))
         registry = OneKey(Partner(PARTNER, "Acme", frozenset({Role.ENTERPRISE})), key)
         self._port = own.listen_port
@@ -762,7 +774,9 @@ KINDS = (
         ),
         outcomes=frozenset({DELIVERED, DEFERRED, REFUSED}),
         peer=mail_peer,
-        sender=lambda: smtp.SmtpSender(smtp.SmtpSettings(sender="out@gateway.example"), allow_private=True),
+        sender=lambda: smtp.SmtpSender(
+            means_of(Settings(), SmtpSettings(sender="out@gateway.example"), take_nothing), allow_private=True
+        ),
         inlet=mail_inlet,
         most=smtp.MOST_BYTES,
     ),
