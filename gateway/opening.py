@@ -53,12 +53,17 @@ def signer(receipts: Receipts) -> Signer:
     return found
 
 
+def sampling_key_file(settings: Settings) -> Path:
+    """Where the secret of sampling is kept."""
+    return settings.sampling.key_file or settings.receipts.signing_key_file.with_name("sampling.key")
+
+
 def sampling_secret(settings: Settings) -> bytes:
     """What the keys of sampling come from; it is made at the first start, readable by its owner alone.
 
     ConfigurationInvalid where the file holds no such secret.
     """
-    path = settings.sampling.key_file or settings.receipts.signing_key_file.with_name("sampling.key")
+    path = sampling_key_file(settings)
     try:
         if not path.exists():
             with suppress(FileExistsError):  # another process has made one meanwhile: that is the secret

@@ -19,7 +19,7 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 
 from gateway import durable
-from gateway.errors import BodyLost
+from gateway.errors import BodyLost, ConfigurationInvalid
 from gateway.model import Payload
 from gateway.store import tables
 from gateway.store.batch import Batch
@@ -88,6 +88,34 @@ class BodyFiles:
     def old_files(self, age_seconds: float) -> Iterable[Path]:
         """Files that nobody has touched for so long, unfinished ones too."""
         return (path for path in self._folder.glob("??/*") if _is_old(path, age_seconds))
+
+    @contextmanager
+    def kept_from_removal(self) -> Iterator[None]:
+        """No file is removed meanwhile, by any node: for whoever copies what a moment's rows mention.
+
+        ConfigurationInvalid where the file system has no locks, so that nobody would know.
+        """
+        durable.make_folder(self._folder)
+        with durable.opened_folder(self._folder) as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_SH)  # let go when the handle is closed
+            except OSError as error:
+                raise ConfigurationInvalid(f"store.payload_folder {self._folder} cannot be locked: {error}") from error
+            yield
+
+    @contextmanager
+    def removing(self) -> Iterator[bool]:
+        """Whether files may be removed now; meanwhile nobody begins to copy them. Nobody is waited for."""
+        try:
+            with durable.opened_folder(self._folder) as handle:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except OSError:  # somebody copies them, or the file system knows no locks
+                    yield False
+                else:
+                    yield True
+        except FileNotFoundError:
+            yield False
 
     @staticmethod
     def remove_old(path: Path, age_seconds: float) -> bool:
