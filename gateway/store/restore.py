@@ -56,10 +56,8 @@ def check_nothing_there(place: Place) -> None:
     """RestoreRefused where a store is that holds something."""
     if not migrations.version(place.url):
         file = migrations.file_of(place.url)
-        if file is not None and file.exists() and file.stat().st_size:
-            raise RestoreRefused(f"{file} is there, and is no store of a gateway")
-        if file is None and migrations.read(place.url, _names):
-            raise RestoreRefused("the database holds tables that are none of a gateway's")
+        if (file is None or file.exists()) and migrations.read(place.url, _names):
+            raise RestoreRefused(f"{migrations.without_password(place.url)} holds tables that are none of a gateway's")
         return
     held = migrations.read(place.url, _filled)
     if held:
