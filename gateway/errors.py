@@ -40,7 +40,7 @@ GatewayError
     ├── CmsInvalid            a message that is signed, encrypted or compressed does not hold
     ├── ReceiptInvalid        a receipt, proof or checkpoint does not verify
     ├── BodyLost              the file of a stored body is not in the payload folder any more
-    ├── BodyArchived          the bytes were moved to an archive by age (HTTP 410)
+    ├── Archived              it was moved to an archive by age (HTTP 410)
     ├── BackupInvalid         a backup or an archive is not whole, or not what its manifest says
     ├── RestoreRefused        a backup cannot be restored here as things stand
     └── LogDamaged            the receipt log disagrees with its anchor or its own tree
@@ -235,8 +235,13 @@ class BodyLost(PermanentError):
         return cls(f"{str(cls()).removesuffix('.')}: {sha256[:2]}/{sha256}.", sha256=sha256)
 
 
-class BodyArchived(PermanentError):
-    """The bytes were moved to an archive."""
+class Archived(PermanentError):
+    """This was moved to an archive."""
+
+    @classmethod
+    def of(cls, archive: str) -> Archived:
+        """The error about what is in the archive of that name."""
+        return cls(f"This was moved to the archive {archive}.", archive=archive)
 
 
 class BackupInvalid(PermanentError):

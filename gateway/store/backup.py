@@ -175,7 +175,11 @@ _TELL_EACH: Final = 1000
 
 def _mentioned(connection: Connection) -> Iterator[str]:
     files = tables.body_files.c
-    yield from (row[0] for row in rows_of(connection, select(files.sha256).order_by(files.sha256)))
+    last = ""
+    for (sha256,) in rows_of(connection, select(files.sha256).order_by(files.sha256)):
+        if sha256 != last:  # a body may be several owners'
+            last = sha256
+            yield sha256
 
 
 def newest_note(connection: Connection, kept: LogTables) -> str:

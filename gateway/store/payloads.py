@@ -83,7 +83,7 @@ def accept(batch: Batch, arrivals: Sequence[Arrival]) -> Callable[[], Answers[Ac
     known_ids, known_keys = _known(batch.connection, [arrival.payload for arrival in arrivals])
     for arrival in arrivals:
         if arrival.payload.path:
-            note_file(batch, arrival.payload.sha256)
+            note_file(batch, arrival.payload.id, arrival.payload.sha256)
         else:
             insert_body(batch, arrival.payload.id, arrival.payload.sha256, arrival.payload.body)
 

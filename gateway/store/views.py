@@ -39,7 +39,7 @@ from gateway.model import (
     Syntax,
 )
 from gateway.store import log, tables
-from gateway.store.bodies import BodyFiles, Wanted, find_kept, read_bodies, small_bodies
+from gateway.store.bodies import BodyFiles, Wanted, check_not_archived, find_kept, read_bodies, small_bodies
 from gateway.store.contract import (
     ANYONE,
     COUNTED,
@@ -181,11 +181,14 @@ def _seen(query: Select[Any], table: Table, viewer: Viewer) -> Select[Any]:
 
 
 def original(connection: Connection, files: BodyFiles | None, payload_id: str) -> Payload:
-    """A payload as it came; without `files`, without its body."""
+    """A payload as it came; without `files`, without its body. Archived where that was moved to an archive."""
     row = _payload_row(connection, payload_id)
     if files is None:
         return payload_from(row)
-    return payloads_from(connection, files, [row])[row.id]
+    found = payloads_from(connection, files, [row])[row.id]
+    if not found.path and len(found.body) != found.size:
+        check_not_archived(connection, Wanted(row.id, row.sha256))
+    return found
 
 
 def message(connection: Connection, message_id: str, *, document: bool) -> MessageRecord:
