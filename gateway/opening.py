@@ -13,12 +13,13 @@ from pathlib import Path
 import structlog
 
 from gateway import durable
-from gateway.config import Receipts, Settings
+from gateway.config import Receipts, Retention, Settings
 from gateway.errors import ConfigurationInvalid, ReceiptInvalid
 from gateway.receipt.anchor import is_name_of
 from gateway.receipt.notary import Notary
 from gateway.receipt.signed import Signer, Verifier
 from gateway.store import Store, migrate, open_store
+from gateway.store.retained import Plan
 from gateway.store.sql_store import SqlStore
 
 log = structlog.get_logger(__name__)
@@ -137,6 +138,11 @@ def _publish(signing_key: Path, signer_: Signer) -> None:
             durable.write_file(path, content)
     except OSError as error:
         log.warning("public_key_not_written", file=str(path), reason=error.strerror)
+
+
+def plan(retention: Retention) -> Plan:
+    """What is to be archived, as the settings say."""
+    return Plan(retention.folder, retention.days, frozenset(retention.closed), retention.rows, retention.archive_bytes)
 
 
 def notary(store: Store, signer_: Signer) -> Notary:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli import output, store_backup
+from gateway.cli import output, store_archive, store_backup
 from gateway.cli.words import word
 
 if TYPE_CHECKING:
@@ -24,8 +24,9 @@ _AT_ONCE = 500
 
 def register(cli: typer.Typer) -> None:
     """Add the commands."""
-    noun = typer.Typer(help="The store: backup, and what to do after it was set back.", no_args_is_help=True)
+    noun = typer.Typer(help="The store: backups, archives, and what to do after it was set back.", no_args_is_help=True)
     store_backup.register(noun)
+    store_archive.register(noun)
     noun.command()(reconcile)
     cli.add_typer(noun, name="store")
 

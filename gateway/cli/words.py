@@ -197,6 +197,33 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "fault_log": ("{detail}: not the log that its checkpoint signs", "{detail}：与检查点签名的日志不符"),
     "fault_checkpoint": ("the checkpoint is not signed by {detail}", "检查点并非由 {detail} 签名"),
     "fault_nodes": ("{detail}: not the tree of its entries", "{detail}：与日志记录的哈希树不符"),
+    # store archive, archives, hold, release, holds
+    "nothing_is_archived": (
+        "[retention] says of nothing that it goes: set the days of a kind",
+        "[retention] 未设定任何归档期限，请设定某类内容的天数",
+    ),
+    "put_off_broken": (
+        "Nothing was archived: the store was set back, and that is not reconciled; see `gateway store reconcile`.",
+        "未归档：数据曾回退且尚未处理完毕，请用 `gateway store reconcile`。",
+    ),
+    "put_off_busy": ("Nothing was archived: another node is at it.", "未归档：另一节点正在归档。"),
+    "kind_timelines": ("timelines", "时间线"),
+    "kind_deliveries": ("deliveries", "投递"),
+    "kind_feeds": ("entries of feeds", "信息流条目"),
+    "kind_bodies": ("bodies", "报文内容"),
+    "would_go": (
+        "{kind}: {things} would go ({rows} rows, {size} bytes); {kept} old ones stay",
+        "{kind}：将归档 {things} 项（数据行 {rows}，{size} 字节）；已到期而保留 {kept} 项",
+    ),
+    "went": (
+        "{kind}: {things} went ({rows} rows, {size} bytes); {kept} old ones stay",
+        "{kind}：已归档 {things} 项（数据行 {rows}，{size} 字节）；已到期而保留 {kept} 项",
+    ),
+    "in_archive": ("  in {name}", "  归档文件 {name}"),
+    "no_archives": ("No archives.", "没有归档文件。"),
+    "no_holds": ("No cases are held.", "没有予以保留的业务。"),
+    "now_kept": ("Nothing of {id} is archived until it is released.", "{id} 予以保留，解除前不归档。"),
+    "kept_no_more": ("{id} is archived when it is old enough.", "{id} 已解除保留，到期后归档。"),
     # partner
     "yes": ("yes", "是"),
     "no": ("no", "否"),
@@ -390,6 +417,8 @@ _HEADINGS: Mapping[str, str] = {
     "tolerance_percent": "允差百分比",
     "tolerance_of": "允差基准",
     "places": "使用地点",
+    "archive": "归档文件",
+    "things": "项数",
 }
 """Headings of tables in Chinese, by their English."""
 

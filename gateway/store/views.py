@@ -24,7 +24,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from gateway.errors import NotFound
+from gateway.errors import Archived, NotFound
 from gateway.model import (
     Delivery,
     DeliveryKind,
@@ -38,7 +38,7 @@ from gateway.model import (
     Severity,
     Syntax,
 )
-from gateway.store import log, tables
+from gateway.store import log, retention, tables
 from gateway.store.bodies import BodyFiles, Wanted, check_not_archived, find_kept, read_bodies, small_bodies
 from gateway.store.contract import (
     ANYONE,
@@ -343,6 +343,8 @@ def _delivery_row(connection: Connection, delivery_id: str, seen_by: Viewer) -> 
         for row in connection.execute(_seen(select(table).where(table.c.id == delivery_id), table, seen_by))
     ]
     if not rows:
+        if archive := retention.seen_archive(connection, retention.DELIVERY, delivery_id, seen_by):
+            raise Archived.of(archive)
         raise NotFound(delivery_id=delivery_id)
     return max(rows, key=lambda row: row.sequence)
 
@@ -448,7 +450,12 @@ def _entry_row(
 ) -> Row[Any]:
     query = select(tables.feed).where(_feed.feed == name, _feed.test == test, _feed.sequence == sequence)
     row = connection.execute(query).one_or_none()
-    if row is None or (partner_id and row.partner_id not in {"", partner_id, *audiences}):
+    readers = {"", partner_id, *audiences}
+    if row is None:
+        found = retention.find_archive(connection, retention.ENTRY, retention.entry_name(name, sequence, test=test))
+        if found is not None and (not partner_id or found.partner_id in readers):
+            raise Archived.of(found.archive)
+    if row is None or (partner_id and row.partner_id not in readers):
         raise NotFound(feed=name, sequence=sequence)
     return row
 
