@@ -369,12 +369,6 @@ class Retention(Section):
     rows: int = Field(500, description="Things that one transaction removes: some ten milliseconds", gt=0, le=5000)
     archive_bytes: int = Field(256 * MIB, description="About what one archive holds, before it is packed", gt=0)
 
-    @property
-    def days(self) -> Mapping[str, int]:
-        """The age of each kind that is archived."""
-        kinds = ("timelines", "deliveries", "feeds", "bodies")
-        return {kind: days for kind in kinds if (days := getattr(self, f"{kind}_days"))}
-
 
 class Logging(Section):
     """What the operator reads."""

@@ -19,7 +19,7 @@ from gateway.receipt.anchor import is_name_of
 from gateway.receipt.notary import Notary
 from gateway.receipt.signed import Signer, Verifier
 from gateway.store import Store, migrate, open_store
-from gateway.store.retained import Plan
+from gateway.store.retained import BODIES, DELIVERIES, FEEDS, TIMELINES, Plan
 from gateway.store.sql_store import SqlStore
 
 log = structlog.get_logger(__name__)
@@ -141,8 +141,15 @@ def _publish(signing_key: Path, signer_: Signer) -> None:
 
 
 def plan(retention: Retention) -> Plan:
-    """What is to be archived, as the settings say."""
-    return Plan(retention.folder, retention.days, frozenset(retention.closed), retention.rows, retention.archive_bytes)
+    """What is to be archived, as the settings say; of a plan without days nothing is."""
+    ages = {
+        TIMELINES: retention.timelines_days,
+        DELIVERIES: retention.deliveries_days,
+        FEEDS: retention.feeds_days,
+        BODIES: retention.bodies_days,
+    }
+    days = {kind: age for kind, age in ages.items() if age}
+    return Plan(retention.folder, days, frozenset(retention.closed), retention.rows, retention.archive_bytes)
 
 
 def notary(store: Store, signer_: Signer) -> Notary:

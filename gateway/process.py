@@ -171,9 +171,9 @@ class Process:
 
     def _retention(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
         """The daily run that moves what is old to archives, where that is wanted."""
-        if not self.settings.retention.days:
-            return {}
         plan, clock = opening.plan(self.settings.retention), self.settings.clock.now
+        if not plan.days:
+            return {}
         return {"retention": lambda: keep_archived(lambda: self.store.archive(plan, clock))}
 
     def _read_for(self, former: Catalogue, day: date) -> Catalogue:

@@ -40,11 +40,12 @@ def archive(
     from gateway.opening import plan
 
     settings = load(config)
-    if not settings.retention.days:
+    wanted = plan(settings.retention)
+    if not wanted.days:
         output.stop(word("nothing_is_archived", lang))
 
     async def work(store: Store) -> Run:
-        return await store.archive(plan(settings.retention), settings.clock.now, dry_run=dry_run)
+        return await store.archive(wanted, settings.clock.now, dry_run=dry_run)
 
     done = with_store_of(settings, work)
     if json:
@@ -74,8 +75,8 @@ def archives(
         output.as_json([{name: getattr(one, name) for name in names} for one in found])
         return
     rows = [(one.name, one.kind, output.moment(one.at), one.things, one.size) for one in found]
-    names = headings(("archive", "kind", "at", "things", "size"), lang)
-    output.table(names, rows, empty=word("no_archives", lang))
+    columns = headings(("archive", "kind", "at", "things", "size"), lang)
+    output.table(columns, rows, empty=word("no_archives", lang))
 
 
 def hold(
@@ -134,7 +135,7 @@ def _lines(done: Run, lang: str, *, dry_run: bool) -> Iterator[str]:
     for one in done.kinds:
         said = {"kind": word(f"kind_{one.kind}", lang), "things": one.things, "size": one.size, "kept": one.kept}
         yield word("would_go" if dry_run else "went", lang, rows=one.rows, **said)
-        yield from (word("in_archive", lang, name=name) for name in one.archives)
+        yield from (word("in_archive", lang, archive=name) for name in one.archives)
 
 
 def _as_dict(done: Run, *, dry_run: bool) -> dict[str, Any]:

@@ -219,7 +219,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
         "{kind}: {things} went ({rows} rows, {size} bytes); {kept} old ones stay",
         "{kind}：已归档 {things} 项（数据行 {rows}，{size} 字节）；已到期而保留 {kept} 项",
     ),
-    "in_archive": ("  in {name}", "  归档文件 {name}"),
+    "in_archive": ("  in {archive}", "  归档文件 {archive}"),
     "no_archives": ("No archives.", "没有归档文件。"),
     "no_holds": ("No cases are held.", "没有予以保留的业务。"),
     "now_kept": ("Nothing of {id} is archived until it is released.", "{id} 予以保留，解除前不归档。"),

@@ -375,7 +375,8 @@ def _archived_of(connection: Connection, rows: Iterable[Any]) -> dict[str, str]:
     keys = {key_of(row.id, row.sha256): row.id for row in rows}
     found: dict[str, str] = {}
     for kind, names in ((OUTGOING, {row.id: row.id for row in rows}), (ARCHIVED_BODY, keys)):
-        query = select(archived.id, archived.archive).where(archived.kind == kind, among(archived.id, names))
+        named = matching((archived.kind, archived.id), [(kind, name) for name in names])
+        query = select(archived.id, archived.archive).where(named)
         found |= {names[row.id]: row.archive for row in connection.execute(query)}
     return found
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+TIMELINES, DELIVERIES, FEEDS, BODIES = "timelines", "deliveries", "feeds", "bodies"
+"""The kinds, in the order in which they are archived: bodies last, when what they belonged to may have gone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

@@ -11,22 +11,22 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from sqlalchemy import Connection, Row, Table, delete, func, select
+from sqlalchemy import Connection, Row, Table, delete, select
 
 from gateway.decide.names import Name, case_name
 from gateway.model import TaskState
 from gateway.store import tables
 from gateway.store.contract import Viewer
 from gateway.store.payloads import OUTGOING, payload_names
-from gateway.store.sql import among, insert_rows, to_json
+from gateway.store.retained import DELIVERIES, FEEDS, TIMELINES
+from gateway.store.sql import among, insert_rows, matching, to_json
 
-TIMELINES, DELIVERIES, FEEDS, BODIES = "timelines", "deliveries", "feeds", "bodies"
-"""The kinds, in the order in which they are archived: bodies last, when what they belonged to may have gone."""
 DELIVERY, ENTRY, TIMELINE = "delivery", "entry", "timeline"
 """How it calls a delivery, an entry of a feed, and a case's timeline."""
 
 _OVER: Final = frozenset({TaskState.DECIDED.value, TaskState.WITHDRAWN.value})
 _done, _feed, _events = tables.deliveries_done.c, tables.feed.c, tables.case_events.c
+_cases = tables.cases.c
 _archived, _counters = tables.archived.c, tables.counters.c
 
 
@@ -86,8 +86,8 @@ def kept_cases(connection: Connection, case_ids: Iterable[str], terms: Terms) ->
     ids = sorted(set(case_ids) - {""})
     if not ids:
         return set()
-    cases, tasks, holds = tables.cases.c, tables.tasks.c, tables.holds.c
-    standing = connection.execute(select(cases.id, cases.status).where(among(cases.id, ids)))
+    tasks, holds = tables.tasks.c, tables.holds.c
+    standing = connection.execute(select(_cases.id, _cases.status).where(among(_cases.id, ids)))
     kept = {row.id for row in standing if row.status not in terms.closed}
     asked = connection.execute(select(tasks.case_id, tasks.state).where(among(tasks.case_id, ids)))
     kept |= {row.case_id for row in asked if row.state not in _OVER}
@@ -188,6 +188,9 @@ def begin_counter(feed: str, *, test: bool) -> str:
     return f"archived:{'test' if test else 'live'}:{feed}"
 
 
+_ENTRY_KEY = (_feed.feed, _feed.test, _feed.sequence)
+
+
 class _Feeds:
     """Entries of feeds, from each feed's beginning on without a gap: one that is kept keeps all behind it."""
 
@@ -238,12 +241,8 @@ class _Feeds:
         yield from ((tables.feed, row) for row in self._read(connection, ids))
 
     def _read(self, connection: Connection, ids: Sequence[Any]) -> list[Row[Any]]:
-        found: list[Row[Any]] = []
-        for feed, test in dict.fromkeys((feed, test) for feed, test, _ in ids):
-            numbers = [number for name, is_test, number in ids if (name, is_test) == (feed, test)]
-            query = select(tables.feed).where(_feed.feed == feed, _feed.test == test, among(_feed.sequence, numbers))
-            found += sorted(connection.execute(query), key=lambda row: row.sequence)
-        return found
+        rows = connection.execute(select(tables.feed).where(matching(_ENTRY_KEY, ids))) if ids else ()
+        return sorted(rows, key=lambda row: row.sequence)
 
     def files(self, ids: Sequence[Any]) -> Sequence[str]:  # noqa: ARG002 - their bodies are a kind of their own
         return ()
@@ -256,8 +255,8 @@ class _Feeds:
             if not free:
                 continue
             numbers = [row.sequence for row in free]
-            gone = delete(tables.feed).where(_feed.feed == feed, _feed.test == test, among(_feed.sequence, numbers))
-            connection.execute(gone)
+            going = matching(_ENTRY_KEY, [(feed, test, number) for number in numbers])
+            connection.execute(delete(tables.feed).where(going))
             insert_rows(connection, tables.counters, [(begin_counter(feed, test=test), numbers[-1])], "replace")
             entries = ((entry_name(feed, row.sequence, test=test), row.partner_id, test) for row in free)
             note_archived(connection, ENTRY, entries, archive)
@@ -265,6 +264,19 @@ class _Feeds:
             note_archived(connection, OUTGOING, payloads, archive)
             removed += len(free)
         return removed
+
+
+_NEWEST = select(
+    _cases.id,
+    select(_events.at)
+    .where(_events.case_id == _cases.id)
+    .order_by(_events.id.desc())
+    .limit(1)
+    .correlate(tables.cases)
+    .scalar_subquery()
+    .label("at"),
+)
+"""Cases with the time of the newest event of each: one look into an index, however many it has."""
 
 
 class _Timelines:
@@ -275,8 +287,7 @@ class _Timelines:
     first: Any = ""
 
     def look(self, connection: Connection, place: Any, terms: Terms, limit: int) -> Look:
-        cases = tables.cases.c
-        query = select(cases.id, cases.status).where(cases.id > place).order_by(cases.id).limit(limit)
+        query = select(_cases.id).where(_cases.id > place).order_by(_cases.id).limit(limit)
         rows = connection.execute(query).all()
         before = time_prefix(terms)
         old = [row.id for row in rows if row.id < before]
@@ -286,11 +297,10 @@ class _Timelines:
 
     def _free(self, connection: Connection, ids: Sequence[str], terms: Terms) -> tuple[list[str], int]:
         """Those of some cases whose timelines may go, and how many others with an old one may not."""
-        found = connection.execute(select(_archived.id).where(_archived.kind == TIMELINE, among(_archived.id, ids)))
-        gone = set(found.scalars())
-        newest = select(_events.case_id, func.max(_events.at).label("at")).where(among(_events.case_id, ids))
-        at = {row.case_id: row.at for row in connection.execute(newest.group_by(_events.case_id))}
-        old = [one for one in ids if one not in gone and one in at and at[one] < terms.until]
+        named = matching((_archived.kind, _archived.id), [(TIMELINE, one) for one in ids])
+        gone = set(connection.execute(select(_archived.id).where(named)).scalars()) if ids else set()
+        at = {row.id: row.at for row in connection.execute(_NEWEST.where(among(_cases.id, ids)))}
+        old = [one for one in ids if one not in gone and (at.get(one) or terms.until) < terms.until]
         kept = kept_cases(connection, old, terms)
         return [one for one in old if one not in kept], len(kept)
 
@@ -303,8 +313,7 @@ class _Timelines:
 
     def remove(self, connection: Connection, ids: Sequence[Any], terms: Terms, archive: str) -> int:
         going, _ = self._free(connection, ids, terms)
-        cases = tables.cases.c
-        rows = connection.execute(select(cases.id, cases.test).where(among(cases.id, going))).all()
+        rows = connection.execute(select(_cases.id, _cases.test).where(among(_cases.id, going))).all()
         connection.execute(delete(tables.case_events).where(among(_events.case_id, going)))
         said = to_json({"archive": archive})
         events = [(row.id, terms.at, "archived", archive, "", "", "", said) for row in rows]

@@ -20,7 +20,8 @@ from gateway.store.bodies import ARCHIVED_BODY
 from gateway.store.body_rows import key_of
 from gateway.store.contract import Standing
 from gateway.store.payloads import payload_names
-from gateway.store.retention import BODIES, Due, Kind, Look, Terms, kept_cases, note_archived, time_prefix
+from gateway.store.retained import BODIES
+from gateway.store.retention import Due, Kind, Look, Terms, kept_cases, note_archived, time_prefix
 from gateway.store.sql import among, matching
 
 GAP: Final = 60_000

@@ -451,13 +451,13 @@ def _entry_row(
     query = select(tables.feed).where(_feed.feed == name, _feed.test == test, _feed.sequence == sequence)
     row = connection.execute(query).one_or_none()
     readers = {"", partner_id, *audiences}
-    if row is None:
-        found = retention.find_archive(connection, retention.ENTRY, retention.entry_name(name, sequence, test=test))
-        if found is not None and (not partner_id or found.partner_id in readers):
-            raise Archived.of(found.archive)
-    if row is None or (partner_id and row.partner_id not in readers):
-        raise NotFound(feed=name, sequence=sequence)
-    return row
+    if row is not None and (not partner_id or row.partner_id in readers):
+        return row
+    # Of another's entry it is asked as of one that is not there: nobody is to tell them apart by what they cost.
+    found = retention.find_archive(connection, retention.ENTRY, retention.entry_name(name, sequence, test=test))
+    if row is None and found is not None and (not partner_id or found.partner_id in readers):
+        raise Archived.of(found.archive)
+    raise NotFound(feed=name, sequence=sequence)
 
 
 def _entry_from(row: Row[Any], body: bytes = b"") -> FeedEntry:
