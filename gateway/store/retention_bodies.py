@@ -139,7 +139,7 @@ def _spans(keys: Sequence[str]) -> list[tuple[str, str]]:
 
 def _owners_between(connection: Connection, first: str, last: str) -> Iterator[tuple[str, _Owner]]:
     """Everything that has a body, with the body's key, of the time between two beginnings of ids."""
-    end = f"{last}g"  # behind every id that begins so: ids are in hex
+    end = f"{last}zzzz"  # behind every id that begins so, in the order of any language
     payloads, messages = tables.payloads.c, tables.messages.c
     rows = connection.execute(
         select(payloads.id, payloads.sha256, payloads.state).where(payloads.id >= first, payloads.id < end)
