@@ -72,7 +72,7 @@ class Examined:
     def tell(self, code: str, part: str = "", detail: str = "") -> None:
         """Note a fault, once."""
         fault = Fault(code, part, detail)
-        if len(self.faults) < MOST_FAULTS and fault not in self.faults[-2:]:
+        if len(self.faults) < MOST_FAULTS and fault not in self.faults:
             self.faults.append(fault)
 
 
