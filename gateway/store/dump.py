@@ -39,7 +39,7 @@ from gateway.store.parts import PartsWriter
 FOLDER: Final = "tables"
 ROOM: Final = 4 << 20
 """Bytes of lines that one part has, packed to a fifth of that or so: a part is in memory whole."""
-LARGEST: Final = 1 << 28
+LARGEST: Final = 1 << 30
 """Bytes of lines of one part that are read: a document may be as long as a payload, and bytes are a third longer here."""
 ROWS_AT_ONCE: Final = 500
 """Rows read, or inserted, at once."""
