@@ -30,6 +30,8 @@ from tests.store.backups import everything, names_in, parts_of, repacked, resign
 from tests.store.conftest import Place
 from tests.store.databases import database_url, pools
 from tests.store.made import ORIGIN, accept, deliver_later, delivery, sha256
+from tests.store.test_audit import commit as commit_audited
+from tests.store.test_audit import entry
 
 LARGE = bytes(range(256)) * 300
 SECRET = b"0123456789abcdef0123456789abcdef"
@@ -324,6 +326,30 @@ def test_a_manifest_signed_anew_hides_no_receipt(backup: Path) -> None:
     key = Signer(ORIGIN, SECRET)
     forged = resigned(backup, backup.with_name("forged.tar"), key, drop_last_receipt)
     assert {one.code for one in examine(forged, key.vkey).faults} == {"log", "nodes"}
+
+
+async def test_the_audit_verifies_too_under_whatever_name(place: Place, other: Place) -> None:
+    """Its tree is computed anew as well; after a restore it has a new name from its next entry on, and verifies before."""
+    place.key = SECRET
+    store = await opened(place)
+    await commit_audited(store, 1, entry(1), entry(2))
+    await store.close()
+    made = await back_up_of(place, place.folder / "backup.tar")
+    await restored_to(other, made.path)
+    again = await opened(other)
+    assert again.origin == f"{ORIGIN}~3"
+    await again.close()
+    second = await back_up_of(other, other.folder / "second.tar")
+    assert examine(second.path, signer(other).vkey).faults == []
+
+    def forget_one(parts: dict[str, bytes], said: dict[str, Any]) -> None:
+        name = "tables/audit_entries/000001.jsonl.gz"
+        parts[name] = gzip.compress(gzip.decompress(parts[name]).splitlines(keepends=True)[0])
+        said["tables"]["audit_entries"]["rows"] = 1
+
+    forged = resigned(second.path, other.folder / "forged.tar", Signer(f"{ORIGIN}~3", SECRET), forget_one)
+    found = examine(forged, signer(other).vkey).faults
+    assert {(one.code, one.detail) for one in found} == {("log", "audit_entries"), ("nodes", "audit_nodes")}
 
 
 def test_another_key_vouches_for_nothing(backup: Path) -> None:

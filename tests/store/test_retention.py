@@ -366,6 +366,23 @@ async def test_one_node_is_at_it_at_a_time(store: SqlStore, place: Place) -> Non
     await other.close()
 
 
+async def test_no_transaction_removes_more_than_it_may(
+    store: SqlStore, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much goes, whoever writes beside it waits for `rows` things at most."""
+    for number in range(1, 9):
+        await decided(store, number)
+    real, sizes = archiving._remove, list[int]()
+
+    def counted(connection: Connection, **given: Any) -> int:
+        sizes.append(len(given["page"]))
+        return real(connection, **given)
+
+    monkeypatch.setattr(archiving, "_remove", counted)
+    await run(store, place)
+    assert (max(sizes), sum(sizes)) == (3, 8 + 8 + 8 + 24)
+
+
 async def test_accepts_are_answered_while_it_is_at_it(store: SqlStore, place: Place) -> None:
     """It shares the writer: what comes meanwhile is taken, and nothing of it goes."""
     for number in range(1, 20):
