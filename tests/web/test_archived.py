@@ -8,7 +8,9 @@ from pathlib import Path
 
 from gateway import opening
 from gateway.config import Retention
+from gateway.model import CaseEvent
 from gateway.process import Process
+from gateway.store.contract import CaseChange, Outcome
 from gateway.store.retained import Plan
 from tests.web.conftest import NOW, Quiet
 from tests.web.test_feeds import publish, read
@@ -78,6 +80,26 @@ async def test_a_document_that_went_is_told_to_its_readers_alone(quiet: Quiet, t
     anothers = await quiet.client.ask("GET", "/v1/feeds/clearance/2", as_="customs")
     assert (anothers.status, anothers.json) == (missing.status, missing.json)
     assert missing.status == 404
+
+
+async def test_a_timeline_says_where_what_happened_before_is(quiet: Quiet, tmp_path: Path) -> None:
+    """In the reader's language, in the place of what went."""
+    assert (await quiet.client.send(b"1")).status == 202
+    (claimed,) = await quiet.store.claim_payloads(1, timedelta(minutes=1), NOW)
+    opened = CaseEvent("0" * 12 + "c", NOW, "opened", "", "acme", details={"status": "cleared"})
+    change = CaseChange(
+        opened.case_id, 0, "cleared", "acme", False, frozenset({("declaration", "TD-7")}), {}, (opened,)
+    )
+    await quiet.store.commit(Outcome(claimed.work, 0, finished=True, cases=(change,)))
+    plan = Plan(tmp_path / "archives", {"timelines": 100}, frozenset({"cleared"}), 100, 1 << 20)
+    (kind,) = (await quiet.store.archive(plan, later)).kinds
+    for language, words in (("en", "What happened before was moved to an archive"), ("zh", "此前的经过已归档")):
+        answer = await quiet.client.ask("GET", "/v1/cases/TD-7", headers={"Accept-Language": language})
+        (case,) = answer.json["items"]
+        (event,) = case["events"]
+        assert event["kind"] == "archived"
+        assert event["text"].startswith(words)
+        assert kind.archives[0] in event["text"]
 
 
 async def test_a_gateway_archives_by_itself_where_that_is_wanted(quiet: Quiet, tmp_path: Path) -> None:
