@@ -115,6 +115,12 @@ def seen_archive(connection: Connection, kind: str, id_: str, seen_by: Viewer) -
     return str(found.archive) if mine else ""
 
 
+def entry_archive(connection: Connection, feed: str, sequence: int, readers: Collection[str], *, test: bool) -> str:
+    """The archive that an entry of a feed was put into; empty where it was not, or was none of the readers'."""
+    found = find_archive(connection, ENTRY, entry_name(feed, sequence, test=test))
+    return str(found.archive) if found is not None and (not readers or found.partner_id in readers) else ""
+
+
 def read_begin(
     connection: Connection, feed: str, after: int, readers: Collection[str], *, test: bool
 ) -> tuple[int, str]:

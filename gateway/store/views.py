@@ -454,10 +454,8 @@ def _entry_row(
     if row is not None and (not partner_id or row.partner_id in readers):
         return row
     # Of another's entry it is asked as of one that is not there: nobody is to tell them apart by what they cost.
-    found = retention.find_archive(connection, retention.ENTRY, retention.entry_name(name, sequence, test=test))
-    if row is None and found is not None and (not partner_id or found.partner_id in readers):
-        raise Archived.of(found.archive)
-    raise NotFound(feed=name, sequence=sequence)
+    archive = retention.entry_archive(connection, name, sequence, readers if partner_id else (), test=test)
+    raise Archived.of(archive) if archive and row is None else NotFound(feed=name, sequence=sequence)
 
 
 def _entry_from(row: Row[Any], body: bytes = b"") -> FeedEntry:
