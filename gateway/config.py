@@ -37,6 +37,8 @@ ENVIRONMENT_PREFIX = "GATEWAY_"
 KIB = 1024
 MIB = 1024 * KIB
 DAY = 24 * 3600
+LEAST_DAYS = 30
+"""Days before which nothing is archived: an answer may take weeks."""
 
 _TRIAL_DOMAINS = frozenset({"example", "test", "invalid", "localhost"})
 
@@ -61,6 +63,17 @@ NamedPath = Annotated[Path, AfterValidator(_named)]
 """A path that may not be empty, since an empty one would mean the folder one happens to be in."""
 MaybePath = Annotated[NamedPath | None, BeforeValidator(lambda value: None if value == "" else value)]
 """A path, or an empty text for none."""
+
+
+def _no_young(days: int) -> int:
+    if 0 < days < LEAST_DAYS:
+        raise ValueError(
+            f"0 for never, or {LEAST_DAYS} and more: what is younger may still be asked for, sent or answered"
+        )
+    return days
+
+
+Days = Annotated[int, Field(ge=0, le=36_500), AfterValidator(_no_young)]
 Lower = BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value)
 
 
@@ -346,6 +359,22 @@ class Alerts(Section):
         return self
 
 
+class Retention(Section):
+    """What is moved to archives by age, daily. The receipt log never is."""
+
+    folder: NamedPath = Field(Path("var/archives"), description="Where archives are written; yours to copy and keep")
+    timelines_days: Days = Field(0, description="Age of the last event from which a closed case's timeline goes")
+    deliveries_days: Days = Field(0, description="Age from which deliveries that are over go, with their attempts")
+    feeds_days: Days = Field(0, description="Age from which entries of feeds go")
+    bodies_days: Days = Field(0, description="Age from which bytes go, of what came, was sent, or stands on feeds")
+    closed: tuple[str, ...] = Field(
+        ("cancelled", "refused", "cleared", "closed", "list_approved", "list_rejected", "list_lapsed"),
+        description="Words of cases that are closed; what belongs to any other case stays",
+    )
+    rows: int = Field(500, description="Things that one transaction removes: some ten milliseconds", gt=0, le=5000)
+    archive_bytes: int = Field(256 * MIB, description="About what one archive holds, before it is packed", gt=0)
+
+
 class Logging(Section):
     """What the operator reads."""
 
@@ -373,6 +402,7 @@ class Settings(Section):
     deliver: Deliver = Deliver()
     alerts: Alerts = Alerts()
     mail: Mail = Mail()
+    retention: Retention = Retention()
     logging: Logging = Logging()
     transports: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="A table for each transport, which says what stands there"

@@ -40,6 +40,9 @@ GatewayError
     ├── CmsInvalid            a message that is signed, encrypted or compressed does not hold
     ├── ReceiptInvalid        a receipt, proof or checkpoint does not verify
     ├── BodyLost              the file of a stored body is not in the payload folder any more
+    ├── Archived              it was moved to an archive by age (HTTP 410)
+    ├── BackupInvalid         a backup or an archive is not whole, or not what its manifest says
+    ├── RestoreRefused        a backup cannot be restored here as things stand
     └── LogDamaged            the receipt log disagrees with its anchor or its own tree
 """
 
@@ -234,6 +237,23 @@ class BodyLost(PermanentError):
     def of(cls, sha256: str) -> BodyLost:
         """The error about the body of that digest, which is its file's name."""
         return cls(f"{str(cls()).removesuffix('.')}: {sha256[:2]}/{sha256}.", sha256=sha256)
+
+
+class Archived(PermanentError):
+    """This was moved to an archive."""
+
+    @classmethod
+    def of(cls, archive: str) -> Archived:
+        """The error about what is in the archive of that name."""
+        return cls(f"This was moved to the archive {archive}.", archive=archive)
+
+
+class BackupInvalid(PermanentError):
+    """The backup or archive is damaged."""
+
+
+class RestoreRefused(PermanentError):
+    """The backup cannot be restored here."""
 
 
 class LogDamaged(PermanentError):

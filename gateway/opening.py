@@ -13,12 +13,13 @@ from pathlib import Path
 import structlog
 
 from gateway import durable
-from gateway.config import Receipts, Settings
+from gateway.config import Receipts, Retention, Settings
 from gateway.errors import ConfigurationInvalid, ReceiptInvalid
 from gateway.receipt.anchor import is_name_of
 from gateway.receipt.notary import Notary
 from gateway.receipt.signed import Signer, Verifier
 from gateway.store import Store, migrate, open_store
+from gateway.store.retained import BODIES, DELIVERIES, FEEDS, TIMELINES, Plan
 from gateway.store.sql_store import SqlStore
 
 log = structlog.get_logger(__name__)
@@ -53,12 +54,17 @@ def signer(receipts: Receipts) -> Signer:
     return found
 
 
+def sampling_key_file(settings: Settings) -> Path:
+    """Where the secret of sampling is kept."""
+    return settings.sampling.key_file or settings.receipts.signing_key_file.with_name("sampling.key")
+
+
 def sampling_secret(settings: Settings) -> bytes:
     """What the keys of sampling come from; it is made at the first start, readable by its owner alone.
 
     ConfigurationInvalid where the file holds no such secret.
     """
-    path = settings.sampling.key_file or settings.receipts.signing_key_file.with_name("sampling.key")
+    path = sampling_key_file(settings)
     try:
         if not path.exists():
             with suppress(FileExistsError):  # another process has made one meanwhile: that is the secret
@@ -132,6 +138,18 @@ def _publish(signing_key: Path, signer_: Signer) -> None:
             durable.write_file(path, content)
     except OSError as error:
         log.warning("public_key_not_written", file=str(path), reason=error.strerror)
+
+
+def plan(retention: Retention) -> Plan:
+    """What is to be archived, as the settings say; of a plan without days nothing is."""
+    ages = {
+        TIMELINES: retention.timelines_days,
+        DELIVERIES: retention.deliveries_days,
+        FEEDS: retention.feeds_days,
+        BODIES: retention.bodies_days,
+    }
+    days = {kind: age for kind, age in ages.items() if age}
+    return Plan(retention.folder, days, frozenset(retention.closed), retention.rows, retention.archive_bytes)
 
 
 def notary(store: Store, signer_: Signer) -> Notary:

@@ -39,6 +39,7 @@ from gateway.receive.evidence import EvidenceIntake
 from gateway.receive.intake import Intake
 from gateway.registry.directory import Directory
 from gateway.store import node_file
+from gateway.store.archiving import keep_archived
 from gateway.store.contract import Alert
 from gateway.store.log_watch import LogWatch
 from gateway.store.ports import Store
@@ -141,6 +142,7 @@ class Process:
             "confirmations": confirmations.run,
             "log audit": watch.run,
             "upkeep": lambda: keep_swept(store),
+            **self._retention(),
             "lookout": Lookout(store, settings, clock=clock).run,
             **{
                 f"notice {notice.name}": Notifier(store, settings.mail, notice, clock=clock).run
@@ -168,6 +170,13 @@ class Process:
             if transport.open_receivers is not None:
                 for name, receiver in transport.open_receivers(means).items():
                     self._background[f"{transport.name} {name}"] = receiver.run
+
+    def _retention(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
+        """The daily run that moves what is old to archives, where that is wanted."""
+        plan, clock = opening.plan(self.settings.retention), self.settings.clock.now
+        if not plan.days:
+            return {}
+        return {"retention": lambda: keep_archived(lambda: self.store.archive(plan, clock))}
 
     def _read_for(self, former: Catalogue, day: date) -> Catalogue:
         """The catalogue of a day that follows `former`."""

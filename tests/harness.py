@@ -64,7 +64,7 @@ class GatewayProcess:
     """`gateway serve` in a process of its own, over one folder that outlives it."""
 
     def __init__(self, folder: Path, partners: str, environment: Mapping[str, str] | None = None) -> None:
-        """`partners` is a partner file's text, imported once; `environment` overrides settings."""
+        """`partners` is a partner file's text, imported once, if it is not empty; `environment` overrides settings."""
         self.folder = folder
         self.url = ""
         self.patience = 20.0
@@ -90,6 +90,8 @@ class GatewayProcess:
             "GATEWAY_STORE__FREE_BYTES": "1000000",
             **(environment or {}),
         }
+        if not partners:
+            return
         file = folder / "partners.toml"
         file.write_text(partners, "utf-8")
         # In this process, which has everything loaded; in a thread, since a test may be running a loop of its own.

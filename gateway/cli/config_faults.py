@@ -19,6 +19,7 @@ def faults(settings: Settings) -> Iterator[str]:
     yield from _store(settings)
     yield from _catalogue(settings)
     yield from _signing_key(settings)
+    yield from _retention(settings)
     yield from tls(settings.http)
     yield from find_transports().find_faults(settings)
 
@@ -99,6 +100,14 @@ def _signing_key(settings: Settings) -> Iterator[str]:
             yield str(error)
     elif fault := explain_unmakeable(path.parent):
         yield f"receipts.signing_key_file {path}: {fault}"
+
+
+def _retention(settings: Settings) -> Iterator[str]:
+    from gateway.opening import plan
+
+    folder = settings.retention.folder
+    if plan(settings.retention).days and (fault := explain_unmakeable(folder)):
+        yield f"retention.folder {folder}: {fault}"
 
 
 def _fileable(path: Path) -> str:

@@ -215,7 +215,7 @@ def verify(
 
     output.existing_file(file)
     output.language(lang)
-    vkey = _public_key(key)
+    vkey = public_key(key)
     covered = Covered()
     found = _problems(file, vkey, covered)
     good = valid(found)
@@ -232,7 +232,7 @@ def verify(
         raise typer.Exit(output.NO)
 
 
-def _public_key(key: str) -> str:
+def public_key(key: str) -> str:
     """The public key that is, or stands in the file, `key`; the end where there is none."""
     from gateway.errors import ReceiptInvalid
     from gateway.receipt.signed import Verifier

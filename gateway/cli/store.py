@@ -1,4 +1,4 @@
-"""`gateway store` lets an operator settle what a store that was set back does not know."""
+"""`gateway store` keeps a store, and lets an operator settle what one that was set back does not know."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli import output
+from gateway.cli import output, store_archive, store_backup
 from gateway.cli.words import word
 
 if TYPE_CHECKING:
@@ -24,9 +24,10 @@ _AT_ONCE = 500
 
 def register(cli: typer.Typer) -> None:
     """Add the commands."""
-    noun = typer.Typer(help="The store: what to do after it was set back.", no_args_is_help=True)
+    noun = typer.Typer(help="The store: backups, archives, and what to do after it was set back.", no_args_is_help=True)
+    store_backup.register(noun)
+    store_archive.register(noun)
     noun.command()(reconcile)
-    noun.callback()(lambda: None)
     cli.add_typer(noun, name="store")
 
 

@@ -145,6 +145,85 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "now_released": ("{count} payloads are decided now.", "{count} 个报文包将继续处理。"),
     "now_moved": ("Counters of document numbers were moved on by {count}.", "单证号计数器已前移 {count}。"),
     "nothing_held": ("Nothing is held.", "没有待人工处理的内容。"),
+    # store backup, restore, verify
+    "done_so_far": ("{what}: {count}", "{what}：{count}"),
+    "backed_up": (
+        "{file}: {rows} rows, {bodies} large bodies, {entries} receipts, {size} bytes",
+        "{file}：数据行 {rows}，大报文 {bodies} 个，回执 {entries} 份，{size} 字节",
+    ),
+    "body_lost": (
+        "missing or damaged where the backup was made: body {sha256}",
+        "备份时已缺失或损坏：报文内容 {sha256}",
+    ),
+    "restored": ("Restored: {rows} rows, {bodies} large bodies.", "已恢复：数据行 {rows}，大报文 {bodies} 个。"),
+    "not_restored": ("{file} does not hold; nothing was restored", "{file} 验证不通过，未恢复任何内容"),
+    "anchor_decides": (
+        "An anchor is here, and stays: where it is further on than the backup, the log takes a new name.",
+        "此处已有锚点，予以保留；锚点晚于备份的，日志将启用新名称。",
+    ),
+    "name_given_up": (
+        "No anchor was here: the log gives {origin} up at the first start, and takes a new name.",
+        "此处没有锚点：首次启动时，日志将弃用 {origin}，启用新名称。",
+    ),
+    "other_settings": (
+        "The settings are not those of the gateway that was backed up.",
+        "当前配置与备份时的网关配置不同。",
+    ),
+    "reconcile_next": ("Next: gateway store reconcile", "下一步：gateway store reconcile"),
+    "is_backup": (
+        "backup of {origin}, {at}, tables {schema}: {rows} rows, {bodies} large bodies, {entries} receipts under the checkpoint",
+        "{origin} 的备份，{at}，表版本 {schema}：数据行 {rows}，大报文 {bodies} 个，检查点所含回执 {entries} 份",
+    ),
+    "is_archive": (
+        "archive of {origin}, {at}, tables {schema}: {rows} rows, {bodies} large bodies",
+        "{origin} 的归档，{at}，表版本 {schema}：数据行 {rows}，大报文 {bodies} 个",
+    ),
+    "own_key": (
+        "verified by the key in the file itself, which vouches for no origin; give --key",
+        "仅以文件自带公钥验证，不能证明来源；请用 --key 指定公钥",
+    ),
+    "fault_missing": ("missing: {part}", "缺失：{part}"),
+    "fault_unknown": ("in no manifest: {part}", "不在清单中：{part}"),
+    "fault_changed": ("changed: {part}", "已被改动：{part}"),
+    "fault_twice": ("there twice: {part}", "重复出现：{part}"),
+    "fault_cut": ("it cannot be read behind {part}: {detail}", "{part} 之后无法读取：{detail}"),
+    "fault_signature": ("{part}: {detail}", "{part}：清单签名不符（{detail}）"),
+    "fault_content": ("{part}: {detail}", "{part}：内容无法读取（{detail}）"),
+    "fault_rows": (
+        "{part}: there are not {detail} rows, as the manifest says",
+        "{part}：数据行数与清单所载 {detail} 不符",
+    ),
+    "fault_body": ("{part}: a body is not what it is called: {detail}", "{part}：报文内容与其摘要不符：{detail}"),
+    "fault_log": ("{detail}: not the log that its checkpoint signs", "{detail}：与检查点签名的日志不符"),
+    "fault_checkpoint": ("the checkpoint is not signed by {detail}", "检查点并非由 {detail} 签名"),
+    "fault_nodes": ("{detail}: not the tree of its entries", "{detail}：与日志记录的哈希树不符"),
+    # store archive, archives, hold, release, holds
+    "nothing_is_archived": (
+        "[retention] says of nothing that it goes: set the days of a kind",
+        "[retention] 未设定任何归档期限，请设定某类内容的天数",
+    ),
+    "put_off_broken": (
+        "Nothing was archived: the store was set back, and that is not reconciled; see `gateway store reconcile`.",
+        "未归档：数据曾回退且尚未处理完毕，请用 `gateway store reconcile`。",
+    ),
+    "put_off_busy": ("Nothing was archived: another node is at it.", "未归档：另一节点正在归档。"),
+    "kind_timelines": ("timelines", "时间线"),
+    "kind_deliveries": ("deliveries", "投递"),
+    "kind_feeds": ("entries of feeds", "信息流条目"),
+    "kind_bodies": ("bodies", "报文内容"),
+    "would_go": (
+        "{kind}: {things} would go ({rows} rows, {size} bytes); {kept} old ones stay",
+        "{kind}：将归档 {things} 项（数据行 {rows}，{size} 字节）；已到期而保留 {kept} 项",
+    ),
+    "went": (
+        "{kind}: {things} went ({rows} rows, {size} bytes); {kept} old ones stay",
+        "{kind}：已归档 {things} 项（数据行 {rows}，{size} 字节）；已到期而保留 {kept} 项",
+    ),
+    "in_archive": ("  in {archive}", "  归档文件 {archive}"),
+    "no_archives": ("No archives.", "没有归档文件。"),
+    "no_holds": ("No cases are held.", "没有予以保留的业务。"),
+    "now_kept": ("Nothing of {id} is archived until it is released.", "{id} 予以保留，解除前不归档。"),
+    "kept_no_more": ("{id} is archived when it is old enough.", "{id} 已解除保留，到期后归档。"),
     # partner
     "yes": ("yes", "是"),
     "no": ("no", "否"),
@@ -376,6 +455,8 @@ _HEADINGS: Mapping[str, str] = {
     "tolerance_percent": "允差百分比",
     "tolerance_of": "允差基准",
     "places": "使用地点",
+    "archive": "归档文件",
+    "things": "项数",
 }
 """Headings of tables in Chinese, by their English."""
 

@@ -16,10 +16,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from gateway import durable
-from gateway.errors import BodyLost
+from gateway.errors import Archived, BodyLost, ConfigurationInvalid
 from gateway.model import Payload
 from gateway.store import tables
 from gateway.store.batch import Batch
@@ -29,6 +29,10 @@ from gateway.store.sql import among
 
 LARGEST_ROW = 64 * 1024
 """Bytes up to which a body is a row: SQLite reads and writes such blobs faster than files of their own."""
+
+
+ARCHIVED_BODY = "body"
+"""How `tables.archived` calls a body."""
 
 
 def digest(body: bytes) -> str:
@@ -88,6 +92,34 @@ class BodyFiles:
     def old_files(self, age_seconds: float) -> Iterable[Path]:
         """Files that nobody has touched for so long, unfinished ones too."""
         return (path for path in self._folder.glob("??/*") if _is_old(path, age_seconds))
+
+    @contextmanager
+    def kept_from_removal(self) -> Iterator[None]:
+        """No file is removed meanwhile, by any node: for whoever copies what a moment's rows mention.
+
+        ConfigurationInvalid where the file system has no locks, so that nobody would know.
+        """
+        durable.make_folder(self._folder)
+        with durable.opened_folder(self._folder) as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_SH)  # let go when the handle is closed
+            except OSError as error:
+                raise ConfigurationInvalid(f"store.payload_folder {self._folder} cannot be locked: {error}") from error
+            yield
+
+    @contextmanager
+    def removing(self) -> Iterator[bool]:
+        """Whether files may be removed now; meanwhile nobody begins to copy them. Nobody is waited for."""
+        try:
+            with durable.opened_folder(self._folder) as handle:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except OSError:  # somebody copies them, or the file system knows no locks
+                    yield False
+                else:
+                    yield True
+        except FileNotFoundError:
+            yield False
 
     @staticmethod
     def remove_old(path: Path, age_seconds: float) -> bool:
@@ -171,15 +203,15 @@ def beginning(payload: Payload) -> bytes:
 _BEGINNING = 4096
 
 
-def note_file(batch: Batch, sha256: str) -> None:
-    """Collect the note that a body is a file, which must be there already."""
-    batch.insert(tables.body_files, (sha256,), "ignore")
+def note_file(batch: Batch, owner_id: str, sha256: str) -> None:
+    """Collect the note that somebody's body is a file, which must be there already."""
+    batch.insert(tables.body_files, (owner_id, sha256), "ignore")
 
 
 def insert_body(batch: Batch, owner_id: str, sha256: str, body: bytes) -> None:
     """Collect the row of a small body, or the note of a large one, which must be a file already."""
     if len(body) > LARGEST_ROW:
-        note_file(batch, sha256)
+        note_file(batch, owner_id, sha256)
         return
     batch.insert(tables.bodies, body_row(owner_id, sha256, body), "ignore")
 
@@ -193,15 +225,18 @@ class Wanted:
 
 
 def read_bodies(connection: Connection, files: BodyFiles, wanted: Iterable[Wanted]) -> dict[str, bytes]:
-    """Bodies by digest, from rows and files; BodyLost where one is missing."""
+    """Bodies by digest, from rows and files; Archived where one was archived, BodyLost where it is missing."""
+    wanted = list(wanted)
     found, missing = _bodies(connection, files, wanted)
-    for error in missing.values():
-        raise error
+    for one in wanted:
+        if one.sha256 in missing:
+            check_not_archived(connection, one)
+            raise missing[one.sha256]
     return found
 
 
 def find_kept(connection: Connection, files: BodyFiles, wanted: Wanted) -> Kept:
-    """One body as it is kept, without reading a large one; BodyLost where it is missing."""
+    """One body as it is kept, without reading a large one; Archived where it was archived, BodyLost where it is missing."""
     body = small_bodies(connection, [wanted]).get(wanted.sha256)
     if body is not None:
         return Kept(len(body), body)
@@ -209,7 +244,20 @@ def find_kept(connection: Connection, files: BodyFiles, wanted: Wanted) -> Kept:
     try:
         return Kept(path.stat().st_size, path=str(path))
     except FileNotFoundError as error:
+        check_not_archived(connection, wanted)
         raise BodyLost.of(wanted.sha256) from error
+
+
+_ARCHIVED = select(tables.archived.c.archive).where(
+    tables.archived.c.kind == ARCHIVED_BODY, tables.archived.c.id == bindparam("key")
+)
+
+
+def check_not_archived(connection: Connection, wanted: Wanted) -> None:
+    """Archived, with where it is, if somebody's body was moved to an archive."""
+    found = connection.execute(_ARCHIVED, {"key": key_of(wanted.owner_id, wanted.sha256)}).scalar()
+    if found is not None:
+        raise Archived.of(found)
 
 
 def bodies_there(connection: Connection, files: BodyFiles, wanted: Iterable[Wanted]) -> dict[str, bytes]:

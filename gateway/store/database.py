@@ -93,6 +93,9 @@ class Database(Protocol):
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work`, which only reads."""
 
+    async def snapshot(self, work: Callable[[Connection], T]) -> T:
+        """Run `work`, which only reads, and all of whose statements see one moment; once, however that ends."""
+
     async def close(self) -> None:
         """Disconnect."""
 
@@ -177,6 +180,10 @@ class SqliteDatabase:
         """See `Database`."""
         return await _in_thread(self._readers, self._reading, work)
 
+    async def snapshot(self, work: Callable[[Connection], T]) -> T:
+        """See `Database`; every transaction of SQLite sees one moment (https://sqlite.org/isolation.html)."""
+        return await self.read(work)
+
     async def close(self) -> None:
         """See `Database`."""
         loop = asyncio.get_running_loop()
@@ -225,6 +232,13 @@ class PostgresDatabase:
     async def _read_once(self, work: Callable[[Connection], T]) -> T:
         with translated():
             async with self._reading.connect() as connection:
+                return await connection.run_sync(work)
+
+    async def snapshot(self, work: Callable[[Connection], T]) -> T:
+        """See `Database`."""
+        engine = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        with translated():
+            async with engine.begin() as connection:
                 return await connection.run_sync(work)
 
     async def close(self) -> None:

@@ -51,7 +51,7 @@ def keep(batch: Batch, arrivals: Sequence[ExhibitArrival]) -> Callable[[], Answe
     for arrival in arrivals:
         exhibit = arrival.exhibit
         if exhibit.path:
-            note_file(batch, exhibit.sha256)
+            note_file(batch, exhibit.id, exhibit.sha256)
         else:
             insert_body(batch, exhibit.id, exhibit.sha256, exhibit.body)
 

@@ -10,11 +10,12 @@ from typing import Any
 from sqlalchemy import Connection, Integer, Row, bindparam, delete, func, select, update
 
 from gateway.decide.names import Name
-from gateway.errors import GatewayError, LeaseLost, NotFound, TransportIdReused
+from gateway.errors import Archived, GatewayError, LeaseLost, NotFound, TransportIdReused
 from gateway.model import Payload, Receipt, Stage
 from gateway.store import cases, tables
 from gateway.store.batch import Batch
-from gateway.store.bodies import LARGEST_ROW, BodyFiles, Wanted, bodies_there, insert_body, note_file
+from gateway.store.bodies import ARCHIVED_BODY, LARGEST_ROW, BodyFiles, Wanted, bodies_there, insert_body, note_file
+from gateway.store.body_rows import key_of
 from gateway.store.contract import Accepted, Claimed, NewReceipt, Progress, Standing
 from gateway.store.sql import among, from_time, matching, to_time
 from gateway.store.writer import Answers
@@ -57,6 +58,8 @@ class Renewal:
     """Examinations begun without a word of their end, as whoever holds the lease knows it by now."""
 
 
+OUTGOING = "outgoing"
+"""How `tables.archived` calls a payload of which something was archived: it cannot be processed again."""
 _TransportKey = tuple[str, str, str, bool]
 _TRANSPORT_KEY = (_payloads.partner_id, _payloads.transport, _payloads.transport_id, _payloads.test)
 
@@ -83,7 +86,7 @@ def accept(batch: Batch, arrivals: Sequence[Arrival]) -> Callable[[], Answers[Ac
     known_ids, known_keys = _known(batch.connection, [arrival.payload for arrival in arrivals])
     for arrival in arrivals:
         if arrival.payload.path:
-            note_file(batch, arrival.payload.sha256)
+            note_file(batch, arrival.payload.id, arrival.payload.sha256)
         else:
             insert_body(batch, arrival.payload.id, arrival.payload.sha256, arrival.payload.body)
 
@@ -333,15 +336,24 @@ def reopen(batch: Batch, payload_ids: Sequence[str]) -> Sequence[GatewayError | 
     """Put payloads into the inbox again, from their first message on; their old workers lose them."""
     connection = batch.connection
     query = select(
-        _payloads.id, _payloads.arrival, _payloads.received_at, _payloads.fence, _payloads.partner_id, _payloads.test
+        _payloads.id,
+        _payloads.arrival,
+        _payloads.received_at,
+        _payloads.fence,
+        _payloads.partner_id,
+        _payloads.test,
+        _payloads.sha256,
     )
     found = {row.id: row for row in connection.execute(query.where(among(_payloads.id, payload_ids)))}
     waiting = read_fences(connection, payload_ids)
+    gone = _archived_of(connection, found.values())
     answers: list[GatewayError | None] = []
     for payload_id in payload_ids:
         row = found.get(payload_id)
-        if row is None:
-            answers.append(NotFound(payload_id=payload_id))
+        if row is None or payload_id in gone:
+            # What it made is not known here any more, so that it would be made, and sent, anew.
+            answers.append(Archived.of(gone[payload_id]) if payload_id in gone else NotFound(payload_id=payload_id))
+            found.pop(payload_id, None)
             continue
         fence = waiting.get(payload_id, row).fence + 1
         batch.insert(tables.inbox, _inbox_row(row, row.arrival, fence, row.received_at), "replace")
@@ -355,6 +367,18 @@ def reopen(batch: Batch, payload_ids: Sequence[str]) -> Sequence[GatewayError | 
     messages = tables.messages.c
     connection.execute(delete(tables.messages).where(among(messages.payload_id, found), messages.number <= 0))
     return answers
+
+
+def _archived_of(connection: Connection, rows: Iterable[Any]) -> dict[str, str]:
+    """The archive that each of some payloads, or something made of it, was put into; only of those that have one."""
+    archived, rows = tables.archived.c, list(rows)
+    keys = {key_of(row.id, row.sha256): row.id for row in rows}
+    found: dict[str, str] = {}
+    for kind, names in ((OUTGOING, {row.id: row.id for row in rows}), (ARCHIVED_BODY, keys)):
+        named = matching((archived.kind, archived.id), [(kind, name) for name in names])
+        query = select(archived.id, archived.archive).where(named)
+        found |= {names[row.id]: row.archive for row in connection.execute(query)}
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ lost lease, a repeated id) fails alone; the others of its batch go on.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
@@ -83,6 +83,7 @@ from gateway.store.contract import (
     Viewer,
     Work,
 )
+from gateway.store.retained import Hold, Plan, Run, Written
 
 
 class Inbox(Protocol):
@@ -689,6 +690,40 @@ class Upkeep(Protocol):
         """
 
 
+class Retention(Protocol):
+    """What is old is moved to archives, or held back from them."""
+
+    async def archive(self, plan: Plan, clock: Callable[[], datetime], *, dry_run: bool = False) -> Run:
+        """Archive what is older than the plan says, kind by kind, or count what would go.
+
+        Nothing while a break of the log is not reconciled, or another node is at it. OSError where the folder cannot
+        be written.
+        """
+
+    async def archives(self, limit: int) -> Sequence[Written]:
+        """Archives that were written."""
+
+    async def feed_begin(
+        self, feed: str, after: int, partner_id: str = "", *, test: bool, audiences: Collection[str] = ()
+    ) -> tuple[int, str]:
+        """The last number of a feed that was archived, and the archive of the first entry that a reader misses.
+
+        That is everyone's, `partner_id`'s own and its audiences', behind `after`; any where `partner_id` is empty.
+        """
+
+    async def archived(self, kind: str, id_: str, seen_by: Viewer) -> str:
+        """The archive that something was put into; empty where it was not, or is nothing that the viewer may know of."""
+
+    async def hold_cases(self, key: str, reason: str, now: datetime) -> Sequence[str]:
+        """Let nothing of the cases of an id or number be archived; their ids. NotFound where there is none."""
+
+    async def release_cases(self, key: str) -> Sequence[str]:
+        """Let go of them; their ids. NotFound where none is held."""
+
+    async def holds(self) -> Sequence[Hold]:
+        """All cases that are held."""
+
+
 class Store(
     Inbox,
     Ledgers,
@@ -711,6 +746,7 @@ class Store(
     CatalogueCalls,
     Replies,
     Upkeep,
+    Retention,
     Protocol,
 ):
     """The one I/O seam to what is durable: all ports together. Raises StoreUnavailable and StorageFull where it must."""

@@ -44,6 +44,7 @@ from gateway.store.sql_log import SqlLog, SqlLogAudit
 from gateway.store.sql_outbox import SqlOutbox, SqlReconciling
 from gateway.store.sql_pages import SqlFeeds, SqlPages
 from gateway.store.sql_registry import SqlCatalogueCalls, SqlRegistry
+from gateway.store.sql_retention import SqlRetention
 from gateway.store.sql_subjects import SqlSubjects
 from gateway.store.sql_upkeep import SqlUpkeep
 from gateway.store.writer import Handler, Names
@@ -111,6 +112,7 @@ class SqlStore(
     SqlCatalogueCalls,
     SqlReplies,
     SqlUpkeep,
+    SqlRetention,
     Store,
 ):
     """The store over SQLAlchemy, on SQLite and PostgreSQL: all its ports. See `ports` for what each operation promises."""

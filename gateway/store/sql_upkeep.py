@@ -38,8 +38,11 @@ class SqlUpkeep(SqlAccess, ports.Upkeep):
             # A store that was set back has forgotten files, and must have noticed that first.
             if await self._trusted(self._database.read, breaks.are_open):
                 break
-            kept = await self._read(partial(mentioned, digests=names))
-            for path in page:
-                if path.name not in kept:
-                    removed += await asyncio.to_thread(self._files.remove_old, path, older_than)
+            with self._files.removing() as free:
+                if not free:  # a backup is being made
+                    break
+                kept = await self._read(partial(mentioned, digests=names))
+                for path in page:
+                    if path.name not in kept:
+                        removed += await asyncio.to_thread(self._files.remove_old, path, older_than)
         return removed

@@ -84,10 +84,13 @@ digest alone."""
 body_files = Table(
     "body_files",
     metadata,
-    Column("sha256", Text, primary_key=True),
+    _text("owner_id"),
+    _text("sha256"),
+    PrimaryKeyConstraint("owner_id", "sha256"),
+    Index("body_files_sha256", "sha256"),
     **_KEYED,
 )
-"""Digests of large bodies, which are files: one that is not here belongs to nothing."""
+"""Large bodies, which are files, by whose they are: a file that is not here belongs to nothing."""
 
 payloads = Table(
     "payloads",
@@ -930,6 +933,43 @@ log_breaks = Table(
     _time("reconciled_at", nullable=True),
 )
 """Each time the log had to take a new name (`origin`), and what is known to be lost; see `contract.LogBreak`."""
+
+# What was moved to archives by age.
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("case_id", Text, primary_key=True),
+    _text("reason"),
+    _time("at"),
+    **_KEYED,
+)
+"""Cases of which nothing is archived until they are released."""
+
+archives = Table(
+    "archives",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _text("kind"),
+    _time("at"),
+    _number("things"),
+    _number("size"),
+)
+"""Archives that were written: a file each, in the folder of `retention.folder`."""
+
+archived = Table(
+    "archived",
+    metadata,
+    _text("kind"),
+    _text("id"),
+    _text("archive"),
+    _text("partner_id"),
+    _flag("test"),
+    PrimaryKeyConstraint("kind", "id"),
+    **_KEYED,
+)
+"""Where what is not here any more was put. A body is found by the key of `body_rows.key_of`, after what it belongs to;
+`partner_id` and `test` say who may know of a delivery or an entry of a feed."""
 
 # The registry.
 

@@ -24,7 +24,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from gateway.errors import NotFound
+from gateway.errors import Archived, NotFound
 from gateway.model import (
     Delivery,
     DeliveryKind,
@@ -38,8 +38,8 @@ from gateway.model import (
     Severity,
     Syntax,
 )
-from gateway.store import log, tables
-from gateway.store.bodies import BodyFiles, Wanted, find_kept, read_bodies, small_bodies
+from gateway.store import log, retention, tables
+from gateway.store.bodies import BodyFiles, Wanted, check_not_archived, find_kept, read_bodies, small_bodies
 from gateway.store.contract import (
     ANYONE,
     COUNTED,
@@ -181,11 +181,14 @@ def _seen(query: Select[Any], table: Table, viewer: Viewer) -> Select[Any]:
 
 
 def original(connection: Connection, files: BodyFiles | None, payload_id: str) -> Payload:
-    """A payload as it came; without `files`, without its body."""
+    """A payload as it came; without `files`, without its body. Archived where that was moved to an archive."""
     row = _payload_row(connection, payload_id)
     if files is None:
         return payload_from(row)
-    return payloads_from(connection, files, [row])[row.id]
+    found = payloads_from(connection, files, [row])[row.id]
+    if not found.path and len(found.body) != found.size:
+        check_not_archived(connection, Wanted(row.id, row.sha256))
+    return found
 
 
 def message(connection: Connection, message_id: str, *, document: bool) -> MessageRecord:
@@ -349,6 +352,8 @@ def _delivery_row(connection: Connection, delivery_id: str, seen_by: Viewer) -> 
         for row in connection.execute(_seen(select(table).where(table.c.id == delivery_id), table, seen_by))
     ]
     if not rows:
+        if archive := retention.seen_archive(connection, retention.DELIVERY, delivery_id, seen_by):
+            raise Archived.of(archive)
         raise NotFound(delivery_id=delivery_id)
     return max(rows, key=lambda row: row.sequence)
 
@@ -454,9 +459,12 @@ def _entry_row(
 ) -> Row[Any]:
     query = select(tables.feed).where(_feed.feed == name, _feed.test == test, _feed.sequence == sequence)
     row = connection.execute(query).one_or_none()
-    if row is None or (partner_id and row.partner_id not in {"", partner_id, *audiences}):
-        raise NotFound(feed=name, sequence=sequence)
-    return row
+    readers = {"", partner_id, *audiences}
+    if row is not None and (not partner_id or row.partner_id in readers):
+        return row
+    # Of another's entry it is asked as of one that is not there: nobody is to tell them apart by what they cost.
+    archive = retention.entry_archive(connection, name, sequence, readers if partner_id else (), test=test)
+    raise Archived.of(archive) if archive and row is None else NotFound(feed=name, sequence=sequence)
 
 
 def _entry_from(row: Row[Any], body: bytes = b"") -> FeedEntry:

@@ -42,6 +42,7 @@ KINDS: tuple[tuple[type[errors.GatewayError], Kind], ...] = (
     (errors.NotAuthenticated, Kind(401, "not-authenticated", "Valid credentials are required.", "需要有效的凭证。")),
     (errors.NotPermitted, Kind(403, "not-permitted", "The credentials do not allow this.", "该凭证无此权限。")),
     (errors.NotFound, NOT_FOUND),
+    (errors.Archived, Kind(410, "archived", "This was moved to an archive.", "该内容已归档。")),
     (
         errors.TransportIdReused,
         Kind(
@@ -131,11 +132,17 @@ _CHINESE: tuple[tuple[Pattern[str], str], ...] = tuple(
         # The log
         (r"the log has no such receipt", "日志中没有该回执。"),
         (r"the log has never had that size", "日志从未达到该条数。"),
+        # Archives
+        (r"This was moved to the archive (\S+)\.", r"该内容已移入归档文件 \1。"),
+        (
+            r"What followed this place was moved to archives, from (\S+) on\. Go on after (\S+)\.",
+            r"该位置之后的内容已归档，自归档文件 \1 起。请自 \2 之后继续读取。",
+        ),
     )
 )
 """What is told of an error, in Chinese, by its English; of what is not here, Chinese readers get the title alone."""
 
-OF_STATUS = {kind.status: kind for kind in (BAD_REQUEST, NOT_FOUND, METHOD, INTERNAL, *(k for _, k in KINDS[:7]))}
+OF_STATUS = {kind.status: kind for kind in (BAD_REQUEST, NOT_FOUND, METHOD, INTERNAL, *(k for _, k in KINDS[:8]))}
 
 
 class BadRequest(errors.PermanentError):

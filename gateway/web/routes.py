@@ -242,7 +242,7 @@ ROUTES: tuple[Route, ...] = (
         deliveries.body,
         media_type="*/*",
         scope=READ,
-        problems=(404,),
+        problems=(404, 410),
     ),
     Route(
         "POST",
@@ -371,7 +371,7 @@ ROUTES: tuple[Route, ...] = (
         answers=resources.FeedPage,
         scope=READ,
         parameters=(feeds.AFTER, feeds.LIMIT, feeds.WAIT, TEST),
-        problems=(400, 404),
+        problems=(400, 404, 410),
     ),
     Route(
         "GET",
@@ -381,7 +381,7 @@ ROUTES: tuple[Route, ...] = (
         media_type="*/*",
         scope=READ,
         parameters=(TEST,),
-        problems=(400, 404),
+        problems=(400, 404, 410),
     ),
     Route(
         "GET",
@@ -418,7 +418,7 @@ ROUTES: tuple[Route, ...] = (
         log.bundle,
         media_type="application/zip",
         scope=READ,
-        problems=(400, 404),
+        problems=(400, 404, 410),
     ),
     Route(
         "GET",

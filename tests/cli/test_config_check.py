@@ -16,6 +16,8 @@ TOML = "[store]\nfree_bytes = 0\n"
         ('[store]\nurl = "sqlite:////etc/hostname"', "not a database"),
         ('[store]\npayload_folder = "gateway.toml"', "store.payload_folder gateway.toml: "),
         ('[store]\nanchor_file = "/etc"', "store.anchor_file /etc: is a folder"),
+        ('[retention]\nfeeds_days = 90\nfolder = "gateway.toml"', "retention.folder gateway.toml: "),
+        ("[retention]\nfeeds_days = 7", "0 for never, or 30 and more"),
         ('[receipts]\nsigning_key_file = "/etc/hostname"', "receipts.signing_key_file /etc/hostname: "),
         ('[receipts]\nsigning_key_file = "/proc/x/key"', "receipts.signing_key_file /proc/x/key: nothing can be made"),
         ('[http]\ntls_certificate = "/nonexist.pem"', "http.tls_certificate /nonexist.pem: No such file"),

@@ -18,7 +18,7 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ from gateway.decide.facts import (
     Told,
     Waiting,
 )
-from gateway.errors import GatewayError, NotFound, RegistryRefused
+from gateway.errors import Archived, GatewayError, NotFound, RegistryRefused
 from gateway.findings import make_finding
 from gateway.model import (
     Agreement,
@@ -110,6 +110,7 @@ from gateway.store.contract import (
     Wait,
 )
 from gateway.store.database import PLANNER
+from gateway.store.retained import Plan
 from gateway.store.sql_store import SqlStore
 from tests.store import filled
 from tests.store.databases import database_url, on_server
@@ -127,6 +128,7 @@ SMALL = {
     "audit_state": "one row",
     "log_breaks": "a row each time the store was set back",
     "counters": "a row for each series of numbers, which bureaus and recipients have; walked after such a set-back",
+    "holds": "cases that an operator holds back, one by one",
     "inbox": "what waits for commit 2: limits.payloads_waiting bounds it",
 }
 """Tables that may be walked, and why they do not grow."""
@@ -208,6 +210,7 @@ async def recorded(url: str, folder: Path) -> Recording:
         await store.open()
         for journey in (read_all, take_in_and_decide, let_terms_pass, take_back, deliver, keep_the_registry):
             await journey(store)
+        await archive(store, folder)
         await store.close()
         for spoilt in ("", "no anchor"):  # the log is compared with its anchor, and goes on under another name
             if spoilt:
@@ -226,6 +229,39 @@ async def recorded(url: str, folder: Path) -> Recording:
 
 
 MIDDLE = COUNT // 2
+
+
+async def archive(store: SqlStore, folder: Path) -> None:
+    """What is some minutes old goes, where a day is old enough; and all that is asked about it."""
+    began = datetime.fromtimestamp(filled.BEGAN / 1000, UTC)
+    plan = Plan(
+        folder / "archives", dict.fromkeys(("timelines", "deliveries", "feeds", "bodies"), 1), CLOSED, 100, 1 << 30
+    )
+    first = f"TD-{SHAPE.wide + 5}"
+    assert await store.hold_cases(first, "why", NOW)
+    done = await store.archive(plan, lambda: began + timedelta(days=1, seconds=SHAPE.wide + 200))
+    assert all(one.things for one in done.kinds), done
+    assert await store.release_cases(first)
+    await store.holds()
+    await store.archives(10)
+    for partner in ("", "acme"):
+        await store.feed_begin("status", 1, partner, test=False, audiences=("a", "b"))
+    assert await store.sweep(-1) == 1
+    newest = await store.feed("clearance", "", COUNT - filled.WAITING, 10)
+    (large,) = [one.sequence for one in newest if one.document_id.endswith("large")]
+    gone = (
+        store.feed_entry("status", "", 1),
+        store.delivery(SHAPE.id("d", 1)),
+        store.feed_entry("clearance", "", large),
+    )
+    for asked_for in gone:
+        with pytest.raises(Archived):
+            await asked_for
+    with pytest.raises(Archived):
+        await store.reopen_payload(SHAPE.id("0", SHAPE.wide + 2))
+
+
+CLOSED = frozenset({"accepted"})
 
 
 async def read_all(store: SqlStore) -> None:
@@ -356,7 +392,7 @@ async def take_in_and_decide(store: SqlStore) -> None:
             cases=(change,),
             interchanges=((InterchangeRef(Syntax.EDIFACT, "acme/ACME", "GATEWAY", "new"), timedelta(days=90)),),
             deliveries=(delivery("new-1"), delivery("new-2"), *CONFIRMED),
-            feed=(feed_entry("new-feed"),),
+            feed=(feed_entry("new-feed"), feed_entry(f"{SHAPE.id('f', 1)[:12]}large", body=b"1" * 100_000)),
             subscriptions=(Subscription("acme", "S-new", 1, "status"),),
             receipts=(receipt("m-new"),),
             waits=(Wait("w-new", "manifest", KEYS, {}, held.id, "acme"),),
@@ -592,6 +628,11 @@ async def keep_the_registry(store: SqlStore) -> None:
 ELSEWHERE = {
     "breaks.py:_alert": "a second look for the first alert of all, by the same key as the first",
     "deliveries.py:staged_lanes": "what PostgreSQL locks; SQLite has one writer",
+    "dump.py:rows_of": "a backup reads all there is, once",
+    "dump.py:insert_all": "a restore writes all there is, once",
+    "dump.py:go_on_counting": "as a restore ends",
+    "restore.py:_filled": "asks each table for one row",
+    "restore.py:_drop_all": "tables without a row",
 }
 """Functions that run a statement which one engine or a store with a history does not reach."""
 

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import asyncpg
 from alembic import command
@@ -89,6 +89,27 @@ def read(url: str, work: Callable[[Connection], T]) -> T:
         return _run(url, work)
 
 
+def snapshot(url: str, work: Callable[[Connection], T]) -> T:
+    """What `work` reads of the tables at `url`, all of it as of one moment, however long that takes."""
+    with explained(url):
+        return _run(url, work, "snapshot")
+
+
+def write(url: str, work: Callable[[Connection], T]) -> T:
+    """What `work` does in one transaction at `url`, durable when this returns; its tables may be of any version."""
+    with explained(url):
+        return _run(url, work)
+
+
+def make_tables(connection: Connection, wanted: str) -> None:
+    """Make the tables of an earlier version, or this one, where there are none. ConfigurationInvalid where none had it."""
+    config = _config()
+    if wanted not in {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}:
+        raise ConfigurationInvalid(f"no version of the tables up to this one, {head()}, is called {wanted}")
+    config.attributes["connection"] = connection
+    command.upgrade(config, wanted)
+
+
 @contextmanager
 def explained(url: str) -> Iterator[None]:
     """What the database or its driver has against being opened, as ConfigurationInvalid; no password is repeated."""
@@ -124,13 +145,13 @@ def file_of(address: str) -> Path | None:
     return path
 
 
-def _run(url: str, work: Callable[[Connection], T]) -> T:
+def _run(url: str, work: Callable[[Connection], T], way: Literal["write", "snapshot"] = "write") -> T:
     """Run `work` in a transaction, on a thread of its own because the caller may be inside an event loop."""
 
     async def run() -> T:
         database = connect(url, patient=True)
         try:
-            return await database.write(work)
+            return await (database.write if way == "write" else database.snapshot)(work)
         finally:
             await database.close()
 

@@ -13,7 +13,7 @@ from gateway.check import feeds
 from gateway.check.feeds import FeedRules
 from gateway.decide.audience import name_audiences
 from gateway.decide.flow import Flows
-from gateway.errors import NotFound
+from gateway.errors import Archived, NotFound
 from gateway.media import find_medium
 from gateway.model import FeedEntry, Role
 from gateway.reasons import word_alert
@@ -51,10 +51,10 @@ async def get(request: web.Request) -> web.StreamResponse:
     name = _readable(request, caller)
     reader = _Reader(service, caller, name, test=caller.key.test or TEST.of(request), limit=LIMIT.of(request))
     if "text/event-stream" in request.headers.get("Accept", ""):
-        place = _place(name, request.headers.get("Last-Event-ID") or AFTER.of(request))
+        place = await reader.begin(_place(name, request.headers.get("Last-Event-ID") or AFTER.of(request)))
         with service.news.waiting(caller.partner.id):
             return await _stream(request, reader, place)
-    place, wait = _place(name, AFTER.of(request)), WAIT.of(request)
+    place, wait = await reader.begin(_place(name, AFTER.of(request))), WAIT.of(request)
     with service.news.waiting(caller.partner.id) if wait else nullcontext():
         entries = await reader.read(place, wait)
     last = entries[-1].sequence if entries else place
@@ -116,6 +116,19 @@ class _Reader:
         self.name = name
         self._test = test
         self._limit = limit
+
+    async def begin(self, place: int) -> int:
+        """Where to read on from: `place`, or the end of what was archived, where none of it was the caller's.
+
+        Archived where the caller has not had what was. Whoever begins anew begins with what is there.
+        """
+        begin, archive = await self._service.store.feed_begin(
+            self.name, place, self._partner_id, test=self._test, audiences=self._audiences
+        )
+        if place and archive:
+            further = cursor.encode(self.name, begin)
+            raise Archived(f"What followed this place was moved to archives, from {archive} on. Go on after {further}.")
+        return max(place, begin)
 
     async def read(self, place: int, wait: float) -> list[FeedEntry]:
         """Entries after `place`; waits up to `wait` seconds for one, less when the process stops."""
