@@ -27,7 +27,7 @@ LARGE = bytes(range(256)) * 300
 
 async def _some(store: Store) -> None:
     """A case that is closed, long ago, with a delivery that is over; and a delivery that waits."""
-    claimed = await claim(store, 1)  # type: ignore[arg-type]
+    claimed = await claim(store, 1)
     case = f"{1:012x}case"
     keys = frozenset({("declaration", "TD-2026-0001")})
     events = (CaseEvent(case, NOW, "opened", "opened", "firm"),)
@@ -42,7 +42,7 @@ async def _some(store: Store) -> None:
     )
     (held,) = await store.claim_deliveries(1, LEASE, NOW)
     await store.finish_attempt(result(held))
-    waiting = await claim(store, 2, body=LARGE)  # type: ignore[arg-type]
+    waiting = await claim(store, 2, body=LARGE)
     await store.commit(outcome(waiting, deliveries=(delivery(f"{2:012x}waits", "b"),)))
 
 
@@ -213,6 +213,6 @@ def test_the_runbook_can_be_followed(filled: Run) -> None:
     assert follow(filled, "Restore") == 5
     assert filled("config", "check", "--json").json["open_breaks"] == 0
     archiving()
-    with_gateway(lambda store: accept(store, 77))  # type: ignore[arg-type]  # it goes on
+    with_gateway(lambda store: accept(store, 77))  # it goes on
     assert follow(filled, "Retention") == 7
     assert len(list(Path("var/archives").iterdir())) == 4
