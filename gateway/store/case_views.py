@@ -199,7 +199,7 @@ def _view(
         events=tuple(_event_from(row) for row in events.rows),
         messages=tuple(message_from(row) for row in messages.rows),
         deliveries=tuple(delivery_from(row) for row in deliveries.rows),
-        attempts=tuple(attempt_from(row) for made in deliveries.rows for row in attempts.get(made.id, ())),
+        attempts=tuple(attempt_from(row, made.sha256) for made in deliveries.rows for row in attempts.get(made.id, ())),
         receipts=tuple(sorted(own, key=lambda receipt: receipt.index)),
         spoken_of=tuple(delivery_from(spoken_of[id_]) for id_ in sorted(timeline.spoken_of & spoken_of.keys())),
         earlier=CasePlace(

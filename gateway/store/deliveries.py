@@ -82,8 +82,8 @@ def delivery_from(row: Row[Any], body: bytes = b"") -> Delivery:
     )
 
 
-def attempt_from(row: Row[Any]) -> Attempt:
-    """The attempt of a row of its table."""
+def attempt_from(row: Row[Any], sha256: str) -> Attempt:
+    """The attempt of a row of its table, at a delivery whose body has this digest."""
     return Attempt(
         row.delivery_id,
         row.number,
@@ -91,7 +91,7 @@ def attempt_from(row: Row[Any]) -> Attempt:
         maybe_from_time(row.ended_at),
         row.outcome,
         row.detail,
-        unpack_transcript(row.transcript),
+        unpack_transcript(row.transcript, row.delivery_id, sha256),
     )
 
 
@@ -99,7 +99,11 @@ def attempts_of(connection: Connection, delivery_id: str) -> list[Attempt]:
     """The attempts of a delivery, in order."""
     columns = tables.attempts.c
     query = select(tables.attempts).where(columns.delivery_id == delivery_id).order_by(columns.number)
-    return [attempt_from(row) for row in connection.execute(query)]
+    digests = [
+        select(table.c.sha256).where(table.c.id == delivery_id) for table in (tables.deliveries, tables.deliveries_done)
+    ]
+    sha256 = connection.execute(union_all(*digests)).scalar() or ""
+    return [attempt_from(row, sha256) for row in connection.execute(query)]
 
 
 # Into a lane.

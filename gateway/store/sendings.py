@@ -297,7 +297,7 @@ def finish_attempts(batch: Batch, results: Sequence[AttemptResult]) -> Callable[
         if result.outcome == PUT_OFF:
             untried.append((row.id, result.number))
         else:
-            kept = pack_transcript(result.transcript)
+            kept = pack_transcript(result.transcript, row.id, row.sha256)
             attempt = (row.id, result.number, begun, at, result.outcome, result.detail, kept)
             batch.insert(tables.attempts, attempt, "replace")
         receipts += result.receipts
