@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from time import perf_counter
-from typing import Annotated
+from typing import Annotated, Any
 
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -61,6 +61,30 @@ class WebhookSettings(Section):
         description="Where our Ed25519 keys (whsk_...) are read from, each of which signs; one while no key rolls over. "
         "`gateway webhook key` makes one",
     )
+
+
+class WebhookData(BaseModel):
+    """What a delivery is, and its content."""
+
+    delivery: str = Field(description="Its id")
+    kind: DeliveryKind
+    document: str = Field(description="Type of the document")
+    format: str
+    case: str
+    reference: str = Field(description="The control reference that its body carries")
+    test: bool
+    sha256: str = Field(description="Of the content's bytes")
+    media_type: str
+    content: Any = Field(None, description="JSON, byte for byte as the digest has it; absent where it is none")
+    content_base64: str | None = Field(None, description="Anything else; absent where it is JSON")
+
+
+class WebhookEvent(BaseModel):
+    """What is posted to a partner's endpoint."""
+
+    type: str = Field(description="Kind and document", examples=["document.clearance"])
+    timestamp: datetime = Field(description="When that happened of which it tells")
+    data: WebhookData
 
 
 class Exchanged(BaseModel):

@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 
 import gateway
 from gateway.media import MEDIA
+from gateway.transports.webhook import WebhookEvent
 from gateway.web import resources
 from gateway.web.problems import CONTENT_TYPE, KINDS, OF_STATUS, Kind
 from gateway.web.routes import ROUTES, Route
@@ -94,7 +95,7 @@ _LANGUAGE: dict[str, Any] = {
 
 def build(documents: tuple[type[BaseModel], ...] = (), routes: tuple[Route, ...] = ROUTES) -> dict[str, Any]:
     """The description of `routes` as a JSON-ready dict; `documents` are the canonical documents, described as schemas."""
-    models: set[type[BaseModel]] = {resources.Problem, *documents}
+    models: set[type[BaseModel]] = {resources.Problem, WebhookEvent, *documents}
     for route in routes:
         models.update(m for m in (route.answers, route.takes, *route.also.values()) if m is not None)
     ordered = sorted(models, key=lambda model: (model.__module__, model.__name__))
@@ -118,9 +119,35 @@ def build(documents: tuple[type[BaseModel], ...] = (), routes: tuple[Route, ...]
         },
         "servers": [{"url": "/"}],
         "paths": paths,
+        "webhooks": {"delivery": {"post": _event(schema_of)}},
         "components": {
             "schemas": _portable(schemas["$defs"]),
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key"}},
+        },
+    }
+
+
+def _event(schema_of: SchemaOf) -> dict[str, Any]:
+    """What an endpoint of a partner's is posted, by an agreement over `webhook`."""
+    names = ("webhook-id", "webhook-timestamp", "webhook-signature")
+    told = (
+        "The delivery's id, the same on each attempt",
+        "Seconds since 1970 of the attempt",
+        "v1a (Ed25519, keys at /v1/webhooks/keys) and v1 (HMAC-SHA256) signatures over id, timestamp and body, joined by full stops",
+    )
+    headers = [
+        {"name": name, "in": "header", "required": True, "description": what, "schema": {"type": "string"}}
+        for name, what in zip(names, told, strict=True)
+    ]
+    return {
+        "operationId": "receiveEvent",
+        "summary": "A delivery, as Standard Webhooks 1.0.0 has events",
+        "parameters": headers,
+        "requestBody": {"required": True, "content": {"application/json": {"schema": schema_of(WebhookEvent)}}},
+        "responses": {
+            "2XX": {"description": "Taken: that is the delivery"},
+            "410": {"description": "The endpoint is there no more; nothing is sent to it before it is resumed"},
+            "default": {"description": "Tried again later"},
         },
     }
 

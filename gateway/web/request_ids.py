@@ -32,6 +32,7 @@ def named(request: web.Request) -> Iterator[None]:
 
 
 async def name_request(request: web.Request, response: web.StreamResponse) -> None:
-    """Put the id into an answer, before its header leaves."""
+    """Put the id into an answer, before its header leaves; which versions of what we run is nobody's business."""
+    response.headers.pop("Server", None)
     if id_ := request.get(_ID):
         response.headers[HEADER] = id_

@@ -14,6 +14,16 @@ class Resource(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+class Root(Resource):
+    """What this is, and where to go on."""
+
+    name: str
+    description: str = Field(description="The OpenAPI description, for programs")
+    page: str = Field(description="The same as a page, for people")
+    health: str
+    log: str = Field(description="The newest signed checkpoint of the receipt log")
+
+
 class Problem(Resource):
     """RFC 9457 problem details."""
 

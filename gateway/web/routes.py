@@ -60,8 +60,6 @@ class Route:
     """Whether a POST takes nothing."""
     waits: bool = False
     """Whether a sender that asks first (`Expect: 100-continue`) is answered only once it is known."""
-    head: bool = False
-    """Whether HEAD is answered too, as load balancers ask."""
 
 
 ROUTES: tuple[Route, ...] = (
@@ -551,8 +549,10 @@ ROUTES: tuple[Route, ...] = (
         parameters=(registry.FORM_WRITTEN, registry.ROLE, registry.GRADE),
         problems=(400,),
     ),
+    Route("GET", "/", "getRoot", description.root, answers=resources.Root),
+    Route("GET", "/v1/", "getPage", description.page, media_type="text/html"),
     Route("GET", "/v1/openapi.json", "getDescription", description.get),
-    Route("GET", "/healthz", "getHealth", operations.health, answers=resources.Health, head=True),
+    Route("GET", "/healthz", "getHealth", operations.health, answers=resources.Health),
     Route(
         "GET",
         "/readyz",
@@ -560,7 +560,6 @@ ROUTES: tuple[Route, ...] = (
         operations.ready,
         answers=resources.Readiness,
         also={503: resources.Readiness},
-        head=True,
     ),
     Route("GET", "/metrics", "getMetrics", operations.metrics, media_type="text/plain", problems=(401, 403)),
 )

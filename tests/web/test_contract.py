@@ -89,6 +89,8 @@ REQUESTS = {
     "exportPartners": ("/v1/partner-files?form=csv", "operator", 200),
     "removePartner": ("/v1/partners/fresh", "operator", 200),
     "postAs2": ("/as2", "", 404),  # the gateway of these tests has no AS2 name
+    "getRoot": ("/", "", 200),
+    "getPage": ("/v1/", "", 200),
     "getDescription": ("/v1/openapi.json", "", 200),
     "getHealth": ("/healthz", "", 200),
     "getReadiness": ("/readyz", "", 200),

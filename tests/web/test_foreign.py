@@ -227,6 +227,8 @@ NOBODYS = {
     ),
     **dict.fromkeys(("holdDelivery", "skipDelivery"), OPERATORS),
     **dict.fromkeys(("pauseEndpoint", "resumeEndpoint"), "only the caller's own; another partner's name is refused"),
+    "getRoot": "no key is asked for",
+    "getPage": "no key is asked for",
     "getDescription": "no key is asked for",
     "getHealth": "no key is asked for",
     "getReadiness": "no key is asked for",

@@ -56,7 +56,7 @@ async def streamed(request: web.Request, path: Path, size: int, headers: Mapping
         response = web.StreamResponse(headers=headers)
         response.content_length = size
         await response.prepare(request)
-        while piece := await finished(lambda: file.read(_PIECE)):
+        while request.method != "HEAD" and (piece := await finished(lambda: file.read(_PIECE))):
             await response.write(piece)
         await response.write_eof()
     return response

@@ -169,7 +169,7 @@ async def _stream(request: web.Request, reader: _Reader, place: int) -> web.Stre
     """Entries as server-sent events until the reader or the process leaves; `id` is the cursor."""
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
     await response.prepare(request)
-    while not reader.stopping:
+    while not reader.stopping and request.method != "HEAD":
         entries = await reader.read(place, _HEARTBEAT)
         for line in views.feed(entries):
             place = line.sequence

@@ -168,6 +168,8 @@ async def export_(request: web.Request) -> web.StreamResponse:
     wanted = PartnersWanted(ROLE.of(request), GRADE.of(request))
     response = web.StreamResponse(headers={"Content-Type": _MEDIA[form], "Cache-Control": "no-store"})
     await response.prepare(request)
+    if request.method == "HEAD":
+        return response
     async for piece in export(service.store, form, wanted=wanted):
         await response.write(piece)
     await response.write_eof()
