@@ -84,14 +84,15 @@ def delivery_from(row: Row[Any], body: bytes = b"") -> Delivery:
 
 def attempt_from(row: Row[Any], sha256: str) -> Attempt:
     """The attempt of a row of its table, at a delivery whose body has this digest."""
+    told = unpack_transcript(row.transcript, row.delivery_id, sha256)
     return Attempt(
         row.delivery_id,
         row.number,
         from_time(row.started_at),
         maybe_from_time(row.ended_at),
         row.outcome,
-        row.detail,
-        unpack_transcript(row.transcript, row.delivery_id, sha256),
+        row.detail or (told.status if told is not None else ""),
+        told,
     )
 
 

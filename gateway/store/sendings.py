@@ -298,7 +298,9 @@ def finish_attempts(batch: Batch, results: Sequence[AttemptResult]) -> Callable[
             untried.append((row.id, result.number))
         else:
             kept = pack_transcript(result.transcript, row.id, row.sha256)
-            attempt = (row.id, result.number, begun, at, result.outcome, result.detail, kept)
+            # What the transcript says anyway is not kept twice.
+            said = "" if result.transcript and result.detail == result.transcript.status else result.detail
+            attempt = (row.id, result.number, begun, at, result.outcome, said, kept)
             batch.insert(tables.attempts, attempt, "replace")
         receipts += result.receipts
         died: Alert | None = None

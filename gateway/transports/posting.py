@@ -31,6 +31,11 @@ AT_ONCE = 64 * 1024
 and the event loop goes on meanwhile."""
 
 
+_UNTOLD = frozenset({"date", "connection", "keep-alive", "transfer-encoding"})
+"""Fields of an answer, in small letters, that are not recorded: of one connection (RFC 9110, 7.6.1), or when it was, which the
+attempt says."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What a recipient answered over HTTP, whatever it was."""
@@ -102,9 +107,10 @@ class Poster:
                 ) as answer,
             ):
                 line = storable(f"{answer.status} {answer.reason or ''}".strip())[:DETAIL_LENGTH]
-                record.tell_answered(line, answer.headers.items())
+                told = [(name, value) for name, value in answer.headers.items() if name.lower() not in _UNTOLD]
+                record.tell_answered(line, told)
                 said, whole = await _said(answer)
-                record.tell_answered(line, answer.headers.items(), said)
+                record.tell_answered(line, told, said)
                 return Reply(answer.status, line, answer.headers, said, whole)
         except (aiohttp.ClientSSLError, ssl.SSLError) as error:
             raise DeliveryDeferred(storable(f"TLS: {error}")) from error

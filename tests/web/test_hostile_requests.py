@@ -42,6 +42,7 @@ HEADERS = (
     "Expect",
     "Forwarded",
     "Idempotency-Key",
+    "If-None-Match",
     "Last-Event-ID",
     "Transfer-Encoding",
     "X-Forwarded-For",
@@ -59,7 +60,15 @@ def test_the_headers_are_those_that_are_read() -> None:
             path.read_text("utf-8"),
         ):
             read |= {one for one in name if one}
-    answers = {"Allow", "Content-Language", "Location", "Retry-After", "WWW-Authenticate"}
+    answers = {
+        "Allow",
+        "Content-Language",
+        "Content-Security-Policy",
+        "Vary",
+        "Location",
+        "Retry-After",
+        "WWW-Authenticate",
+    }
     assert read - answers <= set(HEADERS)
 
 

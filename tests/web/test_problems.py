@@ -23,7 +23,7 @@ EXCEPTIONS = [
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        ("GET", "/", 404),
+        ("GET", "/none", 404),
         ("GET", "/v1", 404),
         ("GET", "/v1/messages/x/y", 404),
         ("GET", "/../etc/passwd", 404),
