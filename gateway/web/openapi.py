@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -32,22 +32,33 @@ _PATHS = {
     "index": "The receipt's number in the log, from 0",
 }
 
+_BYTES: dict[str, Any] = {"type": "string", "format": "binary"}
+_ANY: dict[str, Any] = {"application/octet-stream": {"schema": _BYTES}, "*/*": {"schema": _BYTES}}
+"""Bytes of whatever type; first by a name of their own, since generated clients know no `*/*`."""
+
+_JSON: dict[str, Any] = {"$ref": _REFERENCE.format(model="JsonMessage")}
+
 _REQUEST: dict[str, Any] = {
     "required": True,
     "description": "A message, an interchange or a file of them in any syntax; gzip and zip are unpacked",
-    "content": {medium.type: {"schema": {}} for medium in MEDIA.values()},
+    "content": {
+        "application/octet-stream": {"schema": _BYTES},
+        **{
+            medium.type: {"schema": _JSON if medium.type == "application/json" else _BYTES} for medium in MEDIA.values()
+        },
+    },
 }
 
 _EVIDENCE: dict[str, Any] = {
     "required": True,
     "description": "A picture, a scan, a reading: kept as it comes, under the media type that it comes with",
-    "content": {"*/*": {"schema": {}}},
+    "content": _ANY,
 }
 
 _PARTNERS: dict[str, Any] = {
     "required": True,
     "description": "A partner file; `form` says how it is written, JSON Lines where it does not",
-    "content": {"*/*": {"schema": {}}},
+    "content": _ANY,
 }
 
 _BODIES: dict[type[BaseModel] | None, dict[str, Any]] = {
@@ -95,7 +106,7 @@ _LANGUAGE: dict[str, Any] = {
 
 def build(documents: tuple[type[BaseModel], ...] = (), routes: tuple[Route, ...] = ROUTES) -> dict[str, Any]:
     """The description of `routes` as a JSON-ready dict; `documents` are the canonical documents, described as schemas."""
-    models: set[type[BaseModel]] = {resources.Problem, WebhookEvent, *documents}
+    models: set[type[BaseModel]] = {resources.Problem, resources.JsonMessage, WebhookEvent, *documents}
     for route in routes:
         models.update(m for m in (route.answers, route.takes, *route.also.values()) if m is not None)
     ordered = sorted(models, key=lambda model: (model.__module__, model.__name__))
@@ -105,10 +116,11 @@ def build(documents: tuple[type[BaseModel], ...] = (), routes: tuple[Route, ...]
         # Where two models share a name, pydantic names both in full, so the references are taken from it.
         return dict(references[model, "serialization"]) if model else {"type": "string"}
 
+    named = _short_names(schemas["$defs"])
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schema_of)
-    return {
+    description = {
         "openapi": "3.1.0",
         "info": {
             "title": "EDI gateway",
@@ -121,10 +133,14 @@ def build(documents: tuple[type[BaseModel], ...] = (), routes: tuple[Route, ...]
         "paths": paths,
         "webhooks": {"delivery": {"post": _event(schema_of)}},
         "components": {
-            "schemas": _portable(schemas["$defs"]),
+            "schemas": {named[name]: schema | {"title": named[name]} for name, schema in schemas["$defs"].items()},
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key"}},
         },
     }
+    told: dict[str, Any] = _portable(
+        description, {_REFERENCE.format(model=name): short for name, short in named.items()}
+    )
+    return told
 
 
 def _event(schema_of: SchemaOf) -> dict[str, Any]:
@@ -152,18 +168,32 @@ def _event(schema_of: SchemaOf) -> dict[str, Any]:
     }
 
 
-def _portable(schema: Any) -> Any:
-    """`schema` with its patterns as every dialect of regular expressions reads them."""
-    if isinstance(schema, list):
-        return [_portable(value) for value in schema]
-    if not isinstance(schema, dict):
-        return schema
+def _short_names(schemas: Mapping[str, Any]) -> dict[str, str]:
+    """What each model is called in the description: where two share a name, each by its module too (`StatisticsLine`)."""
     return {
-        name: re.sub(r"\\u{([0-9a-f]{4})}", r"\\u\1", value)
-        if name == "pattern" and isinstance(value, str)
-        else _portable(value)
-        for name, value in schema.items()
+        name: "".join(_capital(part) for part in name.split("__")[-2:]) if "__" in name else name for name in schemas
     }
+
+
+def _capital(part: str) -> str:
+    return "".join(word[:1].upper() + word[1:] for word in part.split("_"))
+
+
+def _portable(value: Any, named: Mapping[str, str]) -> Any:
+    """`value` with patterns as every dialect of regular expressions reads them, and references by the models' short names."""
+    if isinstance(value, list):
+        return [_portable(one, named) for one in value]
+    if not isinstance(value, dict):
+        return value
+    portable: dict[str, Any] = {}
+    for name, one in value.items():
+        if name == "pattern" and isinstance(one, str):
+            portable[name] = re.sub(r"\\u{([0-9a-f]{4})}", r"\\u\1", one)
+        elif name == "$ref" and one in named:
+            portable[name] = _REFERENCE.format(model=named[one])
+        else:
+            portable[name] = _portable(one, named)
+    return portable
 
 
 def _operation(route: Route, schema_of: SchemaOf) -> dict[str, Any]:
@@ -212,7 +242,7 @@ def _responses(route: Route, schema_of: SchemaOf) -> dict[str, Any]:
     is_document = route.answers is None and route.media_type == "application/json"
     success: dict[str, Any] = {
         "description": "Done",
-        "content": {route.media_type: {"schema": _OBJECT if is_document else schema_of(route.answers)}},
+        "content": _content(route, _OBJECT if is_document else schema_of(route.answers)),
     }
     if route.answers in _KEPT:
         success |= {"description": "Durably stored; its receipt is in the log", "headers": _ACCEPTED_HEADERS}
@@ -226,6 +256,16 @@ def _responses(route: Route, schema_of: SchemaOf) -> dict[str, Any]:
     for status in sorted(told):
         responses[str(status)] = _problem(status, schema_of)
     return responses
+
+
+def _content(route: Route, schema: dict[str, Any]) -> dict[str, Any]:
+    """What an answer holds: text and JSON as they are described, anything else as bytes."""
+    if route.media_type == "*/*":
+        return _ANY
+    is_text = (
+        route.answers is not None or route.media_type == "application/json" or route.media_type.startswith("text/")
+    )
+    return {route.media_type: {"schema": schema if is_text else _BYTES}}
 
 
 def _problem(status: int, schema_of: SchemaOf) -> dict[str, Any]:

@@ -24,6 +24,20 @@ class Root(Resource):
     log: str = Field(description="The newest signed checkpoint of the receipt log")
 
 
+class JsonMessage(Resource):
+    """A JSON message: in this envelope, or bare, where its members are those of the document itself."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    format: str | None = Field(
+        None, description="json:, the document's type and its version", examples=["json:declaration:1"]
+    )
+    reference: str | None = Field(None, description="The sender's own: by it an answer names the message")
+    sender: str | None = Field(None, description="As an EDI envelope would name it")
+    recipient: str | None = Field(None, description="As an EDI envelope would name it")
+    document: dict[str, Any] | None = Field(None, description="As the schema of its type describes it")
+
+
 class Problem(Resource):
     """RFC 9457 problem details."""
 

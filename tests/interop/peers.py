@@ -11,7 +11,7 @@ import pytest
 from tests.peers import make_environment
 
 FOLDER = Path(__file__).resolve().parents[2] / ".interop-venv"
-PACKAGES = ("pyas2lib==1.4.4", "standardwebhooks==1.1.0")
+PACKAGES = ("pyas2lib==1.4.4", "standardwebhooks==1.1.0", "openapi-python-client==0.29.1")
 
 
 def peer_python() -> Path:

@@ -26,16 +26,21 @@ DECLARATION = (samples() / "declaration" / "import_sea_container" / "in.edi").re
 
 
 async def begin(client: Client, transport: str, options: dict[str, str], **terms: Any) -> None:
-    """The bureau gets its documents that way."""
+    """The bureau gets its documents that way, and one is on its way to it."""
+    await agree(client, transport, options, **terms)
+    sent = await client.send(DECLARATION)
+    view = await client.processed(sent.json["id"])
+    assert view["state"] == "accepted", view
+
+
+async def agree(client: Client, transport: str, options: dict[str, str], **terms: Any) -> None:
+    """The bureau is to get its documents that way."""
     agreements = [
         replace(one, transport=transport, options=options, **terms) if one.partner_id == "bureau" else one
         for one in rig.AGREEMENTS
     ]
     keys = [Credential("bureau-trip", "bureau", hash_key(key_of("bureau")))]
     await client.services.store.import_partners(rig.PARTNERS, agreements, keys)
-    sent = await client.send(DECLARATION)
-    view = await client.processed(sent.json["id"])
-    assert view["state"] == "accepted", view
 
 
 async def deliveries(client: Client, state: str = "") -> list[dict[str, Any]]:
