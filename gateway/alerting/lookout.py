@@ -27,6 +27,8 @@ log = structlog.get_logger(__name__)
 PAGE = 500
 """Credentials read at once."""
 _DAY = timedelta(days=1)
+ANCHORED_WITHIN = timedelta(seconds=60)
+"""A disk that hesitates is no alert; the anchor is written a second after a commit."""
 
 
 class Lookout:
@@ -38,6 +40,7 @@ class Lookout:
         self._store = store
         self._settings = settings
         self._clock = clock
+        self._was_unanchored: bool | None = None
         self._was_full: bool | None = None
         """Whether the disk was low at the last look; None before the first."""
         self._told: set[tuple[str, str]] = set()
@@ -57,6 +60,7 @@ class Lookout:
     async def look(self) -> None:
         """Look once, and raise what is new."""
         now = self._clock()
+        await self._look_at_anchor(now)
         full = list(self._find_full_disks(now))
         for alert in (*full, *self._find_ending_certificate(now)):
             await self._raise(alert)
@@ -65,6 +69,21 @@ class Lookout:
         self._was_full = bool(full)
         async for alert in self._find_ending_credentials(now):
             await self._raise(alert)
+
+    async def _look_at_anchor(self, now: datetime) -> None:
+        """Whether what this node commits is anchored in time; what rang of it ends with it."""
+        node, found = socket.gethostname(), self._store.unanchored
+        if found is not None and now - found.since > ANCHORED_WITHIN:
+            since = f"{found.since:%Y-%m-%d %H:%M:%S} UTC"
+            why = make_finding("operator.unanchored", node=node, since=since, reason=found.why)
+            details = {"node": node, "since": found.since.isoformat()}
+            await self._raise(
+                Alert("log_unanchored", f"{node} {found.since.isoformat()}", (why,), now, details=details, cause=node)
+            )
+            self._was_unanchored = True
+        elif found is None and self._was_unanchored is not False:
+            await self._store.end_alert("log_unanchored", node, now)
+            self._was_unanchored = False
 
     async def _raise(self, alert: Alert) -> None:
         if (alert.kind, alert.subject) not in self._told:

@@ -38,7 +38,7 @@ from gateway.receipt.signed import Checkpoint, Signer
 from gateway.store import breaks, tables
 from gateway.store.anchor_file import AnchorFile
 from gateway.store.audit_anchor import AuditAnchor
-from gateway.store.contract import LogBreak
+from gateway.store.contract import LogBreak, Unanchored
 from gateway.store.database import Database, lock_all_names, lock_log
 from gateway.store.log import LogState, consistency_proof, newest_checkpoint, read_state, root_at, write_state
 from gateway.store.sql import insert_rows
@@ -103,6 +103,8 @@ class Checkpointer:
         self._attempt_ends = 0.0
         """When nobody waits for it any longer, by the event loop's clock."""
         self._committed = asyncio.Event()
+        self.unanchored: Unanchored | None = None
+        """Since when commits are not anchored, and why; None where the newest is."""
 
     def signer(self, origin: str) -> Signer:
         """The signer with our key under the name `origin`."""
@@ -356,7 +358,13 @@ class Checkpointer:
             await self.hold(self._newest)
             await self.audit_anchor.write()
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the task that tries again
-            log.warning("anchor_not_written", reason=str(error))
+            if self.unanchored is None or self.unanchored.why != str(error):
+                log.warning("anchor_not_written", reason=str(error))
+            since = self.unanchored.since if self.unanchored is not None else datetime.now(UTC)
+            self.unanchored = Unanchored(since, str(error))
+            self._committed.set()  # tried again, though nothing may be committed any more
+        else:
+            self.unanchored = None
 
     async def hold(self, note: str) -> None:
         """Return when the anchor holds `note`, or one that extends it, durably: then it may leave.

@@ -663,6 +663,14 @@ class Pressure:
 
 
 @dataclass(frozen=True, slots=True)
+class Unanchored:
+    """That what is committed is not anchored, on this node."""
+
+    since: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class LogBreak:
     """The log had to take a new name, because the database no longer held what had been signed."""
 

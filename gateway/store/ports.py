@@ -80,6 +80,7 @@ from gateway.store.contract import (
     Share,
     StagedMessage,
     StandingWanted,
+    Unanchored,
     Viewer,
     Work,
 )
@@ -409,6 +410,10 @@ class Log(Protocol):
     @property
     def origin(self) -> str:
         """The name the log goes by now."""
+
+    @property
+    def unanchored(self) -> Unanchored | None:
+        """Since when this node's commits are not anchored, and why; None where the newest is."""
 
     async def log_key(self) -> str:
         """The public key of the log under its present name."""

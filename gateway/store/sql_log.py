@@ -23,6 +23,7 @@ from gateway.store import (
 from gateway.store.contract import (
     AuditMark,
     Proven,
+    Unanchored,
 )
 from gateway.store.sql_access import SqlAccess
 
@@ -42,6 +43,11 @@ class SqlLog(SqlAccess, ports.Log):
     def alert(self) -> str:
         """What happened when the log last took a new name while this process looked; empty where it never did."""
         return self._checkpointer.alert
+
+    @property
+    def unanchored(self) -> Unanchored | None:
+        """Since when this node's commits are not anchored, and why; None where the newest is."""
+        return self._checkpointer.unanchored
 
     def on_new_name(self, call: Callable[[Signer], None]) -> None:
         """Let `call` be called with the log's signer under each new name it takes."""

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -17,8 +19,10 @@ from gateway.config import Alerts, Http, Settings, Store
 from gateway.model import Credential, Partner, Role
 from gateway.receipt.signed import Signer
 from gateway.store import migrate, open_store
+from gateway.store.contract import StandingWanted
 from gateway.store.feeds import ALERTS
 from gateway.store.sql_store import SqlStore
+from tests.store.made import accept
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -142,3 +146,46 @@ async def test_a_certificate_in_replacement_stops_nothing(store: SqlStore, tmp_p
     path.write_bytes(b"half a certif")
     await Lookout(store, settings(tmp_path, http=Http(tls_certificate=path)), clock=lambda: NOW).look()
     assert [one["alert"] for one in await alerts(store)] == ["credential_ending"]
+
+
+async def test_a_log_that_is_not_anchored_rings_once_and_ends_by_itself(tmp_path: Path, migrated: Path) -> None:
+    """After a minute in which the anchor's folder cannot be written; once it can, what stood is settled."""
+    url = f"sqlite:///{shutil.copy(migrated, tmp_path / 'gateway.db')}"
+    folder = tmp_path / "anchors"
+    store = open_store(
+        url,
+        signer=Signer("log.example", bytes(32)),
+        payload_folder=tmp_path / "payloads",
+        anchor_file=folder / "anchor",
+    )
+    await store.open()
+    try:
+        await accept(store)
+        await until(folder.is_dir)
+        shutil.rmtree(folder)
+        folder.write_text("no folder any more", "utf-8")
+        await accept(store, 2)
+        found = await until(lambda: store.unanchored)
+        look = Lookout(store, settings(tmp_path), clock=lambda: found.since + timedelta(seconds=at))
+        for at in (59, 61, 120):
+            await look.look()
+            assert len(await alerts(store)) == (at > 60)
+        (told,) = await alerts(store)
+        assert told["alert"] == "log_unanchored"
+        folder.unlink()
+        folder.mkdir()
+        await until(lambda: store.unanchored is None)
+        await look.look()
+        (standing,) = await store.standing_alerts(StandingWanted(), 9)
+        assert (standing.kind, standing.times, standing.state.value) == ("log_unanchored", 1, "settled")
+    finally:
+        await store.close()
+
+
+async def until(found: Callable[[], Any]) -> Any:
+    """What is found, as soon as it is."""
+    for _ in range(400):
+        if result := found():
+            return result
+        await asyncio.sleep(0.02)
+    raise AssertionError("it did not come")
