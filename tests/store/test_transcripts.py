@@ -62,7 +62,7 @@ def test_what_is_long_is_cut():
 
 def test_the_words_stay_as_they_are():
     """What was packed with other words could not be read any more."""
-    assert hashlib.sha256(_WORDS).hexdigest() == "e135c59792b3062819265b4a02115cf8262948f66f301bcff0edfc7cbd767bb7"
+    assert hashlib.sha256(_WORDS).hexdigest() == "aac67a45ba880fb199455447109a6f15ceaabb91c3c47365cf2947584429551f"
 
 
 def test_an_ordinary_push_costs_little():
@@ -81,7 +81,6 @@ def test_an_ordinary_push_costs_little():
         ("Received-Digest", digest),
         ("Content-Type", "text/plain; charset=utf-8"),
         ("Content-Length", "2"),
-        ("Date", "Fri, 27 Nov 2026 08:01:02 GMT"),
         ("Server", "Python/3.11 aiohttp/3.13.2"),
     )
     one = Transcript("https://customs.example/in", sent, None, "", "200 OK", answered, b"ok", 0.0123)
