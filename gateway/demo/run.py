@@ -273,7 +273,9 @@ _INDEX = """\
 | `partners/<name>/sent`, `receipts` | what a partner sent, and what the gateway answered at once |
 | `partners/<name>/inbox` | what it got, one file for each delivery, in order of arrival |
 | `partners/<name>/inbox.jsonl` | what its own reader made of each of them |
-| `exchange/agent` | the folders that the agent exchanges by: OutBox, SentBox, FailBox, InBox |
+| `exchange/agent`, `exchange/port` | the folders that these exchange by: OutBox, SentBox, FailBox, InBox |
+| `sftp` | the same folders of the port's bureau, which comes to them over SFTP |
+| `keys` | the gateway's keys and certificates and a partner's, made for this demo alone |
 | `evidence/log.jsonl`, `log.jsonl.checkpoint` | the whole receipt log, and the signed checkpoints over it |
 | `evidence/*.zip`, `log.vkey` | an evidence bundle, and the public key that verifies it |
 | `gateway.toml`, `gateway.db*`, `payloads` | the gateway's configuration and store |
