@@ -21,7 +21,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from gateway.demo.guard import Guard
-from gateway.demo.keys import Keys, make_keys
+from gateway.demo.keys import OURS, Keys, make_keys
 from gateway.simulators.partner import said
 from gateway.simulators.readers import summary
 
@@ -32,8 +32,8 @@ STOP_SECONDS = 15.0
 DAY_SECONDS = 86_400
 
 SIMULATED: Mapping[str, Mapping[str, Any]] = {
-    "exporter": {},
-    "factory": {"way": "fetching"},
+    "exporter": {"way": "as2"},
+    "factory": {"way": "mail"},
     "agent": {"way": "folders"},
     "importer": {"way": "fetching"},
     "origin-bureau": {},
@@ -46,6 +46,8 @@ SIMULATED: Mapping[str, Mapping[str, Any]] = {
 
 _TOLERANCE = 7 * DAY_SECONDS
 """How far the clock that webhooks are signed by may be from a partner's: the gateway's is put on by days, theirs is not."""
+_MAILBOX, _AS2_NAME = "edi@gateway.example", "GATEWAY"
+"""Who the gateway is in mail and in AS2."""
 _CODES = ("ciq-org", "customs-office")
 """Identifier schemes of the codes that a partner goes by."""
 
@@ -151,6 +153,9 @@ class House:
             ahead=days * DAY_SECONDS,
             keys=keys.folder,
             sftp_port=keys.sftp_port,
+            smtp_port=keys.smtp_port,
+            mailbox=_MAILBOX,
+            as2_name=_AS2_NAME,
         )
         self.config.write_text(words, "utf-8")
 
@@ -193,7 +198,22 @@ class House:
                 return {"keys": [keys.webhook], "tolerance": _TOLERANCE}
             case "sftp":
                 return {"port": keys.sftp_port, "host_key": keys.sftp}
+            case "mail":
+                return {"port": keys.smtp_port, "to": _MAILBOX, "sender": self._option(name, "to")}
+            case "as2":
+                return {
+                    "name": self._option(name, "to"),
+                    "gateway": _AS2_NAME,
+                    "key": str(keys.certificate(name).with_suffix(".key")),
+                    "certificate": str(keys.certificate(name)),
+                    "gateway_certificate": str(keys.certificate(OURS)),
+                }
         return {}
+
+    def _option(self, name: str, option: str) -> str:
+        """What a partner's agreements say for its way."""
+        partner = next(p for p in self._partners if p["id"] == name)
+        return next(str(a["options"][option]) for a in partner["agreements"] if option in a.get("options", {}))
 
     async def _run(self, name: str, module: str, *arguments: str) -> str:
         """Start a process that says on its first line where it is; it is ended with the house."""
@@ -311,8 +331,14 @@ class House:
                 options["url"] = addresses[partner["id"]]
             if "folder" in options:
                 options["folder"] = str(self.folder / "exchange" / partner["id"])
+            if "host" in options:
+                options["port"] = str(urlsplit(addresses[partner["id"]]).port)
             agreements.append({**agreement, "options": options})
-        return {**partner, "agreements": agreements}
+        credentials = []
+        if SIMULATED.get(partner["id"], {}).get("way") == "as2":
+            material = self._keys.certificate(partner["id"]).read_text("utf-8")
+            credentials = [{"kind": "certificate", "use": use, "material": material} for use in ("sign", "encrypt")]
+        return {**partner, "agreements": agreements, **({"credentials": credentials} if credentials else {})}
 
 
 async def _end(process: Process) -> None:
@@ -379,6 +405,19 @@ listen_port = {sftp_port}
 folder = "{folder}/sftp"
 host_key_file = "{keys}/sftp.key"
 poll_seconds = 0.1
+
+[transports.smtp]
+sender = "{mailbox}"
+mailbox = "{mailbox}"
+listen_port = {smtp_port}
+plain_login = true                      # the mails do not leave this machine
+
+[transports.as2]
+name = "{as2_name}"
+
+[[transports.as2.keys]]
+certificate = "{keys}/gateway.pem"
+key = "{keys}/gateway.key"
 
 [transports.webhook]
 keys = ["file:{keys}/webhook.key"]

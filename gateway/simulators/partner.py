@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gateway.simulators.as2 import As2, Station
+from gateway.simulators.mail import Mail, Mailbox
 from gateway.simulators.readers import Values, find, summary
 from gateway.simulators.sftp import Server, Sftp
 from gateway.simulators.ways import PAUSE, Arrival, Client, Fetching, Folders, NotTaken, NotUnderstood, Pushed, Way
@@ -36,13 +38,13 @@ class Settings:
     folder: Path
     """Where it keeps what it sends and gets."""
     way: str = "pushed"
-    """`pushed` (HTTP both ways), `fetching` (HTTP, reads its inbox feed), `folders`, `webhook` or `sftp`."""
+    """`pushed` (HTTP both ways), `fetching` (HTTP, reads its inbox feed), `webhook`, `as2`, `mail`, `sftp` or `folders`."""
     gateway: str = ""
     key: str = ""
     officer_key: str = ""
     """The key of its officer, who decides what is asked of its office; no system may."""
     port: int = 0
-    """Where `pushed` and `webhook` listen; 0 takes a free one."""
+    """Where `pushed`, `webhook`, `as2` and `mail` listen; 0 takes a free one."""
     means: dict[str, Any] = field(default_factory=dict)
     """What only its way knows: keys, and where the gateway's own servers are."""
     exchange: Path | None = None
@@ -196,6 +198,11 @@ def way_of(settings: Settings) -> Way:
             return Webhooks(client, settings.port, settings.trouble, **settings.means)
         case "sftp":
             return Sftp(client, Server(user=settings.name, password=settings.key, **settings.means))
+        case "mail":
+            return Mail(client, settings.port, Mailbox(user=settings.name, password=settings.key, **settings.means))
+        case "as2":
+            station = Station(f"{settings.gateway}/as2", **settings.means)
+            return As2(client, settings.port, settings.trouble, station)
         case "folders":
             if settings.exchange is None:
                 raise ValueError("a partner that exchanges by folders names its exchange folder")
