@@ -98,6 +98,12 @@ class House:
         """The gateway's configuration file."""
         return self.folder / "gateway.toml"
 
+    @property
+    def ways(self) -> list[str]:
+        """The transports that partners have agreed to be sent to over."""
+        agreed = [a for partner in self._partners for a in partner.get("agreements", ()) if a["direction"] == "out"]
+        return sorted({agreement.get("transport", "http") for agreement in agreed})
+
     def partner_folder(self, name: str) -> Path:
         """Where a simulated partner keeps what it sends and gets."""
         return self.folder / "partners" / name

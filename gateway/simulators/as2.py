@@ -144,9 +144,10 @@ class As2(Pushed):
             raise NotTaken(f"the MDN does not hold: {error}") from error
         for part in message_from_bytes(report).walk():
             if part.get_content_type() == "message/disposition-notification":
-                (fields,) = part.get_payload()  # type: ignore[misc]
-                assert isinstance(fields, Message), "the library parses what a message/* holds"
-                return fields
+                held = part.get_payload()
+                assert isinstance(held, list), "the library parses what a message/* holds"
+                assert isinstance(held[0], Message), "and its fields are headers"
+                return held[0]
         raise NotTaken("what was answered is no MDN")
 
     def _judge(self, name: str, said: Message, message_id: str, bare: bytes) -> None:
