@@ -40,7 +40,7 @@ async def server(folder: Path, port: int = 0) -> AsyncIterator[int]:
         port,
         server_factory=Doorkeeper,
         server_host_keys=[HOST_KEY],
-        sftp_factory=lambda chan: asyncssh.SFTPServer(chan, chroot=str(folder)),
+        sftp_factory=lambda chan: asyncssh.SFTPServer(chan, chroot=str(folder).encode()),
         config=None,
     )
     try:
