@@ -21,7 +21,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from gateway.demo.guard import Guard
-from gateway.demo.keys import OURS, Keys, make_keys
+from gateway.demo.keys import OURS, DemoKeys, make_keys
 from gateway.simulators.partner import said
 from gateway.simulators.readers import summary
 
@@ -91,7 +91,7 @@ class House:
         self._partners = partners
         self._stack = AsyncExitStack()
         self._processes: dict[str, Process] = {}
-        self._keys: Keys
+        self._keys: DemoKeys
 
     @property
     def config(self) -> Path:

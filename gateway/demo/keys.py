@@ -24,7 +24,7 @@ _DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Keys:
+class DemoKeys:
     """What one demo goes by."""
 
     folder: Path
@@ -40,7 +40,7 @@ class Keys:
         return self.folder / f"{name}.pem"
 
 
-def make_keys(folder: Path) -> Keys:
+def make_keys(folder: Path) -> DemoKeys:
     """Make all of them, in `folder`, which is made too."""
     folder.mkdir(mode=0o700)
     signing, host = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
@@ -50,7 +50,7 @@ def make_keys(folder: Path) -> Keys:
         _make_certificate(folder, name)
     sftp_port, smtp_port = _find_free_ports(2)
     line = host.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
-    return Keys(folder, write_public(signing.public_key()), line, sftp_port, smtp_port)
+    return DemoKeys(folder, write_public(signing.public_key()), line, sftp_port, smtp_port)
 
 
 def _make_certificate(folder: Path, name: str) -> None:

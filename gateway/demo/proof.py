@@ -17,7 +17,7 @@ from gateway.receipt.verify import split_notes, valid, verify_log
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class EvidenceKind:
     """A kind of evidence that a recipient has something."""
 
     way: str
@@ -25,13 +25,13 @@ class Kind:
     words: str
 
 
-KINDS: Mapping[str, Kind] = {
-    "http_digest": Kind("http", "digest"),
-    "as2_mdn": Kind("as2", "signed MDN"),
-    "smtp_250": Kind("smtp", "250 of its server"),
-    "sftp_fetched": Kind("sftp", "fetched whole"),
-    "folder_rename": Kind("folder", "put into InBox"),
-    "webhook_2xx": Kind("webhook", "2xx"),
+EVIDENCE_KINDS: Mapping[str, EvidenceKind] = {
+    "http_digest": EvidenceKind("http", "digest"),
+    "as2_mdn": EvidenceKind("as2", "signed MDN"),
+    "smtp_250": EvidenceKind("smtp", "250 of its server"),
+    "sftp_fetched": EvidenceKind("sftp", "fetched whole"),
+    "folder_rename": EvidenceKind("folder", "put into InBox"),
+    "webhook_2xx": EvidenceKind("webhook", "2xx"),
 }
 """By what a receipt of the stage `delivered` calls it."""
 
@@ -93,12 +93,12 @@ def find_gaps(
     """What no receipt tells of: payloads at all, and deliveries over each of the transports that partners have agreed."""
     if not received:
         yield "no partner could send anything; the logs of the processes say why"
-    proven = {KINDS[kind].way for kind in delivered if kind in KINDS}
+    proven = {EVIDENCE_KINDS[kind].way for kind in delivered if kind in EVIDENCE_KINDS}
     for way in ways:
         if way not in proven:
             yield f"no receipt says that anything was delivered over {way}"
     for kind in delivered:
-        if kind not in KINDS:
+        if kind not in EVIDENCE_KINDS:
             yield f"receipts name an evidence that the demo does not know: {kind}"
 
 

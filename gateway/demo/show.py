@@ -14,7 +14,7 @@ from rich.text import Text
 
 from gateway.demo.house import DAY_SECONDS, Held
 from gateway.demo.plan import Case
-from gateway.demo.proof import KINDS, Proof
+from gateway.demo.proof import EVIDENCE_KINDS, Proof
 from gateway.demo.watch import Evidence
 from gateway.signs import visible
 
@@ -127,7 +127,7 @@ def name_way(transport: str) -> str:
 
 def _name_kind(evidence: str) -> str:
     """The way that a delivery went, and what shows that it is there."""
-    kind = KINDS.get(evidence)
+    kind = EVIDENCE_KINDS.get(evidence)
     return f"{name_way(kind.way)} ({kind.words})" if kind is not None else evidence
 
 

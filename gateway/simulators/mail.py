@@ -35,7 +35,7 @@ class Mailbox:
     host: str = "127.0.0.1"
 
 
-class Mail:
+class Mailing:
     """Sends each message as an attachment, and gets each delivery as one."""
 
     def __init__(self, client: Client, port: int, mailbox: Mailbox) -> None:

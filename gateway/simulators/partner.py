@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.simulators.as2 import As2, Station
-from gateway.simulators.mail import Mail, Mailbox
+from gateway.simulators.mail import Mailbox, Mailing
 from gateway.simulators.readers import Values, find, summary
 from gateway.simulators.sftp import Server, Sftp
 from gateway.simulators.ways import PAUSE, Arrival, Client, Fetching, Folders, NotTaken, NotUnderstood, Pushed, Way
@@ -199,7 +199,7 @@ def way_of(settings: Settings) -> Way:
         case "sftp":
             return Sftp(client, Server(user=settings.name, password=settings.key, **settings.means))
         case "mail":
-            return Mail(client, settings.port, Mailbox(user=settings.name, password=settings.key, **settings.means))
+            return Mailing(client, settings.port, Mailbox(user=settings.name, password=settings.key, **settings.means))
         case "as2":
             station = Station(f"{settings.gateway}/as2", **settings.means)
             return As2(client, settings.port, settings.trouble, station)

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from gateway.simulators.ways import Arrival, Client, NotProven, NotUnderstood, Pushed
 
-TOLERANCE = 300.0
+CLOCKS_APART = 300.0
 """Seconds by which the gateway's clock and the partner's may differ; an older event may be a replay."""
 _CONTENT = b',"content":'
 """What stands before content that is JSON. It is the last of the data, and no text before it holds quotes as they are."""
@@ -30,7 +30,7 @@ class Webhooks(Pushed):
         port: int,
         trouble: tuple[str, ...],
         keys: Sequence[str],
-        tolerance: float = TOLERANCE,
+        tolerance: float = CLOCKS_APART,
         now: Callable[[], float] = time.time,
     ) -> None:
         """`keys` are the gateway's public ones (`whpk_...`); of `trouble` see Pushed."""

@@ -9,18 +9,18 @@ import asyncssh
 import pytest
 from cryptography import x509
 
-from gateway.demo.keys import OURS, SFTP, THEIRS, WEBHOOK, Keys, make_keys
+from gateway.demo.keys import OURS, SFTP, THEIRS, WEBHOOK, DemoKeys, make_keys
 from gateway.transports.as2_keys import KEYS
 from gateway.transports.own_keys import OwnKey, find_faults
 from gateway.transports.webhook_signing import read_private, write_public
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Keys:
+def made(tmp_path: Path) -> DemoKeys:
     return make_keys(tmp_path / "keys")
 
 
-def test_each_demo_has_its_own(made: Keys, tmp_path: Path) -> None:
+def test_each_demo_has_its_own(made: DemoKeys, tmp_path: Path) -> None:
     """Nothing of one is the same in another, and nobody else may read it."""
     other = make_keys(tmp_path / "other")
     for path in made.folder.iterdir():
@@ -30,7 +30,7 @@ def test_each_demo_has_its_own(made: Keys, tmp_path: Path) -> None:
     assert made.sftp_port != made.smtp_port
 
 
-def test_what_partners_are_told_fits_what_the_gateway_has(made: Keys) -> None:
+def test_what_partners_are_told_fits_what_the_gateway_has(made: DemoKeys) -> None:
     """Public keys are those of the files that the configuration names, as the gateway and the SSH library read them."""
     private = read_private((made.folder / f"{WEBHOOK}.key").read_text())
     assert write_public(private.public_key()) == made.webhook

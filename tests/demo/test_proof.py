@@ -8,7 +8,7 @@ import pytest
 
 from gateway.demo import plan
 from gateway.demo.house import House
-from gateway.demo.proof import KINDS, find_gaps
+from gateway.demo.proof import EVIDENCE_KINDS, find_gaps
 from gateway.demo.show import WAYS
 
 CAME = [{"transport": "http"}]
@@ -43,4 +43,4 @@ def test_the_demo_delivers_over_every_way_that_pushes(tmp_path: Any) -> None:
     """The partner file agrees all transports that push, each with a name for people and a kind of proof."""
     ways = House(tmp_path, plan.partners()).ways
     assert ways == ["as2", "folder", "http", "sftp", "smtp", "webhook"]
-    assert {kind.way for kind in KINDS.values()} == set(ways) == WAYS.keys()
+    assert {kind.way for kind in EVIDENCE_KINDS.values()} == set(ways) == WAYS.keys()

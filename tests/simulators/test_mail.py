@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from gateway.simulators.mail import Mail, Mailbox
+from gateway.simulators.mail import Mailbox, Mailing
 from gateway.simulators.ways import Arrival, Client, NotTaken
 from tests.simulators.test_ways import running
 
@@ -42,7 +42,7 @@ class Box:
 
 
 @asynccontextmanager
-async def mailbox(*answers: str) -> AsyncIterator[tuple[Box, Mail]]:
+async def mailbox(*answers: str) -> AsyncIterator[tuple[Box, Mailing]]:
     """A mailbox, and the way of a partner that writes to it."""
     box, loop = Box(list(answers)), asyncio.get_running_loop()
     server = await loop.create_server(
@@ -54,9 +54,9 @@ async def mailbox(*answers: str) -> AsyncIterator[tuple[Box, Mail]]:
         yield box, way(server.sockets[0].getsockname()[1])
 
 
-def way(port: int = 1) -> Mail:
+def way(port: int = 1) -> Mailing:
     box = Mailbox(port, "edi@gateway.example", "edi@factory.example", "factory", "secret")
-    return Mail(Client("http://127.0.0.1:1", ""), 0, box)
+    return Mailing(Client("http://127.0.0.1:1", ""), 0, box)
 
 
 async def test_a_message_goes_as_an_attachment_until_it_is_taken() -> None:
