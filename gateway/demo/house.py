@@ -21,6 +21,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from gateway.demo.guard import Guard
+from gateway.demo.keys import OURS, DemoKeys, make_keys
 from gateway.simulators.partner import said
 from gateway.simulators.readers import summary
 
@@ -31,18 +32,22 @@ STOP_SECONDS = 15.0
 DAY_SECONDS = 86_400
 
 SIMULATED: Mapping[str, Mapping[str, Any]] = {
-    "exporter": {},
-    "factory": {"way": "fetching"},
+    "exporter": {"way": "as2"},
+    "factory": {"way": "mail"},
     "agent": {"way": "folders"},
     "importer": {"way": "fetching"},
     "origin-bureau": {},
-    "port-bureau": {"options": {"customs_office": "4227"}},
-    "customs": {"trouble": ["refuse", "hang", "refuse"]},
-    "port": {},
+    "port-bureau": {"way": "sftp", "options": {"customs_office": "4227"}},
+    "customs": {"way": "webhook", "trouble": ["refuse", "hang", "refuse"]},
+    "port": {"way": "folders"},
     "strict-port": {"way": "fetching"},
 }
 """How each simulated partner exchanges, and what it makes trouble with; the rest is in the partner file."""
 
+_TOLERANCE = 7 * DAY_SECONDS
+"""How far the clock that webhooks are signed by may be from a partner's: the gateway's is put on by days, theirs is not."""
+_MAILBOX, _AS2_NAME = "edi@gateway.example", "GATEWAY"
+"""Who the gateway is in mail and in AS2."""
 _CODES = ("ciq-org", "customs-office")
 """Identifier schemes of the codes that a partner goes by."""
 
@@ -86,11 +91,18 @@ class House:
         self._partners = partners
         self._stack = AsyncExitStack()
         self._processes: dict[str, Process] = {}
+        self._keys: DemoKeys
 
     @property
     def config(self) -> Path:
         """The gateway's configuration file."""
         return self.folder / "gateway.toml"
+
+    @property
+    def ways(self) -> list[str]:
+        """The transports that partners have agreed to be sent to over."""
+        agreed = [a for partner in self._partners for a in partner.get("agreements", ()) if a["direction"] == "out"]
+        return sorted({agreement.get("transport", "http") for agreement in agreed})
 
     def partner_folder(self, name: str) -> Path:
         """Where a simulated partner keeps what it sends and gets."""
@@ -118,7 +130,8 @@ class House:
 
     async def _start(self) -> None:
         self._empty()
-        self.config.write_text(_CONFIG.format(folder=self.folder, port=0, ahead=0), "utf-8")
+        self._keys = await asyncio.to_thread(make_keys, self.folder / "keys")
+        self._configure(port=0, days=0)
         self.url = await self._run("gateway", "gateway", "serve", "--config", str(self.config))
         addresses = dict(zip(SIMULATED, await asyncio.gather(*map(self._simulate, SIMULATED)), strict=True))
         file = self.folder / "partners.jsonl"
@@ -133,8 +146,24 @@ class House:
         """
         await _end(self._processes["gateway"])
         port = urlsplit(self.url).port
-        self.config.write_text(_CONFIG.format(folder=self.folder, port=port, ahead=days * DAY_SECONDS), "utf-8")
+        assert port is not None, "the gateway tells its port"
+        self._configure(port=port, days=days)
         await self._run("gateway", "gateway", "serve", "--config", str(self.config))
+
+    def _configure(self, *, port: int, days: int) -> None:
+        """Write the gateway's configuration."""
+        keys = self._keys
+        words = _CONFIG.format(
+            folder=self.folder,
+            port=port,
+            ahead=days * DAY_SECONDS,
+            keys=keys.folder,
+            sftp_port=keys.sftp_port,
+            smtp_port=keys.smtp_port,
+            mailbox=_MAILBOX,
+            as2_name=_AS2_NAME,
+        )
+        self.config.write_text(words, "utf-8")
 
     def _empty(self) -> None:
         """Begin anew; DemoFailed rather than empty a folder in which no demo has been."""
@@ -160,11 +189,37 @@ class House:
             "officer_key": next((key["key"] for key in partner.get("keys", ()) if key.get("person_id")), ""),
             "exchange": str(self.folder / "exchange" / name),
             "organisations": [i["value"] for i in partner.get("identifiers", ()) if i["scheme"] in _CODES],
+            "means": self._means(name),
             **SIMULATED[name],
         }
         file = folder / "settings.json"
         file.write_text(json.dumps(settings, indent=2, ensure_ascii=False), "utf-8")
         return await self._run(name, "gateway.simulators", str(file))
+
+    def _means(self, name: str) -> dict[str, Any]:
+        """What a partner's way goes by."""
+        keys = self._keys
+        match SIMULATED[name].get("way"):
+            case "webhook":
+                return {"keys": [keys.webhook], "tolerance": _TOLERANCE}
+            case "sftp":
+                return {"port": keys.sftp_port, "host_key": keys.sftp}
+            case "mail":
+                return {"port": keys.smtp_port, "to": _MAILBOX, "sender": self._option(name, "to")}
+            case "as2":
+                return {
+                    "name": self._option(name, "to"),
+                    "gateway": _AS2_NAME,
+                    "key": str(keys.certificate(name).with_suffix(".key")),
+                    "certificate": str(keys.certificate(name)),
+                    "gateway_certificate": str(keys.certificate(OURS)),
+                }
+        return {}
+
+    def _option(self, name: str, option: str) -> str:
+        """What a partner's agreements say for its way."""
+        partner = next(p for p in self._partners if p["id"] == name)
+        return next(str(a["options"][option]) for a in partner["agreements"] if option in a.get("options", {}))
 
     async def _run(self, name: str, module: str, *arguments: str) -> str:
         """Start a process that says on its first line where it is; it is ended with the house."""
@@ -282,8 +337,14 @@ class House:
                 options["url"] = addresses[partner["id"]]
             if "folder" in options:
                 options["folder"] = str(self.folder / "exchange" / partner["id"])
+            if "host" in options:
+                options["port"] = str(urlsplit(addresses[partner["id"]]).port)
             agreements.append({**agreement, "options": options})
-        return {**partner, "agreements": agreements}
+        credentials = []
+        if SIMULATED.get(partner["id"], {}).get("way") == "as2":
+            material = self._keys.certificate(partner["id"]).read_text("utf-8")
+            credentials = [{"kind": "certificate", "use": use, "material": material} for use in ("sign", "encrypt")]
+        return {**partner, "agreements": agreements, **({"credentials": credentials} if credentials else {})}
 
 
 async def _end(process: Process) -> None:
@@ -340,4 +401,30 @@ poll_seconds = 0.1
 [[transports.folder.watched]]
 path = "{folder}/exchange/agent"
 partner = "agent"
+
+[[transports.folder.watched]]
+path = "{folder}/exchange/port"
+partner = "port"
+
+[transports.sftp]
+listen_port = {sftp_port}
+folder = "{folder}/sftp"
+host_key_file = "{keys}/sftp.key"
+poll_seconds = 0.1
+
+[transports.smtp]
+sender = "{mailbox}"
+mailbox = "{mailbox}"
+listen_port = {smtp_port}
+plain_login = true                      # the mails do not leave this machine
+
+[transports.as2]
+name = "{as2_name}"
+
+[[transports.as2.keys]]
+certificate = "{keys}/gateway.pem"
+key = "{keys}/gateway.key"
+
+[transports.webhook]
+keys = ["file:{keys}/webhook.key"]
 """

@@ -63,7 +63,7 @@ async def run(folder: Path, *, keep: bool, as_json: bool) -> list[str]:
             await _let_days_pass([one for one in played if one.case.days], house, watcher, words)
             problems = [f"{p.case.name}: {problem}" for p in played for problem in p.problems]
             with _doing(words, "Verifying the receipts"):
-                proof = await prove(house, _any_payload(played))
+                proof = await prove(house)
             problems += proof.problems
             figures = show.counts([p.found for p in played], proof, time.monotonic() - started)
             if not figures["retries"]:
@@ -210,14 +210,6 @@ def _write_index(house: House, played: Sequence[Played]) -> None:
     (house.folder / INDEX).write_text(_INDEX.format(folder=house.folder, cases="\n".join(cases)), "utf-8")
 
 
-def _any_payload(played: Sequence[Played]) -> str:
-    """A payload to make an evidence bundle of; DemoFailed where nothing was taken in."""
-    for one in played:
-        if one.payload_ids:
-            return one.payload_ids[0]
-    raise DemoFailed("no partner could send anything; the logs of the processes say why")
-
-
 def _ready(one: Played, step: Step) -> bool:
     """Whether the time for `step` has come."""
     if step.when == "delivered":
@@ -273,9 +265,11 @@ _INDEX = """\
 | `partners/<name>/sent`, `receipts` | what a partner sent, and what the gateway answered at once |
 | `partners/<name>/inbox` | what it got, one file for each delivery, in order of arrival |
 | `partners/<name>/inbox.jsonl` | what its own reader made of each of them |
-| `exchange/agent` | the folders that the agent exchanges by: OutBox, SentBox, FailBox, InBox |
+| `exchange/agent`, `exchange/port` | the folders that these exchange by: OutBox, SentBox, FailBox, InBox |
+| `sftp` | the same folders of the port's bureau, which comes to them over SFTP |
+| `keys` | the gateway's keys and certificates and a partner's, made for this demo alone |
 | `evidence/log.jsonl`, `log.jsonl.checkpoint` | the whole receipt log, and the signed checkpoints over it |
-| `evidence/*.zip`, `log.vkey` | an evidence bundle, and the public key that verifies it |
+| `evidence/*.zip`, `log.vkey` | an evidence bundle for each way something came, and the public key that verifies it |
 | `gateway.toml`, `gateway.db*`, `payloads` | the gateway's configuration and store |
 | `signing.key*`, `anchor*` | what signs the receipt log, and its newest checkpoint outside the store |
 | `node` | the gateway's name for itself, by which it takes its own leases back |
@@ -286,7 +280,7 @@ _INDEX = """\
 To go on from here, where the checkout is:
 
     .venv/bin/gateway message list --config {folder}/gateway.toml
-    .venv/bin/gateway receipt verify {folder}/evidence/*.zip --key {folder}/evidence/log.vkey
+    .venv/bin/gateway receipt verify {folder}/evidence/log.jsonl --key {folder}/evidence/log.vkey
 
 ## Cases
 

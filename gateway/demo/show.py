@@ -14,16 +14,20 @@ from rich.text import Text
 
 from gateway.demo.house import DAY_SECONDS, Held
 from gateway.demo.plan import Case
-from gateway.demo.proof import Proof
+from gateway.demo.proof import EVIDENCE_KINDS, Proof
 from gateway.demo.watch import Evidence
 from gateway.signs import visible
 
-WIDE = 160
+WIDE = 184
 """Columns from which a row stands on one line; on narrower screens its receipts stand below it."""
 _ACTIONS: Mapping[str, str] = {
     "4": "rejected", "7": "accepted", "8": "received",  # CONTRL: UN/EDIFACT 0083
     "A": "accepted", "E": "accepted with errors", "P": "partly accepted", "R": "rejected",  # 997: X12 715; TA1: I17
 }  # fmt: skip
+WAYS: Mapping[str, str] = {
+    "http": "HTTP", "webhook": "webhook", "as2": "AS2", "smtp": "mail", "sftp": "SFTP", "folder": "folders",
+}  # fmt: skip
+"""What people call the transports."""
 _SHORTEST = 4
 """Characters that a reference needs to tell one case from another: many number their messages from 1."""
 _FINDINGS = 3
@@ -72,7 +76,7 @@ def _came(found: Evidence, held: Held) -> Iterator[Row]:
             message.get("document") or "unread",
             held.sent.get(checked["payload"], ""),
             checked["format"],
-            f"received #{came['index']}, checked #{checked['index']} {checked['verdict']}{told}",
+            f"{name_way(came['transport'])}: received #{came['index']}, checked #{checked['index']} {checked['verdict']}{told}",
             (found.at(checked) - found.at(came)).total_seconds(),
             findings if rejected else (),
         )
@@ -86,7 +90,7 @@ def _went(found: Evidence, held: Held) -> Iterator[Row]:
         begun = decided.get(delivered["message"])
         if delivery is None:
             continue
-        receipts = f"{delivered['stage']} #{delivered['index']}"
+        receipts = f"{_name_kind(delivered['evidence'])}: {delivered['stage']} #{delivered['index']}"
         if delivery["attempts"] > 1:
             receipts += f" at attempt {delivery['attempts']}"
         if answer := answered.get(delivered["delivery"]):
@@ -113,7 +117,18 @@ def _fetched(found: Evidence, held: Held) -> Iterator[Row]:
     senders = {r["sender"] for r in found.receipts if r["stage"] == "received"} | {found.owner}
     for one in held.fetched:
         if one.partner in senders and names & one.names:
-            yield Row(one.at, "gateway", one.partner, one.document, one.says, one.kind, "fetched from its inbox")
+            yield Row(one.at, "gateway", one.partner, one.document, one.says, one.kind, "HTTP: fetched from its inbox")
+
+
+def name_way(transport: str) -> str:
+    """What people call a transport."""
+    return WAYS.get(transport, transport)
+
+
+def _name_kind(evidence: str) -> str:
+    """The way that a delivery went, and what shows that it is there."""
+    kind = EVIDENCE_KINDS.get(evidence)
+    return f"{name_way(kind.way)} ({kind.words})" if kind is not None else evidence
 
 
 def timeline(console: Console, case: Case, found: Evidence, problems: Sequence[str], held: Held) -> None:
@@ -194,6 +209,8 @@ def counts(evidence: Sequence[Evidence], proof: Proof, seconds: float) -> dict[s
         "deliveries": len(deliveries),
         "receipts": proof.receipts,
         "receipts_by_stage": proof.stages,
+        "received_by": dict(proof.received),
+        "delivered_by": dict(proof.delivered),
         "retries": sum(max(0, d["attempts"] - 1) for d in deliveries.values()),
         "seconds": round(seconds, 1),
     }
@@ -208,8 +225,15 @@ def summary(console: Console, figures: Mapping[str, Any], proof: Proof, problems
         f"{plural(figures['deliveries'], 'delivery')} out, {plural(figures['retries'], 'retry')}, {figures['seconds']} s"
     )
     console.print(f"{plural(figures['receipts'], 'receipt')} in the log ({stages})")
+    came = ", ".join(f"{count} {name_way(way)}" for way, count in sorted(proof.received.items()))
+    went = ", ".join(f"{count} {_name_kind(kind)}" for kind, count in sorted(proof.delivered.items()))
+    console.print(f"Came in by {came}")
+    console.print(f"Went out, with its receipt, by {went}")
     if not proof.problems:
-        console.print("The whole log and an evidence bundle verify offline, by the public key alone.")
+        console.print(
+            f"The whole log and {plural(proof.bundles, 'evidence bundle')}, one for each way something came, verify offline, "
+            "by the public key alone."
+        )
         console.print(Text(visible(f"With one byte changed: {proof.changed_byte}")))
     for problem in problems:
         console.print(Text(visible(problem), style="bold red"), soft_wrap=True)

@@ -21,8 +21,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gateway.simulators.as2 import As2, Station
+from gateway.simulators.mail import Mailbox, Mailing
 from gateway.simulators.readers import Values, find, summary
+from gateway.simulators.sftp import Server, Sftp
 from gateway.simulators.ways import PAUSE, Arrival, Client, Fetching, Folders, NotTaken, NotUnderstood, Pushed, Way
+from gateway.simulators.webhook import Webhooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +38,15 @@ class Settings:
     folder: Path
     """Where it keeps what it sends and gets."""
     way: str = "pushed"
-    """`pushed` (HTTP both ways), `fetching` (HTTP, reads its inbox feed) or `folders`."""
+    """`pushed` (HTTP both ways), `fetching` (HTTP, reads its inbox feed), `webhook`, `as2`, `mail`, `sftp` or `folders`."""
     gateway: str = ""
     key: str = ""
     officer_key: str = ""
     """The key of its officer, who decides what is asked of its office; no system may."""
     port: int = 0
-    """Where `pushed` listens; 0 takes a free one."""
+    """Where `pushed`, `webhook`, `as2` and `mail` listen; 0 takes a free one."""
+    means: dict[str, Any] = field(default_factory=dict)
+    """What only its way knows: keys, and where the gateway's own servers are."""
     exchange: Path | None = None
     """The folder of `folders`, which holds OutBox, SentBox, FailBox and InBox."""
     organisations: tuple[str, ...] = ()
@@ -188,6 +194,15 @@ def way_of(settings: Settings) -> Way:
             return Pushed(client, settings.port, settings.trouble)
         case "fetching":
             return Fetching(client)
+        case "webhook":
+            return Webhooks(client, settings.port, settings.trouble, **settings.means)
+        case "sftp":
+            return Sftp(client, Server(user=settings.name, password=settings.key, **settings.means))
+        case "mail":
+            return Mailing(client, settings.port, Mailbox(user=settings.name, password=settings.key, **settings.means))
+        case "as2":
+            station = Station(f"{settings.gateway}/as2", **settings.means)
+            return As2(client, settings.port, settings.trouble, station)
         case "folders":
             if settings.exchange is None:
                 raise ValueError("a partner that exchanges by folders names its exchange folder")

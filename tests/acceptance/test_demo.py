@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from datetime import datetime
 from fnmatch import fnmatch
 from pathlib import Path
@@ -20,6 +21,16 @@ from gateway.demo import plan
 pytestmark = pytest.mark.slow
 
 STARTED = "The gateway is at "
+WAYS = {
+    "exporter": "as2_mdn",
+    "factory": "smtp_250",
+    "agent": "folder_rename",
+    "origin-bureau": "http_digest",
+    "port-bureau": "sftp_fetched",
+    "customs": "webhook_2xx",
+    "port": "folder_rename",
+}
+"""The proof that each partner's way gives."""
 
 
 def demo(folder: Path, *options: str, **streams: Any) -> subprocess.Popen[str]:
@@ -82,9 +93,45 @@ def test_everything_is_left_to_look_at(ran: tuple[int, dict[str, Any], Path, str
     _, report, folder, _ = ran
     evidence = folder / "demo" / "evidence"
     assert len((evidence / "log.jsonl").read_bytes().splitlines()) == report["receipts"]
-    assert list(evidence.glob("*.zip"))
-    for name in ("exporter", "agent", "importer", "origin-bureau", "port-bureau", "customs", "port", "strict-port"):
+    assert {path.name.partition("-")[0] for path in evidence.glob("*.zip")} == report["received_by"].keys()
+    for name in (
+        "exporter",
+        "factory",
+        "agent",
+        "importer",
+        "origin-bureau",
+        "port-bureau",
+        "customs",
+        "port",
+        "strict-port",
+    ):
         assert list((folder / "demo" / "partners" / name / "inbox").iterdir()), name
+
+
+def test_every_transport_carries_something_with_its_own_proof(ran: tuple[int, dict[str, Any], Path, str]) -> None:
+    """Each partner gets what is for it by its own way alone, and each kind of proof stands in receipts of the log."""
+    _, report, folder, _ = ran
+    lines = (folder / "demo" / "evidence" / "log.jsonl").read_text("utf-8").splitlines()
+    leaves = [json.loads(line)["receipt"] for line in lines]
+    kinds = Counter(leaf["evidence"] for leaf in leaves if leaf["stage"] == "delivered")
+    assert kinds == report["delivered_by"]
+    assert kinds.keys() == {"http_digest", "as2_mdn", "smtp_250", "sftp_fetched", "folder_rename", "webhook_2xx"}
+    by_way = {leaf["delivery"]: leaf["evidence"] for leaf in leaves if leaf["stage"] == "delivered"}
+    inboxes = {
+        name: (folder / "demo" / "partners" / name / "inbox.jsonl").read_text("utf-8").splitlines() for name in WAYS
+    }
+    for name, evidence in WAYS.items():
+        assert {by_way[json.loads(line)["delivery"]] for line in inboxes[name]} == {evidence}, name
+    came = Counter(leaf["transport"] for leaf in leaves if leaf["stage"] == "received")
+    assert came == report["received_by"]
+    assert came.keys() == {"http", "as2", "smtp", "sftp", "folder"}
+
+
+def test_no_key_outlives_its_demo(ran: tuple[int, dict[str, Any], Path, str]) -> None:
+    """Keys lie in the demo's own folder, and no private one in what a partner or the gateway wrote down elsewhere."""
+    folder = ran[2] / "demo"
+    private = [path for path in folder.rglob("*") if path.is_file() and b"PRIVATE KEY" in path.read_bytes()]
+    assert {path.parent.name for path in private} == {"keys"}
 
 
 def test_the_folder_says_what_lies_where(ran: tuple[int, dict[str, Any], Path, str]) -> None:
@@ -110,7 +157,12 @@ def test_the_timelines_show_what_was_said(ran: tuple[int, dict[str, Any], Path, 
     _, _, folder, _ = ran
     text = (folder / "demo" / "timelines.txt").read_text("utf-8")
     assert "acknowledgement: rejected" in text.partition("strict-port")[2]
-    for words in ("response: released", "acknowledgement: accepted", "gateway → factory", "gateway → strict-port"):
+    for words in (
+        *("response: released", "acknowledgement: accepted", "gateway → factory", "gateway → strict-port"),
+        *("AS2: received", "mail: received", "SFTP: received", "folders: received", "HTTP: received"),
+        *("AS2 (signed MDN): delivered", "mail (250 of its server): delivered", "webhook (2xx): delivered"),
+        *("SFTP (fetched whole): delivered", "folders (put into InBox): delivered", "HTTP: fetched from its inbox"),
+    ):
         assert words in text, words
     assert "was received before." in text
     assert re.search(r"\b1 findings", text) is None

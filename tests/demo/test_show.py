@@ -40,9 +40,9 @@ PAYLOAD = {
     "id": "p-1",
     "state": "rejected",
     "receipts": [
-        leaf(0, stage="received", payload="p-1", sender="factory"),
+        leaf(0, stage="received", payload="p-1", sender="factory", transport="sftp"),
         leaf(1, stage="checked", payload="p-1", message="m-1", verdict="rejected", format="edifact:CUSDEC:D:96B:UN"),
-        leaf(2, stage="delivered", delivery="d-1", message="m-1"),
+        leaf(2, stage="delivered", delivery="d-1", message="m-1", evidence="as2_mdn"),
     ],
     "messages": [
         {"id": "m-1", "document": "declaration", "findings": FINDINGS, "interchange": "IMP0001", "reference": "1"}
@@ -86,6 +86,20 @@ def test_a_wide_screen_has_a_row_on_one_line() -> None:
     assert line.endswith("delivered #2 at attempt 2")
 
 
+@pytest.mark.parametrize(
+    ("who", "way"),
+    [
+        ("factory → gateway", "SFTP: received #0, checked #1 rejected"),
+        ("gateway → customs", "AS2 (signed MDN): delivered #2"),
+        ("gateway → factory", "HTTP: fetched from its inbox"),
+    ],
+)
+def test_each_row_says_by_which_way(who: str, way: str) -> None:
+    """By what a thing came or went stands before its receipts, with what shows that it is there."""
+    (line,) = (line for line in shown(WIDE) if who in line)
+    assert way in line
+
+
 @pytest.mark.parametrize("width", [60, WIDE])
 def test_a_case_is_told_in_both_languages(width: int) -> None:
     """Under the title in English stands the one in Chinese, whole."""
@@ -127,11 +141,14 @@ def test_what_a_deadline_sends_is_shown() -> None:
     late = {"id": "d-2", "recipient": "customs", "document": "response", "format": "json:response:1", "attempts": 1}
     payload = {
         **PAYLOAD,
-        "receipts": [*PAYLOAD["receipts"], leaf(9, stage="delivered", delivery="d-2", message="deadline-1")],
+        "receipts": [
+            *PAYLOAD["receipts"],
+            leaf(9, stage="delivered", delivery="d-2", message="deadline-1", evidence="pigeon"),
+        ],
         "deliveries": [late],
     }
     shown = rows(Evidence(None, [payload]), replace(HELD, got={**HELD.got, "d-2": {"says": "held"}}))
-    (row,) = [one for one in shown if one.receipts == "delivered #9"]
+    (row,) = [one for one in shown if one.receipts == "pigeon: delivered #9"]
     assert (row.recipient, row.document, row.says, row.seconds) == ("customs", "response", "held", None)
     assert row.at == datetime(2026, 1, 2, 3, 4, 9, tzinfo=UTC)
 
