@@ -19,6 +19,8 @@ from sqlalchemy import (
     Connection,
     Row,
     Update,
+    and_,
+    case,
     delete,
     exists,
     func,
@@ -259,7 +261,10 @@ def _promotion(dialect: str) -> Update:
     lowest = select(func.min(first.c.sequence)).where(first.c.lane == wanted.c.value, going).scalar_subquery()
     headed = exists().where(text("other.head"), other.c.lane == wanted.c.value)
     firsts = select(lowest).select_from(wanted).where(~headed)
-    return update(tables.deliveries).where(_hot.sequence.in_(firsts)).values(head=True)
+    # What waited for its endpoint behind another was not there to be resumed: it is tried, and put off where it must be.
+    forgotten = and_(text("state = 'pending'"), _hot.due_at.is_(None))
+    due_at = case((forgotten, _AT_ONCE), else_=_hot.due_at)
+    return update(tables.deliveries).where(_hot.sequence.in_(firsts)).values(head=True, due_at=due_at)
 
 
 def promote(connection: Connection, lanes: Iterable[str]) -> None:
@@ -295,12 +300,12 @@ def lock_rows(connection: Connection, ids: Sequence[str]) -> dict[str, Row[Any]]
     return {row.id: row for row in connection.execute(_HELD, {"ids": list(ids)})}
 
 
-_ANSWERED = select(tables.answers.c.delivery_id).where(among.named(tables.answers.c.delivery_id, "ids"))
+_ANSWERED = select(tables.answers).where(among.named(tables.answers.c.delivery_id, "ids"))
 
 
-def find_answered(connection: Connection, ids: Sequence[str]) -> set[str]:
-    """Those of these deliveries that their recipients have answered."""
-    return set(connection.execute(_ANSWERED, {"ids": list(ids)}).scalars())
+def find_answered(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
+    """Those of these deliveries that their recipients have answered, and when."""
+    return {row.delivery_id: row.at for row in connection.execute(_ANSWERED, {"ids": list(ids)})}
 
 
 DEAD = "delivery_dead"
@@ -496,8 +501,8 @@ def hear(batch: Batch, given: Sequence[Answered]) -> Heard:
         unknown = row is None and one.delivery_id not in finished
         if unknown or one.delivery_id in answered:
             continue
-        answered.add(one.delivery_id)
-        batch.insert(tables.answers, (one.delivery_id, to_time(one.at)))
+        answered[one.delivery_id] = to_time(one.at)
+        batch.insert(tables.answers, (one.delivery_id, answered[one.delivery_id]))
         counting.append(one)
         if row is not None and row.state != DeliveryState.SENDING:
             state = follow(row.state, DeliveryEvent.ANSWERED, row.id)

@@ -301,3 +301,23 @@ def test_bounds_are_forgotten_when_nothing_goes() -> None:
         return len(traffic._under)
 
     assert asyncio.run(go(100, lambda _: replace(AGREEMENT, at_once=1))) == 0
+
+
+async def test_what_goes_via_a_partner_waits_for_it_alone(store: SqlStore) -> None:
+    """Who pauses the partner that serves others stops what they get by it; a resumption wakes that, and nothing else."""
+    bench = await Bench(store).begin("own")
+    served = (Partner("yard", "Y", frozenset({Role.YARD})), Partner("other", "O", frozenset({Role.YARD})))
+    theirs = Agreement("via", "yard", Direction.OUT, "*", "json:x:1", via="customs")
+    others = replace(AGREEMENT, id="others", partner_id="other", options={"url": "https://other.example/in"})
+    await store.import_partners(served, (theirs, others), ())
+    made = delivery("theirs", "lane via", partner_id="yard", agreement_id="via")
+    other = delivery("other's", "lane other", partner_id="other", agreement_id="others")
+    await deliver_later(store, made, other, number=2)
+    await store.pause_endpoint(("customs", "", ""), NOW)
+    await store.pause_endpoint(("other", "", ""), NOW)
+    assert await bench.turn() == []
+    await store.resume_endpoint(("customs", "", ""), NOW)
+    due = {one.id: one.next_at for one in await store.deliveries("", "", 9)}
+    assert await bench.turn() == ["own", "theirs"]
+    assert due["other's"] is None
+    assert (await store.delivery("other's")).state is DeliveryState.PENDING
