@@ -118,7 +118,7 @@ def enqueue(batch: Batch, made: Sequence[tuple[str, Delivery]]) -> None:
     """
     existing = _existing(batch.connection, {delivery.id for _, delivery in made})
     fresh = [(payload_id, delivery) for payload_id, delivery in made if delivery.id not in existing]
-    taken = _lanes_with_head(batch.connection, {delivery.lane for _, delivery in fresh})
+    taken = lanes_with_head(batch.connection, {delivery.lane for _, delivery in fresh})
     for payload_id, delivery in fresh:
         common = (
             delivery.id,
@@ -177,7 +177,7 @@ def release(batch: Batch, payload_ids: Iterable[str]) -> None:
     rows = sorted(batch.connection.execute(_STAGED, {"ids": list(payload_ids)}), key=lambda row: row.sequence)
     if not rows:
         return
-    taken = _lanes_with_head(batch.connection, {row.lane for row in rows})
+    taken = lanes_with_head(batch.connection, {row.lane for row in rows})
     for row in rows:
         state = follow(row.state, DeliveryEvent.RELEASED)
         common = copy_row(row, sequence=batch.next_number(SEQUENCE), state=state.value)
@@ -205,7 +205,8 @@ def _existing(connection: Connection, ids: set[str]) -> set[str]:
     return set(connection.execute(_EXISTING, {"ids": list(ids)}).scalars())
 
 
-def _lanes_with_head(connection: Connection, lanes: set[str]) -> set[str]:
+def lanes_with_head(connection: Connection, lanes: set[str]) -> set[str]:
+    """Those of these lanes that have a head."""
     return set(connection.execute(_WITH_HEAD, {"lanes": list(lanes)}).scalars())
 
 
@@ -372,7 +373,7 @@ def _reorder(batch: Batch, orders: Sequence[Order], event: DeliveryEvent, action
         row = rows.get(order.delivery_id)
         try:
             if row is None:
-                raise _absent(batch.connection, order.delivery_id)
+                raise say_absent(batch.connection, order.delivery_id)
             state = follow(row.state, event, row.id)
         except PermanentError as error:
             answers.append(error)
@@ -384,7 +385,7 @@ def _reorder(batch: Batch, orders: Sequence[Order], event: DeliveryEvent, action
         batch.insert(tables.deliveries, place(common, head=row.head, due_at=moment, held_for=held_for), "replace")
         if not row.head:
             lanes.add(row.lane)
-        _tell(batch, action, order, row, state)
+        tell_order(batch, action, order, row, state)
         answers.append(None)
     batch.hold(lane_names(lanes))
 
@@ -415,13 +416,13 @@ def skip(batch: Batch, orders: Sequence[Order]) -> Callable[[], Answers[None]]:
         row = rows.pop(order.delivery_id, None)
         try:
             if row is None:
-                raise _absent(batch.connection, order.delivery_id)
+                raise say_absent(batch.connection, order.delivery_id)
             state = follow(row.state, DeliveryEvent.SKIPPED, row.id)
         except PermanentError as error:
             answers.append(error)
             continue
         over.append(Over(row, state, to_time(order.at), row.last_error))
-        _tell(batch, "delivery.skip", order, row, state)
+        tell_order(batch, "delivery.skip", order, row, state)
         answers.append(None)
     batch.hold(lane_names(gone.row.lane for gone in over))
 
@@ -433,42 +434,7 @@ def skip(batch: Batch, orders: Sequence[Order]) -> Callable[[], Answers[None]]:
     return finish
 
 
-def resend(batch: Batch, orders: Sequence[Order]) -> Callable[[], Answers[None]]:
-    """Put deliveries that are over at the end of their lanes once more: same bytes, same id, one more attempt at least."""
-    done, ids = tables.deliveries_done, [order.delivery_id for order in orders]
-    rows = {row.id: row for row in batch.connection.execute(select(done).where(among(done.c.id, ids)))}
-    answers: list[GatewayError | None] = []
-    back: list[tuple[Row[Any], Order]] = []
-    for order in orders:
-        row = rows.pop(order.delivery_id, None)
-        try:
-            if row is None:
-                raise _absent(batch.connection, order.delivery_id)
-            state = follow(row.state, DeliveryEvent.RESENT, row.id)
-        except PermanentError as error:
-            answers.append(error)
-            continue
-        _tell(batch, "delivery.resend", order, row, state)
-        back.append((row, order))
-        answers.append(None)
-    batch.hold(lane_names(row.lane for row, _ in back))
-
-    def finish() -> list[GatewayError | None]:
-        if not back:
-            return answers
-        batch.connection.execute(delete(done).where(among(done.c.id, [row.id for row, _ in back])))
-        taken = _lanes_with_head(batch.connection, {row.lane for row, _ in back})
-        for row, order in back:
-            state, moment = follow(row.state, DeliveryEvent.RESENT), to_time(order.at)
-            common = copy_row(row, sequence=batch.next_number(SEQUENCE), state=state.value, next_at=moment)
-            batch.insert(tables.deliveries, place(common, head=row.lane not in taken, due_at=moment))
-            taken.add(row.lane)
-        return answers
-
-    return finish
-
-
-def _tell(batch: Batch, action: str, order: Order, row: Row[Any], state: DeliveryState) -> None:
+def tell_order(batch: Batch, action: str, order: Order, row: Row[Any], state: DeliveryState) -> None:
     """Let the audit say who ordered what, and why."""
     after = {"state": state.value, "why": order.why}
     named = {"before": {"state": row.state}, "after": after, "case_id": row.case_id, "test": row.test}
@@ -523,7 +489,7 @@ def answer(batch: Batch, heard: Heard) -> None:
     leave(batch, heard.over)
 
 
-def _absent(connection: Connection, delivery_id: str) -> PermanentError:
+def say_absent(connection: Connection, delivery_id: str) -> PermanentError:
     """What to say of a delivery that is not where it was looked for: it stands elsewhere, or nowhere."""
     done = tables.deliveries_done.c
     state = connection.execute(select(done.state).where(done.id == delivery_id)).scalar()
