@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, select, text, update
 
 from gateway.decide.names import Name
-from gateway.errors import GatewayError, NotFound
+from gateway.errors import GatewayError, NotFound, TransitionRefused
 from gateway.findings import make_finding
 from gateway.model import OPERATOR, Changer, DeliveryState, Endpoint, Stop
 from gateway.store import audit, standing_alerts, tables
@@ -28,6 +28,10 @@ _KEY = (_columns.partner_id, _columns.transport, _columns.address)
 
 LASTING = frozenset({Stop.GONE, Stop.PAUSED})
 """Stops that a person ends."""
+
+MOST_PAUSED = 100
+"""Endpoints of one partner that are paused: more than its agreements lead to, and few enough that a partner who makes up
+addresses fills nothing, since every node knows all of them."""
 
 DOWN, GONE = "endpoint_down", "endpoint_gone"
 """The kinds of the alerts that they raise."""
@@ -110,11 +114,28 @@ class Pause:
 
 
 def pause(batch: Batch, wanted: Sequence[Pause]) -> Sequence[GatewayError | None]:
-    """Stop sending to endpoints, or to whole partners, until they are resumed; what is being sent comes to its end."""
+    """Stop sending to endpoints, or to whole partners, until they are resumed; what is being sent comes to its end.
+
+    TransitionRefused where a partner has MOST_PAUSED already.
+    """
+    paused = {partner_id: _paused(batch.connection, partner_id) for partner_id in {one.key[0] for one in wanted}}
+    answers: list[GatewayError | None] = []
     for one in wanted:
+        keys = paused[one.key[0]]
+        if one.key not in keys and len(keys) >= MOST_PAUSED:
+            answers.append(TransitionRefused(f"At most {MOST_PAUSED} endpoints of a partner are paused."))
+            continue
+        keys.add(one.key)
         _write(batch, Endpoint(*one.key, 0, one.at, Stop.PAUSED, None, one.why, one.by.person_id))
         _tell(batch, "endpoint.pause", one, {"stop": Stop.PAUSED.value, "why": one.why})
-    return [None] * len(wanted)
+        answers.append(None)
+    return answers
+
+
+def _paused(connection: Connection, partner_id: str) -> set[EndpointKey]:
+    """The endpoints of a partner that a person paused."""
+    query = select(*_KEY).where(_columns.partner_id == partner_id, _columns.stop == Stop.PAUSED.value)
+    return {(row.partner_id, row.transport, row.address) for row in connection.execute(query)}
 
 
 def resume(batch: Batch, wanted: Sequence[Resumption]) -> Sequence[GatewayError | None]:

@@ -259,6 +259,8 @@ def result_names(result: AttemptResult) -> Iterable[Name]:
     """What the end of an attempt touches."""
     if result.waits_for is not None:
         yield endpoints.endpoint_name(result.waits_for)
+    if result.endpoint is not None:
+        yield endpoints.endpoint_name(result.endpoint.key)
     yield from delivery_names(result.delivery_id)
     yield from lane_names([result.lane])
     if result.awaits is not None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -15,11 +17,13 @@ from gateway.deliver.worker import DeliveryWorker
 from gateway.errors import DeliveryDeferred, EndpointGone, NotFound
 from gateway.model import Agreement, Changer, Delivery, DeliveryState, Direction, Endpoint, Partner, Role, Stop
 from gateway.receipt.notary import Notary
+from gateway.store import endpoints
 from gateway.store.alerts import OPERATOR
 from gateway.store.feeds import ALERTS
 from gateway.store.sql_store import SqlStore
 from gateway.transports.base import Evidence, Record
 from tests.deliver.test_worker import Clock
+from tests.store.conftest import Place
 from tests.store.made import NOW, ORIGIN, deliver_later, delivery
 
 TRIP = 3
@@ -321,3 +325,38 @@ async def test_what_goes_via_a_partner_waits_for_it_alone(store: SqlStore) -> No
     assert await bench.turn() == ["own", "theirs"]
     assert due["other's"] is None
     assert (await store.delivery("other's")).state is DeliveryState.PENDING
+
+
+async def test_a_pause_outlasts_a_report_of_another_node(place: Place) -> None:
+    """Whoever pauses an endpoint while a failure of it is being written finds it paused afterwards, on two nodes too."""
+    looked, paused = threading.Event(), threading.Event()
+    known = endpoints._rows
+
+    def slow(*given: Any) -> Any:
+        found = known(*given)
+        looked.set()
+        paused.wait(1)  # it ends without, where the other node waits for this transaction
+        return found
+
+    async def pause() -> None:
+        other = place.store()
+        await other.open()
+        await asyncio.to_thread(looked.wait, 5)
+        await other.pause_endpoint(KEY, NOW)
+        await other.close()
+        paused.set()
+
+    one = place.store()
+    await one.open()
+    try:
+        bench = await Bench(one).begin("a")
+        bench.recipient.down = True
+        (held,) = await bench.worker._claim(1)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(endpoints, "_rows", slow)
+            pausing = asyncio.create_task(asyncio.to_thread(asyncio.run, pause()))
+            await bench.worker._deliver(held)
+            await pausing
+        assert [found.stop for found in await bench.standing()] == [Stop.PAUSED]
+    finally:
+        await one.close()

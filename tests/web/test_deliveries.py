@@ -122,6 +122,40 @@ async def test_a_partner_pauses_its_own_endpoint(tried: Client) -> None:
     assert (await tried.ask("POST", "/v1/endpoints/pause", as_="operator", json={"partner": "nobody"})).status == 404
 
 
+async def test_a_partner_fills_nothing_with_pauses(tried: Client) -> None:
+    """So many at most, whatever addresses it makes up; one that is paused may be paused anew, and another partner's as well."""
+    store = tried.services.store
+    for number in range(100):
+        await store.pause_endpoint(("customs", "http", f"https://customs.example/{number}"), NOW)
+    for language, words in (
+        ("en", "At most 100 endpoints of a partner are paused."),
+        ("zh", "每个合作方最多可暂停 100 个端点。"),
+    ):
+        refused = await tried.ask("POST", "/v1/endpoints/pause", as_="customs", headers={"Accept-Language": language})
+        assert (refused.status, refused.json["detail"]) == (409, words)
+    again = {"transport": "http", "address": "https://customs.example/7", "reason": "still"}
+    assert (await tried.ask("POST", "/v1/endpoints/pause", as_="customs", json=again)).json["said"] == "still"
+    assert (await tried.ask("POST", "/v1/endpoints/pause", as_="rival")).status == 200
+    assert (await tried.ask("POST", "/v1/endpoints/resume", as_="customs", json=again)).status == 200
+    assert (await tried.ask("POST", "/v1/endpoints/pause", as_="customs")).status == 200
+
+
+async def test_what_the_operator_holds_its_recipient_does_not_let_go(tried: Client) -> None:
+    """Nobody but the operator, whatever the recipient's key may do; what waits for another reason it may have."""
+    await tried.ask("POST", "/v1/deliveries/d-1/hold", as_="operator")
+    for language, words in (
+        ("en", "What the operator holds, only the operator lets go."),
+        ("zh", "由网关运营方扣留的投递，只能由运营方放行。"),
+    ):
+        asked = await tried.ask(
+            "POST", "/v1/deliveries/d-1/retry", as_="customs", headers={"Accept-Language": language}
+        )
+        assert (asked.status, asked.json["detail"]) == (403, words)
+    assert (await tried.services.store.delivery("d-1")).state is DeliveryState.HELD
+    let_go = await tried.ask("POST", "/v1/deliveries/d-1/retry", as_="operator")
+    assert let_go.json["delivery"]["state"] == "pending"
+
+
 async def test_one_that_fails_says_since_when(tried: Client) -> None:
     """Failures, the last words, and when one is tried again."""
     store = tried.services.store

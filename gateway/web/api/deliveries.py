@@ -13,7 +13,7 @@ from aiohttp import web
 from gateway import model
 from gateway.errors import NotPermitted
 from gateway.media import find_medium
-from gateway.model import DeliveryState
+from gateway.model import DeliveryState, HeldFor
 from gateway.registry.keys import ADMIN, READ, SEND
 from gateway.store.contract import EndpointKey, storable_key
 from gateway.transports.http import content_digest
@@ -118,6 +118,8 @@ async def _order(request: web.Request, order: _Order, *, by_operator: bool = Fal
     service = services(request)
     caller = await service.gate.admit(request, ADMIN) if by_operator else await _admit(service, request)
     delivery = await _own(service, caller, request)
+    if delivery.held_for is HeldFor.ORDERED and not caller.everything:
+        raise NotPermitted("What the operator holds, only the operator lets go.")
     wanted = await read_body(request, resources.OrderWanted)
     await order(delivery.id, service.settings.clock.now(), caller.changer, wanted.reason)
     return answer(await _whole(service, await service.store.delivery(delivery.id)))
