@@ -327,14 +327,16 @@ async def test_what_goes_via_a_partner_waits_for_it_alone(store: SqlStore) -> No
     assert (await store.delivery("other's")).state is DeliveryState.PENDING
 
 
-async def test_a_fault_of_ours_tells_its_recipient_nothing_of_us(store: SqlStore) -> None:
+async def test_a_fault_of_ours_tells_its_recipient_nothing_of_us(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Recipients read what attempts say: of a crash its kind stands there, and paths and words in the log alone."""
     bench = await Bench(store).begin("a")
 
     async def crash(*_given: object) -> Evidence:
         raise FileNotFoundError(2, "No such file or directory", "/etc/gateway/customs.token")
 
-    bench.recipient.send = crash  # type: ignore[method-assign]
+    monkeypatch.setattr(bench.recipient, "send", crash)
     await bench.turn()
     (attempt,) = await store.attempts("a")
     (standing,) = await bench.standing()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.model import DeliveryState, Endpoint, Stop, Transcript
+from gateway.model import Agreement, DeliveryState, Direction, Endpoint, Stop, Transcript
 from gateway.store.contract import AttemptResult
 from tests.store.made import deliver_later, delivery
 from tests.web.conftest import Client, Filled
@@ -53,6 +53,21 @@ async def test_a_recipient_sees_its_own_with_all_attempts(tried: Client) -> None
     assert attempt["request"] == {"headers": [["Id", "d-1"]], "size": 12, "sha256": "ab", "status": None, "body": None}
     assert attempt["answer"]["status"] == "503 Busy"
     assert attempt["answer"]["body"] == "later"
+
+
+async def test_what_goes_via_another_says_nothing_of_the_other(tried: Client) -> None:
+    """Where the partner that serves the recipient is reached, and what it answers, is told to the operator alone."""
+    via = Agreement("customs-out", "customs", Direction.OUT, "*", "json:clearance:1", via="rival")
+    await tried.services.store.import_partners((), (via,), ())
+    (known,) = (await tried.ask("GET", "/v1/deliveries/d-1", as_="operator")).json["attempts"]
+    assert (known["address"], known["detail"]) == (KEY[2], "503 Busy")
+    whole = (await tried.ask("GET", "/v1/deliveries/d-1", as_="customs")).json
+    (attempt,) = whole["attempts"]
+    assert (attempt["outcome"], attempt["seconds"], attempt["detail"]) == ("deferred", 0.5, "")
+    assert {attempt["address"], attempt["request"], attempt["answer"]} == {None}
+    listed = (await tried.ask("GET", "/v1/deliveries?state=pending", as_="customs")).json["items"]
+    ordered = (await tried.ask("POST", "/v1/deliveries/d-1/retry", as_="customs")).json["delivery"]
+    assert [one["last_error"] for one in (*listed, whole["delivery"], ordered)] == [""] * (len(listed) + 2)
 
 
 async def test_pages_follow_one_another(tried: Client) -> None:
