@@ -159,6 +159,7 @@ class Process:
                 partial(confirmations.confirm, name),
                 KeptReplies(store, name, clock),
                 KeptOrigins(store, registry).find,
+                partial(confirmations.find_awaited, name),
             )
             for name, section in own.items()
         }

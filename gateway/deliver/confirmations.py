@@ -17,6 +17,7 @@ import structlog
 from gateway.config import Deliver
 from gateway.deliver.retry import Backoff, next_attempt
 from gateway.errors import FactsMoved, TemporaryError
+from gateway.model import Delivery
 from gateway.receipt.notary import Notary
 from gateway.registry.directory import Directory
 from gateway.store.contract import (
@@ -102,6 +103,11 @@ class Confirmations:
                 )
                 return settled
         raise FactsMoved(partner_id=partner_id)
+
+    async def find_awaited(self, transport: str, partner_id: str, reference: str) -> Delivery | None:
+        """What a confirmation of `reference` would be about; None where nobody awaits it, nor did."""
+        awaited = await self._store.awaited((partner_id, transport, storable_key(reference)))
+        return awaited.delivery if awaited is not None else None
 
     async def run(self) -> None:
         """Look for what is overdue until cancelled."""

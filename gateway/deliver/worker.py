@@ -202,7 +202,8 @@ class DeliveryWorker:
             said = str(error) or "No answer in time"
         except Exception as error:  # a fault of ours, such as a token file that is not there, may be mended meanwhile
             log.exception("sending_crashed", delivery=delivery.id)
-            asked, said = 0.0, f"{type(error).__name__}: {error}"
+            # Recipients read it: what the fault says of this machine stands in the log.
+            asked, said = 0.0, f"A fault of the gateway's own ({type(error).__name__})."
         else:
             standing = self._traffic.judge_success(key)
             if isinstance(came_to, Awaiting):

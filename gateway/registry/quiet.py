@@ -23,7 +23,7 @@ class Quiet:
         """When the period ends in which `moment` (aware) falls, in UTC; None where it falls in none.
 
         An end that a change of the clocks leaves out, or has twice, is the first moment that the clocks show after it,
-        or the first of the two (`ZoneInfo` with fold 0).
+        or the first of the two (`ZoneInfo` with fold 0), after which nothing is quiet though the clocks show it once more.
         """
         local = moment.astimezone(ZoneInfo(zone))
         now, day = local.time().replace(tzinfo=None), local.date()
@@ -35,7 +35,8 @@ class Quiet:
                 day += timedelta(days=1)
         if not inside:
             return None
-        return max(datetime.combine(day, self.end, ZoneInfo(zone)).astimezone(UTC), moment.astimezone(UTC))
+        end = datetime.combine(day, self.end, ZoneInfo(zone)).astimezone(UTC)
+        return end if end > moment else None
 
 
 @lru_cache(maxsize=1000)

@@ -19,6 +19,8 @@ from sqlalchemy import (
     Connection,
     Row,
     Update,
+    and_,
+    case,
     delete,
     exists,
     func,
@@ -117,7 +119,7 @@ def enqueue(batch: Batch, made: Sequence[tuple[str, Delivery]]) -> None:
     """
     existing = _existing(batch.connection, {delivery.id for _, delivery in made})
     fresh = [(payload_id, delivery) for payload_id, delivery in made if delivery.id not in existing]
-    taken = _lanes_with_head(batch.connection, {delivery.lane for _, delivery in fresh})
+    taken = lanes_with_head(batch.connection, {delivery.lane for _, delivery in fresh})
     for payload_id, delivery in fresh:
         common = (
             delivery.id,
@@ -176,7 +178,7 @@ def release(batch: Batch, payload_ids: Iterable[str]) -> None:
     rows = sorted(batch.connection.execute(_STAGED, {"ids": list(payload_ids)}), key=lambda row: row.sequence)
     if not rows:
         return
-    taken = _lanes_with_head(batch.connection, {row.lane for row in rows})
+    taken = lanes_with_head(batch.connection, {row.lane for row in rows})
     for row in rows:
         state = follow(row.state, DeliveryEvent.RELEASED)
         common = copy_row(row, sequence=batch.next_number(SEQUENCE), state=state.value)
@@ -204,7 +206,8 @@ def _existing(connection: Connection, ids: set[str]) -> set[str]:
     return set(connection.execute(_EXISTING, {"ids": list(ids)}).scalars())
 
 
-def _lanes_with_head(connection: Connection, lanes: set[str]) -> set[str]:
+def lanes_with_head(connection: Connection, lanes: set[str]) -> set[str]:
+    """Those of these lanes that have a head."""
     return set(connection.execute(_WITH_HEAD, {"lanes": list(lanes)}).scalars())
 
 
@@ -260,7 +263,10 @@ def _promotion(dialect: str) -> Update:
     lowest = select(func.min(first.c.sequence)).where(first.c.lane == wanted.c.value, going).scalar_subquery()
     headed = exists().where(text("other.head"), other.c.lane == wanted.c.value)
     firsts = select(lowest).select_from(wanted).where(~headed)
-    return update(tables.deliveries).where(_hot.sequence.in_(firsts)).values(head=True)
+    # What waited for its endpoint behind another was not there to be resumed: it is tried, and put off where it must be.
+    forgotten = and_(text("state = 'pending'"), _hot.due_at.is_(None))
+    due_at = case((forgotten, _AT_ONCE), else_=_hot.due_at)
+    return update(tables.deliveries).where(_hot.sequence.in_(firsts)).values(head=True, due_at=due_at)
 
 
 def promote(connection: Connection, lanes: Iterable[str]) -> None:
@@ -296,12 +302,12 @@ def lock_rows(connection: Connection, ids: Sequence[str]) -> dict[str, Row[Any]]
     return {row.id: row for row in connection.execute(_HELD, {"ids": list(ids)})}
 
 
-_ANSWERED = select(tables.answers.c.delivery_id).where(among.named(tables.answers.c.delivery_id, "ids"))
+_ANSWERED = select(tables.answers).where(among.named(tables.answers.c.delivery_id, "ids"))
 
 
-def find_answered(connection: Connection, ids: Sequence[str]) -> set[str]:
-    """Those of these deliveries that their recipients have answered."""
-    return set(connection.execute(_ANSWERED, {"ids": list(ids)}).scalars())
+def find_answered(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
+    """Those of these deliveries that their recipients have answered, and when."""
+    return {row.delivery_id: row.at for row in connection.execute(_ANSWERED, {"ids": list(ids)})}
 
 
 DEAD = "delivery_dead"
@@ -368,7 +374,7 @@ def _reorder(batch: Batch, orders: Sequence[Order], event: DeliveryEvent, action
         row = rows.get(order.delivery_id)
         try:
             if row is None:
-                raise _absent(batch.connection, order.delivery_id)
+                raise say_absent(batch.connection, order.delivery_id)
             state = follow(row.state, event, row.id)
         except PermanentError as error:
             answers.append(error)
@@ -380,7 +386,7 @@ def _reorder(batch: Batch, orders: Sequence[Order], event: DeliveryEvent, action
         batch.insert(tables.deliveries, place(common, head=row.head, due_at=moment, held_for=held_for), "replace")
         if not row.head:
             lanes.add(row.lane)
-        _tell(batch, action, order, row, state)
+        tell_order(batch, action, order, row, state)
         answers.append(None)
     batch.hold(lane_names(lanes))
 
@@ -411,13 +417,13 @@ def skip(batch: Batch, orders: Sequence[Order]) -> Callable[[], Answers[None]]:
         row = rows.pop(order.delivery_id, None)
         try:
             if row is None:
-                raise _absent(batch.connection, order.delivery_id)
+                raise say_absent(batch.connection, order.delivery_id)
             state = follow(row.state, DeliveryEvent.SKIPPED, row.id)
         except PermanentError as error:
             answers.append(error)
             continue
         over.append(Over(row, state, to_time(order.at), row.last_error))
-        _tell(batch, "delivery.skip", order, row, state)
+        tell_order(batch, "delivery.skip", order, row, state)
         answers.append(None)
     batch.hold(lane_names(gone.row.lane for gone in over))
 
@@ -429,42 +435,7 @@ def skip(batch: Batch, orders: Sequence[Order]) -> Callable[[], Answers[None]]:
     return finish
 
 
-def resend(batch: Batch, orders: Sequence[Order]) -> Callable[[], Answers[None]]:
-    """Put deliveries that are over at the end of their lanes once more: same bytes, same id, one more attempt at least."""
-    done, ids = tables.deliveries_done, [order.delivery_id for order in orders]
-    rows = {row.id: row for row in batch.connection.execute(select(done).where(among(done.c.id, ids)))}
-    answers: list[GatewayError | None] = []
-    back: list[tuple[Row[Any], Order]] = []
-    for order in orders:
-        row = rows.pop(order.delivery_id, None)
-        try:
-            if row is None:
-                raise _absent(batch.connection, order.delivery_id)
-            state = follow(row.state, DeliveryEvent.RESENT, row.id)
-        except PermanentError as error:
-            answers.append(error)
-            continue
-        _tell(batch, "delivery.resend", order, row, state)
-        back.append((row, order))
-        answers.append(None)
-    batch.hold(lane_names(row.lane for row, _ in back))
-
-    def finish() -> list[GatewayError | None]:
-        if not back:
-            return answers
-        batch.connection.execute(delete(done).where(among(done.c.id, [row.id for row, _ in back])))
-        taken = _lanes_with_head(batch.connection, {row.lane for row, _ in back})
-        for row, order in back:
-            state, moment = follow(row.state, DeliveryEvent.RESENT), to_time(order.at)
-            common = copy_row(row, sequence=batch.next_number(SEQUENCE), state=state.value, next_at=moment)
-            batch.insert(tables.deliveries, place(common, head=row.lane not in taken, due_at=moment))
-            taken.add(row.lane)
-        return answers
-
-    return finish
-
-
-def _tell(batch: Batch, action: str, order: Order, row: Row[Any], state: DeliveryState) -> None:
+def tell_order(batch: Batch, action: str, order: Order, row: Row[Any], state: DeliveryState) -> None:
     """Let the audit say who ordered what, and why."""
     after = {"state": state.value, "why": order.why}
     named = {"before": {"state": row.state}, "after": after, "case_id": row.case_id, "test": row.test}
@@ -497,8 +468,8 @@ def hear(batch: Batch, given: Sequence[Answered]) -> Heard:
         unknown = row is None and one.delivery_id not in finished
         if unknown or one.delivery_id in answered:
             continue
-        answered.add(one.delivery_id)
-        batch.insert(tables.answers, (one.delivery_id, to_time(one.at)))
+        answered[one.delivery_id] = to_time(one.at)
+        batch.insert(tables.answers, (one.delivery_id, answered[one.delivery_id]))
         counting.append(one)
         if row is not None and row.state != DeliveryState.SENDING:
             state = follow(row.state, DeliveryEvent.ANSWERED, row.id)
@@ -519,7 +490,7 @@ def answer(batch: Batch, heard: Heard) -> None:
     leave(batch, heard.over)
 
 
-def _absent(connection: Connection, delivery_id: str) -> PermanentError:
+def say_absent(connection: Connection, delivery_id: str) -> PermanentError:
     """What to say of a delivery that is not where it was looked for: it stands elsewhere, or nowhere."""
     done = tables.deliveries_done.c
     state = connection.execute(select(done.state).where(done.id == delivery_id)).scalar()

@@ -155,7 +155,7 @@ def read_rows(shape: Shape, packed: bytes) -> Iterator[list[Any]]:
             raise BackupInvalid(f"a part of {shape.name} is longer or shorter than it may be")
         for line in lines.splitlines():
             yield _row(shape, json.loads(line.decode("utf-8", "surrogatepass")))
-    except (zlib.error, ValueError, TypeError) as error:
+    except (zlib.error, ValueError, TypeError, RecursionError) as error:
         raise BackupInvalid(f"a part of {shape.name} holds no rows") from error
 
 

@@ -14,19 +14,24 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, select, text, update
 
 from gateway.decide.names import Name
-from gateway.errors import GatewayError, NotFound
+from gateway.errors import GatewayError, NotFound, TransitionRefused
 from gateway.findings import make_finding
 from gateway.model import OPERATOR, Changer, DeliveryState, Endpoint, Stop
 from gateway.store import audit, standing_alerts, tables
 from gateway.store.batch import Batch
 from gateway.store.contract import Alert, EndpointKey
-from gateway.store.sql import matching, maybe_from_time, maybe_to_time, to_time
+from gateway.store.sql import among, from_json, matching, maybe_from_time, maybe_to_time, to_time
 
 _columns, _hot = tables.endpoints.c, tables.deliveries.c
+_HEAD = text("head")
 _KEY = (_columns.partner_id, _columns.transport, _columns.address)
 
 LASTING = frozenset({Stop.GONE, Stop.PAUSED})
 """Stops that a person ends."""
+
+MOST_PAUSED = 100
+"""Endpoints of one partner that are paused: more than its agreements lead to, and few enough that a partner who makes up
+addresses fills nothing, since every node knows all of them."""
 
 DOWN, GONE = "endpoint_down", "endpoint_gone"
 """The kinds of the alerts that they raise."""
@@ -109,11 +114,28 @@ class Pause:
 
 
 def pause(batch: Batch, wanted: Sequence[Pause]) -> Sequence[GatewayError | None]:
-    """Stop sending to endpoints, or to whole partners, until they are resumed; what is being sent comes to its end."""
+    """Stop sending to endpoints, or to whole partners, until they are resumed; what is being sent comes to its end.
+
+    TransitionRefused where a partner has MOST_PAUSED already.
+    """
+    paused = {partner_id: _paused(batch.connection, partner_id) for partner_id in {one.key[0] for one in wanted}}
+    answers: list[GatewayError | None] = []
     for one in wanted:
+        keys = paused[one.key[0]]
+        if one.key not in keys and len(keys) >= MOST_PAUSED:
+            answers.append(TransitionRefused(f"At most {MOST_PAUSED} endpoints of a partner are paused."))
+            continue
+        keys.add(one.key)
         _write(batch, Endpoint(*one.key, 0, one.at, Stop.PAUSED, None, one.why, one.by.person_id))
         _tell(batch, "endpoint.pause", one, {"stop": Stop.PAUSED.value, "why": one.why})
-    return [None] * len(wanted)
+        answers.append(None)
+    return answers
+
+
+def _paused(connection: Connection, partner_id: str) -> set[EndpointKey]:
+    """The endpoints of a partner that a person paused."""
+    query = select(*_KEY).where(_columns.partner_id == partner_id, _columns.stop == Stop.PAUSED.value)
+    return {(row.partner_id, row.transport, row.address) for row in connection.execute(query)}
 
 
 def resume(batch: Batch, wanted: Sequence[Resumption]) -> Sequence[GatewayError | None]:
@@ -123,19 +145,36 @@ def resume(batch: Batch, wanted: Sequence[Resumption]) -> Sequence[GatewayError 
         if not _forget(batch.connection, one.key):
             answers.append(NotFound(partner_id=one.key[0]))
             continue
-        waiting = update(tables.deliveries).where(
-            text("head"),
-            _hot.partner_id == one.key[0],
-            _hot.state == DeliveryState.PENDING.value,
+        waiting = update(tables.deliveries).where(_HEAD, _hot.state == DeliveryState.PENDING.value)
+        for which in (
             # What waits for a person, and what waits for a probe of the endpoint; what is under another stop is put
             # off again.
-            (_hot.due_at.is_(None)) | (_hot.due_at > to_time(one.at)),
-        )
-        batch.connection.execute(waiting.values(due_at=to_time(one.at)))
+            (_hot.partner_id == one.key[0], _hot.due_at.is_(None) | (_hot.due_at > to_time(one.at))),
+            (among(_hot.agreement_id, _served(batch.connection, one.key[0])), _hot.due_at.is_(None)),
+        ):
+            batch.connection.execute(waiting.where(*which).values(due_at=to_time(one.at)))
         _end_alerts(batch.connection, one.key, one.at)
         _tell(batch, "endpoint.resume", one, {"why": one.why})
         answers.append(None)
     return answers
+
+
+_WAITED = select(_hot.agreement_id).where(_HEAD, _hot.due_at.is_(None), text("state = 'pending'")).distinct()
+
+
+def _served(connection: Connection, partner_id: str) -> list[str]:
+    """Agreements of others whose deliveries wait for a person, and go by this partner or by one that nothing stops.
+
+    An agreement may have been changed since they began to wait: whoever served it then may not be told any more.
+    """
+    agreements = tables.agreements.c
+    waited = select(agreements.id, agreements.terms).where(agreements.id.in_(_WAITED))
+    by = {id_: via for id_, terms in connection.execute(waited) if (via := from_json(terms).get("via"))}
+    stopped = select(_columns.partner_id).where(
+        among(_columns.partner_id, set(by.values())), among(_columns.stop, [stop.value for stop in LASTING])
+    )
+    kept = set(connection.execute(stopped).scalars()) - {partner_id}
+    return [id_ for id_, via in by.items() if via not in kept]
 
 
 def _tell(batch: Batch, action: str, order: Pause | Resumption, after: Mapping[str, str]) -> None:

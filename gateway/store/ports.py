@@ -228,7 +228,10 @@ class Outbox(Protocol):
         """Where sendings fail or nothing is sent just now, of one partner unless it is empty."""
 
     async def pause_endpoint(self, key: EndpointKey, now: datetime, by: Changer = OPERATOR, why: str = "") -> None:
-        """Stop sending to an endpoint, or with empty transport and address to a partner, until it is resumed."""
+        """Stop sending to an endpoint, or with empty transport and address to a partner, until it is resumed.
+
+        TransitionRefused where very many of the partner's are paused already.
+        """
 
     async def resume_endpoint(self, key: EndpointKey, now: datetime, by: Changer = OPERATOR, why: str = "") -> None:
         """Send again, at once what has waited for it. NotFound where nothing was stopped there."""

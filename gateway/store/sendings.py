@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -199,7 +199,7 @@ def _lapsed_for_good(connection: Connection, rows: Sequence[Row[Any]]) -> set[st
     query = select(agreements.id, agreements.terms).where(among(agreements.id, {row.agreement_id for row in lost}))
     allowed = {id_: from_json(terms)["attempts"] for id_, terms in connection.execute(query)}
     over = {row.id for row in lost if row.attempts >= allowed.get(row.agreement_id, row.attempts + 1)}
-    return over - find_answered(connection, list(over)) if over else set()
+    return over - find_answered(connection, list(over)).keys() if over else set()
 
 
 def claims(batch: Batch, wanted: Sequence[ClaimWanted]) -> Callable[[], Answers[Due]]:
@@ -259,6 +259,8 @@ def result_names(result: AttemptResult) -> Iterable[Name]:
     """What the end of an attempt touches."""
     if result.waits_for is not None:
         yield endpoints.endpoint_name(result.waits_for)
+    if result.endpoint is not None:
+        yield endpoints.endpoint_name(result.endpoint.key)
     yield from delivery_names(result.delivery_id)
     yield from lane_names([result.lane])
     if result.awaits is not None:
@@ -293,7 +295,7 @@ def finish_attempts(batch: Batch, results: Sequence[AttemptResult]) -> Callable[
             continue
         del rows[result.delivery_id]  # a second report of the same attempt is late
         at = to_time(result.at)
-        begun = started.get((row.id, result.number), at)
+        begun = started[row.id, result.number].at if (row.id, result.number) in started else at
         if result.outcome == PUT_OFF:
             untried.append((row.id, result.number))
         else:
@@ -309,7 +311,7 @@ def finish_attempts(batch: Batch, results: Sequence[AttemptResult]) -> Callable[
             back[row.agreement_id] = max(row.attempts, back.get(row.agreement_id, 0))
             if result.endpoint is not None:
                 recovered.add(row.agreement_id)
-        if row.id in answered:
+        if row.id in answered and (came_through or answered[row.id] >= _taken_out(started, row.id, result.number, at)):
             over.append(Over(row, follow(row.state, DeliveryEvent.ANSWERED, row.id), at, ""))
         elif result.outcome in SUCCESS:
             over.append(Over(row, follow(row.state, SUCCESS[result.outcome], row.id), at, ""))
@@ -391,11 +393,32 @@ def _hasten(connection: Connection, agreement_id: str, tried: range, moment: int
 
 _attempts = tables.attempts.c
 _ATTEMPT = (_attempts.delivery_id, _attempts.number)
-_STARTED = select(_attempts.delivery_id, _attempts.number, _attempts.started_at).where(
+_STARTED = select(_attempts.delivery_id, _attempts.number, _attempts.started_at, _attempts.ended_at).where(
     among.named(_attempts.delivery_id, "ids")
 )
 
 
-def _started(connection: Connection, ids: Sequence[str]) -> dict[tuple[str, int], int]:
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """An attempt as far as it is known before its report."""
+
+    at: int
+    open: bool
+    """Whether nobody has said how it ended."""
+
+
+def _started(connection: Connection, ids: Sequence[str]) -> dict[tuple[str, int], _Begun]:
     rows = connection.execute(_STARTED, {"ids": list(ids)})
-    return {(row.delivery_id, row.number): row.started_at for row in rows}
+    return {(row.delivery_id, row.number): _Begun(row.started_at, row.ended_at is None) for row in rows}
+
+
+def _taken_out(started: Mapping[tuple[str, int], _Begun], delivery_id: str, number: int, at: int) -> int:
+    """Since when a delivery is being sent, attempts before this one that ended without a word included.
+
+    What was answered since is over however the attempt ended. An answer from before is to an earlier sending, and the
+    delivery was resent for all that.
+    """
+    begun = at
+    while (one := started.get((delivery_id, number))) is not None and one.open:
+        begun, number = one.at, number - 1
+    return begun

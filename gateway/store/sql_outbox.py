@@ -21,6 +21,7 @@ from gateway.store import (
     endpoints,
     ports,
     reconcile,
+    resending,
     sendings,
     views,
 )
@@ -87,7 +88,7 @@ class SqlOutbox(SqlAccess, ports.Outbox):
         await self._writer.do(deliveries.hold, deliveries.Order(delivery_id, now, by, why))
 
     async def resend_delivery(self, delivery_id: str, now: datetime, by: Changer = OPERATOR, why: str = "") -> None:
-        await self._writer.do(deliveries.resend, deliveries.Order(delivery_id, now, by, why))
+        await self._writer.do(resending.resend, deliveries.Order(delivery_id, now, by, why))
 
     async def endpoints_in_trouble(self, partner_id: str = "") -> Sequence[Endpoint]:
         return await self._read(lambda connection: endpoints.in_trouble(connection, partner_id))

@@ -106,6 +106,15 @@ class Origin:
     """Whether all that is in it was."""
 
 
+FindAwaited = Callable[[str, str], Awaitable[Delivery | None]]
+"""Finds what a confirmation by a partner (its id first) of a reference is about; None where nobody awaits, or awaited, it."""
+
+
+async def find_nothing_awaited(_partner_id: str, _reference: str) -> Delivery | None:
+    """For transports of which nobody asks."""
+    return None
+
+
 FindOrigin = Callable[[Delivery], Awaitable[Origin | None]]
 """Finds the file that a delivery answers; None where it answers none that came under a name."""
 

@@ -74,8 +74,8 @@ class FolderSender:
         self._find_origin = find_origin
 
     def find_address(self, agreement: Agreement) -> str:
-        """The agreement's `folder`."""
-        return agreement.options.get("folder", "")
+        """How the agreement's `folder` is called; where on this machine it lies is nobody's business but ours."""
+        return Path(agreement.options.get("folder", "")).name
 
     async def send(self, delivery: Delivery, agreement: Agreement, record: Record) -> Evidence:
         """Write the delivery into `InBox` of the agreement's `folder`; options: folder, names."""
@@ -84,7 +84,7 @@ class FolderSender:
             raise DeliveryRefused("The agreement names no folder.")
         origin = await self._find_origin(delivery) if agreement.options.get("names") == "file" else None
         name = name_file(delivery, origin)
-        record.tell_sent(folder, (("name", name),))
+        record.tell_sent(self.find_address(agreement), (("name", name),))
         try:
             await asyncio.to_thread(put_down, Path(folder), name, delivery.body, origin)
         except OSError as error:

@@ -19,7 +19,17 @@ from gateway.errors import ConfigurationInvalid, TransportsInvalid
 from gateway.registry.directory import Directory
 from gateway.registry.keys import SEND
 from gateway.spelling import near
-from gateway.transports.base import Confirm, FindOrigin, Intake, Receiver, Replies, Sender, find_no_origin
+from gateway.transports.base import (
+    Confirm,
+    FindAwaited,
+    FindOrigin,
+    Intake,
+    Receiver,
+    Replies,
+    Sender,
+    find_no_origin,
+    find_nothing_awaited,
+)
 from gateway.transports.spool import Spool
 
 _NAME = re.compile(r"[a-z][a-z0-9]*")
@@ -51,6 +61,8 @@ class Means:
     """Keeps what a repeat of a sending must be answered again."""
     find_origin: FindOrigin = find_no_origin
     """Finds the file that an answer answers, where files go by names."""
+    find_awaited: FindAwaited = find_nothing_awaited
+    """Finds the delivery that a confirmation is about, for whoever must know whose and which it is before it counts."""
 
 
 @dataclass(frozen=True, slots=True)

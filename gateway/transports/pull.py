@@ -93,9 +93,12 @@ async def acknowledge(request: web.Request, peer: Peer, means: Means) -> web.Res
     outcome = "refused" if told.outcome == "unreadable" else "delivered"
     detail = storable(f"{told.outcome}: {told.detail}" if told.detail else told.outcome)
     evidence = Evidence(outcome, f"pull_{told.outcome}", detail, said, told.sha256)
+    awaited = await means.find_awaited(peer.partner_id, request.match_info["id"])
+    if awaited is None or (peer.test and not awaited.test):
+        # Another's delivery, one that goes another way, or is not offered yet, or is none of a test key's. What is said of it
+        # is not kept, as what comes too early is: whoever was told that there is none must find it offered.
+        raise NotFound
     settled = await means.confirm(peer.partner_id, request.match_info["id"], evidence)
-    if settled is Settled.EARLY:
-        raise NotFound  # nothing that is awaited has this name: another's delivery, one that goes another way, or none
     return web.json_response(text=Acknowledged(id=request.match_info["id"], settled=settled).model_dump_json())
 
 

@@ -69,9 +69,9 @@ class SmtpSender:
         self._allow_private = allow_private
 
     def find_address(self, agreement: Agreement) -> str:
-        """The partner's own server, or the relay, by which all go that have none."""
+        """The partner's own server; empty where the mail goes by our relay, whose name is nobody's business but ours."""
         host = agreement.options.get("host", "")
-        return f"{host}:{agreement.options.get('port', '')}".rstrip(":") if host else self._settings.relay
+        return f"{host}:{agreement.options.get('port', '')}".rstrip(":") if host else ""
 
     async def send(self, delivery: Delivery, agreement: Agreement, record: Record) -> Evidence | Awaiting:
         """Mail the delivery to the agreement's `to`; options: to, host, port, security, sign, encrypt, report."""

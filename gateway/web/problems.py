@@ -85,6 +85,8 @@ _CHINESE: tuple[tuple[Pattern[str], str], ...] = tuple(
         (r"(\w+) must be true or false\.", r"参数 \1 只能为 true 或 false。"),
         (r"The cursor was not given out by this gateway\.", "该游标不是本网关给出的。"),
         (r"The cursor belongs to another list\.", "该游标属于另一列表。"),
+        (r"At most (\d+) endpoints of a partner are paused\.", r"每个合作方最多可暂停 \1 个端点。"),
+        (r"What the operator holds, only the operator lets go\.", "由网关运营方扣留的投递，只能由运营方放行。"),
         # Who asks
         (r"The key does not have the scope (\w+)\.", r"该密钥没有 \1 权限。"),
         (r"More requests a second than agreed\.", "每秒请求数超过约定。"),

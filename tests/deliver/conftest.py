@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
-from tests.store.conftest import migrated_database, migrated_file, postgres_url, sqlite_url, store, tables_made, url
+from tests.store.conftest import (
+    migrated_database,
+    migrated_file,
+    place,
+    postgres_url,
+    sqlite_url,
+    store,
+    tables_made,
+    url,
+)
 
-__all__ = ["migrated_database", "migrated_file", "postgres_url", "sqlite_url", "store", "tables_made", "url"]
+__all__ = ["migrated_database", "migrated_file", "place", "postgres_url", "sqlite_url", "store", "tables_made", "url"]

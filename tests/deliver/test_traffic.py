@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -15,11 +17,13 @@ from gateway.deliver.worker import DeliveryWorker
 from gateway.errors import DeliveryDeferred, EndpointGone, NotFound
 from gateway.model import Agreement, Changer, Delivery, DeliveryState, Direction, Endpoint, Partner, Role, Stop
 from gateway.receipt.notary import Notary
+from gateway.store import endpoints
 from gateway.store.alerts import OPERATOR
 from gateway.store.feeds import ALERTS
 from gateway.store.sql_store import SqlStore
 from gateway.transports.base import Evidence, Record
 from tests.deliver.test_worker import Clock
+from tests.store.conftest import Place
 from tests.store.made import NOW, ORIGIN, deliver_later, delivery
 
 TRIP = 3
@@ -301,3 +305,75 @@ def test_bounds_are_forgotten_when_nothing_goes() -> None:
         return len(traffic._under)
 
     assert asyncio.run(go(100, lambda _: replace(AGREEMENT, at_once=1))) == 0
+
+
+async def test_what_goes_via_a_partner_waits_for_it_alone(store: SqlStore) -> None:
+    """Who pauses the partner that serves others stops what they get by it; a resumption wakes that, and nothing else."""
+    bench = await Bench(store).begin("own")
+    served = (Partner("yard", "Y", frozenset({Role.YARD})), Partner("other", "O", frozenset({Role.YARD})))
+    theirs = Agreement("via", "yard", Direction.OUT, "*", "json:x:1", via="customs")
+    others = replace(AGREEMENT, id="others", partner_id="other", options={"url": "https://other.example/in"})
+    await store.import_partners(served, (theirs, others), ())
+    made = delivery("theirs", "lane via", partner_id="yard", agreement_id="via")
+    other = delivery("other's", "lane other", partner_id="other", agreement_id="others")
+    await deliver_later(store, made, other, number=2)
+    await store.pause_endpoint(("customs", "", ""), NOW)
+    await store.pause_endpoint(("other", "", ""), NOW)
+    assert await bench.turn() == []
+    await store.resume_endpoint(("customs", "", ""), NOW)
+    due = {one.id: one.next_at for one in await store.deliveries("", "", 9)}
+    assert await bench.turn() == ["own", "theirs"]
+    assert due["other's"] is None
+    assert (await store.delivery("other's")).state is DeliveryState.PENDING
+
+
+async def test_a_fault_of_ours_tells_its_recipient_nothing_of_us(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Recipients read what attempts say: of a crash its kind stands there, and paths and words in the log alone."""
+    bench = await Bench(store).begin("a")
+
+    async def crash(*_given: object) -> Evidence:
+        raise FileNotFoundError(2, "No such file or directory", "/etc/gateway/customs.token")
+
+    monkeypatch.setattr(bench.recipient, "send", crash)
+    await bench.turn()
+    (attempt,) = await store.attempts("a")
+    (standing,) = await bench.standing()
+    said = "A fault of the gateway's own (FileNotFoundError)."
+    assert (attempt.detail, (await store.delivery("a")).last_error, standing.said) == (said, said, said)
+
+
+async def test_a_pause_outlasts_a_report_of_another_node(place: Place) -> None:
+    """Whoever pauses an endpoint while a failure of it is being written finds it paused afterwards, on two nodes too."""
+    looked, paused = threading.Event(), threading.Event()
+    known = endpoints._rows
+
+    def slow(*given: Any) -> Any:
+        found = known(*given)
+        looked.set()
+        paused.wait(1)  # it ends without, where the other node waits for this transaction
+        return found
+
+    async def pause() -> None:
+        other = place.store()
+        await other.open()
+        await asyncio.to_thread(looked.wait, 5)
+        await other.pause_endpoint(KEY, NOW)
+        await other.close()
+        paused.set()
+
+    one = place.store()
+    await one.open()
+    try:
+        bench = await Bench(one).begin("a")
+        bench.recipient.down = True
+        (held,) = await bench.worker._claim(1)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(endpoints, "_rows", slow)
+            pausing = asyncio.create_task(asyncio.to_thread(asyncio.run, pause()))
+            await bench.worker._deliver(held)
+            await pausing
+        assert [found.stop for found in await bench.standing()] == [Stop.PAUSED]
+    finally:
+        await one.close()

@@ -26,6 +26,9 @@ def at(text: str) -> datetime:
         ("22:00-02:30", "Europe/Berlin", "2026-03-29T00:30:00+00:00", "2026-03-29T01:30:00+00:00"),
         # The night in which they show 02:30 twice: the first of the two ends it.
         ("22:00-02:30", "Europe/Berlin", "2026-10-24T23:30:00+00:00", "2026-10-25T00:30:00+00:00"),
+        # From then on nothing is quiet, though the clocks show its hours once more.
+        ("22:00-02:30", "Europe/Berlin", "2026-10-25T00:59:00+00:00", None),
+        ("22:00-02:30", "Europe/Berlin", "2026-10-25T01:10:00+00:00", None),
     ],
 )
 def test_when_they_end(period: str, zone: str, moment: str, ends: str | None):

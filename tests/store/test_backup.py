@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gzip
+import io
 import json
+import tarfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +26,7 @@ from gateway.store.backup import BackedUp, back_up
 from gateway.store.backup import Place as Kept
 from gateway.store.bodies import BodyFiles, content
 from gateway.store.examination import examine
+from gateway.store.parts import read_manifest
 from gateway.store.restore import Restored, restore
 from gateway.store.sql_store import SqlStore
 from tests.steps import drafts_in
@@ -366,6 +371,75 @@ def test_what_is_no_backup_is_told(tmp_path: Path) -> None:
     for nothing in (b"", b"text", b"\0" * 2048):
         (tmp_path / "x").write_bytes(nothing)
         assert [one.code for one in examine(tmp_path / "x").faults] == ["cut"]
+
+
+def _row(table: str, row: list[Any]) -> Callable[[dict[str, bytes], dict[str, Any]], None]:
+    def change(parts: dict[str, bytes], said: dict[str, Any]) -> None:
+        parts[f"tables/{table}/000001.jsonl.gz"] = gzip.compress(json.dumps(row).encode() + b"\n")
+        said["tables"][table]["rows"] = 1
+
+    return change
+
+
+def _renamed(table: str, name: str) -> Callable[[dict[str, bytes], dict[str, Any]], None]:
+    def change(_parts: dict[str, bytes], said: dict[str, Any]) -> None:
+        one = said["tables"][table]
+        one["columns"] = [["other" if column == name else column, kind] for column, kind in one["columns"]]
+
+    return change
+
+
+BOMB = base64.b64encode(zlib.compress(bytes(1 << 26), 9)).decode()
+FORGED: dict[str, Callable[[dict[str, bytes], dict[str, Any]], None]] = {
+    "no list of what is lost": lambda _parts, said: said.update(lost=5),
+    "no word of what is lost": lambda _parts, said: said.update(lost=None),
+    "columns without the one that counts": _renamed("receipts", "index"),
+    "an index beyond every number": _row("tree_nodes", [0, 1 << 70, "AAAA"]),
+    "an index below zero": _row("tree_nodes", [0, -1, "AAAA"]),
+    "a receipt that says nothing": _row("receipts", [0, "received", "x", None]),
+    "a body that has no name": _row("bodies", [None, False, "AAAA"]),
+    "a body that grows": _row("bodies", ["0" * 64, True, BOMB]),
+    "rows within rows": lambda parts, said: (
+        parts.update({"tables/receipts/000001.jsonl.gz": gzip.compress(b"[" * 200_000)}),
+        said["tables"]["receipts"].update(rows=1),
+    )[0],
+}
+"""What a forger may have a file say, under a key of its own."""
+
+
+@pytest.mark.parametrize("what", FORGED)
+def test_whatever_a_forger_writes_is_a_fault(backup: Path, what: str) -> None:
+    """A file that says nonsense is told as one that does not hold; it ends no examination."""
+    forged = resigned(backup, backup.with_name("forged.tar"), Signer(ORIGIN, b"f" * 32), FORGED[what])
+    assert examine(forged).faults
+
+
+@pytest.mark.parametrize("said", [b"[" * 200_000, b'{"parts": [["a", Infinity, "x"]]}', b'{"parts": 1}'])
+def test_a_manifest_that_is_none_is_told(tmp_path: Path, said: bytes) -> None:
+    """However deep it is, and whatever numbers it has."""
+    with pytest.raises(BackupInvalid, match="cannot be read"):
+        read_manifest(said)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        # A file with holes: a hundred bytes that would be read as a million gigabytes.
+        {"GNU.sparse.map": "0,1", "GNU.sparse.size": str(10**15)},
+        {"GNU.sparse.map": "0,1,x"},
+        {"GNU.sparse.size": "1e9"},
+        {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": str(10**15)},
+        {"size": "-5"},
+    ],
+)
+def test_headers_of_other_kinds_of_files_are_told(tmp_path: Path, headers: dict[str, str]) -> None:
+    """A part is a plain file: nothing is read out of what is none."""
+    path = tmp_path / "hostile.tar"
+    info = tarfile.TarInfo("README.txt")
+    info.size, info.pax_headers = 1, headers
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
+        tar.addfile(info, io.BytesIO(b"x"))
+    assert [one.code for one in examine(path).faults] == ["cut"]
 
 
 # What is missing already.

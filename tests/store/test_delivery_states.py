@@ -273,3 +273,43 @@ async def test_a_person_may_hold_what_waits_and_send_again_what_is_over(store: S
     assert sent == [("b", 1), ("a", 2)]
     with pytest.raises(TransitionRefused, match="over: it is delivered"):
         await store.hold_delivery("a", NOW)
+
+
+async def test_what_waits_behind_another_is_not_forgotten(store: SqlStore) -> None:
+    """One that waits for its endpoint goes after its resumption, though another had come back before it meanwhile."""
+    await deliver_later(store, delivery("a"), delivery("b"))
+    key = ("customs", "http", "there")
+    (a,) = await store.claim_deliveries(9, LEASE, NOW)
+    awaits = Awaits("customs", "http", "ref", NOW + LEASE)
+    await store.finish_attempt(AttemptResult("a", a.fence, 1, "awaiting", NOW, lane=a.lane, awaits=awaits))
+    await store.pause_endpoint(key, NOW)
+    (b,) = await store.claim_deliveries(9, LEASE, NOW)
+    await store.finish_attempt(AttemptResult("b", b.fence, 1, PUT_OFF, NOW, lane=b.lane, waits_for=key))
+    (late,) = await store.overdue(9, NOW + LEASE)
+    await store.settle(Settlement(late, UNCONFIRMED, NOW + LEASE, "no word", NOW + LEASE))
+    await store.resume_endpoint(key, NOW + LEASE)
+    sent = []
+    for _ in range(2):
+        for one in await store.claim_deliveries(9, LEASE, NOW + 2 * LEASE):
+            sent.append(one.id)
+            made = AttemptResult(one.id, one.fence, one.attempts, "delivered", NOW + 2 * LEASE, lane=one.lane)
+            await store.finish_attempt(made)
+    assert sent == ["a", "b"]
+
+
+@pytest.mark.parametrize("outcome", ["deferred", PUT_OFF])
+async def test_what_was_answered_and_is_sent_again_is_sent(store: SqlStore, outcome: str) -> None:
+    """A failure, or a stop, does not end the wish for it with the answer that came before."""
+    await deliver_later(store, delivery("a"))
+    for fails in (False, True, False):
+        (one,) = await store.claim_deliveries(9, LEASE, NOW + LEASE)
+        made = AttemptResult("a", one.fence, one.attempts, "delivered", NOW + LEASE, lane=one.lane)
+        if fails:
+            made = AttemptResult("a", one.fence, one.attempts, outcome, NOW + LEASE, "no", NOW + LEASE, lane=one.lane)
+        await store.finish_attempt(made)
+        if (await store.delivery("a")).state is S.DELIVERED:
+            await answer(store, "a")
+            await store.resend_delivery("a", NOW + LEASE)
+        else:
+            expected = S.PENDING if fails else S.ANSWERED
+            assert (await store.delivery("a")).state is expected

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import threading
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -17,11 +18,13 @@ from gateway.errors import Archived, GatewayError, NotFound
 from gateway.model import CaseEvent, DeliveryState, FeedEntry
 from gateway.receipt import verify as evidence
 from gateway.receipt.bundle import make_bundle
-from gateway.store import archiving
+from gateway.store import archiving, retention
 from gateway.store.bodies import BodyFiles, content
 from gateway.store.contract import CaseChange, Viewer
 from gateway.store.examination import examine
+from gateway.store.payloads import payload_names
 from gateway.store.retained import Plan, Run
+from gateway.store.sql import to_time
 from gateway.store.sql_store import SqlStore
 from tests.store.backups import everything, parts_of
 from tests.store.conftest import Place
@@ -418,3 +421,63 @@ async def test_a_fault_of_a_run_is_no_end(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(asyncio.CancelledError):
         await archiving.keep_archived(archive, first=0)
     assert len(ran) == 5
+
+
+async def test_what_cannot_be_sent_again_is_not_promised(store: SqlStore, place: Place) -> None:
+    """A delivery whose bytes, or that itself, are in an archive is not sent once more: its lane goes on, and the archive is named."""
+    await decided(store, 1)
+    id_of = id_(1)[:12] + "de1"
+    (bodies,) = (await run(store, place, {"bodies": 30})).kinds
+    with pytest.raises(Archived, match=bodies.archives[0]):
+        await store.resend_delivery(id_of, LATER)
+    assert (await store.deliveries("", "", 9))[0].state is DeliveryState.DELIVERED
+    (deliveries,) = (await run(store, place, {"deliveries": 30})).kinds
+    with pytest.raises(Archived, match=deliveries.archives[0]):
+        await store.resend_delivery(id_of, LATER)
+
+
+async def test_what_is_sent_again_meanwhile_is_not_archived(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that goes back into its lane between an archive's look and its removal stays, with its attempts, on two nodes too."""
+    if not place.url.startswith("postgresql"):
+        pytest.skip("one database has one writer there")
+    one, other = place.store(place.folder / "anchor"), place.store(place.folder / "anchor")
+    await one.open()
+    await other.open()
+    try:
+        await decided(one, 1)
+        id_of = id_(1)[:12] + "de1"
+        began, resent = threading.Event(), threading.Event()
+        plain = retention.kept_cases
+
+        def slow(*given: Any) -> set[str]:
+            began.set()
+            resent.wait(1.5)
+            return plain(*given)
+
+        found = await one._read(lambda connection: archiving._read_rows(connection, retention.KINDS[1], [id_of]))
+        assert found
+        monkeypatch.setattr(retention, "kept_cases", slow)
+        removing = asyncio.create_task(
+            one._trusted(
+                one._database.write,
+                lambda connection: archiving._remove(
+                    connection,
+                    retention.KINDS[1],
+                    [retention.Due(id_of, tuple(payload_names(id_(1))))],
+                    retention.Terms(to_time(LATER), frozenset({"cleared"})),
+                    "an-archive",
+                ),
+            )
+        )
+        await asyncio.to_thread(began.wait, 5)
+        resending = asyncio.create_task(other.resend_delivery(id_of, LATER))
+        await asyncio.wait([resending], timeout=1)
+        resent.set()
+        removed = await removing
+        came_to = (await asyncio.gather(resending, return_exceptions=True))[0]
+        waiting = [found.state for found in await one.deliveries("", "", 9)]
+        # Either the archive has it, or its lane: never both.
+        assert (removed, type(came_to), waiting) in [(1, Archived, []), (0, type(None), [DeliveryState.PENDING])]
+    finally:
+        await other.close()
+        await one.close()

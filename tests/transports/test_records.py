@@ -8,10 +8,17 @@ from collections.abc import Awaitable, Callable
 import pytest
 from aiohttp import web
 
+from gateway.config import Settings
 from gateway.errors import DeliveryDeferred
+from gateway.model import Agreement, Direction
 from gateway.transports.base import SECRET, Record, public_address
+from gateway.transports.folder import FolderSender
 from gateway.transports.posting import ANSWER_LENGTH, Poster
+from gateway.transports.smtp import SmtpSender
+from gateway.transports.smtp_settings import SmtpSettings
+from tests.transports.conformance.kinds import means_of
 from tests.transports.test_http import raw_recipient, recipient
+from tests.transports.test_smtp import Taking
 
 
 @pytest.mark.parametrize("name", [*sorted(SECRET), "Authorization", "SET-COOKIE"])
@@ -87,3 +94,15 @@ async def test_silence_and_half_an_answer_are_recorded_as_they_are() -> None:
         with pytest.raises(DeliveryDeferred):
             await post(url, half)
     assert (half.status, half.answer) == ("200 OK", b"")
+
+
+def test_where_things_lie_with_us_is_no_address() -> None:
+    """Recipients read addresses: neither a path of this machine nor our relay is one of theirs."""
+    to_folder = Agreement("a", "acme", Direction.OUT, "*", "*", options={"folder": "/srv/exchange/boxes/acme"})
+    assert FolderSender().find_address(to_folder) == "acme"
+    sender = SmtpSender(
+        means_of(Settings(), SmtpSettings(relay="relay.internal", sender="gateway@example.com"), Taking())
+    )
+    by_relay = Agreement("b", "acme", Direction.OUT, "*", "*", options={"to": "edi@acme.example"})
+    own = Agreement("c", "acme", Direction.OUT, "*", "*", options={"to": "edi@acme.example", "host": "mx.acme.example"})
+    assert [sender.find_address(one) for one in (by_relay, own)] == ["", "mx.acme.example"]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.model import DeliveryState, Endpoint, Stop, Transcript
+from gateway.model import Agreement, DeliveryState, Direction, Endpoint, Stop, Transcript
 from gateway.store.contract import AttemptResult
 from tests.store.made import deliver_later, delivery
 from tests.web.conftest import Client, Filled
@@ -53,6 +53,21 @@ async def test_a_recipient_sees_its_own_with_all_attempts(tried: Client) -> None
     assert attempt["request"] == {"headers": [["Id", "d-1"]], "size": 12, "sha256": "ab", "status": None, "body": None}
     assert attempt["answer"]["status"] == "503 Busy"
     assert attempt["answer"]["body"] == "later"
+
+
+async def test_what_goes_via_another_says_nothing_of_the_other(tried: Client) -> None:
+    """Where the partner that serves the recipient is reached, and what it answers, is told to the operator alone."""
+    via = Agreement("customs-out", "customs", Direction.OUT, "*", "json:clearance:1", via="rival")
+    await tried.services.store.import_partners((), (via,), ())
+    (known,) = (await tried.ask("GET", "/v1/deliveries/d-1", as_="operator")).json["attempts"]
+    assert (known["address"], known["detail"]) == (KEY[2], "503 Busy")
+    whole = (await tried.ask("GET", "/v1/deliveries/d-1", as_="customs")).json
+    (attempt,) = whole["attempts"]
+    assert (attempt["outcome"], attempt["seconds"], attempt["detail"]) == ("deferred", 0.5, "")
+    assert {attempt["address"], attempt["request"], attempt["answer"]} == {None}
+    listed = (await tried.ask("GET", "/v1/deliveries?state=pending", as_="customs")).json["items"]
+    ordered = (await tried.ask("POST", "/v1/deliveries/d-1/retry", as_="customs")).json["delivery"]
+    assert [one["last_error"] for one in (*listed, whole["delivery"], ordered)] == [""] * (len(listed) + 2)
 
 
 async def test_pages_follow_one_another(tried: Client) -> None:
@@ -120,6 +135,40 @@ async def test_a_partner_pauses_its_own_endpoint(tried: Client) -> None:
     assert (resumed.status, resumed.json["stop"]) == (200, None)
     assert (await tried.ask("POST", "/v1/endpoints/resume", as_="customs", json=wanted)).status == 404
     assert (await tried.ask("POST", "/v1/endpoints/pause", as_="operator", json={"partner": "nobody"})).status == 404
+
+
+async def test_a_partner_fills_nothing_with_pauses(tried: Client) -> None:
+    """So many at most, whatever addresses it makes up; one that is paused may be paused anew, and another partner's as well."""
+    store = tried.services.store
+    for number in range(100):
+        await store.pause_endpoint(("customs", "http", f"https://customs.example/{number}"), NOW)
+    for language, words in (
+        ("en", "At most 100 endpoints of a partner are paused."),
+        ("zh", "每个合作方最多可暂停 100 个端点。"),
+    ):
+        refused = await tried.ask("POST", "/v1/endpoints/pause", as_="customs", headers={"Accept-Language": language})
+        assert (refused.status, refused.json["detail"]) == (409, words)
+    again = {"transport": "http", "address": "https://customs.example/7", "reason": "still"}
+    assert (await tried.ask("POST", "/v1/endpoints/pause", as_="customs", json=again)).json["said"] == "still"
+    assert (await tried.ask("POST", "/v1/endpoints/pause", as_="rival")).status == 200
+    assert (await tried.ask("POST", "/v1/endpoints/resume", as_="customs", json=again)).status == 200
+    assert (await tried.ask("POST", "/v1/endpoints/pause", as_="customs")).status == 200
+
+
+async def test_what_the_operator_holds_its_recipient_does_not_let_go(tried: Client) -> None:
+    """Nobody but the operator, whatever the recipient's key may do; what waits for another reason it may have."""
+    await tried.ask("POST", "/v1/deliveries/d-1/hold", as_="operator")
+    for language, words in (
+        ("en", "What the operator holds, only the operator lets go."),
+        ("zh", "由网关运营方扣留的投递，只能由运营方放行。"),
+    ):
+        asked = await tried.ask(
+            "POST", "/v1/deliveries/d-1/retry", as_="customs", headers={"Accept-Language": language}
+        )
+        assert (asked.status, asked.json["detail"]) == (403, words)
+    assert (await tried.services.store.delivery("d-1")).state is DeliveryState.HELD
+    let_go = await tried.ask("POST", "/v1/deliveries/d-1/retry", as_="operator")
+    assert let_go.json["delivery"]["state"] == "pending"
 
 
 async def test_one_that_fails_says_since_when(tried: Client) -> None:

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -193,3 +194,28 @@ async def test_what_is_no_acknowledgement(client: Client, said: bytes) -> None:
     answer = await client.ask("POST", f"/v1/deliveries/{first['id']}/acknowledgement", as_="bureau", data=said)
     assert answer.status == 400
     assert [one["id"] for one in await deliveries(client, "awaiting")][:1] == [first["id"]]
+
+
+async def test_a_test_key_acknowledges_no_live_delivery(client: Client) -> None:
+    """It is handed around more freely: it sees none, and says nothing of any."""
+    await begin(client, "pull", {})
+    first, *_ = await until(lambda: deliveries(client, "awaiting"))
+    key = Credential("bureau-test", "bureau", hash_key(key_of("bureau-test")), test=True)
+    await client.services.store.import_partners((), (), (key,))
+    path = f"/v1/deliveries/{first['id']}/acknowledgement"
+    for outcome in ("ok", "unreadable"):
+        assert (await client.ask("POST", path, as_="bureau-test", json={"outcome": outcome})).status == 404
+    assert first["id"] in [one["id"] for one in await deliveries(client, "awaiting")]
+
+
+async def test_what_is_not_offered_yet_is_not_acknowledged(client: Client) -> None:
+    """Whoever was told that nothing waits under that name has said nothing: it is offered all the same."""
+    await client.services.store.pause_endpoint(("bureau", "", ""), datetime.now(UTC))
+    await begin(client, "pull", {})
+    first, *_ = await until(lambda: deliveries(client, "pending"))
+    path = f"/v1/deliveries/{first['id']}/acknowledgement"
+    assert (await client.ask("POST", path, as_="bureau", json={"outcome": "unreadable"})).status == 404
+    await client.services.store.resume_endpoint(("bureau", "", ""), datetime.now(UTC))
+    await until(lambda: deliveries(client, "awaiting"))
+    done = await client.ask("POST", path, as_="bureau", json={"outcome": "ok"})
+    assert (done.status, done.json["settled"]) == (200, "counted")

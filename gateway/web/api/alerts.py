@@ -33,7 +33,9 @@ async def list_(request: web.Request) -> web.Response:
     """Standing alerts, what began last first: one for each kind and cause, with how often it rang and its newest reason."""
     service, caller = await _operator(request)
     limit, after = LIMIT.of(request), CURSOR.of(request)
-    wanted = StandingWanted(STATE.of(request), KIND.of(request), PARTNER.of(request), TEST.of(request))
+    wanted = StandingWanted(
+        STATE.of(request), KIND.of(request), PARTNER.of(request), caller.key.test or TEST.of(request)
+    )
     place = identifier(cursor.decode("alerts", after)) if after else ""
     found = await service.store.standing_alerts(wanted, limit + 1, place)
     items = [await _told(service, one, _language(request, caller)) for one in found[:limit]]
@@ -61,17 +63,17 @@ async def silence(request: web.Request) -> web.Response:
     """Notify nobody of its kind and cause for some hours, seven days at most; it is counted all the same."""
     service, caller = await _operator(request)
     wanted = await read_body(request, resources.SilenceWanted)
-    now = service.settings.clock.now()
+    now, id_ = service.settings.clock.now(), await _seen(request, service, caller)
     until = now + timedelta(hours=wanted.hours)
-    await service.store.order_alert(AlertOrder(_id(request), now, caller.changer, wanted.reason, silent_until=until))
+    await service.store.order_alert(AlertOrder(id_, now, caller.changer, wanted.reason, silent_until=until))
     return await _one(request, service, caller)
 
 
 async def _order(request: web.Request, state: AlertState) -> web.Response:
     service, caller = await _operator(request)
     wanted = await read_body(request, resources.AlertOrderWanted)
-    now = service.settings.clock.now()
-    await service.store.order_alert(AlertOrder(_id(request), now, caller.changer, wanted.words, state))
+    now, id_ = service.settings.clock.now(), await _seen(request, service, caller)
+    await service.store.order_alert(AlertOrder(id_, now, caller.changer, wanted.words, state))
     return await _one(request, service, caller)
 
 
@@ -81,12 +83,16 @@ async def _operator(request: web.Request) -> tuple[Services, Caller]:
 
 
 async def _one(request: web.Request, service: Services, caller: Caller) -> web.Response:
-    found = await service.store.standing_alert(_id(request))
+    found = await service.store.standing_alert(await _seen(request, service, caller))
     return answer(await _told(service, found, _language(request, caller)))
 
 
-def _id(request: web.Request) -> str:
-    return identifier(request.match_info["id"])
+async def _seen(request: web.Request, service: Services, caller: Caller) -> str:
+    """The id that is asked for; NotFound where it is none that the key shows: a test key shows test traffic alone."""
+    id_ = identifier(request.match_info["id"])
+    if caller.key.test and not (await service.store.standing_alert(id_)).test:
+        raise NotFound(alert_id=id_)
+    return id_
 
 
 def _language(request: web.Request, caller: Caller) -> str:

@@ -6,14 +6,16 @@ would miss, only the operator may want.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from contextlib import suppress
+from dataclasses import replace
 
 from aiohttp import web
 
 from gateway import model
-from gateway.errors import NotPermitted
+from gateway.errors import NotFound, NotPermitted
 from gateway.media import find_medium
-from gateway.model import DeliveryState
+from gateway.model import DeliveryState, HeldFor
 from gateway.registry.keys import ADMIN, READ, SEND
 from gateway.store.contract import EndpointKey, storable_key
 from gateway.transports.http import content_digest
@@ -44,14 +46,15 @@ async def list_(request: web.Request) -> web.Response:
     found = await service.store.deliveries(partner, state, limit + 1, place, oldest_first=oldest)
     next_ = cursor.encode("deliveries", found[limit - 1].id) if len(found) > limit else None
     shown = [one for one in found[:limit] if one.test or not caller.key.test]
-    return answer(resources.DeliveryPage(items=[_line(one) for one in shown], next=next_))
+    veiled = await _veiled(service, caller, shown)
+    return answer(resources.DeliveryPage(items=[_line(one, veiled) for one in shown], next=next_))
 
 
 async def get(request: web.Request) -> web.Response:
     """A delivery with its attempts: where each went, what was said, what was answered."""
     service = services(request)
     caller = await service.gate.admit(request, READ)
-    return answer(await _whole(service, await _own(service, caller, request)))
+    return answer(await _whole(service, caller, await _own(service, caller, request)))
 
 
 async def body(request: web.Request) -> web.StreamResponse:
@@ -118,9 +121,11 @@ async def _order(request: web.Request, order: _Order, *, by_operator: bool = Fal
     service = services(request)
     caller = await service.gate.admit(request, ADMIN) if by_operator else await _admit(service, request)
     delivery = await _own(service, caller, request)
+    if delivery.held_for is HeldFor.ORDERED and not caller.everything:
+        raise NotPermitted("What the operator holds, only the operator lets go.")
     wanted = await read_body(request, resources.OrderWanted)
     await order(delivery.id, service.settings.clock.now(), caller.changer, wanted.reason)
-    return answer(await _whole(service, await service.store.delivery(delivery.id)))
+    return answer(await _whole(service, caller, await service.store.delivery(delivery.id)))
 
 
 async def _admit(service: Services, request: web.Request) -> Caller:
@@ -155,9 +160,26 @@ async def _standing(service: Services, key: EndpointKey) -> web.Response:
     return answer(_endpoint(found[0] if found else model.Endpoint(*key)))
 
 
-async def _whole(service: Services, delivery: model.Delivery) -> resources.DeliveryWhole:
+async def _whole(service: Services, caller: Caller, delivery: model.Delivery) -> resources.DeliveryWhole:
     attempts = await service.store.attempts(delivery.id)
-    return resources.DeliveryWhole(delivery=_line(delivery), attempts=[_attempt(one) for one in attempts])
+    veiled = await _veiled(service, caller, [delivery])
+    if veiled:
+        attempts = [replace(one, detail="", transcript=_without_words(one.transcript)) for one in attempts]
+    return resources.DeliveryWhole(delivery=_line(delivery, veiled), attempts=[_attempt(one) for one in attempts])
+
+
+async def _veiled(service: Services, caller: Caller, deliveries: Iterable[model.Delivery]) -> set[str]:
+    """Agreements of some deliveries that go via another partner: what it says, and where, is no business of the caller's."""
+    found = set[str]()
+    for id_ in () if caller.everything else {one.agreement_id for one in deliveries}:
+        with suppress(NotFound):
+            if (await service.store.agreement(id_)).via:
+                found.add(id_)
+    return found
+
+
+def _without_words(told: model.Transcript | None) -> model.Transcript | None:
+    return model.Transcript("", seconds=told.seconds) if told is not None else None
 
 
 def _partner(caller: Caller, wanted: str) -> str:
@@ -165,7 +187,7 @@ def _partner(caller: Caller, wanted: str) -> str:
     return identifier(wanted) if caller.everything else caller.partner.id
 
 
-def _line(one: model.Delivery) -> resources.DeliveryLine:
+def _line(one: model.Delivery, veiled: Collection[str]) -> resources.DeliveryLine:
     return resources.DeliveryLine(
         id=one.id,
         recipient=one.partner_id,
@@ -176,7 +198,7 @@ def _line(one: model.Delivery) -> resources.DeliveryLine:
         held_for=one.held_for.value if one.held_for else None,
         attempts=one.attempts,
         next_at=one.next_at,
-        last_error=one.last_error,
+        last_error=one.last_error if one.agreement_id not in veiled else "",
         case=one.case_id or None,
         message=one.message_id or None,
         reference=one.reference,
@@ -196,9 +218,9 @@ def _attempt(one: model.Attempt) -> resources.Attempt:
         outcome=one.outcome,
         detail=one.detail,
         seconds=known.seconds if known else None,
-        address=known.address if known else None,
+        address=known.address or None if known else None,
         request=resources.Said(headers=list(known.sent), size=known.size, sha256=known.sha256 or None)
-        if known
+        if known and (known.address or known.sent)
         else None,
         answer=resources.Said(
             headers=list(known.answered),
