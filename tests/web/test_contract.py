@@ -53,7 +53,7 @@ REQUESTS = {
     "listDeliveries": ("/v1/deliveries?state=pending", "customs", 200),
     "getDelivery": ("/v1/deliveries/d-1", "customs", 200),
     "holdDelivery": ("/v1/deliveries/d-1/hold", "operator", 200),
-    "retryDelivery": ("/v1/deliveries/d-1/retry", "customs", 200),
+    "retryDelivery": ("/v1/deliveries/d-1/retry", "operator", 200),
     "skipDelivery": ("/v1/deliveries/d-1/skip", "operator", 409),
     "resendDelivery": ("/v1/deliveries/d-1/resend", "customs", 409),
     "pauseEndpoint": ("/v1/endpoints/pause", "customs", 200),

@@ -7,7 +7,6 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -210,12 +209,12 @@ async def test_a_test_key_acknowledges_no_live_delivery(client: Client) -> None:
 
 async def test_what_is_not_offered_yet_is_not_acknowledged(client: Client) -> None:
     """Whoever was told that nothing waits under that name has said nothing: it is offered all the same."""
-    await client.services.store.pause_endpoint(("bureau", "", ""), datetime.now(UTC))
-    await begin(client, "pull", {})
-    first, *_ = await until(lambda: deliveries(client, "pending"))
-    path = f"/v1/deliveries/{first['id']}/acknowledgement"
-    assert (await client.ask("POST", path, as_="bureau", json={"outcome": "unreadable"})).status == 404
-    await client.services.store.resume_endpoint(("bureau", "", ""), datetime.now(UTC))
+    await begin(client, "pull", {}, hold=True)
+    first, *_ = await until(lambda: deliveries(client, "held"))
+    path = f"/v1/deliveries/{first['id']}"
+    early = await client.ask("POST", f"{path}/acknowledgement", as_="bureau", json={"outcome": "unreadable"})
+    assert early.status == 404
+    assert (await client.ask("POST", f"{path}/retry", as_="bureau")).status == 200
     await until(lambda: deliveries(client, "awaiting"))
-    done = await client.ask("POST", path, as_="bureau", json={"outcome": "ok"})
+    done = await client.ask("POST", f"{path}/acknowledgement", as_="bureau", json={"outcome": "ok"})
     assert (done.status, done.json["settled"]) == (200, "counted")
