@@ -16,7 +16,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from gateway.config import Section
 from gateway.errors import NotFound
 from gateway.model import Agreement, Delivery
-from gateway.registry.keys import READ
 from gateway.store.contract import Settled, storable
 from gateway.transports.base import Awaiting, Evidence, Record
 from gateway.transports.plugin import Means, Options, Peer, Route, Transport
@@ -116,7 +115,6 @@ TRANSPORT = Transport(
             media_type="application/json",
             answers=Acknowledged,
             takes=Acknowledgement,
-            scope=READ,
         ),
     ),
 )

@@ -82,7 +82,7 @@ class WebhookData(BaseModel):
 class WebhookEvent(BaseModel):
     """What is posted to a partner's endpoint."""
 
-    type: str = Field(description="Kind and document", examples=["document.clearance"])
+    type: str = Field(description="Kind and document, such as document.clearance")
     timestamp: datetime = Field(description="When that happened of which it tells")
     data: WebhookData
 

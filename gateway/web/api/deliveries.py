@@ -24,6 +24,7 @@ from gateway.web import delivery_resources as resources
 from gateway.web.api.answers import answer, stored
 from gateway.web.identity import Caller
 from gateway.web.parameters import Text, Whole, identifier, read_body
+from gateway.web.problems import BadRequest
 from gateway.web.services import Services, services
 
 LIMIT = Whole("limit", "Deliveries on a page", default=50, minimum=1, maximum=500)
@@ -148,6 +149,8 @@ async def _endpoint_meant(request: web.Request) -> tuple[Services, Caller, Endpo
     if caller.key.test and not caller.everything:
         raise NotPermitted("Live traffic goes to the endpoint as well; a test key does not stop it.")
     wanted = await read_body(request, resources.EndpointWanted)
+    if wanted.address and not wanted.transport:
+        raise BadRequest("An address is one of a transport, which is to be named.")
     partner = wanted.partner or caller.partner.id
     if not caller.everything and partner != caller.partner.id:
         raise NotPermitted("The endpoint is another partner's.")
