@@ -189,9 +189,9 @@ class DeliveryWorker:
         try:
             came_to = await self._hand_over(sender, delivery, carrying, record)
         except PermanentError as error:
-            return replace(
-                self._failed(delivery, "refused", str(error), None), endpoint=self._traffic.judge_success(key)
-            )
+            # What was answered shows that somebody is there; what was refused before anything went shows nothing.
+            standing = self._traffic.judge_success(key) if record.status else None
+            return replace(self._failed(delivery, "refused", str(error), None), endpoint=standing)
         except EndpointGone as error:
             result = self._failed(delivery, "deferred", str(error), None, waits_for=key)
             return replace(result, endpoint=self._traffic.judge_gone(key, str(error)))

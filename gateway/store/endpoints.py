@@ -94,8 +94,8 @@ def find_lasting(batch: Batch, keys: Collection[EndpointKey], told: Iterable[End
 
 
 @dataclass(frozen=True, slots=True)
-class Resumption:
-    """A person's word that an endpoint, or a whole partner, is sent to again."""
+class EndpointOrder:
+    """A person's word about an endpoint, or about a whole partner."""
 
     key: EndpointKey
     at: datetime
@@ -103,17 +103,7 @@ class Resumption:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """A person's word that nothing is sent to an endpoint, or a whole partner, before it is resumed."""
-
-    key: EndpointKey
-    at: datetime
-    by: Changer = OPERATOR
-    why: str = ""
-
-
-def pause(batch: Batch, wanted: Sequence[Pause]) -> Sequence[GatewayError | None]:
+def pause(batch: Batch, wanted: Sequence[EndpointOrder]) -> Sequence[GatewayError | None]:
     """Stop sending to endpoints, or to whole partners, until they are resumed; what is being sent comes to its end.
 
     TransitionRefused where a partner has MOST_PAUSED already.
@@ -138,7 +128,7 @@ def _paused(connection: Connection, partner_id: str) -> set[EndpointKey]:
     return {(row.partner_id, row.transport, row.address) for row in connection.execute(query)}
 
 
-def resume(batch: Batch, wanted: Sequence[Resumption]) -> Sequence[GatewayError | None]:
+def resume(batch: Batch, wanted: Sequence[EndpointOrder]) -> Sequence[GatewayError | None]:
     """Send again, and at once what has waited for it; NotFound where nothing was stopped there."""
     answers: list[GatewayError | None] = []
     for one in wanted:
@@ -177,7 +167,7 @@ def _served(connection: Connection, partner_id: str) -> list[str]:
     return [id_ for id_, via in by.items() if via not in kept]
 
 
-def _tell(batch: Batch, action: str, order: Pause | Resumption, after: Mapping[str, str]) -> None:
+def _tell(batch: Batch, action: str, order: EndpointOrder, after: Mapping[str, str]) -> None:
     """Let the audit say who ordered what, and why."""
     batch.tell(audit.entry_of_order(action, _cause(order.key), order.at, order.by, before={}, after=after))
 

@@ -94,10 +94,10 @@ class SqlOutbox(SqlAccess, ports.Outbox):
         return await self._read(lambda connection: endpoints.in_trouble(connection, partner_id))
 
     async def pause_endpoint(self, key: EndpointKey, now: datetime, by: Changer = OPERATOR, why: str = "") -> None:
-        await self._writer.do(endpoints.pause, endpoints.Pause(key, now, by, why))
+        await self._writer.do(endpoints.pause, endpoints.EndpointOrder(key, now, by, why))
 
     async def resume_endpoint(self, key: EndpointKey, now: datetime, by: Changer = OPERATOR, why: str = "") -> None:
-        await self._writer.do(endpoints.resume, endpoints.Resumption(key, now, by, why))
+        await self._writer.do(endpoints.resume, endpoints.EndpointOrder(key, now, by, why))
 
     async def delivery_by_reference(self, partner_id: str, reference: str) -> Delivery | None:
         return await self._read(

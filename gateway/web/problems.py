@@ -130,6 +130,7 @@ _CHINESE: tuple[tuple[Pattern[str], str], ...] = tuple(
             r"Live traffic goes to the endpoint as well; a test key does not stop it\.",
             "正式业务也发往该端点，测试密钥不能停发或恢复。",
         ),
+        (r"What the operator paused, only the operator resumes\.", "运营方停发的端点只能由运营方恢复。"),
         (r"An address is one of a transport, which is to be named\.", "地址属于某一传输方式，请同时指明传输方式。"),
         (r"The endpoint is another partner's\.", "该端点属于其他合作方。"),
         # The log

@@ -14,7 +14,7 @@ import pytest
 
 from gateway.config import Deliver
 from gateway.deliver.worker import DeliveryWorker
-from gateway.errors import DeliveryDeferred, EndpointGone, NotFound
+from gateway.errors import DeliveryDeferred, DeliveryRefused, EndpointGone, NotFound
 from gateway.model import Agreement, Changer, Delivery, DeliveryState, Direction, Endpoint, Partner, Role, Stop
 from gateway.receipt.notary import Notary
 from gateway.store import endpoints
@@ -38,6 +38,8 @@ class Recipient:
         self.bad: frozenset[str] = frozenset()
         """Deliveries that it answers with a failure."""
         self.gone = False
+        self.refuses = False
+        """Whether the transport refuses before anything goes."""
         self.got: list[str] = []
         self.tried: list[str] = []
         self.waits: asyncio.Event | None = None
@@ -56,6 +58,8 @@ class Recipient:
         try:
             if self.waits is not None:
                 await self.waits.wait()
+            if self.refuses:
+                raise DeliveryRefused("no address at all")
             if self.down:
                 raise DeliveryDeferred("connection refused")
             record.tell_answered("200 OK" if one.id not in self.bad else "500 Oops", (("Set-Cookie", "secret"),), b"ok")
@@ -164,6 +168,20 @@ async def test_an_endpoint_that_is_well_again_gets_all_at_once(store: SqlStore) 
     await bench.turn()
     assert sorted(bench.recipient.got) == list(IDS)
     assert max([(await store.delivery(id_)).attempts for id_ in IDS]) == 2
+
+
+async def test_what_is_refused_before_anything_went_says_nothing_of_its_endpoint(store: SqlStore) -> None:
+    """It is dead, and the endpoint is spared as before; an answer that refuses shows that somebody is there."""
+    bench = await Bench(store).begin(*IDS)
+    bench.recipient.down = True
+    await bench.turn()
+    (found,) = await bench.standing()
+    assert found.until is not None
+    bench.clock.now = found.until
+    bench.recipient.refuses = True
+    (tried,) = await bench.turn()
+    assert (await store.delivery(tried)).state is DeliveryState.DEAD
+    assert [one.stop for one in await bench.standing()] == [Stop.TRIPPED]
 
 
 async def test_another_node_spares_it_as_well(store: SqlStore) -> None:

@@ -15,7 +15,7 @@ from aiohttp import web
 from gateway import model
 from gateway.errors import NotFound, NotPermitted
 from gateway.media import find_medium
-from gateway.model import DeliveryState, HeldFor
+from gateway.model import DeliveryState, HeldFor, Stop
 from gateway.registry.keys import ADMIN, READ, SEND
 from gateway.store.contract import EndpointKey, storable_key
 from gateway.transports.http import content_digest
@@ -114,6 +114,8 @@ async def pause(request: web.Request) -> web.Response:
 async def resume(request: web.Request) -> web.Response:
     """Send again to an endpoint, or a whole partner, that is paused, gone or spared, and at once what has waited."""
     service, caller, key, why = await _endpoint_meant(request)
+    if not caller.everything and await _is_paused_by_operator(service, key):
+        raise NotPermitted("What the operator paused, only the operator resumes.")
     await service.store.resume_endpoint(key, service.settings.clock.now(), caller.changer, why)
     return await _standing(service, key)
 
@@ -156,6 +158,15 @@ async def _endpoint_meant(request: web.Request) -> tuple[Services, Caller, Endpo
         raise NotPermitted("The endpoint is another partner's.")
     key = (identifier(partner), identifier(wanted.transport), storable_key(wanted.address))
     return service, caller, key, wanted.reason
+
+
+async def _is_paused_by_operator(service: Services, key: EndpointKey) -> bool:
+    """Whether somebody paused it who is none of its partner's."""
+    by = {
+        one.by for one in await service.store.endpoints_in_trouble(key[0]) if one.key == key and one.stop is Stop.PAUSED
+    }
+    own = {one.id for one in await service.store.credentials(key[0])}
+    return bool(by - own - {one.id for one in await service.store.persons_of(key[0])})
 
 
 async def _standing(service: Services, key: EndpointKey) -> web.Response:
