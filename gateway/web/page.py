@@ -10,7 +10,7 @@ from typing import Any
 
 _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}
-h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2.5rem;border-top:1px solid #ccc;padding-top:1rem}h3{font-size:1rem}
+h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2.5rem;border-top:1px solid #ccc;padding-top:1rem}h3{font-size:1rem}h2 code{font-size:1.1rem}
 code{font:14px ui-monospace,monospace;background:#f3f3f3;padding:.1em .3em;overflow-wrap:anywhere}
 table{border-collapse:collapse;width:100%;margin:.5rem 0}td,th{border:1px solid #ddd;padding:.3rem .5rem;text-align:left;vertical-align:top}
 th{background:#f7f7f7}nav ul{columns:2;list-style:none;padding:0}a{color:#0b57a4}
@@ -62,15 +62,15 @@ def _id(operation: Mapping[str, Any]) -> str:
 
 def _operation(path: str, method: str, operation: Mapping[str, Any]) -> Iterator[str]:
     yield f'<h2 id="{_id(operation)}"><code>{method.upper()} {escape(path)}</code></h2>'
-    yield f"<p>{escape(operation['summary'])}. {escape(operation.get('description', ''))}</p>"
+    yield f"<p>{_words(operation['summary'])}. {_words(operation.get('description', ''))}</p>"
     if parameters := operation.get("parameters"):
-        yield "<table><tr><th>parameter</th><th>in</th><th>what it is</th></tr>"
+        yield "<table><tr><th>parameter</th><th>in</th><th>type</th><th>what it is</th></tr>"
         for one in parameters:
-            said = f"{escape(one.get('description', ''))} {_type(one.get('schema', {}))}"
-            yield f"<tr><td><code>{escape(one['name'])}</code></td><td>{escape(one['in'])}</td><td>{said}</td></tr>"
+            yield f"<tr><td><code>{escape(one['name'])}</code></td><td>{escape(one['in'])}</td>"
+            yield f"<td>{_type(one.get('schema', {}))}</td><td>{_words(one.get('description', ''))}</td></tr>"
         yield "</table>"
     if body := operation.get("requestBody"):
-        yield f"<p>Takes: {escape(body.get('description', ''))}</p>"
+        yield f"<p>Takes: {_words(body.get('description', ''))}</p>"
         yield from _bodies(body["content"])
     yield "<table><tr><th>status</th><th>what it means</th><th>holds</th></tr>"
     for status, response in operation["responses"].items():
@@ -78,7 +78,7 @@ def _operation(path: str, method: str, operation: Mapping[str, Any]) -> Iterator
             f"<code>{escape(kind)}</code> {_type(media.get('schema', {}))}"
             for kind, media in response.get("content", {}).items()
         )
-        yield f"<tr><td>{escape(status)}</td><td>{escape(response['description'])}</td><td>{held}</td></tr>"
+        yield f"<tr><td>{escape(status)}</td><td>{_words(response['description'])}</td><td>{held}</td></tr>"
     yield "</table>"
 
 
@@ -93,7 +93,7 @@ def _bodies(content: Mapping[str, Any]) -> Iterator[str]:
 def _schema(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
     yield f'<h3 id="schema-{escape(name, quote=True)}">{escape(name)}</h3>'
     if "description" in schema:
-        yield f"<p>{escape(schema['description'])}</p>"
+        yield f"<p>{_words(schema['description'])}</p>"
     if not (fields := schema.get("properties")):
         return
     required = set(schema.get("required", ()))
@@ -101,8 +101,16 @@ def _schema(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
     for field, said in fields.items():
         star = "" if field in required else " (may be absent)"
         yield f"<tr><td><code>{escape(field)}</code>{star}</td><td>{_type(said)}</td>"
-        yield f"<td>{escape(said.get('description', ''))}</td></tr>"
+        yield f"<td>{_words(said.get('description', ''))}</td></tr>"
     yield "</table>"
+
+
+def _words(text: str) -> str:
+    """A text of the description, what stands in backticks as code."""
+    parts = escape(text).split("`")
+    if len(parts) % 2 == 0:  # one that nothing closes is no mark
+        return "`".join(parts)
+    return "".join(f"<code>{part}</code>" if number % 2 else part for number, part in enumerate(parts))
 
 
 def _type(schema: Mapping[str, Any]) -> str:
