@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -76,16 +77,17 @@ async def test_promoting_looks_into_the_lane_once(sqlite_url: str, tmp_path: Pat
     """The next head is found by the lane's index, not by reading the lane."""
     store = Place(sqlite_url, tmp_path, b"k" * 32).store()
     await store.open()
-    statements: list[str] = []
+    statements: list[tuple[str, Any]] = []
 
     def promoted(connection: Connection) -> str:
         from sqlalchemy import event
 
-        event.listen(connection, "before_cursor_execute", lambda _c, _k, statement, *_: statements.append(statement))
-        promote(connection, ["x"])
-        return "\n".join(
-            str(row[-1]) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statements[0]}", (1, '["x"]'))
+        event.listen(
+            connection, "before_cursor_execute", lambda _c, _k, said, given, *_: statements.append((said, given))
         )
+        promote(connection, ["x"])
+        statement, given = statements[0]
+        return "\n".join(str(row[-1]) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given))
 
     found = await store._database.write(promoted)
     await store.close()

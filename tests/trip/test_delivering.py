@@ -61,7 +61,7 @@ async def deliver(gateway: House, transport: Transport) -> Delivery:
         (DeliveryDeferred("503: later"), DeliveryState.PENDING, "503: later"),
         (TimeoutError(), DeliveryState.PENDING, "No answer in time"),
         (DeliveryRefused("422: never"), DeliveryState.DEAD, "422: never"),
-        (ValueError("a bug in the transport"), DeliveryState.PENDING, "ValueError: a bug in the transport"),
+        (ValueError("a bug in the transport"), DeliveryState.PENDING, "A fault of the gateway's own (ValueError)."),
     ],
 )
 async def test_every_end_is_recorded(
