@@ -180,6 +180,10 @@ def _unused(references: Iterable[str]) -> str:
     return next(stand_in for n in range(len(used) + 1) if (stand_in := "?" * 4 + str(n or "")) not in used)
 
 
+_NAMELESS = "?"
+"""What stands for a reference of which X12 can carry nothing."""
+
+
 def application_advice(
     outcome: Outcome,
     business_reference: str,
@@ -201,9 +205,11 @@ def application_advice(
     def line(tag: str, *elements: str) -> str:
         return segment(tag, *(plain(element, delimiters) for element in elements), delimiters=delimiters)
 
+    # One of nothing but delimiters and odd blanks is blank here, and OTI03 is mandatory.
+    named = plain(business_reference, delimiters).strip()[:longest].strip() or _NAMELESS
     segments = [
         line("BGN", "11", reference[:longest], f"{at:%Y%m%d}", f"{at:%H%M}"),
-        line("OTI", outcome.value, "TN", business_reference[:longest]),
+        line("OTI", outcome.value, "TN", named),
     ]
     for reason in list(reasons)[:_MOST_SEGMENTS]:
         words = plain(reason, delimiters)

@@ -55,6 +55,12 @@ def test_what_a_response_says(response: Response, bgm: list[list[str]], reasons:
 @pytest.mark.parametrize(
     ("response", "oti", "reasons"),
     [
+        # Of a reference that is nothing but delimiters X12 can carry nothing, and OTI03 is mandatory.
+        (
+            Response(id="d", document="manifest", reference="~*~", outcome=Outcome.REFUSED),
+            ["TR", "TN", "?"],
+            ["refused"],
+        ),
         (
             Response(id="a" * 32, document="manifest", reference="320N", outcome=Outcome.REFUSED, reasons=(REASON,)),
             ["TR", "TN", "320N"],
