@@ -1036,6 +1036,11 @@ class Endpoint:
         """What tells it from others."""
         return self.partner_id, self.transport, self.address
 
+    @property
+    def waits_for_person(self) -> bool:
+        """Whether nothing goes there before a person resumes it, however long that takes."""
+        return self.stop in (Stop.PAUSED, Stop.GONE)
+
 
 @dataclass(frozen=True, slots=True)
 class Receipt:

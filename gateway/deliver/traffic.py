@@ -91,7 +91,7 @@ class Traffic:
                 del self._own[key]
                 continue
             told, own = found.get(key), self._known.get(key)
-            if told is not None and told.stop in (Stop.PAUSED, Stop.GONE):
+            if told is not None and told.waits_for_person:
                 continue
             if own is None:
                 found.pop(key, None)
@@ -105,8 +105,8 @@ class Traffic:
         Of an endpoint whose time is over one is let through, until `judge` has heard of it or it was `left`.
         """
         for whom in ((key[0], "", ""), key):
-            if (one := self._known.get(whom)) is not None and one.stop in (Stop.PAUSED, Stop.GONE):
-                return Obstacle(f"Its endpoint is {one.stop.value}: {one.said}", waits_for=whom)
+            if (one := self._known.get(whom)) is not None and one.waits_for_person:
+                return Obstacle(f"Its endpoint is {one.stop}: {one.said}", waits_for=whom)
         if agreement.quiet and (end := read_quiet(agreement.quiet).ends_after(now, agreement.time_zone)):
             return Obstacle(f"Quiet hours are {agreement.quiet} {agreement.time_zone}.", end)
         if agreement.per_minute:
@@ -167,7 +167,7 @@ class Traffic:
         """A sending got through, or was answered for good: how the endpoint stands now, where that is news."""
         self._failed.pop(key, None)
         known = self._known.get(key)
-        if known is None or known.stop in (Stop.PAUSED, Stop.GONE):
+        if known is None or known.waits_for_person:
             return None
         self._tell(key, None)
         if known.stop is Stop.TRIPPED:
@@ -177,9 +177,7 @@ class Traffic:
     def judge_failure(self, key: EndpointKey, delivery_id: str, said: str, *, answered: bool) -> Endpoint | None:
         """A sending failed for now: how the endpoint stands, where that is news."""
         known, now, failed = self._known.get(key) or Endpoint(*key), self._clock(), self._failed[key]
-        if known.stop in (Stop.PAUSED, Stop.GONE) or (
-            answered and known.stop is not Stop.TRIPPED and delivery_id in failed
-        ):
+        if known.waits_for_person or (answered and known.stop is not Stop.TRIPPED and delivery_id in failed):
             return None
         if len(failed) < self._trip_after:
             failed.add(delivery_id)

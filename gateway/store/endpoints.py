@@ -6,7 +6,7 @@ until a person resumes it, whatever a worker tells that did not know of it yet.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,13 +21,11 @@ from gateway.store import audit, standing_alerts, tables
 from gateway.store.batch import Batch
 from gateway.store.contract import Alert, EndpointKey
 from gateway.store.sql import among, from_json, matching, maybe_from_time, maybe_to_time, to_time
+from gateway.store.writer import Answers
 
 _columns, _hot = tables.endpoints.c, tables.deliveries.c
 _HEAD = text("head")
 _KEY = (_columns.partner_id, _columns.transport, _columns.address)
-
-LASTING = frozenset({Stop.GONE, Stop.PAUSED})
-"""Stops that a person ends."""
 
 MOST_PAUSED = 100
 """Endpoints of one partner that are paused: more than its agreements lead to, and few enough that a partner who makes up
@@ -65,32 +63,43 @@ def endpoint_name(key: EndpointKey) -> Name:
     return ("endpoints", key[0])
 
 
-def note(batch: Batch, told: Sequence[Endpoint], at: datetime | None) -> list[Alert]:
-    """Write how endpoints stand, as reports of some moment tell; the alerts of those that were stopped now."""
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What follows of how endpoints stand now."""
+
+    stopped: Sequence[Alert] = ()
+    """Of those that were stopped now."""
+    well: Sequence[EndpointKey] = ()
+    """Those of which nothing stands any more."""
+
+
+def note(batch: Batch, told: Sequence[Endpoint], at: datetime | None) -> Noted:
+    """Write how endpoints stand, as reports of some moment tell."""
     if not told or at is None:
-        return []
+        return Noted()
     known = _rows(batch.connection, {one.key for one in told})
     alerts: list[Alert] = []
+    well: list[EndpointKey] = []
     for one in {endpoint.key: endpoint for endpoint in told}.values():
         before = known.get(one.key)
-        if before is not None and before.stop in LASTING:
+        if before is not None and before.waits_for_person:
             continue
         if not one.failures and one.stop is None:
             _forget(batch.connection, one.key)
-            _end_alerts(batch.connection, one.key, at)
+            well.append(one.key)
             continue
         _write(batch, one)
         if one.stop is not None and (before is None or before.stop is not one.stop):
             alerts.append(_alert(one, at))
-    return alerts
+    return Noted(alerts, well)
 
 
 def find_lasting(batch: Batch, keys: Collection[EndpointKey], told: Iterable[Endpoint]) -> set[EndpointKey]:
     """Those of `keys` that a person has to resume, what is being told now included."""
     if not keys:
         return set()
-    found = {key for key, one in _rows(batch.connection, keys).items() if one.stop in LASTING}
-    return found | {one.key for one in told if one.stop in LASTING}
+    found = {key for key, one in _rows(batch.connection, keys).items() if one.waits_for_person}
+    return found | {one.key for one in told if one.waits_for_person}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +137,7 @@ def _paused(connection: Connection, partner_id: str) -> set[EndpointKey]:
     return {(row.partner_id, row.transport, row.address) for row in connection.execute(query)}
 
 
-def resume(batch: Batch, wanted: Sequence[EndpointOrder]) -> Sequence[GatewayError | None]:
+def resume(batch: Batch, wanted: Sequence[EndpointOrder]) -> Callable[[], Answers[None]]:
     """Send again, and at once what has waited for it; NotFound where nothing was stopped there."""
     answers: list[GatewayError | None] = []
     for one in wanted:
@@ -143,10 +152,16 @@ def resume(batch: Batch, wanted: Sequence[EndpointOrder]) -> Sequence[GatewayErr
             (among(_hot.agreement_id, _served(batch.connection, one.key[0])), _hot.due_at.is_(None)),
         ):
             batch.connection.execute(waiting.where(*which).values(due_at=to_time(one.at)))
-        _end_alerts(batch.connection, one.key, one.at)
         _tell(batch, "endpoint.resume", one, {"why": one.why})
         answers.append(None)
-    return answers
+
+    def finish() -> list[GatewayError | None]:
+        for one, refused in zip(wanted, answers, strict=True):
+            if refused is None:
+                end_alerts(batch, [one.key], one.at)
+        return answers
+
+    return finish
 
 
 _WAITED = select(_hot.agreement_id).where(_HEAD, _hot.due_at.is_(None), text("state = 'pending'")).distinct()
@@ -161,7 +176,7 @@ def _served(connection: Connection, partner_id: str) -> list[str]:
     waited = select(agreements.id, agreements.terms).where(agreements.id.in_(_WAITED))
     by = {id_: via for id_, terms in connection.execute(waited) if (via := from_json(terms).get("via"))}
     stopped = select(_columns.partner_id).where(
-        among(_columns.partner_id, set(by.values())), among(_columns.stop, [stop.value for stop in LASTING])
+        among(_columns.partner_id, set(by.values())), _columns.stop.in_([Stop.PAUSED.value, Stop.GONE.value])
     )
     kept = set(connection.execute(stopped).scalars()) - {partner_id}
     return [id_ for id_, via in by.items() if via not in kept]
@@ -189,10 +204,11 @@ def _forget(connection: Connection, key: EndpointKey) -> bool:
     return connection.execute(delete(tables.endpoints).where(*which)).rowcount > 0
 
 
-def _end_alerts(connection: Connection, key: EndpointKey, at: datetime) -> None:
-    """What rang of an endpoint stands no more: it is well again, or a person has it sent to."""
-    for kind in (DOWN, GONE):
-        standing_alerts.end(connection, kind, _cause(key), at)
+def end_alerts(batch: Batch, keys: Iterable[EndpointKey], at: datetime) -> None:
+    """What rang of endpoints stands no more: they are well again, or a person has them sent to. The log has been entered."""
+    for key in keys:
+        for kind in (DOWN, GONE):
+            standing_alerts.end(batch.connection, kind, _cause(key), at)
 
 
 def _cause(key: EndpointKey) -> str:

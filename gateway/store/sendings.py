@@ -331,7 +331,8 @@ def finish_attempts(batch: Batch, results: Sequence[AttemptResult]) -> Callable[
     batch.hold(lane_names([*(gone.row.lane for gone in over), *waiting]))
     if untried:
         batch.connection.execute(delete(tables.attempts).where(matching(_ATTEMPT, untried)))
-    stopped = endpoints.note(batch, told, max((result.at for result in results), default=None))
+    latest = max((result.at for result in results), default=None)
+    noted = endpoints.note(batch, told, latest)
     for agreement_id, attempts in back.items():
         tried = range(0 if agreement_id in recovered else 1, attempts + 1)
         _hasten(batch.connection, agreement_id, tried, max(to_time(result.at) for result in results))
@@ -339,8 +340,10 @@ def finish_attempts(batch: Batch, results: Sequence[AttemptResult]) -> Callable[
     def finish() -> list[Alert | GatewayError | None]:
         for receipt in receipts:
             batch.append(receipt)
-        for alert in [*dead, *stopped]:
+        for alert in [*dead, *noted.stopped]:
             raise_alert(batch, alert)
+        if latest is not None:
+            endpoints.end_alerts(batch, noted.well, latest)
         leave(batch, over)
         if waiting:
             promote(batch.connection, waiting)

@@ -6,19 +6,22 @@ often, who took it. The next entry after it was settled begins another.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, select, text, update
 
 from gateway.decide.names import Name
-from gateway.errors import GatewayError, NotFound, PermanentError, TransitionRefused
+from gateway.errors import GatewayError, NotFound, TransitionRefused
 from gateway.model import AlertState, FeedEntry, StandingAlert
 from gateway.store import audit, tables
 from gateway.store.batch import Batch
 from gateway.store.contract import AlertOrder, StandingWanted
-from gateway.store.sql import among, from_time, insert_rows, maybe_from_time, maybe_to_time, to_time
+from gateway.store.sql import from_time, insert_rows, maybe_from_time, maybe_to_time, to_time
+
+if TYPE_CHECKING:  # the writer knows the log's breaks, which are counted here
+    from gateway.store.writer import Answers
 
 _columns = tables.standing_alerts.c
 _OPEN = text("state <> 'settled'")
@@ -41,7 +44,7 @@ def count(connection: Connection, entry: FeedEntry, sequence: int, at: int) -> N
 
 
 def end(connection: Connection, kind: str, cause: str, at: datetime) -> None:
-    """Settle what stands of a cause that has ended by itself."""
+    """Settle what stands of a cause that has ended by itself. In a batch, once the log has been entered: see `order`."""
     about = (_columns.kind == kind, _columns.cause == cause, _columns.test.is_(False), _OPEN)
     ended = {"state": AlertState.SETTLED.value, "settled_at": to_time(at), "said": "", "by": ""}
     connection.execute(update(tables.standing_alerts).where(*about).values(ended))
@@ -108,36 +111,28 @@ def order_name(order: AlertOrder) -> Name:
     return ("standing alert", order.id)
 
 
-_FROM = {
-    AlertState.TAKEN: frozenset({AlertState.OPEN, AlertState.TAKEN}),
-    AlertState.SETTLED: frozenset({AlertState.OPEN, AlertState.TAKEN}),
-}
-"""From which states a person leads a standing alert to another; who took it last has it."""
+def order(batch: Batch, orders: Sequence[AlertOrder]) -> Callable[[], Answers[None]]:
+    """Take, settle or silence standing alerts; NotFound, or TransitionRefused of what is settled already.
 
+    All of it is done once the log has been entered, as whoever counts does: a row that was held before would have one
+    who counts wait in the log for one who waits for the log.
+    """
 
-def order(batch: Batch, orders: Sequence[AlertOrder]) -> Sequence[GatewayError | None]:
-    """Take, settle or silence standing alerts; NotFound, or TransitionRefused of what is settled already."""
-    query = select(tables.standing_alerts).where(among(_columns.id, [one.id for one in orders])).with_for_update()
-    rows = {row.id: row for row in batch.connection.execute(query)}
-    answers: list[GatewayError | None] = []
-    for one in orders:
-        row = rows.get(one.id)
-        try:
-            _judge(row, one)
-        except PermanentError as error:
-            answers.append(error)
-            continue
-        assert row is not None, "what is not there was refused"
-        _carry_out(batch, row, one)
-        answers.append(None)
-    return answers
+    def finish() -> list[GatewayError | None]:
+        answers: list[GatewayError | None] = []
+        for one in orders:
+            # One by one, so that each finds what the one before has made of it.
+            row = batch.connection.execute(select(tables.standing_alerts).where(_columns.id == one.id)).one_or_none()
+            if row is None:
+                answers.append(NotFound(alert_id=one.id))
+            elif one.state is not None and row.state == AlertState.SETTLED:
+                answers.append(TransitionRefused(f"The alert is {row.state}.", alert_id=one.id))
+            else:
+                _carry_out(batch, row, one)
+                answers.append(None)
+        return answers
 
-
-def _judge(row: Row[Any] | None, one: AlertOrder) -> None:
-    if row is None:
-        raise NotFound(alert_id=one.id)
-    if one.state is not None and AlertState(row.state) not in _FROM[one.state]:
-        raise TransitionRefused(f"The alert is {row.state}.", alert_id=one.id)
+    return finish
 
 
 def _carry_out(batch: Batch, row: Row[Any], one: AlertOrder) -> None:

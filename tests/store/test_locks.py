@@ -13,8 +13,10 @@ import pytest
 from sqlalchemy import make_url
 
 from gateway.errors import LeaseLost, StoreUnavailable
+from gateway.findings import make_finding
+from gateway.model import AlertState
 from gateway.store import database
-from gateway.store.contract import CaseChange
+from gateway.store.contract import Alert, AlertOrder, CaseChange, StandingWanted
 from gateway.store.database import PostgresDatabase, RunAgain, lock_names, try_names
 from gateway.store.sql_store import SqlStore
 from tests.store.conftest import Place
@@ -168,3 +170,25 @@ async def test_a_connection_that_ended_is_not_noticed_by_who_asks(
     await nodes[0].commit(outcome(claimed))
     with pytest.raises(LeaseLost):
         await nodes[0].commit(outcome(claimed))
+
+
+async def test_whoever_counts_an_alert_never_meets_one_who_deals_with_it(
+    nodes: tuple[SqlStore, SqlStore], stranger: asyncpg.Connection
+) -> None:
+    """One node's alerts of a cause and another's orders about it, at the same time: no deadlock is broken by the server."""
+    one, other = nodes
+    deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+    await stranger.execute("SELECT pg_stat_clear_snapshot()")
+    before = await stranger.fetchval(deadlocks)
+    why = (make_finding("decide.repeat"),)
+    await one.raise_alert(Alert("kind", "first", why, NOW, cause="it"))
+    (standing,) = await one.standing_alerts(StandingWanted(), 1)
+    for number in range(60):
+        await asyncio.gather(
+            *(one.raise_alert(Alert("kind", f"{number} {n}", why, NOW, cause="it")) for n in range(4)),
+            *(other.order_alert(AlertOrder(standing.id, NOW, said=str(n), state=AlertState.TAKEN)) for n in range(4)),
+        )
+    assert (await one.standing_alert(standing.id)).times == 241
+    await asyncio.sleep(1.1)  # the server tells its statistics once a second
+    await stranger.execute("SELECT pg_stat_clear_snapshot()")
+    assert await stranger.fetchval(deadlocks) == before
