@@ -6,9 +6,6 @@ Each raises NoticeNotTaken, which is temporary: what was not taken is told again
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
-import hmac
 import ssl
 from collections.abc import Sequence
 from datetime import datetime
@@ -22,6 +19,7 @@ from gateway.alerting.words import Told, say_alerts, say_subject, write_json
 from gateway.config import Mail, Notice
 from gateway.errors import NoticeNotTaken, SecretUnreadable
 from gateway.registry.credentials import read_reference
+from gateway.transports.webhook_signing import Keys, read_secret_text, sign
 
 SECONDS = 20.0
 """How long one notice may take: nobody waits for it, and the next one waits for this."""
@@ -76,23 +74,14 @@ async def _post_signed(notice: Notice, alerts: Sequence[Told], at: datetime) -> 
     body = write_json(alerts, notice.language)
     # The same alerts have the same id each time they are told: by it a receiver knows what it has.
     id_ = f"{notice.name}-{alerts[0].sequence}-{alerts[-1].sequence}"
-    headers = {"Content-Type": "application/json", "webhook-id": id_, "webhook-timestamp": str(int(at.timestamp()))}
+    timestamp = int(at.timestamp())
+    headers = {"Content-Type": "application/json", "webhook-id": id_, "webhook-timestamp": str(timestamp)}
     if notice.secret:
-        secret = read_reference(notice.secret, f"The secret of the notice {notice.name}")
-        headers["webhook-signature"] = sign(secret, id_, headers["webhook-timestamp"], body)
+        secret = read_secret_text(read_reference(notice.secret, f"The secret of the notice {notice.name}"))
+        headers["webhook-signature"] = sign(Keys(secrets=[secret]), id_, timestamp, body)
     status, answer = await _post(notice.to, body, headers)
     if not 200 <= status < 300:
         raise NoticeNotTaken(f"HTTP {status} {answer[:200].decode('utf-8', 'replace')}")
-
-
-def sign(secret: str, id_: str, timestamp: str, body: bytes) -> str:
-    """The value of `webhook-signature` with a symmetric secret, `whsec_` and base64 (Standard Webhooks, "Signature scheme")."""
-    try:
-        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-    except ValueError:
-        raise SecretUnreadable("The secret of a webhook is whsec_ and base64.") from None
-    made = hmac.digest(key, f"{id_}.{timestamp}.".encode() + body, hashlib.sha256)
-    return f"v1,{base64.b64encode(made).decode()}"
 
 
 async def _tell_group(notice: Notice, alerts: Sequence[Told]) -> None:

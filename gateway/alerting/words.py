@@ -16,6 +16,7 @@ from gateway.languages import CHINESE, choose_language
 from gateway.model import FeedEntry
 from gateway.reasons import maybe_read_reasons, say_reasons
 from gateway.signs import shown
+from gateway.store.standing_alerts import CAUSE
 
 SHOWN = 3
 """Alerts of one kind that are told one by one; the others are counted, and stand on the feed."""
@@ -48,7 +49,7 @@ def read_alert(entry: FeedEntry) -> Told:
         str(body.get("partner", "")),
         entry.case_id,
         body,
-        entry.keys.get("cause", ""),
+        entry.keys.get(CAUSE, ""),
     )
 
 

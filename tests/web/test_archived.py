@@ -8,9 +8,10 @@ from pathlib import Path
 
 from gateway import opening
 from gateway.config import Retention
+from gateway.findings import make_finding
 from gateway.model import CaseEvent
 from gateway.process import Process
-from gateway.store.contract import CaseChange, Outcome
+from gateway.store.contract import Alert, CaseChange, Outcome
 from gateway.store.retained import Plan
 from tests.web.conftest import NOW, Quiet
 from tests.web.test_feeds import publish, read
@@ -112,3 +113,17 @@ async def test_a_gateway_archives_by_itself_where_that_is_wanted(quiet: Quiet, t
     assert "retention" in process._background
     assert opening.plan(wanted.retention).days == {"deliveries": 365}
     assert replace(opening.plan(wanted.retention), days={}) == opening.plan(Retention(folder=tmp_path))
+
+
+async def test_an_alert_whose_entry_went_still_stands(quiet: Quiet, tmp_path: Path) -> None:
+    """It is told with all that is counted; only its newest reason is in the archive."""
+    why = (make_finding("operator.disk_low", node="n", free="1", least="2"),)
+    await quiet.store.raise_alert(Alert("disk_low", "n", why, NOW, cause="n"))
+    (before,) = (await quiet.client.ask("GET", "/v1/alerts", as_="operator")).json["items"]
+    await archive(quiet, tmp_path / "archives", feeds=100)
+    page = await quiet.client.ask("GET", "/v1/alerts", as_="operator")
+    assert page.status == 200, page.body
+    (after,) = page.json["items"]
+    assert before["text"]
+    assert after == {**before, "text": ""}
+    assert (await quiet.client.ask("POST", f"/v1/alerts/{after['id']}/take", as_="operator")).json["state"] == "taken"

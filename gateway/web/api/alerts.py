@@ -8,7 +8,7 @@ from aiohttp import web
 
 from gateway import model
 from gateway.alerting.words import read_alert
-from gateway.errors import NotFound
+from gateway.errors import Archived, NotFound
 from gateway.model import AlertState
 from gateway.reasons import maybe_read_reasons, say_reasons
 from gateway.registry.keys import ADMIN
@@ -103,7 +103,7 @@ async def _told(service: Services, one: model.StandingAlert, language: str) -> r
     """A standing alert with the reasons of its newest entry; without them where that is archived by now."""
     try:
         newest = read_alert(await service.store.feed_entry(ALERTS, "", one.last, test=one.test))
-    except (NotFound, ValueError):
+    except (NotFound, Archived, ValueError):
         reasons = None
     else:
         reasons = maybe_read_reasons(newest.body.get("reasons"))
