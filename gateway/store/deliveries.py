@@ -9,7 +9,7 @@ confirmation (`confirmations`) is no head: the recipient has it, in its order, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -31,10 +31,9 @@ from sqlalchemy import (
 )
 
 from gateway.decide.names import Name
-from gateway.errors import GatewayError, NotFound, PermanentError, TransitionRefused
 from gateway.findings import make_finding
-from gateway.model import OPERATOR, Attempt, Changer, Delivery, DeliveryKind, DeliveryState, HeldFor
-from gateway.store import audit, standing_alerts, tables
+from gateway.model import Attempt, Delivery, DeliveryKind, DeliveryState, HeldFor
+from gateway.store import tables
 from gateway.store.batch import Batch
 from gateway.store.contract import Alert, Answered
 from gateway.store.delivery_states import DeliveryEvent, follow
@@ -47,7 +46,6 @@ from gateway.store.sql import (
     to_time,
 )
 from gateway.store.transcripts import unpack_transcript
-from gateway.store.writer import Answers
 
 SEQUENCE = "deliveries"
 """The counter that orders deliveries; it follows commit order."""
@@ -339,107 +337,7 @@ def die(batch: Batch, row: Row[Any], why: str, at: datetime, *, head: bool = Tru
     )
 
 
-# What people and answers do to a delivery.
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """A person's order about one delivery."""
-
-    delivery_id: str
-    at: datetime
-    by: Changer = OPERATOR
-    why: str = ""
-
-
-def retry(batch: Batch, orders: Sequence[Order]) -> Callable[[], Answers[None]]:
-    """Make dead and held deliveries due again.
-
-    One that waits for its next attempt, or for its confirmation, is due at once.
-    """
-    return _reorder(batch, orders, DeliveryEvent.RETRIED, "delivery.retry")
-
-
-def hold(batch: Batch, orders: Sequence[Order]) -> Callable[[], Answers[None]]:
-    """Keep deliveries that wait from going before a person says so; each holds its lane, once it is its head."""
-    return _reorder(batch, orders, DeliveryEvent.HELD, "delivery.hold")
-
-
-def _reorder(batch: Batch, orders: Sequence[Order], event: DeliveryEvent, action: str) -> Callable[[], Answers[None]]:
-    """Leave deliveries in their lanes, due at once or not before they are released."""
-    rows = lock_rows(batch.connection, [order.delivery_id for order in orders])
-    answers: list[GatewayError | None] = []
-    lanes: set[str] = set()
-    for order in orders:
-        row = rows.get(order.delivery_id)
-        try:
-            if row is None:
-                raise say_absent(batch.connection, order.delivery_id)
-            state = follow(row.state, event, row.id)
-        except PermanentError as error:
-            answers.append(error)
-            continue
-        held = state is DeliveryState.HELD
-        moment = None if held else to_time(order.at)
-        common = copy_row(row, state=state.value, next_at=moment)
-        held_for = HeldFor.ORDERED if held else None
-        batch.insert(tables.deliveries, place(common, head=row.head, due_at=moment, held_for=held_for), "replace")
-        if not row.head:
-            lanes.add(row.lane)
-        tell_order(batch, action, order, row, state)
-        answers.append(None)
-    batch.hold(lane_names(lanes))
-
-    def finish() -> list[GatewayError | None]:
-        if lanes:
-            put_in_order(batch.connection, lanes)
-        _end_deaths(batch, rows.values(), orders)
-        return answers
-
-    return finish
-
-
-def _end_deaths(batch: Batch, rows: Iterable[Row[Any]], orders: Sequence[Order]) -> None:
-    """Let the alert of partners' dead deliveries stand no more, where a person has dealt with the last of them."""
-    batch.flush()
-    for partner_id in {row.partner_id for row in rows if row.state == DeliveryState.DEAD}:
-        dead = select(_hot.id).where(_hot.partner_id == partner_id, _hot.state == DeliveryState.DEAD.value).limit(1)
-        if batch.connection.execute(dead).first() is None:
-            standing_alerts.end(batch.connection, DEAD, partner_id, max(order.at for order in orders))
-
-
-def skip(batch: Batch, orders: Sequence[Order]) -> Callable[[], Answers[None]]:
-    """Take dead and held deliveries out of their lanes."""
-    rows = lock_rows(batch.connection, [order.delivery_id for order in orders])
-    over: list[Over] = []
-    answers: list[GatewayError | None] = []
-    for order in orders:
-        row = rows.pop(order.delivery_id, None)
-        try:
-            if row is None:
-                raise say_absent(batch.connection, order.delivery_id)
-            state = follow(row.state, DeliveryEvent.SKIPPED, row.id)
-        except PermanentError as error:
-            answers.append(error)
-            continue
-        over.append(Over(row, state, to_time(order.at), row.last_error))
-        tell_order(batch, "delivery.skip", order, row, state)
-        answers.append(None)
-    batch.hold(lane_names(gone.row.lane for gone in over))
-
-    def finish() -> list[GatewayError | None]:
-        leave(batch, over)
-        _end_deaths(batch, [gone.row for gone in over], orders)
-        return answers
-
-    return finish
-
-
-def tell_order(batch: Batch, action: str, order: Order, row: Row[Any], state: DeliveryState) -> None:
-    """Let the audit say who ordered what, and why."""
-    after = {"state": state.value, "why": order.why}
-    named = {"before": {"state": row.state}, "after": after, "case_id": row.case_id, "test": row.test}
-    batch.tell(audit.entry_of_order(action, row.id, order.at, order.by, **named))
+# What answers do to a delivery.
 
 
 @dataclass(frozen=True, slots=True)
@@ -488,14 +386,3 @@ def answer(batch: Batch, heard: Heard) -> None:
             update(done).where(among(done.c.id, heard.finished)).values(state=DeliveryState.ANSWERED.value)
         )
     leave(batch, heard.over)
-
-
-def say_absent(connection: Connection, delivery_id: str) -> PermanentError:
-    """What to say of a delivery that is not where it was looked for: it stands elsewhere, or nowhere."""
-    done = tables.deliveries_done.c
-    state = connection.execute(select(done.state).where(done.id == delivery_id)).scalar()
-    if state is not None:
-        return TransitionRefused(f"The delivery is over: it is {state}.", delivery_id=delivery_id)
-    if (row := lock_rows(connection, [delivery_id]).get(delivery_id)) is not None:
-        return TransitionRefused(f"The delivery is not over: it is {row.state}.", delivery_id=delivery_id)
-    return NotFound(delivery_id=delivery_id)

@@ -18,10 +18,10 @@ from gateway.store import (
     alerts,
     confirmations,
     deliveries,
+    delivery_orders,
     endpoints,
     ports,
     reconcile,
-    resending,
     sendings,
     views,
 )
@@ -79,16 +79,16 @@ class SqlOutbox(SqlAccess, ports.Outbox):
         return await self._writer.do(confirmations.keep_early, confirmation)
 
     async def retry_delivery(self, delivery_id: str, now: datetime, by: Changer = OPERATOR, why: str = "") -> None:
-        await self._writer.do(deliveries.retry, deliveries.Order(delivery_id, now, by, why))
+        await self._writer.do(delivery_orders.retry, delivery_orders.Order(delivery_id, now, by, why))
 
     async def skip_delivery(self, delivery_id: str, now: datetime, by: Changer = OPERATOR, why: str = "") -> None:
-        await self._writer.do(deliveries.skip, deliveries.Order(delivery_id, now, by, why))
+        await self._writer.do(delivery_orders.skip, delivery_orders.Order(delivery_id, now, by, why))
 
     async def hold_delivery(self, delivery_id: str, now: datetime, by: Changer = OPERATOR, why: str = "") -> None:
-        await self._writer.do(deliveries.hold, deliveries.Order(delivery_id, now, by, why))
+        await self._writer.do(delivery_orders.hold, delivery_orders.Order(delivery_id, now, by, why))
 
     async def resend_delivery(self, delivery_id: str, now: datetime, by: Changer = OPERATOR, why: str = "") -> None:
-        await self._writer.do(resending.resend, deliveries.Order(delivery_id, now, by, why))
+        await self._writer.do(delivery_orders.resend, delivery_orders.Order(delivery_id, now, by, why))
 
     async def endpoints_in_trouble(self, partner_id: str = "") -> Sequence[Endpoint]:
         return await self._read(lambda connection: endpoints.in_trouble(connection, partner_id))
